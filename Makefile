@@ -1,0 +1,66 @@
+# Aletheia. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# What `make demo` works on; empty means the embedded data set.
+SOURCE ?=
+FFHQ ?=
+MANIFEST ?=
+ARGS ?=
+
+# The demo's options as command-line words, only those that were given.
+demo_args = $(if $(SOURCE),--source "$(SOURCE)") $(if $(FFHQ),--ffhq "$(FFHQ)") $(if $(MANIFEST),--manifest "$(MANIFEST)") $(ARGS)
+
+.PHONY: help setup demo test test-fast lint functions check-functions notebooks ui bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@echo
+	@echo '  make demo SOURCE=folder [FFHQ=folder] [MANIFEST=file.csv] runs on your own pictures:'
+	@echo '  folder/real/… and folder/fake/…; FFHQ is a folder of genuine faces to balance with.'
+
+setup: $(READY) ## create .venv with the exact versions of requirements.txt
+
+$(READY): requirements.txt pyproject.toml scripts/setup
+	@scripts/setup $(VENV)
+	@touch $@
+
+demo: $(READY) ## the main job: data, search, training, evaluation, registration; ends with a table
+	@$(BIN)/aletheia run $(demo_args)
+
+test: $(READY) lint check-functions ## every check that CI runs; ends with pytest's summary
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	@$(BIN)/python -m pytest -q -m slow
+
+test-fast: $(READY) ## the tests that take under five minutes together
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+lint: $(READY) ## style and layout of the code (ruff)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+functions: $(READY) ## generate functions/ from the notebooks
+	@$(BIN)/aletheia functions build
+
+check-functions: $(READY) ## fail when a notebook and its function differ
+	@$(BIN)/aletheia functions check
+
+notebooks: $(READY) ## open the notebooks in JupyterLab
+	@$(BIN)/aletheia tracking start
+	@$(BIN)/jupyter lab notebooks
+
+ui: $(READY) ## open the MLflow UI on the embedded data; says how to point the MLRun UI at it
+	@$(BIN)/aletheia tracking ui
+
+bench: $(READY) ## measure speed and memory; prints figures and ratios
+	@$(BIN)/python -m benchmarks
+
+lock: $(READY) ## compile requirements.txt anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --quiet -o requirements.txt
+
+clean: ## remove the environment and what runs left behind (data/ and artifacts/ stay)
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
