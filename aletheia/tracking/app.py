@@ -1,0 +1,112 @@
+"""The FastAPI application of the tracking service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from aletheia.tracking.owners import Owners
+from aletheia.tracking.queries import ApiError
+from aletheia.tracking.routes import absent, artifacts, files, functions, projects, runs, spec
+from aletheia.tracking.store import Store
+from aletheia.tracking.web import LocalOnly, error
+
+logger = logging.getLogger("aletheia.tracking")
+_THREADS = 8
+_SWEEP_SECONDS = 30
+
+
+def create_app(store: Store, home: Path, port: int) -> FastAPI:
+    """Build the application.
+
+    Parameters
+    ----------
+    store
+        The open database.
+    home
+        Folder of the database, the artifacts and the list of folders that may be read.
+    port
+        Port that clients connect to; tells their connections from others on this machine.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Every thread has a database connection with its cache; few threads keep the service small.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        sweeper = asyncio.create_task(_sweep(app))
+        yield
+        sweeper.cancel()
+
+    # No interactive documentation: its pages load scripts from elsewhere.
+    app = FastAPI(title="Aletheia tracking", openapi_url=None, lifespan=lifespan)
+    app.state.store = store
+    app.state.home = home
+    app.state.owners = Owners(store, port)
+    for version in ("v1", "v2"):
+        for module in (spec, projects, runs, artifacts, functions, files, absent):
+            app.include_router(module.router, prefix=f"/api/{version}")
+    app.include_router(spec.own)
+    app.include_router(absent.last)
+    app.add_middleware(LocalOnly)
+    _add_error_handlers(app)
+    return app
+
+
+async def _sweep(app: FastAPI) -> None:
+    while True:
+        try:
+            for run in await asyncio.to_thread(app.state.owners.sweep):
+                logger.warning("run %s of project %s was lost", run["uid"], run["project"])
+        except sqlite3.Error as problem:
+            logger.error("could not look for lost runs: %s", problem)
+        await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def _is_full(problem: sqlite3.Error, database: Path) -> bool:
+    """Whether room is what is missing; a log that cannot grow may call it an input/output error."""
+    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+    return code == sqlite3.SQLITE_FULL or (
+        code == sqlite3.SQLITE_IOERR and shutil.disk_usage(database.parent).free < 1 << 20
+    )
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    @app.exception_handler(ApiError)
+    def refused(request: Request, problem: ApiError) -> Response:
+        return error(problem.status, problem.detail)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, problem: RequestValidationError) -> Response:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()]
+        return error(422, "; ".join(lines))
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, problem: HTTPException) -> Response:
+        return error(problem.status_code, f"{problem.detail}: {request.method} {request.url.path[:200]}")
+
+    @app.exception_handler(UnicodeEncodeError)
+    def unicode_trouble(request: Request, problem: UnicodeEncodeError) -> Response:
+        return error(400, "The request holds text that is no valid Unicode.")
+
+    @app.exception_handler(sqlite3.Error)
+    def database(request: Request, problem: sqlite3.Error) -> Response:
+        logger.error("%s %s: %s", request.method, request.url.path, problem)
+        if _is_full(problem, app.state.store.path):
+            # Not 500 or 503, which the client would try again: waiting does not make room.
+            return error(
+                507,
+                f"The disk (or the limit) of the tracking database {app.state.store.path} is full: nothing"
+                " of this"
+                " request was stored, what was stored before is safe. Make room and run again.",
+            )
+        return error(500, f"The tracking database {app.state.store.path} failed: {problem}")

@@ -1,0 +1,129 @@
+"""Find the tracking server that the user named, or start the embedded one, and tell MLRun about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.error
+from pathlib import Path
+
+from aletheia.errors import InputError
+from aletheia.settings import get_settings
+from aletheia.tracking import service
+
+_VARIABLE = "MLRUN_DBPATH"
+# Set beside MLRUN_DBPATH when the address is ours, so that a child process (a papermill kernel, a Dask
+# worker, the mlrun command) knows that it may start the service again when it finds it gone.
+_MARK = "ALETHEIA_TRACKING_EMBEDDED"
+
+
+def _configured() -> tuple[str, str]:
+    """Address that the user configured and where it stands; ("", "") when there is none."""
+    mlrun = sys.modules.get("mlrun")
+    for value, origin in (
+        (os.environ.get(_VARIABLE), f"{_VARIABLE} in the environment"),
+        *_from_files(),
+        (getattr(getattr(mlrun, "mlconf", None), "dbpath", None), "mlrun.mlconf.dbpath"),
+    ):
+        # "./" is what the client itself writes there when nobody has said anything.
+        if value and str(value).strip() not in ("", "./"):
+            return str(value).strip(), origin
+    return "", ""
+
+
+def _from_files() -> list[tuple[str | None, str]]:
+    """The same setting in the files that the client reads when it is imported."""
+    found: list[tuple[str | None, str]] = []
+    if not os.environ.get("MLRUN_IGNORE_ENV_FILE"):
+        default = os.environ.get("MLRUN_DEFAULT_ENV_FILE", "~/.mlrun.env")
+        path = Path(os.environ.get("MLRUN_ENV_FILE") or default).expanduser()
+        if path.is_file():
+            import dotenv
+
+            found.append((dotenv.dotenv_values(path).get(_VARIABLE), f"{_VARIABLE} in {path}"))
+    config = os.environ.get("MLRUN_CONFIG_FILE")
+    if config and Path(config).is_file():
+        import yaml
+
+        try:
+            values = yaml.safe_load(Path(config).read_text("utf-8"))
+        except yaml.YAMLError as error:
+            raise InputError(f"MLRUN_CONFIG_FILE={config} is no YAML: {error}") from None
+        found.append((values.get("dbpath") if isinstance(values, dict) else None, f"dbpath in {config}"))
+    return found
+
+
+def check_server(url: str, origin: str, timeout: float = 5.0) -> None:
+    """Make sure that an MLRun API answers at this address.
+
+    Raises
+    ------
+    InputError
+        Naming the address, where it was configured, and what to do.
+    """
+    remedy = (
+        f"Start that server, correct {origin}, or remove the setting to use the embedded tracking service"
+        f" (unset {_VARIABLE})."
+    )
+    if not url.lower().startswith(("http://", "https://")):
+        raise InputError(f"{url!r} ({origin}) is no http(s) address of an MLRun API server. {remedy}")
+    try:
+        answer = service.request_json(f"{url.rstrip('/')}/api/v1/client-spec", timeout)
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            return  # it is there; the credentials are the client's affair
+        raise InputError(f"{url} ({origin}) answers, but not as an MLRun API ({error}). {remedy}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise InputError(f"No MLRun API answers at {url} ({origin}): {reason}. {remedy}") from None
+    if "version" not in answer:
+        raise InputError(f"{url} ({origin}) answers, but not as an MLRun API. {remedy}")
+
+
+def ensure_tracking(progress: bool = False) -> str:
+    """Return the address of a tracking server that answers; start the embedded one unless another is
+    configured.
+
+    Sets ``MLRUN_DBPATH`` for this process and its children, and the configuration of MLRun if that is
+    imported. Call it before anything that stores or reads runs; it costs milliseconds when the service runs.
+
+    Parameters
+    ----------
+    progress
+        Say on standard error when a service is started.
+
+    Raises
+    ------
+    InputError
+        When a configured server does not answer (there is no silent fallback), when the port of the embedded
+        one is taken, or when its folder or database cannot be used.
+    """
+    url, origin = _configured()
+    home = get_settings().home.resolve()
+    if url and not _is_embedded(url):
+        check_server(url, origin)
+    else:
+        running = service.find(home)
+        if running is None:
+            if progress:
+                print("Starting the tracking service …", file=sys.stderr)
+            running = service.start(home)
+        url = running.url
+        os.environ[_MARK] = url
+        service.allow_project_folder(home, Path.cwd())
+    os.environ[_VARIABLE] = url
+    mlrun = sys.modules.get("mlrun")
+    if mlrun is not None and hasattr(mlrun, "mlconf"):
+        # The client makes a new connection by itself when it sees another address here.
+        mlrun.mlconf.dbpath = url
+    return url
+
+
+def _is_embedded(url: str) -> bool:
+    """Whether this address is that of our own service, running or not."""
+    settings = get_settings()
+    own = {os.environ.get(_MARK), f"http://{service.HOST}:{settings.tracking_port}"}
+    running = service.find(settings.home)
+    if running:
+        own.add(running.url)
+    return url.rstrip("/") in own

@@ -1,0 +1,1 @@
+"""What the service keeps: one module a resource, plain functions on a ``Store``."""

@@ -1,0 +1,188 @@
+"""Functions: versions by content hash, tags that point at one version each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aletheia.tracking import queries
+from aletheia.tracking.queries import ApiError, Page, Where
+from aletheia.tracking.resources import projects
+from aletheia.tracking.store import Store
+
+_MINIMAL = (
+    "kind",
+    "metadata",
+    "status",
+    "spec.description",
+    "spec.command",
+    "spec.image",
+    "spec.default_handler",
+    "spec.default_class",
+    "spec.graph",
+    "spec.preemption_mode",
+    "spec.node_selector",
+    "spec.priority_class_name",
+)
+
+
+class FunctionFilters(BaseModel):
+    """The query of a listing, by the names that the client sends."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    project: str = ""
+    name: str | None = None
+    tag: str | None = None
+    kind: str | None = None
+    label: list[str] = []
+    state: list[str] = []
+    hash_key: str | None = None
+    since: str | None = None
+    until: str | None = None
+    format_: str = Field("full", alias="format", pattern="^(full|minimal)$")
+
+
+def normalise(name: str) -> str:
+    """The form under which the client stores function names: lower case, hyphens."""
+    return re.sub(r"\s+", "-", name).replace("_", "-").lower()
+
+
+def minimal(body: dict, paths: tuple[str, ...]) -> dict:
+    """Only the values at the given dotted paths, in their places."""
+    kept: dict = {}
+    for path in paths:
+        source, target = body, kept
+        *parents, last = path.split(".")
+        for step in parents:
+            source = source.get(step) if isinstance(source, dict) else None
+            target = target.setdefault(step, {})
+        if isinstance(source, dict) and last in source:
+            target[last] = source[last]
+    return kept
+
+
+def content_hash(body: dict) -> str:
+    """SHA-1 of a function without tag, hash, state and dates: the same source gives the same version."""
+    metadata = {k: v for k, v in body["metadata"].items() if k not in ("tag", "hash", "updated", "created")}
+    text = json.dumps({**body, "metadata": metadata, "status": None}, sort_keys=True)
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def put(store: Store, project: str, name: str, body: Any, tag: str | None, versioned: bool) -> str:
+    """Store a function; returns its hash.
+
+    With ``versioned`` every content is kept under its hash, else one record a tag is overwritten. The tag
+    moves to what was stored last.
+    """
+    if not isinstance(body, dict) or not isinstance(body.setdefault("metadata", {}), dict):
+        raise ApiError(400, "A function is a JSON object with metadata.")
+    queries.check_length(name, "A function's name")
+    metadata = body["metadata"]
+    tag = tag or metadata.get("tag") or "latest"
+    queries.check_tag(str(tag))
+    hash_key = content_hash(body)
+    if metadata.setdefault("name", name) != name:
+        raise ApiError(400, f"The body names function {metadata['name']!r}, the address {name!r}.")
+    uid = hash_key if versioned else f"unversioned-{tag}"
+    moment = queries.now()
+    # The tag is kept aside, for another version may take it.
+    metadata.update({"hash": hash_key, "tag": "", "updated": queries.to_iso(moment), "project": project})
+    with store.write() as connection:
+        projects.ensure(connection, project)
+        row = connection.execute(
+            "INSERT INTO functions (project, name, uid, kind, state, updated, labels, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (project, name, uid) DO UPDATE SET kind = excluded.kind, state = excluded.state,"
+            " updated = excluded.updated, labels = excluded.labels, body = excluded.body RETURNING id",
+            (
+                project,
+                name,
+                uid,
+                str(body.get("kind") or ""),
+                str(queries.get_in(body, "status.state", "")),
+                moment,
+                queries.encode_labels(metadata.get("labels")),
+                queries.encode(body),
+            ),
+        ).fetchone()
+        connection.execute(
+            "INSERT INTO function_tags (project, function, name, id) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (project, function, name) DO UPDATE SET id = excluded.id",
+            (project, name, tag, row["id"]),
+        )
+    return hash_key
+
+
+def _find(connection: sqlite3.Connection, project: str, name: str, tag: str, hash_key: str) -> dict | None:
+    if hash_key and not tag:
+        row = connection.execute(
+            "SELECT body FROM functions WHERE project = ? AND name = ? AND uid = ?", (project, name, hash_key)
+        ).fetchone()
+        return json.loads(row["body"]) if row else None
+    row = connection.execute(
+        "SELECT f.body FROM function_tags AS t JOIN functions AS f ON f.id = t.id"
+        " WHERE t.project = ? AND t.function = ? AND t.name = ?",
+        (project, name, tag or "latest"),
+    ).fetchone()
+    if row is None:
+        return None
+    body = json.loads(row["body"])
+    body["metadata"]["tag"] = tag or "latest"
+    return body
+
+
+def get(store: Store, project: str, name: str, tag: str = "", hash_key: str = "", format_: str = "full") -> dict:
+    """One version of a function, by tag (``latest`` when none is given) or by hash."""
+    with store.read() as connection:
+        for candidate in dict.fromkeys((normalise(name), name)):
+            body = _find(connection, project, candidate, tag, hash_key)
+            if body is not None:
+                return minimal(body, _MINIMAL) if format_ == "minimal" else body
+    version = f"@{hash_key}" if hash_key and not tag else f":{tag or 'latest'}"
+    raise ApiError(404, f"Function not found {project}/{name}{version}")
+
+
+def list_page(store: Store, filters: FunctionFilters, page: Page) -> tuple[list[dict], bool]:
+    """Functions that match, once for each of their tags, newest first; also whether more follow."""
+    f = filters
+    where = Where()
+    where.project("f.project", f.project)
+    where.name("f.name", normalise(f.name) if f.name else None)
+    where.equals("f.kind", f.kind)
+    where.any_of("f.state", f.state)
+    where.labels("f.labels", f.label)
+    where.between("f.updated", f.since, f.until)
+    where.equals("f.uid", f.hash_key)
+    if f.tag == "*":
+        where.add("t.name IS NOT NULL")
+    else:
+        where.equals("t.name", f.tag)
+    with store.read() as connection:
+        rows, more = page.fetch(
+            connection,
+            "SELECT f.body, t.name AS tag FROM functions AS f LEFT JOIN function_tags AS t ON t.id = f.id"
+            f" WHERE {where.sql()} ORDER BY f.updated DESC, f.id DESC, t.name",
+            where.values,
+        )
+    answer = []
+    for row in rows:
+        body = json.loads(row["body"])
+        if row["tag"] is None:
+            body["status"] = None  # only what a tag points at has a state of its own
+        else:
+            body["metadata"]["tag"] = row["tag"]
+        answer.append(minimal(body, _MINIMAL) if f.format_ == "minimal" else body)
+    return answer, more
+
+
+def delete(store: Store, project: str, name: str) -> None:
+    """Delete all versions of a function; one that does not exist is no error."""
+    with store.write() as connection:
+        for candidate in dict.fromkeys((normalise(name), name)):
+            connection.execute("DELETE FROM functions WHERE project = ? AND name = ?", (project, candidate))

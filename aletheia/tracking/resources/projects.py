@@ -1,0 +1,226 @@
+"""Projects: create, store, patch, list, delete, and the counts that the UI's first page shows."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from aletheia.tracking import queries
+from aletheia.tracking.queries import ApiError, Where
+from aletheia.tracking.store import Store
+
+# What each resource's table is called in the message that refuses to delete a project that still has some.
+_CONTENT = {"artifacts": "artifacts", "runs": "runs", "functions": "functions", "logs": "logs"}
+
+
+def ensure(connection: sqlite3.Connection, name: str) -> None:
+    """Refuse to write into a project that does not exist (404), as a real server does."""
+    if not connection.execute("SELECT 1 FROM projects WHERE name = ?", (name,)).fetchone():
+        raise ApiError(404, f"Project {name} does not exist")
+
+
+def _save(connection: sqlite3.Connection, name: str, body: dict, created: float | None) -> dict:
+    """Insert or replace a project's row; returns the body as stored."""
+    if not isinstance(body, dict):
+        raise ApiError(422, "A project is a JSON object.")
+    moment = queries.now()
+    metadata = body.setdefault("metadata", {})
+    spec = body.setdefault("spec", {})
+    if not isinstance(metadata, dict) or not isinstance(spec, dict):
+        raise ApiError(422, "A project's metadata and spec are JSON objects.")
+    if metadata.setdefault("name", name) != name:
+        raise ApiError(400, f"The body names project {metadata['name']!r}, the address {name!r}.")
+    body["kind"] = "project"
+    if created is None:
+        created = queries.parse_time(metadata.get("created")) or moment
+    metadata["created"] = queries.to_iso(created)
+    state = spec.get("desired_state") or "online"
+    spec["desired_state"] = state
+    status = body.get("status")
+    body["status"] = {**(status if isinstance(status, dict) else {}), "state": state}
+    connection.execute(
+        "INSERT INTO projects (name, created, updated, state, owner, labels, body) VALUES (?, ?, ?, ?, ?,"
+        " ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET created = excluded.created, updated = excluded.updated,"
+        " state = excluded.state, owner = excluded.owner, labels = excluded.labels, body = excluded.body",
+        (
+            name,
+            created,
+            moment,
+            str(state),
+            str(spec.get("owner") or ""),
+            queries.encode_labels(metadata.get("labels")),
+            queries.encode(body),
+        ),
+    )
+    return body
+
+
+def create(store: Store, body: Any) -> dict:
+    """Create a project; 409 when one of its name exists."""
+    name = queries.get_in(body, "metadata.name") if isinstance(body, dict) else None
+    if not isinstance(name, str):
+        raise ApiError(422, "A project needs metadata.name.")
+    queries.check_project(name)
+    with store.write() as connection:
+        if connection.execute("SELECT 1 FROM projects WHERE name = ?", (name,)).fetchone():
+            raise ApiError(409, f"Project {name} already exists")
+        return _save(connection, name, body, None)
+
+
+def put(store: Store, name: str, body: Any) -> dict:
+    """Create or overwrite a project; the moment of its creation stays."""
+    queries.check_project(name)
+    with store.write() as connection:
+        row = connection.execute("SELECT created FROM projects WHERE name = ?", (name,)).fetchone()
+        return _save(connection, name, body, row["created"] if row else None)
+
+
+def merge(target: dict, changes: dict, *, additive: bool) -> None:
+    """Merge nested objects in place; lists are replaced, or joined when additive."""
+    for key, value in changes.items():
+        old = target.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merge(old, value, additive=additive)
+        elif additive and isinstance(old, list) and isinstance(value, list):
+            old.extend(value)
+        else:
+            target[key] = value
+
+
+def patch(store: Store, name: str, changes: Any, mode: str) -> dict:
+    """Merge changes into a project; ``mode`` is ``replace`` or ``additive``."""
+    if not isinstance(changes, dict):
+        raise ApiError(422, "The changes of a project are a JSON object.")
+    if mode not in ("replace", "additive"):
+        raise ApiError(400, f"Patch mode {mode!r} is neither replace nor additive.")
+    with store.write() as connection:
+        row = _row(connection, name)
+        body = json.loads(row["body"])
+        merge(body, changes, additive=mode == "additive")
+        return _save(connection, name, body, row["created"])
+
+
+def _row(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
+    row = connection.execute("SELECT * FROM projects WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise ApiError(404, f"Project not found: {name}")
+    return row
+
+
+def _minimal(body: dict) -> dict:
+    """Without the long lists, as the UI asks for it."""
+    for key in ("functions", "workflows", "artifacts"):
+        body.get("spec", {}).pop(key, None)
+    return body
+
+
+def get(store: Store, name: str) -> dict:
+    """One project; 404 when there is none of this name."""
+    with store.read() as connection:
+        return json.loads(_row(connection, name)["body"])
+
+
+def list_all(
+    store: Store, format_: str = "full", owner: str | None = None, state: str | None = None, labels: Any = ()
+) -> list[Any]:
+    """Projects by name, each in the asked format (full, minimal, name_only, name_and_creation_time)."""
+    where = Where()
+    where.equals("owner", owner)
+    where.equals("state", state)
+    where.labels("projects.labels", labels)
+    with store.read() as connection:
+        rows = connection.execute(f"SELECT * FROM projects WHERE {where.sql()} ORDER BY name", where.values).fetchall()
+    if format_ == "name_only":
+        return [row["name"] for row in rows]
+    if format_ == "name_and_creation_time":
+        return [[row["name"], queries.to_iso(row["created"])] for row in rows]
+    bodies = [json.loads(row["body"]) for row in rows]
+    return [_minimal(body) for body in bodies] if format_ == "minimal" else bodies
+
+
+def delete(store: Store, name: str, strategy: str) -> None:
+    """Delete a project. ``restricted`` refuses (412) while anything is in it, ``cascading`` takes that along.
+
+    ``check`` only looks. Deleting what does not exist is no error.
+    """
+    if strategy not in ("restrict", "restricted", "cascade", "cascading", "check"):
+        raise ApiError(400, f"Deletion strategy {strategy!r} is unknown.")
+    with store.write() as connection:
+        if not connection.execute("SELECT 1 FROM projects WHERE name = ?", (name,)).fetchone():
+            return
+        if not strategy.startswith("cascad"):
+            for table, what in _CONTENT.items():
+                if connection.execute(f"SELECT 1 FROM {table} WHERE project = ? LIMIT 1", (name,)).fetchone():
+                    raise ApiError(412, f"Project {name} can not be deleted since related resources found: {what}")
+        if strategy == "check":
+            return
+        for table in (*_CONTENT, "tasks"):
+            connection.execute(f"DELETE FROM {table} WHERE project = ?", (name,))
+        connection.execute("DELETE FROM projects WHERE name = ?", (name,))
+
+
+def summaries(store: Store, name: str | None = None) -> list[dict]:
+    """Counts a project, in the form of the UI's first page; "recent" is the last day."""
+    since = queries.now() - 86_400
+    where = Where()
+    where.equals("name", name)
+    with store.read() as connection:
+        names = connection.execute(
+            f"SELECT name, updated FROM projects WHERE {where.sql()} ORDER BY name", where.values
+        ).fetchall()
+        if name and not names:
+            raise ApiError(404, f"Project not found: {name}")
+        runs = connection.execute(
+            "SELECT project, SUM(state = 'completed' AND start_time >= :since) AS completed,"
+            " SUM(state IN ('error', 'aborted') AND start_time >= :since) AS failed,"
+            " SUM(state IN ('running', 'pending', 'created')) AS running"
+            " FROM runs WHERE iteration = 0 GROUP BY project",
+            {"since": since},
+        ).fetchall()
+        kinds = connection.execute(
+            "SELECT project, kind, COUNT(DISTINCT key) AS n FROM artifacts GROUP BY project, kind"
+        ).fetchall()
+    by_run = {row["project"]: row for row in runs}
+    by_kind: dict[str, dict[str, int]] = {}
+    for row in kinds:
+        by_kind.setdefault(row["project"], {})[row["kind"]] = row["n"]
+    answer = []
+    for row in names:
+        run, kind = by_run.get(row["name"]), by_kind.get(row["name"], {})
+        special = {"model": "models_count", "dataset": "datasets_count", "document": "documents_count"}
+        answer.append(
+            {
+                "name": row["name"],
+                "updated": queries.to_iso(row["updated"]),
+                "files_count": sum(n for key, n in kind.items() if key not in (*special, "llm-prompt")),
+                "llm_prompts_count": kind.get("llm-prompt", 0),
+                "runs_completed_recent_count": run["completed"] if run else 0,
+                "runs_failed_recent_count": run["failed"] if run else 0,
+                "runs_running_count": run["running"] if run else 0,
+                **{column: kind.get(key, 0) for key, column in special.items()},
+                **dict.fromkeys(_NO_COUNTS, 0),
+            }
+        )
+    return answer
+
+
+# Counts of things that the embedded service has none of; the UI wants the keys.
+_NO_COUNTS = (
+    "feature_sets_count",
+    "distinct_schedules_count",
+    "distinct_scheduled_jobs_pending_count",
+    "distinct_scheduled_pipelines_pending_count",
+    "pipelines_completed_recent_count",
+    "pipelines_failed_recent_count",
+    "pipelines_running_count",
+    "endpoint_alerts_count",
+    "job_alerts_count",
+    "application_alerts_count",
+    "infra_alerts_count",
+    "running_model_monitoring_functions",
+    "failed_model_monitoring_functions",
+    "real_time_model_endpoint_count",
+    "batch_model_endpoint_count",
+)

@@ -1,0 +1,261 @@
+"""Runs and their iterations: store, update, list, abort, delete."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aletheia.tracking import queries
+from aletheia.tracking.queries import ApiError, Page, Where
+from aletheia.tracking.resources import artifact_search, artifacts, projects
+from aletheia.tracking.store import Store
+
+TERMINAL = ("completed", "error", "aborted", "skipped")
+_ACTIVE = ("running", "pending")
+_WEEK = 7 * 86_400
+
+
+class RunFilters(BaseModel):
+    """The query of a listing, by the names that the client sends."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    project: str = ""
+    name: str | None = None
+    uid: list[str] = []
+    label: list[str] = []
+    state: list[str] = []
+    states: list[str] = []
+    sort: bool = True
+    last: int = Field(0, ge=0)
+    iter: bool = True
+    start_time_from: str | None = None
+    start_time_to: str | None = None
+    last_update_time_from: str | None = None
+    last_update_time_to: str | None = None
+    end_time_from: str | None = None
+    end_time_to: str | None = None
+    partition_by: str | None = Field(None, alias="partition-by", pattern="^(name|project_and_name)$")
+    rows_per_partition: int = Field(1, alias="rows-per-partition", gt=0)
+    partition_sort_by: str | None = Field(None, alias="partition-sort-by", pattern="^(created|updated)$")
+    partition_order: str = Field("desc", alias="partition-order", pattern="^(asc|desc)$")
+    max_partitions: int = Field(0, alias="max-partitions", ge=0)
+
+
+def _artifact_uris(status: dict) -> None:
+    """Keep references of artifacts in the run, not their bodies (old clients send both)."""
+    bodies = status.pop("artifacts", None)
+    uris = status.get("artifact_uris")
+    if isinstance(bodies, list) and bodies:
+        uris = dict(uris) if isinstance(uris, dict) else {}
+        for body in bodies:
+            key = queries.get_in(body, "metadata.key") if isinstance(body, dict) else None
+            if isinstance(key, str) and key not in uris:
+                uris[key] = artifacts.store_uri(body)
+        status["artifact_uris"] = uris
+
+
+def _save(connection: sqlite3.Connection, row: sqlite3.Row | None, key: tuple[str, str, int], body: dict) -> None:
+    project, uid, iteration = key
+    name = queries.get_in(body, "metadata.name")
+    if not isinstance(name, str) or not name:
+        raise ApiError(400, "A run needs metadata.name.")
+    queries.check_length(name, "A run's name")
+    if row is not None and row["name"] != name:
+        raise ApiError(400, "Changing name for an existing run is invalid")
+    status = body.get("status")
+    if not isinstance(status, dict):
+        status = body["status"] = {}
+    moment = queries.now()
+    state = status.get("state") or "created"
+    start = queries.parse_time(status.get("start_time")) or (row["start_time"] if row else moment)
+    end = queries.parse_time(status.get("end_time"))
+    if end is None and state in TERMINAL:
+        end = (row["end_time"] if row else None) or moment
+    status["state"] = str(state)
+    status["start_time"] = queries.to_iso(start)
+    status["last_update"] = queries.to_iso(moment)
+    connection.execute(
+        "INSERT INTO runs (project, uid, iteration, name, state, start_time, end_time, updated, labels, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (project, uid, iteration) DO UPDATE SET state = excluded.state,"
+        " start_time = excluded.start_time, end_time = excluded.end_time, updated = excluded.updated,"
+        " labels = excluded.labels, body = excluded.body",
+        (
+            project,
+            uid,
+            iteration,
+            name,
+            str(state),
+            start,
+            end,
+            moment,
+            queries.encode_labels(queries.get_in(body, "metadata.labels")),
+            queries.encode(body),
+        ),
+    )
+
+
+def _find(connection: sqlite3.Connection, project: str, uid: str, iteration: int) -> sqlite3.Row | None:
+    return connection.execute(
+        "SELECT * FROM runs WHERE project = ? AND uid = ? AND iteration = ?", (project, uid, iteration)
+    ).fetchone()
+
+
+def _get(connection: sqlite3.Connection, project: str, uid: str, iteration: int) -> sqlite3.Row:
+    row = _find(connection, project, uid, iteration)
+    if row is None:
+        raise ApiError(404, f"Run uid {uid} of project {project} not found (iteration {iteration})")
+    return row
+
+
+def put(store: Store, project: str, uid: str, iteration: int, body: Any) -> str:
+    """Store a whole run; returns its state."""
+    if not isinstance(body, dict):
+        raise ApiError(400, "A run is a JSON object.")
+    queries.check_length(uid, "A run's uid")
+    if isinstance(body.get("status"), dict):
+        _artifact_uris(body["status"])
+    with store.write() as connection:
+        projects.ensure(connection, project)
+        _save(connection, _find(connection, project, uid, iteration), (project, uid, iteration), body)
+    return body["status"]["state"]
+
+
+def update(store: Store, project: str, uid: str, iteration: int, updates: Any) -> str:
+    """Set values at dotted paths (``status.state`` …) of a stored run; returns its state."""
+    if not isinstance(updates, dict):
+        raise ApiError(400, "The updates of a run are a JSON object of dotted paths.")
+    with store.write() as connection:
+        row = _get(connection, project, uid, iteration)
+        body = json.loads(row["body"])
+        for path, value in updates.items():
+            queries.set_in(body, path, value)
+        if isinstance(body.get("status"), dict):
+            _artifact_uris(body["status"])
+        _save(connection, row, (project, uid, iteration), body)
+    return body["status"]["state"]
+
+
+def get(store: Store, project: str, uid: str, iteration: int, format_: str = "full") -> dict:
+    """One run; in the ``full`` format with its artifacts, of a grid with those of the best iteration."""
+    with store.read() as connection:
+        body = json.loads(_get(connection, project, uid, iteration)["body"])
+        if format_ == "full":
+            workflow = queries.get_in(body, "metadata.labels.workflow")
+            if workflow:
+                found = artifact_search.by_uris(connection, project, queries.get_in(body, "status.artifact_uris", {}))
+            else:
+                found = artifact_search.of_run(connection, project, uid, iteration)
+            if found:
+                body["status"]["artifacts"] = found
+    return body
+
+
+def list_page(store: Store, filters: RunFilters, page: Page) -> tuple[list[dict], bool]:
+    """Runs that match, newest first; also whether more follow.
+
+    Without any filter: the newest run of each name of the last week, as a real server answers.
+    """
+    f = filters
+    defaults = RunFilters(project=f.project, iter=False, sort=f.sort)
+    if not f.iter and f == defaults:
+        f = f.model_copy(
+            update={
+                "start_time_from": queries.to_iso(queries.now() - _WEEK),
+                "partition_by": "project_and_name",
+                "partition_sort_by": "updated",
+            }
+        )
+    if f.partition_by and not f.partition_sort_by:
+        raise ApiError(400, "partition-sort-by must be given together with partition-by.")
+    where = _where(f)
+    tail = "ORDER BY start_time DESC, id DESC" if f.sort else "ORDER BY id"
+    if f.last:
+        tail += f" LIMIT {f.last}"
+    if f.partition_by:
+        sql, values = queries.partitioned(
+            "SELECT * FROM runs",
+            where,
+            by="name" if f.partition_by == "name" else "project, name",
+            sort="start_time" if f.partition_sort_by == "created" else "updated",
+            order=f.partition_order,
+            rows=f.rows_per_partition,
+            partitions=f.max_partitions,
+            tail=tail,
+        )
+    else:
+        sql, values = f"SELECT * FROM runs WHERE {where.sql()} {tail}", where.values
+    if f.last:
+        sql = f"SELECT * FROM ({sql})"
+    with store.read() as connection:
+        rows, more = page.fetch(connection, sql, values)
+    return [json.loads(row["body"]) for row in rows], more
+
+
+def _where(f: RunFilters) -> Where:
+    where = Where()
+    where.project("project", f.project)
+    where.name("name", f.name)
+    where.any_of("uid", f.uid)
+    where.any_of("state", {*f.state, *f.states})
+    where.labels("runs.labels", f.label)
+    where.between("start_time", f.start_time_from, f.start_time_to)
+    where.between("updated", f.last_update_time_from, f.last_update_time_to)
+    where.between("end_time", f.end_time_from, f.end_time_to)
+    if not f.iter:
+        where.add("iteration = 0")
+    return where
+
+
+def _drop(connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> None:
+    for row in rows:
+        if row["state"] in _ACTIVE:
+            raise ApiError(400, f"Can not delete run in {row['state']} state, consider aborting the run first")
+    for project, uid in {(row["project"], row["uid"]) for row in rows}:
+        connection.execute("DELETE FROM runs WHERE project = ? AND uid = ?", (project, uid))
+        connection.execute("DELETE FROM logs WHERE project = ? AND uid = ?", (project, uid))
+
+
+def delete(store: Store, project: str, uid: str) -> None:
+    """Delete a run with all its iterations and its log; one that does not exist is no error."""
+    with store.write() as connection:
+        _drop(
+            connection,
+            connection.execute(
+                "SELECT * FROM runs WHERE project = ? AND uid = ? AND iteration = 0", (project, uid)
+            ).fetchall()
+            or connection.execute("SELECT * FROM runs WHERE project = ? AND uid = ?", (project, uid)).fetchall(),
+        )
+
+
+def delete_many(store: Store, filters: RunFilters, days_ago: int) -> None:
+    """Delete the runs that match name, labels and state, of the last ``days_ago`` days (0: of any time)."""
+    if any(state in _ACTIVE for state in filters.state):
+        raise ApiError(400, f"Can not delete runs in {filters.state[0]} state, consider aborting the run first")
+    where = _where(filters)
+    if days_ago:
+        where.add("start_time >= ?", queries.now() - days_ago * 86_400)
+    with store.write() as connection:
+        rows = connection.execute(f"SELECT * FROM runs WHERE {where.sql()}", where.values).fetchall()
+        _drop(connection, rows)
+
+
+def abort(store: Store, project: str, uid: str, iteration: int, updates: Any) -> None:
+    """Mark a run as aborted; 409 when it has ended already."""
+    with store.write() as connection:
+        row = _get(connection, project, uid, iteration)
+        if row["state"] in TERMINAL:
+            raise ApiError(409, "Run is already in terminal state, can not be aborted")
+        mark_aborted(connection, row, updates if isinstance(updates, dict) else {})
+
+
+def mark_aborted(connection: sqlite3.Connection, row: sqlite3.Row, updates: dict) -> None:
+    """Set a run's state to aborted, and the values at the dotted paths of ``updates``."""
+    body = json.loads(row["body"])
+    for path, value in {**updates, "status.state": "aborted"}.items():
+        queries.set_in(body, path, value)
+    _save(connection, row, (row["project"], row["uid"], row["iteration"]), body)

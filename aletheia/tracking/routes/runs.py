@@ -1,0 +1,114 @@
+"""``/projects/{project}/runs`` and ``/projects/{project}/logs``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from aletheia.tracking.queries import ApiError
+from aletheia.tracking.resources import logs, runs, tasks
+from aletheia.tracking.resources.runs import RunFilters
+from aletheia.tracking.web import Body, Db, Json, Paging, RawBody, listing
+
+router = APIRouter(prefix="/projects/{project}")
+
+
+def _watch(request: Request, project: str, uid: str, state: str) -> None:
+    """Remember which process writes this run, to notice when it is lost."""
+    if request.client is not None:
+        request.app.state.owners.saw(project, uid, state, request.client.port)
+
+
+@router.post("/runs/{uid}")
+def store_run(request: Request, store: Db, project: str, uid: str, body: Body, iter: int = Query(0, ge=0)) -> Response:
+    _watch(request, project, uid, runs.put(store, project, uid, iter, body))
+    return Json({})
+
+
+@router.patch("/runs/{uid}")
+def update_run(request: Request, store: Db, project: str, uid: str, body: Body, iter: int = Query(0, ge=0)) -> Response:
+    _watch(request, project, uid, runs.update(store, project, uid, iter, body))
+    return Json({})
+
+
+@router.get("/runs/{uid}")
+def get_run(
+    request: Request,
+    store: Db,
+    project: str,
+    uid: str,
+    iter: int = Query(0, ge=0),
+    format_: str = Query("full", alias="format"),
+) -> Response:
+    return Json({"data": runs.get(store, project, uid, iter, format_)}, request=request)
+
+
+@router.get("/runs")
+def list_runs(
+    request: Request, store: Db, project: str, filters: Annotated[RunFilters, Query()], paging: Paging
+) -> Response:
+    filters.project = project
+    return Json(listing("runs", filters, paging, lambda f, p: runs.list_page(store, f, p)), request=request)
+
+
+@router.delete("/runs/{uid}")
+def delete_run(store: Db, project: str, uid: str) -> Response:
+    runs.delete(store, project, uid)
+    return Json({})
+
+
+@router.delete("/runs")
+def delete_runs(
+    store: Db,
+    project: str,
+    name: str | None = None,
+    label: list[str] = Query([]),
+    state: str | None = None,
+    days_ago: int = Query(0, ge=0),
+) -> Response:
+    filters = RunFilters(project=project, name=name, label=label, state=[state] if state else [])
+    runs.delete_many(store, filters, days_ago)
+    return Json({})
+
+
+@router.post("/runs/{uid}/abort")
+def abort_run(request: Request, store: Db, project: str, uid: str, body: Body, iter: int = Query(0, ge=0)) -> Response:
+    runs.abort(store, project, uid, iter, body)
+    return Json(tasks.done(store, project, "abort-run"), 202, request=request)
+
+
+@router.post("/runs/{uid}/push-notifications")
+@router.post("/pipelines/{uid}/push-notifications")
+def push_notifications(request: Request, store: Db, project: str, uid: str, body: Body) -> Response:
+    """Local runs notify from the client; here is nothing to send, which is told as a task that is done."""
+    return Json(tasks.done(store, project, "push-notifications"), 202, request=request)
+
+
+@router.post("/logs/{uid}")
+def store_log(store: Db, project: str, uid: str, body: RawBody, append: bool = True) -> Response:
+    logs.append(store, project, uid, body, replace=not append)
+    return Json({})
+
+
+@router.get("/logs/{uid}")
+def get_log(store: Db, project: str, uid: str, size: int = -1, offset: int = 0) -> Response:
+    if offset < 0:
+        raise ApiError(400, "Offset cannot be negative")
+    state, data = logs.read(store, project, uid, offset, size)
+    return Response(data, media_type="text/plain; charset=utf-8", headers={"x-mlrun-run-state": state})
+
+
+@router.get("/logs/{uid}/size")
+def get_log_size(store: Db, project: str, uid: str) -> Response:
+    return Json({"size": logs.size(store, project, uid)})
+
+
+@router.get("/background-tasks/{name}")
+def get_project_task(request: Request, store: Db, project: str, name: str) -> Response:
+    return Json(tasks.get(store, name, project), request=request)
+
+
+@router.get("/background-tasks")
+def list_project_tasks(request: Request, store: Db, project: str) -> Response:
+    return Json({"background_tasks": tasks.list_all(store, project)}, request=request)

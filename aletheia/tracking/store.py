@@ -1,0 +1,207 @@
+"""The SQLite file behind the tracking service: connections, schema, transactions.
+
+Every request is one transaction, so a row is either there or not, whatever ends the process. Write-ahead
+logging lets readers go on while somebody writes; ``synchronous=FULL`` waits for the disk at each commit, so
+that what was acknowledged outlives a power cut, not only a killed process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from aletheia.errors import InputError
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x414C4554  # "ALET": tells our file from any other SQLite file
+
+_SCHEMA = """
+CREATE TABLE projects (
+    name TEXT PRIMARY KEY,
+    created REAL NOT NULL,
+    updated REAL NOT NULL,
+    state TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    iteration INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    start_time REAL NOT NULL,
+    end_time REAL,
+    updated REAL NOT NULL,
+    labels TEXT NOT NULL,
+    owners TEXT NOT NULL DEFAULT '[]',
+    body TEXT NOT NULL,
+    UNIQUE (project, uid, iteration)
+);
+CREATE INDEX runs_by_time ON runs (project, start_time);
+CREATE INDEX runs_by_state ON runs (state);
+CREATE TABLE logs (
+    project TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (project, uid, start)
+) WITHOUT ROWID;
+CREATE TABLE artifacts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    key TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    iteration INTEGER NOT NULL,
+    tree TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    producer_uri TEXT NOT NULL,
+    parent_uri TEXT NOT NULL,
+    best_iteration INTEGER NOT NULL,
+    created REAL NOT NULL,
+    updated REAL NOT NULL,
+    labels TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (project, key, uid)
+);
+CREATE INDEX artifacts_by_tree ON artifacts (project, tree);
+CREATE INDEX artifacts_by_update ON artifacts (project, updated);
+CREATE TABLE artifact_tags (
+    artifact INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    PRIMARY KEY (artifact, name)
+) WITHOUT ROWID;
+CREATE TABLE functions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    updated REAL NOT NULL,
+    labels TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (project, name, uid)
+);
+CREATE TABLE function_tags (
+    project TEXT NOT NULL,
+    function TEXT NOT NULL,
+    name TEXT NOT NULL,
+    id INTEGER NOT NULL REFERENCES functions (id) ON DELETE CASCADE,
+    PRIMARY KEY (project, function, name)
+) WITHOUT ROWID;
+CREATE TABLE tasks (
+    name TEXT PRIMARY KEY,
+    project TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    created REAL NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """One database file, used by the threads of one process.
+
+    Parameters
+    ----------
+    path
+        The database file; its folder must exist.
+    max_pages
+        Limit of the file in pages of 4,096 bytes, for tests of a full disk.
+
+    Raises
+    ------
+    InputError
+        When the file is not a tracking database or was written by a newer version.
+    """
+
+    def __init__(self, path: Path | str, *, max_pages: int | None = None) -> None:
+        self.path = Path(path)
+        self._max_pages = max_pages
+        self._local = threading.local()
+        self._write_lock = threading.Lock()
+        existed = self.path.exists()
+        try:
+            connection = self._connect()
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            identity = connection.execute("PRAGMA application_id").fetchone()[0]
+            if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id={APPLICATION_ID};"
+                    f" PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+                )
+                identity, version = APPLICATION_ID, SCHEMA_VERSION
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"The tracking database {self.path} cannot be opened ({error}). Move it away, or name another"
+                " folder by ALETHEIA_HOME."
+            ) from None
+        if identity != APPLICATION_ID:
+            raise InputError(
+                f"{self.path} is an SQLite file of something else. Move it away, or name another folder by"
+                " ALETHEIA_HOME."
+            )
+        if version > SCHEMA_VERSION:
+            raise InputError(
+                f"The tracking database {self.path} was written by a newer Aletheia (schema {version}, this"
+                " one"
+                f" reads {SCHEMA_VERSION}). Upgrade, or name another folder by ALETHEIA_HOME."
+            )
+        if not existed:
+            os.chmod(self.path, 0o600)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            # Transactions are ours (isolation_level=None): sqlite3's implicit ones begin too late to lock.
+            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA cache_size=-1024")  # KiB; every thread of the pool has one
+            if self._max_pages:
+                connection.execute(f"PRAGMA max_page_count={int(self._max_pages)}")
+            self._local.connection = connection
+        return connection
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection inside a read transaction: one snapshot for all statements of a request."""
+        connection = self._connect()
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection inside a write transaction: committed at the end, rolled back on exceptions."""
+        connection = self._connect()
+        # One writer of this process at a time, in order of arrival, instead of SQLite's polling.
+        with self._write_lock:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def integrity(self) -> str:
+        """Return SQLite's own verdict on the file: ``ok``, or what is broken."""
+        with self.read() as connection:
+            return connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file, as a clean stop does."""
+        with self._write_lock:
+            self._connect().execute("PRAGMA wal_checkpoint(TRUNCATE)")

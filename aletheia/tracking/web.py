@@ -1,0 +1,182 @@
+"""What the routes share: reading a JSON body, answering JSON, pages of listings, the guard at the door."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel, ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from aletheia.tracking import queries
+from aletheia.tracking.queries import ApiError, Page
+from aletheia.tracking.store import Store
+
+MAX_BODY = 32 * 1024 * 1024
+# Names under which this machine calls itself. A page of a foreign site can make a browser connect here, but
+# then the request carries the foreign name (DNS rebinding) or the foreign origin (cross-site requests).
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "host.docker.internal"})
+
+
+class Json(Response):
+    """A JSON answer; NaN and infinity as JavaScript-style literals only for clients that read them.
+
+    MLRun's own client (it names its version in a header) parses them and so gets a diverged loss back as it
+    logged it. For everybody else, a browser above all, they become null.
+    """
+
+    media_type = "application/json"
+
+    def __init__(self, content: Any, status_code: int = 200, *, request: Request | None = None) -> None:
+        self._literals = request is not None and "x-mlrun-client-version" in request.headers
+        super().__init__(content, status_code)
+
+    def render(self, content: Any) -> bytes:
+        try:
+            text = json.dumps(content, separators=(",", ":"), allow_nan=self._literals)
+        except ValueError:
+            text = json.dumps(_finite(content), separators=(",", ":"))
+        return text.encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def error(status: int, detail: str) -> Json:
+    """The form in which the client looks for a message."""
+    return Json({"detail": detail}, status)
+
+
+async def raw_body(request: Request) -> bytes:
+    """The body of a request; 413 beyond 32 MiB, noticed before it is all in memory."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > MAX_BODY:
+        raise ApiError(413, f"The body is larger than {MAX_BODY} bytes.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise ApiError(413, f"The body is larger than {MAX_BODY} bytes.")
+    return bytes(body)
+
+
+async def json_body(request: Request) -> Any:
+    """The JSON body of a request, whatever its content type (the client names none); None when empty."""
+    body = await raw_body(request)
+    if not body.strip():
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as problem:
+        raise ApiError(400, f"The body is not the JSON it should be: {str(problem)[:200]}") from None
+
+
+def get_store(request: Request) -> Store:
+    """The store of this application."""
+    return request.app.state.store
+
+
+Body = Annotated[Any, Depends(json_body)]
+RawBody = Annotated[bytes, Depends(raw_body)]
+Db = Annotated[Store, Depends(get_store)]
+
+
+Filters = TypeVar("Filters", bound=BaseModel)
+
+
+class PageQuery(BaseModel):
+    """Page number, size and token of a listing."""
+
+    page: int | None = None
+    page_size: int | None = None
+    page_token: str | None = None
+
+
+def page_query(
+    page: int | None = Query(None, gt=0, le=queries.PAGE_LIMIT),
+    page_size: int | None = Query(None, alias="page-size", gt=0, le=queries.PAGE_LIMIT),
+    page_token: str | None = Query(None, alias="page-token", max_length=20_000),
+) -> PageQuery:
+    return PageQuery(page=page, page_size=page_size, page_token=page_token or None)
+
+
+Paging = Annotated[PageQuery, Depends(page_query)]
+
+
+def listing(
+    key: str,
+    filters: Filters,
+    paging: PageQuery,
+    fetch: Callable[[Filters, Page], tuple[list[Any], bool]],
+) -> dict:
+    """Answer a listing: the items under ``key``, and where the next page is.
+
+    A token stands for its filters and page size; those of the request count only without one. The last page
+    has no token, and neither has an answer to a request without any paging, which is the whole listing.
+    """
+    if paging.page_token:
+        stored, page = queries.decode_token(paging.page_token, key)
+        try:
+            filters = type(filters).model_validate(stored)
+        except ValidationError:
+            raise ApiError(404, "The page token is unknown.") from None
+        if paging.page:
+            page = Page(paging.page, page.size)
+    elif paging.page or paging.page_size:
+        page = Page(paging.page or 1, paging.page_size or queries.PAGE_SIZE)
+    else:
+        page = Page()
+    items, more = fetch(filters, page)
+    token = None
+    if more:
+        token = queries.encode_token(key, filters.model_dump(exclude_defaults=True), Page(page.number + 1, page.size))
+    known = page.size is not None and bool(items)
+    pagination = {
+        "page": page.number if known else None,
+        "page-size": page.size if known else None,
+        "page-token": token,
+    }
+    return {key: items, "pagination": pagination}
+
+
+class LocalOnly:
+    """Let only requests through that address this machine by a name of its own, from pages of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            problem = self._problem(headers)
+            if problem:
+                await error(403, problem)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    @staticmethod
+    def _problem(headers: dict[str, str]) -> str | None:
+        if _host(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
+            return "This service answers only what is addressed to localhost or 127.0.0.1 (see the Host header)."
+        origin = headers.get("origin")
+        if origin is not None and _host(origin) not in LOCAL_NAMES:
+            return "This service does not answer pages of other sites (see the Origin header)."
+        if headers.get("sec-fetch-site") == "cross-site":
+            return "This service does not answer pages of other sites (see the Sec-Fetch-Site header)."
+        return None
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

@@ -1,0 +1,58 @@
+"""Fixtures that several parts share: a tracking service of the session's own, and a fresh MLRun project."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aletheia.settings import get_settings
+from aletheia.tracking import service
+
+
+@pytest.fixture(scope="session")
+def tracking_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home folder of the session's tracking service (each pytest-xdist worker has its own)."""
+    return tmp_path_factory.mktemp("tracking")
+
+
+@pytest.fixture(scope="session")
+def embedded_url(tracking_home: Path) -> Iterator[str]:
+    """Address of a tracking service in a temporary home on a free port; MLRun is pointed at it."""
+    running = service.start(tracking_home, port=0, arguments=("--while-pid", str(os.getpid())))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALETHEIA_HOME", str(tracking_home))
+        patch.setenv("ALETHEIA_TRACKING_PORT", str(running.port))
+        patch.setenv("MLRUN_DBPATH", running.url)
+        patch.setenv("MLRUN_IGNORE_ENV_FILE", "1")
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        get_settings.cache_clear()
+        yield running.url
+    get_settings.cache_clear()
+    service.stop(tracking_home)
+
+
+@pytest.fixture(scope="session")
+def tracking_url(embedded_url: str) -> str:
+    """Address of the tracking service of the tests (the conformance suite may put another in its place)."""
+    return embedded_url
+
+
+@pytest.fixture
+def mlrun_project(tracking_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    """A new MLRun project whose folder and artifacts are in ``tmp_path``; deleted afterwards."""
+    import mlrun
+
+    monkeypatch.setenv("MLRUN_DBPATH", tracking_url)
+    mlrun.mlconf.dbpath = tracking_url
+    monkeypatch.chdir(tmp_path)
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    project = mlrun.new_project(name, context=str(tmp_path / "project"), user_project=False)
+    project.spec.artifact_path = str(tmp_path / "artifacts" / "{{run.uid}}")
+    project.save()
+    os.chdir(tmp_path)
+    yield project
+    mlrun.get_run_db().delete_project(name, "cascade")

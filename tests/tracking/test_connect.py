@@ -1,0 +1,133 @@
+"""Which tracking server is used, and that a wrong one is named instead of passed over."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import socket
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aletheia.errors import InputError
+from aletheia.settings import get_settings
+from aletheia.tracking import ensure_tracking, folders, service
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of the test's own; nothing configured; mlrun, if some other test imported it, out of sight."""
+    home = tmp_path / "home"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        monkeypatch.setenv("ALETHEIA_TRACKING_PORT", str(free.getsockname()[1]))
+    monkeypatch.setenv("ALETHEIA_HOME", str(home))
+    monkeypatch.setenv("MLRUN_IGNORE_ENV_FILE", "1")
+    for name in ("MLRUN_DBPATH", "ALETHEIA_TRACKING_EMBEDDED", "MLRUN_CONFIG_FILE", "MLRUN_ENV_FILE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setitem(sys.modules, "mlrun", None)
+    monkeypatch.chdir(tmp_path)
+    get_settings.cache_clear()
+    yield home
+    get_settings.cache_clear()
+    service.stop(home)
+
+
+@pytest.fixture
+def other_server() -> Iterator[str]:
+    """Something that answers like an MLRun API."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"version": "1.12.1"}' if self.path == "/api/v1/client-spec" else b"[]"
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_embedded_service_is_started_found_and_restarted(own_settings: Path) -> None:
+    url = ensure_tracking()
+    assert os.environ["MLRUN_DBPATH"] == url == f"http://127.0.0.1:{get_settings().tracking_port}"
+    pid = service.find().pid
+    assert ensure_tracking() == url
+    assert service.find().pid == pid
+    service.stop()
+    # MLRUN_DBPATH is set now, by us and not by the user, so a service that is gone is started, not complained
+    # about.
+    assert ensure_tracking() == url
+    assert service.find().pid != pid
+
+
+def test_mlrun_that_is_imported_already_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    mlrun = types.ModuleType("mlrun")
+    mlrun.mlconf = types.SimpleNamespace(dbpath="./")
+    monkeypatch.setitem(sys.modules, "mlrun", mlrun)
+    assert ensure_tracking() == mlrun.mlconf.dbpath
+
+
+def test_configured_server_is_used(other_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLRUN_DBPATH", other_server)
+    assert ensure_tracking() == other_server
+    assert service.find() is None
+
+
+def test_configured_server_in_files(other_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLRUN_IGNORE_ENV_FILE")
+    (tmp_path / "mlrun.env").write_text(f"MLRUN_DBPATH={other_server}\n")
+    monkeypatch.setenv("MLRUN_ENV_FILE", str(tmp_path / "mlrun.env"))
+    assert ensure_tracking() == other_server
+    monkeypatch.delenv("MLRUN_DBPATH")
+    monkeypatch.delenv("MLRUN_ENV_FILE")
+    monkeypatch.setenv("MLRUN_IGNORE_ENV_FILE", "1")
+    (tmp_path / "mlrun.yaml").write_text(f"dbpath: {other_server}\n")
+    monkeypatch.setenv("MLRUN_CONFIG_FILE", str(tmp_path / "mlrun.yaml"))
+    assert ensure_tracking() == other_server
+
+
+def test_configured_server_in_mlrun_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    mlrun = types.ModuleType("mlrun")
+    mlrun.mlconf = types.SimpleNamespace(dbpath="http://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "mlrun", mlrun)
+    with pytest.raises(InputError, match=r"127\.0\.0\.1:9 \(mlrun.mlconf.dbpath\)"):
+        ensure_tracking()
+
+
+@pytest.mark.parametrize("value", ["http://127.0.0.1:9", "http://no-such-host.invalid:80", "nowhere", "ftp://x"])
+def test_server_that_does_not_answer_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLRUN_DBPATH", value)
+    with pytest.raises(InputError) as caught:
+        ensure_tracking()
+    message = str(caught.value)
+    assert value in message
+    assert "MLRUN_DBPATH in the environment" in message
+    assert "unset MLRUN_DBPATH" in message
+    assert service.find() is None, "no silent fallback"
+
+
+def test_server_of_something_else_is_named(other_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLRUN_DBPATH", f"{other_server}/elsewhere")
+    with pytest.raises(InputError, match=r"not as an MLRun API|no JSON object"):
+        ensure_tracking()
+
+
+def test_project_folder_may_be_shown(own_settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    ensure_tracking()
+    assert folders.allowed(own_settings) == [own_settings / "artifacts"]
+    (tmp_path / "project" / "project.yaml").write_text("kind: project\n")
+    ensure_tracking()
+    assert tmp_path / "project" in folders.allowed(own_settings)
