@@ -1,0 +1,147 @@
+"""Are the generated functions those of the notebooks, and does ``project.yaml`` name exactly them?"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from aletheia.errors import InputError
+from aletheia.project.findings import Finding
+from aletheia.project.functions import FOLDER, SOURCE, SPEC, duplicate_names, generated_files
+from aletheia.project.lint import lint_notebook
+from aletheia.project.notebooks import function_name, notebook_paths, read_notebook
+
+_REMEDY = "Run 'aletheia functions build' (make functions) and commit the result."
+_DIFF_LINES = 20
+
+
+def check_functions(project_root: str | Path) -> list[Finding]:
+    """What is not as it should be in notebooks, generated files and ``project.yaml``; empty when all is well.
+
+    Raises
+    ------
+    InputError
+        When there are no notebooks or there is no readable ``project.yaml``.
+    """
+    root = Path(project_root)
+    paths = notebook_paths(root)
+    findings = duplicate_names(paths)
+    for path in paths:
+        found = lint_notebook(path, root)
+        findings += found
+        if not any(finding.blocking for finding in found):
+            findings += _differences(root, path)
+    names = list(dict.fromkeys(function_name(path) for path in paths))
+    return findings + _strays(root, names) + _listing(root, names)
+
+
+def _differences(root: Path, path: Path) -> list[Finding]:
+    notebook = read_notebook(path)
+    findings = []
+    try:
+        expected = generated_files(notebook)
+    except InputError as error:
+        return [Finding("refused", notebook.file, str(error), "Mend the notebook.")]
+    if not any((root / FOLDER / notebook.name / name).is_file() for name in expected):
+        message = f"The function of {notebook.file} is not generated yet."
+        return [Finding("missing", f"{FOLDER}/{notebook.name}", message, _REMEDY)]
+    for name, text in expected.items():
+        file = f"{FOLDER}/{notebook.name}/{name}"
+        if not (root / file).is_file():
+            findings.append(Finding("missing", file, f"The file of {notebook.file} is missing.", _REMEDY))
+        elif (data := (root / file).read_bytes()) != text.encode():
+            message = f"The file is not what {notebook.file} gives."
+            detail = _diff(data.decode(errors="replace"), text, file)
+            findings.append(Finding("differs", file, message, _REMEDY, detail=detail))
+    return findings
+
+
+def _diff(old: str, new: str, file: str) -> str:
+    """A short unified diff, the embedded code replaced by its hash."""
+    lines = list(
+        difflib.unified_diff(
+            _legible(old),
+            _legible(new),
+            f"{file} (as it is)",
+            f"{file} (generated)",
+            "",
+            "",
+            n=1,
+            lineterm="",
+        )
+    )
+    more = [f"… {len(lines) - _DIFF_LINES} more lines"] if len(lines) > _DIFF_LINES else []
+    return "\n".join(f"    {line[:160]}" for line in lines[:_DIFF_LINES] + more)
+
+
+def _legible(text: str) -> list[str]:
+    def shorten(match: re.Match) -> str:
+        return f"{match[1]}<sha256 {hashlib.sha256(match[2].encode()).hexdigest()[:16]}>"
+
+    # Line ends are kept visible: a file that differs only in them differs too.
+    lines = re.sub(r"(functionSourceCode: )(\S+)", shorten, text).split("\n")
+    return [line.replace("\r", "\\r") for line in lines]
+
+
+def _strays(root: Path, names: list[str]) -> list[Finding]:
+    findings = []
+    folder = root / FOLDER
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+        file = f"{FOLDER}/{entry.name}"
+        if entry.name.startswith((".", "__")):
+            continue
+        if entry.name not in names or not entry.is_dir():
+            message = "No notebook makes this."
+            findings.append(Finding("stray", file, message, "Delete it, or restore the notebook."))
+            continue
+        for inner in sorted(entry.iterdir()):
+            if inner.name not in (SPEC, SOURCE) and not inner.name.startswith((".", "__")):
+                message = f"Only {SPEC} and {SOURCE} belong here: the folder is generated."
+                findings.append(Finding("stray", f"{file}/{inner.name}", message, "Move it elsewhere."))
+    return findings
+
+
+def _listing(root: Path, names: list[str]) -> list[Finding]:
+    """Compare ``spec.functions`` of project.yaml with the notebooks; functions from a hub are let be."""
+    findings = []
+    seen: set[str] = set()
+    for entry in _listed(root):
+        name, url = str(entry.get("name", "")), str(entry.get("url", ""))
+        expected = f"{FOLDER}/{name}/{SPEC}"
+        if name in seen:
+            message = f"The function {name!r} is listed twice."
+            findings.append(Finding("project", "project.yaml", message, "Remove one entry."))
+        elif name in names:
+            if str(PurePosixPath(url)) != expected:
+                message = f"The url of the function {name!r} is {url!r}."
+                findings.append(Finding("project", "project.yaml", message, f"Write 'url: {expected}'."))
+        elif "://" not in url:
+            message = f"It lists the function {name!r}, which no notebook makes."
+            findings.append(Finding("project", "project.yaml", message, "Remove the entry."))
+        seen.add(name)
+    for name in names:
+        if name not in seen:
+            message = f"It does not list the function {name!r}."
+            remedy = f"Add to spec.functions: {{name: {name}, url: {FOLDER}/{name}/{SPEC}}}."
+            findings.append(Finding("project", "project.yaml", message, remedy))
+    return findings
+
+
+def _listed(root: Path) -> list[dict[str, Any]]:
+    path = root / "project.yaml"
+    try:
+        project = yaml.safe_load(path.read_bytes())
+        listed = project["spec"].get("functions") or []
+        if not all(isinstance(entry, dict) for entry in listed):
+            raise TypeError("an entry of spec.functions is no mapping")
+    except FileNotFoundError:
+        raise InputError(f"There is no {path}. Name the folder of the project.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} is no MLRun project ({reason}). Restore it from git.") from None
+    return listed

@@ -1,0 +1,51 @@
+"""What a check reports: the place, what is wrong there, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Rules whose breach keeps a function from being generated.
+BLOCKING = frozenset(
+    {
+        "unreadable",
+        "file-name",
+        "markers",
+        "parameters-in-region",
+        "config",
+        "magic",
+        "syntax",
+        "handler",
+        "signature",
+        "outside-name",
+        "local-import",
+        "future-annotations",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to mend, and how.
+
+    ``cell`` counts all cells from 1, text cells too; ``line`` counts the lines of that cell (or file) from 1.
+    """
+
+    rule: str
+    file: str
+    message: str
+    remedy: str
+    cell: int | None = None
+    line: int | None = None
+    detail: str = ""
+
+    @property
+    def blocking(self) -> bool:
+        """Whether the function would be broken, or another than it seems; the rest has no place in git."""
+        return self.rule in BLOCKING
+
+    def __str__(self) -> str:
+        place = self.file
+        place += f", cell {self.cell}" if self.cell is not None else ""
+        place += f", line {self.line}" if self.line is not None else ""
+        text = " ".join(part for part in (self.message, self.remedy, f"[{self.rule}]") if part)
+        return f"{place}: {text}\n{self.detail}" if self.detail else f"{place}: {text}"
