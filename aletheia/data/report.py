@@ -1,0 +1,288 @@
+"""The data report: one HTML file that works offline, plain findings first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from aletheia.data.balance import BalanceReport
+from aletheia.data.bias import TOO_FEW, BiasReport
+from aletheia.data.plots import shortcut_figure
+from aletheia.evaluation.shortcut import Shortcut
+
+#: A shortcut AUC whose interval lies above this is a warning, not a curiosity.
+SHORTCUT_LIMIT = 0.6
+_MAX_ROWS = 200
+_STYLE = """ body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1f1f1f; max-width: 1000px;
+margin: 2rem auto; padding: 0 1rem; } h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem;
+margin-top: 2.2rem; } .finding { border-left: 6px solid #6b6b6b; padding: .4rem 1rem; margin: .6rem 0;
+background: #f5f5f5; } .good { border-color: #009E73; background: #eef8f4; } .bad { border-color: #D55E00;
+background: #fdf1ea; } .quiet { color: #5c5c5c; font-size: .9rem; } table { border-collapse: collapse;
+font-variant-numeric: tabular-nums; width: 100%; font-size: .95rem; } th, td { text-align: left; padding:
+.25rem .8rem .25rem 0; border-bottom: 1px solid #e2e2e2; vertical-align: top; } .scroll { overflow-x: auto; }
+td.path { overflow-wrap: anywhere; font-family: monospace; font-size: .85rem; } @media print { .plot {
+break-inside: avoid; } }
+"""
+
+
+def data_report(
+    figures: Mapping[str, go.Figure],
+    before: BiasReport,
+    after: BiasReport,
+    balancing: BalanceReport,
+    shortcut: Shortcut,
+    shortcut_train: Shortcut | None = None,
+    skipped: pd.DataFrame | None = None,
+    leaks: pd.DataFrame | None = None,
+    *,
+    title: str = "What is in the data",
+) -> str:
+    """Write the report of prepare-data.
+
+    Parameters
+    ----------
+    figures
+        Of :func:`aletheia.data.plots.preparation_figures`, in the order in which they are shown.
+    before, after
+        Bias analyses before and after balancing.
+    balancing
+        What balancing did.
+    shortcut
+        How well files alone tell the label on the test rows.
+    shortcut_train
+        The same, cross-validated within the training rows.
+    skipped
+        ``path`` and ``reason`` of files left aside.
+    leaks
+        Of :func:`aletheia.data.split.check_leakage`; None when it was not looked for.
+    title
+        Heading of the page.
+
+    Returns
+    -------
+    str
+        HTML with plotly's code inside, once; nothing is fetched from anywhere. Names that come from the data
+        are escaped.
+    """
+    skipped = pd.DataFrame(columns=["path", "reason"]) if skipped is None else skipped
+    plots = [*figures.values(), shortcut_figure(shortcut)]
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        _findings(before, after, balancing, shortcut, shortcut_train, skipped, leaks),
+        "<h2>Pictures</h2>",
+        *(
+            '<div class="plot">'
+            + figure.to_html(full_html=False, include_plotlyjs=False, default_width="100%")
+            + "</div>"
+            for figure in plots
+        ),
+        "<h2>What the columns say about the label</h2>",
+        _associations(before, after),
+        "<h2>Share of fakes by group, after balancing</h2>",
+        _rates(after),
+        _leaks(leaks),
+        _skipped(skipped),
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<title>{escape(title)}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _findings(
+    before: BiasReport,
+    after: BiasReport,
+    balancing: BalanceReport,
+    shortcut: Shortcut,
+    shortcut_train: Shortcut | None,
+    skipped: pd.DataFrame,
+    leaks: pd.DataFrame | None,
+) -> str:
+    found: list[tuple[str, str]] = []
+    for when, report in (("Before", before), ("After", after)):
+        n, fakes, rate = (report.rates[name].iloc[0] for name in ("n", "n_fake", "fake_rate"))
+        larger = "fake" if rate >= 0.5 else "real"
+        found.append(
+            (
+                "",
+                f"{when} balancing there are {n:,} images, {fakes:,} of them fake ({rate:.0%}). Always "
+                "saying "
+                f"“{larger}” is right in {max(rate, 1 - rate):.0%}: an accuracy means something only above "
+                "that.",
+            )
+        )
+    found.append(_shortcut_finding("Test images. ", shortcut))
+    if shortcut_train is not None:
+        found.append(_shortcut_finding("Training images, cross-validated. ", shortcut_train))
+    found += [_source_finding(before, after), *_column_findings(after)]
+    found.append(
+        (
+            "",
+            f"Balancing by the policy “{balancing.policy}” drew {balancing.drawn:,} of {balancing.pool:,} "
+            "images of the pool: "
+            f"{balancing.real_before:,} real training images became {balancing.real_after:,}, beside "
+            f"{balancing.fake:,} fakes.",
+        )
+    )
+    found += [("", text) for text in balancing.notes]
+    if leaks is not None:
+        kind = "bad" if len(leaks) else "good"
+        text = (
+            f"{len(leaks):,} leaks between the splits were found."
+            if len(leaks)
+            else "Nothing stands on two sides of the split."
+        )
+        found.append((kind, text))
+    if len(skipped):
+        reasons = skipped["reason"].astype(str).str.replace(r" as .*", "", regex=True).value_counts()
+        listed = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.head(4).items())
+        found.append(
+            (
+                "bad" if len(skipped) > 0.05 * before.rates["n"].iloc[0] else "",
+                f"{len(skipped):,} file{'s were' if len(skipped) > 1 else ' was'} left aside: {listed}.",
+            )
+        )
+    return "".join(f'<div class="finding {kind}">{escape(text)}</div>' for kind, text in found)
+
+
+def _shortcut_finding(where: str, shortcut: Shortcut) -> tuple[str, str]:
+    text = where + shortcut.sentence()
+    if shortcut.reason:
+        return "", text
+    if shortcut.low > SHORTCUT_LIMIT:
+        return "bad", text + " A network that scores no better has shown nothing about faces."
+    return ("good" if shortcut.high <= SHORTCUT_LIMIT else ""), text
+
+
+def _source_finding(before: BiasReport, after: BiasReport) -> tuple[str, str]:
+    v = after.cramers_v("source")
+    if v != v:
+        return "", "The sources of the images are unknown."
+    change = (
+        f"Cramér's V between source and label is {v:.2f} "
+        f"(before balancing {_number(before.cramers_v('source'), '.2f')})"
+    )
+    if v >= 0.999:
+        return (
+            "bad",
+            f"{change}: no source has both real and fake images, so that a model may learn sources instead of fakes.",
+        )
+    if v >= 0.3:
+        return "bad", f"{change}: where an image comes from says much about its label."
+    return "good" if v < 0.1 else "", f"{change}: 0 says nothing about the label, 1 tells it."
+
+
+def _column_findings(after: BiasReport) -> Iterable[tuple[str, str]]:
+    for row in after.associations.itertuples():
+        if row.column in ("source", "generator") or " × " in row.column:
+            continue
+        name = row.column.replace("_", " ")
+        if abs(row.known_real - row.known_fake) > 0.2:
+            yield (
+                "bad",
+                f"{name.capitalize()} is known for {row.known_real:.0%} of the real and {row.known_fake:.0%} "
+                "of the fake "
+                "images: whether it "
+                "is known already tells something about the label, and groups cannot be compared fairly.",
+            )
+        if row.verdict in ("medium", "large"):
+            yield (
+                "bad",
+                f"Groups of {name} differ in their share of fakes (Cramér's V {row.cramers_v:.2f}, a "
+                f"{row.verdict} effect).",
+            )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]], more: int = 0) -> str:
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    rest = f'<p class="quiet">… and {more:,} more.</p>' if more else ""
+    return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>{rest}'
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if value != value else format(value, form)
+
+
+def _associations(before: BiasReport, after: BiasReport) -> str:
+    if not len(after.associations):
+        return "<p>The manifest knows no source, generator or group of people.</p>"
+    rows = [
+        (
+            row.column.replace("_", " "),
+            f"{row.n:,}",
+            _number(before.cramers_v(row.column), ".3f"),
+            _number(row.cramers_v, ".3f"),
+            _number(row.cramers_v_corrected, ".3f"),
+            _number(row.chi2, ".1f"),
+            _number(row.dof, ".0f"),
+            "< 0.001" if row.p < 0.001 else _number(row.p, ".3f"),
+            f"{_number(row.known_real, '.0%')} / {_number(row.known_fake, '.0%')}",
+            row.verdict,
+        )
+        for row in after.associations.itertuples()
+    ]
+    head = (
+        "column",
+        "images",
+        "V before",
+        "V after",
+        "V corrected",
+        "chi²",
+        "dof",
+        "p",
+        "known: real / fake",
+        "verdict",
+    )
+    legend = (
+        "V: Cramér's V with the label, 0 to 1; corrected for small samples after Bergsma (2013); "
+        "p of a chi-squared test."
+    )
+    return _table(head, rows) + f'<p class="quiet">{legend}</p>'
+
+
+def _rates(report: BiasReport) -> str:
+    rates = report.rates
+    said = rates[rates["verdict"] != TOO_FEW]
+    rows = [
+        (
+            row.column.replace("_", " "),
+            row.group,
+            f"{row.n:,}",
+            f"{row.fake_rate:.1%}",
+            f"{row.low:.1%} to {row.high:.1%}",
+            row.verdict,
+        )
+        for row in said.head(_MAX_ROWS).itertuples()
+    ]
+    few = len(rates) - len(said)
+    hidden = (
+        f'<p class="quiet">{few:,} groups of fewer than {report.min_n} images are not listed: too few to say.</p>'
+        if few
+        else ""
+    )
+    head = ("column", "group", "images", "fake", "95 % interval (Wilson)", "verdict")
+    return _table(head, rows, max(0, len(said) - _MAX_ROWS)) + hidden
+
+
+def _leaks(leaks: pd.DataFrame | None) -> str:
+    if leaks is None or not len(leaks):
+        return ""
+    shown = leaks.head(_MAX_ROWS)
+    rows = shown[["kind", "value", "splits", "rows", "example"]].itertuples(index=False)
+    return "<h2>Leaks</h2>" + _table(("kind", "value", "splits", "rows", "example"), rows, len(leaks) - len(shown))
+
+
+def _skipped(skipped: pd.DataFrame) -> str:
+    if not len(skipped):
+        return ""
+    shown = skipped.head(_MAX_ROWS)
+    rows = shown[["path", "reason"]].itertuples(index=False)
+    return "<h2>Files left aside</h2>" + _table(("file", "reason"), rows, len(skipped) - len(shown))

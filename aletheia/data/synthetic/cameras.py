@@ -1,0 +1,128 @@
+"""How a picture gets from the scene into a file: sensor, then delivery.
+
+Two camera pools differ, with overlap: ``cam-a`` takes the main set, ``cam-b`` the pool that plays FFHQ. A
+forger works on captured pictures; real and forged ones then go through the same delivery, so a file's
+properties tell nothing of its label.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+
+
+@dataclasses.dataclass(frozen=True)
+class Camera:
+    """Distributions of one pool's devices and delivery."""
+
+    read_noise: tuple[float, float]  # standard deviation in grey levels of 255, uniform between
+    shot_noise: tuple[float, float]  # variance a grey level
+    blur: tuple[float, float]  # pixels
+    sharpen: tuple[float, float]
+    sizes: tuple[int, ...]  # longer side delivered, pixels
+    size_weights: tuple[float, ...]
+    portrait: float  # share of 4 : 5 pictures, the rest is square
+    quality: tuple[float, float]  # mean and deviation of JPEG quality
+    full_chroma: float  # share of 4:4:4
+    progressive: float
+
+
+CAMERAS = {
+    "cam-a": Camera(
+        read_noise=(2.0, 4.2), shot_noise=(0.015, 0.040), blur=(0.0, 0.4), sharpen=(0.1, 0.6),
+        sizes=(208, 224, 232, 240, 256), size_weights=(0.15, 0.30, 0.20, 0.25, 0.10),
+        portrait=0.35, quality=(88, 5.0), full_chroma=0.20, progressive=0.20,
+    ),
+    "cam-b": Camera(
+        read_noise=(1.7, 3.9), shot_noise=(0.013, 0.036), blur=(0.0, 0.35), sharpen=(0.15, 0.7),
+        sizes=(208, 224, 232, 240, 256), size_weights=(0.10, 0.36, 0.16, 0.26, 0.12),
+        portrait=0.25, quality=(89, 4.8), full_chroma=0.26, progressive=0.24,
+    ),
+}  # fmt: skip
+
+
+def capture(scene: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
+    """What the device records of a scene.
+
+    Parameters
+    ----------
+    scene : (H, W, 3) float32
+        Display values 0..1.
+
+    Returns
+    -------
+    (H, W, 3) float32
+        Display values 0..255, with lens blur, vignetting, photon and read noise (the latter smoothed as
+        demosaicing does) and sharpening.
+    """
+    height, width = scene.shape[:2]
+    image = scene * 255.0
+    blur = rng.uniform(*camera.blur)
+    if blur > 0.2:
+        image = cv2.GaussianBlur(image, (0, 0), blur)
+    dark = rng.uniform(0, 0.25)
+    y = (np.arange(height, dtype=np.float32)[:, None] / height - 0.5) ** 2
+    x = (np.arange(width, dtype=np.float32)[None, :] / width - 0.5) ** 2
+    image = image * (1 - dark * 2 * (x + y))[..., None]
+    gain = np.float32(rng.uniform(*camera.shot_noise) * 255 / 8)
+    read = np.float32(rng.uniform(*camera.read_noise))
+    grain = rng.standard_normal(image.shape, dtype=np.float32)
+    grain = 0.75 * grain + 0.6 * cv2.blur(grain, (2, 2))  # demosaicing leaves neighbours correlated
+    image = image + grain * np.sqrt(gain * np.maximum(image, 0) / 8 + read * read)
+    amount = rng.uniform(*camera.sharpen)
+    if amount > 0.05:
+        image = image + amount * (image - cv2.GaussianBlur(image, (0, 0), 1.2))
+    return np.clip(image, 0, 255)
+
+
+@dataclasses.dataclass(frozen=True)
+class Delivery:
+    """How one picture is handed on."""
+
+    size: int
+    portrait: bool
+    quality: int
+    subsampling: int  # Pillow's: 0 is 4:4:4, 2 is 4:2:0
+    progressive: bool
+
+
+def draw_delivery(camera: Camera, rng: np.random.Generator) -> Delivery:
+    """Draw size, shape and JPEG settings; knows nothing of the picture or its label."""
+    return Delivery(
+        size=int(rng.choice(camera.sizes, p=camera.size_weights)),
+        portrait=bool(rng.random() < camera.portrait),
+        quality=int(np.clip(round(rng.normal(*camera.quality)), 62, 97)),
+        subsampling=0 if rng.random() < camera.full_chroma else 2,
+        progressive=bool(rng.random() < camera.progressive),
+    )
+
+
+def deliver(image: np.ndarray, delivery: Delivery) -> bytes:
+    """Cut to shape, shrink by areas and write as JPEG without metadata.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float32
+        Display values 0..255.
+    """
+    height, width = image.shape[:2]
+    if delivery.portrait:
+        cut = width // 10
+        image = image[:, cut : width - cut]
+    scale = delivery.size / height
+    size = (round(image.shape[1] * scale), delivery.size)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    pixels = np.clip(small + 0.5, 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(
+        buffer,
+        "JPEG",
+        quality=delivery.quality,
+        subsampling=delivery.subsampling,
+        progressive=delivery.progressive,
+    )
+    return buffer.getvalue()

@@ -1,0 +1,150 @@
+"""Resizing, normalisation and augmentation, always in this order: resize on uint8, augment on uint8,
+normalise last.
+
+Resizing first keeps the work small, and noise added to uint8 has the range it was meant for. What training
+and scoring must do alike (`resize_rgb`, `normalise`) stands here once.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import albumentations
+    import torch
+
+# Channel statistics of ImageNet, of RGB in [0, 1].
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+#: What `augment_batch` knows, from nothing to the most.
+LEVELS = ("none", "light", "strong")
+
+
+def resize_rgb(rgb: np.ndarray, size: int) -> np.ndarray:
+    """Resize an image to a square; a square crop of that size already comes back as it is.
+
+    Parameters
+    ----------
+    rgb : ndarray
+        (H, W, 3) uint8.
+    size : int
+        Side of the result in pixels.
+
+    Returns
+    -------
+    ndarray
+        (size, size, 3) uint8. Shrinking averages over areas (no aliasing), enlarging interpolates linearly.
+    """
+    if rgb.shape[:2] == (size, size):
+        return rgb
+    shrinks = rgb.shape[0] * rgb.shape[1] > size * size
+    return cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def normalise(
+    batch: torch.Tensor,
+    mean: tuple[float, ...] = IMAGENET_MEAN,
+    std: tuple[float, ...] = IMAGENET_STD,
+) -> torch.Tensor:
+    """Turn uint8 images (B, H, W, 3) into float32 network input (B, 3, H, W) in channels-last memory.
+
+    `mean` and `std` are per channel, of values in [0, 1].
+    """
+    import torch
+
+    scale = 1.0 / (255.0 * torch.tensor(std, dtype=torch.float32, device=batch.device))
+    shift = -torch.tensor(mean, dtype=torch.float32, device=batch.device) / torch.tensor(
+        std, dtype=torch.float32, device=batch.device
+    )
+    # The colour axis is already last in memory: permuting alone gives channels-last, without a copy.
+    return batch.to(torch.float32).mul_(scale).add_(shift).permute(0, 3, 1, 2)
+
+
+def augment_batch(batch: torch.Tensor, generator: torch.Generator, level: str = "light") -> torch.Tensor:
+    """Augment a whole batch at once, each image by its own draw.
+
+    Parameters
+    ----------
+    batch : Tensor
+        (B, H, W, 3) uint8.
+    generator : torch.Generator
+        On the CPU; the same state gives the same result on every device up to rounding.
+    level : {'none', 'light', 'strong'}
+        'light' mirrors half of the images and draws brightness (±10 %), contrast (±15 %) and a colour cast
+        (±4 %). 'strong' doubles these and adds Gaussian noise (up to 3 grey levels) to half of them. None of
+        it blurs: blending seams and up-sampling traces stay.
+
+    Returns
+    -------
+    Tensor
+        (B, H, W, 3) uint8.
+    """
+    import torch
+
+    if level == "none":
+        return batch
+    n, device, strength = len(batch), batch.device, 2.0 if level == "strong" else 1.0
+
+    def draw(columns: int) -> torch.Tensor:
+        """Uniform draws in [-1, 1), one row an image, shaped to multiply the batch."""
+        values = torch.rand(n, 1, 1, columns, generator=generator) * 2 - 1
+        return values.to(device)
+
+    mirrored = draw(1) < 0
+    x = torch.where(mirrored, batch.flip(2), batch).to(torch.float32)
+    gain = 1 + strength * (0.10 * draw(1) + 0.04 * draw(3))
+    contrast = 1 + strength * 0.15 * draw(1)
+    centre = x.mean(dim=(1, 2, 3), keepdim=True)
+    x = ((x - centre) * contrast + centre) * gain
+    if level == "strong":
+        sigma = 3.0 * draw(1).clamp(min=0)
+        x += sigma * torch.randn(batch.shape, generator=generator).to(device)
+    return x.round_().clamp_(0, 255).to(torch.uint8)
+
+
+@functools.lru_cache(maxsize=8)
+def albumentations_recipe(size: int) -> albumentations.Compose:
+    """Build the augmentation that published face-manipulation detectors train with (Bonettini et al., ICPR
+    2020).
+
+    Mirroring; brightness and contrast, or hue and saturation; ISO or Gaussian noise; down-scaling to 0.7-0.9
+    and back; JPEG of quality 50-99. It resizes first, works on uint8 throughout and does not normalise.
+
+    Parameters
+    ----------
+    size : int
+        Side of the result in pixels.
+
+    Returns
+    -------
+    albumentations.Compose
+        Called with ``image=`` (H, W, 3) uint8, gives ``["image"]`` (size, size, 3) uint8. Seed it with
+        ``set_random_seed``.
+    """
+    # Otherwise it asks the package index for a newer version of itself when imported.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    import albumentations as A
+
+    return A.Compose(
+        [
+            A.Resize(size, size, interpolation=cv2.INTER_AREA),
+            A.HorizontalFlip(p=0.5),
+            A.OneOf(
+                [
+                    A.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2),
+                    A.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=20, val_shift_limit=15),
+                ],
+                p=0.5,
+            ),
+            # The default of GaussNoise (std_range 0.2 to 0.44 of the full range) drowns the face.
+            A.OneOf([A.ISONoise(intensity=(0.05, 0.3)), A.GaussNoise(std_range=(0.005, 0.03))], p=0.4),
+            A.Downscale(scale_range=(0.7, 0.9), p=0.3),
+            A.ImageCompression(quality_range=(50, 99), p=0.5),
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Scores, metrics with intervals, plots and the report."""

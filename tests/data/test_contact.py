@@ -1,0 +1,45 @@
+"""The contact sheet shows every kind once, and survives what cannot be read."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aletheia.data.contact import contact_sheet, png
+from aletheia.errors import InputError
+
+
+@pytest.fixture
+def manifest(tmp_path) -> pd.DataFrame:
+    rows = []
+    for i, (label, generator, colour) in enumerate(
+        [("real", "", (255, 0, 0)), ("fake", "a", (0, 255, 0)), ("fake", "b", (0, 0, 255))]
+    ):
+        path = tmp_path / f"{i}.png"
+        Image.new("RGB", (30, 30), colour).save(path)
+        rows.append({"path": str(path), "label": label, "source": "camera", "generator": generator})
+    return pd.DataFrame(rows)
+
+
+def test_a_line_for_each_kind_real_first(manifest):
+    sheet = np.asarray(contact_sheet(manifest, per_kind=2, size=32))
+    assert sheet.shape == (3 * 52, 64, 3)
+    for line, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
+        assert tuple(sheet[line * 52 + 20 + 16, 16]) == colour
+        assert tuple(sheet[line * 52 + 20 + 16, 48]) == (255, 255, 255)  # one face only
+
+
+def test_an_unreadable_face_is_a_grey_square(manifest, tmp_path):
+    (tmp_path / "1.png").write_bytes(b"no image")
+    sheet = np.asarray(contact_sheet(manifest, per_kind=1, size=32))
+    assert tuple(sheet[52 + 20 + 16, 16]) == (128, 128, 128)
+    assert Image.open(io.BytesIO(png(Image.fromarray(sheet)))).size == (32, 156)
+
+
+def test_nothing_to_show(manifest):
+    with pytest.raises(InputError, match="no rows"):
+        contact_sheet(manifest.iloc[:0])
