@@ -220,7 +220,8 @@ def _place(shot: Shot, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Solved for every second pixel and interpolated: the field is smooth.
     """
     rotation = shot.rotation()
-    inverse = np.linalg.inv(rotation[:2, :2])
+    (a, b), (c, d) = rotation[:2, :2]
+    inverse = np.array(((d, -b), (-c, a)), np.float32) / (a * d - b * c)
     pivot = rotation[:2, 2] * 0.45  # heads turn about the neck, not about the plane of the face's rim
     coarse = 2 * np.arange(FRAME // 2, dtype=np.float32) + 0.5
     x = (coarse[None, :] - np.float32(shot.centre[0])) / np.float32(shot.unit) + pivot[0]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
+import psutil
 from tqdm import tqdm
 
 from aletheia.data.synthetic.forgeries import GENERATORS
@@ -21,6 +22,10 @@ from aletheia.settings import get_settings
 
 VERSION = 1  # raise it when the pictures change: data sets on disk are then made anew
 _PARAMETERS = "synthetic.json"
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
 
 
 def _run(jobs: list[Job], folder: Path, workers: int, progress: bool) -> Iterator[tuple[Job, list[dict]]]:
@@ -37,7 +42,7 @@ def _run(jobs: list[Job], folder: Path, workers: int, progress: bool) -> Iterato
             return
         # Spawned, not forked: the caller may hold torch, OpenCV or mediapipe threads, which do not survive a
         # fork.
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker) as executor:
             try:
                 for job, rows in zip(jobs, executor.map(run_job, jobs, [str(folder)] * len(jobs)), strict=True):
                     yield job, rows
@@ -67,10 +72,9 @@ def _complete(folder: Path, parameters: dict) -> bool:
 def _discard_leftovers(folder: Path) -> None:
     """Remove what killed generations of the same folder left behind."""
     for partial in folder.parent.glob(f".{folder.name}.partial-*"):
-        with contextlib.suppress(ValueError, ProcessLookupError, PermissionError):
-            os.kill(int(partial.name.rpartition("-")[2]), 0)
-            continue  # that process still works on it
-        shutil.rmtree(partial, ignore_errors=True)
+        owner = partial.name.rpartition("-")[2]
+        if not owner.isdigit() or int(owner) == os.getpid() or not psutil.pid_exists(int(owner)):
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def generate(

@@ -1,0 +1,1 @@
+"""Faces in images: finding them, cutting them out, doing so for a whole manifest."""

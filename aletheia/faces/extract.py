@@ -1,0 +1,243 @@
+"""Faces of a whole manifest: detect, cut out, write, and say what was left out and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from aletheia.data.images import read_image
+from aletheia.errors import InputError
+from aletheia.faces.crop import POLICIES, crop_face
+from aletheia.faces.detector import BlazeFace, Face
+from aletheia.settings import get_settings
+
+FACE_COLUMNS = (
+    "face_x0",
+    "face_y0",
+    "face_x1",
+    "face_y1",
+    "face_score",
+    "face_index",
+    "face_keypoints",
+    "original",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Extracted:
+    """What came of an extraction.
+
+    Attributes
+    ----------
+    manifest : DataFrame
+        One row a face: the columns of the picture's row, ``path`` now the crop's PNG, and
+        :data:`FACE_COLUMNS`: box in pixels of the upright original, score 0..1, index (0 is the largest
+        face), keypoints as ``x,y`` pairs separated by blanks (BlazeFace's six), and the picture's own path.
+    skipped : DataFrame
+        Columns ``path`` and ``reason``, one row a picture (or face) that was left out.
+    tries : dict of str to int
+        How many pictures each of the detector's tries settled, see
+        :class:`~aletheia.faces.detector.BlazeFace`.
+    """
+
+    manifest: pd.DataFrame
+    skipped: pd.DataFrame
+    tries: dict[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Options:
+    out_dir: str
+    size: int
+    policy: str
+    margin: float
+    largest_only: bool
+    threshold: float
+    min_size: int
+
+    def tag(self) -> bytes:
+        """What else decides the pixels of a crop: two settings may share a folder without mixing."""
+        return json.dumps([self.size, self.policy, self.margin, self.threshold]).encode()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    faces: list[tuple[str, Face, int]]
+    reason: str
+    stage: str
+
+
+class _Worker:
+    """Lives in one process: a detector and what to do with a file."""
+
+    def __init__(self, options: _Options) -> None:
+        cv2.setNumThreads(1)  # the processes already share the cores
+        self.options = options
+        self.detector = BlazeFace(options.threshold)
+
+    def __call__(self, path: str) -> _Found:
+        options = self.options
+        try:
+            rgb = read_image(path)
+            with open(path, "rb") as file:
+                content = hashlib.file_digest(file, "sha256")
+        except InputError as error:
+            return _Found([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
+        content.update(options.tag())
+        faces, stage = self.detector.detect_with_stage(rgb)
+        if not faces:
+            return _Found([], "no face found", "none")
+        large = [(index, face) for index, face in enumerate(faces) if face.size >= options.min_size]
+        if not large:
+            return _Found([], f"face of {faces[0].size:.0f} pixels, smaller than {options.min_size}", stage)
+        name, written = content.hexdigest()[:24], []
+        for index, face in large[:1] if options.largest_only else large:
+            crop = crop_face(rgb, face, options.size, options.margin, options.policy)
+            written.append((_write_png(crop, Path(options.out_dir) / f"{name}-{index}.png"), face, index))
+        return _Found(written, "", stage)
+
+
+def _write_png(rgb: np.ndarray, path: Path) -> str:
+    data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)  # a killed run leaves whole crops only
+    finally:
+        temporary.unlink(missing_ok=True)
+    return str(path)
+
+
+_worker: _Worker | None = None
+
+
+def _start_worker(options: _Options) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    _worker = _Worker(options)
+
+
+def _work(path: str) -> _Found:
+    assert _worker is not None
+    return _worker(path)
+
+
+def _results(paths: list[str], options: _Options, workers: int) -> Iterator[_Found]:
+    """Results in the order of ``paths``. The seam for other ways of spreading the work, such as a Dask
+    cluster.
+    """
+    if workers == 1 or len(paths) < 16:  # starting processes costs more than a dozen pictures
+        yield from map(_Worker(options), paths)
+        return
+    # Spawned, not forked: mediapipe, OpenCV and torch hold threads, which do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _start_worker, (options,)) as pool:
+        try:
+            yield from pool.map(_work, paths, chunksize=8)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def extract_faces(
+    manifest: pd.DataFrame,
+    out_dir: str | Path,
+    *,
+    size: int = 128,
+    policy: str = "scale",
+    margin: float = 0.2,
+    largest_only: bool = True,
+    workers: int | None = None,
+    progress: bool = True,
+    threshold: float = 0.75,
+    min_size: int = 32,
+) -> Extracted:
+    """Detect, cut out and write the faces of all pictures of a manifest.
+
+    Crops are PNG files named after the picture's content, the settings and the face's index, each written
+    whole or not at all. The same input gives the same files and the same rows, in the manifest's order,
+    whatever the number of workers.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        One row a picture; only ``path`` (a local file) is looked at, the other columns are carried over.
+    out_dir : path
+        Folder of the crops; made when missing. Several manifests may share one.
+    size, policy, margin
+        See :func:`~aletheia.faces.crop.crop_face`.
+    largest_only : bool
+        Take the largest face of a picture, not all.
+    workers : int, optional
+        Processes; by default the setting ``ALETHEIA_WORKERS``.
+    threshold : float
+        Least confidence of the detector, 0..1.
+    min_size : int
+        A face with fewer pixels a side is skipped.
+
+    Raises
+    ------
+    InputError
+        For settings that do not fit, or an output folder that cannot be written.
+    """
+    if policy not in POLICIES:
+        raise InputError(f"There is no face policy {policy!r}; choose one of {', '.join(POLICIES)}.")
+    if not 8 <= size <= 4096 or not 0 <= margin <= 2 or not 0 < threshold < 1:
+        raise InputError(
+            f"Face settings that do not fit: size {size} (8..4096), margin {margin} (0..2), "
+            f"threshold {threshold} (0..1)."
+        )
+    folder = Path(out_dir).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make this folder for the face crops ({error.strerror}).") from None
+    options = _Options(str(folder), size, policy, margin, largest_only, threshold, min_size)
+    paths = [str(path) for path in manifest["path"]]
+    rows: list[int] = []
+    cells: list[tuple] = []
+    skipped: list[tuple[str, str]] = []
+    tries: dict[str, int] = {}
+    taken: dict[str, str] = {}
+    found = _results(paths, options, workers or get_settings().workers)
+    bar = tqdm(found, total=len(paths), desc="Faces", unit="image", disable=not progress)
+    try:
+        for row, (path, result) in enumerate(zip(paths, bar, strict=True)):
+            tries[result.stage] = tries.get(result.stage, 0) + 1
+            if result.reason:
+                skipped.append((path, result.reason))
+            for crop, face, index in result.faces:
+                if crop in taken:
+                    skipped.append((path, f"the same picture as {taken[crop]}"))
+                    continue
+                taken[crop] = path
+                rows.append(row)
+                points = " ".join(f"{x:.1f},{y:.1f}" for x, y in face.keypoints)
+                cells.append((crop, *map(float, face.box), face.score, index, points, path))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise InputError(
+                f"{folder}: cannot write face crops there ({error.strerror}). Free it and run again."
+            ) from None
+        raise
+    faces = manifest.iloc[rows].reset_index(drop=True)
+    table = pd.DataFrame(cells, columns=["path", *FACE_COLUMNS])
+    for name in table.columns:
+        faces[name] = table[name].to_numpy()
+    for name in ("face_x0", "face_y0", "face_x1", "face_y1", "face_score"):
+        faces[name] = faces[name].astype(np.float32)
+    faces["face_index"] = faces["face_index"].astype(np.int32)
+    return Extracted(faces, pd.DataFrame(skipped, columns=["path", "reason"]), tries)
