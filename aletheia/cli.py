@@ -1,0 +1,164 @@
+"""The command line: ``aletheia …``. Exit codes: 0 done, 1 something failed, 2 the input cannot be used."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from aletheia.errors import InputError
+from aletheia.project.cli import app as functions_app
+from aletheia.tracking.cli import app as tracking_app
+
+app = typer.Typer(
+    help="Experiments in deepfake face detection whose numbers can be believed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(functions_app, name="functions")
+app.add_typer(tracking_app, name="tracking")
+
+
+@app.command()
+def run(
+    source: Annotated[
+        str, typer.Option(help='"synthetic", a folder with real/ and fake/, or a manifest (CSV, parquet).')
+    ] = "synthetic",
+    manifest: Annotated[str, typer.Option(help="CSV with sources, generators, demographics of the files.")] = "",
+    ffhq: Annotated[str, typer.Option(help="Folder of genuine faces to balance the training set with.")] = "",
+    balance: Annotated[str, typer.Option(help="none, count, matched or per-source.")] = "matched",
+    images: Annotated[int, typer.Option(min=50, help='Pictures that "synthetic" makes.')] = 1500,
+    image_size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the face crops, pixels.")] = 96,
+    architecture: Annotated[str, typer.Option(help="A name of the registry of networks.")] = "attention_cnn",
+    learning_rates: Annotated[
+        str, typer.Option(help="Learning rates of the grid, comma-separated; default: six from 1e-4 to 1e-2.")
+    ] = "",
+    batch_sizes: Annotated[str, typer.Option(help="Batch sizes of the grid; default: 8,16,32.")] = "",
+    search_epochs: Annotated[int, typer.Option(min=1, help="Epochs of every cell of the grid.")] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of the training, at most.")] = 20,
+    seed: Annotated[int, typer.Option(help="Makes the run repeatable.")] = 0,
+) -> None:
+    """Run the whole workflow: data, search, training, evaluation, registration.
+
+    Ends with a table and artifacts/summary.json. Paths are relative to where you stand.
+    """
+    from aletheia.project.runner import run_workflow
+
+    arguments = {
+        "source": source if source == "synthetic" else _absolute(source),
+        "manifest": _absolute(manifest),
+        "ffhq": _absolute(ffhq),
+        "balance": balance,
+        "images": images,
+        "image_size": image_size,
+        "architecture": architecture,
+        "search_epochs": search_epochs,
+        "epochs": epochs,
+        "seed": seed,
+    }
+    if learning_rates:
+        arguments["learning_rates"] = _numbers(learning_rates, float, "--learning-rates")
+    if batch_sizes:
+        arguments["batch_sizes"] = _numbers(batch_sizes, int, "--batch-sizes")
+    if run_workflow(arguments)["state"] != "completed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Pictures to ask about.")],
+    model: Annotated[
+        str, typer.Option(help="A tag (production, candidate), a store://models/… URI, or a folder.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, on standard output.")] = False,
+) -> None:
+    """Say for each picture how probable it is that a face in it is fake.
+
+    "no face found" is an answer. Exit code 2 when a file could not be read; the others are answered all the same.
+    """
+    from aletheia.lifecycle.registry import find_model
+    from aletheia.serving.engine import Predictor
+
+    found = find_model(model or None)
+    predictor = Predictor(found.folder)
+    if found.tag == "candidate" and not model:
+        print("No model passed every check yet; the candidate answers.", file=sys.stderr)
+    unread = 0
+    for path in files:
+        answer = predictor.predict(path)
+        unread += answer.verdict == "error"
+        if as_json:
+            print(json.dumps({"file": str(path), "model": found.uri, **answer.to_dict()}))
+        elif answer.verdict == "error":
+            print(f"{path}: {answer.reason}", file=sys.stderr)
+        elif answer.probability is None:
+            print(f"{path}: {answer.verdict}")
+        else:
+            faces = ", ".join(f"{face.probability:.1%}" for face in answer.faces)
+            print(f"{path}: {answer.verdict} (probability of fake: {faces})")
+    if unread:
+        raise typer.Exit(2)
+
+
+@data_app.command("synth")
+def synth(
+    folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")],
+    images: Annotated[int, typer.Option("--images", "-n", min=50, help="Pictures of the main set.")] = 1000,
+    pool: Annotated[int, typer.Option(min=0, help="Pictures of the genuine pool to balance with.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+) -> None:
+    """Generate the embedded data set: drawn faces, real and manipulated, of known people, cameras and groups."""
+    from aletheia.data.synthetic.generate import generate
+
+    print(generate(folder, n=images, pool=pool, seed=seed))
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).resolve()) if path and "://" not in path else path
+
+
+def _numbers(text: str, kind: type, option: str) -> list:
+    try:
+        values = [kind(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(f"{option} {text!r} is not a comma-separated list of numbers.") from None
+    if not values:
+        raise InputError(f"{option} holds no value; the grid needs at least one.")
+    return values
+
+
+def main() -> None:
+    """Entry point: what the user can mend becomes one sentence and exit code 2, Ctrl-C exit code 130."""
+    try:
+        app()
+    except InputError as error:
+        _complain(str(error))
+        sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _complain(
+            "The disk is full. Nothing that was finished is lost: free some space and run the same command again."
+        )
+        sys.exit(2)
+    except SystemExit as done:
+        if done.code == 130:
+            _complain("Interrupted. Run the same command again to go on.")
+        raise
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True).print("[bold red]aletheia:[/]", Text(message), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

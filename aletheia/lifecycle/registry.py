@@ -1,0 +1,126 @@
+"""Finding a registered model without importing MLRun: one question to the tracking service."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import httpx
+
+from aletheia.errors import InputError
+
+MODEL_KEY = "detector"
+PRODUCTION = "production"
+CANDIDATE = "candidate"
+
+_URI = re.compile(
+    r"store://models/(?P<project>[\w-]+)/(?P<key>[\w.-]+?)(#\d+)?(:(?P<tag>[\w.-]+))?(@(?P<tree>[\w-]+))?(\^.*)?"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RegisteredModel:
+    """A model that was found: where its bundle lies, by what URI, under which tag."""
+
+    folder: Path
+    uri: str
+    tag: str
+
+
+def find_model(model: str | None = None, *, project: str = "aletheia") -> RegisteredModel:
+    """Find the bundle of a model.
+
+    Parameters
+    ----------
+    model : str, optional
+        A folder with ``model.safetensors`` and ``model.json``, a ``store://models/…`` URI, or a tag of the registered
+        model. Default: the one tagged ``production``, else the ``candidate``.
+    project : str
+        The project that registered it.
+
+    Raises
+    ------
+    InputError
+        When there is no such model, or its files are not on this machine.
+    """
+    if model and (Path(model) / "model.json").is_file():
+        return RegisteredModel(Path(model), str(Path(model)), "")
+    if model and not model.startswith("store://") and ("/" in model or Path(model).exists()):
+        raise InputError(f"{model} holds no model: it needs model.safetensors and model.json.")
+    if model and model.startswith("store://"):
+        match = _URI.fullmatch(model)
+        if not match:
+            raise InputError(f"{model} is not a model's URI; expected store://models/PROJECT/KEY:TAG.")
+        wanted = [(match["project"], match["key"], {"tag": match["tag"], "tree": match["tree"]})]
+    else:
+        tags = [model] if model else [PRODUCTION, CANDIDATE]
+        wanted = [(project, MODEL_KEY, {"tag": tag, "tree": None}) for tag in tags]
+    for owner, key, version in wanted:
+        artifact = _ask(owner, key, version)
+        if artifact is not None:
+            folder = _local_folder(artifact["spec"]["target_path"])
+            tag = version["tag"] or artifact["metadata"].get("tag") or ""
+            return RegisteredModel(folder, f"store://models/{owner}/{key}:{tag}", tag)
+    asked = model or f"a model tagged {PRODUCTION} or {CANDIDATE}"
+    raise InputError(f"There is no {asked} in the project {project}. Run `make demo` (or `aletheia run`) to train one.")
+
+
+def fetch_model(model: Any) -> Path:
+    """A folder with the bundle of a logged model, fetched when it lies in a remote store.
+
+    Parameters
+    ----------
+    model : DataItem or str
+        What a handler gets as its input, or a ``store://models/…`` URI.
+
+    Raises
+    ------
+    InputError
+        When the artifact is not one of our bundles.
+    """
+    import mlrun
+
+    file, _, extra = mlrun.artifacts.get_model(model, suffix=".safetensors")
+    folder = Path(file).parent
+    if (folder / "model.json").is_file():
+        return folder
+    if "model.json" not in extra:
+        raise InputError(f"{model} is no model bundle: there is no model.json beside its weights.")
+    # A remote store's client downloads each file to a name of its own.
+    folder = Path(tempfile.mkdtemp(prefix="aletheia-model-"))
+    shutil.copy(file, folder / "model.safetensors")
+    extra["model.json"].download(str(folder / "model.json"))
+    return folder
+
+
+def _ask(project: str, key: str, version: dict) -> dict | None:
+    from aletheia.tracking import ensure_tracking
+
+    url = f"{ensure_tracking()}/api/v2/projects/{project}/artifacts/{key}"
+    params = {name: value for name, value in version.items() if value}
+    try:
+        answer = httpx.get(url, params=params, timeout=10)
+    except httpx.HTTPError as error:
+        raise InputError(f"The tracking service did not answer {url}: {error}.") from None
+    if answer.status_code == 404:
+        return None
+    if answer.is_error:
+        raise InputError(f"The tracking service answered {url} with {answer.status_code}: {answer.text[:200]}")
+    body = answer.json()
+    return body.get("data", body)
+
+
+def _local_folder(target: str) -> Path:
+    parts = urlparse(target)
+    path = Path(unquote(parts.path) if parts.scheme == "file" else target)
+    if parts.scheme not in ("", "file"):
+        raise InputError(f"The model lies at {target}, not on this machine; download that folder and name it.")
+    folder = path if path.is_dir() else path.parent
+    if not (folder / "model.json").is_file():
+        raise InputError(f"The registered model's files are gone from {folder}; train it again with `make demo`.")
+    return folder

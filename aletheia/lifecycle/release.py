@@ -1,0 +1,50 @@
+"""From a training's model to the one that is registered: the same weights with what evaluation found out about them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aletheia.errors import InputError
+from aletheia.lifecycle.gate import Check
+from aletheia.models.bundle import ModelSpec, load_bundle, read_spec, save_bundle
+
+
+def release_bundle(model: str | Path, evaluation: dict[str, Any], checks: Sequence[Check]) -> tuple[Path, ModelSpec]:
+    """Write a bundle whose JSON also holds the test metrics and the verdict of every check.
+
+    Parameters
+    ----------
+    model : path
+        The folder of the bundle that was trained.
+    evaluation : dict
+        What ``evaluate`` wrote; it must be about this very model.
+    checks : sequence of Check
+        The verdicts of the gate.
+
+    Returns
+    -------
+    tuple
+        The folder of the new bundle and its specification.
+
+    Raises
+    ------
+    InputError
+        When the evaluation is about other weights.
+    """
+    network, spec = load_bundle(model)
+    if evaluation["weights_sha256"] != spec.weights_sha256:
+        raise InputError(
+            "The evaluation is about another model than the one to be registered. Run evaluate on this model first."
+        )
+    metrics = dict(spec.metrics)
+    metrics.update({f"test_{name}": value["value"] for name, value in evaluation["metrics"].items()})
+    metrics["test_majority_share"] = evaluation["majority_share"]
+    if evaluation["shortcut"] and evaluation["shortcut"]["auc"] is not None:
+        metrics["shortcut_auc"] = evaluation["shortcut"]["auc"]
+    verdicts = {check.name: {"passed": check.passed, "detail": check.detail} for check in checks}
+    folder = Path(tempfile.mkdtemp(prefix="aletheia-release-"))
+    save_bundle(folder, network, spec.model_copy(update={"metrics": metrics, "checks": verdicts}))
+    return folder, read_spec(folder)

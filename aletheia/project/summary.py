@@ -1,0 +1,152 @@
+"""What a workflow run came to: a table for people, ``artifacts/summary.json`` for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+STEPS = ("prepare-data", "search-hyperparameters", "search-overview", "train", "evaluate", "register")
+
+
+def summarise(
+    runs: list[dict], *, state: str, seconds: float, root: Path, peak_mb: float | None = None
+) -> dict[str, Any]:
+    """Collect what the steps of one workflow logged.
+
+    Parameters
+    ----------
+    runs : list of dict
+        The workflow's runs, as the tracking service lists them.
+    state : str
+        ``"completed"`` or ``"error"``.
+    seconds : float
+        Wall-clock time of the workflow.
+    root : path
+        The project's folder; paths below it are given relative to it.
+    peak_mb : float, optional
+        Largest resident memory of the process, megabytes.
+
+    Returns
+    -------
+    dict
+        Values of steps that did not run are None.
+    """
+    by_name = {run["metadata"]["name"]: run for run in sorted(runs, key=_step)}
+    results = {name: (run["status"].get("results") or {}) for name, run in by_name.items()}
+    prepare, search = results.get("prepare-data", {}), results.get("search-hyperparameters", {})
+    evaluate, register = results.get("evaluate", {}), results.get("register", {})
+    best = {name: search[f"best_{name}"] for name in ("learning_rate", "batch_size") if f"best_{name}" in search}
+    errors = {name: run["status"].get("error") for name, run in by_name.items() if run["status"]["state"] == "error"}
+    return {
+        "state": state,
+        "seconds": round(seconds, 1),
+        "peak_memory_mb": peak_mb and round(peak_mb),
+        "rows": {part: prepare.get(f"rows_{part}") for part in ("train", "val", "test")},
+        "skipped": prepare.get("skipped"),
+        "fake_share": {"before": prepare.get("fake_share_before"), "train": prepare.get("fake_share_train")},
+        "shortcut_auc": evaluate.get("shortcut_auc", prepare.get("shortcut_auc")),
+        "shortcut_auc_train": prepare.get("shortcut_auc_train"),
+        "best_params": best or None,
+        "search_loss": search.get("loss"),
+        "test_auc": evaluate.get("auc"),
+        "test_auc_interval": _interval(evaluate, "auc"),
+        "test_accuracy": evaluate.get("accuracy"),
+        "majority_share": evaluate.get("majority_share"),
+        "model_uri": f"store://models/aletheia/detector:{register['tag']}" if register.get("tag") else None,
+        "failed_checks": register.get("failed_checks"),
+        "report": _artifact_path(by_name.get("evaluate"), "report", root),
+        "data_report": _artifact_path(by_name.get("prepare-data"), "data_report", root),
+        "runs": {name: run["metadata"]["uid"] for name, run in by_name.items()},
+        "step_seconds": {name: _seconds(run) for name, run in by_name.items()},
+        "errors": errors or None,
+    }
+
+
+def write_summary(summary: dict[str, Any], root: Path) -> Path:
+    """Write ``artifacts/summary.json`` whole or not at all."""
+    path = root / "artifacts" / "summary.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(json.dumps(summary, indent=1) + "\n")
+    os.replace(fresh, path)
+    return path
+
+
+def print_summary(summary: dict[str, Any], console: Console) -> None:
+    """Print the table that ends every run."""
+    table = Table(show_header=False, title="What came out", title_justify="left", expand=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    rows, share = summary["rows"], summary["fake_share"]
+    table.add_row(
+        "data",
+        f"{rows['train']} training, {rows['val']} validation, {rows['test']} test faces; "
+        f"{summary['skipped']} files skipped",
+    )
+    table.add_row(
+        "share of fakes",
+        f"{share['before']:.0%} as delivered, {share['train']:.0%} in training after balancing",
+    )
+    table.add_row(
+        "shortcut AUC",
+        f"{_number(summary['shortcut_auc'])} on test, from file properties alone "
+        f"({_number(summary['shortcut_auc_train'])} within training); 0.5 gives nothing away",
+    )
+    best = summary["best_params"] or {}
+    table.add_row("best parameters", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in best.items()))
+    low, high = summary["test_auc_interval"]
+    table.add_row("test AUC", f"{_number(summary['test_auc'])} (95 % interval {_number(low)} to {_number(high)})")
+    table.add_row(
+        "test accuracy",
+        f"{_number(summary['test_accuracy'])}; always saying the larger class: {_number(summary['majority_share'])}",
+    )
+    table.add_row("model", f"{summary['model_uri']}")
+    if summary["failed_checks"] not in (None, "none"):
+        table.add_row("not in production", f"failed: {summary['failed_checks']}")
+    table.add_row("report", f"{summary['report']}")
+    table.add_row("data report", f"{summary['data_report']}")
+    memory = f", at most {summary['peak_memory_mb']} MB resident" if summary["peak_memory_mb"] else ""
+    table.add_row("took", f"{summary['seconds']:.0f} s{memory}")
+    console.print(table)
+    console.print("See the runs:        make ui", highlight=False)
+    console.print("Ask the model:       .venv/bin/aletheia predict picture.jpg", highlight=False)
+
+
+def _step(run: dict) -> int:
+    name = run["metadata"]["name"]
+    return STEPS.index(name) if name in STEPS else len(STEPS)
+
+
+def _number(value: float | None) -> str:
+    return "not computed" if value is None else f"{value:.3f}"
+
+
+def _interval(results: dict, name: str) -> list[float | None]:
+    return [results.get(f"{name}_low"), results.get(f"{name}_high")]
+
+
+def _artifact_path(run: dict | None, key: str, root: Path) -> str | None:
+    import mlrun
+
+    from aletheia.project.here import local_path
+
+    uri = ((run or {}).get("status", {}).get("artifact_uris") or {}).get(key)
+    if uri is None:
+        return None
+    path = Path(local_path(mlrun.get_dataitem(uri).url))
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _seconds(run: dict) -> float | None:
+    from datetime import datetime
+
+    status = run["status"]
+    start, end = status.get("start_time"), status.get("last_update")
+    if not start or not end:
+        return None
+    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 1)

@@ -1,0 +1,93 @@
+"""Where the project lies, and how it is opened: tracking answers, and the functions are those of the notebooks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aletheia.errors import InputError
+
+if TYPE_CHECKING:
+    import mlrun
+
+PROJECT_NAME = "aletheia"
+#: Where the artifacts of a run go, below the project's folder; MLRun fills in the run's uid.
+ARTIFACTS = Path("artifacts") / "{{run.uid}}"
+
+
+def project_root(start: str | Path | None = None) -> Path:
+    """The folder with ``project.yaml``: ``start`` (default: the working directory) or the nearest one above it.
+
+    ``ALETHEIA_PROJECT`` names it from anywhere.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    named = os.environ.get("ALETHEIA_PROJECT") if start is None else None
+    start = Path(named or start or ".").resolve()
+    for folder in (start, *start.parents):
+        if (folder / "project.yaml").is_file():
+            return folder
+    raise InputError(
+        f"No project.yaml in {start} or above it. Run this inside the project, or name the project's folder "
+        "in ALETHEIA_PROJECT."
+    )
+
+
+def data_folder() -> Path:
+    """The folder for generated data and face crops: ``ALETHEIA_DATA``, else ``data/`` of the project.
+
+    Outside of a project (a pod, say) it is ``data/`` of the working directory.
+    """
+    named = os.environ.get("ALETHEIA_DATA")
+    if named:
+        return Path(named).resolve()
+    try:
+        return project_root() / "data"
+    except InputError:
+        return Path("data").resolve()
+
+
+def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject:
+    """Load the project with a tracking service behind it.
+
+    The first line of every notebook. Starts the embedded tracking service when ``MLRUN_DBPATH`` names no other,
+    loads ``project.yaml`` and regenerates the function of any notebook that was edited since.
+
+    Raises
+    ------
+    InputError
+        When there is no project, or the tracking service that was named does not answer.
+    """
+    from aletheia.tracking import ensure_tracking
+
+    root = project_root(start)
+    ensure_tracking()
+    import mlrun
+
+    return mlrun.load_project(context=str(root), name=PROJECT_NAME)
+
+
+def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
+    """What ``project_setup.py`` does whenever MLRun loads the project, from a notebook or the ``mlrun`` command."""
+    import mlrun
+
+    from aletheia.project.functions import build_functions, outdated
+    from aletheia.tracking import ensure_tracking
+
+    root = Path(project.spec.context).resolve()
+    had_tracking = bool(os.environ.get("MLRUN_DBPATH"))
+    ensure_tracking()
+    if stale := outdated(root):
+        print(f"Edited since their functions were generated, generating them anew: {', '.join(stale)}")
+        build_functions(root, stale)
+        for name in stale:
+            project.set_function(f"functions/{name}/function.yaml", name=name)
+    if not mlrun.mlconf.is_api_running_on_k8s():
+        project.artifact_path = str(root / ARTIFACTS)
+    if not had_tracking:  # MLRun loaded the project before there was a database to save it to
+        project.save()
+    return project

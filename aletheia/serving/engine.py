@@ -1,0 +1,147 @@
+"""From a picture to a verdict: find the faces, crop them as in training, score them, say it in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aletheia.data.images import read_image
+from aletheia.errors import InputError
+
+NO_FACE = "no face found"
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceScore:
+    """One face of a picture.
+
+    Attributes
+    ----------
+    box : tuple of float
+        Left, top, right, bottom in pixels of the picture as it is shown (EXIF orientation applied).
+    detection_score : float
+        How sure the detector is that this is a face, 0 to 1.
+    probability : float
+        Probability that the face is fake, 0 to 1.
+    verdict : str
+        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``.
+    """
+
+    box: tuple[float, float, float, float]
+    detection_score: float
+    probability: float
+    verdict: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """The answer for one picture.
+
+    Attributes
+    ----------
+    verdict : str
+        ``"fake"`` when any face is, ``"real"`` when none is, ``"no face found"`` without a face, ``"error"``
+        when the picture could not be read.
+    probability : float or None
+        The largest probability among the faces; None without a face.
+    faces : tuple of FaceScore
+        Largest face first.
+    reason : str
+        Why there is no verdict; empty when there is one.
+    """
+
+    verdict: str
+    probability: float | None
+    faces: tuple[FaceScore, ...] = ()
+    reason: str = ""
+
+    def to_dict(self) -> dict:
+        """The same as plain lists, numbers and strings."""
+        return dataclasses.asdict(self)
+
+
+class Predictor:
+    """A model bundle and a face detector, ready to answer.
+
+    Parameters
+    ----------
+    bundle : path
+        The folder with ``model.safetensors`` and ``model.json``.
+
+    Raises
+    ------
+    InputError
+        When the bundle is missing, damaged, or not what its JSON says.
+    """
+
+    def __init__(self, bundle: str | Path):
+        from aletheia.faces.detector import BlazeFace
+        from aletheia.models.bundle import load_bundle
+
+        self.model, self.spec = load_bundle(bundle)
+        self.detector = BlazeFace()
+
+    def predict(self, image: str | Path | bytes | np.ndarray) -> Prediction:
+        """Answer for one picture.
+
+        Parameters
+        ----------
+        image : path, bytes or array
+            A file, the content of one, or RGB pixels (height, width, 3), uint8.
+
+        Returns
+        -------
+        Prediction
+            With the verdict ``"error"`` and the reason when the picture cannot be read.
+        """
+        from aletheia.faces.crop import crop_face
+
+        try:
+            pixels = checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image)
+        except InputError as error:
+            return Prediction("error", None, reason=str(error))
+        faces = self.detector.detect(pixels)
+        if not faces:
+            return Prediction(NO_FACE, None, reason="The detector found no face in this picture.")
+        spec = self.spec
+        crops = [
+            crop_face(pixels, face, spec.crop.size, margin=spec.crop.margin, policy=spec.crop.policy) for face in faces
+        ]
+        scores = []
+        for face, probability in zip(faces, self.score(crops), strict=True):
+            verdict = "fake" if probability >= spec.threshold else "real"
+            box = tuple(round(float(v), 1) for v in face.box)
+            scores.append(FaceScore(box, round(float(face.score), 4), float(probability), verdict))
+        worst = max(scores, key=lambda s: s.probability)
+        return Prediction(worst.verdict, worst.probability, tuple(scores))
+
+    def score(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities of fake for face crops, each (size, size, 3) uint8 RGB; float array (n,)."""
+        from aletheia.evaluation.scores import predict_crops
+
+        return predict_crops(self.model, self.spec, np.stack(crops))
+
+
+def checked_pixels(array: np.ndarray) -> np.ndarray:
+    """RGB pixels of an array that somebody handed in.
+
+    Raises
+    ------
+    InputError
+        When it is not (height, width, 3) with values 0 to 255, is empty, or has too many pixels.
+    """
+    from aletheia.settings import get_settings
+
+    limit = get_settings().max_pixels
+    if array.ndim != 3 or array.shape[2] != 3 or min(array.shape) < 1:
+        raise InputError(f"An image array must have the shape (height, width, 3), RGB; this one has {array.shape}.")
+    if array.shape[0] * array.shape[1] > limit:
+        raise InputError(f"The image has {array.shape[0] * array.shape[1]} pixels; at most {limit} are accepted.")
+    if array.dtype != np.uint8:
+        if not np.issubdtype(array.dtype, np.integer) or array.min() < 0 or array.max() > 255:
+            raise InputError("An image array must hold whole numbers from 0 to 255 (uint8).")
+        array = array.astype(np.uint8)
+    return np.ascontiguousarray(array)

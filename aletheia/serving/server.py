@@ -1,0 +1,32 @@
+"""The registered model as an MLRun model server: the very class that would run on Nuclio."""
+
+from __future__ import annotations
+
+import mlrun.serving
+
+from aletheia.errors import InputError
+from aletheia.lifecycle.registry import fetch_model
+from aletheia.serving.engine import Predictor
+from aletheia.serving.protocol import decode_inputs, encode_outputs
+
+
+class FaceModelServer(mlrun.serving.V2ModelServer):
+    """Answers the V2 inference protocol with the fake probability of every face.
+
+    ``model_path`` is the URI of a registered model (``store://models/…``) or a folder with a model bundle.
+    """
+
+    def load(self):
+        """Fetch the bundle and make the predictor; raises InputError when there is no usable model."""
+        self.model = Predictor(fetch_model(self.model_path))
+
+    def predict(self, request: dict) -> list[dict]:
+        """Score the pictures of a request; raises InputError naming the input that is no picture."""
+        pictures = decode_inputs(request["inputs"])
+        return encode_outputs([self.model.predict(picture) for picture in pictures])
+
+    def validate(self, request: dict, operation: str) -> dict:
+        """Refuse a request without a list of inputs, in a sentence that a caller can use."""
+        if not isinstance(request, dict) or not isinstance(request.get("inputs"), list):
+            raise InputError('The request must be an object with a list under "inputs".')
+        return request

@@ -1,0 +1,34 @@
+"""Run every benchmark in a process of its own; exit with 1 when one is above its limits.
+
+`python -m benchmarks` runs all, `python -m benchmarks overhead demo` those named.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BENCHMARKS = {
+    "tracking": "The tracking service",
+    "manifest_million": "Bias analysis, split and balancing of a million rows",
+    "overhead": "What MLRun and tracking cost",
+    "demo": "The whole workflow on the embedded data set",
+}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        print(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}.", file=sys.stderr)
+        return 2
+    missed = []
+    for name in names:
+        print(f"\n== {BENCHMARKS[name]} (python -m benchmarks.{name})", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode:
+            missed.append(name)
+    print(f"\nOutside of the limits: {', '.join(missed)}" if missed else "\nAll within the limits.")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""A checkout of its own, with a tracking service of its own, so that measuring touches nobody's runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ALETHEIA = Path(sys.executable).with_name("aletheia")
+_PARTS = ("notebooks", "functions", "workflows", "project.yaml", "project_setup.py")
+
+
+@contextlib.contextmanager
+def fresh_checkout() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder with the project's recipes, and the environment in which to run them there."""
+    with tempfile.TemporaryDirectory(prefix="aletheia-bench-") as name:
+        folder = Path(name)
+        for part in _PARTS:
+            if (ROOT / part).is_dir():
+                shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / part, folder / part)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        dropped = ("MLRUN_DBPATH", "ALETHEIA_PROJECT", "ALETHEIA_DATA")
+        environment = {key: value for key, value in os.environ.items() if key not in dropped}
+        environment |= {"ALETHEIA_HOME": str(folder / "home"), "ALETHEIA_TRACKING_PORT": str(port)}
+        try:
+            yield folder, environment
+        finally:
+            subprocess.run([ALETHEIA, "tracking", "stop"], cwd=folder, env=environment, capture_output=True)

@@ -1,0 +1,109 @@
+"""The V2 inference protocol: what a request may hold, and what an answer looks like."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from aletheia.errors import InputError
+from aletheia.serving.engine import FaceScore, Prediction, checked_pixels
+from aletheia.serving.protocol import MAX_IMAGES, decode_inputs, encode_outputs
+
+PIXELS = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+
+
+def png() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(PIXELS).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_the_same_picture_in_every_form():
+    text = base64.b64encode(png()).decode()
+    forms = [
+        png(),
+        text,
+        f"data:image/png;base64,{text}",
+        {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]},
+        {"name": "image", "shape": [1], "datatype": "BYTES", "data": [png()]},
+    ]
+    assert decode_inputs(forms) == [png()] * len(forms)
+    arrays = [
+        PIXELS,
+        PIXELS.tolist(),
+        {"name": "image", "shape": [4, 5, 3], "datatype": "UINT8", "data": PIXELS.ravel().tolist()},
+        {"name": "image", "shape": [1, 4, 5, 3], "datatype": "UINT8", "data": PIXELS.ravel().tolist()},
+    ]
+    for decoded in decode_inputs(arrays):
+        np.testing.assert_array_equal(checked_pixels(np.asarray(decoded)), PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ([], "holds no image"),
+        ([{"datatype": "FP32", "data": [1.0]}], "datatype 'FP32'"),
+        ([{"datatype": "BYTES", "data": ["not base64!"]}], "inputs\\[0\\] is not an image"),
+        ([{"datatype": "UINT8", "shape": [9, 9, 3], "data": [1, 2, 3]}], "cannot reshape"),
+        ([{"datatype": "UINT8", "shape": [-1, 3], "data": [1, 2, 3]}], "positive whole numbers"),
+        ([[[1], [2, 3]]], "inputs\\[0\\]"),
+        ([None], "expected a tensor"),
+        (["/etc/passwd"], "inputs\\[0\\]|base64"),
+        ([b"x"] * (MAX_IMAGES + 1), "At most 64 images"),
+    ],
+)
+def test_what_is_no_picture_is_named(inputs, words):
+    with pytest.raises(InputError, match=words):
+        pictures = decode_inputs(inputs)
+        # A path that happens to be base64 decodes to bytes, which are then no image: never a file that is opened.
+        from aletheia.data.images import read_image
+
+        read_image(pictures[0])
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 4)),
+        np.zeros((0, 4, 3)),
+        np.zeros((4, 4, 4), np.uint8),
+        np.full((2, 2, 3), 300),
+        np.ones((2, 2, 3)) / 2,
+    ],
+    ids=["grey", "empty", "rgba", "over 255", "float"],
+)
+def test_arrays_of_another_kind_are_refused(array):
+    with pytest.raises(InputError):
+        checked_pixels(array)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text() | st.binary(),
+        lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["datatype", "shape", "data"]), x),
+        max_leaves=8,
+    )
+)
+def test_any_request_gives_pictures_or_an_input_error(item):
+    try:
+        pictures = decode_inputs([item])
+    except InputError:
+        return
+    assert all(isinstance(picture, bytes | np.ndarray) for picture in pictures)
+
+
+def test_answers_are_tensors_with_consistent_shapes():
+    face = FaceScore((1.0, 2.0, 3.0, 4.0), 0.9, 0.75, "fake")
+    answers = [Prediction("no face found", None, reason="none"), Prediction("fake", 0.75, (face, face))]
+    tensors = {tensor["name"]: tensor for tensor in encode_outputs(answers)}
+    for tensor in tensors.values():
+        assert len(tensor["data"]) == np.prod(tensor["shape"])
+    assert tensors["image"]["data"] == [1, 1]
+    assert tensors["verdict"]["data"] == ["no face found", "fake"]
+    assert tensors["fake_probability"]["data"] == [0.75, 0.75]

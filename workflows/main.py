@@ -1,0 +1,104 @@
+"""The pipeline: prepare-data → search-hyperparameters → train → evaluate → register.
+
+The same file runs on this machine (``--engine local``) and, through Kubeflow, on a cluster: it only names functions and
+hands the outputs of one to the next.
+"""
+
+import mlrun
+from mlrun.model import HyperParamOptions
+
+LEARNING_RATES = [1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2]
+BATCH_SIZES = [8, 16, 32]
+
+
+def main(
+    source: str = "synthetic",
+    manifest: str = "",
+    ffhq: str = "",
+    balance: str = "matched",
+    images: int = 1500,
+    image_size: int = 96,
+    architecture: str = "attention_cnn",
+    learning_rates: list = LEARNING_RATES,
+    batch_sizes: list = BATCH_SIZES,
+    search_epochs: int = 3,
+    epochs: int = 20,
+    seed: int = 0,
+):
+    """Go from raw faces to a registered model.
+
+    :param source:         "synthetic", a folder with real/ and fake/, or a manifest (CSV, parquet)
+    :param manifest:       CSV with sources, generators and demographics of the files in source
+    :param ffhq:           folder of genuine faces to balance with; empty: none (the embedded pool for "synthetic")
+    :param balance:        none, count, matched or per-source
+    :param images:         how many pictures "synthetic" makes
+    :param image_size:     side of the face crops that the network sees, in pixels
+    :param architecture:   a name of the registry of networks
+    :param learning_rates: learning rates of the grid
+    :param batch_sizes:    batch sizes of the grid
+    :param search_epochs:  epochs of every cell of the grid
+    :param epochs:         epochs of the training, at most
+    :param seed:           makes the run repeatable
+    """
+    common = {"architecture": architecture, "image_size": image_size, "seed": seed}
+
+    prepare = mlrun.run_function(
+        "prepare-data",
+        name="prepare-data",
+        params={
+            "source": source,
+            "manifest": manifest,
+            "ffhq": ffhq,
+            "balance_policy": balance,
+            "images": images,
+            "face_size": image_size,
+            "seed": seed,
+        },
+        outputs=["train", "val", "test"],
+    )
+    sets = {name: prepare.outputs[name] for name in ("train", "val")}
+
+    search = mlrun.run_function(
+        "search-hyperparameters",
+        name="search-hyperparameters",
+        handler="search_hyperparameters",
+        inputs=sets,
+        params={**common, "epochs": search_epochs},
+        hyperparams={"learning_rate": learning_rates, "batch_size": batch_sizes},
+        hyper_param_options=HyperParamOptions(strategy="grid", selector="min.loss"),
+        outputs=["best_learning_rate", "best_batch_size", "iteration_results"],
+    )
+    mlrun.run_function(
+        "search-hyperparameters",
+        name="search-overview",
+        handler="search_overview",
+        inputs={"iteration_results": search.outputs["iteration_results"]},
+    )
+
+    train = mlrun.run_function(
+        "train",
+        name="train",
+        inputs=sets,
+        params={
+            **common,
+            "learning_rate": search.outputs["best_learning_rate"],
+            "batch_size": search.outputs["best_batch_size"],
+            "epochs": epochs,
+        },
+        outputs=["model"],
+    )
+
+    evaluate = mlrun.run_function(
+        "evaluate",
+        name="evaluate",
+        inputs={"model": train.outputs["model"], "train": sets["train"], "test": prepare.outputs["test"]},
+        params={"seed": seed},
+        outputs=["evaluation"],
+    )
+
+    mlrun.run_function(
+        "register",
+        name="register",
+        inputs={"model": train.outputs["model"], "evaluation": evaluate.outputs["evaluation"]},
+        outputs=["detector"],
+    )
