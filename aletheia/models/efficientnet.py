@@ -1,0 +1,89 @@
+"""EfficientNet B0-B7 with one logit, and with the attention map of Bonettini et al.
+
+M. Tan, Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019.
+N. Bonettini et al., "Video Face Manipulation Detection Through Ensemble of CNNs", ICPR 2020, section III-A.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from efficientnet_pytorch import EfficientNet
+from efficientnet_pytorch.utils import url_map
+from pydantic import Field
+from torch import nn
+
+from aletheia.models.registry import register
+
+Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class EfficientNetDetector(nn.Module):
+    """An EfficientNet whose head gives one logit, optionally with one sigmoid attention map.
+
+    Parameters
+    ----------
+    variant : int
+        0 to 7.
+    attention : bool
+        Multiply the features after the third stage (56 channels in B4, 40 in B0; a stride of 8 pixels) by a
+        map in (0, 1) that a 1 x 1 convolution reads off them.
+    dropout : float or None
+        Before the head; None keeps the variant's own rate.
+    """
+
+    def __init__(self, variant: int, *, attention: bool = False, dropout: float | None = None) -> None:
+        super().__init__()
+        overrides = {} if dropout is None else {"dropout_rate": dropout}
+        self.backbone = EfficientNet.from_name(f"efficientnet-b{variant}", num_classes=1, **overrides)
+        self.imagenet_url = url_map[f"efficientnet-b{variant}"]
+        # After the stem (stride 2), the blocks with a stride of 2 open the scales 1/4, 1/8, 1/16 and 1/32;
+        # the third stage is the one at 1/8, so it ends just before the third of them.
+        strides = [i for i, block in enumerate(self.backbone._blocks) if _stride(block) == 2]
+        self.attention_after = strides[2] - 1
+        self.attention = nn.Conv2d(_channels(self.backbone._blocks[self.attention_after]), 1, 1) if attention else None
+
+    def forward(
+        self, x: torch.Tensor, return_attention: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor | None]:
+        """Images (B, 3, H, W), ImageNet-normalised, to logits (B,); see `aletheia.models.registry`."""
+        net = self.backbone
+        x = net._swish(net._bn0(net._conv_stem(x)))
+        rate = net._global_params.drop_connect_rate or 0.0
+        attention = None
+        for index, block in enumerate(net._blocks):
+            x = block(x, drop_connect_rate=rate * index / len(net._blocks))
+            if self.attention is not None and index == self.attention_after:
+                attention = torch.sigmoid(self.attention(x))
+                x = x * attention
+        x = net._swish(net._bn1(net._conv_head(x)))
+        x = net._dropout(net._avg_pooling(x).flatten(start_dim=1))
+        logits = net._fc(x).squeeze(1)
+        return (logits, attention) if return_attention else logits
+
+
+def _stride(block: nn.Module) -> int:
+    stride = block._block_args.stride
+    return int(stride[0] if isinstance(stride, list | tuple) else stride)
+
+
+def _channels(block: nn.Module) -> int:
+    return int(block._project_conv.out_channels)
+
+
+def _register_all() -> None:
+    def entry(variant: int, attention: bool):
+        def build(*, dropout: Dropout | None = None) -> nn.Module:
+            return EfficientNetDetector(variant, attention=attention, dropout=dropout)
+
+        build.__doc__ = f"EfficientNet B{variant}" + (" with an attention map." if attention else ".")
+        return build
+
+    for variant in range(8):
+        register(f"efficientnet_b{variant}")(entry(variant, False))
+    for variant in (0, 4):
+        register(f"efficientnet_autoatt_b{variant}")(entry(variant, True))
+
+
+_register_all()

@@ -1,0 +1,95 @@
+"""Weights to start from: ImageNet by download, or a local file."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from aletheia.errors import InputError
+
+_REMEDY = "Name a local file instead (weights=FILE), or start from scratch (weights='none')."
+
+
+def load_pretrained(model: nn.Module, name: str, weights: str) -> None:
+    """Load starting weights into `model`, in place; the classification head keeps its random start.
+
+    Parameters
+    ----------
+    model : nn.Module
+        A network of the registry. Its `backbone` (or itself, when it has none) receives the weights.
+    name : str
+        Its registered name, for the messages.
+    weights : str
+        'imagenet', or a path to .safetensors or to a .pth state dict (read without unpickling objects).
+
+    Raises
+    ------
+    InputError
+        No ImageNet weights are published for the network, they cannot be reached, or the file cannot be read
+        or does not fit.
+    """
+    state = _download(model, name) if weights == "imagenet" else _read(Path(weights))
+    own = _target(model).state_dict()
+    if weights != "imagenet" and not set(state) & set(own):
+        # Weights that this project saved carry the names of the whole network.
+        own, target = model.state_dict(), model
+    else:
+        target = _target(model)
+    fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
+    missing = sorted(key for key in set(own) - set(fitting) if not _is_head(key))
+    if missing:
+        raise InputError(
+            f"The weights {weights!r} do not fit {name}: {len(missing)} of {len(own)} tensors are missing "
+            f"or have another shape, the first is {missing[0]}. {_REMEDY}"
+        )
+    target.load_state_dict(fitting, strict=False)
+
+
+def _target(model: nn.Module) -> nn.Module:
+    return getattr(model, "backbone", model)
+
+
+def _is_head(key: str) -> bool:
+    return key.split(".")[0] in {"_fc", "fc", "classifier", "head"} or ".head." in f".{key}." or "_fc." in key
+
+
+def _download(model: nn.Module, name: str) -> dict[str, torch.Tensor]:
+    url = getattr(model, "imagenet_url", None)
+    if url is None:
+        raise InputError(f"No ImageNet weights are published for {name}. {_REMEDY}")
+    try:
+        return torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+    except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(
+            f"The ImageNet weights of {name} cannot be downloaded from {url}: {error}. {_REMEDY}"
+        ) from None
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise InputError(f"There is no weights file {path}. {_REMEDY}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        SafetensorError,
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        pickle.UnpicklingError,
+    ) as error:
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InputError(f"The weights file {path} cannot be read: {first}. {_REMEDY}") from None
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(f"The weights file {path} holds no state dict (names and tensors). {_REMEDY}")
+    return state

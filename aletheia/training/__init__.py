@@ -1,0 +1,1 @@
+"""Fitting a network: configuration, data module, Lightning module, calibration."""

@@ -1,0 +1,159 @@
+"""From logits to probabilities and from probabilities to a verdict, fitted on validation data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from aletheia.errors import InputError
+from aletheia.evaluation.curves import curve
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Probability of fake = sigmoid(scale * logit + shift).
+
+    Attributes
+    ----------
+    method : str
+        'none', 'temperature' or 'platt'.
+    scale : float
+        Positive: the order of the scores, and with it the AUC, stays. A temperature T is scale 1 / T.
+    shift : float
+        0 for a temperature.
+    """
+
+    method: str = "none"
+    scale: float = 1.0
+    shift: float = 0.0
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Logits (n,) to probabilities (n,) in [0, 1], float32."""
+        return expit(self.scale * np.asarray(logits, dtype=np.float64) + self.shift).astype(np.float32)
+
+    def to_dict(self) -> dict[str, str | float]:
+        """Plain values for the model's JSON."""
+        return asdict(self)
+
+
+def fit_calibration(y: np.ndarray, logits: np.ndarray, method: str = "platt", *, balanced: bool = False) -> Calibration:
+    """Fit scale and shift by maximum likelihood.
+
+    Parameters
+    ----------
+    y : ndarray
+        (n,), 1 for fake.
+    logits : ndarray
+        (n,) of the network, on rows it was not trained on.
+    method : {'none', 'temperature', 'platt'}
+        Temperature: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. Platt, "Probabilistic
+        Outputs for Support Vector Machines", 1999, with his smoothed targets, which keep the scale finite on
+        separable data.
+    balanced : bool
+        Let both classes weigh the same: the probability then refers to a prior of one half, not to the share
+        of fakes in the validation data, which says nothing about the photos that will come.
+
+    Raises
+    ------
+    InputError
+        One class only, logits that are not finite, or an unknown method.
+    """
+    y, logits = _checked(y, logits)
+    if method == "none":
+        return Calibration()
+    if method not in ("temperature", "platt"):
+        raise InputError(f"calibration: {method!r} is not known; choose 'none', 'temperature' or 'platt'.")
+    n_fake, n_real = int(y.sum()), int(len(y) - y.sum())
+    # Targets just short of 0 and 1 (Platt, section 2.2).
+    target = np.where(y == 1, (n_fake + 1) / (n_fake + 2), 1 / (n_real + 2))
+    weight = np.where(y == 1, 0.5 / n_fake, 0.5 / n_real) if balanced else np.full(len(y), 1 / len(y))
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        log_scale, shift = parameters[0], parameters[1] if method == "platt" else 0.0
+        scale = np.exp(log_scale)
+        z = scale * logits + shift
+        value = np.sum(weight * (np.logaddexp(0, z) - target * z))
+        slope = weight * (expit(z) - target)
+        gradient = [np.sum(slope * logits) * scale, np.sum(slope)]
+        return float(value), np.array(gradient[: len(parameters)])
+
+    start = np.zeros(2 if method == "platt" else 1)
+    bounds = [(-7.0, 7.0), (-50.0, 50.0)][: len(start)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-10})
+    shift = float(found.x[1]) if method == "platt" else 0.0
+    return Calibration(method, float(np.exp(found.x[0])), shift)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A probability from which the verdict is "fake".
+
+    Attributes
+    ----------
+    value : float
+        In [0, 1].
+    how : str
+        How it was chosen, in words.
+    tpr, fpr : float
+        Shares of the fakes and of the real ones called fake on the data it was chosen on.
+    """
+
+    value: float
+    how: str
+    tpr: float
+    fpr: float
+
+
+def choose_threshold(y: np.ndarray, p: np.ndarray, *, max_fpr: float | None = None) -> Threshold:
+    """Choose the threshold on validation data.
+
+    Parameters
+    ----------
+    y : ndarray
+        (n,), 1 for fake.
+    p : ndarray
+        (n,) probabilities of fake in [0, 1].
+    max_fpr : float, optional
+        The lowest threshold whose false-positive rate stays at or below this. By default the threshold with
+        the highest balanced accuracy, which is Youden's J (Youden, "Index for rating diagnostic tests",
+        1950).
+
+    Returns
+    -------
+    Threshold
+        Halfway between the two neighbouring scores; of equally good ones the one whose gap is widest.
+    """
+    y, p = _checked(y, p)
+    c = curve(y, p)
+    tpr, fpr = c.tpr, c.fpr
+    if max_fpr is None:
+        quality, how = tpr - fpr, "highest balanced accuracy on validation data"
+    elif 0 <= max_fpr <= 1:
+        quality = np.where(fpr <= max_fpr, tpr, -fpr)
+        how = f"false-positive rate of at most {max_fpr:g} on validation data"
+    else:
+        raise InputError(f"max_fpr: {max_fpr} is no rate; choose a value from 0 to 1.")
+    # Cut i calls the i highest distinct scores fake; it lies between the last of them and the next.
+    upper = np.concatenate([[1.0], c.thresholds])
+    lower = np.concatenate([c.thresholds, [min(0.0, c.thresholds[-1])]])
+    # No probability lies above a score of 1: calling nothing fake is then out of reach.
+    quality[0] = quality[0] if upper[0] > lower[0] else -np.inf
+    best = np.flatnonzero(quality >= quality.max() - 1e-12)
+    cut = best[np.argmax((upper - lower)[best])]
+    middle = (upper[cut] + lower[cut]) / 2
+    value = middle if middle > lower[cut] or cut == len(upper) - 1 else upper[cut]
+    return Threshold(float(value), how, float(tpr[cut]), float(fpr[cut]))
+
+
+def _checked(y: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    y, scores = np.asarray(y).astype(np.float64), np.asarray(scores).astype(np.float64)
+    if y.shape != scores.shape or y.ndim != 1:
+        raise InputError(f"Labels {y.shape} and scores {scores.shape} must be two lists of one length.")
+    if not len(y) or y.min() == y.max():
+        raise InputError("Calibration and thresholds need real and fake validation rows; there is one class only.")
+    if not np.isfinite(scores).all():
+        raise InputError(f"{int((~np.isfinite(scores)).sum())} scores are not finite; leave those rows out.")
+    return y, scores

@@ -1,0 +1,110 @@
+"""One checkpoint file a training: written atomically, read without unpickling objects, holding the best
+weights too.
+
+A single file cannot disagree with itself: a kill between writing "best" and writing "last" is impossible.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import nn
+
+from aletheia.errors import InputError
+from aletheia.models.files import atomic_write
+
+_REMEDY = "Delete it or name another folder to start afresh (resume=False overwrites it)."
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, but a kill in the middle of writing leaves the former one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write to a temporary file beside `path`, flush, rename."""
+        with atomic_write(path) as file:
+            torch.save(checkpoint, file)
+
+
+class KeepBest(Checkpoint):
+    """Keep the weights of the epoch with the smallest val_loss, and write the checkpoint after each epoch.
+
+    Parameters
+    ----------
+    path : Path or None
+        The checkpoint; None writes nothing.
+    identity : dict
+        What makes this training this training (configuration and data), kept in the file and compared on
+        resume.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        identity: dict[str, Any],
+        on_epoch: Callable[[dict[str, float]], None] | None = None,
+    ) -> None:
+        self.path, self.identity, self.on_epoch = path, identity, on_epoch
+        self.loss, self.epoch = math.inf, 0
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare, copy and save. Lightning calls this last, after early stopping took note."""
+        row = pl_module.history[-1]
+        if row["val_loss"] < self.loss:
+            self.loss, self.epoch = row["val_loss"], int(row["epoch"])
+            self.weights = {k: v.detach().cpu().clone() for k, v in pl_module.net.state_dict().items()}
+        if self.path is not None:
+            trainer.save_checkpoint(self.path)
+        if self.on_epoch is not None:
+            self.on_epoch(dict(row))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain types and tensors only."""
+        return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights, "identity": self.identity}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up where the file stopped."""
+        self.loss, self.epoch, self.weights = state_dict["loss"], state_dict["epoch"], state_dict["weights"]
+
+    def restore(self, net: nn.Module) -> None:
+        """Put the best weights into `net`."""
+        net.load_state_dict(self.weights)
+
+
+def read_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """Read a checkpoint and make sure that it belongs to this training.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged, is no checkpoint of this project, or comes from other data or another
+        configuration.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        saved = state["callbacks"]["KeepBest"]["identity"]
+        _ = state["aletheia_history"][0]["val_loss"], saved["config"], saved["data"]
+    except (
+        OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError, IndexError, AttributeError,
+        pickle.UnpicklingError, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
+        raise InputError(f"The checkpoint {path} cannot be read ({type(error).__name__}). {_REMEDY}") from None
+    changed = [
+        f"{key} was {saved['config'].get(key)!r}, now {value!r}"
+        for key, value in identity["config"].items()
+        if saved["config"].get(key) != value
+    ]
+    if changed:
+        raise InputError(f"The checkpoint {path} comes from another configuration: {'; '.join(changed)}. {_REMEDY}")
+    if saved["data"] != identity["data"]:
+        raise InputError(f"The checkpoint {path} comes from other data. {_REMEDY}")
+    return state

@@ -1,0 +1,82 @@
+"""What a training is told, typed and checked before anything is computed."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aletheia.errors import InputError
+from aletheia.models.registry import list_models
+
+
+class TrainConfig(BaseModel):
+    """Everything that decides the outcome of a training, apart from the data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    architecture: str = Field("attention_cnn", description="A name of `aletheia.models.registry.list_models`.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Options of the architecture.")
+    weights: str = Field("none", description="'none', 'imagenet', or a file with weights to start from.")
+    image_size: int = Field(96, ge=16, le=1024, description="Side of the network's input, pixels.")
+
+    learning_rate: float = Field(3e-3, gt=0, le=10, description="Peak learning rate.")
+    batch_size: int = Field(16, ge=1, le=4096, description="Training images in a step.")
+    max_epochs: int = Field(12, ge=1, le=10_000, description="Epochs at most.")
+    patience: int = Field(
+        4, ge=1, le=10_000, description="Epochs without a better validation loss before the training stops."
+    )
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="SGD has Nesterov momentum 0.9.")
+    weight_decay: float = Field(1e-2, ge=0, le=10)
+    schedule: Literal["onecycle", "plateau", "constant"] = Field(
+        "onecycle",
+        description="onecycle: warm up for a tenth of the steps, then cosine to nothing; plateau: halve "
+        "after `plateau_patience` epochs without a better validation loss.",
+    )
+    plateau_patience: int = Field(2, ge=0, le=1000)
+    gradient_clip: float = Field(1.0, ge=0, description="Largest gradient norm; 0 does not clip.")
+    class_weight: Literal["balanced", "none"] = Field(
+        "balanced",
+        description="balanced: both classes weigh the same in the loss, however many rows they have.",
+    )
+    augmentation: Literal["none", "light", "strong", "albumentations"] = "light"
+    eval_batch_size: int = Field(128, ge=1, le=65_536, description="Validation images at a time.")
+    batch_norm_images: int = Field(
+        512,
+        ge=0,
+        description="Training images that batch-norm statistics are measured on before each validation.",
+    )
+
+    seed: int = Field(0, ge=0, lt=2**31)
+    num_threads: int = Field(0, ge=0, le=1024, description="CPU threads of torch; 0 leaves its own choice.")
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+
+    def __init__(self, **values: Any) -> None:
+        """Check the values.
+
+        Raises
+        ------
+        InputError
+            An unknown field, or a value out of its range; the message names each field and what it accepts.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            lines = "; ".join(_explain(e) for e in error.errors())
+            known = ", ".join(type(self).model_fields)
+            raise InputError(f"The training configuration does not fit. {lines}. Fields: {known}.") from None
+        if self.architecture not in list_models():
+            raise InputError(f"architecture: there is no {self.architecture!r}. There are: {', '.join(list_models())}.")
+
+    @classmethod
+    def parse(cls, values: TrainConfig | dict[str, Any] | None = None, **changes: Any) -> TrainConfig:
+        """Build a configuration from another one or a dict, with changes; errors as in the constructor."""
+        given = values.model_dump() if isinstance(values, TrainConfig) else dict(values or {})
+        return cls(**{**given, **changes})
+
+
+def _explain(error: Any) -> str:
+    field = ".".join(map(str, error["loc"]))
+    given = repr(error.get("input"))
+    return f"{field}: {error['msg']} (given: {given[:80]})"

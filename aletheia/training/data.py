@@ -1,0 +1,198 @@
+"""The data module: two manifests in, whole batches of uint8 pixels out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import lightning.pytorch as pl
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from aletheia.data.pixels import Pixels, decode_images
+from aletheia.data.transforms import albumentations_recipe
+from aletheia.errors import InputError
+from aletheia.training.config import TrainConfig
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+class PixelDataset(Dataset):
+    """Decoded images and labels; indexed with a list of rows, it returns a whole batch.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        Decoded images.
+    labels : ndarray
+        (m,) float32, 1 for fake.
+    recipe : albumentations.Compose, optional
+        Applied to each image on its own.
+    """
+
+    def __init__(self, pixels: Pixels, labels: np.ndarray, recipe=None) -> None:
+        self.pixels = pixels
+        self.labels = torch.from_numpy(np.asarray(labels, dtype=np.float32))
+        self.recipe = recipe
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, batch: tuple[int, list[int]]) -> Batch:
+        """Return (pixels (B, H, W, 3) uint8, labels (B,)) for a seed and a list of rows."""
+        seed, rows = batch
+        images = self.pixels.array[rows]
+        if self.recipe is not None:
+            # Seeding by batch, not once, makes a resumed epoch draw what an uninterrupted one draws.
+            self.recipe.set_random_seed(seed)
+            images = np.stack([self.recipe(image=image)["image"] for image in images])
+        return torch.from_numpy(images), self.labels[rows]
+
+
+class EpochBatches(Sampler[tuple[int, list[int]]]):
+    """Batches of row numbers; the order is a function of seed and epoch alone, so there is no state to lose.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    batch_size : int
+        Rows in a batch.
+    seed : int or None
+        Shuffle with this seed and drop an incomplete last batch; None keeps the order and every row.
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int | None = None) -> None:
+        self.n, self.batch_size, self.seed, self.epoch = n, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.n // self.batch_size if self.seed is not None else -(-self.n // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
+        if self.seed is None:
+            order = np.arange(self.n)
+        else:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.n)
+        for index in range(len(self)):
+            rows = order[index * self.batch_size : (index + 1) * self.batch_size].tolist()
+            yield mix_seed(self.seed or 0, self.epoch, index), rows
+
+
+def mix_seed(*parts: int) -> int:
+    """One 32-bit seed out of several numbers; neighbours give unrelated seeds."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+class FaceData(pl.LightningDataModule):
+    """Training and validation rows, decoded once into a shared uint8 cache at `config.image_size`.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        Batch size, image size, augmentation and seed.
+    train, val : DataFrame
+        Manifests with at least the columns path and label.
+    progress : bool
+        Show a progress bar while decoding.
+
+    Attributes
+    ----------
+    skipped : DataFrame
+        Columns path, reason, split: rows that could not be read; they take no part.
+    """
+
+    def __init__(self, config: TrainConfig, train: pd.DataFrame, val: pd.DataFrame, *, progress: bool = False) -> None:
+        super().__init__()
+        self.config, self.progress = config, progress
+        self.frames = {"train": train, "val": val}
+        self.sets: dict[str, PixelDataset] = {}
+        self.skipped = pd.DataFrame(columns=["path", "reason", "split"])
+
+    def setup(self, stage: str | None = None) -> None:
+        """Decode, once.
+
+        Raises
+        ------
+        InputError
+            No readable rows, one class only, or a batch larger than the training data.
+        """
+        if self.sets:
+            return
+        skipped = []
+        for split, frame in self.frames.items():
+            pixels = decode_images(frame["path"].tolist(), self.config.image_size, progress=self.progress)
+            labels = encode_labels(frame["label"])[pixels.rows]
+            skipped.append(pixels.skipped.assign(split=split))
+            _check_classes(split, labels, len(pixels.skipped))
+            recipe = None
+            if split == "train" and self.config.augmentation == "albumentations":
+                recipe = albumentations_recipe(self.config.image_size)
+            self.sets[split] = PixelDataset(pixels, labels, recipe)
+        self.skipped = pd.concat(skipped, ignore_index=True)
+        n = len(self.sets["train"])
+        if self.config.batch_size > n:
+            raise InputError(
+                f"batch_size: {self.config.batch_size} is larger than the training data ({n} readable rows). "
+                f"Choose at most {n}, or bring more data."
+            )
+
+    @property
+    def class_counts(self) -> tuple[int, int]:
+        """Real and fake training rows."""
+        labels = self.sets["train"].labels
+        return int((labels == 0).sum()), int((labels == 1).sum())
+
+    def fingerprint(self) -> str:
+        """Hash of the rows in their order: labels, and pixels of up to 4,096 images, evenly spread."""
+        digest = hashlib.sha256()
+        for split, dataset in sorted(self.sets.items()):
+            digest.update(f"{split} {len(dataset)} {dataset.pixels.array.shape}".encode())
+            digest.update(dataset.labels.numpy().tobytes())
+            step = -(-len(dataset) // 4096)
+            digest.update(np.ascontiguousarray(dataset.pixels.array[::step]).tobytes())
+        return digest.hexdigest()
+
+    def train_dataloader(self) -> DataLoader:
+        """Shuffled batches of exactly `config.batch_size` rows."""
+        dataset = self.sets["train"]
+        batches = EpochBatches(len(dataset), self.config.batch_size, self.config.seed)
+        return DataLoader(dataset, sampler=batches, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader:
+        """All validation rows in order; no metric depends on the size of their batches."""
+        dataset = self.sets["val"]
+        return DataLoader(dataset, sampler=EpochBatches(len(dataset), self.config.eval_batch_size), batch_size=None)
+
+
+def encode_labels(labels: pd.Series) -> np.ndarray:
+    """Turn 'real' and 'fake' into 0 and 1, float32.
+
+    Raises
+    ------
+    InputError
+        For any other label.
+    """
+    values = labels.astype(str).to_numpy()
+    fake = values == "fake"
+    wrong = sorted(set(values[~fake & (values != "real")].tolist()))
+    if wrong:
+        raise InputError(f"label: only 'real' and 'fake' are known; found {', '.join(map(repr, wrong[:5]))}.")
+    return fake.astype(np.float32)
+
+
+def _check_classes(split: str, labels: np.ndarray, unreadable: int) -> None:
+    note = f" ({unreadable} more could not be read)" if unreadable else ""
+    if not len(labels):
+        raise InputError(f"The {split} set has no readable rows{note}. Check the paths in its manifest.")
+    if labels.min() == labels.max():
+        only = "fake" if labels[0] else "real"
+        raise InputError(
+            f"The {split} set has {len(labels)} rows{note}, all labelled {only!r}. Both classes are needed: "
+            "add data, or change the fractions or the seed of the split."
+        )

@@ -1,0 +1,231 @@
+"""Fit a network: early stopping, best weights by validation loss, exact resume."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+from torch import nn
+
+from aletheia.errors import InputError
+from aletheia.training.checkpoint import AtomicCheckpointIO, KeepBest, read_checkpoint
+from aletheia.training.config import TrainConfig
+from aletheia.training.data import FaceData
+from aletheia.training.module import Detector, Diverged, as_network, initialise
+from aletheia.training.progress import EpochBar
+
+__all__ = ["Diverged", "FitResult", "fit"]
+
+CHECKPOINT = "last.ckpt"
+
+
+@dataclass
+class FitResult:
+    """What came out of a training.
+
+    Attributes
+    ----------
+    val_loss : float
+        Best mean validation loss, nats per sample.
+    best_epoch : int
+        Epoch that gave it, from 1.
+    history : DataFrame
+        One row an epoch: epoch, train_loss, val_loss, val_auc, learning_rate, seconds.
+    model : nn.Module
+        The network of the best epoch, on the CPU, in evaluation mode.
+    checkpoint : Path or None
+        File to resume from; it also holds the best weights.
+    seconds : float
+        Wall-clock time of this call.
+    val_labels, val_logits : ndarray
+        (n,) labels (1 for fake) and logits of the best weights on the readable validation rows, for
+        thresholds and calibration.
+    val_rows : ndarray
+        (n,) positions of these rows in the validation manifest.
+    skipped : DataFrame
+        Columns path, reason, split: rows that could not be read and took no part.
+    config : TrainConfig
+        What was asked for.
+    """
+
+    val_loss: float
+    best_epoch: int
+    history: pd.DataFrame
+    model: nn.Module
+    checkpoint: Path | None
+    seconds: float
+    val_labels: np.ndarray
+    val_logits: np.ndarray
+    val_rows: np.ndarray
+    skipped: pd.DataFrame
+    config: TrainConfig
+
+
+def fit(
+    config: TrainConfig | dict[str, Any],
+    train: pd.DataFrame,
+    val: pd.DataFrame,
+    out_dir: str | Path | None = None,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
+) -> FitResult:
+    """Train a network.
+
+    Parameters
+    ----------
+    config : TrainConfig or dict
+        The recipe.
+    train, val : DataFrame
+        Manifests with at least the columns path and label.
+    out_dir : path, optional
+        Folder for ``last.ckpt``, written after each epoch; None keeps everything in memory (a grid's cells).
+    resume : bool, default False
+        Go on from ``last.ckpt`` when there is one; the result is what an uninterrupted run gives, bit for bit
+        on a CPU with the same number of threads. An interrupted epoch starts again.
+    progress : bool, default True
+        Show progress bars.
+    on_epoch : callable, optional
+        Called with the history's new row after each epoch, once its checkpoint is written.
+
+    Returns
+    -------
+    FitResult
+
+    Raises
+    ------
+    InputError
+        Bad configuration, unusable data, a batch larger than the data, or a checkpoint of another training.
+    Diverged
+        The loss became NaN or infinite.
+    """
+    started = time.perf_counter()
+    config = TrainConfig.parse(config)
+    if resume and out_dir is None:
+        raise InputError("resume: there is nothing to resume from without out_dir.")
+    checkpoint = None if out_dir is None else Path(out_dir) / CHECKPOINT
+    with _threads(config.num_threads), _quiet(), torch.random.fork_rng(devices=[]):
+        data = FaceData(config, train, val, progress=progress)
+        data.setup()
+        detector = initialise(config, data.class_counts)
+        identity = {
+            "config": config.model_dump(exclude={"num_threads", "accelerator"}),
+            "data": data.fingerprint(),
+        }
+        best = KeepBest(checkpoint, identity, on_epoch)
+        stopper = EarlyStopping("val_loss", patience=config.patience, check_finite=False)
+        state = None
+        if resume and checkpoint is not None and checkpoint.exists():
+            state = read_checkpoint(checkpoint, identity)
+        if state is not None and _is_finished(state, config, stopper.state_key):
+            detector.on_load_checkpoint(state)
+            best.load_state_dict(state["callbacks"][best.state_key])
+        else:
+            callbacks = [stopper, best, *([EpochBar()] if progress else [])]
+            trainer = _trainer(config, callbacks, writes=checkpoint is not None)
+            _run(trainer, detector, data, checkpoint if state is not None else None)
+        best.restore(detector.net)
+        model = as_network(detector)
+        labels, logits = _score(detector, data)
+    return FitResult(
+        val_loss=best.loss,
+        best_epoch=best.epoch,
+        history=pd.DataFrame(detector.history),
+        model=model,
+        checkpoint=checkpoint,
+        seconds=time.perf_counter() - started,
+        val_labels=labels,
+        val_logits=logits,
+        val_rows=data.sets["val"].pixels.rows,
+        skipped=data.skipped,
+        config=config,
+    )
+
+
+def _trainer(config: TrainConfig, callbacks: list[Callback], writes: bool) -> pl.Trainer:
+    try:
+        return pl.Trainer(
+            max_epochs=config.max_epochs,
+            accelerator=config.accelerator,
+            devices=1,
+            precision=config.precision,
+            callbacks=callbacks,
+            gradient_clip_val=config.gradient_clip or None,
+            plugins=[AtomicCheckpointIO()] if writes else None,
+            # Everything Lightning would write or print on its own is off; the history and KeepBest replace
+            # it.
+            logger=False,
+            enable_checkpointing=True,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+    except (pl.utilities.exceptions.MisconfigurationException, RuntimeError) as error:
+        raise InputError(f"accelerator, precision: {error}") from None
+
+
+def _run(trainer: pl.Trainer, detector: Detector, data: FaceData, checkpoint: Path | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(detector, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        # Lightning turns Ctrl-C into an exit of the whole process; a caller must be able to clean up.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
+def _is_finished(state: dict[str, Any], config: TrainConfig, stopper: str) -> bool:
+    # Lightning would train one more epoch after an early stop before it stopped again.
+    waited = state["callbacks"].get(stopper, {}).get("wait_count", 0)
+    return len(state["aletheia_history"]) >= config.max_epochs or waited >= config.patience
+
+
+@torch.no_grad()
+def _score(detector: Detector, data: FaceData) -> tuple[np.ndarray, np.ndarray]:
+    detector.eval()
+    batches = [(labels, detector(pixels)) for pixels, labels in data.val_dataloader()]
+    return (
+        torch.cat([labels for labels, _ in batches]).numpy(),
+        torch.cat([logits for _, logits in batches]).float().numpy(),
+    )
+
+
+@contextlib.contextmanager
+def _threads(wanted: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Lightning's remarks about devices, workers and logging intervals; errors still come through."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning.*")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,243 @@
+"""The Lightning module: loss, optimiser, schedule, and what is measured in an epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+
+from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD, augment_batch, normalise
+from aletheia.errors import InputError
+from aletheia.evaluation.curves import auc
+from aletheia.models.registry import create_model
+from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
+from aletheia.training.config import TrainConfig
+from aletheia.training.data import Batch, mix_seed
+
+
+class Diverged(InputError):
+    """The loss became NaN or infinite. A grid search scores such a cell infinite and goes on."""
+
+
+class Detector(pl.LightningModule):
+    """A network of the registry with its training recipe.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        The recipe.
+    class_counts : tuple of int
+        Real and fake training rows, for the class weights.
+
+    Attributes
+    ----------
+    history : list of dict
+        One entry an epoch: epoch (from 1), train_loss, val_loss, val_auc, learning_rate (of the last step),
+        seconds.
+    """
+
+    def __init__(self, config: TrainConfig, class_counts: tuple[int, int]) -> None:
+        super().__init__()
+        self.config = config
+        self.net = create_model(config.architecture, weights=config.weights, **config.options)
+        self.net.to(memory_format=torch.channels_last)
+        balanced = config.class_weight == "balanced"
+        total = sum(class_counts)
+        # Weights average to 1 over the training rows, so the learning rate means the same with and without
+        # them.
+        weights = [total / (2 * count) for count in class_counts] if balanced else [1.0, 1.0]
+        self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
+        self.history: list[dict[str, float]] = []
+        self._train = _Sums()
+        self._val: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._started = time.perf_counter()
+
+    # One pass of images through the network
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels (B, H, W, 3) uint8 to logits (B,)."""
+        return self.net(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))
+
+    # Training
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Mean weighted cross-entropy of a batch."""
+        if batch_idx == 0:
+            self._train, self._started = _Sums(), time.perf_counter()
+        # Augmentation and dropout are functions of seed, epoch and batch: a resumed run draws what an
+        # uninterrupted one draws, whatever was drawn in between.
+        pixels, labels = batch
+        seed = mix_seed(self.config.seed, self.current_epoch, batch_idx)
+        torch.manual_seed(seed)
+        if self.config.augmentation in ("light", "strong"):
+            pixels = augment_batch(pixels, torch.Generator().manual_seed(seed), self.config.augmentation)
+        weights = self.class_weights[labels.long()]
+        loss = binary_cross_entropy_with_logits(self(pixels), labels, weight=weights)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._diverged(f"the training loss is {value}", batch_idx)
+        self._train.add(value * len(labels), len(labels))
+        return loss
+
+    # Validation
+
+    def on_validation_epoch_start(self) -> None:
+        """Measure batch-norm statistics on training images as validation sees its own: not augmented."""
+        wanted = self.config.batch_norm_images
+        if not wanted or not has_batch_norm(self.net):
+            return
+        dataset = self.trainer.datamodule.sets["train"]
+        order = np.random.default_rng(self.config.seed).permutation(len(dataset))[:wanted]
+        size = min(128, len(order))
+        rows = [order[i : i + size] for i in range(0, len(order) - size + 1, size)]
+        images = (torch.from_numpy(dataset.pixels.array[np.sort(r)]).to(self.device) for r in rows)
+        measure_batch_norm(self.net, (normalise(image) for image in images))
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep logits and labels; the loss of the epoch is taken over samples, not over batches."""
+        pixels, labels = batch
+        self._val.append((self(pixels).float().cpu(), labels.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log val_loss and val_auc and add the epoch to the history."""
+        logits = torch.cat([x for x, _ in self._val]).double().numpy()
+        labels = torch.cat([y for _, y in self._val]).numpy()
+        self._val = []
+        loss = mean_loss(labels, logits, self.config.class_weight == "balanced")
+        if not math.isfinite(loss):
+            raise self._diverged(f"the validation loss is {loss}", None)
+        # Both are functions of numbers that every batch size gives; see the regression test of bug 3.
+        score = auc(labels, logits)
+        self.log_dict({"val_loss": loss, "val_auc": score})
+        self.history.append(
+            {
+                "epoch": self.current_epoch + 1,
+                "train_loss": self._train.mean(),
+                "val_loss": loss,
+                "val_auc": score,
+                "learning_rate": float(self.optimizers().param_groups[0]["lr"]),
+                "seconds": time.perf_counter() - self._started,
+            }
+        )
+
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(loss)
+
+    # Optimiser and schedule
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step by the batch. Lightning would step a plateau schedule only after the checkpoint was written, so
+        that a resumed run missed it; `on_validation_epoch_end` does it instead, with the loss in full precision.
+        """
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Build the optimiser and, by the epoch or by the step, its schedule."""
+        config = self.config
+        # Neither biases nor batch-norm scales are decayed (He et al., "Bag of Tricks", CVPR 2019, section
+        # 3.1).
+        decayed = [p for p in self.net.parameters() if p.ndim > 1]
+        free = [p for p in self.net.parameters() if p.ndim <= 1]
+        groups = [
+            {"params": decayed, "weight_decay": config.weight_decay},
+            {"params": free, "weight_decay": 0.0},
+        ]
+        # Lightning clips no gradients of a fused optimiser in mixed precision.
+        fused = config.precision == "32-true"
+        if config.optimizer == "adamw":
+            optimizer: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+        else:
+            optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
+        if config.schedule == "plateau":
+            scheduler: Any = ReduceLROnPlateau(optimizer, factor=0.5, patience=config.plateau_patience)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val_loss"}}
+        if config.schedule == "onecycle":
+            steps = int(self.trainer.estimated_stepping_batches)
+            scheduler = LambdaLR(optimizer, lambda step: one_cycle(step, steps))
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {"optimizer": optimizer}
+
+    # Checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the history; plain types only, so that loading needs no unpickling of objects."""
+        checkpoint["aletheia_history"] = [dict(row) for row in self.history]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the history up again."""
+        self.history = [dict(row) for row in checkpoint["aletheia_history"]]
+
+    def _diverged(self, what: str, batch_idx: int | None) -> Diverged:
+        config = self.config
+        where = f"epoch {self.current_epoch + 1}" + ("" if batch_idx is None else f", batch {batch_idx + 1}")
+        return Diverged(
+            f"The training diverged: {what} in {where} (learning_rate {config.learning_rate:g}, batch_size "
+            f"{config.batch_size}). Lower learning_rate, or set gradient_clip."
+        )
+
+
+class _Sums:
+    """A mean over samples, from means over batches."""
+
+    def __init__(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def add(self, total: float, count: int) -> None:
+        self.total += total
+        self.count += count
+
+    def mean(self) -> float:
+        return self.total / self.count if self.count else math.nan
+
+
+def mean_loss(labels: np.ndarray, logits: np.ndarray, balanced: bool) -> float:
+    """Cross-entropy in nats per sample.
+
+    Parameters
+    ----------
+    labels : ndarray
+        (n,), 1 for fake.
+    logits : ndarray
+        (n,).
+    balanced : bool
+        Mean of the two classes' means, so that the majority class cannot buy a small loss.
+    """
+    # log(1 + exp(x)) without overflow; labels 0 and 1 pick the sign.
+    with np.errstate(invalid="ignore"):
+        losses = np.logaddexp(0.0, np.where(labels == 1, -logits, logits))
+    if not balanced:
+        return float(losses.mean())
+    return float((losses[labels == 0].mean() + losses[labels == 1].mean()) / 2)
+
+
+def one_cycle(step: int, steps: int) -> float:
+    """Factor of the learning rate: linear warm-up over a tenth of the steps, then a cosine to zero.
+
+    Smith and Topin, "Super-Convergence", 2019; the cosine of Loshchilov and Hutter, "SGDR", ICLR 2017.
+    """
+    warm_up = max(1, steps // 10)
+    if step < warm_up:
+        return (step + 1) / (warm_up + 1)
+    done = min(1.0, (step - warm_up) / max(1, steps - warm_up))
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def initialise(config: TrainConfig, class_counts: tuple[int, int]) -> Detector:
+    """Build a detector whose random start depends on `config.seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return Detector(config, class_counts)
+
+
+def as_network(detector: Detector) -> nn.Module:
+    """Return the bare network on the CPU, in evaluation mode."""
+    return detector.net.cpu().eval()

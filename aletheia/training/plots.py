@@ -1,0 +1,161 @@
+"""Figures of a training and of a grid search."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from aletheia.errors import InputError
+from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, SCALE, SECOND, note, styled
+
+_CHANCE = float(np.log(2))
+
+
+def curve_figures(history: pd.DataFrame) -> dict[str, go.Figure]:
+    """Curves over the epochs of `FitResult.history`: loss_curve, auc_curve and learning_rate_curve."""
+    epochs = history["epoch"]
+    best = history.loc[history["val_loss"].idxmin()]
+    loss = go.Figure()
+    loss.add_scatter(x=epochs, y=history["train_loss"], name="training", mode="lines+markers", line={"color": REAL})
+    loss.add_scatter(
+        x=epochs,
+        y=history["val_loss"],
+        name="validation",
+        mode="lines+markers",
+        line={"color": FAKE, "dash": "dash"},
+        marker={"symbol": "square"},
+    )
+    loss.add_hline(y=_CHANCE, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="a coin toss (ln 2)")
+    loss.add_vline(
+        x=best["epoch"],
+        line={"color": "black", "width": 1},
+        annotation_text=f"kept: epoch {int(best['epoch'])}",
+    )
+    styled(loss, "Loss per epoch", "epoch", "mean cross-entropy (nats per sample)")
+    loss.update_yaxes(rangemode="tozero")
+
+    auc = go.Figure()
+    auc.add_scatter(x=epochs, y=history["val_auc"], mode="lines+markers", line={"color": FAKE}, name="validation")
+    styled(auc, "Validation AUC per epoch", "epoch", "AUC (0.5 = chance)")
+    auc.update_yaxes(range=[min(0.45, history["val_auc"].min() - 0.02), 1.01])
+
+    rate = go.Figure()
+    rate.add_scatter(x=epochs, y=history["learning_rate"], mode="lines+markers", line={"color": SECOND})
+    styled(rate, "Learning rate at the end of each epoch", "epoch", "learning rate")
+    rate.update_yaxes(rangemode="tozero", exponentformat="e")
+    figures = {"loss_curve": loss, "auc_curve": auc, "learning_rate_curve": rate}
+    for figure in figures.values():
+        # Whole epochs only.
+        figure.update_xaxes(dtick=max(1, round(len(history) / 12)), tick0=1, range=[0.7, epochs.max() + 0.3])
+    return figures
+
+
+def grid_figures(cells: pd.DataFrame) -> dict[str, go.Figure]:
+    """Figures of a grid search over learning rate and batch size: heat_map and parallel_coordinates.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        MLRun's table of iterations (param.learning_rate, param.batch_size, output.loss), or the same without
+        the prefixes. A loss that is not finite marks a cell that diverged.
+
+    Raises
+    ------
+    InputError
+        When a column is missing or there is no cell.
+    """
+    table = cells.rename(columns=lambda c: str(c).removeprefix("param.").removeprefix("output."))
+    if missing := [c for c in ("learning_rate", "batch_size", "loss") if c not in table]:
+        raise InputError(f"The grid's table lacks {', '.join(missing)}; it has {', '.join(map(str, cells.columns))}.")
+    table = table[["learning_rate", "batch_size", "loss"]].apply(pd.to_numeric, errors="coerce")
+    if not len(table):
+        raise InputError("The grid has no cells, so there is nothing to draw.")
+    table["loss"] = table["loss"].where(np.isfinite(table["loss"]))
+    return {"heat_map": _heat_map(table), "parallel_coordinates": _parallel(table)}
+
+
+def _heat_map(table: pd.DataFrame) -> go.Figure:
+    grid = table.pivot_table(index="learning_rate", columns="batch_size", values="loss", aggfunc="mean", dropna=False)
+    z = grid.to_numpy(dtype=float)
+    low, high = _colour_range(z)
+    x, y = [f"{int(b)}" for b in grid.columns], [f"{rate:g}" for rate in grid.index]
+    figure = go.Figure(
+        go.Heatmap(
+            z=z, x=x, y=y, colorscale=SCALE, zmin=low, zmax=high, xgap=2, ygap=2,
+            colorbar={"title": "validation<br>loss (nats)"},
+            hovertemplate="learning rate %{y}, batch size %{x}: %{z:.4f}<extra></extra>",
+        )
+    )  # fmt: skip
+    best = np.nanargmin(z) if np.isfinite(z).any() else -1
+    for i, rate in enumerate(y):
+        for j, batch in enumerate(x):
+            finite = np.isfinite(z[i, j])
+            text = f"{z[i, j]:.3f}" if finite else "diverged"
+            text = f"<b>★ {text}</b>" if i * len(x) + j == best else text
+            dark = finite and z[i, j] < (low + high) / 2
+            colour = "white" if dark else "black" if finite else FAKE
+            figure.add_annotation(x=batch, y=rate, text=text, showarrow=False, font={"color": colour, "size": 14})
+    styled(figure, "Validation loss over the grid", "batch size (images per step)", "learning rate", height=480)
+    # Categories, not numbers: the steps of a grid are factors.
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(type="category")
+    return note(figure, f"Dark is good, the star is best; {_CHANCE:.3f} is a coin toss.")
+
+
+def _parallel(table: pd.DataFrame) -> go.Figure:
+    losses = table["loss"].to_numpy(dtype=float)
+    low, high = _colour_range(losses)
+    shown = np.where(np.isfinite(losses), np.minimum(losses, high), high)
+    rates, sizes = np.sort(table["learning_rate"].unique()), np.sort(table["batch_size"].unique())
+    ticks = np.linspace(low, high, 5)
+    cut = bool((~np.isfinite(losses)).any() or np.nanmax(losses, initial=low) > high)
+    figure = go.Figure(
+        go.Parcoords(
+            line={
+                "color": shown,
+                "colorscale": SCALE,
+                "cmin": low,
+                "cmax": high,
+                "showscale": True,
+                "colorbar": {"title": "loss (nats)"},
+            },
+            dimensions=[
+                {
+                    "label": "learning rate",
+                    "values": np.log10(table["learning_rate"]),
+                    "tickvals": np.log10(rates),
+                    "ticktext": [f"{rate:g}" for rate in rates],
+                },
+                {
+                    "label": "batch size (images)",
+                    "values": np.log2(table["batch_size"]),
+                    "tickvals": np.log2(sizes),
+                    "ticktext": [f"{int(size)}" for size in sizes],
+                },
+                {
+                    "label": "validation loss (nats)",
+                    "values": shown,
+                    "range": [low, high],
+                    "tickvals": ticks,
+                    "ticktext": [f"{t:.3f}" for t in ticks[:-1]] + [("≥ " if cut else "") + f"{ticks[-1]:.3f}"],
+                },
+            ],
+        )
+    )
+    styled(figure, "Parallel coordinates of the grid", height=460)
+    figure.update_layout(margin={"l": 90, "r": 60, "t": 110, "b": 40})
+    if cut:
+        note(figure, "Cells that diverged, or did much worse than chance, end at the top of the last axis.")
+        figure.layout.annotations[-1].yshift = 50
+    return figure
+
+
+def _colour_range(losses: np.ndarray) -> tuple[float, float]:
+    """From the best loss to the worst, but not far above chance: one bad cell must not fade the rest."""
+    finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        return 0.0, _CHANCE
+    low = float(finite.min())
+    high = min(float(finite.max()), max(1.2 * _CHANCE, 1.5 * low))
+    return low, high if high > low else low + 1e-3

@@ -1,0 +1,68 @@
+"""EfficientNets and their attention map."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from efficientnet_pytorch import EfficientNet
+
+from aletheia.models.registry import count_parameters, create_model
+from aletheia.training.batch_norm import measure_batch_norm
+
+
+@pytest.fixture(scope="module")
+def autoatt():
+    """B0 with the map, with statistics that let the input through (freshly made, its output is a constant)."""
+    torch.manual_seed(0)
+    model = create_model("efficientnet_autoatt_b0").eval()
+    measure_batch_norm(model, [torch.randn(4, 3, 48, 48)])
+    return model
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(2, 3, 48, 48, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("efficientnet_b4", 17_550_409), ("efficientnet_autoatt_b4", 17_550_466)]
+)
+def test_parameter_counts_of_the_paper(name, parameters):
+    with torch.device("meta"):
+        assert count_parameters(create_model(name)) == parameters
+
+
+def test_the_map_comes_after_the_last_block_with_56_channels_in_b4():
+    with torch.device("meta"):
+        model = create_model("efficientnet_autoatt_b4")
+    blocks = model.backbone._blocks
+    assert model.attention.in_channels == 56
+    assert blocks[model.attention_after]._project_conv.out_channels == 56
+    assert blocks[model.attention_after + 1]._project_conv.out_channels == 112
+
+
+@torch.no_grad()
+def test_with_the_map_wide_open_it_is_the_published_network(autoatt, images):
+    published = EfficientNet.from_name("efficientnet-b0", num_classes=1).eval()
+    published.load_state_dict(autoatt.backbone.state_dict())
+    plain = create_model("efficientnet_b0").eval()
+    plain.backbone.load_state_dict(autoatt.backbone.state_dict())
+    wanted = published(images)[:, 0]
+    assert abs(wanted[0] - wanted[1]) > 1e-3  # otherwise this would compare constants
+    torch.testing.assert_close(plain(images), wanted)
+
+    logits, attention = autoatt(images, return_attention=True)
+    assert attention.shape == (2, 1, 6, 6)
+    assert not torch.allclose(logits, wanted, atol=1e-4)
+    weight, bias = autoatt.attention.weight.clone(), autoatt.attention.bias.clone()
+    autoatt.attention.weight.zero_()
+    autoatt.attention.bias.fill_(50.0)  # sigmoid = 1
+    torch.testing.assert_close(autoatt(images), wanted)
+    autoatt.attention.weight.copy_(weight)
+    autoatt.attention.bias.copy_(bias)
+
+
+def test_dropout_is_an_option(autoatt):
+    with torch.device("meta"):
+        assert create_model("efficientnet_b0", dropout=0.0).backbone._dropout.p == 0.0
+    assert autoatt.backbone._dropout.p == 0.2

@@ -1,0 +1,78 @@
+"""Weights to start from."""
+
+from __future__ import annotations
+
+import pickle
+from urllib.error import URLError
+
+import pytest
+import torch
+from efficientnet_pytorch import EfficientNet
+from safetensors.torch import save_file
+
+from aletheia.errors import InputError
+from aletheia.models.registry import create_model
+
+
+def test_imagenet_out_of_reach_names_the_remedy(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
+    with pytest.raises(InputError, match=r"cannot be downloaded.*no route to host.*weights=FILE"):
+        create_model("efficientnet_b0", weights="imagenet")
+
+
+def test_imagenet_weights_go_into_the_backbone_and_not_into_the_head(monkeypatch):
+    published = EfficientNet.from_name("efficientnet-b0")  # 1,000 classes
+
+    def download(url, check_hash, weights_only, **kwargs):
+        assert "efficientnet-b0" in url and check_hash and weights_only
+        return published.state_dict()
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
+    model = create_model("efficientnet_autoatt_b0", weights="imagenet")
+    torch.testing.assert_close(model.backbone._conv_stem.weight, published._conv_stem.weight)
+    assert model.backbone._fc.out_features == 1
+
+
+def test_no_imagenet_weights_for_the_small_network():
+    with pytest.raises(InputError, match="No ImageNet weights"):
+        create_model("attention_cnn", weights="imagenet")
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_local_file(tmp_path, suffix):
+    torch.manual_seed(1)
+    source = create_model("attention_cnn")
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save(source.state_dict(), path)
+    else:
+        save_file(source.state_dict(), path)
+    torch.manual_seed(2)
+    model = create_model("attention_cnn", weights=str(path))
+    torch.testing.assert_close(model.stem[0].weight, source.stem[0].weight)
+
+
+class _Bomb:
+    def __reduce__(self):
+        return (print, ("unpickled",))
+
+
+def test_local_files_that_cannot_be_used(tmp_path, capsys):
+    with pytest.raises(InputError, match="no weights file"):
+        create_model("attention_cnn", weights=str(tmp_path / "missing.pth"))
+    bomb = tmp_path / "bomb.pth"
+    bomb.write_bytes(pickle.dumps(_Bomb(), protocol=2))
+    with pytest.raises(InputError, match="cannot be read"):
+        create_model("attention_cnn", weights=str(bomb))
+    assert "unpickled" not in capsys.readouterr().out
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"\xff" * 100)
+    with pytest.raises(InputError, match="cannot be read"):
+        create_model("attention_cnn", weights=str(broken))
+    other = tmp_path / "other.pth"
+    torch.save(create_model("attention_cnn", width=8).state_dict(), other)
+    with pytest.raises(InputError, match="do not fit"):
+        create_model("attention_cnn", weights=str(other))

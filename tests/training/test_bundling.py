@@ -1,0 +1,70 @@
+"""From a finished training to a bundle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aletheia.data.manifest import manifest_hash
+from aletheia.errors import InputError
+from aletheia.evaluation.scores import predict_manifest
+from aletheia.models.bundle import load_bundle
+from aletheia.training.bundling import bundle, crop_of
+from aletheia.training.fit import fit
+
+
+@pytest.fixture(scope="module")
+def trained(discs):
+    config = {"image_size": 48, "options": {"width": 8}, "max_epochs": 3, "batch_size": 16}
+    return fit(config, *discs, progress=False)
+
+
+def test_the_bundle_scores_as_the_training_did(trained, discs, tmp_path):
+    folder, spec = bundle(trained, *discs, folder=tmp_path / "model", run="uid-1")
+    model, loaded = load_bundle(folder)
+    assert loaded == spec
+    assert (spec.run, spec.architecture, spec.options) == ("uid-1", "attention_cnn", {"width": 8})
+    assert (spec.input_size, spec.crop.size, spec.training["batch_size"]) == (48, 48, 16)
+    p = predict_manifest(model, spec, discs[1], progress=False)
+    fitted = spec.calibration
+    wanted = 1 / (1 + np.exp(-(fitted.scale * trained.val_logits.astype(float) + fitted.shift)))
+    np.testing.assert_allclose(p, wanted, atol=1e-5)
+    fake = trained.val_labels == 1
+    called = wanted >= spec.threshold
+    assert spec.metrics["val_fpr"] == pytest.approx(called[~fake].mean())
+    assert spec.metrics["val_fnr"] == pytest.approx(1 - called[fake].mean())
+    assert spec.metrics["val_loss"] == trained.val_loss
+    assert spec.metrics["val_majority_share"] == pytest.approx(max(fake.mean(), 1 - fake.mean()))
+    assert (spec.metrics["val_rows"], spec.metrics["train_rows"]) == (60, 120)
+
+
+def test_the_data_hash_is_that_of_both_manifests(trained, discs, tmp_path):
+    _, spec = bundle(trained, *discs, folder=tmp_path / "a")
+    _, other = bundle(trained, discs[0].iloc[1:], discs[1], folder=tmp_path / "b")
+    assert spec.data_hash == manifest_hash(pd.concat(discs, ignore_index=True))
+    assert other.data_hash != spec.data_hash
+
+
+def test_a_threshold_for_a_stated_rate(trained, discs, tmp_path):
+    _, spec = bundle(trained, *discs, folder=tmp_path, max_fpr=0.0, calibration="temperature")
+    assert spec.metrics["val_fpr"] == 0.0
+    assert "at most 0" in spec.threshold_how
+    assert spec.calibration.method == "temperature" and spec.calibration.shift == 0
+
+
+def test_the_crop_comes_from_the_manifest(discs):
+    frame = discs[0].assign(crop_size=96, crop_policy="aligned", crop_margin=0.3)
+    crop = crop_of(frame, 48)
+    assert (crop.size, crop.policy, crop.margin) == (96, "aligned", 0.3)
+    assert (crop_of(discs[0], 48).size, crop_of(discs[0], 48).policy) == (48, "scale")
+    frame.loc[0, "crop_policy"] = "tight"
+    with pytest.raises(InputError, match=r"crop_policy.*2 ways"):
+        crop_of(frame, 48)
+
+
+def test_the_model_is_the_one_that_was_trained(trained, discs, tmp_path):
+    model, _ = load_bundle(bundle(trained, *discs, folder=tmp_path)[0])
+    for key, value in trained.model.state_dict().items():
+        assert torch.equal(model.state_dict()[key], value)

@@ -1,0 +1,118 @@
+"""The data module."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aletheia.errors import InputError
+from aletheia.training.config import TrainConfig
+from aletheia.training.data import EpochBatches, FaceData, encode_labels
+
+
+def make(discs, **changes) -> FaceData:
+    data = FaceData(TrainConfig(image_size=48, **changes), *discs)
+    data.setup()
+    return data
+
+
+def test_batches_have_the_asked_size_and_cover_the_data(discs):
+    for size in (8, 50):
+        loader = make(discs, batch_size=size).train_dataloader()
+        batches = list(loader)
+        assert len(batches) == len(loader) == 120 // size
+        assert {len(labels) for _, labels in batches} == {size}
+        assert batches[0][0].shape == (size, 48, 48, 3)
+        assert batches[0][0].dtype == torch.uint8
+    val = list(make(discs, eval_batch_size=25).val_dataloader())
+    assert [len(labels) for _, labels in val] == [25, 25, 10]
+
+
+def test_pixels_and_labels_stay_together(discs):
+    data = make(discs, batch_size=10)
+    dataset = data.sets["train"]
+    wanted = {dataset.pixels.array[i].tobytes(): float(dataset.labels[i]) for i in range(len(dataset))}
+    truth = encode_labels(discs[0]["label"])
+    np.testing.assert_array_equal(dataset.labels.numpy(), truth)
+    for pixels, labels in data.train_dataloader():
+        for image, label in zip(pixels.numpy(), labels, strict=True):
+            assert wanted[image.tobytes()] == label
+
+
+def test_the_order_is_a_function_of_seed_and_epoch():
+    def order(seed, epoch):
+        batches = EpochBatches(50, 7, seed)
+        batches.set_epoch(epoch)
+        return [row for _, rows in batches for row in rows]
+
+    assert order(1, 0) == order(1, 0)
+    assert order(1, 0) != order(1, 1)
+    assert order(1, 0) != order(2, 0)
+    assert len(set(order(1, 0))) == 49  # seven batches of seven, nothing twice
+    assert [row for _, rows in EpochBatches(50, 7) for row in rows] == list(range(50))
+
+
+def test_the_cache_is_shared_between_cells(discs):
+    first, second = make(discs, batch_size=8), make(discs, batch_size=16, learning_rate=0.1)
+    assert first.sets["train"].pixels is second.sets["train"].pixels
+
+
+def test_albumentations_are_repeatable_and_differ_by_epoch(discs):
+    def batch(epoch):
+        loader = make(discs, augmentation="albumentations", batch_size=8).train_dataloader()
+        loader.sampler.set_epoch(epoch)
+        return next(iter(loader))[0]
+
+    assert batch(0).shape == (8, 48, 48, 3)
+    assert torch.equal(batch(0), batch(0))
+    assert not torch.equal(batch(0), batch(1))
+
+
+def test_a_batch_larger_than_the_data_says_so(discs):
+    with pytest.raises(InputError, match=r"batch_size: 121 .*120 readable rows.*at most 120"):
+        make(discs, batch_size=121)
+    make(discs, batch_size=120)
+
+
+def test_unreadable_rows_are_reported_and_left_out(discs, tmp_path):
+    train, val = discs[0].copy(), discs[1].copy()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG not really")
+    train.loc[3, "path"] = str(broken)
+    val.loc[0, "path"] = str(tmp_path / "missing.png")
+    data = make((train, val), batch_size=8)
+    assert len(data.sets["train"]) == 119 and len(data.sets["val"]) == 59
+    assert data.skipped["path"].tolist() == [str(broken), str(tmp_path / "missing.png")]
+    assert data.skipped["split"].tolist() == ["train", "val"]
+    assert data.skipped["reason"].str.len().gt(0).all()
+    np.testing.assert_array_equal(data.sets["train"].labels.numpy(), np.delete(encode_labels(train["label"]), 3))
+
+
+def test_one_class_only_and_no_rows(discs):
+    train, val = discs
+    with pytest.raises(InputError, match=r"train set .* all labelled 'fake'"):
+        make((train[train.label == "fake"], val), batch_size=8)
+    with pytest.raises(InputError, match=r"val set .* all labelled 'real'"):
+        make((train, val[val.label == "real"]), batch_size=8)
+    with pytest.raises(InputError, match="val set has no readable rows"):
+        make((train, val.iloc[:0]), batch_size=8)
+    with pytest.raises(InputError, match=r"no readable rows \(1 more could not be read\)"):
+        make((train, val.iloc[:1].assign(path="nowhere.png")), batch_size=8)
+
+
+def test_only_real_and_fake_are_labels():
+    np.testing.assert_array_equal(encode_labels(pd.Series(["fake", "real"])), [1, 0])
+    with pytest.raises(InputError, match="'Fake'"):
+        encode_labels(pd.Series(["fake", "Fake"]))
+
+
+def test_the_fingerprint_tells_data_apart(discs):
+    train, val = discs
+    base = make(discs, batch_size=8).fingerprint()
+    assert make((train.copy(), val.copy()), batch_size=4).fingerprint() == base
+    assert make((train.iloc[::-1], val), batch_size=8).fingerprint() != base
+    flipped = train.copy()
+    flipped.loc[0, "label"] = "real" if train.label[0] == "fake" else "fake"
+    assert make((flipped, val), batch_size=8).fingerprint() != base

@@ -1,0 +1,262 @@
+"""Fitting: best weights, early stopping, resume, divergence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aletheia.errors import InputError
+from aletheia.training import fit as fit_module
+from aletheia.training.checkpoint import AtomicCheckpointIO
+from aletheia.training.config import TrainConfig
+from aletheia.training.fit import Diverged, fit
+from aletheia.training.module import mean_loss
+
+FAST = {"image_size": 48, "options": {"width": 8}, "batch_size": 16, "batch_norm_images": 64}
+
+
+def config(**changes) -> TrainConfig:
+    return TrainConfig(**{**FAST, **changes})
+
+
+def run(discs, out=None, **changes):
+    keywords = {key: changes.pop(key) for key in ("resume", "on_epoch") if key in changes}
+    return fit(config(**changes), *discs, out, progress=False, **keywords)
+
+
+def weights(result):
+    return result.model.state_dict()
+
+
+def assert_same(first, second):
+    a, b = weights(first), weights(second)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    pd.testing.assert_frame_equal(
+        first.history.drop(columns="seconds"), second.history.drop(columns="seconds"), check_exact=True
+    )
+    np.testing.assert_array_equal(first.val_logits, second.val_logits)
+    assert (first.val_loss, first.best_epoch) == (second.val_loss, second.best_epoch)
+
+
+def test_it_learns_and_keeps_the_best_epoch(discs, tmp_path):
+    result = run(discs, tmp_path, max_epochs=6, patience=6)
+    history = result.history
+    assert list(history.columns) == ["epoch", "train_loss", "val_loss", "val_auc", "learning_rate", "seconds"]
+    assert history["epoch"].tolist() == list(range(1, 7))
+    assert history["val_auc"].max() > 0.9
+    assert result.best_epoch == history.loc[history["val_loss"].idxmin(), "epoch"]
+    assert result.val_loss == history["val_loss"].min()
+    # The model that is handed out is the one of that epoch.
+    assert mean_loss(result.val_labels, result.val_logits, balanced=True) == pytest.approx(result.val_loss, abs=1e-6)
+    assert not result.model.training
+    np.testing.assert_array_equal(result.val_labels, (discs[1]["label"] == "fake").to_numpy())
+    assert os.listdir(tmp_path) == ["last.ckpt"]
+
+
+def test_it_is_repeatable_and_leaves_no_traces(discs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(5)
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    first = run(discs, max_epochs=2, num_threads=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    torch.manual_seed(6)
+    assert_same(first, run(discs, max_epochs=2, num_threads=1))
+    other = run(discs, max_epochs=2, num_threads=1, seed=1)
+    assert not torch.equal(weights(first)["head.weight"], weights(other)["head.weight"])
+    assert first.checkpoint is None
+    assert os.listdir(tmp_path) == []
+
+
+class _Stop(BaseException):
+    """Stands for a kill between two epochs."""
+
+
+def interrupt_after(epoch):
+    def check(row):
+        if row["epoch"] == epoch:
+            raise _Stop
+
+    return check
+
+
+@pytest.mark.parametrize("schedule", ["onecycle", "plateau"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_resumed_run_is_bit_identical(discs, tmp_path, schedule, optimizer):
+    changes = {
+        "schedule": schedule,
+        "optimizer": optimizer,
+        "max_epochs": 4,
+        "patience": 10,
+        "plateau_patience": 0,
+        "learning_rate": 0.02,
+        "augmentation": "strong",
+    }
+    whole = run(discs, tmp_path / "whole", **changes)
+    for epoch in (1, 3):
+        with pytest.raises(_Stop):
+            run(discs, tmp_path / "parts", on_epoch=interrupt_after(epoch), resume=True, **changes)
+        torch.manual_seed(epoch)  # whatever happened in between
+    resumed = run(discs, tmp_path / "parts", resume=True, **changes)
+    assert_same(whole, resumed)
+    if schedule == "plateau":
+        assert whole.history["learning_rate"].nunique() > 1  # the schedule's state mattered
+
+
+def test_early_stopping_survives_a_resume(discs, tmp_path):
+    changes = {"max_epochs": 30, "patience": 2, "learning_rate": 0.05, "schedule": "constant"}
+    whole = run(discs, tmp_path / "whole", **changes)
+    n = len(whole.history)
+    assert n < 30
+    assert n - whole.best_epoch == 2
+    with pytest.raises(_Stop):
+        # One epoch before the end: the count of epochs without improvement has begun.
+        run(discs, tmp_path / "parts", on_epoch=interrupt_after(n - 1), **changes)
+    assert_same(whole, run(discs, tmp_path / "parts", resume=True, **changes))
+
+
+def test_resuming_a_finished_run_trains_no_further(discs, tmp_path):
+    for changes in (
+        {"max_epochs": 2},
+        {"max_epochs": 30, "patience": 1, "learning_rate": 0.05, "schedule": "constant"},
+    ):
+        out = tmp_path / str(len(changes))
+        first = run(discs, out, **changes)
+        assert_same(first, run(discs, out, resume=True, **changes))
+
+
+def test_resume_without_a_checkpoint_starts_clean(discs, tmp_path):
+    assert_same(run(discs, tmp_path / "a", max_epochs=2), run(discs, tmp_path / "b", max_epochs=2, resume=True))
+    with pytest.raises(InputError, match="out_dir"):
+        run(discs, None, resume=True)
+
+
+def test_a_checkpoint_of_another_training_is_refused(discs, tmp_path):
+    run(discs, tmp_path, max_epochs=1)
+    with pytest.raises(InputError, match=r"learning_rate was 0\.003, now 0\.1"):
+        run(discs, tmp_path, max_epochs=1, learning_rate=0.1, resume=True)
+    with pytest.raises(InputError, match="other data"):
+        run((discs[0].iloc[::-1], discs[1]), tmp_path, max_epochs=1, resume=True)
+    # Without resume it is overwritten.
+    assert len(run(discs, tmp_path, max_epochs=1, learning_rate=0.1).history) == 1
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "pickle"])
+def test_a_damaged_checkpoint_is_refused(discs, tmp_path, damage):
+    checkpoint = run(discs, tmp_path, max_epochs=1).checkpoint
+    if damage == "truncated":
+        content = checkpoint.read_bytes()
+        checkpoint.write_bytes(content[: len(content) // 2])
+    elif damage == "pickle":
+        torch.save({"state_dict": {}, "hook": Path("/")}, checkpoint)
+    else:
+        checkpoint.write_bytes(b"" if damage == "empty" else b"hello")
+    with pytest.raises(InputError, match=r"last\.ckpt cannot be read"):
+        run(discs, tmp_path, max_epochs=1, resume=True)
+
+
+def test_checkpoints_hold_plain_types_only(discs, tmp_path):
+    state = torch.load(run(discs, tmp_path, max_epochs=1).checkpoint, weights_only=True)
+    assert state["callbacks"]["KeepBest"]["identity"]["config"]["learning_rate"] == 3e-3
+    assert "pytorch-lightning_version" in state
+
+
+def test_an_interrupted_checkpoint_leaves_the_former_one(tmp_path, monkeypatch):
+    # tests/models/test_files.py does it with a real kill.
+    path = tmp_path / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"epoch": torch.tensor(1)}, path)
+
+    def half(state, file):
+        file.write(b"half of it")
+        raise _Stop
+
+    with monkeypatch.context() as patch, pytest.raises(_Stop):
+        patch.setattr(torch, "save", half)
+        AtomicCheckpointIO().save_checkpoint({"epoch": torch.tensor(2)}, path)
+    assert torch.load(path, weights_only=True)["epoch"] == 1
+    assert os.listdir(tmp_path) == ["last.ckpt"]
+
+
+def test_ctrl_c_reaches_the_caller_and_the_rerun_goes_on(discs, tmp_path):
+    changes = {"max_epochs": 3, "patience": 9}
+    whole = run(discs, tmp_path / "whole", **changes)
+
+    def press(row):
+        if row["epoch"] == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(discs, tmp_path / "parts", on_epoch=press, **changes)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert_same(whole, run(discs, tmp_path / "parts", resume=True, **changes))
+
+
+def test_a_loss_that_becomes_nan_is_named(discs, tmp_path):
+    with pytest.raises(Diverged, match=r"loss is .* in epoch \d+.*learning_rate 10, batch_size 16.*[Ll]ower"):
+        run(
+            discs, tmp_path, learning_rate=10, optimizer="sgd", gradient_clip=0, max_epochs=20, schedule="constant",
+            patience=20,
+        )  # fmt: skip
+    assert issubclass(Diverged, InputError)
+
+
+def test_nan_in_the_validation_is_named_too(discs, monkeypatch):
+    monkeypatch.setattr("aletheia.training.module.mean_loss", lambda *_: float("nan"))
+    with pytest.raises(Diverged, match="validation loss is nan in epoch 1"):
+        run(discs, max_epochs=1)
+
+
+def test_epochs_are_reported_in_order(discs):
+    rows = []
+    result = run(discs, max_epochs=3, patience=9, on_epoch=rows.append)
+    assert rows == result.history.to_dict("records")
+
+
+def test_it_runs_outside_the_main_thread(discs):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run(discs, max_epochs=1)))
+    thread.start()
+    thread.join()
+    assert len(results[0].history) == 1
+
+
+def test_unreadable_rows_reach_the_result(discs, tmp_path):
+    train, val = discs[0].copy(), discs[1].copy()
+    val.loc[2, "path"] = str(tmp_path / "gone.png")
+    result = run((train, val), max_epochs=1)
+    assert result.skipped["path"].tolist() == [str(tmp_path / "gone.png")]
+    assert len(result.val_logits) == 59
+    assert 2 not in result.val_rows
+
+
+def test_progress_is_quiet_unless_asked(discs, capfd):
+    run(discs, max_epochs=1)
+    out, err = capfd.readouterr()
+    assert out == "" and err == ""
+    fit(config(max_epochs=1), *discs, progress=True)
+    out, err = capfd.readouterr()
+    assert out == "" and "training: 100%" in err and "val_auc" in err
+
+
+@pytest.mark.parametrize("augmentation", ["none", "light", "strong", "albumentations"])
+def test_every_augmentation_trains(discs, augmentation):
+    assert np.isfinite(run(discs, max_epochs=1, augmentation=augmentation).val_loss)
+
+
+def test_bf16_and_large_batches(discs):
+    assert np.isfinite(run(discs, max_epochs=1, precision="bf16-mixed", batch_size=120).val_loss)
+
+
+def test_fit_module_exports_the_exception():
+    assert fit_module.Diverged is Diverged

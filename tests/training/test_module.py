@@ -1,0 +1,80 @@
+"""Loss, schedule and class weights."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from aletheia.training.config import TrainConfig
+from aletheia.training.module import initialise, mean_loss, one_cycle
+
+
+@pytest.fixture
+def scored():
+    rng = np.random.default_rng(0)
+    y = (rng.random(200) < 0.8).astype(np.float32)
+    return y, rng.normal(size=200)
+
+
+def test_mean_loss_is_scikit_learns(scored):
+    y, z = scored
+    p = 1 / (1 + np.exp(-z))
+    assert mean_loss(y, z, balanced=False) == pytest.approx(log_loss(y, p), rel=1e-9)
+    weight = np.where(y == 1, 0.5 / (y == 1).sum(), 0.5 / (y == 0).sum())
+    assert mean_loss(y, z, balanced=True) == pytest.approx(log_loss(y, p, sample_weight=weight), rel=1e-9)
+
+
+def test_the_majority_class_cannot_buy_a_small_balanced_loss():
+    y = np.array([1.0] * 99 + [0.0])
+    z = np.full(100, 5.0)  # "fake" for everybody
+    assert mean_loss(y, z, balanced=False) < 0.1
+    assert mean_loss(y, z, balanced=True) > 2.5
+
+
+def test_mean_loss_does_not_overflow():
+    assert mean_loss(np.array([0.0, 1.0]), np.array([1e4, 1e4]), balanced=False) == 5000.0
+    assert math.isnan(mean_loss(np.array([0.0, 1.0]), np.array([np.nan, 0.0]), balanced=False))
+
+
+def test_class_weights_average_to_one_over_the_rows():
+    counts = (30, 90)
+    weights = initialise(TrainConfig(), counts).class_weights
+    assert (weights[0] * 30).item() == pytest.approx((weights[1] * 90).item())
+    assert (weights[0] * 30 + weights[1] * 90).item() == pytest.approx(120)
+    assert initialise(TrainConfig(class_weight="none"), counts).class_weights.tolist() == [1, 1]
+
+
+def test_one_cycle_rises_for_a_tenth_and_falls_to_zero():
+    factors = np.array([one_cycle(step, 100) for step in range(101)])
+    assert np.argmax(factors) == 10
+    assert factors.max() == pytest.approx(1.0, abs=1e-3)
+    assert (np.diff(factors[:11]) > 0).all() and (np.diff(factors[10:]) < 0).all()
+    assert factors[0] > 0 and factors[100] == pytest.approx(0.0, abs=1e-6)
+    # A single step is a legitimate training.
+    assert 0 < one_cycle(0, 1) <= 1
+
+
+def test_the_start_depends_on_the_seed_alone():
+    torch.manual_seed(1)
+    first = initialise(TrainConfig(seed=7), (1, 1))
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    second = initialise(TrainConfig(seed=7), (1, 1))
+    third = initialise(TrainConfig(seed=8), (1, 1))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(first.net.head.weight, second.net.head.weight)
+    assert not torch.equal(first.net.head.weight, third.net.head.weight)
+
+
+def test_neither_biases_nor_batch_norm_are_decayed(discs):
+    detector = initialise(TrainConfig(schedule="constant", weight_decay=0.1), (1, 1))
+    decayed, free = detector.configure_optimizers()["optimizer"].param_groups
+    assert decayed["weight_decay"] == 0.1 and free["weight_decay"] == 0.0
+    assert all(p.ndim > 1 for p in decayed["params"]) and all(p.ndim == 1 for p in free["params"])
+    assert sum(p.numel() for g in (decayed, free) for p in g["params"]) == sum(
+        p.numel() for p in detector.net.parameters()
+    )

@@ -1,0 +1,78 @@
+"""Figures of a training and of a grid."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aletheia.errors import InputError
+from aletheia.training.plots import curve_figures, grid_figures
+
+HISTORY = pd.DataFrame(
+    {
+        "epoch": [1, 2, 3],
+        "train_loss": [0.7, 0.5, 0.3],
+        "val_loss": [0.7, 0.4, 0.6],
+        "val_auc": [0.5, 0.8, 0.7],
+        "learning_rate": [1e-3, 5e-4, 1e-5],
+        "seconds": [1.0, 1.0, 1.0],
+    }
+)
+
+
+def grid(losses) -> pd.DataFrame:
+    cells = [(rate, size) for rate in (1e-4, 1e-3, 1e-2) for size in (8, 16)]
+    table = pd.DataFrame(cells, columns=["param.learning_rate", "param.batch_size"])
+    return table.assign(**{"output.loss": losses, "state": "completed"})
+
+
+def texts(figure) -> str:
+    return json.dumps(figure.to_dict()["layout"], default=str)
+
+
+def test_curves_show_every_epoch_and_mark_the_kept_one():
+    figures = curve_figures(HISTORY)
+    assert list(figures) == ["loss_curve", "auc_curve", "learning_rate_curve"]
+    train, val = figures["loss_curve"].data
+    assert list(train.y) == [0.7, 0.5, 0.3] and list(val.y) == [0.7, 0.4, 0.6]
+    assert "kept: epoch 2" in texts(figures["loss_curve"])
+    for figure in figures.values():
+        assert figure.layout.title.text and figure.layout.xaxis.title.text and figure.layout.yaxis.title.text
+
+
+def test_the_heat_map_puts_each_loss_in_its_cell():
+    losses = [0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]
+    heat = grid_figures(grid(losses))["heat_map"]
+    trace = heat.data[0]
+    assert list(trace.x) == ["8", "16"] and list(trace.y) == ["0.0001", "0.001", "0.01"]
+    np.testing.assert_array_equal(np.array(trace.z, dtype=float), [[0.6, 0.5], [0.4, 0.3], [np.nan, 0.9]])
+    notes = {(a.x, a.y): a.text for a in heat.layout.annotations if a.y in trace.y}
+    assert "★ 0.300" in notes["16", "0.001"]
+    assert notes["8", "0.01"] == "diverged"
+    assert sum("★" in text for text in notes.values()) == 1
+
+
+def test_parallel_coordinates_have_a_line_per_cell():
+    lines = grid_figures(grid([0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]))["parallel_coordinates"].data[0]
+    assert [d.label for d in lines.dimensions] == ["learning rate", "batch size (images)", "validation loss (nats)"]
+    assert all(len(d["values"]) == 6 and np.isfinite(d["values"]).all() for d in lines.dimensions)
+    assert lines.dimensions[0].ticktext == ("0.0001", "0.001", "0.01")
+
+
+@pytest.mark.parametrize("losses", [[float("inf")] * 6, [0.5] * 6, ["0.5", "inf", "nan", "0.4", "0.4", "0.4"]])
+def test_odd_grids_are_drawn_too(losses):
+    for figure in grid_figures(grid(losses)).values():
+        assert "NaN" not in json.dumps(figure.layout.to_plotly_json(), default=str)
+        figure.to_json()
+
+
+def test_columns_without_prefix_and_missing_ones():
+    plain = grid([0.5] * 6).rename(columns=lambda c: c.split(".")[-1])
+    assert len(grid_figures(plain)["heat_map"].data) == 1
+    with pytest.raises(InputError, match="batch_size"):
+        grid_figures(plain.drop(columns="batch_size"))
+    with pytest.raises(InputError, match="no cells"):
+        grid_figures(plain.iloc[:0])
