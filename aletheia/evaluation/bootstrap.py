@@ -1,0 +1,120 @@
+"""Bootstrap over groups, for all metrics at once.
+
+Rows of one person, or frames of one video, resemble each other; drawing rows would pretend that there are
+more independent observations than there are. So groups are drawn with replacement, whole (the cluster
+bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8; Field and Welsh,
+JRSS B 69, 2007).
+
+Everything is computed from counts per group. The scores are sorted once; in each replicate the rows get
+weights, and weighted cumulative sums in that order give the whole ROC curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+#: Metrics of the ranking, in the order of the columns of `ranking_metrics`.
+RANKING = ("auc", "average_precision", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5")
+_FIXED_FPR = (0.01, 0.05)
+
+
+class GroupedScores:
+    """Scores prepared for many weighted evaluations.
+
+    Parameters
+    ----------
+    y : ndarray
+        (n,), 1 for fake, 0 for real.
+    p : ndarray
+        (n,) finite scores, higher means more likely fake.
+    groups : ndarray or None
+        (n,) anything hashable; rows with the same value are drawn together. None: each row on its own.
+    """
+
+    def __init__(self, y: np.ndarray, p: np.ndarray, groups: np.ndarray | None = None) -> None:
+        self.y = np.asarray(y, dtype=np.float64)
+        self.p = np.asarray(p, dtype=np.float64)
+        n = len(self.y)
+        if groups is None:
+            self.group, self.n_groups = np.arange(n), n
+        else:
+            values, self.group = np.unique(np.asarray(groups), return_inverse=True)
+            self.n_groups = len(values)
+        order = np.argsort(-self.p, kind="stable")
+        sorted_p, sorted_y = self.p[order], self.y[order] > 0.5
+        # Rows of one group that share score and class move together: merging them shortens every replicate.
+        block = np.concatenate([[0], np.cumsum(np.diff(sorted_p) != 0)]) if n else np.zeros(0, dtype=np.int64)
+        self._cells = [self._merge(block, order, sorted_y == fake) for fake in (True, False)]
+        self._n_blocks = int(block[-1]) + 1 if n else 0
+
+    def _merge(self, block: np.ndarray, order: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Groups in the order of the scores, and for each distinct score where its rows end."""
+        groups = self.group[order][chosen]
+        ends = np.searchsorted(block[chosen], np.arange(int(block[-1]) + 1 if len(block) else 0), side="right")
+        return groups, ends
+
+    def sums(self, *columns: np.ndarray) -> np.ndarray:
+        """Sum each column (n,) over the rows of each group: (n_groups, number of columns)."""
+        return np.stack([np.bincount(self.group, weights=c, minlength=self.n_groups) for c in columns], axis=1)
+
+    def ranking_metrics(self, counts: np.ndarray) -> np.ndarray:
+        """Evaluate the ranking with each group counted `counts` times.
+
+        Parameters
+        ----------
+        counts : ndarray
+            (n_groups,) how often each group was drawn; all ones for the data as they are.
+
+        Returns
+        -------
+        ndarray
+            (5,), see `RANKING`; NaN when a class has no row. The rates at fixed false-positive rates do not
+            interpolate: what a threshold can reach without exceeding the rate.
+        """
+        tp, fp = (_cumulative(counts[groups], ends) for groups, ends in self._cells)
+        positives, negatives = (tp[-1], fp[-1]) if len(tp) else (0.0, 0.0)
+        if positives == 0 or negatives == 0:
+            return np.full(len(RANKING), np.nan)
+        new_tp, new_fp = np.diff(tp, prepend=0.0), np.diff(fp, prepend=0.0)
+        # Fakes ranked above each real one, ties half.
+        area = np.dot(new_fp, tp - 0.5 * new_tp) / (positives * negatives)
+        called = tp + fp
+        precision = np.divide(tp, called, out=np.zeros_like(tp), where=called > 0)
+        average_precision = np.dot(new_tp, precision) / positives
+        fpr = fp / negatives
+        at_fixed = [tp[k - 1] / positives if (k := np.searchsorted(fpr, f, side="right")) else 0.0 for f in _FIXED_FPR]
+        return np.array([area, average_precision, _eer(tp / positives, fpr), *at_fixed])
+
+
+def _cumulative(weights: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    total = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
+    return total[ends]
+
+
+def _eer(tpr: np.ndarray, fpr: np.ndarray) -> float:
+    """Where the straight lines between the points of the ROC curve meet tpr = 1 - fpr."""
+    k = int(np.searchsorted(tpr + fpr, 1.0))  # both rise along the curve
+    k = min(k, len(tpr) - 1)
+    t0, f0 = (tpr[k - 1], fpr[k - 1]) if k else (0.0, 0.0)
+    rise = (tpr[k] - t0) + (fpr[k] - f0)
+    share = (1.0 - t0 - f0) / rise if rise > 0 else 0.0
+    return float(f0 + share * (fpr[k] - f0))
+
+
+def draw_counts(n_groups: int, replicates: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield, for each replicate, how often each group is drawn: (n_groups,) float64, summing to n_groups."""
+    for _ in range(replicates):
+        draws = rng.integers(0, n_groups, size=n_groups, dtype=np.int32)
+        yield np.bincount(draws, minlength=n_groups).astype(np.float64)
+
+
+def percentile_interval(values: np.ndarray, level: float) -> tuple[float, float]:
+    """Percentile interval of the replicates that could be evaluated."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(values, [tail, 100 - tail])
+    return float(low), float(high)

@@ -1,0 +1,67 @@
+"""Intervals of shares in closed form, for rows that come in groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of n rows with its interval; NaN without rows."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
+    """Score interval of a share (Wilson, JASA 22, 1927); n need not be whole. (0, 1) for n = 0."""
+    if n <= 0:
+        return 0.0, 1.0
+    z = norm.ppf(1 - (1 - level) / 2)
+    share = hits / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    # The limits 0 and 1 are exact when nothing or everything was hit; rounding must not say otherwise.
+    low = 0.0 if hits == 0 else max(0.0, centre - half)
+    high = 1.0 if hits == n else min(1.0, centre + half)
+    return float(low), float(high)
+
+
+def clustered_rate(hits: np.ndarray, groups: np.ndarray, level: float = 0.95) -> Rate:
+    """Share of hits among rows that come in groups, with a Wilson interval on the effective number of rows.
+
+    The design effect is estimated from the spread between groups (Rao and Scott, "A Simple Method for the
+    Analysis of Clustered Binary Data", Biometrics 48, 1992). A share of 0 or 1 shows no spread at all; then
+    each group counts as one row, the cautious extreme.
+
+    Parameters
+    ----------
+    hits : ndarray
+        (n,) bool.
+    groups : ndarray
+        (n,) int, the unit that was sampled.
+    level : float
+        Of the interval.
+    """
+    n = len(hits)
+    if n == 0:
+        return Rate(float("nan"), float("nan"), float("nan"), 0)
+    _, index = np.unique(groups, return_inverse=True)
+    size = np.bincount(index).astype(np.float64)
+    hit = np.bincount(index, weights=np.asarray(hits, dtype=np.float64))
+    k, share = len(size), float(hit.sum() / n)
+    if share in (0.0, 1.0):
+        effective = float(k)
+    elif k == 1:
+        effective = 1.0
+    else:
+        variance = k / (k - 1) * np.sum((hit - share * size) ** 2) / n**2
+        design = max(1.0, variance / (share * (1 - share) / n))
+        effective = n / design
+    low, high = wilson(share * effective, effective, level)
+    return Rate(share, low, high, n)

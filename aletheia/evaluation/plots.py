@@ -1,0 +1,273 @@
+"""Figures of an evaluation; those of a training and of a grid come from `aletheia.training.plots`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from aletheia.evaluation.curves import curve
+from aletheia.evaluation.evaluate import Evaluation
+from aletheia.evaluation.intervals import wilson
+from aletheia.evaluation.metrics import Metrics
+from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, SECOND, empty, note, styled
+from aletheia.training.plots import curve_figures, grid_figures
+
+__all__ = [
+    "calibration", "confusion", "curve_figures", "evaluation_figures", "generator_rates", "grid_figures",
+    "precision_recall", "roc", "scores_by_label", "subgroup_rates",
+]  # fmt: skip
+
+# More points than pixels only make the file large.
+_MAX_POINTS = 1500
+
+
+def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
+    """All figures of an evaluation by key, in the order of the report."""
+    y, p = evaluation.labels()
+    metrics = evaluation.metrics
+    shortcut = evaluation.shortcut.auc if evaluation.shortcut else None
+    return {
+        "roc": roc(y, p, metrics, shortcut),
+        "scores_by_label": scores_by_label(y, p, metrics.threshold),
+        "confusion": confusion(metrics),
+        "subgroups": subgroup_rates(evaluation.subgroups, metrics),
+        "generators": generator_rates(evaluation.generators),
+        "precision_recall": precision_recall(y, p, metrics),
+        "calibration": calibration(y, p),
+    }
+
+
+def roc(y: np.ndarray, p: np.ndarray, metrics: Metrics, shortcut_auc: float | None = None) -> go.Figure:
+    """ROC curve with the point of the threshold, chance, and the shortcut's AUC in words."""
+    title = "ROC curve"
+    if _one_class(y):
+        return empty(title, "One class only: there is no ROC curve.")
+    c = curve(y, p)
+    keep = _thin(len(c.fpr))
+    figure = go.Figure()
+    figure.add_scatter(
+        x=c.fpr[keep], y=c.tpr[keep], name=f"network: AUC {metrics['auc']}", line={"color": FAKE, "width": 3}
+    )
+    figure.add_scatter(x=[0, 1], y=[0, 1], name="chance: AUC 0.5", line={"color": NEUTRAL, "dash": "dot"}, mode="lines")
+    figure.add_scatter(
+        x=[metrics["fpr"].value],
+        y=[metrics["recall"].value],
+        name=f"threshold {metrics.threshold:.3f}",
+        mode="markers",
+        marker={"color": "black", "size": 12, "symbol": "diamond"},
+    )
+    styled(
+        figure,
+        title,
+        "false-positive rate (share of real faces called fake)",
+        "true-positive rate (fakes found)",
+    )
+    figure.update_xaxes(range=[-0.01, 1.01])
+    figure.update_yaxes(range=[-0.01, 1.01])
+    figure.update_layout(legend={"x": 0.98, "y": 0.04, "xanchor": "right"})
+    if shortcut_auc is not None:
+        note(figure, f"File properties alone, without a pixel, reach AUC {shortcut_auc:.3f} on the same rows.")
+    return figure
+
+
+def precision_recall(y: np.ndarray, p: np.ndarray, metrics: Metrics) -> go.Figure:
+    """Precision over recall, with what always saying "fake" would have."""
+    title = "Precision and recall"
+    if _one_class(y):
+        return empty(title, "One class only: there is no precision-recall curve.")
+    c = curve(y, p)
+    recall, precision = c.tp / c.tp[-1], c.tp / (c.tp + c.fp)
+    keep = _thin(len(recall))
+    share = float(np.mean(y))
+    figure = go.Figure()
+    figure.add_scatter(
+        x=recall[keep],
+        y=precision[keep],
+        name=f"network: average precision {metrics['average_precision']}",
+        line={"color": FAKE, "width": 3, "shape": "hv"},
+    )
+    figure.add_scatter(
+        x=[0, 1],
+        y=[share, share],
+        name=f"always fake: {share:.3f}",
+        mode="lines",
+        line={"color": NEUTRAL, "dash": "dot"},
+    )
+    styled(figure, title, "recall (share of fakes found)", "precision (share of alarms that are fakes)")
+    figure.update_yaxes(range=[min(0.45, share - 0.05), 1.01])
+    figure.update_layout(legend={"x": 0.02, "y": 0.04})
+    return figure
+
+
+def calibration(y: np.ndarray, p: np.ndarray, bins: int = 10) -> go.Figure:
+    """Reliability diagram with both classes weighing the same, in bins of equal numbers of rows.
+
+    The probabilities refer to a prior of one half; against the raw share of fakes in a test set they would
+    look wrong for no fault of theirs. Intervals are Wilson's on the effective number of rows (Kish, 1965).
+    """
+    title = "Calibration"
+    if _one_class(y):
+        return empty(title, "One class only: calibration cannot be judged.")
+    weight = np.where(y == 1, 0.5 / np.sum(y == 1), 0.5 / np.sum(y == 0))
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)))
+    index = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, max(0, len(edges) - 2))
+    rows = []
+    for i in np.unique(index):
+        w, hit, score = weight[index == i], y[index == i], p[index == i]
+        share, effective = float(np.average(hit, weights=w)), float(w.sum() ** 2 / np.sum(w**2))
+        rows.append((float(np.average(score, weights=w)), share, *wilson(share * effective, effective), len(w)))
+    x, share, low, high, n = map(np.array, zip(*rows, strict=True))
+    figure = go.Figure()
+    figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", mode="lines", line={"color": NEUTRAL, "dash": "dot"})
+    figure.add_scatter(
+        x=x,
+        y=share,
+        name="network (95 % interval)",
+        mode="lines+markers",
+        line={"color": FAKE},
+        marker={"size": 9},
+        error_y={"type": "data", "symmetric": False, "array": high - share, "arrayminus": share - low},
+        customdata=n,
+        hovertemplate="predicted %{x:.3f}, found %{y:.3f}, %{customdata} rows<extra></extra>",
+    )
+    styled(figure, title, "predicted probability of fake", "share of fakes found (classes weighted alike)")
+    figure.update_xaxes(range=[-0.02, 1.02])
+    figure.update_yaxes(range=[-0.02, 1.02])
+    figure.update_layout(legend={"x": 0.02, "y": 0.98})
+    return figure
+
+
+def confusion(metrics: Metrics) -> go.Figure:
+    """Counts of verdicts by label, coloured by the share within each label."""
+    c = metrics.confusion
+    counts = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            x=["called real", "called fake"],
+            y=["is real", "is fake"],
+            colorscale="Blues",
+            zmin=0,
+            zmax=1,
+            colorbar={"title": "share of<br>the row", "tickformat": ".0%"},
+            hoverinfo="skip",
+        )
+    )
+    for i, label in enumerate(["is real", "is fake"]):
+        for j, verdict in enumerate(["called real", "called fake"]):
+            figure.add_annotation(
+                x=verdict,
+                y=label,
+                text=f"<b>{counts[i, j]:,}</b><br>{shares[i, j]:.1%}",
+                showarrow=False,
+                font={"size": 18, "color": "white" if shares[i, j] > 0.5 else "black"},
+            )
+    styled(figure, f"Verdicts at the threshold {metrics.threshold:.3f}", height=360)
+    figure.update_yaxes(autorange="reversed")
+    return note(
+        figure,
+        f"Accuracy {metrics['accuracy']}; always saying the larger class: {metrics.majority_share:.3f}.",
+    )
+
+
+def scores_by_label(y: np.ndarray, p: np.ndarray, threshold: float, bins: int = 40) -> go.Figure:
+    """Histograms of the probabilities, each label normalised to 1."""
+    edges = np.linspace(0, 1, bins + 1)
+    figure = go.Figure()
+    for value, name, colour, pattern in ((0, "real", REAL, ""), (1, "fake", FAKE, "/")):
+        scores = p[y == value]
+        height = np.histogram(scores, edges)[0] / max(1, len(scores))
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=height,
+            width=1 / bins,
+            name=f"{name} (n = {len(scores):,})",
+            marker={"color": colour, "opacity": 0.65, "pattern": {"shape": pattern, "solidity": 0.25}},
+        )
+    figure.add_vline(x=threshold, line={"color": "black", "dash": "dash"}, annotation_text=f"threshold {threshold:.3f}")
+    styled(figure, "Scores by label", "predicted probability of fake", "share of the label's rows per bin")
+    figure.update_layout(barmode="overlay", legend={"x": 0.5, "y": 0.98, "xanchor": "center"})
+    figure.update_yaxes(tickformat=".0%")
+    return figure
+
+
+def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
+    """False-positive and false-negative rate of each subgroup with intervals, beside the overall rates."""
+    title = "Error rates by subgroup"
+    if not len(table):
+        return empty(title, "The manifest has no demographic columns, so subgroups cannot be compared.")
+    labels = [f"{row.column}: {row.value}  (n = {row.n})" for row in table.itertuples()]
+    figure = go.Figure()
+    offsets = {"fpr": 0.14, "fnr": -0.14}
+    names = {
+        "fpr": ("false positives: real faces called fake", REAL, "circle"),
+        "fnr": ("false negatives: fakes missed", FAKE, "square"),
+    }
+    positions = np.arange(len(table))[::-1]
+    for rate, (name, colour, symbol) in names.items():
+        known = table[rate].notna().to_numpy()
+        value = table[rate].to_numpy()[known]
+        figure.add_scatter(
+            x=value,
+            y=(positions + offsets[rate])[known],
+            name=name,
+            mode="markers",
+            marker={"color": colour, "symbol": symbol, "size": 10},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": table[f"{rate}_high"].to_numpy()[known] - value,
+                "arrayminus": value - table[f"{rate}_low"].to_numpy()[known],
+            },
+            hovertemplate="%{x:.1%}<extra></extra>",
+        )
+        overall = metrics[rate].value
+        if np.isfinite(overall):
+            figure.add_vline(x=overall, line={"color": colour, "dash": "dot", "width": 1.5})
+        for position in positions[~known]:
+            figure.add_annotation(
+                x=0, y=position + offsets[rate], text=f"{rate.upper()}: too few to say",
+                showarrow=False, xanchor="left", font={"size": 11, "color": NEUTRAL},
+            )  # fmt: skip
+    styled(figure, title, "rate at the threshold, 95 % interval", height=max(320, 170 + 46 * len(table)))
+    figure.update_yaxes(tickvals=positions, ticktext=labels, range=[-0.6, len(table) - 0.4], showgrid=False)
+    figure.update_xaxes(tickformat=".0%", rangemode="tozero")
+    figure.update_layout(legend={"orientation": "h", "y": -0.16, "yref": "container", "yanchor": "bottom", "x": 0})
+    return note(figure, "Dotted lines: the rates over all rows.")
+
+
+def generator_rates(table: pd.DataFrame) -> go.Figure:
+    """AUC of each generator's fakes against all real rows."""
+    title = "How well each manipulation is recognised"
+    known = table[table["auc"].notna()] if len(table) else table
+    if not len(known):
+        return empty(title, "No generator has enough rows to say.")
+    known = known.sort_values("auc")
+    figure = go.Figure()
+    figure.add_scatter(
+        x=known["auc"],
+        y=[f"{row.value}  (n = {row.n_fake})" for row in known.itertuples()],
+        mode="markers",
+        marker={"color": SECOND, "size": 11},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": known["auc_high"] - known["auc"],
+            "arrayminus": known["auc"] - known["auc_low"],
+        },
+        hovertemplate="AUC %{x:.3f}<extra></extra>",
+    )
+    figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="chance")
+    styled(figure, title, "AUC against all real faces, 95 % interval", height=max(260, 160 + 40 * len(known)))
+    figure.update_xaxes(range=[min(0.45, float(known["auc_low"].min()) - 0.02), 1.02])
+    return figure
+
+
+def _one_class(y: np.ndarray) -> bool:
+    return not len(y) or y.min() == y.max()
+
+
+def _thin(n: int) -> np.ndarray:
+    return np.unique(np.linspace(0, n - 1, min(n, _MAX_POINTS)).round().astype(int))

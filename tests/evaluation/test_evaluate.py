@@ -1,0 +1,120 @@
+"""A whole evaluation: scores, metrics, shortcut, leaks, figures, report."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from aletheia.errors import InputError
+from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model
+from aletheia.evaluation.plots import evaluation_figures
+from aletheia.evaluation.report import evaluation_report
+from aletheia.lifecycle.gate import judge
+
+
+@pytest.fixture(scope="module")
+def evaluation(bundle, crops):
+    return evaluate_model(bundle, *crops, progress=False)
+
+
+def test_metrics_are_those_of_the_scores(evaluation, crops):
+    y = (crops[1]["label"] == "fake").to_numpy().astype(int)
+    p = evaluation.scores["probability"].to_numpy()
+    assert evaluation.metrics["auc"].value == pytest.approx(roc_auc_score(y, p))
+    assert evaluation.metrics["accuracy"].value == pytest.approx(accuracy_score(y, p >= 0.6))
+    assert (evaluation.scores["verdict"] == np.where(p >= 0.6, "fake", "real")).all()
+    assert evaluation.unit == "identity" and evaluation.metrics.n_groups == 30
+    assert evaluation.leaks == 0
+    assert list(evaluation.generators["value"]) == ["blend", "swap"]
+    assert list(evaluation.subgroups["value"]) == ["f", "m"]
+
+
+def test_accuracy_stands_beside_the_majority_share_and_auc_beside_the_shortcut(evaluation):
+    headline = evaluation.headline()
+    assert headline["majority_share"] == 0.75
+    assert {"accuracy", "auc", "auc_low", "auc_high", "shortcut_auc", "n_unreadable"} <= set(headline)
+    assert all(isinstance(value, int | float) and np.isfinite(value) for value in headline.values())
+
+
+def test_the_summary_is_plain_json_that_the_gate_understands(evaluation):
+    summary = json.loads(json.dumps(evaluation.summary(), allow_nan=False))
+    checks = judge(summary)
+    assert len(checks) >= 4
+    assert summary["weights_sha256"] == evaluation.spec.weights_sha256
+
+
+def test_leaks_and_unreadable_rows_are_reported(bundle, crops, tmp_path):
+    train, test = crops
+    test = test.copy()
+    test.loc[0:3, "identity"] = train["identity"].iloc[0]
+    test.loc[5, "path"] = str(tmp_path / "<b>gone</b>.png")
+    evaluation = evaluate_model(bundle, train, test, progress=False)
+    assert evaluation.leaks >= 1
+    assert evaluation.metrics.n_unreadable == 1 and evaluation.metrics.n == 119
+    assert evaluation.scores.loc[5, "verdict"] == "unreadable"
+    page = evaluation_report(evaluation, {})
+    assert "1 rows could not be read" in page
+    assert "&lt;b&gt;gone&lt;/b&gt;.png" in page and "<b>gone" not in page
+    assert "not to be relied on" in page and "training and test at once" in page
+
+
+def test_the_report_is_one_file_that_starts_with_the_verdict(evaluation):
+    figures = evaluation_figures(evaluation)
+    page = evaluation_report(evaluation, figures)
+    assert page.count("plotly.js v") == 1  # the library's banner: inside, once
+    markup = re.sub(r"(?s)<script.*?</script>", "", page)
+    assert not re.search(r"(?i)<(script|link|img|iframe)\b", markup) and "http" not in markup
+    assert not re.search(r"<script[^>]*src", page)
+    body = page[page.index("<body>") :]
+    order = [body.index(mark) for mark in ('class="verdict', 'class="beside', "<h2>Plots", "<h2>All numbers")]
+    assert order == sorted(order)
+    assert body.count('class="plotly-graph-div"') == len(figures) == 7
+    assert "always saying the larger class: 0.750" in body
+    assert f"{evaluation.metrics['auc'].value:.3f}" in body
+    assert evaluation.spec.weights_sha256 in body and evaluation.data_hash in body
+
+
+def test_figures_have_titles_and_axes(evaluation):
+    figures = evaluation_figures(evaluation)
+    assert list(figures) == [
+        "roc", "scores_by_label", "confusion", "subgroups", "generators", "precision_recall", "calibration",
+    ]  # fmt: skip
+    for key, figure in figures.items():
+        assert figure.layout.title.text, key
+        if key != "confusion":
+            assert figure.layout.xaxis.title.text, key
+        figure.to_json()
+    roc = figures["roc"].data[0]
+    assert np.trapz(roc.y, roc.x) == pytest.approx(evaluation.metrics["auc"].value, abs=1e-3)
+    counts = [a.text for a in figures["confusion"].layout.annotations]
+    assert any(f"<b>{evaluation.metrics.confusion['tp']}</b>" in text for text in counts)
+
+
+def test_one_class_is_said_not_crashed(bundle, crops):
+    test = crops[1][crops[1]["label"] == "fake"]
+    evaluation = evaluate_model(bundle, crops[0], test, progress=False)
+    assert evaluation.shortcut is None and evaluation.shortcut_note
+    page = evaluation_report(evaluation, evaluation_figures(evaluation))
+    assert "not defined" in page and "One class only" in page
+    json.dumps(evaluation.summary(), allow_nan=False)
+
+
+def test_nothing_to_evaluate(bundle, crops, tmp_path):
+    with pytest.raises(InputError, match="no rows"):
+        evaluate_model(bundle, crops[0], crops[1].iloc[:0], progress=False)
+    with pytest.raises(InputError, match=r"model\.json"):
+        evaluate_model(tmp_path, *crops, progress=False)
+    gone = crops[1].assign(path=[str(tmp_path / f"{i}.png") for i in range(len(crops[1]))])
+    with pytest.raises(InputError, match="None of the 120 rows"):
+        evaluate_model(bundle, crops[0], gone, progress=False)
+
+
+def test_the_unit_of_the_bootstrap():
+    assert bootstrap_unit(pd.DataFrame({"identity": ["a", ""], "video": ["v", "v"]}))[1] == "identity"
+    assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "video"
+    assert bootstrap_unit(pd.DataFrame({"identity": ["", ""]})) == (None, "row")

@@ -1,0 +1,67 @@
+"""Bug 3: a grid search whose batch size never reached the loader, and a loss summed over batches, so larger ones won."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from aletheia.training.config import TrainConfig
+from aletheia.training.data import FaceData
+from aletheia.training.fit import fit
+from aletheia.training.module import Detector, mean_loss
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rows")
+    rng = np.random.default_rng(0)
+    table = []
+    for index in range(60):
+        path = folder / f"{index}.png"
+        cv2.imwrite(str(path), rng.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+        table.append({"path": str(path), "label": "fake" if index % 3 else "real"})
+    frame = pd.DataFrame(table)
+    return frame.iloc[:37], frame.iloc[37:]
+
+
+CONFIG = {"image_size": 32, "options": {"width": 4}, "max_epochs": 1, "num_threads": 1}
+
+
+@pytest.mark.parametrize("batch_size", [3, 8, 16])
+def test_the_batch_size_of_the_configuration_is_the_loaders(rows, batch_size, monkeypatch):
+    seen = []
+    step = Detector.training_step
+    monkeypatch.setattr(
+        Detector, "training_step", lambda self, batch, i: seen.append(len(batch[1])) or step(self, batch, i)
+    )
+    fit({**CONFIG, "batch_size": batch_size}, *rows, progress=False)
+    assert seen == [batch_size] * (37 // batch_size)
+
+
+def test_the_search_loss_does_not_depend_on_the_size_of_validation_batches(rows):
+    losses = [
+        fit({**CONFIG, "batch_size": 8, "eval_batch_size": size}, *rows, progress=False).val_loss
+        for size in (1, 4, 7, 23, 100)
+    ]
+    assert max(losses) - min(losses) < 1e-6
+
+
+def test_it_is_a_mean_not_a_sum(rows):
+    result = fit({**CONFIG, "batch_size": 8, "eval_batch_size": 2}, *rows, progress=False)
+    assert result.val_loss == pytest.approx(mean_loss(result.val_labels, result.val_logits, balanced=True), abs=1e-6)
+    # Twice the rows, the same loss.
+    double = fit(
+        {**CONFIG, "batch_size": 8, "eval_batch_size": 2},
+        rows[0],
+        pd.concat([rows[1], rows[1]], ignore_index=True),
+        progress=False,
+    )
+    assert double.val_loss == pytest.approx(result.val_loss, abs=1e-6)
+
+
+def test_another_batch_size_is_another_training(rows):
+    losses = {fit({**CONFIG, "batch_size": size}, *rows, progress=False).val_loss for size in (4, 8, 16)}
+    assert len(losses) == 3
+    assert FaceData(TrainConfig(image_size=32, batch_size=5), *rows).config.batch_size == 5
