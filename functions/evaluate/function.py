@@ -1,0 +1,38 @@
+# Generated from notebooks/04-evaluate.ipynb by `aletheia functions build`. Edit the notebook, not this file.
+
+import json
+
+import mlrun
+from mlrun.artifacts import PlotlyArtifact
+
+from aletheia.evaluation.evaluate import evaluate_model
+from aletheia.evaluation.plots import evaluation_figures
+from aletheia.evaluation.report import evaluation_report
+from aletheia.lifecycle.registry import fetch_model
+
+
+def evaluate(
+    context: mlrun.MLClientCtx,
+    model: mlrun.DataItem,
+    train: mlrun.DataItem,
+    test: mlrun.DataItem,
+    seed: int = 0,
+):
+    """Score the test faces and say what the score is worth.
+
+    :param context: the MLRun context
+    :param model:   the model of a training run
+    :param train:   training faces: what the shortcut baseline learns from, and what may not leak into test
+    :param test:    test faces
+    :param seed:    of the bootstrap
+    """
+    result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), seed=seed)
+
+    context.log_dataset("scores", df=result.scores, format="parquet", index=False, stats=False)
+    figures = evaluation_figures(result)
+    for key, figure in figures.items():
+        context.log_artifact(PlotlyArtifact(key=key, figure=figure))
+    page = evaluation_report(result, figures)
+    context.log_artifact("report", body=page, local_path="report.html", format="html")
+    context.log_artifact("evaluation", body=json.dumps(result.summary(), indent=1), local_path="evaluation.json")
+    context.log_results(result.headline())

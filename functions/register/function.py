@@ -1,0 +1,38 @@
+# Generated from notebooks/04-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
+
+import json
+
+import mlrun
+
+from aletheia.lifecycle.gate import judge
+from aletheia.lifecycle.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model
+from aletheia.lifecycle.release import release_bundle
+
+
+def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem):
+    """Tag the model `production` when every check passes, else keep it as `candidate`.
+
+    :param context:    the MLRun context
+    :param model:      the model of a training run
+    :param evaluation: what `evaluate` wrote about that model
+    """
+    findings = json.loads(evaluation.get())
+    checks = judge(findings)
+    tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
+    folder, spec = release_bundle(fetch_model(model), findings, checks)
+
+    context.log_model(
+        MODEL_KEY,
+        db_key=MODEL_KEY,
+        tag=tag,
+        model_dir=str(folder),
+        model_file="model.safetensors",
+        framework="pytorch",
+        algorithm=spec.architecture,
+        metrics=spec.metrics,
+        extra_data={"model.json": "model.json"},
+        labels={"verdict": tag, "data_hash": spec.data_hash[:16]},
+    )
+    for check in checks:
+        context.logger.info(f"{'passed' if check.passed else 'FAILED'}: {check.name} ({check.detail})")
+    context.log_results({"tag": tag, "failed_checks": ", ".join(c.name for c in checks if not c.passed) or "none"})

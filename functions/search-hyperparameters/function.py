@@ -1,0 +1,70 @@
+# Generated from notebooks/02-search-hyperparameters.ipynb by `aletheia functions build`. Edit the notebook, not this file.
+
+import mlrun
+from mlrun.artifacts import PlotlyArtifact
+
+from aletheia.evaluation.plots import grid_figures
+from aletheia.training.config import TrainConfig
+from aletheia.training.fit import Diverged, fit
+
+
+def search_hyperparameters(
+    context: mlrun.MLClientCtx,
+    train: mlrun.DataItem,
+    val: mlrun.DataItem,
+    learning_rate: float,
+    batch_size: int,
+    architecture: str = "attention_cnn",
+    image_size: int = 96,
+    epochs: int = 3,
+    seed: int = 0,
+):
+    """Train one cell of the grid for a few epochs and log its mean validation loss.
+
+    :param context:       the MLRun context
+    :param train:         training faces (manifest)
+    :param val:           validation faces (manifest)
+    :param learning_rate: of the optimiser; a column of the grid
+    :param batch_size:    faces in a step; a column of the grid
+    :param architecture:  a name of the registry of networks
+    :param image_size:    side of the faces as the network sees them, pixels
+    :param epochs:        epochs of every cell
+    :param seed:          the same for every cell
+    """
+    config = TrainConfig(
+        architecture=architecture,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        image_size=image_size,
+        max_epochs=epochs,
+        seed=seed,
+    )
+    loss, seconds = float("inf"), 0.0
+    try:
+        result = fit(config, train.as_df(), val.as_df(), progress=False)
+        loss, seconds = result.val_loss, result.seconds
+        context.log_dataset("curves", df=result.history, format="csv", index=False)
+    except Diverged as error:
+        context.logger.warning(f"This cell counts as infinite: {error}")
+    context.log_results(
+        {
+            "loss": loss,
+            "diverged": int(loss == float("inf")),
+            "seconds": seconds,
+            "best_learning_rate": learning_rate,
+            "best_batch_size": batch_size,
+        }
+    )
+
+
+def search_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem):
+    """Draw the grid: heat map and parallel coordinates of the validation loss.
+
+    :param context:           the MLRun context
+    :param iteration_results: the table that MLRun writes for a grid
+    """
+    cells = iteration_results.as_df()
+    for key, figure in grid_figures(cells).items():
+        context.log_artifact(PlotlyArtifact(key=key, figure=figure))
+    diverged = cells["output.diverged"]
+    context.log_results({"cells": len(cells), "diverged": int(diverged.sum())})

@@ -1,0 +1,65 @@
+# Generated from notebooks/03-train.ipynb by `aletheia functions build`. Edit the notebook, not this file.
+
+import mlrun
+from mlrun.artifacts import PlotlyArtifact
+
+from aletheia.evaluation.plots import curve_figures
+from aletheia.training.bundling import bundle
+from aletheia.training.config import TrainConfig
+from aletheia.training.fit import fit
+
+
+def train(
+    context: mlrun.MLClientCtx,
+    train: mlrun.DataItem,
+    val: mlrun.DataItem,
+    learning_rate: float = 1e-3,
+    batch_size: int = 16,
+    architecture: str = "attention_cnn",
+    image_size: int = 96,
+    epochs: int = 20,
+    patience: int = 5,
+    seed: int = 0,
+):
+    """Train until the validation loss stops falling; log the best epoch as a model.
+
+    :param context:       the MLRun context
+    :param train:         training faces (manifest)
+    :param val:           validation faces (manifest)
+    :param learning_rate: of the optimiser
+    :param batch_size:    faces in a step
+    :param architecture:  a name of the registry of networks
+    :param image_size:    side of the faces as the network sees them, pixels
+    :param epochs:        at most so many
+    :param patience:      stop after so many epochs without a lower validation loss
+    :param seed:          makes the training repeatable
+    """
+    config = TrainConfig(
+        architecture=architecture,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        image_size=image_size,
+        max_epochs=epochs,
+        patience=patience,
+        seed=seed,
+    )
+    train_faces, val_faces = train.as_df(), val.as_df()
+    result = fit(config, train_faces, val_faces)
+    folder, spec = bundle(result, train_faces, val_faces, run=context.uid)
+
+    context.log_model(
+        "model",
+        model_dir=str(folder),
+        model_file="model.safetensors",
+        framework="pytorch",
+        algorithm=architecture,
+        metrics=spec.metrics,
+        parameters=config.model_dump(mode="json"),
+        extra_data={"model.json": "model.json"},
+        labels={"data_hash": spec.data_hash[:16]},
+    )
+    context.log_dataset("curves", df=result.history, format="csv", index=False)
+    for key, figure in curve_figures(result.history).items():
+        context.log_artifact(PlotlyArtifact(key=key, figure=figure))
+    context.log_results({"loss": result.val_loss, "epochs": len(result.history), "seconds": result.seconds})
+    context.log_results({**spec.metrics, "threshold": spec.threshold})
