@@ -60,9 +60,8 @@ def main() -> int:
     ratio = statistics.median(ratios)
     print(f"direct               {statistics.median(p[0] for p in pairs):6.2f} s")
     print(f"through MLRun        {statistics.median(p[1] for p in pairs):6.2f} s")
-    print(
-        f"ratio                {ratio:6.3f}         (median of {len(pairs)}, {min(ratios):.3f} to {max(ratios):.3f}; limit {LIMIT})"
-    )
+    spread = f"median of {len(pairs)}, {min(ratios):.3f} to {max(ratios):.3f}"
+    print(f"ratio                {ratio:6.3f}         ({spread}; limit {LIMIT})")
     return int(ratio > LIMIT)
 
 

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import trapezoid
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from aletheia.errors import InputError
@@ -90,7 +91,7 @@ def test_figures_have_titles_and_axes(evaluation):
             assert figure.layout.xaxis.title.text, key
         figure.to_json()
     roc = figures["roc"].data[0]
-    assert np.trapz(roc.y, roc.x) == pytest.approx(evaluation.metrics["auc"].value, abs=1e-3)
+    assert trapezoid(roc.y, roc.x) == pytest.approx(evaluation.metrics["auc"].value, abs=1e-3)
     counts = [a.text for a in figures["confusion"].layout.annotations]
     assert any(f"<b>{evaluation.metrics.confusion['tp']}</b>" in text for text in counts)
 

@@ -1,4 +1,4 @@
-"""Bug 3: a grid search whose batch size never reached the loader, and a loss summed over batches, so larger ones won."""
+"""Bug 3: a grid search whose batch size never reached the loader, and a loss summed over batches, so larger won."""
 
 from __future__ import annotations
 
