@@ -60,7 +60,7 @@ def last_outputs(name: str) -> dict:
         When there is none.
     """
     project = mlrun.get_current_project(silent=True)
-    runs = mlrun.get_run_db().list_runs(name=name, project=project.name, state="completed", last=1)
+    runs = mlrun.get_run_db().list_runs(name=name, project=project.name, states=["completed"], last=1)
     if not runs:
         raise InputError(f"There is no completed run of {name}; run its notebook, or the workflow, first.")
     return RunObject.from_dict(runs[0]).outputs
