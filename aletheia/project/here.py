@@ -60,7 +60,7 @@ def last_outputs(name: str) -> dict:
         When there is none.
     """
     project = mlrun.get_current_project(silent=True)
-    runs = mlrun.get_run_db().list_runs(name=name, project=project.name, states=["completed"], last=1)
+    runs = mlrun.get_run_db().list_runs(name=name, project=project.name, states=["completed"])
     if not runs:
         raise InputError(f"There is no completed run of {name}; run its notebook, or the workflow, first.")
     return RunObject.from_dict(runs[0]).outputs
@@ -76,7 +76,7 @@ def show(run: RunObject, key: str):
     """
     from IPython.display import HTML, Image
 
-    uris = {name: uri for name, uri in run.outputs.items() if isinstance(uri, str) and uri.startswith("store://")}
+    uris = run.status.artifact_uris or {}  # not run.outputs: for plots that holds bare paths
     if key not in uris:
         raise InputError(f"The run {run.metadata.name} logged no {key}; it logged: {', '.join(uris)}.")
     content = mlrun.get_dataitem(uris[key]).get()
