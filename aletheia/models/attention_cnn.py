@@ -70,7 +70,7 @@ class _BothHalves(nn.Module):
     """CReLU: the positive and the negative part, side by side."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([torch.relu(x), torch.relu(-x)], dim=1)
+        return torch.cat([x, -x], dim=1).relu_()
 
 
 class _Residual(nn.Module):
