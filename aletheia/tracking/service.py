@@ -25,6 +25,7 @@ from aletheia.tracking import folders
 HOST = "127.0.0.1"
 LOG = "service.log"
 _LOCK, _STATE, _START_LOCK = "service.lock", "service.json", "start.lock"
+_MODULE = "aletheia.tracking.server"
 _EXIT_PORT_TAKEN, _EXIT_RUNNING, _EXIT_DATABASE = 81, 82, 83  # of aletheia.tracking.server
 _LOG_LIMIT = 10_000_000
 
@@ -161,7 +162,7 @@ def _spawn(home: Path, port: int, timeout: float, arguments: tuple[str, ...]) ->
             [
                 sys.executable,
                 "-m",
-                "aletheia.tracking.server",
+                _MODULE,
                 "--home",
                 home,
                 "--port",
@@ -204,9 +205,8 @@ def _environment() -> dict[str, str]:
 def _failure(code: int, home: Path, port: int, said: str) -> InputError:
     if code == _EXIT_PORT_TAKEN:
         return InputError(
-            f"Port {port} on {HOST} is taken by {_listener(port)}. Stop it, or give the tracking service"
-            " another port:"
-            f" ALETHEIA_TRACKING_PORT={port + 1 if port < 65535 else port - 1}"
+            f"Port {port} on {HOST} is taken by {_listener(port)}. Stop it, or give the tracking service another"
+            f" port: ALETHEIA_TRACKING_PORT={port + 1 if port < 65535 else port - 1}"
         )
     if code == _EXIT_RUNNING:
         return InputError(
@@ -246,13 +246,13 @@ def stop(home: Path | None = None, timeout: float = 10.0) -> bool:
         if state is None:
             raise psutil.NoSuchProcess(0)
         process = psutil.Process(state["pid"])
-        if abs(process.create_time() - state.get("started", 0)) > 1:
+        # The start time alone is good to a second only: the clock may be set between the two readings.
+        if abs(process.create_time() - state.get("started", 0)) > 1 or _MODULE not in process.cmdline():
             raise psutil.NoSuchProcess(state["pid"])
     except psutil.NoSuchProcess:
         raise InputError(
-            f"Somebody holds {home / _LOCK}, but {home / _STATE} does not say who. Find the process by"
-            " `fuser` or"
-            " `lsof` on that file and end it."
+            f"Somebody holds {home / _LOCK}, but {home / _STATE} does not say who. Find the process by `fuser`"
+            " or `lsof` on that file and end it."
         ) from None
     process.terminate()
     try:
