@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -138,6 +139,8 @@ def _numbers(text: str, kind: type, option: str) -> list:
 
 def main() -> None:
     """Entry point: what the user can mend becomes one sentence and exit code 2, Ctrl-C exit code 130."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log file is read by the line, not watched
     try:
         app()
     except InputError as error:

@@ -103,7 +103,7 @@ def _decode(paths: list[str], size: int, workers: int, progress: bool) -> Pixels
     rows: list[int] = []
     skipped: list[tuple[str, str]] = []
     images = iterate_images(paths, size, workers)
-    for index, image in enumerate(tqdm(images, "decoding", len(paths), disable=not progress, unit="image")):
+    for index, image in enumerate(tqdm(images, "Decoding", len(paths), disable=not progress, unit="image")):
         if isinstance(image, str):
             skipped.append((paths[index], image))
         else:

@@ -94,7 +94,7 @@ def score_manifest(
     paths = frame["path"].astype(str).tolist()
     logits = np.full(len(paths), np.nan, dtype=np.float32)
     skipped: list[tuple[str, str]] = []
-    with tqdm(total=len(paths), desc="scoring", unit="image", disable=not progress) as bar:
+    with tqdm(total=len(paths), desc="Scoring", unit="image", disable=not progress) as bar:
         for batch in _batches(range(len(paths)), batch_size):
             rows, images = [], []
             for row, image in zip(batch, iterate_images([paths[i] for i in batch], spec.input_size), strict=True):

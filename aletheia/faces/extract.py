@@ -213,7 +213,7 @@ def extract_faces(
     tries: dict[str, int] = {}
     taken: dict[str, str] = {}
     found = _results(paths, options, workers or get_settings().workers)
-    bar = tqdm(found, total=len(paths), desc="Faces", unit="image", disable=not progress)
+    bar = tqdm(found, total=len(paths), desc="Finding faces", unit="image", disable=not progress)
     try:
         for row, (path, result) in enumerate(zip(paths, bar, strict=True)):
             tries[result.stage] = tries.get(result.stage, 0) + 1

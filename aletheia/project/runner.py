@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from aletheia.errors import InputError
+from aletheia.project.announce import announce
 from aletheia.project.summary import print_summary, summarise, write_summary
 from aletheia.project.workspace import open_project, project_root
 
@@ -44,7 +43,7 @@ def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Cons
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.time()
     InputError.raised.clear()
-    with _quietly(log), _announce(console):
+    with _quietly(log), announce(console):
         project = open_project(root)
         status = project.run(name, arguments=arguments, engine="local", watch=True)
         import mlrun
@@ -56,7 +55,7 @@ def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Cons
     path = write_summary(summary, root)
     if state == "completed":
         print_summary(summary, console)
-        console.print(f"The same as JSON:    {path.relative_to(root)}", highlight=False)
+        console.print(f"As JSON:       {path.relative_to(root)}", highlight=False)
         return summary
     for step, error in (summary["errors"] or {}).items():
         console.print(f"[bold red]{step} failed:[/] {error}", highlight=False)
@@ -74,46 +73,3 @@ def _quietly(log: Path):
     with contextlib.redirect_stdout(stream):
         yield
     sys.stdout.flush()
-
-
-class _Stages(threading.Thread):
-    """Announces each step of the workflow as it begins and ends."""
-
-    def __init__(self, console: Console):
-        super().__init__(daemon=True)
-        self.console = console
-        self.stop = threading.Event()
-        self.seen: dict[str, str] = {}
-
-    def run(self) -> None:
-        while not self.stop.wait(0.5):
-            self.look()
-
-    def look(self) -> None:
-        pipelines = sys.modules.get("mlrun.projects.pipelines")
-        # getattr: the main thread may be in the middle of importing it
-        workflow = getattr(getattr(pipelines, "pipeline_context", None), "workflow_id", None)
-        if not workflow or not os.environ.get("MLRUN_DBPATH"):
-            return
-        import mlrun
-
-        try:
-            runs = mlrun.get_run_db().list_runs(project="aletheia", labels=f"workflow={workflow}")
-        except Exception:  # a listing that fails costs a line of progress, never the run
-            return
-        for run in reversed(runs):
-            name, state = run["metadata"]["name"], run["status"]["state"]
-            if self.seen.get(name) != state:
-                self.seen[name] = state
-                self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {name}: {state}", highlight=False)
-
-
-@contextlib.contextmanager
-def _announce(console: Console):
-    thread = _Stages(console)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        thread.stop.set()
-        thread.join(timeout=5)

@@ -56,6 +56,7 @@ def summarise(
         "test_auc": evaluate.get("auc"),
         "test_auc_interval": _interval(evaluate, "auc"),
         "test_accuracy": evaluate.get("accuracy"),
+        "test_balanced_accuracy": evaluate.get("balanced_accuracy"),
         "majority_share": evaluate.get("majority_share"),
         "model_uri": f"store://models/aletheia/detector:{register['tag']}" if register.get("tag") else None,
         "failed_checks": register.get("failed_checks"),
@@ -83,11 +84,9 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     rows, share = summary["rows"], summary["fake_share"]
-    table.add_row(
-        "data",
-        f"{rows['train']} training, {rows['val']} validation, {rows['test']} test faces; "
-        f"{summary['skipped']} files skipped",
-    )
+    table.add_row("data", f"{rows['train']} training, {rows['val']} validation and {rows['test']} test faces")
+    if summary["skipped"]:
+        table.add_row("left out", f"{summary['skipped']} pictures; the data report says which and why")
     table.add_row(
         "share of fakes",
         f"{share['before']:.0%} as delivered, {share['train']:.0%} in training after balancing",
@@ -105,16 +104,21 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         "test accuracy",
         f"{_number(summary['test_accuracy'])}; always saying the larger class: {_number(summary['majority_share'])}",
     )
-    table.add_row("model", f"{summary['model_uri']}")
+    table.add_row("balanced accuracy", f"{_number(summary['test_balanced_accuracy'])}; 0.5 is a coin toss")
     if summary["failed_checks"] not in (None, "none"):
         table.add_row("not in production", f"failed: {summary['failed_checks']}")
-    table.add_row("report", f"{summary['report']}")
-    table.add_row("data report", f"{summary['data_report']}")
     memory = f", at most {summary['peak_memory_mb']} MB resident" if summary["peak_memory_mb"] else ""
     table.add_row("took", f"{summary['seconds']:.0f} s{memory}")
     console.print(table)
-    console.print("See the runs:        make ui", highlight=False)
-    console.print("Ask the model:       .venv/bin/aletheia predict picture.jpg", highlight=False)
+    # Below the table and never wrapped: these are to be copied.
+    for title, value in (
+        ("Model", summary["model_uri"]),
+        ("Report", summary["report"]),
+        ("Data report", summary["data_report"]),
+        ("See the runs", "make ui"),
+        ("Ask the model", ".venv/bin/aletheia predict picture.jpg"),
+    ):
+        console.print(f"{title + ':':15}{value}", highlight=False, soft_wrap=True)
 
 
 def _step(run: dict) -> int:

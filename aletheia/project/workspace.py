@@ -77,10 +77,11 @@ def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
 
     from aletheia.project.functions import build_functions, outdated
     from aletheia.tracking import ensure_tracking
+    from aletheia.tracking.mlflow_mirror import start_mirror
 
     root = Path(project.spec.context).resolve()
     had_tracking = bool(os.environ.get("MLRUN_DBPATH"))
-    ensure_tracking()
+    address = ensure_tracking()
     if stale := outdated(root):
         print(f"Edited since their functions were generated, generating them anew: {', '.join(stale)}")
         build_functions(root, stale)
@@ -90,4 +91,5 @@ def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
         project.artifact_path = str(root / ARTIFACTS)
     if not had_tracking:  # MLRun loaded the project before there was a database to save it to
         project.save()
+    start_mirror(address, project.metadata.name)
     return project

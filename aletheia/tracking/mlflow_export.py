@@ -144,7 +144,7 @@ def _export(project: str | None, uid: str | None, uri: str | None, progress: boo
                 if uid and not runs:
                     raise InputError(f"There is no run {uid} in project {name!r} at {address}.")
                 exporter = Exporter(client, reader, name, result)
-                for run in tqdm(runs, desc=f"export {name}", unit="run", disable=not progress):
+                for run in tqdm(runs, desc=f"Exporting {name}", unit="run", disable=not progress):
                     exporter.export(run)
                 mlflow_models.register(exporter)
         except MlflowException as error:

@@ -52,6 +52,16 @@ class Reader:
         """Names of all projects."""
         return self._get("/api/v1/projects", format="name_only")["projects"]
 
+    def finished(self, project: str, since: str) -> dict[str, str]:
+        """Uid and time of the last change of the runs that ended, those changed since an ISO time only."""
+        runs = self._pages(f"/api/v1/projects/{project}/runs", "runs", iter="no", last_update_time_from=since)
+        final = ("completed", "error", "aborted")
+        return {
+            run["metadata"]["uid"]: run["status"].get("last_update", "")
+            for run in runs
+            if run["status"].get("state") in final
+        }
+
     def runs(self, project: str, uid: str | None = None) -> list[dict]:
         """Runs with their iterations, each parent before its iterations, in the order in which they began."""
         # Without a time filter a server may show the last week only.

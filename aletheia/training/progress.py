@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 
 class EpochBar(Callback):
-    """One line: steps done, epoch, the last validation loss and AUC. Redrawn once a second at most."""
+    """One line: steps done, epoch, the last validation loss and AUC."""
 
     def __init__(self) -> None:
         self._bar: tqdm | None = None
@@ -20,9 +20,8 @@ class EpochBar(Callback):
         self._bar = tqdm(
             total=int(trainer.estimated_stepping_batches),
             initial=trainer.global_step,
-            desc="training",
+            desc="Training",
             unit="step",
-            mininterval=1.0,
         )
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:

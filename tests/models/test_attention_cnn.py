@@ -45,7 +45,7 @@ def test_both_halves_of_a_residual_are_kept():
 
 
 def test_size():
-    assert count_parameters(create_model("attention_cnn")) == 100_330
+    assert count_parameters(create_model("attention_cnn")) == 35_562
 
 
 def test_the_attention_map_is_multiplied_in():

@@ -3,82 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 from pathlib import Path
 
-import httpx
 import pytest
 
 from aletheia.errors import InputError
-from aletheia.tracking import folders, mlflow_export, mlflow_models, mlflow_values
+from aletheia.tracking import mlflow_export, mlflow_models, mlflow_values
 
 pytestmark = pytest.mark.usefixtures("tracking_url")
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's tables without rows; making them takes seconds, copying the file none."""
-    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
-    mlflow_export.connect(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def uri(empty_database: Path, tmp_path: Path) -> str:
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
-
-
-@pytest.fixture
-def mlflow(uri: str):
-    return mlflow_export.connect(uri)
-
-
-class Recorder:
-    """Writes runs and artifacts as the MLRun client does, without importing it."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.http = httpx.Client(base_url=url, trust_env=False)
-        self.name = f"export-{uuid.uuid4().hex[:8]}"
-        self.folder = folder
-        self.http.post("/api/v1/projects", json={"metadata": {"name": self.name}}).raise_for_status()
-
-    def run(self, uid: str, iteration: int = 0, name: str = "train", **status) -> None:
-        body = {
-            "metadata": {"name": name, "uid": uid, "iteration": iteration, "labels": {"owner": "ada"}},
-            "spec": {
-                "parameters": {"lr": 0.1 * (iteration + 1)},
-                "inputs": {"table": "store://datasets/x/y"},
-            },
-            "status": {"state": "completed", "start_time": "2026-01-02T03:04:05+00:00", **status},
-        }
-        path = f"/api/v1/projects/{self.name}/runs/{uid}"
-        # json.dumps writes infinity, as the client does; httpx would refuse to.
-        self.http.post(path, params={"iter": iteration}, content=json.dumps(body)).raise_for_status()
-
-    def artifact(self, tree: str, key: str, iteration: int = 0, kind: str = "artifact", tag: str = "", **spec) -> dict:
-        suffix = f"-{iteration}" if iteration else ""
-        metadata = {"key": key, "tree": tree, "iter": iteration, "hash": "0123456789" * 5}
-        producer = {"kind": "run", "uri": f"{self.name}/{tree}{suffix}"}
-        body = {"kind": kind, "metadata": metadata, "spec": {"producer": producer, **spec}, "status": {}}
-        query = {"tree": tree, "iter": iteration} | ({"tag": tag} if tag else {})
-        path = f"/api/v2/projects/{self.name}/artifacts/train_{key}"
-        answer = self.http.put(path, params=query, json=body)
-        answer.raise_for_status()
-        return answer.json()
-
-    def file(self, name: str, data: bytes) -> str:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return str(path)
-
-
-@pytest.fixture
-def recorder(tracking_url: str, tracking_home: Path, tmp_path: Path) -> Recorder:
-    folders.allow(tracking_home, tmp_path / "artifacts")
-    return Recorder(tracking_url, tmp_path / "artifacts")
 
 
 def copies(mlflow, project: str) -> dict[tuple[str, int], object]:
@@ -87,7 +20,7 @@ def copies(mlflow, project: str) -> dict[tuple[str, int], object]:
     return {(run.data.tags["mlrun.uid"], int(run.data.tags["mlrun.iteration"])): run for run in runs}
 
 
-def test_run_is_copied_whole(recorder: Recorder, mlflow, uri: str) -> None:
+def test_run_is_copied_whole(recorder, mlflow, uri: str) -> None:
     uid = uuid.uuid4().hex
     results = {"auc": 0.93, "epochs": 7, "best": "second", "loss": float("inf"), "odd,name": 1}
     recorder.run(uid, results=results, end_time="2026-01-02T03:05:05+00:00")
@@ -116,7 +49,7 @@ def test_run_is_copied_whole(recorder: Recorder, mlflow, uri: str) -> None:
     assert (data.dataset.name, data.dataset.source_type) == ("table", "mlrun")
 
 
-def test_iterations_are_nested(recorder: Recorder, mlflow, uri: str) -> None:
+def test_iterations_are_nested(recorder, mlflow, uri: str) -> None:
     uid = uuid.uuid4().hex
     recorder.run(uid, results={"loss": 0.2})
     for iteration in (1, 2):
@@ -134,7 +67,7 @@ def test_iterations_are_nested(recorder: Recorder, mlflow, uri: str) -> None:
     assert "mlflow.parentRunId" not in found[uid, 0].data.tags
 
 
-def test_export_again_makes_nothing_twice(recorder: Recorder, mlflow, uri: str) -> None:
+def test_export_again_makes_nothing_twice(recorder, mlflow, uri: str) -> None:
     uid, other = uuid.uuid4().hex, uuid.uuid4().hex
     recorder.run(uid, results={"auc": 0.5})
     recorder.run(other, results={"auc": 0.6}, state="running")
@@ -153,7 +86,7 @@ def test_export_again_makes_nothing_twice(recorder: Recorder, mlflow, uri: str) 
     assert changed.data.tags["mlrun.error"] == "out of luck"
 
 
-def test_what_was_deleted_in_mlflow_stays_deleted(recorder: Recorder, mlflow, uri: str) -> None:
+def test_what_was_deleted_in_mlflow_stays_deleted(recorder, mlflow, uri: str) -> None:
     uid = uuid.uuid4().hex
     recorder.run(uid)
     mlflow_export.export_project(recorder.name, uri)
@@ -163,7 +96,7 @@ def test_what_was_deleted_in_mlflow_stays_deleted(recorder: Recorder, mlflow, ur
     assert copies(mlflow, recorder.name) == {}
 
 
-def test_best_model_is_registered_with_its_tags(recorder: Recorder, mlflow, uri: str) -> None:
+def test_best_model_is_registered_with_its_tags(recorder, mlflow, uri: str) -> None:
     uid = uuid.uuid4().hex
     recorder.run(uid)
     for iteration in (1, 2):
@@ -193,7 +126,7 @@ def test_best_model_is_registered_with_its_tags(recorder: Recorder, mlflow, uri:
     assert set(mlflow.get_registered_model(name).aliases) == {"production", "of-somebody"}
 
 
-def test_model_of_the_project_gets_a_run_of_its_own(recorder: Recorder, mlflow, uri: str) -> None:
+def test_model_of_the_project_gets_a_run_of_its_own(recorder, mlflow, uri: str) -> None:
     tree = str(uuid.uuid4())
     target = recorder.file("best/model.safetensors", b"tensors")
     recorder.artifact(
@@ -215,7 +148,7 @@ def test_model_of_the_project_gets_a_run_of_its_own(recorder: Recorder, mlflow, 
     assert version.tags["metric.auc"] == "0.9"
 
 
-def test_files_outside_of_the_allowed_folders_stay_behind(recorder: Recorder, mlflow, uri: str, tmp_path: Path) -> None:
+def test_files_outside_of_the_allowed_folders_stay_behind(recorder, mlflow, uri: str, tmp_path: Path) -> None:
     """Anybody may have written a path into the database; the export must not carry off what is there."""
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
@@ -233,7 +166,7 @@ def test_files_outside_of_the_allowed_folders_stay_behind(recorder: Recorder, ml
     assert [item.path for item in mlflow.list_artifacts(run.info.run_id)] == ["mlrun-artifacts.json"]
 
 
-def test_unknown_things_are_named(recorder: Recorder, uri: str) -> None:
+def test_unknown_things_are_named(recorder, uri: str) -> None:
     with pytest.raises(InputError, match="no-such-project"):
         mlflow_export.export_project("no-such-project", uri)
     with pytest.raises(InputError, match="no-such-run"):

@@ -1,0 +1,102 @@
+"""Copy each run to MLflow as soon as it ends, for those who set ``MLFLOW_TRACKING_URI``.
+
+A thread of the process that makes the runs watches for ends, so it does not matter through which door they came: the
+command line, the stock ``mlrun`` command, a notebook or Python.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+
+from aletheia.errors import InputError
+from aletheia.tracking import mlflow_export
+from aletheia.tracking.reader import Reader
+
+_mirrors: dict[str, Mirror] = {}
+
+
+class Mirror:
+    """Exports the runs of a project that end from now on.
+
+    Parameters
+    ----------
+    address : str
+        Of the tracking server.
+    project : str
+        Name of the project.
+    uri : str
+        Of MLflow.
+    """
+
+    def __init__(self, address: str, project: str, uri: str) -> None:
+        self.address, self.project, self.uri = address, project, uri
+        self.copied = 0
+        self._since = datetime.now(UTC).isoformat()
+        self._done: dict[str, str] = {}
+        self._ended = threading.Event()
+        self._looking = threading.Lock()
+
+    def look(self) -> None:
+        """Export what has ended since the last look. A failure is told, and costs no run anything."""
+        with self._looking:
+            try:
+                with Reader(self.address) as reader:
+                    finished = reader.finished(self.project, self._since)
+            except InputError as error:
+                print(f"MLflow: {error}", file=sys.stderr)
+                return
+            for uid, changed in finished.items():
+                if self._done.get(uid) == changed:
+                    continue
+                self._done[uid] = changed
+                try:
+                    done = mlflow_export.export_run(uid, self.project, self.uri)
+                except InputError as error:
+                    print(
+                        f"MLflow: run {uid} was not copied (aletheia tracking export does it): {error}", file=sys.stderr
+                    )
+                    continue
+                self.copied += 1
+                for problem in done.problems:
+                    print(f"MLflow: {problem}", file=sys.stderr)
+
+    def watch(self, interval: float = 2.0) -> None:
+        """Look now and then until :meth:`finish`."""
+        while not self._ended.wait(interval):
+            self.look()
+
+    def finish(self) -> None:
+        """Look for the last time."""
+        self._ended.set()
+        self.look()
+        if self.copied:
+            print(f"MLflow: copied {self.copied} run{'s' * (self.copied != 1)} to {self.uri}", file=sys.stderr)
+
+
+def start_mirror(address: str, project: str) -> Mirror | None:
+    """Start copying if ``MLFLOW_TRACKING_URI`` is set; once a process and project.
+
+    Parameters
+    ----------
+    address : str
+        Of the tracking server.
+    project : str
+        Name of the project.
+
+    Raises
+    ------
+    InputError
+        When MLflow does not answer there: better before the first run than after the last.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri or project in _mirrors:
+        return _mirrors.get(project)
+    mlflow_export.connect(uri)
+    mirror = _mirrors[project] = Mirror(address, project, uri)
+    threading.Thread(target=mirror.watch, daemon=True, name="mlflow-mirror").start()
+    atexit.register(mirror.finish)
+    return mirror
