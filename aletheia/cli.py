@@ -52,7 +52,7 @@ def run(
 
     Ends with a table and artifacts/summary.json. Paths are relative to where you stand.
     """
-    from aletheia.project.runner import run_workflow
+    from aletheia.project.runner import check_arguments, run_workflow
 
     arguments = {
         "source": source if source == "synthetic" else _absolute(source),
@@ -70,6 +70,7 @@ def run(
         arguments["learning_rates"] = _numbers(learning_rates, float, "--learning-rates")
     if batch_sizes:
         arguments["batch_sizes"] = _numbers(batch_sizes, int, "--batch-sizes")
+    check_arguments(arguments)
     if run_workflow(arguments)["state"] != "completed":
         raise typer.Exit(1)
 

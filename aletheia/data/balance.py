@@ -68,6 +68,12 @@ class Balanced(NamedTuple):
     report: BalanceReport
 
 
+def check_policy(policy: str) -> None:
+    """Raise an InputError for a policy that there is not."""
+    if policy not in POLICIES:
+        raise InputError(f"There is no balance policy {policy!r}. Choose one of {', '.join(POLICIES)}.")
+
+
 def balance(
     train: pd.DataFrame,
     pool: pd.DataFrame,
@@ -82,15 +88,13 @@ def balance(
 
     The policies:
 
-    - ``none`` adds nothing. - ``count`` draws at random until the target share is reached, as published
-    projects do. When the pool was delivered
-      differently, "comes from the pool" then says "real".
-    - ``matched`` draws within cells of size, format, JPEG quality and chroma, so that the reals of each cell
-    come up to
-      their share of its fakes and no further; what the pool has no match for stays missing.
-    - ``per-source`` brings real up to the target within each source that has fakes, from rows of the pool of
-    that very
-      source. A source that only the pool has is not used: it would hold reals alone.
+    - ``none`` adds nothing.
+    - ``count`` draws at random until the target share is reached, as published projects do. When the pool was
+      delivered differently, "comes from the pool" then says "real".
+    - ``matched`` draws within cells of size, format, JPEG quality and chroma, so that the reals of each cell come up
+      to their share of its fakes and no further; what the pool has no match for stays missing.
+    - ``per-source`` brings real up to the target within each source that has fakes, from rows of the pool of that
+      very source. A source that only the pool has is not used: it would hold reals alone.
 
     Rows of the pool are left out when they are linked (identity, video, pair, original, bytes, near
     duplicate) to a held-out row, or are in ``train`` already (path, bytes).
@@ -123,8 +127,7 @@ def balance(
     InputError
         On an unknown policy, a share out of range, val or test rows in ``train``, or a fake in the pool.
     """
-    if policy not in POLICIES:
-        raise InputError(f"There is no balance policy {policy!r}. Choose one of {', '.join(POLICIES)}.")
+    check_policy(policy)
     if not 0 < target_share < 1:
         raise InputError(f"The share of real rows to aim at lies above 0 and below 1, not at {target_share}.")
     if "split" in train.columns and train["split"].isin(_HELD_OUT).any():

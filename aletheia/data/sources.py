@@ -83,8 +83,7 @@ def load_source(
         if label not in counts:
             other = LABELS[1 - LABELS.index(label)]
             raise InputError(
-                f"{source}: only {other} images were found ({counts.get(other, 0):,}; {len(found.skipped):,} "
-                "files were skipped). "
+                f"{source}: only {other} images were found ({counts.get(other, 0):,}){_first_skipped(found.skipped)}. "
                 f"Both classes are needed: add {label} images. {EXPECTED}."
             )
     return found
@@ -124,6 +123,15 @@ def load_pool(
     return _examine_all(rows, skipped, root, workers, progress)
 
 
+def _first_skipped(skipped: pd.DataFrame) -> str:
+    """How many files were skipped, and the first of each reason: the missing class may be among them."""
+    if skipped.empty:
+        return ""
+    firsts = skipped.drop_duplicates("reason").head(3)
+    reasons = "; ".join(f"{path} {reason}" for path, reason in zip(firsts["path"], firsts["reason"], strict=True))
+    return f"; {len(skipped):,} files were skipped ({reasons})"
+
+
 def _rows(
     source: Path, manifest: str | Path | None, allow_absolute: bool, *, pool: bool
 ) -> tuple[pd.DataFrame, list[tuple[str, str]], str | None]:
@@ -136,7 +144,8 @@ def _rows(
         validate_manifest(rows, check_files=True)
         return rows, [], None if allow_absolute else os.path.realpath(source.parent)
     if not source.is_dir():
-        raise InputError(f"{source}: there is no such folder or manifest. {EXPECTED}.")
+        expected = "A balancing pool is a folder of genuine faces, or a manifest of them" if pool else EXPECTED
+        raise InputError(f"{source}: there is no such folder or manifest. {expected}.")
     files, skipped = list_images(source)
     if not files:
         raise InputError(f"{source}: the folder holds no images ({len(skipped)} other files). {EXPECTED}.")

@@ -45,6 +45,9 @@ def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Cons
     InputError.raised.clear()
     with _quietly(log), announce(console):
         project = open_project(root)
+        mlrun_utils = sys.modules["mlrun.runtimes.utils"]
+        if hasattr(mlrun_utils, "stderr"):
+            mlrun_utils.stderr = sys.stdout  # bound when MLRun was imported; an error is told once, by us
         status = project.run(name, arguments=arguments, engine="local", watch=True)
         import mlrun
 
@@ -57,12 +60,38 @@ def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Cons
         print_summary(summary, console)
         console.print(f"As JSON:       {path.relative_to(root)}", highlight=False)
         return summary
-    for step, error in (summary["errors"] or {}).items():
-        console.print(f"[bold red]{step} failed:[/] {error}", highlight=False)
+    steps = ", ".join(summary["errors"] or {}) or "the workflow"
     if InputError.raised:
-        raise InputError(InputError.raised[-1])
+        raise InputError(f"{steps} failed. {InputError.raised[-1]}")
+    for step, error in (summary["errors"] or {}).items():
+        console.print(f"[bold red]{step} failed:[/] {error}", highlight=False, soft_wrap=True)
     console.print(f"The full story is in {log.relative_to(root)}.", highlight=False)
     return summary
+
+
+def check_arguments(arguments: dict[str, Any]) -> None:
+    """Refuse before any work what a later step would refuse after the data has been prepared.
+
+    Parameters
+    ----------
+    arguments : dict
+        As :func:`run_workflow` takes them.
+
+    Raises
+    ------
+    InputError
+        A balance policy, a network or a cell of the grid that cannot be.
+    """
+    from aletheia.data.balance import check_policy
+    from aletheia.training.config import TrainConfig
+
+    check_policy(arguments.get("balance", "matched"))
+    given = {"architecture": "architecture", "image_size": "image_size", "seed": "seed", "epochs": "max_epochs"}
+    common = {field: arguments[name] for name, field in given.items() if name in arguments}
+    for name, field in (("learning_rates", "learning_rate"), ("batch_sizes", "batch_size")):
+        for value in arguments.get(name, []):
+            TrainConfig(**common, **{field: value})
+    TrainConfig(**common)
 
 
 @contextlib.contextmanager

@@ -64,8 +64,9 @@ class TrainConfig(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             lines = "; ".join(_explain(e) for e in error.errors())
-            known = ", ".join(type(self).model_fields)
-            raise InputError(f"The training configuration does not fit. {lines}. Fields: {known}.") from None
+            unknown = any(e["type"] == "extra_forbidden" for e in error.errors())
+            known = f" Fields: {', '.join(type(self).model_fields)}." if unknown else ""
+            raise InputError(f"The training configuration does not fit. {lines}.{known}") from None
         if self.architecture not in list_models():
             raise InputError(f"architecture: there is no {self.architecture!r}. There are: {', '.join(list_models())}.")
 
