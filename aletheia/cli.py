@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -148,7 +149,7 @@ def main() -> None:
         _complain(str(error))
         sys.exit(2)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno != errno.ENOSPC and getattr(error, "code", None) != HTTPStatus.INSUFFICIENT_STORAGE:
             raise
         _complain(
             "The disk is full. Nothing that was finished is lost: free some space and run the same command again."

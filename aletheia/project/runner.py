@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import resource
 import sys
 import time
@@ -99,6 +100,7 @@ def _quietly(log: Path):
     """Send what MLRun prints to a log file; progress bars and our own words go to the terminal (stderr)."""
     # Not closed: MLRun's logger keeps the stream that it found when it was imported, until the process ends.
     stream = log.open("w", buffering=1)
+    logging.raiseExceptions = False  # on a full disk the log is the least of it
     with contextlib.redirect_stdout(stream):
         yield
     sys.stdout.flush()

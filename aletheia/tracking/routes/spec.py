@@ -99,7 +99,7 @@ def status(request: Request, store: Db) -> Response:
         {
             **_identity(request),
             "database": str(store.path),
-            "bytes": store.path.stat().st_size,
+            "bytes": sum(file.stat().st_size for file in store.path.parent.glob(store.path.name + "*")),  # with its WAL
             "counts": counts,
             "lost": [{key: run[key] for key in ("project", "uid", "name")} for run in lost],
             "unfinished": lost_runs.unfinished(store),

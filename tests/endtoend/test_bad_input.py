@@ -1,0 +1,138 @@
+"""What a user may get wrong, by the command that a user runs: one sentence, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def faces(checkout, summary, tmp_path_factory) -> Path:
+    """Thirty genuine and thirty fake pictures: good/real, good/fake."""
+    folder = tmp_path_factory.mktemp("faces") / "good"
+    for label in ("real", "fake"):
+        (folder / label).mkdir(parents=True)
+        for file in sorted((checkout.folder / "data" / "synthetic-240-0" / label).rglob("*.jpg"))[:30]:
+            shutil.copy(file, folder / label / file.name)
+    return folder
+
+
+@pytest.fixture
+def copy(faces, tmp_path) -> Path:
+    return Path(shutil.copytree(faces, tmp_path / "faces"))
+
+
+def refused(done, *words: str) -> None:
+    """Exit code 2, one sentence with these words, told once."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    for word in words:
+        assert done.stderr.count(word) == 1, done.stderr
+
+
+def manifest(faces: Path, columns=("path", "label"), label="fake", extra=()) -> str:
+    path = faces / "manifest.csv"
+    rows = [(f"{file.parent.name}/{file.name}", file.parent.name) for file in sorted(faces.glob("*/*.jpg"))]
+    rows[-1] = (rows[-1][0], label)
+    with path.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(columns)
+        writer.writerows(row[: len(columns)] for row in [*rows, *extra])
+    return str(path)
+
+
+def test_an_empty_folder(checkout, tmp_path):
+    refused(checkout.run("--source", str(tmp_path)), "holds no images", "real/ and fake/")
+
+
+def test_one_class_only(checkout, copy):
+    shutil.rmtree(copy / "fake")
+    refused(checkout.run("--source", str(copy)), "only real images", "add fake images")
+
+
+def test_folders_of_other_names(checkout, copy):
+    (copy / "fake").rename(copy / "spoof")
+    refused(checkout.run("--source", str(copy)), "/spoof/", "add fake images")
+
+
+def test_a_csv_without_labels(checkout, copy):
+    refused(checkout.run("--source", manifest(copy, columns=("path",))), "no column 'label'")
+
+
+def test_a_csv_with_another_label(checkout, copy):
+    refused(checkout.run("--source", manifest(copy, label="maybe")), "row 60 ('maybe')")
+
+
+def test_a_csv_that_names_missing_files(checkout, copy):
+    refused(checkout.run("--source", manifest(copy, extra=[("nope.jpg", "real")])), "nope.jpg", "names no file")
+
+
+def test_a_csv_with_a_row_twice(checkout, copy):
+    twice = f"real/{sorted(copy.glob('real/*.jpg'))[0].name}"
+    refused(checkout.run("--source", manifest(copy, extra=[(twice, "real")])), "appears a second time", twice)
+
+
+def test_a_batch_larger_than_the_data(checkout, faces):
+    refused(checkout.run("--source", str(faces), "--batch-sizes", "500"), "500 is larger than the training data")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--balance", "most", "no balance policy"),
+        ("--architecture", "resnet", "efficientnet_b0"),
+        ("--batch-sizes", ",", "at least one"),
+        ("--learning-rates", "1e-3,-1", "learning_rate"),
+    ],
+)
+def test_what_can_be_known_before_the_data_is_prepared(checkout, option, value, words):
+    done = checkout.run(option, value)
+    refused(done, words)
+    assert "prepare-data" not in done.stderr
+
+
+def test_a_port_that_is_taken(checkout, faces, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = checkout.run(ALETHEIA_HOME=str(tmp_path / "home"), ALETHEIA_TRACKING_PORT=port)
+    refused(done, f"Port {port}", "ALETHEIA_TRACKING_PORT=")
+
+
+def test_pictures_of_all_kinds(checkout, copy):
+    """What can be read is read; what cannot is left out, counted and named, and the run goes on."""
+    real, fake = copy / "real", copy / "fake"
+    first, second, third = sorted(real.glob("*.jpg"))[:3]
+    image = Image.open(first).convert("RGB")
+    second.write_bytes(second.read_bytes()[:400])
+    third.write_bytes(b"")
+    Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(real / "sixteen-bit.png")
+    image.convert("L").save(real / "grey.jpg")
+    image.convert("CMYK").save(real / "cmyk.jpg")
+    image.quantize(256).save(real / "palette.png")
+    image.save(real / "animated.gif", save_all=True, append_images=[image.rotate(3)])
+    orientation = Image.Exif()
+    orientation[0x112] = 6
+    image.rotate(90, expand=True).save(real / "rotated.jpg", exif=orientation)
+    (fake / "text.jpg").write_text("no picture" * 100)
+    Image.new("L", (20_000, 10_000)).save(fake / "bomb.png")
+    assert (fake / "bomb.png").stat().st_size < 1_000_000
+    done = checkout.run("--source", str(copy))
+    assert done.returncode == 0, done.stderr
+    summary = checkout.summary()
+    (table,) = (checkout.folder / "artifacts" / summary["runs"]["prepare-data"]).rglob("skipped.csv")
+    with table.open() as handle:
+        skipped = {Path(row["path"]).name: row["reason"] for row in csv.DictReader(handle)}
+    assert summary["skipped"] == len(skipped)
+    assert set(skipped) == {second.name, third.name, "text.jpg", "bomb.png"}
+    assert "pixels" in skipped["bomb.png"]
+    assert "text" in skipped["text.jpg"]
+    assert "empty" in skipped[third.name]
+    assert "truncated" in skipped[second.name]

@@ -1,0 +1,114 @@
+"""Ctrl-C, kill -9 and a full disk in the middle: nothing that was finished is lost, and the next run goes through."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aletheia.tracking import service
+from aletheia.tracking.reader import Reader
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+LONG = ["--epochs=500", "--search-epochs=1", "--learning-rates=1e-3", "--batch-sizes=16"]
+
+
+def start_and_wait_for(checkout, words: str) -> subprocess.Popen:
+    """Start a long run and return once its terminal shows these words."""
+    process = checkout.start("aletheia", "run", *checkout.small_args(), *LONG)
+    seen = ""
+    while words not in seen:
+        text = process.stderr.read(1)
+        assert text, f"ended before {words!r}: {seen}"
+        seen += text
+    time.sleep(0.5)
+    return process
+
+
+def states(checkout) -> dict[str, list[str]]:
+    """States of all runs by name, the newest first."""
+    url = service.find(Path(checkout.environment["ALETHEIA_HOME"])).url
+    found: dict[str, list[str]] = {}
+    with Reader(url) as reader:
+        for run in reversed(reader.runs("aletheia")):
+            if not run["metadata"].get("iteration"):
+                found.setdefault(run["metadata"]["name"], []).append(run["status"]["state"])
+    return found
+
+
+def test_control_c(checkout, summary):
+    process = start_and_wait_for(checkout, "train: running")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Interrupted" in said
+    assert "Traceback" not in said
+    after = states(checkout)
+    assert after["prepare-data"][0] == "completed"
+    assert after["train"][0] == "aborted"
+    assert checkout.run().returncode == 0
+
+
+def test_kill(checkout, summary):
+    before = states(checkout)
+    process = start_and_wait_for(checkout, "train: running")
+    process.kill()
+    process.communicate(timeout=60)
+    checkout.command("aletheia", "tracking", "status", check=True)
+    after = states(checkout)
+    assert after["prepare-data"] == ["completed", *before["prepare-data"]]
+    assert after["search-hyperparameters"] == ["completed", *before["search-hyperparameters"]]
+    assert after["train"] == ["aborted", *before["train"]]
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    assert states(checkout)["register"][0] == "completed"
+
+
+#: A file system of a few megabytes in a name space of our own: `mount` needs no rights there.
+_ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=$1m none "$2" && cp -r "$3"/. "$2" && cd "$2" || exit 99
+export ALETHEIA_HOME="$2/home"
+shift 3
+"$@"; first=$?
+echo "first $first"
+mount -o remount,size=500m none .
+"$@" || exit 97
+aletheia tracking stop
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("unshare"), reason="needs Linux name spaces")
+@pytest.mark.parametrize("megabytes", [12, 45])
+def test_a_full_disk(checkout, megabytes, tmp_path):
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make a name space, so there is no small disk to fill")
+    disk, source = tmp_path / "disk", tmp_path / "source"
+    disk.mkdir()
+    ignored = shutil.ignore_patterns("home", "artifacts", "data")
+    shutil.copytree(checkout.folder, source, ignore=ignored)
+    script = [str(megabytes), str(disk), str(source), "aletheia", "run", *checkout.small_args()]
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", _ON_A_SMALL_DISK, "sh", *script],
+        env=checkout.environment | {"ALETHEIA_TRACKING_PORT": str(_another_port(checkout))},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 99:
+        pytest.skip("this machine lets nobody mount a file system")
+    assert done.returncode == 0, done.stderr
+    assert "first 2" in done.stdout
+    assert "The disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("What came out") == 1
+    assert os.listdir(Path(disk)) == []  # the small disk went with its name space
+
+
+def _another_port(checkout) -> int:
+    return int(checkout.environment["ALETHEIA_TRACKING_PORT"]) - 1

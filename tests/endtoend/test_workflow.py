@@ -1,0 +1,90 @@
+"""The same workflow through every door, as a user would: the command line, `mlrun project`, Python, papermill."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def test_the_summary_is_complete(checkout, summary):
+    assert summary["state"] == "completed"
+    for key in ("seconds", "test_auc", "test_accuracy", "majority_share", "shortcut_auc"):
+        assert summary[key] >= 0, key
+    assert set(summary["best_params"]) == {"learning_rate", "batch_size"}
+    assert summary["best_params"]["learning_rate"] in checkout.grid["learning_rates"]
+    assert summary["model_uri"].startswith("store://models/aletheia/detector:")
+    assert (checkout.folder / summary["report"]).stat().st_size > 10_000
+    assert set(summary["runs"]) == {
+        "prepare-data",
+        "search-hyperparameters",
+        "search-overview",
+        "train",
+        "evaluate",
+        "register",
+    }
+
+
+def test_the_stock_mlrun_command_gives_the_same(checkout, summary):
+    args = [word for key, value in {**checkout.small, **checkout.grid}.items() for word in ("-a", f"{key}={value}")]
+    done = checkout.command("mlrun", "project", "./", "-r", "main", "--engine", "local", *args, "-w", check=True)
+    assert "Workflow run failed" not in done.stdout + done.stderr
+    again = checkout.last_outputs("evaluate")
+    assert again["auc"] == pytest.approx(summary["test_auc"], abs=1e-6)
+    assert checkout.last_outputs("search-hyperparameters")["best_batch_size"] == summary["best_params"]["batch_size"]
+
+
+def test_from_python_with_another_seed(checkout, summary):
+    before = checkout.last_outputs("prepare-data")["data_hash"]
+    code = (
+        "import json; from aletheia.project.workspace import open_project;"
+        f"arguments = json.loads('''{json.dumps({**checkout.small, **checkout.grid, 'seed': 1})}''');"
+        "status = open_project().run('main', arguments=arguments, engine='local', watch=True);"
+        "print('STATE', status.state)"
+    )
+    done = checkout.command("python", "-c", code, check=True)
+    assert "STATE Succeeded" in done.stdout
+    assert checkout.last_outputs("prepare-data")["data_hash"] != before
+
+
+def test_predict_answers_from_the_registered_model(checkout, summary):
+    pictures = sorted((checkout.folder / "data").glob("synthetic-*/fake/*/*.jpg"))[:2]
+    broken = checkout.folder / "broken.jpg"
+    broken.write_bytes(pictures[0].read_bytes()[:300])
+    done = checkout.command("aletheia", "predict", "--json", *map(str, pictures), str(broken))
+    assert done.returncode == 2, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["verdict"] == "error" for line in lines] == [False, False, True]
+    assert all(0 <= line["probability"] <= 1 for line in lines[:2])
+    assert "broken.jpg" in lines[2]["reason"]
+
+
+def test_each_notebook_runs_under_papermill_in_order(checkout, summary):
+    changed = {
+        "01-prepare-data": {"images": checkout.small["images"], "face_size": checkout.small["image_size"], "seed": 2},
+        "02-search-hyperparameters": {
+            "learning_rates": [1e-3],
+            "batch_sizes": [32],
+            "epochs": 1,
+            "image_size": 64,
+        },
+        "03-train": {"epochs": 2, "image_size": 64},
+        "04-evaluate": {"seed": 3},
+        "04-register": {},
+        "05-serve": {"model": "store://models/aletheia/detector"},
+    }
+    for name, parameters in changed.items():
+        words = [word for key, value in parameters.items() for word in (("-y", f"{key}: {json.dumps(value)}"))]
+        checkout.command(
+            "papermill",
+            f"notebooks/{name}.ipynb",
+            f"{name}-out.ipynb",
+            "--no-progress-bar",
+            "--cwd",
+            "notebooks",
+            *words,
+            check=True,
+        )
+    assert checkout.last_outputs("train")["loss"] > 0
