@@ -14,6 +14,15 @@ from rich.console import Console
 from tqdm import tqdm
 
 
+def current_workflow() -> tuple[str, str]:
+    """Project and id of the workflow that this process is running; empty when there is none."""
+    # getattr: the main thread may be in the middle of importing it
+    context = getattr(sys.modules.get("mlrun.projects.pipelines"), "pipeline_context", None)
+    if context is None or not context.workflow_id or context.project is None:
+        return "", ""
+    return context.project.metadata.name, context.workflow_id
+
+
 class Announcer:
     """Reads the workflow's runs from the tracking service and tells what changed since it last looked.
 
@@ -30,15 +39,12 @@ class Announcer:
 
     def look(self) -> None:
         """Tell of every step whose state changed and of every grid cell that is done."""
-        pipelines = sys.modules.get("mlrun.projects.pipelines")
-        # getattr: the main thread may be in the middle of importing it
-        workflow = getattr(getattr(pipelines, "pipeline_context", None), "workflow_id", None)
+        project, workflow = current_workflow()
         if not workflow or not os.environ.get("MLRUN_DBPATH"):
             return
         import mlrun
 
         database = mlrun.get_run_db()
-        project = pipelines.pipeline_context.project.metadata.name
         try:
             for run in reversed(database.list_runs(project=project, labels=f"workflow={workflow}")):
                 name, state = run["metadata"]["name"], run["status"]["state"]

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from aletheia.errors import InputError
-from aletheia.project.announce import announce
+from aletheia.project.announce import announce, current_workflow
 from aletheia.project.summary import print_summary, summarise, write_summary
 from aletheia.project.workspace import open_project, project_root
 
@@ -49,7 +49,11 @@ def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Cons
         mlrun_utils = sys.modules["mlrun.runtimes.utils"]
         if hasattr(mlrun_utils, "stderr"):
             mlrun_utils.stderr = sys.stdout  # bound when MLRun was imported; an error is told once, by us
-        status = project.run(name, arguments=arguments, engine="local", watch=True)
+        try:
+            status = project.run(name, arguments=arguments, engine="local", watch=True)
+        except KeyboardInterrupt:
+            _abort_running_steps()
+            raise
         import mlrun
 
         runs = mlrun.get_run_db().list_runs(project=project.name, labels=f"workflow={status.run_id}")
@@ -68,6 +72,19 @@ def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Cons
         console.print(f"[bold red]{step} failed:[/] {error}", highlight=False, soft_wrap=True)
     console.print(f"The full story is in {log.relative_to(root)}.", highlight=False)
     return summary
+
+
+def _abort_running_steps() -> None:
+    """Say of the step that was interrupted that it was: MLRun leaves it as running."""
+    import mlrun
+
+    database = mlrun.get_run_db()
+    project, workflow = current_workflow()
+    for run in (
+        database.list_runs(project=project, labels=f"workflow={workflow}", states=["running"]) if workflow else ()
+    ):
+        change = {"status.state": "aborted", "status.error": "interrupted (Ctrl-C)"}
+        database.update_run(change, run["metadata"]["uid"], project)
 
 
 def check_arguments(arguments: dict[str, Any]) -> None:

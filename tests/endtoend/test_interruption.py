@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aletheia.tracking import service
+from aletheia.tracking.owners import GRACE_SECONDS
 from aletheia.tracking.reader import Reader
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -61,6 +62,7 @@ def test_kill(checkout, summary):
     process = start_and_wait_for(checkout, "train: running")
     process.kill()
     process.communicate(timeout=60)
+    time.sleep(GRACE_SECONDS)  # a run that was written to a moment ago is not given up yet
     checkout.command("aletheia", "tracking", "status", check=True)
     after = states(checkout)
     assert after["prepare-data"] == ["completed", *before["prepare-data"]]
