@@ -188,7 +188,7 @@ def scores_by_label(y: np.ndarray, p: np.ndarray, threshold: float, bins: int = 
         )
     figure.add_vline(x=threshold, line={"color": "black", "dash": "dash"}, annotation_text=f"threshold {threshold:.3f}")
     styled(figure, "Scores by label", "predicted probability of fake", "share of the label's rows per bin")
-    figure.update_layout(barmode="overlay", legend={"x": 0.5, "y": 0.98, "xanchor": "center"})
+    figure.update_layout(barmode="overlay", legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"})
     figure.update_yaxes(tickformat=".0%")
     return figure
 

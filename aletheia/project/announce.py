@@ -34,12 +34,15 @@ class Announcer:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._workflow = ("", "")
         self._states: dict[str, str] = {}
         self._bars: dict[str, tqdm] = {}
 
     def look(self) -> None:
         """Tell of every step whose state changed and of every grid cell that is done."""
-        project, workflow = current_workflow()
+        # MLRun forgets the workflow as soon as it ends; its last step is still to be told of.
+        self._workflow = now if (now := current_workflow())[1] else self._workflow
+        project, workflow = self._workflow
         if not workflow or not os.environ.get("MLRUN_DBPATH"):
             return
         import mlrun

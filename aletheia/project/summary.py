@@ -86,7 +86,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     rows, share = summary["rows"], summary["fake_share"]
     table.add_row("data", f"{rows['train']} training, {rows['val']} validation and {rows['test']} test faces")
     if summary["skipped"]:
-        table.add_row("left out", f"{summary['skipped']} pictures; the data report says which and why")
+        table.add_row("left out", f"{summary['skipped']} of the pictures; the data report says why")
     table.add_row(
         "share of fakes",
         f"{share['before']:.0%} as delivered, {share['train']:.0%} in training after balancing",
