@@ -95,6 +95,8 @@ def predict(
     predictor = Predictor(found.folder)
     if found.tag == "candidate" and not model:
         print("No model passed every check yet; the candidate answers.", file=sys.stderr)
+    # A detector knows what it was shown; the reader of its verdict should know that too.
+    print(f"{found.uri}, trained on {predictor.spec.trained_on or 'rows that it does not name'}", file=sys.stderr)
     unread = 0
     for path in files:
         answer = predictor.predict(path)
@@ -102,7 +104,7 @@ def predict(
         if as_json:
             print(json.dumps({"file": str(path), "model": found.uri, **answer.to_dict()}))
         elif answer.verdict == "error":
-            print(f"{path}: {answer.reason}", file=sys.stderr)
+            print(answer.reason, file=sys.stderr)
         elif answer.probability is None:
             print(f"{path}: {answer.verdict}")
         else:

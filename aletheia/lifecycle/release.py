@@ -12,7 +12,9 @@ from aletheia.lifecycle.gate import Check
 from aletheia.models.bundle import ModelSpec, load_bundle, read_spec, save_bundle
 
 
-def release_bundle(model: str | Path, evaluation: dict[str, Any], checks: Sequence[Check]) -> tuple[Path, ModelSpec]:
+def release_bundle(
+    model: str | Path, evaluation: dict[str, Any], checks: Sequence[Check], folder: str | Path | None = None
+) -> tuple[Path, ModelSpec]:
     """Write a bundle whose JSON also holds the test metrics and the verdict of every check.
 
     Parameters
@@ -23,6 +25,8 @@ def release_bundle(model: str | Path, evaluation: dict[str, Any], checks: Sequen
         What ``evaluate`` wrote; it must be about this very model.
     checks : sequence of Check
         The verdicts of the gate.
+    folder : path, optional
+        Where to write; a temporary folder by default.
 
     Returns
     -------
@@ -45,6 +49,6 @@ def release_bundle(model: str | Path, evaluation: dict[str, Any], checks: Sequen
     if evaluation["shortcut"] and evaluation["shortcut"]["auc"] is not None:
         metrics["shortcut_auc"] = evaluation["shortcut"]["auc"]
     verdicts = {check.name: {"passed": check.passed, "detail": check.detail} for check in checks}
-    folder = Path(tempfile.mkdtemp(prefix="aletheia-release-"))
+    folder = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="aletheia-release-"))
     save_bundle(folder, network, spec.model_copy(update={"metrics": metrics, "checks": verdicts}))
     return folder, read_spec(folder)

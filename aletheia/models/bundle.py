@@ -86,6 +86,7 @@ class ModelSpec(_Strict):
     threshold: float = Field(0.5, ge=0, le=1, description='From this probability on the verdict is "fake".')
     threshold_how: Text = Field("not chosen on data", description="How it was chosen.")
     training: dict[str, Any] = Field(default_factory=dict, description="The training configuration.")
+    trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
     data_hash: Text = Field("", description="Content hash of the training manifest.")
     metrics: dict[str, float | int | str | None] = Field(default_factory=dict)
     checks: dict[str, dict[str, bool | str]] = Field(default_factory=dict, description="Verdicts of the gate.")

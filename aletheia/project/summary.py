@@ -111,12 +111,13 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     table.add_row("took", f"{summary['seconds']:.0f} s{memory}")
     console.print(table)
     # Below the table and never wrapped: these are to be copied.
+    model = "" if str(summary["model_uri"]).endswith(":production") else " --model candidate"
     for title, value in (
         ("Model", summary["model_uri"]),
         ("Report", summary["report"]),
         ("Data report", summary["data_report"]),
         ("See the runs", "make ui"),
-        ("Ask the model", ".venv/bin/aletheia predict picture.jpg"),
+        ("Ask the model", f".venv/bin/aletheia predict{model} picture.jpg"),
     ):
         console.print(f"{title + ':':15}{value}", highlight=False, soft_wrap=True)
 

@@ -68,6 +68,7 @@ def bundle(
         threshold=threshold.value,
         threshold_how=threshold.how,
         training=config.model_dump(mode="json"),
+        trained_on=describe_rows(train),
         data_hash=manifest_hash(pd.concat([train, val], ignore_index=True)),
         metrics={
             "val_loss": float(result.val_loss),
@@ -89,6 +90,17 @@ def bundle(
     folder = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="aletheia-model-"))
     save_bundle(folder, result.model, spec)
     return folder, read_spec(folder)
+
+
+def describe_rows(frame: pd.DataFrame) -> str:
+    """The rows of a manifest in a few words: how many, from which sources the real and by which generators the fake."""
+    parts = [f"{len(frame):,} faces"]
+    for label, column, word in (("real", "source", "from"), ("fake", "generator", "by")):
+        rows = frame[frame["label"] == label]
+        named = sorted({str(name) for name in rows[column].dropna() if str(name)}) if column in rows else []
+        others = f" and {len(named) - 8} more" if len(named) > 8 else ""
+        parts.append(f"{len(rows):,} {label}" + (f" {word} {', '.join(named[:8])}{others}" if named else ""))
+    return f"{parts[0]}: {parts[1]}; {parts[2]}"
 
 
 def crop_of(frame: pd.DataFrame, size: int) -> CropSpec:

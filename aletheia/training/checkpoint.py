@@ -6,6 +6,7 @@ A single file cannot disagree with itself: a kill between writing "best" and wri
 
 from __future__ import annotations
 
+import hashlib
 import math
 import pickle
 import zipfile
@@ -14,15 +15,38 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
+from aletheia.data.manifest import manifest_hash
 from aletheia.errors import InputError
 from aletheia.models.files import atomic_write
+from aletheia.project.workspace import data_folder
+from aletheia.training.config import TrainConfig
 
 _REMEDY = "Delete it or name another folder to start afresh (resume=False overwrites it)."
+
+
+def checkpoint_folder(config: TrainConfig, train: pd.DataFrame, val: pd.DataFrame) -> Path:
+    """Where the training of this configuration on this data leaves its checkpoint while it runs.
+
+    The same training finds it again after an interruption, in whatever run; another one never does.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        The recipe.
+    train, val : DataFrame
+        The manifests.
+    """
+    digest = hashlib.sha256(config.model_dump_json(exclude={"num_threads", "accelerator"}).encode())
+    for frame in (train, val):
+        # The paths too, for their order decides the batches.
+        digest.update("\n".join([manifest_hash(frame), *frame["path"].astype(str)]).encode(errors="surrogateescape"))
+    return data_folder() / "checkpoints" / digest.hexdigest()[:20]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

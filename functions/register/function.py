@@ -1,6 +1,7 @@
 # Generated from notebooks/04-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 import json
+from tempfile import TemporaryDirectory
 
 import mlrun
 
@@ -19,20 +20,20 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
     findings = json.loads(evaluation.get())
     checks = judge(findings)
     tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
-    folder, spec = release_bundle(fetch_model(model), findings, checks)
-
-    context.log_model(
-        MODEL_KEY,
-        db_key=MODEL_KEY,
-        tag=tag,
-        model_dir=str(folder),
-        model_file="model.safetensors",
-        framework="pytorch",
-        algorithm=spec.architecture,
-        metrics=spec.metrics,
-        extra_data={"model.json": "model.json"},
-        labels={"verdict": tag, "data_hash": spec.data_hash[:16]},
-    )
+    with TemporaryDirectory() as folder:
+        _, spec = release_bundle(fetch_model(model), findings, checks, folder)
+        context.log_model(
+            MODEL_KEY,
+            db_key=MODEL_KEY,
+            tag=tag,
+            model_dir=folder,
+            model_file="model.safetensors",
+            framework="pytorch",
+            algorithm=spec.architecture,
+            metrics=spec.metrics,
+            extra_data={"model.json": "model.json"},
+            labels={"verdict": tag, "data_hash": spec.data_hash[:16]},
+        )
     for check in checks:
         context.logger.info(f"{'passed' if check.passed else 'FAILED'}: {check.name} ({check.detail})")
     context.log_results({"tag": tag, "failed_checks": ", ".join(c.name for c in checks if not c.passed) or "none"})

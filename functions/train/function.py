@@ -1,10 +1,14 @@
 # Generated from notebooks/03-train.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
+import shutil
+from tempfile import TemporaryDirectory
+
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.evaluation.plots import curve_figures
 from aletheia.training.bundling import bundle
+from aletheia.training.checkpoint import checkpoint_folder
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import fit
 
@@ -22,6 +26,8 @@ def train(
     seed: int = 0,
 ):
     """Train until the validation loss stops falling; log the best epoch as a model.
+
+    An interrupted training goes on at its last epoch when the same one is started again.
 
     :param context:       the MLRun context
     :param train:         training faces (manifest)
@@ -44,20 +50,23 @@ def train(
         seed=seed,
     )
     train_faces, val_faces = train.as_df(), val.as_df()
-    result = fit(config, train_faces, val_faces)
-    folder, spec = bundle(result, train_faces, val_faces, run=context.uid)
+    checkpoints = checkpoint_folder(config, train_faces, val_faces)
+    result = fit(config, train_faces, val_faces, checkpoints, resume=True)
 
-    context.log_model(
-        "model",
-        model_dir=str(folder),
-        model_file="model.safetensors",
-        framework="pytorch",
-        algorithm=architecture,
-        metrics=spec.metrics,
-        parameters=config.model_dump(mode="json"),
-        extra_data={"model.json": "model.json"},
-        labels={"data_hash": spec.data_hash[:16]},
-    )
+    with TemporaryDirectory() as folder:
+        _, spec = bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
+        context.log_model(
+            "model",
+            model_dir=folder,
+            model_file="model.safetensors",
+            framework="pytorch",
+            algorithm=architecture,
+            metrics=spec.metrics,
+            parameters=config.model_dump(mode="json"),
+            extra_data={"model.json": "model.json"},
+            labels={"data_hash": spec.data_hash[:16]},
+        )
+    shutil.rmtree(checkpoints, ignore_errors=True)
     context.log_dataset("curves", df=result.history, format="csv", index=False)
     for key, figure in curve_figures(result.history).items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))

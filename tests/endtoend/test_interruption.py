@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ LONG = ["--epochs=500", "--search-epochs=1", "--learning-rates=1e-3", "--batch-s
 
 def start_and_wait_for(checkout, words: str) -> subprocess.Popen:
     """Start a long run and return once its terminal shows these words."""
-    process = checkout.start("aletheia", "run", *checkout.small_args(), *LONG)
+    process = checkout.start("aletheia", "run", *checkout.small_args(), *LONG, TQDM_MININTERVAL="0.1")
     seen = ""
     while words not in seen:
         text = process.stderr.read(1)
@@ -45,7 +46,7 @@ def states(checkout) -> dict[str, list[str]]:
 
 
 def test_control_c(checkout, summary):
-    process = start_and_wait_for(checkout, "train: running")
+    process = start_and_wait_for(checkout, "epoch 3/500")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
@@ -54,7 +55,13 @@ def test_control_c(checkout, summary):
     after = states(checkout)
     assert after["prepare-data"][0] == "completed"
     assert after["train"][0] == "aborted"
-    assert checkout.run().returncode == 0
+    checkpoints = checkout.folder / "data" / "checkpoints"
+    assert len(list(checkpoints.glob("*/last.ckpt"))) == 1
+    done = checkout.run(*LONG)
+    assert done.returncode == 0, done.stderr
+    first = int(re.search(r"Training: .*?(\d+)/7500", done.stderr)[1])
+    assert first >= 3 * 15, "the training goes on where it was interrupted"
+    assert list(checkpoints.iterdir()) == []
 
 
 def test_kill(checkout, summary):

@@ -11,7 +11,7 @@ from aletheia.data.manifest import manifest_hash
 from aletheia.errors import InputError
 from aletheia.evaluation.scores import predict_manifest
 from aletheia.models.bundle import load_bundle
-from aletheia.training.bundling import bundle, crop_of
+from aletheia.training.bundling import bundle, crop_of, describe_rows
 from aletheia.training.fit import fit
 
 
@@ -68,3 +68,17 @@ def test_the_model_is_the_one_that_was_trained(trained, discs, tmp_path):
     model, _ = load_bundle(bundle(trained, *discs, folder=tmp_path)[0])
     for key, value in trained.model.state_dict().items():
         assert torch.equal(model.state_dict()[key], value)
+
+
+def test_what_a_model_was_trained_on_in_words():
+    frame = pd.DataFrame(
+        {
+            "label": ["real"] * 3 + ["fake"] * 1200,
+            "source": ["b", "a", ""] + ["x"] * 1200,
+            "generator": [""] * 3 + [f"g{i % 10}" for i in range(1200)],
+        }
+    )
+    assert describe_rows(frame) == (
+        "1,203 faces: 3 real from a, b; 1,200 fake by g0, g1, g2, g3, g4, g5, g6, g7 and 2 more"
+    )
+    assert describe_rows(frame[["label"]].iloc[:4]) == "4 faces: 3 real; 1 fake"

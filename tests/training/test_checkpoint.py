@@ -1,0 +1,30 @@
+"""Where a training leaves its checkpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from aletheia.training.checkpoint import checkpoint_folder
+from aletheia.training.config import TrainConfig
+
+
+@pytest.fixture(autouse=True)
+def _data(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path / "data"))
+
+
+def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
+    train, val = discs
+    config = TrainConfig(max_epochs=3)
+    folder = checkpoint_folder(config, train, val)
+    assert folder.parent == tmp_path / "data" / "checkpoints"
+    assert checkpoint_folder(TrainConfig(max_epochs=3, num_threads=1), train.copy(), val.copy()) == folder
+    others = {
+        checkpoint_folder(TrainConfig(max_epochs=4), train, val),
+        checkpoint_folder(TrainConfig(max_epochs=3, seed=1), train, val),
+        checkpoint_folder(config, train.iloc[::-1], val),
+        checkpoint_folder(config, train, val.iloc[1:]),
+        checkpoint_folder(config, val, train),
+        checkpoint_folder(config, train.assign(gender="x"), val),
+    }
+    assert len(others | {folder}) == 7
