@@ -120,7 +120,10 @@ def ui(
 
     url = ensure_tracking(progress=True)
     done = mlflow_export.export_project(progress=True)
-    console.print(f"The MLRun UI on the same data (Docker, Linux; then open http://localhost:8090):\n  {mlrun_ui(url)}")
+    console.print(
+        f"The MLRun UI on the same data (Docker, Linux; then open http://localhost:8090):\n  {mlrun_ui(url)}",
+        soft_wrap=True,
+    )
     if done.uri.startswith(("http://", "https://")):
         console.print(f"The runs are at {done.uri}")
         return
@@ -129,7 +132,10 @@ def ui(
         *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", done.uri),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
     ]
-    console.print(f"MLflow UI: {address} (Ctrl-C ends it; the data stays)")
+    # Without the rest of the address the page opens on its views for language models.
+    last = list(done.experiments.values())[-1:]
+    page = address + "".join(f"/#/experiments/{number}/runs?workflowType=machine_learning" for number in last)
+    console.print(f"MLflow UI (Ctrl-C ends it; the data stays):\n  {page}", soft_wrap=True)
     if dry_run:
         return
     _refuse_taken(port)
@@ -138,7 +144,7 @@ def ui(
     process = subprocess.Popen(command, env={**os.environ, **quiet})
     try:
         if browser and _wait_until_it_answers(address, process):
-            webbrowser.open(address)
+            webbrowser.open(page)
         raise typer.Exit(process.wait())
     except KeyboardInterrupt:
         process.wait()

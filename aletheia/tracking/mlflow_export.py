@@ -46,6 +46,7 @@ class Exported:
     referenced: int = 0
     models: int = 0
     problems: list[str] = field(default_factory=list)
+    experiments: dict[str, str] = field(default_factory=dict)  # MLflow's id by project
 
 
 def default_uri() -> str:
@@ -160,7 +161,7 @@ class Exporter:
         self.reader = reader
         self.project = project
         self.result = result
-        self.experiment = self._experiment()
+        self.experiment = result.experiments[project] = self._experiment()
         self.copies: dict[tuple[str, int], Run] = {}
         token = None
         while True:
