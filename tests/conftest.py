@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aletheia.settings import get_settings
@@ -56,3 +57,26 @@ def mlrun_project(tracking_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     os.chdir(tmp_path)
     yield project
     mlrun.get_run_db().delete_project(name, "cascade")
+
+
+@pytest.fixture(scope="session")
+def portraits() -> list[tuple]:
+    """Pictures (256, 256, 3) uint8 of eight people, and their landmarks in pixels."""
+    from aletheia.data.synthetic.faces import draw_shot, render
+    from aletheia.data.synthetic.people import draw_people
+
+    drawn = []
+    for i, person in enumerate(draw_people(8, "cam-b", seed=3)):
+        image, points = render(person, draw_shot(np.random.default_rng(i)))
+        drawn.append(((image * 255 + 0.5).astype(np.uint8), points))
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real photographs."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ALETHEIA_SHARED_DATA", default))
+    if not (folder / "faces").is_dir():
+        pytest.skip(f"no photographs at {folder}: set ALETHEIA_SHARED_DATA")
+    return folder

@@ -1,0 +1,89 @@
+"""The model server in MLRun's mock server: what Nuclio would answer."""
+
+from __future__ import annotations
+
+import base64
+
+import cv2
+import mlrun
+import pytest
+
+from aletheia.serving.engine import Predictor
+from aletheia.serving.server import FaceModelServer
+
+INFER = "/v2/models/detector/infer"
+
+
+@pytest.fixture(scope="module")
+def server(bundle):
+    function = mlrun.new_function("serve", kind="serving", image="mlrun/mlrun")
+    function.set_topology("router")
+    function.add_model("detector", class_name="FaceModelServer", model_path=str(bundle))
+    return function.to_mock_server(namespace={"FaceModelServer": FaceModelServer})
+
+
+def tensors(answer: dict) -> dict:
+    return {tensor["name"]: tensor for tensor in answer["outputs"]}
+
+
+def test_every_form_of_a_picture_gives_what_the_predictor_says(server, bundle, portraits):
+    pixels = portraits[0][0]
+    content = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
+    text = base64.b64encode(content).decode()
+    wanted = Predictor(bundle).predict(content)
+    shape = list(pixels.shape)
+    forms = [
+        content,
+        text,
+        pixels,
+        {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]},
+        {"name": "image", "shape": shape, "datatype": "UINT8", "data": pixels.ravel().tolist()},
+    ]
+    for form in forms:
+        found = tensors(server.test(INFER, body={"inputs": [form]}))
+        assert found["fake_probability"]["data"] == [pytest.approx(wanted.probability, abs=1e-6)]
+        assert found["box"]["shape"] == [1, 4]
+        assert found["verdict"]["data"] == [wanted.verdict]
+
+
+def test_a_batch_keeps_faces_and_pictures_apart(server, portraits):
+    blank = cv2.imencode(".png", portraits[0][0] * 0 + 80)[1].tobytes()
+    found = tensors(server.test(INFER, body={"inputs": [blank, portraits[1][0], b"broken", portraits[2][0]]}))
+    assert found["image"]["data"] == [1, 3]
+    assert found["verdict"]["data"][0] == "no face found"
+    assert found["verdict"]["data"][2] == "error"
+    assert len(found["reason"]["data"]) == 4
+
+
+def test_it_says_that_it_is_ready(server):
+    assert server.test("/v2/models/detector/ready", method="GET").status_code == 200
+    assert server.test("/v2/models", method="GET")["models"] == ["detector"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"pictures": []}, '"inputs"'),
+        ({"inputs": "text"}, '"inputs"'),
+        ({"inputs": []}, "no image"),
+        ({"inputs": [7]}, "inputs[0]"),
+        ({"inputs": [{"datatype": "FP64", "data": []}]}, "datatype"),
+        ({"inputs": ["no base64!"]}, "inputs[0]"),
+    ],
+)
+def test_a_request_that_does_not_fit_is_told_why(server, body, words):
+    with pytest.raises(RuntimeError) as refused:
+        server.test(INFER, body=body)
+    assert words in str(refused.value)
+    assert "Traceback" not in str(refused.value)
+
+
+def test_no_request_opens_a_file_or_an_address(server, portraits, tmp_path):
+    secret = tmp_path / "secret.png"
+    cv2.imwrite(str(secret), portraits[0][0])
+    for name in (str(secret), secret.as_uri(), "http://127.0.0.1:9/picture.png"):
+        with pytest.raises(RuntimeError, match="inputs"):
+            server.test(INFER, body={"inputs": [name]})
+        tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [name]}
+        with pytest.raises(RuntimeError, match="inputs"):
+            server.test(INFER, body={"inputs": [tensor]})
