@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aletheia.data.images import read_image
 from aletheia.data.transforms import resize_rgb

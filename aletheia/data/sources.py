@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aletheia.data.images import ImageProperties, UnreadableImage, examine_image
 from aletheia.data.layouts import EXPECTED, describe_files, is_inside, list_images

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aletheia.data.pixels import iterate_images
 from aletheia.data.transforms import normalise, resize_rgb

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 
 def current_workflow() -> tuple[str, str]:

@@ -83,9 +83,9 @@ def show(run: RunObject, key: str):
     if content.startswith(b"\x89PNG"):
         return Image(content)
     page = content.decode()
-    # A frame of its own keeps the plot's scripts away from the notebook's.
+    # A frame of its own keeps the plot's scripts away from the notebook's; the block around it, IPython's advice.
     escaped = page.replace("&", "&amp;").replace('"', "&quot;")
-    return HTML(f'<iframe srcdoc="{escaped}" width="100%" height="520" frameborder="0"></iframe>')
+    return HTML(f'<div><iframe srcdoc="{escaped}" width="100%" height="520" frameborder="0"></iframe></div>')
 
 
 def local_path(target: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 
 class EpochBar(Callback):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 import psutil
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from aletheia.data.synthetic.forgeries import GENERATORS
 from aletheia.data.synthetic.plan import Job, plan, run_job

@@ -78,6 +78,8 @@ def _save(connection: sqlite3.Connection, row: sqlite3.Row | None, key: tuple[st
     status["state"] = str(state)
     status["start_time"] = queries.to_iso(start)
     status["last_update"] = queries.to_iso(moment)
+    if end is not None:
+        status["end_time"] = queries.to_iso(end)
     connection.execute(
         "INSERT INTO runs (project, uid, iteration, name, state, start_time, end_time, updated, labels, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
