@@ -1,0 +1,124 @@
+"""Registering a model and finding it again, against the real tracking service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from aletheia.errors import InputError
+from aletheia.lifecycle.gate import judge
+from aletheia.lifecycle.registry import fetch_model, find_model
+from aletheia.lifecycle.release import release_bundle
+from aletheia.models.bundle import ModelSpec, load_bundle, read_spec, save_bundle
+from aletheia.models.registry import create_model
+
+PASSED = {
+    "metrics": {
+        "auc": {"value": 0.95, "low": 0.92, "high": 0.97},
+        "balanced_accuracy": {"value": 0.88, "low": 0.84, "high": 0.91},
+    },
+    "majority_share": 0.8,
+    "shortcut": {"auc": 0.52, "low": 0.45, "high": 0.59},
+    "leaks": 0,
+    "fault": "none",
+}
+
+
+@pytest.fixture
+def trained(tmp_path) -> Path:
+    torch.manual_seed(1)
+    spec = ModelSpec(architecture="attention_cnn", options={"width": 8}, input_size=48, metrics={"val_auc": 0.9})
+    save_bundle(tmp_path / "trained", create_model("attention_cnn", width=8).eval(), spec)
+    return tmp_path / "trained"
+
+
+@pytest.fixture
+def log(mlrun_project):
+    """Log a bundle as the function `register` does."""
+
+    def log(folder: Path, tag: str) -> str:
+        model = mlrun_project.log_model(
+            "detector",
+            tag=tag,
+            model_dir=str(folder),
+            model_file="model.safetensors",
+            extra_data={"model.json": "model.json"},
+        )
+        return model.uri
+
+    return log
+
+
+def released(trained: Path, folder: Path, **changes) -> tuple[Path, ModelSpec]:
+    evaluation = {**PASSED, "weights_sha256": read_spec(trained).weights_sha256, **changes}
+    return release_bundle(trained, evaluation, judge(evaluation), folder)
+
+
+def test_a_released_bundle_has_the_same_weights_and_what_was_found_out(trained, tmp_path):
+    folder, spec = released(trained, tmp_path / "released", leaks=2)
+    before, after = load_bundle(trained), load_bundle(folder)
+    for name, weight in before[0].state_dict().items():
+        assert torch.equal(weight, after[0].state_dict()[name])
+    assert spec.metrics["val_auc"] == 0.9
+    assert spec.metrics["test_auc"] == 0.95
+    assert spec.metrics["test_majority_share"] == 0.8
+    assert spec.metrics["shortcut_auc"] == 0.52
+    assert spec.checks["no leakage"]["passed"] is False
+    assert spec.checks["beats the file-property shortcut"]["passed"] is True
+    assert after[1] == spec and spec.weights_sha256 == before[1].weights_sha256
+
+
+def test_an_evaluation_of_another_model_is_refused(trained, tmp_path):
+    with pytest.raises(InputError, match="another model"):
+        released(trained, tmp_path / "released", weights_sha256="0" * 64)
+    assert not (tmp_path / "released").exists()
+
+
+def test_production_answers_before_a_candidate(trained, log, mlrun_project):
+    with pytest.raises(InputError, match="make demo"):
+        find_model(project=mlrun_project.name)
+    log(trained, "candidate")
+    assert find_model(project=mlrun_project.name).tag == "candidate"
+    log(trained, "production")
+    found = find_model(project=mlrun_project.name)
+    assert (found.tag, found.uri) == ("production", f"store://models/{mlrun_project.name}/detector:production")
+    assert read_spec(found.folder) == read_spec(trained)
+    assert find_model("candidate", project=mlrun_project.name).tag == "candidate"
+
+
+def test_by_uri_and_by_folder(trained, log, mlrun_project):
+    uri = log(trained, "production")
+    assert find_model(uri).folder == find_model("production", project=mlrun_project.name).folder
+    assert find_model(str(trained)).folder == trained
+    assert read_spec(fetch_model(uri)) == read_spec(trained)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("no-such-tag", "no-such-tag"),
+        ("store://models/aletheia/no-such-model", "no-such-model"),
+        ("store://datasets/aletheia/table", "not a model's URI"),
+        ("store://models/../../etc/passwd", "not a model's URI"),
+        ("no/such/folder", "model.safetensors"),
+    ],
+)
+def test_what_is_not_there_is_named(tracking_url, model, words):
+    with pytest.raises(InputError, match=words):
+        find_model(model)
+
+
+def test_files_that_are_gone(trained, log, mlrun_project):
+    log(trained, "production")
+    (find_model("production", project=mlrun_project.name).folder / "model.json").unlink()
+    with pytest.raises(InputError, match="gone"):
+        find_model("production", project=mlrun_project.name)
+
+
+def test_a_model_without_its_description_is_refused(trained, mlrun_project):
+    (trained / "model.json").unlink()
+    model = mlrun_project.log_model("bare", model_dir=str(trained), model_file="model.safetensors")
+    with pytest.raises(InputError, match=r"model\.json"):
+        fetch_model(model.uri)

@@ -1,0 +1,92 @@
+"""Where the project lies, and what loading it does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from aletheia.errors import InputError
+from aletheia.project.runner import check_arguments
+from aletheia.project.workspace import data_folder, open_project, project_root
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    monkeypatch.delenv("ALETHEIA_PROJECT", raising=False)
+    monkeypatch.delenv("ALETHEIA_DATA", raising=False)
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    folder = tmp_path / "checkout"
+    for name in ("notebooks", "functions", "workflows"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("project.yaml", "project_setup.py"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def test_the_nearest_project_above(checkout, monkeypatch):
+    monkeypatch.chdir(checkout / "notebooks")
+    assert project_root() == checkout
+    assert data_folder() == checkout / "data"
+    assert project_root(checkout / "functions" / "train") == checkout
+
+
+def test_no_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="ALETHEIA_PROJECT"):
+        project_root()
+    assert data_folder() == tmp_path / "data"
+
+
+def test_the_environment_names_both(checkout, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALETHEIA_PROJECT", str(checkout))
+    monkeypatch.setenv("ALETHEIA_DATA", "elsewhere")
+    assert project_root() == checkout
+    assert data_folder() == tmp_path / "elsewhere"
+    with pytest.raises(InputError):
+        project_root(tmp_path)  # what is named in the call counts, not the environment
+
+
+def test_loading_brings_an_edited_notebooks_function_up_to_date(tracking_url, checkout, monkeypatch, capsys):
+    monkeypatch.chdir(checkout)
+    notebook = checkout / "notebooks" / "03-train.ipynb"
+    text = notebook.read_text()
+    assert text.count("epochs: int = 20") == 1
+    notebook.write_text(text.replace("epochs: int = 20", "epochs: int = 21"))
+    try:
+        project = open_project()
+        assert "epochs: int = 21" in (checkout / "functions" / "train" / "function.py").read_text()
+        assert "train" in capsys.readouterr().out
+        assert project.metadata.name == "aletheia"
+        assert project.artifact_path == str(checkout / "artifacts" / "{{run.uid}}")
+        assert set(project.get_function_names()) >= {"prepare-data", "train", "evaluate", "register", "serve"}
+    finally:
+        os.chdir(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"balance": "most"}, "matched, per-source"),
+        ({"architecture": "resnet"}, "attention_cnn"),
+        ({"learning_rates": [1e-3, 0.0]}, "learning_rate"),
+        ({"batch_sizes": [8, 0]}, "batch_size"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_arguments_are_refused_before_any_work(arguments, words):
+    with pytest.raises(InputError, match=words):
+        check_arguments(arguments)
+
+
+def test_good_arguments_pass():
+    check_arguments({})
+    check_arguments({"balance": "count", "learning_rates": [1e-3], "batch_sizes": [8, 16], "epochs": 3, "seed": 0})
