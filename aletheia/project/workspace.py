@@ -68,19 +68,19 @@ def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject
     ensure_tracking()
     import mlrun
 
-    return mlrun.load_project(context=str(root), name=PROJECT_NAME)
+    return mlrun.load_project(context=str(root), name=PROJECT_NAME, save=False)  # set_up saves
 
 
 def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
     """What ``project_setup.py`` does whenever MLRun loads the project, from a notebook or the ``mlrun`` command."""
     import mlrun
 
+    from aletheia.project.definition import keep_definition
     from aletheia.project.functions import build_functions, outdated
     from aletheia.tracking import ensure_tracking
     from aletheia.tracking.mlflow_mirror import start_mirror
 
     root = Path(project.spec.context).resolve()
-    had_tracking = bool(os.environ.get("MLRUN_DBPATH"))
     address = ensure_tracking()
     if stale := outdated(root):
         print(f"Edited since their functions were generated, generating them anew: {', '.join(stale)}")
@@ -89,7 +89,8 @@ def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
             project.set_function(f"functions/{name}/function.yaml", name=name)
     if not mlrun.mlconf.is_api_running_on_k8s():
         project.artifact_path = str(root / ARTIFACTS)
-    if not had_tracking:  # MLRun loaded the project before there was a database to save it to
-        project.save()
+    keep_definition(project)
+    # MLRun may have loaded the project before there was a database to save it to.
+    project.save_to_db()
     start_mirror(address, project.metadata.name)
     return project

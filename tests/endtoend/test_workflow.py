@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -31,6 +34,7 @@ def test_the_stock_mlrun_command_gives_the_same(checkout, summary):
     args = [word for key, value in {**checkout.small, **checkout.grid}.items() for word in ("-a", f"{key}={value}")]
     done = checkout.command("mlrun", "project", "./", "-r", "main", "--engine", "local", *args, "-w", check=True)
     assert "Workflow run failed" not in done.stdout + done.stderr
+    assert (checkout.folder / "project.yaml").read_text() == (ROOT / "project.yaml").read_text()
     again = checkout.last_outputs("evaluate")
     assert again["auc"] == pytest.approx(summary["test_auc"], abs=1e-6)
     assert checkout.last_outputs("search-hyperparameters")["best_batch_size"] == summary["best_params"]["batch_size"]

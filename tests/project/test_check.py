@@ -132,6 +132,7 @@ def test_unusable_project_yaml(project, content):
 def test_command_line(project, make, monkeypatch):
     run = CliRunner().invoke
     monkeypatch.setenv("MLRUN_DBPATH", "http://127.0.0.1:9")
+    monkeypatch.delenv("MLRUN_IGNORE_ENV_FILE", raising=False)
     arguments = ["--project", str(project)]
     clean = run(app, ["check", *arguments])
     assert clean.exit_code == 0 and "agree" in clean.output

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from aletheia.errors import InputError
 from aletheia.project.runner import check_arguments
@@ -68,6 +69,22 @@ def test_loading_brings_an_edited_notebooks_function_up_to_date(tracking_url, ch
         assert project.metadata.name == "aletheia"
         assert project.artifact_path == str(checkout / "artifacts" / "{{run.uid}}")
         assert set(project.get_function_names()) >= {"prepare-data", "train", "evaluate", "register", "serve"}
+    finally:
+        os.chdir(ROOT)
+
+
+def test_project_yaml_stays_as_it_is_in_the_repository(tracking_url, checkout, monkeypatch):
+    monkeypatch.chdir(checkout)
+    try:
+        project = open_project()
+        project.save()
+        assert (checkout / "project.yaml").read_text() == (ROOT / "project.yaml").read_text()
+        project.spec.params["note"] = "mine"
+        project.save()
+        kept = yaml.safe_load((checkout / "project.yaml").read_text())
+        assert kept["spec"]["params"] == {"note": "mine"}
+        project.export(str(checkout / "other.yaml"))
+        assert "artifact_path" in (checkout / "other.yaml").read_text()
     finally:
         os.chdir(ROOT)
 
