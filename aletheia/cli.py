@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from aletheia.errors import InputError
+from aletheia.errors import DISK_FULL, InputError
 from aletheia.project.cli import app as functions_app
 from aletheia.tracking.cli import app as tracking_app
 
@@ -153,9 +153,7 @@ def main() -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC and getattr(error, "code", None) != HTTPStatus.INSUFFICIENT_STORAGE:
             raise
-        _complain(
-            "The disk is full. Nothing that was finished is lost: free some space and run the same command again."
-        )
+        _complain(DISK_FULL)
         sys.exit(2)
     except SystemExit as done:
         if done.code == 130:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import ClassVar
 
 
@@ -24,3 +26,18 @@ class InputError(ValueError):
         super().__init__(*args)
         InputError.raised.append(str(self))
         del InputError.raised[:-100]
+
+
+#: What every command says when there is no space left.
+DISK_FULL = "The disk is full. Nothing that was finished is lost: free some space and run the same command again."
+
+
+def tells_of_full_disk(text: str) -> bool:
+    """Whether an error text says that the disk is full: in the system's words, in SQLite's or in ours.
+
+    Parameters
+    ----------
+    text : str
+        An error's message, as MLRun keeps it when a handler raised.
+    """
+    return os.strerror(errno.ENOSPC) in text or "disk is full" in text

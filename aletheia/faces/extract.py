@@ -19,7 +19,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from aletheia.data.images import read_image
-from aletheia.errors import InputError
+from aletheia.errors import DISK_FULL, InputError
 from aletheia.faces.crop import POLICIES, crop_face
 from aletheia.faces.detector import BlazeFace, Face
 from aletheia.settings import get_settings
@@ -228,7 +228,9 @@ def extract_faces(
                 points = " ".join(f"{x:.1f},{y:.1f}" for x, y in face.keypoints)
                 cells.append((crop, *map(float, face.box), face.score, index, points, path))
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno == errno.ENOSPC:
+            raise InputError(f"{folder}: cannot write face crops there. {DISK_FULL}") from None
+        if error.errno in (errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise InputError(
                 f"{folder}: cannot write face crops there ({error.strerror}). Free it and run again."
             ) from None

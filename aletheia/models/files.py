@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from aletheia.errors import InputError
+from aletheia.errors import DISK_FULL, InputError
 
 
 @contextlib.contextmanager
@@ -39,7 +39,7 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
         temporary = None
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise InputError(f"The disk that holds {path.parent} is full; free some space and run again.") from None
+            raise InputError(f"{path} cannot be written. {DISK_FULL}") from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EPERM):
             raise InputError(f"{path} cannot be written ({error.strerror}); name another folder.") from None
         raise

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from aletheia.errors import InputError
+from aletheia.errors import DISK_FULL, InputError, tells_of_full_disk
 from aletheia.project.announce import announce, current_workflow
 from aletheia.project.summary import print_summary, summarise, write_summary
 from aletheia.project.workspace import open_project, project_root
@@ -68,6 +68,8 @@ def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Cons
     steps = ", ".join(summary["errors"] or {}) or "the workflow"
     if InputError.raised:
         raise InputError(f"{steps} failed. {InputError.raised[-1]}")
+    if any(map(tells_of_full_disk, (summary["errors"] or {}).values())):
+        raise InputError(f"{steps} failed. {DISK_FULL}")
     for step, error in (summary["errors"] or {}).items():
         console.print(f"[bold red]{step} failed:[/] {error}", highlight=False, soft_wrap=True)
     console.print(f"The full story is in {log.relative_to(root)}.", highlight=False)

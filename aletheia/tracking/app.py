@@ -105,8 +105,7 @@ def _add_error_handlers(app: FastAPI) -> None:
             # Not 500 or 503, which the client would try again: waiting does not make room.
             return error(
                 507,
-                f"The disk (or the limit) of the tracking database {app.state.store.path} is full: nothing"
-                " of this"
-                " request was stored, what was stored before is safe. Make room and run again.",
+                f"The disk is full, or the tracking database {app.state.store.path} has reached its limit: nothing of"
+                " this request was stored, what was stored before is safe. Make room and run again.",
             )
         return error(500, f"The tracking database {app.state.store.path} failed: {problem}")

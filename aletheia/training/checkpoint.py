@@ -7,6 +7,7 @@ A single file cannot disagree with itself: a kill between writing "best" and wri
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import pickle
 import zipfile
@@ -54,8 +55,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write to a temporary file beside `path`, flush, rename."""
+        # By way of memory: on a full disk torch's own writer speaks of an "unexpected pos" and hides the reason.
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
         with atomic_write(path) as file:
-            torch.save(checkpoint, file)
+            file.write(content.getbuffer())
 
 
 class KeepBest(Checkpoint):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import os
 
-from aletheia.training.checkpoint import checkpoint_folder
+import pytest
+import torch
+
+from aletheia.errors import InputError
+from aletheia.training.checkpoint import AtomicCheckpointIO, checkpoint_folder
 from aletheia.training.config import TrainConfig
 
 
@@ -28,3 +32,12 @@ def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
         checkpoint_folder(config, train.assign(gender="x"), val),
     }
     assert len(others | {folder}) == 7
+
+
+def test_a_full_disk_is_called_that(tmp_path, full_disk):
+    former = tmp_path / "last.ckpt"
+    former.write_bytes(b"the former one")
+    with pytest.raises(InputError, match="The disk is full"):
+        AtomicCheckpointIO().save_checkpoint({"weights": torch.zeros(10_000)}, former)
+    assert former.read_bytes() == b"the former one"
+    assert os.listdir(tmp_path) == ["last.ckpt"]
