@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,21 +40,6 @@ def embedded_url(tracking_home: Path) -> Iterator[str]:
 def tracking_url(embedded_url: str) -> str:
     """Address of the tracking service of the tests (the conformance suite may put another in its place)."""
     return embedded_url
-
-
-@pytest.fixture
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Temporary files are on a disk without space: the system's own device of that kind."""
-    if not os.path.exists("/dev/full"):
-        pytest.skip("no /dev/full on this system")
-    really = tempfile.mkstemp
-
-    def without_space(*args, **options) -> tuple[int, str]:
-        handle, name = really(*args, **options)
-        os.close(handle)
-        return os.open("/dev/full", os.O_WRONLY), name
-
-    monkeypatch.setattr("tempfile.mkstemp", without_space)
 
 
 @pytest.fixture

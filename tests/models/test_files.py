@@ -5,11 +5,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from aletheia.errors import InputError
 from aletheia.models.files import atomic_write
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Temporary files are on a disk without space: the system's own device of that kind."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full on this system")
+    really = tempfile.mkstemp
+
+    def without_space(*args, **options) -> tuple[int, str]:
+        handle, name = really(*args, **options)
+        os.close(handle)
+        return os.open("/dev/full", os.O_WRONLY), name
+
+    monkeypatch.setattr("tempfile.mkstemp", without_space)
 
 
 def test_the_new_content_replaces_the_old_one(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 
 import pytest
@@ -34,9 +36,22 @@ def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
     assert len(others | {folder}) == 7
 
 
-def test_a_full_disk_is_called_that(tmp_path, full_disk):
+class AlmostFull(io.FileIO):
+    """A file on a disk with room for a few more kilobytes."""
+
+    room = 10_000
+
+    def write(self, data) -> int:
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+def test_a_disk_that_fills_up_is_called_that(tmp_path, monkeypatch):
     former = tmp_path / "last.ckpt"
     former.write_bytes(b"the former one")
+    monkeypatch.setattr("os.fdopen", AlmostFull)
     with pytest.raises(InputError, match="The disk is full"):
         AtomicCheckpointIO().save_checkpoint({"weights": torch.zeros(10_000)}, former)
     assert former.read_bytes() == b"the former one"
