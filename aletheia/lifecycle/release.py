@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from aletheia.models.bundle import ModelSpec, load_bundle, read_spec, save_bundl
 
 
 def release_bundle(
-    model: str | Path, evaluation: dict[str, Any], checks: Sequence[Check], folder: str | Path | None = None
+    model: str | Path, evaluation: dict[str, Any], checks: Sequence[Check], folder: str | Path
 ) -> tuple[Path, ModelSpec]:
     """Write a bundle whose JSON also holds the test metrics and the verdict of every check.
 
@@ -25,8 +24,8 @@ def release_bundle(
         What ``evaluate`` wrote; it must be about this very model.
     checks : sequence of Check
         The verdicts of the gate.
-    folder : path, optional
-        Where to write; a temporary folder by default.
+    folder : path
+        Where to write.
 
     Returns
     -------
@@ -49,6 +48,6 @@ def release_bundle(
     if evaluation["shortcut"] and evaluation["shortcut"]["auc"] is not None:
         metrics["shortcut_auc"] = evaluation["shortcut"]["auc"]
     verdicts = {check.name: {"passed": check.passed, "detail": check.detail} for check in checks}
-    folder = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="aletheia-release-"))
+    folder = Path(folder)
     save_bundle(folder, network, spec.model_copy(update={"metrics": metrics, "checks": verdicts}))
     return folder, read_spec(folder)

@@ -20,7 +20,7 @@ from torch import nn
 from aletheia.errors import InputError
 
 # Imported when a name is first asked for: each module registers its entry points.
-_FAMILIES = ("attention_cnn", "efficientnet")
+_FAMILIES = ("attention_cnn", "efficientnet", "pooled")
 _ENTRY_POINTS: dict[str, Callable[..., nn.Module]] = {}
 
 

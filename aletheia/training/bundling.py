@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ def bundle(
     train: pd.DataFrame,
     val: pd.DataFrame,
     *,
-    folder: str | Path | None = None,
+    folder: str | Path,
     calibration: str = "platt",
     max_fpr: float | None = None,
     run: str = "",
@@ -38,8 +37,8 @@ def bundle(
         Of `aletheia.training.fit.fit`.
     train, val : DataFrame
         The manifests it was fitted on.
-    folder : path, optional
-        Where to write; a temporary folder by default.
+    folder : path
+        Where to write.
     calibration : {'platt', 'temperature', 'none'}
         See `aletheia.training.calibration.fit_calibration`. Both classes weigh the same: probabilities refer
         to a prior of one half.
@@ -87,7 +86,7 @@ def bundle(
         seed=config.seed,
         run=run,
     )
-    folder = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="aletheia-model-"))
+    folder = Path(folder)
     save_bundle(folder, result.model, spec)
     return folder, read_spec(folder)
 
