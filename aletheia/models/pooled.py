@@ -3,17 +3,16 @@
 M. Tan, Q. Le, "EfficientNet", ICML 2019 (torchvision's: the same layers as in `aletheia.models.efficientnet`, laid out
 for speed). M. Sandler et al., "MobileNetV2", CVPR 2018. F. Chollet, "Xception", CVPR 2017, the usual baseline for
 manipulated faces since A. Rössler et al., "FaceForensics++", ICCV 2019.
+
+Both libraries take seconds to import, so that is done when one of their networks is built.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import timm
 import torch
-import torchvision
 from pydantic import Field
-from timm.models import get_pretrained_cfg
 from torch import nn
 
 from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD
@@ -64,6 +63,8 @@ class PooledDetector(nn.Module):
 
 
 def _torchvision(name: str, dropout: float | None) -> PooledDetector:
+    import torchvision
+
     options = {} if dropout is None else {"dropout": dropout}
     url = torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
     return PooledDetector(torchvision.models.get_model(name, num_classes=1, **options), url)
@@ -78,7 +79,9 @@ def mobilenet_v2(*, dropout: Dropout | None = None) -> nn.Module:
 @register("xception")
 def xception(*, dropout: Dropout = 0.0) -> nn.Module:
     """Xception (timm), with the normalisation that its weights were trained with."""
-    published = get_pretrained_cfg("legacy_xception")
+    import timm
+
+    published = timm.models.get_pretrained_cfg("legacy_xception")
     backbone = timm.create_model("legacy_xception", num_classes=1, drop_rate=dropout)
     return PooledDetector(backbone, published.url, published.mean, published.std)
 
