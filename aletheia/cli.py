@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from aletheia.errors import DISK_FULL, InputError
+from aletheia.models.cli import app as models_app
 from aletheia.project.cli import app as functions_app
 from aletheia.tracking.cli import app as tracking_app
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(functions_app, name="functions")
+app.add_typer(models_app, name="models")
 app.add_typer(tracking_app, name="tracking")
 
 

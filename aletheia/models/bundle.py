@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from aletheia.errors import InputError
 from aletheia.models.files import atomic_write
 from aletheia.models.registry import create_model
+from aletheia.models.statefile import check_file
 
 WEIGHTS = "model.safetensors"
 SPEC = "model.json"
@@ -230,16 +230,9 @@ def _build(spec: ModelSpec) -> nn.Module:
 
 
 def _check_file(file: Path, limit: int) -> None:
-    try:
-        status = file.stat()
-    except (OSError, ValueError):
-        raise InputError(
-            f"There is no {file.name} in {file.parent}; a model is the two files {SPEC} and {WEIGHTS}."
-        ) from None
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{file} is not a regular file.")
-    if status.st_size > limit:
-        raise InputError(f"{file} has {status.st_size:,} bytes; at most {limit:,} are read.")
+    if not file.exists():
+        raise InputError(f"There is no {file.name} in {file.parent}; a model is the two files {SPEC} and {WEIGHTS}.")
+    check_file(file, limit)
 
 
 def _check_hash(file: Path, spec: ModelSpec) -> None:

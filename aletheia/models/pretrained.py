@@ -7,11 +7,10 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from aletheia.errors import InputError
+from aletheia.models.statefile import read_state
 
 _REMEDY = "Name a local file instead (weights=FILE), or start from scratch (weights='none')."
 
@@ -72,24 +71,7 @@ def _download(model: nn.Module, name: str) -> dict[str, torch.Tensor]:
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
-    if not path.is_file():
-        raise InputError(f"There is no weights file {path}. {_REMEDY}")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        OSError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        pickle.UnpicklingError,
-    ) as error:
-        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InputError(f"The weights file {path} cannot be read: {first}. {_REMEDY}") from None
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"The weights file {path} holds no state dict (names and tensors). {_REMEDY}")
-    return state
+        return read_state(path)
+    except InputError as error:
+        raise InputError(f"The weights cannot be used. {error} {_REMEDY}") from None

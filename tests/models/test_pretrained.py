@@ -61,16 +61,16 @@ class _Bomb:
 
 
 def test_local_files_that_cannot_be_used(tmp_path, capsys):
-    with pytest.raises(InputError, match="no weights file"):
+    with pytest.raises(InputError, match="There is no file"):
         create_model("attention_cnn", weights=str(tmp_path / "missing.pth"))
     bomb = tmp_path / "bomb.pth"
     bomb.write_bytes(pickle.dumps(_Bomb(), protocol=2))
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be used"):
         create_model("attention_cnn", weights=str(bomb))
     assert "unpickled" not in capsys.readouterr().out
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"\xff" * 100)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be used"):
         create_model("attention_cnn", weights=str(broken))
     other = tmp_path / "other.pth"
     torch.save(create_model("attention_cnn", width=8).state_dict(), other)

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from aletheia.errors import InputError
+from aletheia.models.inspect import inspect_model
 from aletheia.training.checkpoint import AtomicCheckpointIO, checkpoint_folder
 from aletheia.training.config import TrainConfig
+from aletheia.training.fit import fit
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +58,13 @@ def test_a_disk_that_fills_up_is_called_that(tmp_path, monkeypatch):
         AtomicCheckpointIO().save_checkpoint({"weights": torch.zeros(10_000)}, former)
     assert former.read_bytes() == b"the former one"
     assert os.listdir(tmp_path) == ["last.ckpt"]
+
+
+def test_the_inspector_knows_a_checkpoint(discs, tmp_path):
+    config = TrainConfig(image_size=48, options={"width": 8}, max_epochs=2)
+    path = fit(config, *discs, tmp_path, progress=False).checkpoint
+    found = inspect_model(path)
+    assert (found.kind, found.architecture, found.recognised) == ("training checkpoint", "attention_cnn", False)
+    assert found.details["epochs"] == 2
+    assert found.details["training"]["learning_rate"] == config.learning_rate
+    assert len(found.data_hash) == 64

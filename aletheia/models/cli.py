@@ -1,0 +1,89 @@
+"""``aletheia models …``: which networks there are, and what is in a model file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True, help="Networks, and the files that hold trained ones.")
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
+@app.command("list")
+def list_networks(
+    pattern: Annotated[str, typer.Argument(help="Shell pattern, for example 'efficientnet*'.")] = "*",
+    as_json: AsJson = False,
+) -> None:
+    """List the networks that can be trained, with their number of parameters."""
+    import torch
+
+    from aletheia.models.registry import count_parameters, create_model, list_models, model_options
+
+    with torch.device("meta"):
+        rows = [
+            {"name": name, "parameters": count_parameters(create_model(name)), "options": model_options(name)}
+            for name in list_models(pattern)
+        ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("network", "options")
+    table.add_column("parameters", justify="right")
+    for row in rows:
+        options = ", ".join(f"{key}={value}" for key, value in row["options"].items())
+        table.add_row(row["name"], options, f"{row['parameters']:,}")
+    Console().print(table)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A model's folder, model.json, .safetensors, .pth, .pt or .ckpt.")],
+    tensors: Annotated[bool, typer.Option("--tensors", help="Also list every tensor.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a model file holds, without running anything that is in it.
+
+    Shows the architecture (as stated, or recognised by its tensors), parameters, element types, the hash of the
+    training data, and what else the file states. Safe on files of strangers: nothing is unpickled but tensors and plain
+    containers, and sizes are limited. Exit code 2 when the file cannot be trusted or read.
+    """
+    from aletheia.models.inspect import inspect_model
+
+    found = inspect_model(file)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2, default=str))
+        return
+    stated = {
+        "file": found.path,
+        "kind": found.kind,
+        "size": f"{found.bytes:,} bytes",
+        "SHA-256": found.sha256,
+        "architecture": (found.architecture or "unknown") + (" (recognised by its tensors)" * found.recognised),
+        "parameters": "unknown" if found.parameters is None else f"{found.parameters:,}",
+        "numbers": f"{found.elements:,} in {len(found.tensors)} tensors",
+        "element types": ", ".join(f"{dtype} × {count}" for dtype, count in found.dtypes.items()),
+        "training data": found.data_hash or "the file does not say",
+        **{key.replace("_", " "): _short(value) for key, value in found.details.items() if value not in ("", {}, None)},
+    }
+    console, table = Console(), Table.grid(padding=(0, 2))
+    for key, value in stated.items():
+        table.add_row(escape(key), escape(str(value)))
+    console.print(table)
+    if tensors:
+        names = Table("tensor", "shape", "type")
+        for tensor in map(dataclasses.asdict, found.tensors):
+            names.add_row(escape(tensor["name"]), " × ".join(map(str, tensor["shape"])) or "scalar", tensor["dtype"])
+        console.print(names)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_short(part)}" for key, part in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)[:500]

@@ -1,0 +1,211 @@
+"""Looking into a model file without running it: what it is, how large, of what it was trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from aletheia.errors import InputError
+from aletheia.models.registry import create_model, list_models
+from aletheia.models.statefile import MAX_BYTES, check_file, read_archive, state_of
+
+_PREFIXES = ("net.", "module.", "model.")  # of Lightning modules and of data-parallel wrappers
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """Name, shape and element type of a tensor."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """What a model file says about itself, and what its tensors say.
+
+    Attributes
+    ----------
+    path : str
+        The file with the weights.
+    kind : str
+        ``model bundle``, ``training checkpoint``, ``safetensors`` or ``torch state dict``.
+    bytes : int
+        Size of the file.
+    sha256 : str
+        Of the file.
+    architecture : str
+        As the file states it, or the registered network whose tensors these are; empty when neither.
+    recognised : bool
+        Whether the architecture was found by the tensors' names and shapes, not stated.
+    elements : int
+        Numbers in all tensors: parameters, and the statistics of batch norms.
+    parameters : int or None
+        Trainable parameters of the architecture; None when it is unknown.
+    dtypes : dict of str to int
+        Tensors of each element type.
+    tensors : tuple of Tensor
+        In the file's order.
+    data_hash : str
+        Content hash of the manifest it was trained on; empty when the file does not say.
+    details : dict
+        Whatever else the file states: threshold, metrics, epochs, …
+    """
+
+    path: str
+    kind: str
+    bytes: int
+    sha256: str
+    architecture: str
+    recognised: bool
+    elements: int
+    parameters: int | None
+    dtypes: dict[str, int]
+    tensors: tuple[Tensor, ...]
+    data_hash: str
+    details: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain lists, numbers and strings."""
+        return dataclasses.asdict(self)
+
+
+def inspect_model(path: str | Path) -> Inspection:
+    """Look into a model bundle, a training checkpoint, a safetensors file or a state dict of torch.
+
+    Nothing in the file is executed and no weight is computed with; a bundle's weights are compared with the hash in
+    its JSON.
+
+    Parameters
+    ----------
+    path : path
+        The file, or a bundle's folder.
+
+    Raises
+    ------
+    InputError
+        When it is none of these, is damaged, or would have to be trusted to be opened.
+    """
+    path = Path(path)
+    if path.is_dir() or path.name == "model.json":
+        return _bundle(path if path.is_dir() else path.parent)
+    check_file(path, MAX_BYTES)
+    if path.suffix == ".safetensors":
+        if (path.parent / "model.json").is_file() and path.name == "model.safetensors":
+            return _bundle(path.parent)
+        return _describe(path, "safetensors", _headers(path))
+    content = read_archive(path)
+    tensors = tuple(
+        Tensor(name, tuple(value.shape), str(value.dtype).removeprefix("torch."))
+        for name, value in state_of(content, path).items()
+    )
+    identity = _identity(content)
+    if identity is None:
+        return _describe(path, "torch state dict", tensors)
+    config = identity["config"]
+    details = {"training": config, "epochs": int(content.get("epoch", -1)) + 1}
+    found = _describe(
+        path, "training checkpoint", tensors, stated=(config["architecture"], config.get("options") or {})
+    )
+    return dataclasses.replace(found, data_hash=str(identity.get("data", "")), details=details)
+
+
+def _bundle(folder: Path) -> Inspection:
+    from aletheia.models.bundle import SPEC, WEIGHTS, read_spec
+
+    spec = read_spec(folder)
+    weights = folder / WEIGHTS
+    check_file(weights, MAX_BYTES)
+    found = _describe(weights, "model bundle", _headers(weights), stated=(spec.architecture, spec.options))
+    if found.sha256 != spec.weights_sha256:
+        raise InputError(f"{weights} is not the file that {SPEC} describes: one of them was damaged or replaced.")
+    stated = spec.model_dump(mode="json", exclude={"architecture", "data_hash", "weights_sha256", "parameters"})
+    return dataclasses.replace(found, data_hash=spec.data_hash, details=stated)
+
+
+def _headers(path: Path) -> tuple[Tensor, ...]:
+    try:
+        with safe_open(path, framework="np") as file:
+            slices = [(key, file.get_slice(key)) for key in file.keys()]  # noqa: SIM118 (no mapping)
+            return tuple(Tensor(key, tuple(part.get_shape()), _plain(part.get_dtype())) for key, part in slices)
+    except (SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
+        raise InputError(f"{path} is no intact safetensors file ({str(error)[:200]}).") from None
+
+
+def _plain(dtype: str) -> str:
+    kinds = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint"}
+    letters = dtype.rstrip("0123456789")
+    return kinds[letters] + dtype[len(letters) :] if letters in kinds else dtype.lower()
+
+
+def _identity(content: Any) -> dict[str, Any] | None:
+    """What a checkpoint of this project says about its training."""
+    try:
+        identity = content["callbacks"]["KeepBest"]["identity"]
+        return identity if isinstance(identity["config"]["architecture"], str) else None
+    except (KeyError, TypeError, IndexError):
+        return None
+
+
+def _describe(
+    path: Path, kind: str, tensors: tuple[Tensor, ...], stated: tuple[str, dict[str, Any]] | None = None
+) -> Inspection:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    shapes = {_bare(tensor.name): tensor.shape for tensor in tensors}
+    if stated is None:
+        architecture = next((name for name in list_models() if _shapes(name, {}) == shapes), "")
+        options: dict[str, Any] = {}
+    else:
+        architecture, options = stated
+        if _shapes(architecture, options) != shapes:
+            raise InputError(f"{path} says that it is {architecture!r}, but its tensors are not that network's.")
+    return Inspection(
+        path=str(path),
+        kind=kind,
+        bytes=path.stat().st_size,
+        sha256=digest,
+        architecture=architecture,
+        recognised=stated is None and bool(architecture),
+        elements=sum(tensor.elements for tensor in tensors),
+        parameters=_trainable(architecture, options) if architecture else None,
+        dtypes=dict(Counter(tensor.dtype for tensor in tensors).most_common()),
+        tensors=tensors,
+        data_hash="",
+        details={},
+    )
+
+
+def _bare(name: str) -> str:
+    for prefix in _PREFIXES:
+        if name.startswith(prefix):
+            return _bare(name.removeprefix(prefix))
+    return name
+
+
+def _network(architecture: str, options: dict[str, Any]) -> torch.nn.Module:
+    with torch.device("meta"):  # shapes without memory
+        return create_model(architecture, **{k: v for k, v in options.items() if k != "weights"})
+
+
+def _shapes(architecture: str, options: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in _network(architecture, options).state_dict().items()}
+
+
+def _trainable(architecture: str, options: dict[str, Any]) -> int:
+    return sum(p.numel() for p in _network(architecture, options).parameters())
