@@ -16,7 +16,8 @@ from aletheia.evaluation.metrics import Metrics, evaluate_scores
 from aletheia.evaluation.scores import score_manifest
 from aletheia.evaluation.shortcut import Shortcut, shortcut_auc
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
-from aletheia.models.bundle import ModelSpec, load_bundle
+from aletheia.models.bundle import load_bundle
+from aletheia.models.spec import ModelSpec
 from aletheia.training.data import encode_labels
 
 

@@ -14,8 +14,7 @@ from tqdm.auto import tqdm
 from aletheia.data.pixels import iterate_images
 from aletheia.data.transforms import normalise, resize_rgb
 from aletheia.errors import InputError
-from aletheia.models.bundle import ModelSpec
-from aletheia.training.calibration import Calibration
+from aletheia.models.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -130,4 +129,4 @@ def _logits(model: nn.Module, spec: ModelSpec, images: list[np.ndarray]) -> np.n
 
 
 def _calibrated(spec: ModelSpec, logits: np.ndarray) -> np.ndarray:
-    return Calibration(**spec.calibration.model_dump()).probabilities(logits)
+    return spec.calibration.probabilities(logits)

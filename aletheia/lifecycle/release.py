@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from aletheia.errors import InputError
 from aletheia.lifecycle.gate import Check
-from aletheia.models.bundle import ModelSpec, load_bundle, read_spec, save_bundle
+from aletheia.models.bundle import load_bundle
+from aletheia.models.spec import ONNX, WEIGHTS, ModelSpec, write_spec
 
 
 def release_bundle(
@@ -37,7 +39,7 @@ def release_bundle(
     InputError
         When the evaluation is about other weights.
     """
-    network, spec = load_bundle(model)
+    _, spec = load_bundle(model)
     if evaluation["weights_sha256"] != spec.weights_sha256:
         raise InputError(
             "The evaluation is about another model than the one to be registered. Run evaluate on this model first."
@@ -49,5 +51,9 @@ def release_bundle(
         metrics["shortcut_auc"] = evaluation["shortcut"]["auc"]
     verdicts = {check.name: {"passed": check.passed, "detail": check.detail} for check in checks}
     folder = Path(folder)
-    save_bundle(folder, network, spec.model_copy(update={"metrics": metrics, "checks": verdicts}))
-    return folder, read_spec(folder)
+    released = spec.model_copy(update={"metrics": metrics, "checks": verdicts})
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in [WEIGHTS, ONNX] if spec.onnx else [WEIGHTS]:
+        shutil.copy(Path(model) / name, folder / name)
+    write_spec(folder, released)
+    return folder, released

@@ -1,16 +1,19 @@
-"""Writing files so that a crash leaves either the former content or the new one, never half of it."""
+"""Files of models: written whole or not at all, read only when they are what they should be."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from aletheia.errors import DISK_FULL, InputError
+
+MAX_BYTES = 2_000_000_000  # of any file that is read
 
 
 @contextlib.contextmanager
@@ -54,3 +57,21 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def check_file(file: Path, limit: int = MAX_BYTES) -> None:
+    """Refuse what is no regular file or too large, before it is opened.
+
+    Raises
+    ------
+    InputError
+        Which of the two it is, or that there is no such file.
+    """
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        raise InputError(f"There is no file {file}.") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{file} is not a regular file.")
+    if status.st_size > limit:
+        raise InputError(f"{file} has {status.st_size:,} bytes; at most {limit:,} are read.")

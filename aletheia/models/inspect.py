@@ -12,8 +12,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from aletheia.errors import InputError
+from aletheia.models.files import MAX_BYTES, check_file
 from aletheia.models.registry import create_model, list_models
-from aletheia.models.statefile import MAX_BYTES, check_file, read_archive, state_of
+from aletheia.models.statefile import read_archive, state_of
 
 _PREFIXES = ("net.", "module.", "model.")  # of Lightning modules and of data-parallel wrappers
 
@@ -126,7 +127,7 @@ def inspect_model(path: str | Path) -> Inspection:
 
 
 def _bundle(folder: Path) -> Inspection:
-    from aletheia.models.bundle import SPEC, WEIGHTS, read_spec
+    from aletheia.models.spec import SPEC, WEIGHTS, read_spec
 
     spec = read_spec(folder)
     weights = folder / WEIGHTS

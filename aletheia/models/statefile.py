@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import stat
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from aletheia.errors import InputError
+from aletheia.models.files import MAX_BYTES, check_file
 
-MAX_BYTES = 2_000_000_000
 MAX_MEMBERS = 100_000
-
-
-def check_file(file: Path, limit: int = MAX_BYTES) -> None:
-    """Refuse what is no regular file or too large, before it is opened.
-
-    Raises
-    ------
-    InputError
-        Which of the two it is, or that there is no such file.
-    """
-    try:
-        status = file.stat()
-    except (OSError, ValueError):
-        raise InputError(f"There is no file {file}.") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{file} is not a regular file.")
-    if status.st_size > limit:
-        raise InputError(f"{file} has {status.st_size:,} bytes; at most {limit:,} are read.")
 
 
 def read_archive(path: Path) -> Any:

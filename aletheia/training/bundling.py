@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 
 from aletheia.data.manifest import manifest_hash
+from aletheia.data.pixels import iterate_images
 from aletheia.errors import InputError
 from aletheia.evaluation.curves import auc
-from aletheia.models.bundle import CalibrationSpec, CropSpec, ModelSpec, read_spec, save_bundle
+from aletheia.models.bundle import save_bundle
+from aletheia.models.onnx_export import export_onnx
+from aletheia.models.spec import CropSpec, ModelSpec
 from aletheia.training.calibration import choose_threshold, fit_calibration
 from aletheia.training.fit import FitResult
 
@@ -63,7 +66,7 @@ def bundle(
         options=config.options,
         input_size=config.image_size,
         crop=crop_of(train, config.image_size),
-        calibration=CalibrationSpec(**fitted.to_dict()),
+        calibration=fitted,
         threshold=threshold.value,
         threshold_how=threshold.how,
         training=config.model_dump(mode="json"),
@@ -88,7 +91,14 @@ def bundle(
     )
     folder = Path(folder)
     save_bundle(folder, result.model, spec)
-    return folder, read_spec(folder)
+    return folder, export_onnx(folder, _examples(val.iloc[result.val_rows], config.image_size))
+
+
+def _examples(frame: pd.DataFrame, size: int) -> np.ndarray:
+    """Up to 64 faces, evenly spread over the rows: what serving will be handed."""
+    paths = frame["path"].astype(str).tolist()
+    images = iterate_images(paths[:: -(-len(paths) // 64)], size)
+    return np.stack([image for image in images if not isinstance(image, str)])
 
 
 def describe_rows(frame: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,33 +10,7 @@ from scipy.special import expit
 
 from aletheia.errors import InputError
 from aletheia.evaluation.curves import curve
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Probability of fake = sigmoid(scale * logit + shift).
-
-    Attributes
-    ----------
-    method : str
-        'none', 'temperature' or 'platt'.
-    scale : float
-        Positive: the order of the scores, and with it the AUC, stays. A temperature T is scale 1 / T.
-    shift : float
-        0 for a temperature.
-    """
-
-    method: str = "none"
-    scale: float = 1.0
-    shift: float = 0.0
-
-    def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Logits (n,) to probabilities (n,) in [0, 1], float32."""
-        return expit(self.scale * np.asarray(logits, dtype=np.float64) + self.shift).astype(np.float32)
-
-    def to_dict(self) -> dict[str, str | float]:
-        """Plain values for the model's JSON."""
-        return asdict(self)
+from aletheia.models.spec import Calibration
 
 
 def fit_calibration(y: np.ndarray, logits: np.ndarray, method: str = "platt", *, balanced: bool = False) -> Calibration:
@@ -84,7 +58,7 @@ def fit_calibration(y: np.ndarray, logits: np.ndarray, method: str = "platt", *,
     bounds = [(-7.0, 7.0), (-50.0, 50.0)][: len(start)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-10})
     shift = float(found.x[1]) if method == "platt" else 0.0
-    return Calibration(method, float(np.exp(found.x[0])), shift)
+    return Calibration(method=method, scale=float(np.exp(found.x[0])), shift=shift)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from aletheia.models.bundle import ModelSpec, save_bundle
+from aletheia.models.bundle import save_bundle
 from aletheia.models.registry import create_model
+from aletheia.models.spec import ModelSpec
 
 
 @pytest.fixture(autouse=True, scope="session")

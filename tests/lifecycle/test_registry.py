@@ -11,8 +11,9 @@ from aletheia.errors import InputError
 from aletheia.lifecycle.gate import judge
 from aletheia.lifecycle.registry import fetch_model, find_model
 from aletheia.lifecycle.release import release_bundle
-from aletheia.models.bundle import ModelSpec, load_bundle, read_spec, save_bundle
+from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.registry import create_model
+from aletheia.models.spec import ModelSpec, read_spec
 
 PASSED = {
     "metrics": {

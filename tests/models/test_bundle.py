@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save
 
 from aletheia.errors import InputError
-from aletheia.models.bundle import ModelSpec, load_bundle, read_spec, save_bundle
+from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.registry import create_model
+from aletheia.models.spec import ModelSpec, read_spec
 
 
 @pytest.fixture(scope="module")

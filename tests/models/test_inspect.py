@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from aletheia.cli import app
 from aletheia.errors import InputError
-from aletheia.models.bundle import ModelSpec, save_bundle
+from aletheia.models.bundle import save_bundle
 from aletheia.models.inspect import inspect_model
 from aletheia.models.registry import create_model
+from aletheia.models.spec import ModelSpec
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import torch
 
 from aletheia.evaluation.metrics import evaluate_scores
 from aletheia.evaluation.scores import score_manifest
-from aletheia.models.bundle import ModelSpec
 from aletheia.models.registry import create_model
+from aletheia.models.spec import ModelSpec
 
 
 @pytest.fixture

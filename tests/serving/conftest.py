@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from aletheia.models.bundle import CalibrationSpec, CropSpec, ModelSpec, save_bundle
+from aletheia.models.bundle import save_bundle
 from aletheia.models.registry import create_model
+from aletheia.models.spec import Calibration, CropSpec, ModelSpec
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,7 @@ def bundle(tmp_path_factory) -> Path:
         options={"width": 8},
         input_size=48,
         crop=CropSpec(size=64, policy="scale", margin=0.25),
-        calibration=CalibrationSpec(method="platt", scale=1.7, shift=-0.3),
+        calibration=Calibration(method="platt", scale=1.7, shift=-0.3),
         threshold=0.4,
     )
     save_bundle(folder, create_model("attention_cnn", width=8).eval(), spec)

@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_curve
 
 from aletheia.errors import InputError
-from aletheia.training.calibration import Calibration, choose_threshold, fit_calibration
+from aletheia.models.spec import Calibration
+from aletheia.training.calibration import choose_threshold, fit_calibration
 
 
 @pytest.fixture

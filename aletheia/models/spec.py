@@ -1,0 +1,197 @@
+"""What ``model.json`` says: everything needed to use a model, and where it comes from. Needs no torch.
+
+The file may come from strangers: sizes are limited, unknown fields refused, and no file named inside it is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from aletheia.errors import InputError
+from aletheia.models.files import atomic_write, check_file
+
+WEIGHTS = "model.safetensors"
+ONNX = "model.onnx"
+SPEC = "model.json"
+MAX_SPEC_BYTES = 1_000_000
+MAX_WEIGHTS_BYTES = 2_000_000_000
+LABELS = {"0": "real", "1": "fake"}
+_PACKAGES = (
+    "aletheia",
+    "torch",
+    "lightning",
+    "mlrun",
+    "numpy",
+    "opencv-python-headless",
+    "mediapipe",
+    "onnxruntime",
+    "openvino",
+    "safetensors",
+)
+
+Positive = Annotated[float, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Field(max_length=10_000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CropSpec(_Strict):
+    """How faces were cut out; the arguments of `aletheia.faces.crop.crop_face`."""
+
+    size: int = Field(128, ge=16, le=2048, description="Side of the crop, pixels.")
+    policy: Literal["scale", "tight", "aligned", "none"] = Field(
+        "scale", description="none: the images are crops already."
+    )
+    margin: float = Field(0.2, ge=0, le=4, description="Added around the box, as a share of its side.")
+
+
+class Calibration(_Strict):
+    """Probability of fake = sigmoid(scale * logit + shift)."""
+
+    method: Literal["none", "temperature", "platt"] = "none"
+    # Positive: the order of the scores, and with it the AUC, stays. A temperature T is scale 1 / T and shift 0.
+    scale: float = Field(1.0, gt=0)
+    shift: float = 0.0
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Logits (n,) to probabilities (n,) in [0, 1], float32; NaN stays NaN."""
+        z = self.scale * np.asarray(logits, dtype=np.float64) + self.shift
+        return (0.5 * (1 + np.tanh(0.5 * z))).astype(np.float32)
+
+
+class OnnxSpec(_Strict):
+    """The same network as an ONNX file, and how it compared with torch when it was exported."""
+
+    sha256: Sha256 = Field(description=f"Of {ONNX}.")
+    opset: int = Field(ge=1, le=100)
+    attention: bool = Field(description="Whether it also gives the attention map.")
+    crops: int = Field(ge=1, description="Faces that torch and ONNX were compared on.")
+    max_difference: float = Field(ge=0, le=1, description="Largest difference of probability among them.")
+    engine: Literal["onnxruntime", "openvino"] = Field("onnxruntime", description="The faster one, face by face.")
+    milliseconds: dict[Literal["onnxruntime", "openvino"], float] = Field(
+        default_factory=dict, description="Median time of one face on the machine that exported it, one thread."
+    )
+
+
+class ModelSpec(_Strict):
+    """Everything needed to use a model, and where it comes from."""
+
+    schema_version: Literal[1] = 1
+    architecture: Annotated[str, Field(max_length=100)]
+    options: dict[Annotated[str, Field(max_length=100)], bool | int | float | str | None] = Field(default_factory=dict)
+    input_size: int = Field(ge=16, le=1024, description="Side of the network's input, pixels, RGB.")
+    mean: tuple[float, float, float] = Field(IMAGENET_MEAN, description="Of each channel, values in [0, 1].")
+    std: tuple[Positive, Positive, Positive] = Field(IMAGENET_STD, description="Likewise.")
+    labels: dict[str, str] = Field(
+        default_factory=lambda: dict(LABELS), description="A probability near 1 means labels['1']."
+    )
+    crop: CropSpec = Field(default_factory=CropSpec)
+    calibration: Calibration = Field(default_factory=Calibration)
+    threshold: float = Field(0.5, ge=0, le=1, description='From this probability on the verdict is "fake".')
+    threshold_how: Text = Field("not chosen on data", description="How it was chosen.")
+    training: dict[str, Any] = Field(default_factory=dict, description="The training configuration.")
+    trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
+    data_hash: Text = Field("", description="Content hash of the training manifest.")
+    metrics: dict[str, float | int | str | None] = Field(default_factory=dict)
+    checks: dict[str, dict[str, bool | str]] = Field(default_factory=dict, description="Verdicts of the gate.")
+    fault: Text = Field("none", description="Fault that was injected on purpose; such a model is never registered.")
+    run: Text = Field("", description="MLRun's uid of the training.")
+    seed: int = 0
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    versions: dict[str, str] = Field(default_factory=lambda: package_versions())
+    parameters: int = Field(0, ge=0)
+    onnx: OnnxSpec | None = Field(None, description="The network for serving; filled in by export_onnx.")
+    weights_sha256: Sha256 | Literal[""] = Field("", description=f"Of {WEIGHTS}; filled in by save_bundle.")
+
+    @field_validator("labels")
+    @classmethod
+    def _know_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        # The other way round would turn every verdict; nothing in this project reads such a model.
+        if labels != LABELS:
+            raise ValueError(f"must be {LABELS}")
+        return labels
+
+    def __init__(self, **values: Any) -> None:
+        """Check the values; one that does not fit gives an InputError that names its field."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(f"The model's description does not fit. {_explain(error)}") from None
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that decide what a model computes."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def read_spec(path: str | Path) -> ModelSpec:
+    """Read ``model.json`` alone (from the folder, or either file), without building the network.
+
+    Raises
+    ------
+    InputError
+        When it is missing, too large, not JSON, or a field is unknown, missing or out of its range.
+    """
+    path = Path(path)
+    file = (path if path.is_dir() else path.parent) / SPEC
+    check_model_file(file, MAX_SPEC_BYTES)
+    try:
+        values = json.loads(file.read_bytes())
+    except (ValueError, RecursionError, OSError) as error:
+        raise InputError(f"{file} is not readable JSON ({type(error).__name__}).") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{file} holds no JSON object.")
+    try:
+        return ModelSpec(**values)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+
+
+def write_spec(folder: str | Path, spec: ModelSpec) -> Path:
+    """Write ``model.json`` atomically; returns its path."""
+    path = Path(folder) / SPEC
+    with atomic_write(path) as file:
+        file.write(spec.model_dump_json(indent=2).encode() + b"\n")
+    return path
+
+
+def check_model_file(file: Path, limit: int) -> None:
+    """Refuse a file of a model that is missing, no regular file, or larger than `limit` bytes, by InputError."""
+    if not file.exists():
+        raise InputError(f"There is no {file.name} in {file.parent}; a model is the two files {SPEC} and {WEIGHTS}.")
+    check_file(file, limit)
+
+
+def check_hash(file: Path, stated: str) -> None:
+    """Refuse a file whose SHA-256 is not the one that ``model.json`` states, by InputError."""
+    with file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != stated:
+        raise InputError(
+            f"{file} is not the file that {SPEC} describes: its SHA-256 is {found[:12]}…, not "
+            f"{stated[:12] or '(none)'}…. One of them is damaged or was replaced; "
+            "fetch both again."
+        )
+
+
+def _explain(error: ValidationError) -> str:
+    lines = [f"{'.'.join(map(str, e['loc']))[:100]}: {e['msg'][:200]}" for e in error.errors()[:5]]
+    return "; ".join(lines) + ("." if len(error.errors()) <= 5 else f"; and {len(error.errors()) - 5} more.")

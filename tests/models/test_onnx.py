@@ -1,0 +1,209 @@
+"""The exported network against torch, on both engines; and files that are none of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from aletheia.data.transforms import normalise
+from aletheia.errors import InputError
+from aletheia.models import onnx_export
+from aletheia.models.bundle import load_bundle, save_bundle
+from aletheia.models.onnx_export import export_onnx
+from aletheia.models.onnx_network import ENGINES, OnnxNetwork
+from aletheia.models.registry import create_model
+from aletheia.models.spec import Calibration, ModelSpec, read_spec, write_spec
+from aletheia.training.batch_norm import measure_batch_norm
+
+SIZE = 64
+
+
+def pixels(n: int, seed: int = 0) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 256, (n, 8, 8, 3), np.uint8)
+    return coarse.repeat(SIZE // 8, axis=1).repeat(SIZE // 8, axis=2)
+
+
+def make(folder, name, export=True):
+    torch.manual_seed(0)
+    model = create_model(name)
+    measure_batch_norm(model, [normalise(torch.from_numpy(pixels(32, seed)), *STATISTICS) for seed in range(2)])
+    spec = ModelSpec(architecture=name, input_size=SIZE, calibration=Calibration(method="platt", scale=0.7, shift=0.1))
+    save_bundle(folder, model, spec)
+    return export_onnx(folder, pixels(8)) if export else spec
+
+
+STATISTICS = (ModelSpec(architecture="x", input_size=SIZE).mean, ModelSpec(architecture="x", input_size=SIZE).std)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported")
+    make(folder, "attention_cnn")
+    return folder
+
+
+@pytest.fixture
+def copy(exported, tmp_path):
+    shutil.copytree(exported, tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "attention_cnn",
+        "efficientnet_b0",
+        "efficientnet_autoatt_b0",
+        "torchvision_efficientnet_b0",
+        "mobilenet_v2",
+        "xception",
+    ],
+)
+def test_every_family_gives_the_same_on_both_engines(tmp_path, name):
+    spec = make(tmp_path, name)
+    assert spec == read_spec(tmp_path)
+    assert spec.onnx.crops == 8 and spec.onnx.max_difference <= 1e-4
+    assert set(spec.onnx.milliseconds) == set(ENGINES)
+    assert spec.onnx.milliseconds[spec.onnx.engine] == min(spec.onnx.milliseconds.values())
+    model, _ = load_bundle(tmp_path)
+    images = pixels(5, seed=9)  # another number of faces than in the export
+    with torch.inference_mode():
+        logits, attention = model(normalise(torch.from_numpy(images), spec.mean, spec.std), return_attention=True)
+    assert logits.std() > 1e-4  # otherwise this would compare constants
+    for engine in ENGINES:
+        network = OnnxNetwork(tmp_path, spec, engine=engine)
+        assert network.logits(images).dtype == np.float32
+        np.testing.assert_allclose(network.logits(images), logits, atol=2e-4, rtol=1e-4)
+        assert network.logits(images[:0]).shape == (0,)
+        if attention is None:
+            assert network.attention(images) is None
+        else:
+            np.testing.assert_allclose(network.attention(images), attention[:, 0], atol=1e-4)
+
+
+def test_a_network_that_differs_is_refused(tmp_path, monkeypatch):
+    make(tmp_path, "attention_cnn", export=False)
+    really = onnx_export._export
+
+    def shifted(network, example, attention):
+        network.net.head.bias.data += 0.01
+        return really(network, example, attention)
+
+    monkeypatch.setattr(onnx_export, "_export", shifted)
+    with pytest.raises(InputError, match="other probabilities than torch"):
+        export_onnx(tmp_path, pixels(4))
+    assert not (tmp_path / "model.onnx").exists()
+    assert read_spec(tmp_path).onnx is None
+
+
+def test_faces_of_another_size_are_refused(exported):
+    for wrong in (pixels(0), np.zeros((1, 32, 32, 3), np.uint8), pixels(1).astype(np.float32)):
+        with pytest.raises(InputError, match="faces of shape"):
+            export_onnx(exported, wrong)
+    network = OnnxNetwork(exported, read_spec(exported))
+    with pytest.raises(InputError, match="Faces must be"):
+        network.logits(np.zeros((1, 32, 32, 3), np.uint8))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_threads_may_share_a_network(exported, engine):
+    network = OnnxNetwork(exported, read_spec(exported), engine=engine, threads=1)
+    faces = [pixels(1, seed) for seed in range(40)]
+    alone = [network.logits(face)[0] for face in faces]
+    with ThreadPoolExecutor(8) as pool:
+        together = [logits[0] for logits in pool.map(network.logits, faces)]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_torch_is_not_imported(exported):
+    code = (
+        "import sys, numpy as np\n"
+        "from aletheia.models.onnx_network import OnnxNetwork\n"
+        "from aletheia.models.spec import read_spec\n"
+        "for engine in ('onnxruntime', 'openvino'):\n"
+        "    network = OnnxNetwork(sys.argv[1], read_spec(sys.argv[1]), engine=engine)\n"
+        f"    print(network.logits(np.zeros((1, {SIZE}, {SIZE}, 3), np.uint8)))\n"
+        "assert 'torch' not in sys.modules and 'mlrun' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def replace(folder, model: onnx.ModelProto | bytes) -> ModelSpec:
+    """Put another ONNX file into a bundle and mend the hash, as an attacker would."""
+    payload = model if isinstance(model, bytes) else model.SerializeToString()
+    (folder / "model.onnx").write_bytes(payload)
+    spec = read_spec(folder)
+    described = spec.onnx.model_copy(update={"sha256": hashlib.sha256(payload).hexdigest()})
+    write_spec(folder, spec.model_copy(update={"onnx": described}))
+    return read_spec(folder)
+
+
+def test_a_file_that_is_not_the_one_described(copy):
+    spec = read_spec(copy)
+    (copy / "model.onnx").write_bytes((copy / "model.onnx").read_bytes() + b"\0")
+    with pytest.raises(InputError, match="damaged or was replaced"):
+        OnnxNetwork(copy, spec)
+    (copy / "model.onnx").unlink()
+    with pytest.raises(InputError, match=r"no model\.onnx"):
+        OnnxNetwork(copy, spec)
+    with pytest.raises(InputError, match="aletheia models export"):
+        OnnxNetwork(copy, spec.model_copy(update={"onnx": None}))
+
+
+def test_a_graph_that_reads_other_files_is_not_opened(copy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret").write_bytes(os.urandom(1000))
+    model = onnx.load(copy / "model.onnx")
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secret")
+    with pytest.raises(InputError, match="points at other files"):
+        OnnxNetwork(copy, replace(copy, model))
+
+
+def test_a_graph_with_operators_of_its_own_is_not_opened(copy):
+    model = onnx.load(copy / "model.onnx")
+    model.opset_import.add(domain="com.example", version=1)
+    with pytest.raises(InputError, match="outside of the ONNX standard"):
+        OnnxNetwork(copy, replace(copy, model))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_graph_that_is_no_detector(copy, engine):
+    model = onnx.load(copy / "model.onnx")
+    attention = next(output for output in model.graph.output if output.name == "attention")
+    logits = next(output for output in model.graph.output if output.name == "logits")
+    attention.name, logits.name = "logits", "attention"
+    for node in model.graph.node:
+        swap = {"attention": "logits", "logits": "attention"}
+        node.output[:] = [swap.get(name, name) for name in node.output]
+        node.input[:] = [swap.get(name, name) for name in node.input]
+    with pytest.raises(InputError, match="no detector"):
+        OnnxNetwork(copy, replace(copy, model), engine=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_truncated_and_garbled_graphs_are_input_errors(copy, engine):
+    content = (copy / "model.onnx").read_bytes()
+    rng = np.random.default_rng(0)
+    for length in rng.integers(0, len(content), 12):
+        with pytest.raises(InputError):
+            OnnxNetwork(copy, replace(copy, content[:length]), engine=engine)
+    for _ in range(12):
+        garbled = bytearray(content)
+        for place in rng.integers(0, 2000, 20):
+            garbled[place] = rng.integers(0, 256)
+        with contextlib.suppress(InputError):  # a changed name or weight is no damage
+            OnnxNetwork(copy, replace(copy, bytes(garbled)), engine=engine)
