@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 import httpx
 
 from aletheia.errors import InputError
+from aletheia.models.spec import ONNX, SPEC, WEIGHTS
 
 MODEL_KEY = "detector"
 PRODUCTION = "production"
@@ -87,14 +88,16 @@ def fetch_model(model: Any) -> Path:
 
     file, _, extra = mlrun.artifacts.get_model(model, suffix=".safetensors")
     folder = Path(file).parent
-    if (folder / "model.json").is_file():
+    if (folder / SPEC).is_file():
         return folder
-    if "model.json" not in extra:
-        raise InputError(f"{model} is no model bundle: there is no model.json beside its weights.")
+    if SPEC not in extra:
+        raise InputError(f"{model} is no model bundle: there is no {SPEC} beside its weights.")
     # A remote store's client downloads each file to a name of its own.
     folder = Path(tempfile.mkdtemp(prefix="aletheia-model-"))
-    shutil.copy(file, folder / "model.safetensors")
-    extra["model.json"].download(str(folder / "model.json"))
+    shutil.copy(file, folder / WEIGHTS)
+    for name in (SPEC, ONNX):
+        if name in extra:
+            extra[name].download(str(folder / name))
     return folder
 
 

@@ -1,15 +1,25 @@
-"""From a picture to a verdict: find the faces, crop them as in training, score them, say it in words."""
+"""From a picture to a verdict: find the faces, crop them as in training, score them, say it in words.
+
+Nothing here imports torch or MLRun: the network is the bundle's ``model.onnx``.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from aletheia.data.images import read_image
+from aletheia.data.transforms import resize_rgb
 from aletheia.errors import InputError
+from aletheia.faces.crop import crop_face
+from aletheia.faces.detector import BlazeFace
+from aletheia.models.onnx_network import OnnxNetwork
+from aletheia.models.spec import read_spec
+from aletheia.settings import get_settings
 
 NO_FACE = "no face found"
 
@@ -64,12 +74,16 @@ class Prediction:
 
 
 class Predictor:
-    """A model bundle and a face detector, ready to answer.
+    """A model bundle and a face detector, ready to answer. May be shared by threads, which then work side by side.
 
     Parameters
     ----------
     bundle : path
-        The folder with ``model.safetensors`` and ``model.json``.
+        The folder with ``model.onnx`` and ``model.json``.
+    engine : {'onnxruntime', 'openvino'}, optional
+        By default the one that was faster when the model was exported.
+    threads : int
+        CPU threads for one picture; 0 takes all cores. A server under load is better off with 1.
 
     Raises
     ------
@@ -77,12 +91,17 @@ class Predictor:
         When the bundle is missing, damaged, or not what its JSON says.
     """
 
-    def __init__(self, bundle: str | Path):
-        from aletheia.faces.detector import BlazeFace
-        from aletheia.models.bundle import load_bundle
+    def __init__(self, bundle: str | Path, *, engine: str | None = None, threads: int = 0):
+        self.spec = read_spec(bundle)
+        self.network = OnnxNetwork(bundle, self.spec, engine=engine, threads=threads)
+        self._of_thread = threading.local()
 
-        self.model, self.spec = load_bundle(bundle)
-        self.detector = BlazeFace()
+    @property
+    def detector(self) -> BlazeFace:
+        """The calling thread's own: mediapipe's graphs answer one caller at a time."""
+        if not hasattr(self._of_thread, "detector"):
+            self._of_thread.detector = BlazeFace()
+        return self._of_thread.detector
 
     def predict(self, image: str | Path | bytes | np.ndarray) -> Prediction:
         """Answer for one picture.
@@ -97,8 +116,6 @@ class Predictor:
         Prediction
             With the verdict ``"error"`` and the reason when the picture cannot be read.
         """
-        from aletheia.faces.crop import crop_face
-
         try:
             pixels = checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image)
         except InputError as error:
@@ -120,9 +137,8 @@ class Predictor:
 
     def score(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities of fake for face crops, each (size, size, 3) uint8 RGB; float array (n,)."""
-        from aletheia.evaluation.scores import predict_crops
-
-        return predict_crops(self.model, self.spec, np.stack(crops))
+        pixels = np.stack([resize_rgb(crop, self.spec.input_size) for crop in crops])
+        return self.spec.calibration.probabilities(self.network.logits(pixels))
 
 
 def checked_pixels(array: np.ndarray) -> np.ndarray:
@@ -133,8 +149,6 @@ def checked_pixels(array: np.ndarray) -> np.ndarray:
     InputError
         When it is not (height, width, 3) with values 0 to 255, is empty, or has too many pixels.
     """
-    from aletheia.settings import get_settings
-
     limit = get_settings().max_pixels
     if array.ndim != 3 or array.shape[2] != 3 or min(array.shape) < 1:
         raise InputError(f"An image array must have the shape (height, width, 3), RGB; this one has {array.shape}.")

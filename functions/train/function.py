@@ -63,7 +63,7 @@ def train(
             algorithm=architecture,
             metrics=spec.metrics,
             parameters=config.model_dump(mode="json"),
-            extra_data={"model.json": "model.json"},
+            extra_data={name: name for name in ("model.json", "model.onnx")},
             labels={"data_hash": spec.data_hash[:16]},
         )
     shutil.rmtree(checkpoints, ignore_errors=True)

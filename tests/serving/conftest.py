@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from aletheia.models.bundle import save_bundle
+from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model
 from aletheia.models.spec import Calibration, CropSpec, ModelSpec
 
@@ -25,4 +27,5 @@ def bundle(tmp_path_factory) -> Path:
         threshold=0.4,
     )
     save_bundle(folder, create_model("attention_cnn", width=8).eval(), spec)
+    export_onnx(folder, np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8))
     return folder

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
+from aletheia.cli import app
 from aletheia.errors import InputError
 from aletheia.faces.crop import crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.models.bundle import load_bundle
+from aletheia.models.spec import read_spec, write_spec
 from aletheia.serving.engine import Predictor
 
 
@@ -96,8 +103,59 @@ def test_a_file_that_is_not_there(predictor, tmp_path):
 def test_a_bundle_that_was_changed_is_refused(bundle, tmp_path):
     for file in bundle.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    weights = bytearray((tmp_path / "model.safetensors").read_bytes())
+    weights = bytearray((tmp_path / "model.onnx").read_bytes())
     weights[-1] ^= 1
-    (tmp_path / "model.safetensors").write_bytes(weights)
-    with pytest.raises(InputError, match="safetensors"):
+    (tmp_path / "model.onnx").write_bytes(weights)
+    with pytest.raises(InputError, match=r"model\.onnx"):
         Predictor(tmp_path)
+
+
+def test_threads_get_the_answers_of_one_alone(predictor, portraits):
+    pictures = [picture for picture, *_ in portraits[:6]]
+    alone = [predictor.predict(picture) for picture in pictures]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(predictor.predict, pictures * 2))
+    for answer, wanted in zip(together, alone * 2, strict=True):
+        assert answer.probability == pytest.approx(wanted.probability, abs=1e-6)
+        assert [face.box for face in answer.faces] == [face.box for face in wanted.faces]
+
+
+def test_both_engines_agree(bundle, portraits):
+    first, second = (Predictor(bundle, engine=engine, threads=1) for engine in ("onnxruntime", "openvino"))
+    for picture, *_ in portraits[:3]:
+        assert first.predict(picture).probability == pytest.approx(second.predict(picture).probability, abs=1e-4)
+
+
+def test_neither_torch_nor_mlrun_is_imported(bundle, portraits, tmp_path):
+    (tmp_path / "picture.png").write_bytes(png(portraits[0][0]))
+    code = (
+        "import sys; from aletheia.cli import main\n"
+        "try: main()\n"
+        "finally: assert not {'torch', 'mlrun', 'tensorflow'} & set(sys.modules), 'imported'\n"
+    )
+    command = [sys.executable, "-c", code, "predict", str(tmp_path / "picture.png"), "--model", str(bundle)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "probability of fake" in done.stdout
+
+
+def test_a_model_without_onnx_gets_it_by_command(bundle, portraits, tmp_path):
+    model, faces = tmp_path / "model", tmp_path / "faces"
+    shutil.copytree(bundle, model)
+    (model / "model.onnx").unlink()
+    write_spec(model, read_spec(model).model_copy(update={"onnx": None}))
+    with pytest.raises(InputError, match="aletheia models export"):
+        Predictor(model)
+    faces.mkdir()
+    (faces / "broken.png").write_bytes(b"no picture")
+    refused = CliRunner().invoke(app, ["models", "export", str(model), "--faces", str(faces)])
+    assert isinstance(refused.exception, InputError)
+    for index in range(3):
+        (faces / f"{index}.png").write_bytes(png(portraits[index][0]))
+    told = CliRunner().invoke(app, ["models", "export", str(model), "--faces", str(faces)])
+    assert told.exit_code == 0, told.output
+    assert "on 3 faces" in told.output
+    picture = portraits[4][0]
+    assert Predictor(model).predict(picture).probability == pytest.approx(
+        Predictor(bundle).predict(picture).probability, abs=1e-4
+    )
