@@ -6,124 +6,16 @@ and *short range* (128 x 128 input, for faces that fill it). See :class:`BlazeFa
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import os
-import sys
-import threading
-from collections.abc import Iterator
-from typing import Any
-
 import cv2
 import numpy as np
 
 from aletheia.errors import InputError
+from aletheia.faces.blazeface import BlazeFaceNetwork, Face
 
-KEYPOINTS = (
-    "right_eye",
-    "left_eye",
-    "nose_tip",
-    "mouth",
-    "right_ear",
-    "left_ear",
-)  # right is the person's right
 NMS_IOU = 0.3
 TILE = 960  # pixels a side of a tile, see BlazeFace
 TILE_OVERLAP = 240
 _INPUT = 512  # longer side of what the networks are handed: they shrink by bilinear samples, which alias
-
-_quiet_lock = threading.Lock()
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Face:
-    """One detected face, in pixels of the picture that was handed in (x to the right, y down, origin top
-    left).
-
-    Attributes
-    ----------
-    box : (4,) float32
-        x0, y0, x1, y1: a square, roughly from the brows to the chin and from ear to ear. May reach over the
-        rim.
-    keypoints : (6, 2) float32
-        :data:`KEYPOINTS` in this order.
-    score : float
-        Confidence of the network, 0..1.
-    """
-
-    box: np.ndarray
-    keypoints: np.ndarray
-    score: float
-
-    @property
-    def size(self) -> float:
-        """Longer side of the box in pixels."""
-        return float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
-
-
-@contextlib.contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere: the C++ inside mediapipe logs there, whatever the log level says.
-
-    The descriptor is the whole process's: what another thread writes in this short while is lost, too.
-    """
-    with _quiet_lock:
-        try:
-            sys.stderr.flush()
-            saved = os.dup(2)
-        except (OSError, ValueError, AttributeError):
-            yield
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            os.close(nowhere)
-
-
-class _Network:
-    """One of mediapipe's two face detection graphs, with every find above its own floor (0.5 short, 0.6 full
-    range).
-
-    Not re-entrant: calls take turns. mediapipe 0.10.21 ignores ``min_detection_confidence``, so it is not
-    passed on and the caller compares scores with its threshold.
-    """
-
-    def __init__(self, model: int) -> None:
-        self._model = model
-        self._graph: Any = None
-        self._lock = threading.Lock()
-
-    def _start(self) -> Any:
-        # Imported here: it takes a second, and most of Aletheia does without.
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        with _silenced_stderr():
-            from mediapipe.python.solutions.face_detection import FaceDetection
-
-            graph = FaceDetection(model_selection=self._model)
-            graph.process(np.zeros((64, 64, 3), np.uint8))  # the rest of the log comes with the first picture
-        return graph
-
-    def __call__(self, rgb: np.ndarray) -> list[Face]:
-        height, width = rgb.shape[:2]
-        with self._lock:
-            if self._graph is None:
-                self._graph = self._start()
-            detections = self._graph.process(np.ascontiguousarray(rgb)).detections or []
-        scale = np.array((width, height), np.float32)
-        faces = []
-        for detection in detections:
-            where = detection.location_data
-            box = where.relative_bounding_box
-            corner = np.array((box.xmin, box.ymin), np.float32) * scale
-            extent = np.array((box.width, box.height), np.float32) * scale
-            points = np.array([(p.x, p.y) for p in where.relative_keypoints], np.float32) * scale
-            faces.append(Face(np.concatenate([corner, corner + extent]), points, float(detection.score[0])))
-        return faces
 
 
 def box_iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -216,7 +108,7 @@ class BlazeFace:
         if not 0 < threshold < 1:
             raise InputError(f"The face detection threshold is {threshold}; it must lie between 0 and 1.")
         self.threshold = threshold
-        self._full, self._short = _Network(1), _Network(0)
+        self._full, self._short = BlazeFaceNetwork(1), BlazeFaceNetwork(0)
 
     def detect(self, rgb: np.ndarray) -> list[Face]:
         """Find all faces.
@@ -289,7 +181,7 @@ class BlazeFace:
         top, left = small.shape[0] // 2, small.shape[1] // 2
         padded = cv2.copyMakeBorder(small, top, top, left, left, cv2.BORDER_CONSTANT, value=(128, 128, 128))
 
-        def look(network: _Network) -> list[Face]:
+        def look(network: BlazeFaceNetwork) -> list[Face]:
             moved = [_moved(face, 1 / shrink, (-left / shrink, -top / shrink)) for face in network(padded)]
             centres = [(face.box[:2] + face.box[2:]) / 2 for face in moved]
             return [f for f, c in zip(moved, centres, strict=True) if 0 <= c[0] < width and 0 <= c[1] < height]

@@ -6,11 +6,11 @@ import dataclasses
 import re
 import shutil
 import tempfile
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
-
-import httpx
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote, urlencode, urlparse
 
 from aletheia.errors import InputError
 from aletheia.models.spec import ONNX, SPEC, WEIGHTS
@@ -103,18 +103,18 @@ def fetch_model(model: Any) -> Path:
 
 def _ask(project: str, key: str, version: dict) -> dict | None:
     from aletheia.tracking import ensure_tracking
+    from aletheia.tracking.service import request_json
 
-    url = f"{ensure_tracking()}/api/v2/projects/{project}/artifacts/{key}"
-    params = {name: value for name, value in version.items() if value}
+    query = urlencode({name: value for name, value in version.items() if value})
+    url = f"{ensure_tracking()}/api/v2/projects/{quote(project)}/artifacts/{quote(key)}?{query}"
     try:
-        answer = httpx.get(url, params=params, timeout=10)
-    except httpx.HTTPError as error:
+        body = request_json(url, timeout=10)
+    except HTTPError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            return None
+        raise InputError(f"The tracking service answered {url} with {error.code}: {error.reason}.") from None
+    except OSError as error:
         raise InputError(f"The tracking service did not answer {url}: {error}.") from None
-    if answer.status_code == 404:
-        return None
-    if answer.is_error:
-        raise InputError(f"The tracking service answered {url} with {answer.status_code}: {answer.text[:200]}")
-    body = answer.json()
     return body.get("data", body)
 
 

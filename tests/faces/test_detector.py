@@ -219,3 +219,16 @@ def test_recall_on_photographs(shared_data):
 def test_module_constants_are_the_documented_ones():
     assert (module.NMS_IOU, module.TILE) == (0.3, 960)
     assert "1,440" in BlazeFace.__doc__
+
+
+def test_mediapipes_drawing_is_left_out_and_still_there_for_others():
+    code = (
+        "import sys, numpy as np\n"
+        "from aletheia.faces.detector import BlazeFace\n"
+        "BlazeFace().detect(np.zeros((64, 64, 3), np.uint8))\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "from mediapipe.python.solutions.drawing_utils import DrawingSpec\n"
+        "assert 'matplotlib.pyplot' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
