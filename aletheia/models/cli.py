@@ -45,7 +45,12 @@ def list_networks(
 
 @app.command()
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A model's folder, model.json, .safetensors, .pth, .pt or .ckpt.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A model's folder, model.json, .safetensors, .pth, .pt or .ckpt; or a registered model's tag or URI."
+        ),
+    ],
     tensors: Annotated[bool, typer.Option("--tensors", help="Also list every tensor.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -55,9 +60,11 @@ def inspect(
     training data, and what else the file states. Safe on files of strangers: nothing is unpickled but tensors and plain
     containers, and sizes are limited. Exit code 2 when the file cannot be trusted or read.
     """
+    from aletheia.lifecycle.registry import find_model
     from aletheia.models.inspect import inspect_model
 
-    found = inspect_model(file)
+    is_file = Path(file).exists() or ("." in Path(file).name and "://" not in file)
+    found = inspect_model(file if is_file else find_model(file).folder)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2, default=str))
         return

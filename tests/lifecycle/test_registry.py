@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from aletheia.cli import app
 from aletheia.errors import InputError
 from aletheia.lifecycle.gate import judge
 from aletheia.lifecycle.registry import fetch_model, find_model
@@ -123,3 +126,12 @@ def test_a_model_without_its_description_is_refused(trained, mlrun_project):
     model = mlrun_project.log_model("bare", model_dir=str(trained), model_file="model.safetensors")
     with pytest.raises(InputError, match=r"model\.json"):
         fetch_model(model.uri)
+
+
+def test_the_inspector_takes_a_registered_models_uri(trained, log):
+    uri = log(trained, "production")
+    told = CliRunner().invoke(app, ["models", "inspect", uri, "--json"])
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.output)["kind"] == "model bundle"
+    refused = CliRunner().invoke(app, ["models", "inspect", uri.replace("production", "never")])
+    assert isinstance(refused.exception, InputError)
