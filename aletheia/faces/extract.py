@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -21,7 +22,8 @@ from tqdm.auto import tqdm
 from aletheia.data.images import read_image
 from aletheia.errors import DISK_FULL, InputError
 from aletheia.faces.crop import POLICIES, crop_face
-from aletheia.faces.detector import BlazeFace, Face
+from aletheia.faces.detector import BlazeFace
+from aletheia.faces.journal import Found, Journal
 from aletheia.settings import get_settings
 
 FACE_COLUMNS = (
@@ -51,11 +53,17 @@ class Extracted:
     tries : dict of str to int
         How many pictures each of the detector's tries settled, see
         :class:`~aletheia.faces.detector.BlazeFace`.
+    resumed : int
+        Pictures that an earlier extraction into the same folder had finished.
+    seconds : float
+        Time for the others.
     """
 
     manifest: pd.DataFrame
     skipped: pd.DataFrame
     tries: dict[str, int]
+    resumed: int
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +80,9 @@ class _Options:
         """What else decides the pixels of a crop: two settings may share a folder without mixing."""
         return json.dumps([self.size, self.policy, self.margin, self.threshold]).encode()
 
-
-@dataclasses.dataclass(frozen=True)
-class _Found:
-    faces: list[tuple[str, Face, int]]
-    reason: str
-    stage: str
+    def journal_tag(self) -> bytes:
+        """What decides whether a picture is finished."""
+        return self.tag() + json.dumps([self.largest_only, self.min_size]).encode()
 
 
 class _Worker:
@@ -88,26 +93,26 @@ class _Worker:
         self.options = options
         self.detector = BlazeFace(options.threshold)
 
-    def __call__(self, path: str) -> _Found:
+    def __call__(self, path: str) -> Found:
         options = self.options
         try:
             rgb = read_image(path)
             with open(path, "rb") as file:
                 content = hashlib.file_digest(file, "sha256")
         except InputError as error:
-            return _Found([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
+            return Found([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
         content.update(options.tag())
         faces, stage = self.detector.detect_with_stage(rgb)
         if not faces:
-            return _Found([], "no face found", "none")
+            return Found([], "no face found", "none")
         large = [(index, face) for index, face in enumerate(faces) if face.size >= options.min_size]
         if not large:
-            return _Found([], f"face of {faces[0].size:.0f} pixels, smaller than {options.min_size}", stage)
+            return Found([], f"face of {faces[0].size:.0f} pixels, smaller than {options.min_size}", stage)
         name, written = content.hexdigest()[:24], []
         for index, face in large[:1] if options.largest_only else large:
             crop = crop_face(rgb, face, options.size, options.margin, options.policy)
             written.append((_write_png(crop, Path(options.out_dir) / f"{name}-{index}.png"), face, index))
-        return _Found(written, "", stage)
+        return Found(written, "", stage)
 
 
 def _write_png(rgb: np.ndarray, path: Path) -> str:
@@ -130,12 +135,12 @@ def _start_worker(options: _Options) -> None:
     _worker = _Worker(options)
 
 
-def _work(path: str) -> _Found:
+def _work(path: str) -> Found:
     assert _worker is not None
     return _worker(path)
 
 
-def _results(paths: list[str], options: _Options, workers: int) -> Iterator[_Found]:
+def _results(paths: list[str], options: _Options, workers: int) -> Iterator[Found]:
     """Results in the order of ``paths``. The seam for other ways of spreading the work, such as a Dask
     cluster.
     """
@@ -169,7 +174,8 @@ def extract_faces(
 
     Crops are PNG files named after the picture's content, the settings and the face's index, each written
     whole or not at all. The same input gives the same files and the same rows, in the manifest's order,
-    whatever the number of workers.
+    whatever the number of workers. What is finished is noted in the folder: an extraction that was killed, or that is
+    asked for again, goes on with what is left.
 
     Parameters
     ----------
@@ -212,10 +218,20 @@ def extract_faces(
     skipped: list[tuple[str, str]] = []
     tries: dict[str, int] = {}
     taken: dict[str, str] = {}
-    found = _results(paths, options, workers or get_settings().workers)
-    bar = tqdm(found, total=len(paths), desc="Finding faces", unit="image", disable=not progress)
+    journal = fresh = None
+    started = time.perf_counter()
     try:
-        for row, (path, result) in enumerate(zip(paths, bar, strict=True)):
+        journal = Journal(folder, options.journal_tag())
+        finished = [journal.find(path) for path in paths]
+        left = [path for path, known in zip(paths, finished, strict=True) if known is None]
+        fresh = _results(left, options, workers or get_settings().workers)
+        bar = tqdm(paths, desc="Finding faces", unit="image", disable=not progress)
+        for row, (path, known) in enumerate(zip(bar, finished, strict=True)):
+            if known is None:
+                result = next(fresh)
+                journal.add(path, result)
+            else:
+                result = known
             tries[result.stage] = tries.get(result.stage, 0) + 1
             if result.reason:
                 skipped.append((path, result.reason))
@@ -235,6 +251,11 @@ def extract_faces(
                 f"{folder}: cannot write face crops there ({error.strerror}). Free it and run again."
             ) from None
         raise
+    finally:
+        if fresh is not None:
+            fresh.close()
+        if journal is not None:
+            journal.close()
     faces = manifest.iloc[rows].reset_index(drop=True)
     table = pd.DataFrame(cells, columns=["path", *FACE_COLUMNS])
     for name in table.columns:
@@ -242,4 +263,5 @@ def extract_faces(
     for name in ("face_x0", "face_y0", "face_x1", "face_y1", "face_score"):
         faces[name] = faces[name].astype(np.float32)
     faces["face_index"] = faces["face_index"].astype(np.int32)
-    return Extracted(faces, pd.DataFrame(skipped, columns=["path", "reason"]), tries)
+    seconds = time.perf_counter() - started
+    return Extracted(faces, pd.DataFrame(skipped, columns=["path", "reason"]), tries, len(paths) - len(left), seconds)
