@@ -152,9 +152,10 @@ def test_what_is_no_video(tmp_path):
 
 
 @pytest.mark.parametrize("playlist", ["#EXTM3U\n#EXTINF:10,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile {}\n"])
-def test_a_playlist_opens_no_other_file(tmp_path, playlist):
+def test_a_playlist_opens_no_other_file(tmp_path, monkeypatch, playlist):
+    monkeypatch.chdir(tmp_path)
     secret = write(tmp_path / "secret.mp4", EVEN)
-    (tmp_path / "a.mp4").write_text(playlist.format(secret))
+    (tmp_path / "a.mp4").write_text(playlist.format(secret.name))
     with pytest.raises(UnreadableVideo, match="no video"):
         list(read_frames(tmp_path / "a.mp4"))
 
