@@ -88,7 +88,7 @@ def test_a_batch_larger_than_the_data(checkout, faces):
     ("option", "value", "words"),
     [
         ("--balance", "most", "no balance policy"),
-        ("--architecture", "resnet", "efficientnet_b0"),
+        ("--architecture", "resnet", "mobilenet_v2"),
         ("--batch-sizes", ",", "at least one"),
         ("--learning-rates", "1e-3,-1", "learning_rate"),
     ],
