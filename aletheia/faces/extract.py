@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -21,9 +22,11 @@ from tqdm.auto import tqdm
 
 from aletheia.data.images import read_image
 from aletheia.errors import DISK_FULL, InputError
+from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import POLICIES, crop_face
 from aletheia.faces.detector import BlazeFace
-from aletheia.faces.journal import Found, Journal
+from aletheia.faces.journal import Cut, Found, Journal
+from aletheia.faces.video import VIDEO_SUFFIXES, read_frames
 from aletheia.settings import get_settings
 
 FACE_COLUMNS = (
@@ -34,6 +37,7 @@ FACE_COLUMNS = (
     "face_score",
     "face_index",
     "face_keypoints",
+    "frame_time",
     "original",
 )
 
@@ -47,7 +51,8 @@ class Extracted:
     manifest : DataFrame
         One row a face: the columns of the picture's row, ``path`` now the crop's PNG, and
         :data:`FACE_COLUMNS`: box in pixels of the upright original, score 0..1, index (0 is the largest
-        face), keypoints as ``x,y`` pairs separated by blanks (BlazeFace's six), and the picture's own path.
+        face), keypoints as ``x,y`` pairs separated by blanks (BlazeFace's six), seconds into the video (NaN for a
+        picture), and the picture's own path. The faces of a video have its path as ``video``, where the row named none.
     skipped : DataFrame
         Columns ``path`` and ``reason``, one row a picture (or face) that was left out.
     tries : dict of str to int
@@ -75,6 +80,7 @@ class _Options:
     largest_only: bool
     threshold: float
     min_size: int
+    frames: int
 
     def tag(self) -> bytes:
         """What else decides the pixels of a crop: two settings may share a folder without mixing."""
@@ -82,7 +88,7 @@ class _Options:
 
     def journal_tag(self) -> bytes:
         """What decides whether a picture is finished."""
-        return self.tag() + json.dumps([self.largest_only, self.min_size]).encode()
+        return self.tag() + json.dumps([self.largest_only, self.min_size, self.frames]).encode()
 
 
 class _Worker:
@@ -94,25 +100,45 @@ class _Worker:
         self.detector = BlazeFace(options.threshold)
 
     def __call__(self, path: str) -> Found:
-        options = self.options
         try:
-            rgb = read_image(path)
-            with open(path, "rb") as file:
-                content = hashlib.file_digest(file, "sha256")
+            if path.lower().endswith(VIDEO_SUFFIXES):
+                return self._video(path)
+            picture = read_image(path)
         except InputError as error:
             return Found([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
-        content.update(options.tag())
+        faces, stage, smaller = self._usable(picture)
+        if faces:
+            return Found([self._cut(picture, face, i, self._name(path)) for i, face in faces], "", stage)
+        return Found([], smaller or "no face found", stage)
+
+    def _video(self, path: str) -> Found:
+        name, cuts, frames, smaller = self._name(path), [], 0, ""
+        for frame in read_frames(path, self.options.frames):
+            frames += 1
+            # Named by its time: a run that asks for other frames must not write over these.
+            moment = f"{name}-{round(1000 * frame.time):08d}"
+            faces, _, too_small = self._usable(frame.rgb)
+            smaller = smaller or too_small
+            cuts += [self._cut(frame.rgb, face, i, moment, frame.time) for i, face in faces]
+        return Found(cuts, "" if cuts else smaller or f"no face found in {frames} frames", "video")
+
+    def _usable(self, rgb: np.ndarray) -> tuple[list[tuple[int, Face]], str, str]:
+        """Faces to cut out with their indices, the try that found them, and what to say of those too small."""
+        options = self.options
         faces, stage = self.detector.detect_with_stage(rgb)
-        if not faces:
-            return Found([], "no face found", "none")
         large = [(index, face) for index, face in enumerate(faces) if face.size >= options.min_size]
-        if not large:
-            return Found([], f"face of {faces[0].size:.0f} pixels, smaller than {options.min_size}", stage)
-        name, written = content.hexdigest()[:24], []
-        for index, face in large[:1] if options.largest_only else large:
-            crop = crop_face(rgb, face, options.size, options.margin, options.policy)
-            written.append((_write_png(crop, Path(options.out_dir) / f"{name}-{index}.png"), face, index))
-        return Found(written, "", stage)
+        smaller = f"face of {faces[0].size:.0f} pixels, smaller than {options.min_size}" if faces else ""
+        return large[:1] if options.largest_only else large, stage, smaller
+
+    def _name(self, path: str) -> str:
+        with open(path, "rb") as file:
+            content = hashlib.file_digest(file, "sha256")
+        content.update(self.options.tag())
+        return content.hexdigest()[:24]
+
+    def _cut(self, rgb: np.ndarray, face: Face, index: int, name: str, time: float = math.nan) -> Cut:
+        crop = crop_face(rgb, face, self.options.size, self.options.margin, self.options.policy)
+        return Cut(_write_png(crop, Path(self.options.out_dir) / f"{name}-{index}.png"), face, index, time)
 
 
 def _write_png(rgb: np.ndarray, path: Path) -> str:
@@ -169,8 +195,9 @@ def extract_faces(
     progress: bool = True,
     threshold: float = 0.75,
     min_size: int = 32,
+    frames: int = 16,
 ) -> Extracted:
-    """Detect, cut out and write the faces of all pictures of a manifest.
+    """Detect, cut out and write the faces of all pictures and videos of a manifest.
 
     Crops are PNG files named after the picture's content, the settings and the face's index, each written
     whole or not at all. The same input gives the same files and the same rows, in the manifest's order,
@@ -193,6 +220,8 @@ def extract_faces(
         Least confidence of the detector, 0..1.
     min_size : int
         A face with fewer pixels a side is skipped.
+    frames : int
+        Frames of each video, spread evenly over its duration; see :func:`~aletheia.faces.video.read_frames`.
 
     Raises
     ------
@@ -201,17 +230,17 @@ def extract_faces(
     """
     if policy not in POLICIES:
         raise InputError(f"There is no face policy {policy!r}; choose one of {', '.join(POLICIES)}.")
-    if not 8 <= size <= 4096 or not 0 <= margin <= 2 or not 0 < threshold < 1:
+    if not 8 <= size <= 4096 or not 0 <= margin <= 2 or not 0 < threshold < 1 or not 1 <= frames <= 10_000:
         raise InputError(
             f"Face settings that do not fit: size {size} (8..4096), margin {margin} (0..2), "
-            f"threshold {threshold} (0..1)."
+            f"threshold {threshold} (0..1), frames {frames} (1..10,000)."
         )
     folder = Path(out_dir).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot make this folder for the face crops ({error.strerror}).") from None
-    options = _Options(str(folder), size, policy, margin, largest_only, threshold, min_size)
+    options = _Options(str(folder), size, policy, margin, largest_only, threshold, min_size, frames)
     paths = [str(path) for path in manifest["path"]]
     rows: list[int] = []
     cells: list[tuple] = []
@@ -225,7 +254,7 @@ def extract_faces(
         finished = [journal.find(path) for path in paths]
         left = [path for path, known in zip(paths, finished, strict=True) if known is None]
         fresh = _results(left, options, workers or get_settings().workers)
-        bar = tqdm(paths, desc="Finding faces", unit="image", disable=not progress)
+        bar = tqdm(paths, desc="Finding faces", unit="file", disable=not progress)
         for row, (path, known) in enumerate(zip(bar, finished, strict=True)):
             if known is None:
                 result = next(fresh)
@@ -235,14 +264,15 @@ def extract_faces(
             tries[result.stage] = tries.get(result.stage, 0) + 1
             if result.reason:
                 skipped.append((path, result.reason))
-            for crop, face, index in result.faces:
-                if crop in taken:
-                    skipped.append((path, f"the same picture as {taken[crop]}"))
-                    continue
-                taken[crop] = path
+            twin = next((taken[cut.crop] for cut in result.faces if cut.crop in taken), None)
+            if twin is not None:
+                skipped.append((path, f"the same picture as {twin}"))
+                continue
+            for cut in result.faces:
+                taken[cut.crop] = path
                 rows.append(row)
-                points = " ".join(f"{x:.1f},{y:.1f}" for x, y in face.keypoints)
-                cells.append((crop, *map(float, face.box), face.score, index, points, path))
+                points = " ".join(f"{x:.1f},{y:.1f}" for x, y in cut.face.keypoints)
+                cells.append((cut.crop, *map(float, cut.face.box), cut.face.score, cut.index, points, cut.time, path))
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise InputError(f"{folder}: cannot write face crops there. {DISK_FULL}") from None
@@ -260,8 +290,11 @@ def extract_faces(
     table = pd.DataFrame(cells, columns=["path", *FACE_COLUMNS])
     for name in table.columns:
         faces[name] = table[name].to_numpy()
-    for name in ("face_x0", "face_y0", "face_x1", "face_y1", "face_score"):
+    for name in ("face_x0", "face_y0", "face_x1", "face_y1", "face_score", "frame_time"):
         faces[name] = faces[name].astype(np.float32)
     faces["face_index"] = faces["face_index"].astype(np.int32)
+    if len(moving := faces.index[faces["frame_time"].notna()]):
+        stated = faces["video"].fillna("") if "video" in faces else pd.Series("", index=faces.index)
+        faces["video"] = stated.mask(stated.eq("") & faces.index.isin(moving), faces["original"])
     seconds = time.perf_counter() - started
     return Extracted(faces, pd.DataFrame(skipped, columns=["path", "reason"]), tries, len(paths) - len(left), seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 
@@ -16,20 +17,42 @@ JOURNAL = "finished.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """What came of one picture.
+class Cut:
+    """One face that was cut out.
 
     Attributes
     ----------
-    faces : list of (str, Face, int)
-        Path of the crop, the face, its index in the picture (0 is the largest).
+    crop : str
+        Path of the crop.
+    face : Face
+        Where it was, in pixels of the upright picture or frame.
+    index : int
+        Which face of the picture or frame; 0 is the largest.
+    time : float
+        Seconds from the video's beginning; NaN for a picture.
+    """
+
+    crop: str
+    face: Face
+    index: int
+    time: float = math.nan
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What came of one picture or video.
+
+    Attributes
+    ----------
+    faces : list of Cut
+        In order of time, largest first.
     reason : str
         Why there is none; empty when there is.
     stage : str
         The detector's try that settled it, see :class:`~aletheia.faces.detector.BlazeFace`.
     """
 
-    faces: list[tuple[str, Face, int]]
+    faces: list[Cut]
     reason: str
     stage: str
 
@@ -68,13 +91,13 @@ class Journal:
         try:
             record = json.loads(line)
             faces = [
-                (str(self.folder / os.path.basename(name)), _face(box, keypoints, score), int(index))
-                for name, box, keypoints, score, index in record["faces"]
+                Cut(str(self.folder / os.path.basename(name)), _face(box, keypoints, score), int(index), float(time))
+                for name, box, keypoints, score, index, time in record["faces"]
             ]
             found = Found(faces, str(record["reason"]), str(record["stage"]))
         except (ValueError, KeyError, TypeError):
             return None
-        return found if all(_is_there(crop) for crop, _, _ in faces) else None
+        return found if all(_is_there(cut.crop) for cut in faces) else None
 
     def add(self, picture: str, found: Found) -> None:
         """Note that this picture is finished. Raises OSError when the disk is full."""
@@ -82,8 +105,8 @@ class Journal:
         if not key:
             return
         faces = [
-            (os.path.basename(crop), face.box.tolist(), face.keypoints.tolist(), face.score, index)
-            for crop, face, index in found.faces
+            (os.path.basename(c.crop), c.face.box.tolist(), c.face.keypoints.tolist(), c.face.score, c.index, c.time)
+            for c in found.faces
         ]
         record = {"faces": faces, "reason": found.reason, "stage": found.stage}
         self._file.write(f"{key} {json.dumps(record)}\n".encode())
