@@ -1,4 +1,4 @@
-"""What the folders of image data sets say about their files: label, source, generator and official split."""
+"""What the folders of image and video data sets say about their files: label, source, generator and official split."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from aletheia.data.images import IMAGE_SUFFIXES
 from aletheia.data.schema import LABELS
 from aletheia.errors import InputError
+from aletheia.faces.video import VIDEO_SUFFIXES
 
 Row = dict[str, str]
 _SPLIT_NAMES = {
@@ -28,8 +29,8 @@ EXPECTED = (
 )
 
 
-def list_images(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Image files under a folder, and what was left aside.
+def list_media(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """Images and videos under a folder, and what was left aside.
 
     Hidden files and folders are ignored. Links to folders are not followed; whether a link to a file stays
     inside the folder is for the reader to check (:func:`is_inside`).
@@ -56,8 +57,8 @@ def list_images(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
             path = os.path.join(current, name)
             if name.startswith("."):
                 continue
-            if not name.lower().endswith(IMAGE_SUFFIXES):
-                skipped.append((path, "is not an image by its name"))
+            if not name.lower().endswith((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)):
+                skipped.append((path, "is neither an image nor a video by its name"))
             else:
                 files.append(os.path.relpath(path, folder).replace(os.sep, "/"))
     return files, skipped
@@ -77,7 +78,7 @@ def describe_files(folder: Path, files: list[str]) -> tuple[list[Row], list[str]
     folder
         Only its name is used, as the source where nothing better is known.
     files
-        As :func:`list_images` gives them.
+        As :func:`list_media` gives them.
 
     Returns
     -------

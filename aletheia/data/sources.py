@@ -14,10 +14,12 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from aletheia.data.images import ImageProperties, UnreadableImage, examine_image
-from aletheia.data.layouts import EXPECTED, describe_files, is_inside, list_images
+from aletheia.data.layouts import EXPECTED, describe_files, is_inside, list_media
 from aletheia.data.manifest import read_manifest, validate_manifest
 from aletheia.data.schema import LABELS, name_rows
+from aletheia.data.videos import examine_video
 from aletheia.errors import InputError
+from aletheia.faces.video import VIDEO_SUFFIXES, UnreadableVideo
 from aletheia.settings import get_settings
 
 _BATCH = 2048
@@ -30,7 +32,7 @@ class Ingested:
     Attributes
     ----------
     manifest : pd.DataFrame
-        One row a readable image, all columns of the manifest and ``sha256`` of the file.
+        One row a readable image or video, all columns of the manifest and ``sha256`` of the file.
     skipped : pd.DataFrame
         ``path`` and ``reason`` of everything left aside.
     """
@@ -146,9 +148,9 @@ def _rows(
     if not source.is_dir():
         expected = "A balancing pool is a folder of genuine faces, or a manifest of them" if pool else EXPECTED
         raise InputError(f"{source}: there is no such folder or manifest. {expected}.")
-    files, skipped = list_images(source)
+    files, skipped = list_media(source)
     if not files:
-        raise InputError(f"{source}: the folder holds no images ({len(skipped)} other files). {EXPECTED}.")
+        raise InputError(f"{source}: the folder holds no images or videos ({len(skipped)} other files). {EXPECTED}.")
     folder = source.resolve().as_posix().rstrip("/")
     if manifest is None and pool:
         rows = pd.DataFrame({"path": files, "label": "real"})
@@ -220,8 +222,8 @@ def _examined(
         if root is not None and not is_inside(path, os.path.realpath(root)):
             return "is a link that leads out of the folder"
         try:
-            return examine_image(path)
-        except UnreadableImage as error:
+            return examine_video(path) if path.lower().endswith(VIDEO_SUFFIXES) else examine_image(path)
+        except (UnreadableImage, UnreadableVideo) as error:
             return error.reason
 
     executor = ThreadPoolExecutor(workers)

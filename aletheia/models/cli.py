@@ -104,7 +104,7 @@ def export(
     import numpy as np
 
     from aletheia.data.images import read_image
-    from aletheia.data.layouts import list_images
+    from aletheia.data.layouts import list_media
     from aletheia.data.transforms import resize_rgb
     from aletheia.errors import InputError
     from aletheia.faces.crop import crop_face
@@ -113,7 +113,7 @@ def export(
     from aletheia.models.spec import read_spec
 
     spec, detector, crops = read_spec(model), BlazeFace(), []
-    for path in list_images(faces)[0][:64]:
+    for path in list_media(faces)[0][:64]:
         with contextlib.suppress(InputError):  # the other pictures will do
             picture = read_image(faces / path)
             for face in detector.detect(picture)[:1]:

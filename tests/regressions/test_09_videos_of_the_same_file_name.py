@@ -1,0 +1,42 @@
+"""Bug 9: video scores grouped by file name, so that `000.mp4` of every manipulation method became one video."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+
+from aletheia.data.sources import load_source
+from aletheia.data.split import split_manifest
+from aletheia.faces.extract import extract_faces
+
+
+def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits):
+    for index, folder in enumerate(("real/camera", "fake/face-swap", "fake/reenacted")):
+        (tmp_path / folder).mkdir(parents=True)
+        picture = np.ascontiguousarray(portraits[index][0][:256, :256])
+        with av.open(str(tmp_path / folder / "000.mp4"), "w") as container:
+            stream = container.add_stream("libx264", rate=5)
+            stream.height, stream.width, stream.pix_fmt = 256, 256, "yuv420p"
+            for _ in range(5):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+    found = load_source(tmp_path, progress=False)
+    faces = extract_faces(found.manifest, tmp_path / "faces", frames=3, workers=1, progress=False).manifest
+    assert faces.groupby("video").size().tolist() == [3, 3, 3]
+    for column in ("label", "generator"):
+        assert (faces.groupby("video")[column].nunique() == 1).all()
+
+
+def test_frames_of_a_video_stay_on_one_side(tmp_path):
+    import pandas as pd
+
+    frames = pd.DataFrame(
+        {
+            "path": [f"/faces/{i}.png" for i in range(400)],
+            "label": ["real", "fake"] * 200,
+            "video": [f"/clips/{'real' if i % 2 == 0 else 'swap'}/{i // 8:03d}.mp4" for i in range(400)],
+        }
+    )
+    split = split_manifest(frames, seed=0)
+    assert (split.groupby("video")["split"].nunique() == 1).all()
+    assert set(split["split"]) == {"train", "val", "test"}
