@@ -80,18 +80,29 @@ def run(
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(help="Pictures to ask about.")],
+    files: Annotated[list[Path], typer.Argument(help="Pictures and videos to ask about.")],
     model: Annotated[
         str, typer.Option(help="A tag (production, candidate), a store://models/… URI, or a folder.")
     ] = "",
+    frames: Annotated[int, typer.Option(min=1, max=10_000, help="Frames of a video, evenly spread.")] = 16,
+    aggregation: Annotated[
+        str,
+        typer.Option(
+            help="How the frames of a person become one score: mean_logit, mean_probability or upper_quantile; "
+            "default: as the model says."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, on standard output.")] = False,
 ) -> None:
-    """Say for each picture how probable it is that a face in it is fake.
+    """Say for each picture or video how probable it is that a face in it is fake.
 
-    "no face found" is an answer. Exit code 2 when a file could not be read; the others are answered all the same.
+    In a video each person has a score over all frames. "no face found" is an answer. Exit code 2 when a file could not
+    be read; the others are answered all the same.
     """
+    from aletheia.faces.video import VIDEO_SUFFIXES
     from aletheia.lifecycle.registry import find_model
     from aletheia.serving.engine import Predictor
+    from aletheia.serving.video import VideoPrediction, predict_video
 
     found = find_model(model or None)
     predictor = Predictor(found.folder)
@@ -101,7 +112,10 @@ def predict(
     print(f"{found.uri}, trained on {predictor.spec.trained_on or 'rows that it does not name'}", file=sys.stderr)
     unread = 0
     for path in files:
-        answer = predictor.predict(path)
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            answer = predict_video(predictor, path, frames=frames, aggregation=aggregation or None)
+        else:
+            answer = predictor.predict(path)
         unread += answer.verdict == "error"
         if as_json:
             print(json.dumps({"file": str(path), "model": found.uri, **answer.to_dict()}))
@@ -109,6 +123,9 @@ def predict(
             print(answer.reason, file=sys.stderr)
         elif answer.probability is None:
             print(f"{path}: {answer.verdict}")
+        elif isinstance(answer, VideoPrediction):
+            people = ", ".join(f"{person.probability:.1%} in {len(person.times)} frames" for person in answer.people)
+            print(f"{path}: {answer.verdict} (probability of fake, by person: {people})")
         else:
             faces = ", ".join(f"{face.probability:.1%}" for face in answer.faces)
             print(f"{path}: {answer.verdict} (probability of fake: {faces})")

@@ -24,6 +24,8 @@ ONNX = "model.onnx"
 SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
+#: How the scores of a video's frames may become one, see `aletheia.serving.video.aggregate`.
+AGGREGATIONS = ("mean_logit", "mean_probability", "upper_quantile")
 LABELS = {"0": "real", "1": "fake"}
 _PACKAGES = (
     "aletheia",
@@ -101,6 +103,9 @@ class ModelSpec(_Strict):
     calibration: Calibration = Field(default_factory=Calibration)
     threshold: float = Field(0.5, ge=0, le=1, description='From this probability on the verdict is "fake".')
     threshold_how: Text = Field("not chosen on data", description="How it was chosen.")
+    aggregation: Literal["mean_logit", "mean_probability", "upper_quantile"] = Field(
+        "mean_logit", description="How the scores of a person's frames in a video become one."
+    )
     training: dict[str, Any] = Field(default_factory=dict, description="The training configuration.")
     trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
     data_hash: Text = Field("", description="Content hash of the training manifest.")

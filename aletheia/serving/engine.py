@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from aletheia.data.images import read_image
 from aletheia.data.transforms import resize_rgb
 from aletheia.errors import InputError
+from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.models.onnx_network import OnnxNetwork
@@ -120,25 +120,32 @@ class Predictor:
             pixels = checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image)
         except InputError as error:
             return Prediction("error", None, reason=str(error))
-        faces = self.detector.detect(pixels)
+        faces, logits = self.look(pixels)
         if not faces:
             return Prediction(NO_FACE, None, reason="The detector found no face in this picture.")
-        spec = self.spec
-        crops = [
-            crop_face(pixels, face, spec.crop.size, margin=spec.crop.margin, policy=spec.crop.policy) for face in faces
-        ]
-        scores = []
-        for face, probability in zip(faces, self.score(crops), strict=True):
-            verdict = "fake" if probability >= spec.threshold else "real"
-            box = tuple(round(float(v), 1) for v in face.box)
-            scores.append(FaceScore(box, round(float(face.score), 4), float(probability), verdict))
+        probabilities = self.spec.calibration.probabilities(logits)
+        scores = [self.face_score(face, p) for face, p in zip(faces, probabilities, strict=True)]
         worst = max(scores, key=lambda s: s.probability)
         return Prediction(worst.verdict, worst.probability, tuple(scores))
 
-    def score(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """Probabilities of fake for face crops, each (size, size, 3) uint8 RGB; float array (n,)."""
-        pixels = np.stack([resize_rgb(crop, self.spec.input_size) for crop in crops])
-        return self.spec.calibration.probabilities(self.network.logits(pixels))
+    def verdict(self, probability: float) -> str:
+        """``"fake"`` from the model's threshold on, else ``"real"``."""
+        return "fake" if probability >= self.spec.threshold else "real"
+
+    def face_score(self, face: Face, probability: float) -> FaceScore:
+        """A face and its probability, as it is told."""
+        box = tuple(round(float(v), 1) for v in face.box)
+        return FaceScore(box, round(float(face.score), 4), float(probability), self.verdict(probability))
+
+    def look(self, rgb: np.ndarray) -> tuple[list[Face], np.ndarray]:
+        """Faces of a picture (H, W, 3) uint8, largest first, and their logits (n,)."""
+        faces, spec = self.detector.detect(rgb), self.spec
+        if not faces:
+            return [], np.zeros(0, np.float32)
+        crops = [
+            crop_face(rgb, face, spec.crop.size, margin=spec.crop.margin, policy=spec.crop.policy) for face in faces
+        ]
+        return faces, self.network.logits(np.stack([resize_rgb(crop, spec.input_size) for crop in crops]))
 
 
 def checked_pixels(array: np.ndarray) -> np.ndarray:
