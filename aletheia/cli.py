@@ -49,6 +49,13 @@ def run(
     batch_sizes: Annotated[str, typer.Option(help="Batch sizes of the grid; default: 8,16,32.")] = "",
     search_epochs: Annotated[int, typer.Option(min=1, help="Epochs of every cell of the grid.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of the training, at most.")] = 20,
+    fault: Annotated[
+        str,
+        typer.Option(
+            help="Break the training on purpose, to see the checks refuse the model: label_noise, input_noise, "
+            "shuffled_labels, wrong_loss or skipped_gradients."
+        ),
+    ] = "none",
     seed: Annotated[int, typer.Option(help="Makes the run repeatable.")] = 0,
 ) -> None:
     """Run the whole workflow: data, search, training, evaluation, registration.
@@ -67,6 +74,7 @@ def run(
         "architecture": architecture,
         "search_epochs": search_epochs,
         "epochs": epochs,
+        "fault": fault,
         "seed": seed,
     }
     if learning_rates:

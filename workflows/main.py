@@ -23,6 +23,7 @@ def main(
     batch_sizes: list = BATCH_SIZES,
     search_epochs: int = 3,
     epochs: int = 20,
+    fault: str = "none",
     seed: int = 0,
 ):
     """Go from raw faces to a registered model.
@@ -38,6 +39,7 @@ def main(
     :param batch_sizes:    batch sizes of the grid
     :param search_epochs:  epochs of every cell of the grid
     :param epochs:         epochs of the training, at most
+    :param fault:          break the training on purpose, to see the checks refuse the model
     :param seed:           makes the run repeatable
     """
     common = {"architecture": architecture, "image_size": image_size, "seed": seed}
@@ -84,6 +86,7 @@ def main(
             "learning_rate": search.outputs["best_learning_rate"],
             "batch_size": search.outputs["best_batch_size"],
             "epochs": epochs,
+            "fault": fault,
         },
         outputs=["model"],
     )

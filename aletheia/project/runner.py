@@ -106,7 +106,13 @@ def check_arguments(arguments: dict[str, Any]) -> None:
     from aletheia.training.config import TrainConfig
 
     check_policy(arguments.get("balance", "matched"))
-    given = {"architecture": "architecture", "image_size": "image_size", "seed": "seed", "epochs": "max_epochs"}
+    given = {
+        "architecture": "architecture",
+        "image_size": "image_size",
+        "seed": "seed",
+        "epochs": "max_epochs",
+        "fault": "fault",
+    }
     common = {field: arguments[name] for name, field in given.items() if name in arguments}
     for name, field in (("learning_rates", "learning_rate"), ("batch_sizes", "batch_size")):
         for value in arguments.get(name, []):

@@ -86,6 +86,7 @@ def bundle(
             "best_epoch": result.best_epoch,
             "epochs": len(result.history),
         },
+        fault=config.fault,
         seed=config.seed,
         run=run,
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aletheia.errors import InputError
 from aletheia.models.registry import list_models
+from aletheia.training.faults import Fault
 
 
 class TrainConfig(BaseModel):
@@ -39,6 +40,14 @@ class TrainConfig(BaseModel):
         "balanced",
         description="balanced: both classes weigh the same in the loss, however many rows they have.",
     )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="Labels 0 and 1 become this and 1 minus this in the training loss."
+    )
+    sampling: Literal["shuffled", "balanced"] = Field(
+        "shuffled",
+        description="balanced: every batch is half real and half fake, rows of the smaller class come several times; "
+        "goes with class_weight='none', or the smaller class would count twice.",
+    )
     augmentation: Literal["none", "light", "strong", "albumentations"] = "light"
     eval_batch_size: int = Field(128, ge=1, le=65_536, description="Validation images at a time.")
     batch_norm_images: int = Field(
@@ -46,6 +55,9 @@ class TrainConfig(BaseModel):
         ge=0,
         description="Training images that batch-norm statistics are measured on before each validation.",
     )
+
+    fault: Fault = Field("none", description="Break the training on purpose, see `aletheia.training.faults.FAULTS`.")
+    fault_share: float = Field(0.3, gt=0, le=1, description="How much of it: rows, steps, or range of the pixels.")
 
     seed: int = Field(0, ge=0, lt=2**31)
     num_threads: int = Field(0, ge=0, le=1024, description="CPU threads of torch; 0 leaves its own choice.")
@@ -67,6 +79,10 @@ class TrainConfig(BaseModel):
             unknown = any(e["type"] == "extra_forbidden" for e in error.errors())
             known = f" Fields: {', '.join(type(self).model_fields)}." if unknown else ""
             raise InputError(f"The training configuration does not fit. {lines}.{known}") from None
+        if self.sampling == "balanced" and self.class_weight == "balanced":
+            raise InputError(
+                "sampling: balanced batches go with class_weight='none'; both would count one class twice."
+            )
         if self.architecture not in list_models():
             raise InputError(f"architecture: there is no {self.architecture!r}. There are: {', '.join(list_models())}.")
 

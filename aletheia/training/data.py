@@ -15,6 +15,7 @@ from aletheia.data.pixels import Pixels, decode_images
 from aletheia.data.transforms import albumentations_recipe
 from aletheia.errors import InputError
 from aletheia.training.config import TrainConfig
+from aletheia.training.faults import faulty_labels
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -62,10 +63,14 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
         Rows in a batch.
     seed : int or None
         Shuffle with this seed and drop an incomplete last batch; None keeps the order and every row.
+    classes : ndarray, optional
+        (n,) 0 or 1 a row. Given with a seed, every batch is half of the one and half of the other class (of an odd
+        batch size the larger half takes turns); an epoch has as many batches as without.
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int | None = None) -> None:
+    def __init__(self, n: int, batch_size: int, seed: int | None = None, classes: np.ndarray | None = None) -> None:
         self.n, self.batch_size, self.seed, self.epoch = n, batch_size, seed, 0
+        self.classes = classes
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
@@ -77,11 +82,22 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:
         if self.seed is None:
             order = np.arange(self.n)
-        else:
+        elif self.classes is None:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(self.n)
+        else:
+            order = self._alternating(np.random.default_rng((self.seed, self.epoch)))
         for index in range(len(self)):
             rows = order[index * self.batch_size : (index + 1) * self.batch_size].tolist()
             yield mix_seed(self.seed or 0, self.epoch, index), rows
+
+    def _alternating(self, rng: np.random.Generator) -> np.ndarray:
+        """Rows of the two classes in turn, each class shuffled, and shuffled again when it is used up."""
+        order = np.empty(self.n, dtype=np.int64)
+        for value in (0, 1):
+            rows, places = np.flatnonzero(self.classes == value), len(order[value::2])
+            rounds = [rng.permutation(rows) for _ in range(-(-places // len(rows)))]
+            order[value::2] = np.concatenate(rounds)[:places]
+        return order
 
 
 def mix_seed(*parts: int) -> int:
@@ -131,8 +147,10 @@ class FaceData(pl.LightningDataModule):
             skipped.append(pixels.skipped.assign(split=split))
             _check_classes(split, labels, len(pixels.skipped))
             recipe = None
-            if split == "train" and self.config.augmentation == "albumentations":
-                recipe = albumentations_recipe(self.config.image_size)
+            if split == "train":
+                labels = faulty_labels(labels, self.config.fault, self.config.fault_share, self.config.seed)
+                if self.config.augmentation == "albumentations":
+                    recipe = albumentations_recipe(self.config.image_size)
             self.sets[split] = PixelDataset(pixels, labels, recipe)
         self.skipped = pd.concat(skipped, ignore_index=True)
         n = len(self.sets["train"])
@@ -161,7 +179,8 @@ class FaceData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of exactly `config.batch_size` rows."""
         dataset = self.sets["train"]
-        batches = EpochBatches(len(dataset), self.config.batch_size, self.config.seed)
+        classes = dataset.labels.numpy() if self.config.sampling == "balanced" else None
+        batches = EpochBatches(len(dataset), self.config.batch_size, self.config.seed, classes)
         return DataLoader(dataset, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:

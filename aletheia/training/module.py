@@ -20,6 +20,7 @@ from aletheia.models.registry import create_model
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import Batch, mix_seed
+from aletheia.training.faults import faulty_pixels, skips_gradient
 
 
 class Diverged(InputError):
@@ -56,6 +57,7 @@ class Detector(pl.LightningModule):
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
         self.history: list[dict[str, float]] = []
         self._train = _Sums()
+        self._skips = False
         self._val: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._started = time.perf_counter()
 
@@ -74,17 +76,36 @@ class Detector(pl.LightningModule):
         # Augmentation and dropout are functions of seed, epoch and batch: a resumed run draws what an
         # uninterrupted one draws, whatever was drawn in between.
         pixels, labels = batch
-        seed = mix_seed(self.config.seed, self.current_epoch, batch_idx)
+        config = self.config
+        seed = mix_seed(config.seed, self.current_epoch, batch_idx)
         torch.manual_seed(seed)
-        if self.config.augmentation in ("light", "strong"):
-            pixels = augment_batch(pixels, torch.Generator().manual_seed(seed), self.config.augmentation)
-        weights = self.class_weights[labels.long()]
-        loss = binary_cross_entropy_with_logits(self(pixels), labels, weight=weights)
+        generator = torch.Generator().manual_seed(seed)
+        if config.augmentation in ("light", "strong"):
+            pixels = augment_batch(pixels, generator, config.augmentation)
+        pixels = faulty_pixels(pixels, config.fault, config.fault_share, generator)
+        self._skips = skips_gradient(config.fault, config.fault_share, seed)
+        loss = self.loss(self(pixels), labels)
         value = loss.item()
         if not math.isfinite(value):
             raise self._diverged(f"the training loss is {value}", batch_idx)
         self._train.add(value * len(labels), len(labels))
         return loss
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Mean weighted cross-entropy of logits (B,) and labels (B,), these smoothed (Szegedy et al., "Rethinking the
+        Inception Architecture", CVPR 2016, section 7).
+        """
+        weights = self.class_weights[labels.long()]
+        if self.config.fault == "wrong_loss":
+            return (weights * (logits - labels).abs()).mean()
+        targets = labels * (1 - 2 * self.config.label_smoothing) + self.config.label_smoothing
+        return binary_cross_entropy_with_logits(logits, targets, weight=weights)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the gradients away from a step that a fault skips."""
+        if self._skips:
+            for parameter in self.net.parameters():
+                parameter.grad = None
 
     # Validation
 

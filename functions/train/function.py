@@ -23,6 +23,7 @@ def train(
     image_size: int = 96,
     epochs: int = 20,
     patience: int = 5,
+    fault: str = "none",
     seed: int = 0,
 ):
     """Train until the validation loss stops falling; log the best epoch as a model.
@@ -38,6 +39,7 @@ def train(
     :param image_size:    side of the faces as the network sees them, pixels
     :param epochs:        at most so many
     :param patience:      stop after so many epochs without a lower validation loss
+    :param fault:         break the training on purpose, to see the checks refuse the model
     :param seed:          makes the training repeatable
     """
     config = TrainConfig(
@@ -47,6 +49,7 @@ def train(
         image_size=image_size,
         max_epochs=epochs,
         patience=patience,
+        fault=fault,
         seed=seed,
     )
     train_faces, val_faces = train.as_df(), val.as_df()

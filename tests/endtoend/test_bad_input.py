@@ -89,6 +89,7 @@ def test_a_batch_larger_than_the_data(checkout, faces):
     [
         ("--balance", "most", "no balance policy"),
         ("--architecture", "resnet", "mobilenet_v2"),
+        ("--fault", "gremlins", "shuffled_labels"),
         ("--batch-sizes", ",", "at least one"),
         ("--learning-rates", "1e-3,-1", "learning_rate"),
     ],

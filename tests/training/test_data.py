@@ -116,3 +116,26 @@ def test_the_fingerprint_tells_data_apart(discs):
     flipped = train.copy()
     flipped.loc[0, "label"] = "real" if train.label[0] == "fake" else "fake"
     assert make((flipped, val), batch_size=8).fingerprint() != base
+
+
+@pytest.mark.parametrize("size", [8, 7])
+def test_balanced_batches(size):
+    classes = np.repeat([0.0, 1.0], [10, 90])
+    batches = EpochBatches(100, size, seed=3, classes=classes)
+    rows = [rows for _, rows in batches]
+    assert len(rows) == len(batches) == 100 // size
+    fakes = [int(classes[batch].sum()) for batch in rows]
+    assert set(fakes) == ({4} if size == 8 else {3, 4})
+    drawn = np.bincount(np.concatenate(rows), minlength=100)
+    assert drawn[:10].min() >= 4 and drawn[:10].max() <= 5  # the small class in turns
+    assert drawn[10:].max() == 1  # the large one never twice
+    assert [r for _, r in batches] == rows
+    batches.set_epoch(1)
+    assert [r for _, r in batches] != rows
+
+
+def test_balanced_sampling_reaches_the_loader_and_excludes_class_weights(discs):
+    data = make(discs, batch_size=10, sampling="balanced", class_weight="none")
+    assert all(labels.sum() == 5 for _, labels in data.train_dataloader())
+    with pytest.raises(InputError, match="class_weight='none'"):
+        TrainConfig(sampling="balanced")

@@ -78,3 +78,14 @@ def test_neither_biases_nor_batch_norm_are_decayed(discs):
     assert sum(p.numel() for g in (decayed, free) for p in g["params"]) == sum(
         p.numel() for p in detector.net.parameters()
     )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_training_loss_is_torchs_with_smoothed_labels(smoothing):
+    detector = initialise(TrainConfig(label_smoothing=smoothing), (30, 90))
+    logits, labels = torch.randn(16), torch.tensor([0.0, 1.0] * 8)
+    weights = torch.where(labels == 1, 120 / 180, 120 / 60)
+    smooth = torch.where(labels == 1, 1 - smoothing, smoothing)
+    p = torch.sigmoid(logits)
+    wanted = -(weights * (smooth * p.log() + (1 - smooth) * (1 - p).log())).mean()
+    assert detector.loss(logits, labels).item() == pytest.approx(wanted.item(), rel=1e-5)
