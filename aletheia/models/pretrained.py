@@ -50,6 +50,16 @@ def load_pretrained(model: nn.Module, name: str, weights: str) -> None:
     target.load_state_dict(fitting, strict=False)
 
 
+def backbone_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters that starting weights fill: those of the backbone without its classification head.
+
+    Empty for a network without a backbone.
+    """
+    if not hasattr(model, "backbone"):
+        return []
+    return [value for key, value in model.backbone.named_parameters() if not _is_head(key)]
+
+
 def _target(model: nn.Module) -> nn.Module:
     return getattr(model, "backbone", model)
 

@@ -19,6 +19,9 @@ class TrainConfig(BaseModel):
     architecture: str = Field("attention_cnn", description="A name of `aletheia.models.registry.list_models`.")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the architecture.")
     weights: str = Field("none", description="'none', 'imagenet', or a file with weights to start from.")
+    freeze_epochs: int = Field(
+        0, ge=0, le=10_000, description="Epochs at the beginning in which the backbone keeps the weights it came with."
+    )
     image_size: int = Field(96, ge=16, le=1024, description="Side of the network's input, pixels.")
 
     learning_rate: float = Field(3e-3, gt=0, le=10, description="Peak learning rate.")

@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD, augment_batch, normalise
 from aletheia.errors import InputError
 from aletheia.evaluation.curves import auc
+from aletheia.models.pretrained import backbone_parameters
 from aletheia.models.registry import create_model
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
 from aletheia.training.config import TrainConfig
@@ -49,6 +50,9 @@ class Detector(pl.LightningModule):
         self.config = config
         self.net = create_model(config.architecture, weights=config.weights, **config.options)
         self.net.to(memory_format=torch.channels_last)
+        self.backbone = backbone_parameters(self.net)
+        if config.freeze_epochs and not self.backbone:
+            raise InputError(f"freeze_epochs: {config.architecture} has no backbone to freeze; leave it at 0.")
         balanced = config.class_weight == "balanced"
         total = sum(class_counts)
         # Weights average to 1 over the training rows, so the learning rate means the same with and without
@@ -68,6 +72,18 @@ class Detector(pl.LightningModule):
         return self.net(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))
 
     # Training
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the backbone keeps its weights and batch-norm statistics in this epoch."""
+        return self.current_epoch < self.config.freeze_epochs
+
+    def on_train_epoch_start(self) -> None:
+        """Freeze or thaw the backbone. A function of the epoch alone, so that a resumed training does the same."""
+        for parameter in self.backbone:
+            parameter.requires_grad_(not self.is_frozen)
+        if self.is_frozen:
+            self.net.backbone.eval()
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Mean weighted cross-entropy of a batch."""
@@ -112,7 +128,7 @@ class Detector(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Measure batch-norm statistics on training images as validation sees its own: not augmented."""
         wanted = self.config.batch_norm_images
-        if not wanted or not has_batch_norm(self.net):
+        if not wanted or self.is_frozen or not has_batch_norm(self.net):
             return
         dataset = self.trainer.datamodule.sets["train"]
         order = np.random.default_rng(self.config.seed).permutation(len(dataset))[:wanted]

@@ -14,11 +14,12 @@ import pytest
 import torch
 
 from aletheia.errors import InputError
+from aletheia.models.registry import create_model
 from aletheia.training import fit as fit_module
 from aletheia.training.checkpoint import AtomicCheckpointIO
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import Diverged, fit
-from aletheia.training.module import mean_loss
+from aletheia.training.module import initialise, mean_loss
 
 FAST = {"image_size": 48, "options": {"width": 8}, "batch_size": 16, "batch_norm_images": 64}
 
@@ -264,3 +265,26 @@ def test_bf16_and_large_batches(discs):
 
 def test_fit_module_exports_the_exception():
     assert fit_module.Diverged is Diverged
+
+
+def test_a_frozen_backbone_keeps_what_it_came_with_and_thaws(discs, tmp_path):
+    """MobileNetV2: in frozen epochs only the head moves, batch-norm statistics included; afterwards everything does."""
+    options = {"architecture": "mobilenet_v2", "options": {}, "image_size": 32, "batch_size": 60, "patience": 9}
+    start = initialise(config(**options), (1, 1)).net.state_dict()
+
+    def changed(result):
+        return {name for name, value in weights(result).items() if not torch.equal(value, start[name])}
+
+    frozen = changed(run(discs, **options, max_epochs=1, freeze_epochs=1))
+    assert frozen == {"backbone.classifier.1.weight", "backbone.classifier.1.bias"}
+    # The best epoch may be the frozen one: look at the weights that the last one left.
+    run(discs, tmp_path, **options, max_epochs=2, freeze_epochs=1)
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
+    thawed = {name for name, value in start.items() if not torch.equal(last[f"net.{name}"], value)}
+    learnt = {name for name, _ in create_model("mobilenet_v2").named_parameters()}
+    assert thawed >= learnt - frozen
+
+
+def test_a_network_without_a_backbone_cannot_be_frozen(discs):
+    with pytest.raises(InputError, match="no backbone"):
+        run(discs, freeze_epochs=1)
