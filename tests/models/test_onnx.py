@@ -178,6 +178,32 @@ def test_a_graph_with_operators_of_its_own_is_not_opened(copy):
     model.opset_import.add(domain="com.example", version=1)
     with pytest.raises(InputError, match="outside of the ONNX standard"):
         OnnxNetwork(copy, replace(copy, model))
+    model = onnx.load(copy / "model.onnx")
+    del model.opset_import[-1]
+    model.functions.add(name="f", domain="")
+    with pytest.raises(InputError, match="outside of the ONNX standard"):
+        OnnxNetwork(copy, replace(copy, model))
+
+
+def test_weights_elsewhere_are_found_in_every_corner(copy):
+    """In an initialiser, in a constant's attribute, in a graph inside of a node."""
+    sound = onnx.load(copy / "model.onnx")
+    for corner in ("initializer", "constant", "subgraph"):
+        model = onnx.ModelProto()
+        model.CopyFrom(sound)
+        tensor = onnx.numpy_helper.from_array(np.zeros(3, np.float32), "t")
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="../secret")
+        if corner == "initializer":
+            model.graph.initializer.append(tensor)
+        elif corner == "constant":
+            model.graph.node.append(onnx.helper.make_node("Constant", [], ["c"], value=tensor))
+        else:
+            inner = onnx.helper.make_graph([], "inner", [], [], [tensor])
+            model.graph.node.append(onnx.helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner))
+        with pytest.raises(InputError, match="points at other files"):
+            OnnxNetwork(copy, replace(copy, model))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
