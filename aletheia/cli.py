@@ -154,6 +154,23 @@ def synth(
     print(generate(folder, n=images, pool=pool, seed=seed))
 
 
+@data_app.command("self-blend")
+def self_blend(
+    folder: Annotated[Path, typer.Argument(help="Genuine pictures; folders inside of it name the sources.")],
+    out: Annotated[Path, typer.Argument(help="Where to write; made if missing.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same forgeries.")] = 0,
+) -> None:
+    """Make a data set out of genuine pictures alone: each beside a self-blended forgery of itself.
+
+    Writes real/, fake/ and manifest.csv, which `aletheia run --source OUT/manifest.csv` learns from. Pictures without a
+    usable face are listed in skipped.csv.
+    """
+    from aletheia.data.self_blending import blend_folder
+
+    done = blend_folder(folder, out, seed=seed)
+    print(f"{done.manifest}: {done.pairs} genuine pictures and as many forgeries; {len(done.skipped)} left out")
+
+
 def _absolute(path: str) -> str:
     return str(Path(path).resolve()) if path and "://" not in path else path
 

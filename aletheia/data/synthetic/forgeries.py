@@ -62,7 +62,7 @@ def _change_frequency(image: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return np.clip(image + amount * (image - cv2.GaussianBlur(image, (0, 0), 1.3)), 0, 255)
 
 
-def self_blended(image: np.ndarray, points: Landmarks, rng: np.random.Generator) -> np.ndarray:
+def self_blended(image: np.ndarray, points: Landmarks, rng: np.random.Generator, unit: float = 1.0) -> np.ndarray:
     """Blend a picture with a changed version of itself (Shiohara and Yamasaki, CVPR 2022, section 3).
 
     A source is made from the picture by a change in colour and in frequency, then shifted and resized a
@@ -76,6 +76,8 @@ def self_blended(image: np.ndarray, points: Landmarks, rng: np.random.Generator)
         Display values 0..255.
     points : dict
         Landmarks as :func:`~aletheia.data.synthetic.faces.render` returns them.
+    unit : float
+        Widths of seam and deformation, in those of a face of 128 pixels.
 
     Returns
     -------
@@ -94,8 +96,8 @@ def self_blended(image: np.ndarray, points: Landmarks, rng: np.random.Generator)
         ]
     )
     source = cv2.warpAffine(source, move, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    mask = _elastic(hull, rng, 6.0)
-    mask = _soften(mask, rng, 0.7, 2.2) * np.float32(rng.choice((0.5, 0.75, 1.0), p=(0.1, 0.2, 0.7)))
+    mask = _elastic(hull, rng, 6.0 * unit)
+    mask = _soften(mask, rng, 0.7 * unit, 2.2 * unit) * np.float32(rng.choice((0.5, 0.75, 1.0), p=(0.1, 0.2, 0.7)))
     return image + mask[..., None] * (source - image)
 
 
