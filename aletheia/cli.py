@@ -107,7 +107,7 @@ def predict(
     In a video each person has a score over all frames. "no face found" is an answer. Exit code 2 when a file could not
     be read; the others are answered all the same.
     """
-    from aletheia.faces.video import VIDEO_SUFFIXES
+    from aletheia.faces.video import is_video
     from aletheia.lifecycle.registry import find_model
     from aletheia.serving.engine import Predictor
     from aletheia.serving.video import VideoPrediction, predict_video
@@ -120,7 +120,7 @@ def predict(
     print(f"{found.uri}, trained on {predictor.spec.trained_on or 'rows that it does not name'}", file=sys.stderr)
     unread = 0
     for path in files:
-        if path.suffix.lower() in VIDEO_SUFFIXES:
+        if is_video(path):
             answer = predict_video(predictor, path, frames=frames, aggregation=aggregation or None)
         else:
             answer = predictor.predict(path)

@@ -14,6 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from aletheia.faces.detector import box_iou
+
 SIZE = 224
 MARGIN = 0.2
 THRESHOLD = 0.75
@@ -66,7 +68,7 @@ class Reference:
         found.sort(key=lambda pair: -pair[0])
         kept: list[np.ndarray] = []
         for _, box in found:
-            if all(_iou(box, other) < 0.3 for other in kept):
+            if not kept or box_iou(box, np.stack(kept)).max() < 0.3:
                 kept.append(box)
         return kept
 
@@ -77,9 +79,3 @@ def tiles(height: int, width: int) -> list[tuple[int, int, int]]:
     xs = sorted({*range(0, width - side + 1, max(side // 2, 1)), width - side})
     ys = sorted({*range(0, height - side + 1, max(side // 2, 1)), height - side})
     return [(x, y, side) for y in ys for x in xs]
-
-
-def _iou(a: np.ndarray, b: np.ndarray) -> float:
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    shared = np.prod(np.clip(high - low, 0, None))
-    return float(shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,24 @@ def embedded_url(tracking_home: Path) -> Iterator[str]:
 def tracking_url(embedded_url: str) -> str:
     """Address of the tracking service of the tests (the conformance suite may put another in its place)."""
     return embedded_url
+
+
+@pytest.fixture(scope="session")
+def write_video() -> Callable[..., Path]:
+    """Write pictures (H, W, 3) uint8 as the frames of a video, in order; the container by the file's name."""
+
+    def write(path: Path, pictures: Sequence[np.ndarray], rate: int = 5, crf: int = 23) -> Path:
+        import av
+
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+            stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "yuv420p"
+            for picture in pictures:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+        return path
+
+    return write
 
 
 @pytest.fixture

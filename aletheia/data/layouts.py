@@ -10,7 +10,7 @@ from pathlib import Path
 from aletheia.data.images import IMAGE_SUFFIXES
 from aletheia.data.schema import LABELS
 from aletheia.errors import InputError
-from aletheia.faces.video import VIDEO_SUFFIXES
+from aletheia.faces.video import is_video
 
 Row = dict[str, str]
 _SPLIT_NAMES = {
@@ -57,7 +57,7 @@ def list_media(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
             path = os.path.join(current, name)
             if name.startswith("."):
                 continue
-            if not name.lower().endswith((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)):
+            if not name.lower().endswith(IMAGE_SUFFIXES) and not is_video(name):
                 skipped.append((path, "is neither an image nor a video by its name"))
             else:
                 files.append(os.path.relpath(path, folder).replace(os.sep, "/"))

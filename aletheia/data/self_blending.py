@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import errno
-import os
+import io
 import zlib
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tqdm.auto import tqdm
 from aletheia.data.images import read_image
 from aletheia.data.layouts import list_media
 from aletheia.data.synthetic.forgeries import Landmarks, self_blended
-from aletheia.errors import DISK_FULL, InputError
+from aletheia.errors import InputError
 from aletheia.faces.blazeface import Face
 from aletheia.faces.detector import BlazeFace
 from aletheia.models.files import atomic_write
@@ -132,9 +131,10 @@ def blend_folder(folder: str | Path, out: str | Path, *, seed: int = 0, progress
         if not faces:
             skipped.append((str(folder / name), f"no face of {MIN_SIZE} pixels found"))
             continue
-        rng = np.random.default_rng((seed, zlib.crc32(name.encode(errors="surrogateescape"))))
+        number = zlib.crc32(name.encode(errors="surrogateescape"))
+        rng = np.random.default_rng((seed, number))
         source = name.split("/")[0] if "/" in name else folder.resolve().name
-        target = f"{Path(name).with_suffix('')}-{zlib.crc32(name.encode(errors='surrogateescape')):08x}.jpg"
+        target = f"{Path(name).with_suffix('')}-{number:08x}.jpg"
         for label, pixels in (("real", picture), ("fake", blend_face(picture, faces[0], rng))):
             path = f"{label}/{target}"
             _write(out / path, pixels)
@@ -155,11 +155,7 @@ def _write(path: Path, rgb: np.ndarray) -> None:
 
 
 def _table(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with open(partial, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            csv.writer(file).writerows([header, *rows])
-        os.replace(partial, path)
-    except OSError as error:
-        reason = DISK_FULL if error.errno == errno.ENOSPC else error.strerror
-        raise InputError(f"{path} cannot be written. {reason}") from None
+    with atomic_write(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        csv.writer(text).writerows([header, *rows])
+        text.detach()  # flushes, and leaves the file to its owner

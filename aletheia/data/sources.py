@@ -19,7 +19,7 @@ from aletheia.data.manifest import read_manifest, validate_manifest
 from aletheia.data.schema import LABELS, name_rows
 from aletheia.data.videos import examine_video
 from aletheia.errors import InputError
-from aletheia.faces.video import VIDEO_SUFFIXES, UnreadableVideo
+from aletheia.faces.video import UnreadableVideo, is_video
 from aletheia.settings import get_settings
 
 _BATCH = 2048
@@ -222,7 +222,7 @@ def _examined(
         if root is not None and not is_inside(path, os.path.realpath(root)):
             return "is a link that leads out of the folder"
         try:
-            return examine_video(path) if path.lower().endswith(VIDEO_SUFFIXES) else examine_image(path)
+            return examine_video(path) if is_video(path) else examine_image(path)
         except (UnreadableImage, UnreadableVideo) as error:
             return error.reason
 

@@ -23,17 +23,18 @@ def examine_video(path: str | Path) -> tuple[ImageProperties, int, str]:
     UnreadableVideo
         As :func:`aletheia.faces.video.read_frames`; or when the file is larger than ``ALETHEIA_MAX_VIDEO_BYTES``.
     """
-    (frame,) = read_frames(path, 1)
+    container = probe_video(path).format.split(",")[0]
     size, limit = os.stat(path).st_size, get_settings().max_video_bytes
     if size > limit:
         raise UnreadableVideo(str(path), f"has {size:,} bytes, more than the {limit:,} of ALETHEIA_MAX_VIDEO_BYTES")
+    (frame,) = read_frames(path, 1)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     height, width = frame.rgb.shape[:2]
     properties = ImageProperties(
         width=width,
         height=height,
-        format=_CONTAINERS.get(probe_video(path).format.split(",")[0], "VIDEO"),
+        format=_CONTAINERS.get(container, "VIDEO"),
         jpeg_quality=math.nan,
         chroma="",
         file_bytes=size,

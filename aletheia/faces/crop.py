@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
+from aletheia.data.transforms import resize_rgb
 from aletheia.errors import InputError
 from aletheia.faces.detector import Face
+
+if TYPE_CHECKING:
+    from aletheia.models.spec import ModelSpec
 
 POLICIES = ("scale", "tight", "aligned")
 
@@ -69,6 +75,17 @@ def crop_face(rgb: np.ndarray, face: Face, size: int, margin: float = 0.2, polic
                 part, *border, cv2.BORDER_REFLECT_101 if min(part.shape[:2]) > 1 else cv2.BORDER_REPLICATE
             )
     return _resized(part, size)
+
+
+def network_input(rgb: np.ndarray, face: Face, spec: ModelSpec) -> np.ndarray:
+    """A face as a model's network takes it: cut out as in its training, resized to its input.
+
+    Returns
+    -------
+    (input_size, input_size, 3) uint8
+    """
+    crop = crop_face(rgb, face, spec.crop.size, spec.crop.margin, spec.crop.policy)
+    return resize_rgb(crop, spec.input_size)
 
 
 def alignment(keypoints: np.ndarray, size: int, margin: float) -> np.ndarray:

@@ -26,7 +26,7 @@ from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import POLICIES, crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.faces.journal import Cut, Found, Journal
-from aletheia.faces.video import VIDEO_SUFFIXES, read_frames
+from aletheia.faces.video import check_count, is_video, read_frames
 from aletheia.settings import get_settings
 
 FACE_COLUMNS = (
@@ -101,7 +101,7 @@ class _Worker:
 
     def __call__(self, path: str) -> Found:
         try:
-            if path.lower().endswith(VIDEO_SUFFIXES):
+            if is_video(path):
                 return self._video(path)
             picture = read_image(path)
         except InputError as error:
@@ -230,11 +230,12 @@ def extract_faces(
     """
     if policy not in POLICIES:
         raise InputError(f"There is no face policy {policy!r}; choose one of {', '.join(POLICIES)}.")
-    if not 8 <= size <= 4096 or not 0 <= margin <= 2 or not 0 < threshold < 1 or not 1 <= frames <= 10_000:
+    if not 8 <= size <= 4096 or not 0 <= margin <= 2 or not 0 < threshold < 1:
         raise InputError(
             f"Face settings that do not fit: size {size} (8..4096), margin {margin} (0..2), "
-            f"threshold {threshold} (0..1), frames {frames} (1..10,000)."
+            f"threshold {threshold} (0..1)."
         )
+    check_count(frames)
     folder = Path(out_dir).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -293,8 +294,9 @@ def extract_faces(
     for name in ("face_x0", "face_y0", "face_x1", "face_y1", "face_score", "frame_time"):
         faces[name] = faces[name].astype(np.float32)
     faces["face_index"] = faces["face_index"].astype(np.int32)
-    if len(moving := faces.index[faces["frame_time"].notna()]):
+    moving = faces["frame_time"].notna()
+    if moving.any():
         stated = faces["video"].fillna("") if "video" in faces else pd.Series("", index=faces.index)
-        faces["video"] = stated.mask(stated.eq("") & faces.index.isin(moving), faces["original"])
+        faces["video"] = stated.mask(stated.eq("") & moving, faces["original"])
     seconds = time.perf_counter() - started
     return Extracted(faces, pd.DataFrame(skipped, columns=["path", "reason"]), tries, len(paths) - len(left), seconds)

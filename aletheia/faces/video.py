@@ -21,7 +21,6 @@ import numpy as np
 from aletheia.errors import InputError
 from aletheia.settings import get_settings
 
-#: Suffixes of the files that are taken for videos.
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
@@ -53,13 +52,24 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True)
 class VideoProperties:
-    """What the container says: seconds (0 when it does not), pixels once upright, format and codec."""
+    """What the container says: seconds (0 when it does not), pixels before any turn, format and codec."""
 
     duration: float
     width: int
     height: int
     format: str
     codec: str
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether a file is taken for a video: by its name."""
+    return str(path).lower().endswith(VIDEO_SUFFIXES)
+
+
+def check_count(count: int) -> None:
+    """Refuse a number of frames outside of 1 to 10,000, by InputError."""
+    if not 1 <= count <= 10_000:
+        raise InputError(f"{count} frames a video were asked for; choose 1 to 10,000.")
 
 
 def read_frames(
@@ -92,8 +102,7 @@ def read_frames(
         When the file is missing, empty, no video, of another container than MP4, MOV, MKV, WebM and AVI, has frames
         that are too large, or gives no frame at all.
     """
-    if not 1 <= count <= 10_000:
-        raise InputError(f"{count} frames a video were asked for; choose 1 to 10,000.")
+    check_count(count)
     limit = max_pixels or get_settings().max_pixels
     name = str(source) if isinstance(source, str | Path) else "the video"
     deadline = time.monotonic() + max_seconds

@@ -105,9 +105,8 @@ def export(
 
     from aletheia.data.images import read_image
     from aletheia.data.layouts import list_media
-    from aletheia.data.transforms import resize_rgb
     from aletheia.errors import InputError
-    from aletheia.faces.crop import crop_face
+    from aletheia.faces.crop import network_input
     from aletheia.faces.detector import BlazeFace
     from aletheia.models.onnx_export import export_onnx
     from aletheia.models.spec import read_spec
@@ -117,8 +116,7 @@ def export(
         with contextlib.suppress(InputError):  # the other pictures will do
             picture = read_image(faces / path)
             for face in detector.detect(picture)[:1]:
-                crop = crop_face(picture, face, spec.crop.size, margin=spec.crop.margin, policy=spec.crop.policy)
-                crops.append(resize_rgb(crop, spec.input_size))
+                crops.append(network_input(picture, face, spec))
     if not crops:
         raise InputError(f"There is no readable picture of a face in {faces}; the comparison needs at least one.")
     onnx = export_onnx(model, np.stack(crops)).onnx

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from aletheia.errors import InputError
 from aletheia.models.files import MAX_BYTES, check_file
-from aletheia.models.registry import create_model, list_models
+from aletheia.models.registry import count_parameters, create_model, list_models
 from aletheia.models.statefile import read_archive, state_of
 
 _PREFIXES = ("net.", "module.", "model.")  # of Lightning modules and of data-parallel wrappers
@@ -30,10 +31,7 @@ class Tensor:
     @property
     def elements(self) -> int:
         """How many numbers it holds."""
-        count = 1
-        for extent in self.shape:
-            count *= extent
-        return count
+        return math.prod(self.shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,11 +168,11 @@ def _describe(
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     shapes = {_bare(tensor.name): tensor.shape for tensor in tensors}
     if stated is None:
-        architecture = next((name for name in list_models() if _shapes(name, {}) == shapes), "")
-        options: dict[str, Any] = {}
+        built = ((name, _network(name, {})) for name in list_models())
+        architecture, network = next(((name, net) for name, net in built if _shapes(net) == shapes), ("", None))
     else:
-        architecture, options = stated
-        if _shapes(architecture, options) != shapes:
+        architecture, network = stated[0], _network(*stated)
+        if _shapes(network) != shapes:
             raise InputError(f"{path} says that it is {architecture!r}, but its tensors are not that network's.")
     return Inspection(
         path=str(path),
@@ -184,7 +182,7 @@ def _describe(
         architecture=architecture,
         recognised=stated is None and bool(architecture),
         elements=sum(tensor.elements for tensor in tensors),
-        parameters=_trainable(architecture, options) if architecture else None,
+        parameters=None if network is None else count_parameters(network),
         dtypes=dict(Counter(tensor.dtype for tensor in tensors).most_common()),
         tensors=tensors,
         data_hash="",
@@ -204,9 +202,5 @@ def _network(architecture: str, options: dict[str, Any]) -> torch.nn.Module:
         return create_model(architecture, **{k: v for k, v in options.items() if k != "weights"})
 
 
-def _shapes(architecture: str, options: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(value.shape) for name, value in _network(architecture, options).state_dict().items()}
-
-
-def _trainable(architecture: str, options: dict[str, Any]) -> int:
-    return sum(p.numel() for p in _network(architecture, options).parameters())
+def _shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in network.state_dict().items()}

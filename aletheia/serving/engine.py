@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from aletheia.data.images import read_image
-from aletheia.data.transforms import resize_rgb
 from aletheia.errors import InputError
 from aletheia.faces.blazeface import Face
-from aletheia.faces.crop import crop_face
+from aletheia.faces.crop import network_input
 from aletheia.faces.detector import BlazeFace
 from aletheia.models.onnx_network import OnnxNetwork
 from aletheia.models.spec import read_spec
@@ -139,13 +138,10 @@ class Predictor:
 
     def look(self, rgb: np.ndarray) -> tuple[list[Face], np.ndarray]:
         """Faces of a picture (H, W, 3) uint8, largest first, and their logits (n,)."""
-        faces, spec = self.detector.detect(rgb), self.spec
+        faces = self.detector.detect(rgb)
         if not faces:
             return [], np.zeros(0, np.float32)
-        crops = [
-            crop_face(rgb, face, spec.crop.size, margin=spec.crop.margin, policy=spec.crop.policy) for face in faces
-        ]
-        return faces, self.network.logits(np.stack([resize_rgb(crop, spec.input_size) for crop in crops]))
+        return faces, self.network.logits(np.stack([network_input(rgb, face, self.spec) for face in faces]))
 
 
 def checked_pixels(array: np.ndarray) -> np.ndarray:

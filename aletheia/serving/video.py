@@ -10,7 +10,7 @@ import numpy as np
 
 from aletheia.errors import InputError
 from aletheia.faces.tracks import link_faces
-from aletheia.faces.video import read_frames
+from aletheia.faces.video import check_count, read_frames
 from aletheia.models.spec import AGGREGATIONS, Calibration
 from aletheia.serving.engine import NO_FACE, FaceScore, Predictor
 
@@ -96,11 +96,9 @@ def aggregate(logits: np.ndarray, calibration: Calibration, how: str = "mean_log
     return float(calibration.probabilities(np.array([value]))[0])
 
 
-def _check(how: str, frames: int = 1) -> None:
+def _check(how: str) -> None:
     if how not in AGGREGATIONS:
         raise InputError(f"There is no aggregation {how!r}; choose one of {', '.join(AGGREGATIONS)}.")
-    if not 1 <= frames <= 10_000:
-        raise InputError(f"{frames} frames a video were asked for; choose 1 to 10,000.")
 
 
 def predict_video(
@@ -131,7 +129,8 @@ def predict_video(
     """
     spec = predictor.spec
     how = aggregation or spec.aggregation
-    _check(how, frames)
+    _check(how)
+    check_count(frames)
     times, found, logits = [], [], []
     try:
         for frame in read_frames(source, frames):

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import pickle
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from torch import nn
 from aletheia.data.manifest import manifest_hash
 from aletheia.errors import InputError
 from aletheia.models.files import atomic_write
+from aletheia.models.statefile import read_archive
 from aletheia.project.workspace import data_folder
 from aletheia.training.config import TrainConfig
 
@@ -118,14 +117,12 @@ def read_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
         configuration.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_archive(path)
         saved = state["callbacks"]["KeepBest"]["identity"]
         _ = state["aletheia_history"][0]["val_loss"], saved["config"], saved["data"]
-    except (
-        OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError, IndexError, AttributeError,
-        pickle.UnpicklingError, zipfile.BadZipFile,
-    ) as error:  # fmt: skip
-        raise InputError(f"The checkpoint {path} cannot be read ({type(error).__name__}). {_REMEDY}") from None
+    except (InputError, KeyError, TypeError, IndexError, AttributeError) as error:
+        why = error if isinstance(error, InputError) else type(error).__name__
+        raise InputError(f"The checkpoint {path} cannot be read ({why}). {_REMEDY}") from None
     changed = [
         f"{key} was {saved['config'].get(key)!r}, now {value!r}"
         for key, value in identity["config"].items()

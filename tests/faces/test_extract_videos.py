@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pandas as pd
@@ -18,27 +17,14 @@ from aletheia.faces.extract import extract_faces
 from aletheia.faces.video import read_frames
 
 
-def write(path: Path, pictures: list[np.ndarray], seconds: int = 1) -> Path:
-    """A video that shows each picture for so many seconds, five frames a second."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=5, options={"crf": "12"})
-        stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for picture in pictures:
-            for _ in range(5 * seconds):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
-
-
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory, portraits) -> Path:
+def clips(tmp_path_factory, portraits, write_video) -> Path:
     folder = tmp_path_factory.mktemp("clips")
     images = [np.ascontiguousarray(image[:256, :256]) for image, *_ in portraits[:3]]
     wall = np.full_like(images[0], 90)
-    write(folder / "three.mp4", images)
-    write(folder / "empty.MOV", [wall])
-    write(folder / "half.mkv", [images[0], wall])
+    write_video(folder / "three.mp4", [image for image in images for _ in range(5)], crf=12)  # a second each
+    write_video(folder / "empty.MOV", [wall] * 5)
+    write_video(folder / "half.mkv", [images[0]] * 5 + [wall] * 5, crf=12)
     (folder / "broken.avi").write_bytes(b"RIFF but no more")
     cv2.imwrite(str(folder / "picture.png"), images[1][..., ::-1])
     return folder

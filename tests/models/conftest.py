@@ -6,6 +6,21 @@ import pytest
 import torch
 
 
+@pytest.fixture(
+    params=[
+        "attention_cnn",
+        "efficientnet_b0",
+        "efficientnet_autoatt_b0",
+        "torchvision_efficientnet_b0",
+        "mobilenet_v2",
+        "xception",
+    ]
+)
+def network_name(request) -> str:
+    """One small network of every family of the registry."""
+    return request.param
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread():
     threads = torch.get_num_threads()

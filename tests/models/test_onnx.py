@@ -58,19 +58,8 @@ def copy(exported, tmp_path):
     return tmp_path / "model"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "attention_cnn",
-        "efficientnet_b0",
-        "efficientnet_autoatt_b0",
-        "torchvision_efficientnet_b0",
-        "mobilenet_v2",
-        "xception",
-    ],
-)
-def test_every_family_gives_the_same_on_both_engines(tmp_path, name):
-    spec = make(tmp_path, name)
+def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
+    spec = make(tmp_path, network_name)
     assert spec == read_spec(tmp_path)
     assert spec.onnx.crops == 8 and spec.onnx.max_difference <= 1e-4
     assert set(spec.onnx.milliseconds) == set(ENGINES)

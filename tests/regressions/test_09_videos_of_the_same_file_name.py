@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import av
 import numpy as np
 
 from aletheia.data.sources import load_source
@@ -10,16 +9,11 @@ from aletheia.data.split import split_manifest
 from aletheia.faces.extract import extract_faces
 
 
-def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits):
+def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits, write_video):
     for index, folder in enumerate(("real/camera", "fake/face-swap", "fake/reenacted")):
         (tmp_path / folder).mkdir(parents=True)
         picture = np.ascontiguousarray(portraits[index][0][:256, :256])
-        with av.open(str(tmp_path / folder / "000.mp4"), "w") as container:
-            stream = container.add_stream("libx264", rate=5)
-            stream.height, stream.width, stream.pix_fmt = 256, 256, "yuv420p"
-            for _ in range(5):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            container.mux(stream.encode())
+        write_video(tmp_path / folder / "000.mp4", [picture] * 5)
     found = load_source(tmp_path, progress=False)
     faces = extract_faces(found.manifest, tmp_path / "faces", frames=3, workers=1, progress=False).manifest
     assert faces.groupby("video").size().tolist() == [3, 3, 3]

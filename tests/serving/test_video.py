@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import av
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -24,19 +23,13 @@ def predictor(bundle) -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory, portraits):
+def clip(tmp_path_factory, portraits, write_video):
     """One person alone for a second, then two side by side for a second."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     first, second = (np.ascontiguousarray(portraits[i][0][:256, :256]) for i in (0, 1))
     wall = np.full_like(first, 110)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=8, options={"crf": "10"})
-        stream.height, stream.width, stream.pix_fmt = 256, 512, "yuv420p"
-        for number in range(16):
-            picture = np.hstack([first, second if number >= 8 else wall])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    pictures = [np.hstack([first, second if number >= 8 else wall]) for number in range(16)]
+    return write_video(path, pictures, rate=8, crf=10)
 
 
 def sigmoid(x):
@@ -92,15 +85,8 @@ def test_a_frame_is_scored_as_a_picture_is(predictor, clip):
     assert sorted(got) == pytest.approx(sorted(face.probability for face in wanted.faces), abs=1e-6)
 
 
-def test_no_face_and_no_video_are_answers(predictor, tmp_path):
-    wall = tmp_path / "wall.mp4"
-    with av.open(str(wall), "w") as container:
-        stream = container.add_stream("libx264", rate=5)
-        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
-        for _ in range(5):
-            pixels = np.full((64, 64, 3), 90, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
+def test_no_face_and_no_video_are_answers(predictor, tmp_path, write_video):
+    wall = write_video(tmp_path / "wall.mp4", [np.full((64, 64, 3), 90, np.uint8)] * 5)
     answer = predict_video(predictor, wall)
     assert (answer.verdict, answer.probability, answer.people, answer.frames) == ("no face found", None, (), 5)
     (tmp_path / "text.mp4").write_text("no video")
