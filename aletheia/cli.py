@@ -100,6 +100,9 @@ def predict(
             "default: as the model says."
         ),
     ] = "",
+    precision: Annotated[
+        str, typer.Option(help="f32, or what the model offers with its measured cost: bf16, int8 (see models inspect).")
+    ] = "f32",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, on standard output.")] = False,
 ) -> None:
     """Say for each picture or video how probable it is that a face in it is fake.
@@ -113,7 +116,7 @@ def predict(
     from aletheia.serving.video import VideoPrediction, predict_video
 
     found = find_model(model or None)
-    predictor = Predictor(found.folder)
+    predictor = Predictor(found.folder, precision=precision)
     if found.tag == "candidate" and not model:
         print("No model passed every check yet; the candidate answers.", file=sys.stderr)
     # A detector knows what it was shown; the reader of its verdict should know that too.

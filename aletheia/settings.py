@@ -7,20 +7,23 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aletheia.errors import InputError
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What can be set from outside; every field is an environment variable ``ALETHEIA_<FIELD>``."""
 
-    model_config = SettingsConfigDict(env_prefix="ALETHEIA_", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("aletheia")),
         description="Folder of the embedded tracking database and its log.",
+    )
+    cache: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("aletheia")),
+        description="Folder of what can be made again: networks prepared for this machine.",
     )
     tracking_port: int = Field(8766, ge=1, le=65535, description="Port of the embedded tracking service, on 127.0.0.1.")
     max_pixels: int = Field(64_000_000, gt=0, description="An image with more pixels than this is refused, unread.")
@@ -44,8 +47,9 @@ def get_settings() -> Settings:
     InputError
         When an environment variable holds a value that does not fit.
     """
+    given = {name: os.environ.get(f"ALETHEIA_{name.upper()}") for name in Settings.model_fields}
     try:
-        return Settings()
+        return Settings(**{name: text for name, text in given.items() if text is not None})
     except ValidationError as error:
         lines = [f"ALETHEIA_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise InputError("The environment holds a setting that does not fit. " + "; ".join(lines)) from None

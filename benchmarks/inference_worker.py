@@ -20,7 +20,8 @@ def main() -> None:
         from aletheia.serving.engine import Predictor
 
         clients = 2 if name == "ours-two" else 1
-        answer = Predictor(bundle, threads=1 if clients == 2 else 0).predict
+        precision = "bf16" if name == "ours-bf16" else "f32"
+        answer = Predictor(bundle, threads=1 if clients == 2 else 0, precision=precision).predict
     answer(pictures[0])
     print(json.dumps({"first": True}), flush=True)
     with ThreadPoolExecutor(clients) as pool:

@@ -30,14 +30,16 @@ class Reference:
         import torch
         from albumentations.pytorch import ToTensorV2
         from mediapipe.python.solutions.face_detection import FaceDetection
+        from torchvision import transforms  # where published projects take the normalisation from
 
         from aletheia.models.bundle import load_bundle
 
         self.torch = torch
         self.network, self.spec = load_bundle(bundle)
         self.faces = FaceDetection(model_selection=0)
+        normal = transforms.Normalize(mean=self.spec.mean, std=self.spec.std)
         self.transform = albumentations.Compose(
-            [albumentations.Resize(SIZE, SIZE), albumentations.Normalize(), ToTensorV2()]
+            [albumentations.Resize(SIZE, SIZE), albumentations.Normalize(normal.mean, normal.std), ToTensorV2()]
         )
 
     def __call__(self, path: str) -> list[float]:

@@ -14,6 +14,15 @@ from aletheia.settings import get_settings
 from aletheia.tracking import service
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Prepared networks are kept in a folder of the session's, not in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALETHEIA_CACHE", str(tmp_path_factory.getbasetemp().parent / "aletheia-cache"))
+        get_settings.cache_clear()
+        yield
+
+
 @pytest.fixture(scope="session")
 def tracking_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Home folder of the session's tracking service (each pytest-xdist worker has its own)."""

@@ -10,20 +10,12 @@ import cv2
 import numpy as np
 
 from aletheia.errors import InputError
-from aletheia.faces.blazeface import BlazeFaceNetwork, Face
+from aletheia.faces.blazeface import FULL, SHORT, BlazeFaceNetwork, Face, box_iou
 
 NMS_IOU = 0.3
 TILE = 960  # pixels a side of a tile, see BlazeFace
 TILE_OVERLAP = 240
-_INPUT = 512  # longer side of what the networks are handed: they shrink by bilinear samples, which alias
-
-
-def box_iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of one box (4,) with boxes (n, 4), all x0, y0, x1, y1; returns (n,) in 0..1."""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    area = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1) + np.prod(np.clip(box[2:] - box[:2], 0, None))
-    return shared / np.maximum(area - shared, 1e-9)
+_INPUT = 512  # at least so many pixels are left on the longer side of what the networks are handed
 
 
 def suppress(faces: list[Face], iou: float = NMS_IOU) -> list[Face]:
@@ -62,12 +54,13 @@ def _moved(face: Face, scale: float, offset: tuple[float, float] = (0.0, 0.0)) -
 
 
 def _shrunk(rgb: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
-    height, width = rgb.shape[:2]
-    shrink = longest / max(height, width)
-    if shrink >= 1:
+    """A picture whose longer side is at most twice `longest`, and its scale: means over squares of whole pixels."""
+    factor = max(rgb.shape[:2]) // longest
+    if factor <= 1:
         return rgb, 1.0
-    size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), shrink
+    height, width = max(rgb.shape[0] // factor, 1), max(rgb.shape[1] // factor, 1)
+    part = rgb[: height * factor, : width * factor]
+    return cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), 1 / factor
 
 
 def _ordered(faces: list[Face]) -> list[Face]:
@@ -97,18 +90,20 @@ class BlazeFace:
     ----------
     threshold : float
         Least confidence, 0..1 exclusive.
-
-    Notes
-    -----
-    One instance may be used by several threads (they take turns), not across a fork: build it in the worker
-    process.
+    threads : int
+        CPU threads for one picture; 0 takes all cores. One instance may be shared by threads, not across a fork.
     """
 
-    def __init__(self, threshold: float = 0.75) -> None:
+    def __init__(self, threshold: float = 0.75, threads: int = 0) -> None:
         if not 0 < threshold < 1:
             raise InputError(f"The face detection threshold is {threshold}; it must lie between 0 and 1.")
         self.threshold = threshold
-        self._full, self._short = BlazeFaceNetwork(1), BlazeFaceNetwork(0)
+        self._full, self._short = BlazeFaceNetwork(FULL, threads), BlazeFaceNetwork(SHORT, threads)
+
+    def start(self) -> None:
+        """Load the networks now, not with the first picture."""
+        self._full.start()
+        self._short.start()
 
     def detect(self, rgb: np.ndarray) -> list[Face]:
         """Find all faces.

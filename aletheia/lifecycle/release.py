@@ -10,7 +10,7 @@ from typing import Any
 from aletheia.errors import InputError
 from aletheia.lifecycle.gate import Check
 from aletheia.models.bundle import load_bundle
-from aletheia.models.spec import ONNX, WEIGHTS, ModelSpec, write_spec
+from aletheia.models.spec import ModelSpec, write_spec
 
 
 def release_bundle(
@@ -53,7 +53,7 @@ def release_bundle(
     folder = Path(folder)
     released = spec.model_copy(update={"metrics": metrics, "checks": verdicts})
     folder.mkdir(parents=True, exist_ok=True)
-    for name in [WEIGHTS, ONNX] if spec.onnx else [WEIGHTS]:
+    for name in spec.files():
         shutil.copy(Path(model) / name, folder / name)
     write_spec(folder, released)
     return folder, released

@@ -6,16 +6,18 @@ and never when it points at other files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aletheia.errors import InputError
-from aletheia.models.spec import MAX_WEIGHTS_BYTES, ONNX, ModelSpec, check_hash, check_model_file
+from aletheia.models.spec import INT8, MAX_WEIGHTS_BYTES, ONNX, ModelSpec, check_hash, check_model_file
 
 ENGINES = ("onnxruntime", "openvino")
+Check = Callable[[bytes], None]
 
 
 class OnnxNetwork:
@@ -31,33 +33,67 @@ class OnnxNetwork:
         By default the one that was faster when the network was exported.
     threads : int
         CPU threads for one call; 0 takes all cores. Under load one thread a request gives the most answers.
+    precision : {'f32', 'bf16', 'int8'}
+        The latter two are faster, run on OpenVINO, and are there when `aletheia.models.reduced` measured what they
+        cost.
 
     Raises
     ------
     InputError
-        When the bundle has no ``model.onnx``, or the file is damaged, another one, or not self-contained.
+        When the bundle has no ``model.onnx``, or the file is damaged, another one, or not self-contained; when the
+        precision was not measured for this model, or this processor does not have it.
     """
 
-    def __init__(self, folder: str | Path, spec: ModelSpec, *, engine: str | None = None, threads: int = 0) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        spec: ModelSpec,
+        *,
+        engine: str | None = None,
+        threads: int = 0,
+        precision: str = "f32",
+    ) -> None:
         if spec.onnx is None:
             raise InputError(f"{folder} has no {ONNX}. Add it: aletheia models export {folder}")
-        engine = engine or spec.onnx.engine
+        if precision != "f32" and precision not in spec.onnx.reduced:
+            offered = ", ".join(["f32", *spec.onnx.reduced])
+            raise InputError(
+                f"{folder} does not offer the precision {precision!r} (it has {offered}): what it would cost was not "
+                f"measured. Measure it: aletheia models export {folder} --faces FOLDER"
+                + (" --int8" if precision == "int8" else "")
+            )
+        engine = engine or ("openvino" if precision != "f32" else spec.onnx.engine)
         if engine not in ENGINES:
             raise InputError(f"There is no engine {engine!r}; choose {' or '.join(ENGINES)}.")
         self.spec, self.engine = spec, engine
-        file = Path(folder) / ONNX
+        if precision != "f32" and engine != "openvino":
+            raise InputError(f"The precision {precision} runs on openvino, not on {engine}.")
+        quantised = precision == "int8"
+        file = Path(folder) / (INT8 if quantised else ONNX)
+        sha256 = spec.onnx.reduced["int8"].sha256 if quantised else spec.onnx.sha256
         check_model_file(file, MAX_WEIGHTS_BYTES)
-        check_hash(file, spec.onnx.sha256)
-        content = file.read_bytes()
-        _check_self_contained(content, file)
         outputs = ["logits", "attention"] if spec.onnx.attention else ["logits"]
-        try:
-            start = _onnxruntime if engine == "onnxruntime" else _openvino
-            self._run = start(content, threads, outputs)
-            shapes = [part.shape for part in self._run(np.zeros((1, spec.input_size, spec.input_size, 3), np.uint8))]
-        except Exception as error:  # whatever an engine makes of a graph that somebody else drew
-            first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise InputError(f"{file} cannot be run by {engine}: {first}") from None
+        with ThreadPoolExecutor(1) as pool:
+            # What was prepared of this very content before can be loaded meanwhile.
+            intact = pool.submit(check_hash, file, sha256)
+
+            def check(content: bytes) -> None:
+                intact.result()
+                _check_self_contained(content, file)
+
+            try:
+                if engine == "onnxruntime":
+                    self._run = _onnxruntime(file, check, threads, outputs)
+                else:
+                    self._run = _openvino(file, sha256, check, threads, outputs, "f32" if quantised else precision)
+                trial = self._run(np.zeros((1, spec.input_size, spec.input_size, 3), np.uint8))
+            except InputError:
+                raise
+            except Exception as error:  # whatever an engine makes of a graph that somebody else drew
+                first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+                raise InputError(f"{file} cannot be run by {engine}: {first}") from None
+            intact.result()
+        shapes = [part.shape for part in trial]
         if shapes[0] != (1,) or (spec.onnx.attention and (len(shapes[1]) != 4 or shapes[1][:2] != (1, 1))):
             raise InputError(f"{file} gives outputs of shapes {shapes}, which are no logits; it is no detector.")
 
@@ -143,9 +179,11 @@ def _fields(message: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
         yield key >> 3, view[start:position]
 
 
-def _onnxruntime(content: bytes, threads: int, outputs: list[str]) -> Any:
+def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> Any:
     import onnxruntime
 
+    content = file.read_bytes()
+    check(content)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -153,19 +191,14 @@ def _onnxruntime(content: bytes, threads: int, outputs: list[str]) -> Any:
     return lambda pixels: session.run(outputs, {"pixels": pixels})
 
 
-def _openvino(content: bytes, threads: int, outputs: list[str]) -> Any:
-    import openvino
+def _openvino(file: Path, sha256: str, check: Check, threads: int, outputs: list[str], precision: str) -> Any:
+    from aletheia.runtime import Network
 
-    # Some processors would compute in bf16 unasked.
-    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    if threads:
-        options["INFERENCE_NUM_THREADS"] = threads
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(content, b""), "CPU", options)
+    network = Network(file, sha256, threads=threads, precision=precision, check=check)
+    order = [network.outputs.index(name) for name in outputs]
 
     def run(pixels: np.ndarray) -> list[np.ndarray]:
-        # A request of its own for each call: threads may share the network.
-        found = compiled.create_infer_request().infer({"pixels": pixels})
-        return [np.array(found[name]) for name in outputs]
+        found = [network(pixels[k : k + 1]) for k in range(len(pixels))]
+        return [np.concatenate([parts[k] for parts in found]) for k in order]
 
     return run

@@ -21,6 +21,7 @@ from aletheia.models.files import atomic_write, check_file
 
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
+INT8 = "model.int8.onnx"
 SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
@@ -73,6 +74,16 @@ class Calibration(_Strict):
         return (0.5 * (1 + np.tanh(0.5 * z))).astype(np.float32)
 
 
+class ReducedSpec(_Strict):
+    """The network computing with fewer bits, and how its answers compared with fp32's when they were measured."""
+
+    faces: int = Field(ge=1, description="They were compared on.")
+    max_difference: float = Field(ge=0, le=1, description="Largest difference of probability among them.")
+    flip_rate: float = Field(ge=0, le=1, description="Share of them whose verdict turned.")
+    speedup: float = Field(gt=0, description="Times as fast as fp32, one thread, on the machine that measured.")
+    sha256: Sha256 | Literal[""] = Field("", description=f"Of {INT8}; bf16 has no file of its own.")
+
+
 class OnnxSpec(_Strict):
     """The same network as an ONNX file, and how it compared with torch when it was exported."""
 
@@ -84,6 +95,9 @@ class OnnxSpec(_Strict):
     engine: Literal["onnxruntime", "openvino"] = Field("onnxruntime", description="The faster one, face by face.")
     milliseconds: dict[Literal["onnxruntime", "openvino"], float] = Field(
         default_factory=dict, description="Median time of one face on the machine that exported it, one thread."
+    )
+    reduced: dict[Literal["bf16", "int8"], ReducedSpec] = Field(
+        default_factory=dict, description="Precisions that may be asked for besides fp32, each as it was measured."
     )
 
 
@@ -127,6 +141,11 @@ class ModelSpec(_Strict):
         if labels != LABELS:
             raise ValueError(f"must be {LABELS}")
         return labels
+
+    def files(self) -> list[str]:
+        """Names of the files that belong to the model besides its JSON."""
+        onnx = [ONNX] * (self.onnx is not None)
+        return [WEIGHTS, *onnx, *([INT8] if self.onnx and "int8" in self.onnx.reduced else [])]
 
     def __init__(self, **values: Any) -> None:
         """Check the values; one that does not fit gives an InputError that names its field."""

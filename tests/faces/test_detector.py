@@ -13,7 +13,7 @@ import torchvision
 
 from aletheia.errors import InputError
 from aletheia.faces import detector as module
-from aletheia.faces.detector import TILE, TILE_OVERLAP, BlazeFace, Face, box_iou, suppress, tiles
+from aletheia.faces.detector import TILE, TILE_OVERLAP, BlazeFace, Face, suppress, tiles
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +112,9 @@ def test_suppression_agrees_with_torchvision():
     faces = [Face(b, np.zeros((6, 2), np.float32), float(s)) for b, s in zip(boxes, scores, strict=True)]
     kept = torchvision.ops.nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.3).numpy()
     np.testing.assert_array_equal(np.stack([f.box for f in suppress(faces)]), boxes[kept])
-    expected = torchvision.ops.box_iou(torch.from_numpy(boxes[:1]), torch.from_numpy(boxes))[0].numpy()
-    np.testing.assert_allclose(box_iou(boxes[0], boxes), expected, atol=1e-5)
 
 
 def test_threshold_is_obeyed(portraits):
-    """mediapipe 0.10.21 takes min_detection_confidence and ignores it; the class must not."""
     strict = BlazeFace(0.9)
     found = [strict.detect_with_stage(image) for image, _ in portraits]
     assert all(face.score >= 0.9 for faces, stage in found if stage != "agreed" for face in faces)
@@ -187,6 +184,7 @@ def test_quiet_and_lazy():
         "from aletheia.faces.detector import BlazeFace\n"
         "assert 'mediapipe' not in sys.modules\n"
         "BlazeFace().detect(np.zeros((90, 90, 3), np.uint8))\n"
+        "assert not {'mediapipe', 'torch', 'openvino.tools.ovc', 'openvino_telemetry'} & set(sys.modules)\n"
         "print('heard', file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -219,16 +217,3 @@ def test_recall_on_photographs(shared_data):
 def test_module_constants_are_the_documented_ones():
     assert (module.NMS_IOU, module.TILE) == (0.3, 960)
     assert "1,440" in BlazeFace.__doc__
-
-
-def test_mediapipes_drawing_is_left_out_and_still_there_for_others():
-    code = (
-        "import sys, numpy as np\n"
-        "from aletheia.faces.detector import BlazeFace\n"
-        "BlazeFace().detect(np.zeros((64, 64, 3), np.uint8))\n"
-        "assert 'matplotlib' not in sys.modules\n"
-        "from mediapipe.python.solutions.drawing_utils import DrawingSpec\n"
-        "assert 'matplotlib.pyplot' in sys.modules\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr

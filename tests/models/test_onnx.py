@@ -63,7 +63,8 @@ def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
     assert spec == read_spec(tmp_path)
     assert spec.onnx.crops == 8 and spec.onnx.max_difference <= 1e-4
     assert set(spec.onnx.milliseconds) == set(ENGINES)
-    assert spec.onnx.milliseconds[spec.onnx.engine] == min(spec.onnx.milliseconds.values())
+    times = spec.onnx.milliseconds
+    assert (spec.onnx.engine == "onnxruntime") == (times["onnxruntime"] < 0.9 * times["openvino"])
     model, _ = load_bundle(tmp_path)
     images = pixels(5, seed=9)  # another number of faces than in the export
     with torch.inference_mode():

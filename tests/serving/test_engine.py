@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -159,3 +160,23 @@ def test_a_model_without_onnx_gets_it_by_command(bundle, portraits, tmp_path):
     assert Predictor(model).predict(picture).probability == pytest.approx(
         Predictor(bundle).predict(picture).probability, abs=1e-4
     )
+
+
+def test_int8_is_added_by_command_and_then_offered(bundle, portraits, tmp_path):
+    model, faces, picture = tmp_path / "model", tmp_path / "faces", tmp_path / "picture.png"
+    shutil.copytree(bundle, model)
+    faces.mkdir()
+    for index in range(6):
+        (faces / f"{index}.png").write_bytes(png(portraits[index][0]))
+    picture.write_bytes(png(portraits[7][0]))
+    ask = ["predict", str(picture), "--model", str(model), "--json", "--precision", "int8"]
+    refused = CliRunner().invoke(app, ask)
+    assert isinstance(refused.exception, InputError) and "--int8" in str(refused.exception)
+    told = CliRunner().invoke(app, ["models", "export", str(model), "--faces", str(faces), "--int8"])
+    assert told.exit_code == 0, told.output
+    assert "of 3 verdicts" in told.output
+    answered = CliRunner().invoke(app, ask)
+    assert answered.exit_code == 0, answered.output
+    fewer = json.loads(answered.stdout)["probability"]
+    exact = Predictor(model).predict(picture).probability
+    assert fewer != exact and fewer == pytest.approx(exact, abs=0.1)
