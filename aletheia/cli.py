@@ -42,6 +42,9 @@ def run(
     balance: Annotated[str, typer.Option(help="none, count, matched or per-source.")] = "matched",
     images: Annotated[int, typer.Option(min=50, help='Pictures that "synthetic" makes.')] = 1500,
     image_size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the face crops, pixels.")] = 96,
+    face_policy: Annotated[str, typer.Option(help="How faces are cut out: scale, tight or aligned.")] = "scale",
+    face_margin: Annotated[float, typer.Option(help="Added around a face, as a share of its side, 0 to 2.")] = 0.2,
+    frames: Annotated[int, typer.Option(help="Frames of each video, evenly spread.")] = 16,
     architecture: Annotated[str, typer.Option(help="A name of the registry of networks.")] = "attention_cnn",
     learning_rates: Annotated[
         str, typer.Option(help="Learning rates of the grid, comma-separated; default: six from 1e-4 to 1e-2.")
@@ -58,7 +61,7 @@ def run(
     ] = "none",
     seed: Annotated[int, typer.Option(help="Makes the run repeatable.")] = 0,
 ) -> None:
-    """Run the whole workflow: data, search, training, evaluation, registration.
+    """Run the whole workflow: faces, data, search, training, evaluation, registration.
 
     Ends with a table and artifacts/summary.json. Paths are relative to where you stand.
     """
@@ -71,6 +74,9 @@ def run(
         "balance": balance,
         "images": images,
         "image_size": image_size,
+        "face_policy": face_policy,
+        "face_margin": face_margin,
+        "frames": frames,
         "architecture": architecture,
         "search_epochs": search_epochs,
         "epochs": epochs,

@@ -35,7 +35,9 @@ def main() -> int:
         project = open_project(folder)
         import mlrun
 
-        prepared = project.run_function("prepare-data", params={"images": options.images}, local=True)
+        faces = project.run_function("extract-faces", params={"images": options.images}, local=True)
+        inputs = {name: faces.outputs[name] for name in ("faces", "pool", "skipped")}
+        prepared = project.run_function("prepare-data", inputs=inputs, local=True)
         uris = {part: prepared.outputs[part] for part in ("train", "val")}
         params = {"learning_rate": 2e-3, "batch_size": 16, "epochs": options.epochs, "patience": options.epochs}
 

@@ -1,4 +1,4 @@
-"""The pipeline: prepare-data → search-hyperparameters → train → evaluate → register.
+"""The pipeline: extract-faces → prepare-data → search-hyperparameters → train → evaluate → register.
 
 The same file runs on this machine (``--engine local``) and, through Kubeflow, on a cluster: it only names functions and
 hands the outputs of one to the next.
@@ -18,6 +18,9 @@ def main(
     balance: str = "matched",
     images: int = 1500,
     image_size: int = 96,
+    face_policy: str = "scale",
+    face_margin: float = 0.2,
+    frames: int = 16,
     architecture: str = "attention_cnn",
     learning_rates: list = LEARNING_RATES,
     batch_sizes: list = BATCH_SIZES,
@@ -34,6 +37,9 @@ def main(
     :param balance:        none, count, matched or per-source
     :param images:         how many pictures "synthetic" makes
     :param image_size:     side of the face crops that the network sees, in pixels
+    :param face_policy:    how faces are cut out: scale, tight or aligned
+    :param face_margin:    added around the face on each side, as a share of its side
+    :param frames:         frames of each video, evenly spread
     :param architecture:   a name of the registry of networks
     :param learning_rates: learning rates of the grid
     :param batch_sizes:    batch sizes of the grid
@@ -44,18 +50,27 @@ def main(
     """
     common = {"architecture": architecture, "image_size": image_size, "seed": seed}
 
-    prepare = mlrun.run_function(
-        "prepare-data",
-        name="prepare-data",
+    extract = mlrun.run_function(
+        "extract-faces",
+        name="extract-faces",
         params={
             "source": source,
             "manifest": manifest,
             "ffhq": ffhq,
-            "balance_policy": balance,
             "images": images,
             "face_size": image_size,
+            "face_policy": face_policy,
+            "face_margin": face_margin,
+            "frames": frames,
             "seed": seed,
         },
+        outputs=["faces", "pool", "skipped"],
+    )
+    prepare = mlrun.run_function(
+        "prepare-data",
+        name="prepare-data",
+        inputs={name: extract.outputs[name] for name in ("faces", "pool", "skipped")},
+        params={"balance_policy": balance, "seed": seed},
         outputs=["train", "val", "test"],
     )
     sets = {name: prepare.outputs[name] for name in ("train", "val")}

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from aletheia.data.images import read_image
 from aletheia.errors import InputError
+from aletheia.faces.video import is_video, read_frames
 
 _TITLE = 20  # height of a line's title, pixels
 
@@ -42,16 +43,40 @@ def contact_sheet(df: pd.DataFrame, *, per_kind: int = 10, size: int = 96, seed:
         raise InputError("There are no faces to show: the manifest has no rows.")
     kinds = df["label"] + " · " + df["source"].where(df["generator"] == "", df["generator"])
     names = sorted(kinds.unique(), key=lambda name: (not name.startswith("real"), name))
+    return _sheet(df["path"], kinds, names, per_kind, size, seed)
+
+
+def rejected_sheet(skipped: pd.DataFrame, *, per_kind: int = 10, size: int = 96, seed: int = 0) -> Image.Image:
+    """Draw some of the files that were left out, a line for every kind of reason: is it the right one?
+
+    Parameters
+    ----------
+    skipped : DataFrame
+        With ``path`` and ``reason``; at least one row.
+    per_kind, size, seed
+        As in `contact_sheet`.
+    """
+    kinds = reason_kinds(skipped["reason"])
+    return _sheet(skipped["path"], kinds, list(kinds.value_counts().index), per_kind, size, seed)
+
+
+def reason_kinds(reasons: pd.Series) -> pd.Series:
+    """Reasons without what differs from file to file: numbers, names, and what a decoder had to say."""
+    kinds = reasons.str.replace(r"(unreadable|has the same bytes as|the same picture as)\b.*", r"\1", regex=True)
+    return kinds.str.replace(r"\d+", "…", regex=True)
+
+
+def _sheet(paths: pd.Series, kinds: pd.Series, names: list[str], per_kind: int, size: int, seed: int) -> Image.Image:
     sheet = Image.new("RGB", (per_kind * size, len(names) * (size + _TITLE)), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
     rng = np.random.default_rng(seed)
     for line, name in enumerate(names):
-        rows = df[kinds == name]
+        rows = paths[kinds == name]
         top = line * (size + _TITLE)
         draw.text((2, top + 2), f"{name} ({len(rows)})", fill="black", font=font)
         for column, index in enumerate(rng.permutation(len(rows))[:per_kind]):
-            sheet.paste(_thumbnail(rows["path"].iloc[index], size), (column * size, top + _TITLE))
+            sheet.paste(_thumbnail(rows.iloc[index], size), (column * size, top + _TITLE))
     return sheet
 
 
@@ -64,6 +89,7 @@ def png(image: Image.Image) -> bytes:
 
 def _thumbnail(path: str, size: int) -> Image.Image:
     try:
-        return Image.fromarray(read_image(path)).resize((size, size), Image.Resampling.LANCZOS)
-    except InputError:
+        rgb = next(iter(read_frames(path, 1))).rgb if is_video(path) else read_image(path)
+        return Image.fromarray(rgb).resize((size, size), Image.Resampling.LANCZOS)
+    except (InputError, StopIteration):
         return Image.new("RGB", (size, size), "grey")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from aletheia.data.contact import reason_kinds
 from aletheia.data.manifest import read_manifest
 from aletheia.data.sources import load_pool, load_source
 from aletheia.errors import InputError
+from aletheia.faces.cutting import Cutting
+from aletheia.faces.extract import extract_faces
 from aletheia.project.workspace import data_folder
 
 SYNTHETIC = "synthetic"
@@ -72,23 +76,50 @@ def gather(
     return Gathered(main, pool, skipped)
 
 
-def extract_all(data: Gathered, *, size: int, progress: bool = True) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Cut the faces out of all pictures.
+@dataclasses.dataclass(frozen=True)
+class Faces:
+    """What came of :func:`extract_all`.
 
-    Returns
-    -------
-    tuple of DataFrame
-        Faces to learn from, faces of the pool, and everything skipped since the gathering began (path, reason).
+    Attributes
+    ----------
+    main, pool : DataFrame
+        Faces to learn from and faces to balance with, see :class:`~aletheia.faces.extract.Extracted`.
+    skipped : DataFrame
+        Everything left out since the gathering began (path, reason).
+    results : dict
+        Files, faces, files left out and by which kind of reason, what was done before, and throughput.
+    """
+
+    main: pd.DataFrame
+    pool: pd.DataFrame
+    skipped: pd.DataFrame
+    results: dict[str, Any]
+
+
+def extract_all(
+    data: Gathered, cutting: Cutting, *, workers: int = 0, client: Any = None, progress: bool = True
+) -> Faces:
+    """Cut the faces out of all pictures and videos.
+
+    Parameters
+    ----------
+    data : Gathered
+    cutting : Cutting
+        How faces are found and cut out.
+    workers : int
+        Processes; 0: the setting ``ALETHEIA_WORKERS``.
+    client : distributed.Client, optional
+        A Dask cluster to spread the work over.
 
     Raises
     ------
     InputError
         When no face was left in one of the classes.
     """
-    from aletheia.faces.extract import extract_faces
-
     both = pd.concat([data.main.assign(_pool=False), data.pool.assign(_pool=True)], ignore_index=True)
-    found = extract_faces(both, data_folder() / "faces", size=size, progress=progress)
+    found = extract_faces(
+        both, data_folder() / "faces", cutting, workers=workers or None, client=client, progress=progress
+    )
     from_pool = found.manifest["_pool"].astype(bool)
     faces = found.manifest.drop(columns="_pool")
     main, pool = faces[~from_pool].reset_index(drop=True), faces[from_pool].reset_index(drop=True)
@@ -98,4 +129,16 @@ def extract_all(data: Gathered, *, size: int, progress: bool = True) -> tuple[pd
             f"Faces were found in {len(main)} of {len(data.main)} pictures, and only of the classes "
             f"{sorted(left) or 'none'}; both real and fake ones are needed."
         )
-    return main, pool, pd.concat([data.skipped, found.skipped], ignore_index=True)
+    skipped = pd.concat([data.skipped, found.skipped], ignore_index=True)
+    fresh = len(both) - found.resumed
+    results = {
+        "files": len(both) + len(data.skipped),
+        "faces": len(faces),
+        "skipped": len(skipped),
+        "skipped_because": reason_kinds(skipped["reason"]).value_counts().to_dict(),
+        "resumed": found.resumed,
+        "seconds": found.seconds,
+        "files_per_second": fresh / found.seconds if fresh else None,
+        "found_by": found.tries,
+    }
+    return Faces(main, pool, skipped, results)

@@ -10,7 +10,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-STEPS = ("prepare-data", "search-hyperparameters", "search-overview", "train", "evaluate", "register")
+STEPS = (
+    "extract-faces",
+    "prepare-data",
+    "search-hyperparameters",
+    "search-overview",
+    "train",
+    "evaluate",
+    "register",
+)
 
 
 def summarise(
@@ -38,7 +46,8 @@ def summarise(
     """
     by_name = {run["metadata"]["name"]: run for run in sorted(runs, key=_step)}
     results = {name: (run["status"].get("results") or {}) for name, run in by_name.items()}
-    prepare, search = results.get("prepare-data", {}), results.get("search-hyperparameters", {})
+    extract, prepare = results.get("extract-faces", {}), results.get("prepare-data", {})
+    search = results.get("search-hyperparameters", {})
     evaluate, register = results.get("evaluate", {}), results.get("register", {})
     best = {name: search[f"best_{name}"] for name in ("learning_rate", "batch_size") if f"best_{name}" in search}
     errors = {name: run["status"].get("error") for name, run in by_name.items() if run["status"]["state"] == "error"}
@@ -47,7 +56,8 @@ def summarise(
         "seconds": round(seconds, 1),
         "peak_memory_mb": peak_mb and round(peak_mb),
         "rows": {part: prepare.get(f"rows_{part}") for part in ("train", "val", "test")},
-        "skipped": prepare.get("skipped"),
+        "skipped": extract.get("skipped"),
+        "skipped_because": extract.get("skipped_because"),
         "fake_share": {"before": prepare.get("fake_share_before"), "train": prepare.get("fake_share_train")},
         "shortcut_auc": evaluate.get("shortcut_auc", prepare.get("shortcut_auc")),
         "shortcut_auc_train": prepare.get("shortcut_auc_train"),
@@ -86,7 +96,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     rows, share = summary["rows"], summary["fake_share"]
     table.add_row("data", f"{rows['train']} training, {rows['val']} validation and {rows['test']} test faces")
     if summary["skipped"]:
-        table.add_row("left out", f"{summary['skipped']} of the pictures; the data report says why")
+        because = ", ".join(f"{reason} ({count})" for reason, count in (summary["skipped_because"] or {}).items())
+        table.add_row("left out", f"{summary['skipped']} of the files: {because}")
     table.add_row(
         "share of fakes",
         f"{share['before']:.0%} as delivered, {share['train']:.0%} in training after balancing",

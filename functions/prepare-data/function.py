@@ -7,8 +7,7 @@ from mlrun.artifacts import PlotlyArtifact
 from aletheia.data.balance import balance
 from aletheia.data.bias import analyse_bias
 from aletheia.data.contact import contact_sheet, png
-from aletheia.data.gather import extract_all, gather
-from aletheia.data.manifest import manifest_hash
+from aletheia.data.manifest import manifest_hash, validate_manifest
 from aletheia.data.plots import preparation_figures
 from aletheia.data.report import data_report
 from aletheia.data.split import check_leakage, split_manifest
@@ -17,27 +16,23 @@ from aletheia.evaluation.shortcut import shortcut_auc
 
 def prepare_data(
     context: mlrun.MLClientCtx,
-    source: str = "synthetic",
-    manifest: str = "",
-    ffhq: str = "",
+    faces: mlrun.DataItem,
+    pool: mlrun.DataItem,
+    skipped: mlrun.DataItem,
     balance_policy: str = "matched",
-    images: int = 1500,
-    face_size: int = 96,
     seed: int = 0,
 ):
-    """Find faces, split without leaks, balance the training part, and report what gives the label away.
+    """Split the faces without leaks, balance the training part, and report what gives the label away.
 
     :param context:        the MLRun context
-    :param source:         "synthetic", a folder with real/ and fake/, or a manifest (CSV, parquet)
-    :param manifest:       CSV with sources, generators and demographics of the files in source
-    :param ffhq:           folder of genuine faces to balance with; "synthetic" brings its own
+    :param faces:          faces to learn from (manifest), of extract-faces
+    :param pool:           genuine faces to balance with (manifest); may have no rows
+    :param skipped:        what was left out before, for the report
     :param balance_policy: none, count, matched or per-source
-    :param images:         how many pictures "synthetic" makes
-    :param face_size:      side of the face crops, pixels
     :param seed:           makes split and balancing repeatable
     """
-    data = gather(source, manifest=manifest, ffhq=ffhq, images=images, seed=seed)
-    faces, pool, skipped = extract_all(data, size=face_size)
+    faces = validate_manifest(faces.as_df(), check_files=True)
+    pool, skipped = pool.as_df(), skipped.as_df()
 
     faces = split_manifest(faces, seed=seed)
     parts = {name: faces[faces.split == name] for name in ("train", "val", "test")}
@@ -50,7 +45,6 @@ def prepare_data(
 
     for name, rows in parts.items():
         context.log_dataset(name, df=rows.reset_index(drop=True), format="parquet", index=False, stats=False)
-    context.log_dataset("skipped", df=skipped, format="csv", index=False, stats=False)
     figures = preparation_figures(faces, whole, before, after)
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))

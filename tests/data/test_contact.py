@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aletheia.data.contact import contact_sheet, png
+from aletheia.data.contact import contact_sheet, png, reason_kinds, rejected_sheet
 from aletheia.errors import InputError
 
 
@@ -43,3 +43,28 @@ def test_an_unreadable_face_is_a_grey_square(manifest, tmp_path):
 def test_nothing_to_show(manifest):
     with pytest.raises(InputError, match="no rows"):
         contact_sheet(manifest.iloc[:0])
+
+
+def test_rejected_files_stand_under_their_reason(manifest, tmp_path, write_video):
+    clip = write_video(tmp_path / "clip.mp4", [np.full((48, 64, 3), (200, 200, 0), np.uint8)] * 5)
+    reasons = ["face of 12 pixels, smaller than 32", "face of 30 pixels, smaller than 32", "unreadable: 3 bytes"]
+    skipped = pd.DataFrame({"path": manifest["path"], "reason": reasons})
+    skipped.loc[3] = [str(clip), "no face found in 16 frames"]
+    sheet = np.asarray(rejected_sheet(skipped, per_kind=2, size=32))
+    assert sheet.shape == (3 * 52, 64, 3)  # too small, unreadable, none in a video
+    first_line = {tuple(sheet[36, column]) for column in (16, 48)}
+    assert first_line == {(255, 0, 0), (0, 255, 0)}
+    yellow = np.abs(sheet.reshape(-1, 3).astype(int) - (200, 200, 0)).max(axis=1) < 12
+    assert yellow.sum() > 900  # a video is shown by a frame
+
+
+def test_reasons_without_what_differs():
+    reasons = pd.Series(
+        ["unreadable: broken data stream", "has the same bytes as /x/y", "face of 3 pixels, smaller than 32", "empty"]
+    )
+    assert reason_kinds(reasons).tolist() == [
+        "unreadable",
+        "has the same bytes as",
+        "face of … pixels, smaller than …",
+        "empty",
+    ]

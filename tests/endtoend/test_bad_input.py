@@ -88,6 +88,7 @@ def test_a_batch_larger_than_the_data(checkout, faces):
     ("option", "value", "words"),
     [
         ("--balance", "most", "no balance policy"),
+        ("--face-policy", "oval", "no face policy 'oval'; choose one of scale, tight, aligned"),
         ("--architecture", "resnet", "mobilenet_v2"),
         ("--fault", "gremlins", "shuffled_labels"),
         ("--batch-sizes", ",", "at least one"),
@@ -97,7 +98,7 @@ def test_a_batch_larger_than_the_data(checkout, faces):
 def test_what_can_be_known_before_the_data_is_prepared(checkout, option, value, words):
     done = checkout.run(option, value)
     refused(done, words)
-    assert "prepare-data" not in done.stderr
+    assert "extract-faces" not in done.stderr
 
 
 def test_a_port_that_is_taken(checkout, faces, tmp_path):
@@ -128,10 +129,10 @@ def test_pictures_of_all_kinds(checkout, copy):
     done = checkout.run("--source", str(copy))
     assert done.returncode == 0, done.stderr
     summary = checkout.summary()
-    (table,) = (checkout.folder / "artifacts" / summary["runs"]["prepare-data"]).rglob("skipped.csv")
+    (table,) = (checkout.folder / "artifacts" / summary["runs"]["extract-faces"]).rglob("skipped.csv")
     with table.open() as handle:
         skipped = {Path(row["path"]).name: row["reason"] for row in csv.DictReader(handle)}
-    assert summary["skipped"] == len(skipped)
+    assert summary["skipped"] == len(skipped) == sum(summary["skipped_because"].values())
     assert set(skipped) == {second.name, third.name, "text.jpg", "bomb.png"}
     assert "pixels" in skipped["bomb.png"]
     assert "text" in skipped["text.jpg"]

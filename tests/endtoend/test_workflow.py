@@ -21,6 +21,7 @@ def test_the_summary_is_complete(checkout, summary):
     assert summary["model_uri"].startswith("store://models/aletheia/detector:")
     assert (checkout.folder / summary["report"]).stat().st_size > 10_000
     assert set(summary["runs"]) == {
+        "extract-faces",
         "prepare-data",
         "search-hyperparameters",
         "search-overview",
@@ -67,7 +68,8 @@ def test_predict_answers_from_the_registered_model(checkout, summary):
 
 def test_each_notebook_runs_under_papermill_in_order(checkout, summary):
     changed = {
-        "01-prepare-data": {"images": checkout.small["images"], "face_size": checkout.small["image_size"], "seed": 2},
+        "00-extract-faces": {"images": checkout.small["images"], "face_size": checkout.small["image_size"], "seed": 2},
+        "01-prepare-data": {"seed": 2},
         "02-search-hyperparameters": {
             "learning_rates": [1e-3],
             "batch_sizes": [32],

@@ -13,6 +13,7 @@ import pytest
 from aletheia.data.manifest import validate_manifest
 from aletheia.errors import InputError
 from aletheia.faces.crop import crop_face
+from aletheia.faces.cutting import Cutting
 from aletheia.faces.detector import BlazeFace
 from aletheia.faces.extract import FACE_COLUMNS, extract_faces
 
@@ -43,7 +44,7 @@ NAMES = [f"{i}.png" for i in range(8)]
 
 
 def test_rows_and_crops(folder, tmp_path):
-    done = extract_faces(a_manifest(folder, NAMES), tmp_path, size=96, workers=1, progress=False)
+    done = extract_faces(a_manifest(folder, NAMES), tmp_path, Cutting(size=96), workers=1, progress=False)
     faces = done.manifest
     assert len(faces) == 8 and done.skipped.empty
     assert set(FACE_COLUMNS) <= set(faces.columns)
@@ -75,7 +76,7 @@ def test_every_left_out_file_has_its_reason(folder, tmp_path):
 
 
 def test_small_faces_are_left_out(folder, tmp_path):
-    done = extract_faces(a_manifest(folder, ["0.png"]), tmp_path, min_size=300, workers=1, progress=False)
+    done = extract_faces(a_manifest(folder, ["0.png"]), tmp_path, Cutting(min_size=300), workers=1, progress=False)
     assert done.manifest.empty
     assert "smaller than 300" in done.skipped["reason"][0]
     assert set(FACE_COLUMNS) <= set(done.manifest.columns)
@@ -83,7 +84,7 @@ def test_small_faces_are_left_out(folder, tmp_path):
 
 def test_all_faces_of_a_picture(folder, tmp_path):
     manifest = a_manifest(folder, ["group.png", "1.png"])
-    every = extract_faces(manifest, tmp_path, largest_only=False, workers=1, progress=False).manifest
+    every = extract_faces(manifest, tmp_path, Cutting(largest_only=False), workers=1, progress=False).manifest
     assert every["face_index"].tolist() == [0, 1, 2, 0]
     sizes = (every["face_x1"] - every["face_x0"])[:3].to_numpy()
     assert (np.diff(np.round(sizes)) <= 0).all()
@@ -116,9 +117,9 @@ def test_workers_do_not_change_anything(folder, tmp_path):
 
 def test_settings_do_not_mix_in_one_folder(folder, tmp_path):
     manifest = a_manifest(folder, ["0.png"])
-    a = extract_faces(manifest, tmp_path, size=64, workers=1, progress=False).manifest["path"][0]
-    b = extract_faces(manifest, tmp_path, size=96, workers=1, progress=False).manifest["path"][0]
-    again = extract_faces(manifest, tmp_path, size=64, workers=1, progress=False).manifest["path"][0]
+    a = extract_faces(manifest, tmp_path, Cutting(size=64), workers=1, progress=False).manifest["path"][0]
+    b = extract_faces(manifest, tmp_path, Cutting(size=96), workers=1, progress=False).manifest["path"][0]
+    again = extract_faces(manifest, tmp_path, Cutting(size=64), workers=1, progress=False).manifest["path"][0]
     assert a == again != b
     assert cv2.imread(a).shape[0] == 64
 
@@ -126,7 +127,7 @@ def test_settings_do_not_mix_in_one_folder(folder, tmp_path):
 @pytest.mark.parametrize("options", [{"policy": "oval"}, {"size": 2}, {"margin": 9}, {"threshold": 1.5}])
 def test_settings_that_do_not_fit(folder, tmp_path, options):
     with pytest.raises(InputError):
-        extract_faces(a_manifest(folder, ["0.png"]), tmp_path, workers=1, progress=False, **options)
+        extract_faces(a_manifest(folder, ["0.png"]), tmp_path, Cutting(**options), workers=1, progress=False)
 
 
 def test_a_folder_that_cannot_be(folder, tmp_path):

@@ -11,7 +11,7 @@ import cv2
 import pandas as pd
 import pytest
 
-from aletheia.faces import extract
+from aletheia.faces.cutting import Cutter, Cutting
 from aletheia.faces.extract import extract_faces
 from aletheia.faces.journal import JOURNAL
 
@@ -30,18 +30,18 @@ def manifest(tmp_path, portraits):
 def looked_at(monkeypatch):
     """Names of the pictures that a detector was asked about."""
     names = []
-    really = extract._Worker.__call__
+    really = Cutter.__call__
 
     def noted(self, path):
         names.append(os.path.basename(path))
         return really(self, path)
 
-    monkeypatch.setattr(extract._Worker, "__call__", noted)
+    monkeypatch.setattr(Cutter, "__call__", noted)
     return names
 
 
 def run(manifest, out, **options):
-    return extract_faces(manifest, out, workers=1, progress=False, **options)
+    return extract_faces(manifest, out, Cutting(**options), workers=1, progress=False)
 
 
 def test_nothing_is_done_twice(manifest, tmp_path, looked_at):
@@ -93,9 +93,9 @@ def test_a_killed_extraction_goes_on(manifest, tmp_path):
     manifest.to_csv(table, index=False)
     code = (
         "import sys, time, pandas as pd\n"
-        "from aletheia.faces import extract\n"
-        "really = extract._Worker.__call__\n"
-        "extract._Worker.__call__ = lambda self, path: (time.sleep(0.3), really(self, path))[1]\n"
+        "from aletheia.faces import cutting, extract\n"
+        "really = cutting.Cutter.__call__\n"
+        "cutting.Cutter.__call__ = lambda self, path: (time.sleep(0.3), really(self, path))[1]\n"
         "extract.extract_faces(pd.read_csv(sys.argv[1]), sys.argv[2], workers=1, progress=False)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(table), str(out)])

@@ -37,13 +37,13 @@ def whole(tmp_path) -> dict:
             },
         ),
         run("search-hyperparameters", results={"best_learning_rate": 0.01, "best_batch_size": 32, "loss": 0.2}),
+        run("extract-faces", results={"skipped": 3, "skipped_because": {"no face found": 2, "unreadable": 1}}),
         run(
             "prepare-data",
             results={
                 "rows_train": 700,
                 "rows_val": 150,
                 "rows_test": 151,
-                "skipped": 3,
                 "fake_share_before": 0.82,
                 "fake_share_train": 0.5,
                 "shortcut_auc_train": 0.51,
@@ -62,7 +62,13 @@ def test_every_number_comes_from_its_step(whole):
     assert (whole["test_auc"], whole["test_auc_interval"]) == (0.9312, [0.9, 0.96])
     assert (whole["test_accuracy"], whole["majority_share"], whole["shortcut_auc"]) == (0.88, 0.82, 0.53)
     assert whole["model_uri"] == "store://models/aletheia/detector:production"
-    assert list(whole["runs"]) == ["prepare-data", "search-hyperparameters", "evaluate", "register"]
+    assert list(whole["runs"]) == [
+        "extract-faces",
+        "prepare-data",
+        "search-hyperparameters",
+        "evaluate",
+        "register",
+    ]
     assert whole["step_seconds"]["register"] == 1.2
     assert whole["errors"] is None
 
@@ -83,7 +89,14 @@ def test_the_table_holds_the_numbers_and_paths_stay_whole(whole):
     table = [line for line in lines if line.startswith("│")]
     assert all(len(line) <= 80 for line in table)
     shown = "\n".join(table)
-    for words in ("700 training", "3 of the pictures", "82% as delivered", "0.530", "batch size 32", "0.931"):
+    for words in (
+        "700 training",
+        "3 of the files: no face found (2), unreadable",
+        "82% as delivered",
+        "0.530",
+        "batch size 32",
+        "0.931",
+    ):
         assert words in shown
     assert "always saying the larger class: 0.820" in shown
     assert "not in production" not in shown

@@ -6,6 +6,7 @@ import numpy as np
 
 from aletheia.data.sources import load_source
 from aletheia.data.split import split_manifest
+from aletheia.faces.cutting import Cutting
 from aletheia.faces.extract import extract_faces
 
 
@@ -15,7 +16,7 @@ def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits, write_v
         picture = np.ascontiguousarray(portraits[index][0][:256, :256])
         write_video(tmp_path / folder / "000.mp4", [picture] * 5)
     found = load_source(tmp_path, progress=False)
-    faces = extract_faces(found.manifest, tmp_path / "faces", frames=3, workers=1, progress=False).manifest
+    faces = extract_faces(found.manifest, tmp_path / "faces", Cutting(frames=3), workers=1, progress=False).manifest
     assert faces.groupby("video").size().tolist() == [3, 3, 3]
     for column in ("label", "generator"):
         assert (faces.groupby("video")[column].nunique() == 1).all()

@@ -1,0 +1,142 @@
+"""From one file to the face crops on the disk: what every worker of an extraction does."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from aletheia.data.images import read_image
+from aletheia.errors import InputError
+from aletheia.faces.blazeface import Face
+from aletheia.faces.crop import POLICIES, crop_face
+from aletheia.faces.detector import BlazeFace
+from aletheia.faces.journal import Cut, Found
+from aletheia.faces.video import check_count, is_video, read_frames
+
+
+@dataclasses.dataclass(frozen=True)
+class Cutting:
+    """How faces are found and cut out.
+
+    Attributes
+    ----------
+    size, policy, margin
+        See :func:`~aletheia.faces.crop.crop_face`.
+    largest_only : bool
+        Take the largest face of a picture, not all.
+    threshold : float
+        Least confidence of the detector, 0..1.
+    min_size : int
+        A face with fewer pixels a side is skipped.
+    frames : int
+        Frames of each video, spread evenly over its duration; see :func:`~aletheia.faces.video.read_frames`.
+
+    Raises
+    ------
+    InputError
+        For values that do not fit.
+    """
+
+    size: int = 128
+    policy: str = "scale"
+    margin: float = 0.2
+    largest_only: bool = True
+    threshold: float = 0.75
+    min_size: int = 32
+    frames: int = 16
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise InputError(f"There is no face policy {self.policy!r}; choose one of {', '.join(POLICIES)}.")
+        if not 8 <= self.size <= 4096 or not 0 <= self.margin <= 2 or not 0 < self.threshold < 1:
+            raise InputError(
+                f"Face settings that do not fit: size {self.size} (8..4096), margin {self.margin} (0..2), "
+                f"threshold {self.threshold} (0..1)."
+            )
+        check_count(self.frames)
+
+    def tag(self) -> bytes:
+        """What besides the picture decides the pixels of a crop: two settings may share a folder without mixing."""
+        return json.dumps([self.size, self.policy, self.margin, self.threshold]).encode()
+
+    def journal_tag(self) -> bytes:
+        """What decides whether a picture is finished."""
+        return self.tag() + json.dumps([self.largest_only, self.min_size, self.frames]).encode()
+
+
+@dataclasses.dataclass(frozen=True)
+class Cutter:
+    """Cuts the faces out of a file into a folder. Travels to other processes; each has one detector for all of them."""
+
+    cutting: Cutting
+    folder: str
+
+    def __call__(self, path: str) -> Found:
+        try:
+            if is_video(path):
+                return self._video(path)
+            picture = read_image(path)
+        except InputError as error:
+            return Found([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
+        faces, stage, smaller = self._usable(picture)
+        if faces:
+            return Found([self._cut(picture, face, i, self._name(path)) for i, face in faces], "", stage)
+        return Found([], smaller or "no face found", stage)
+
+    def died(self, path: str) -> Found:
+        """What is noted of a file that killed the process that read it."""
+        return Found([], "unreadable: the process that read it died", "unreadable")
+
+    def _video(self, path: str) -> Found:
+        name, cuts, frames, smaller = self._name(path), [], 0, ""
+        for frame in read_frames(path, self.cutting.frames):
+            frames += 1
+            # Named by its time: a run that asks for other frames must not write over these.
+            moment = f"{name}-{round(1000 * frame.time):08d}"
+            faces, _, too_small = self._usable(frame.rgb)
+            smaller = smaller or too_small
+            cuts += [self._cut(frame.rgb, face, i, moment, frame.time) for i, face in faces]
+        return Found(cuts, "" if cuts else smaller or f"no face found in {frames} frames", "video")
+
+    def _usable(self, rgb: np.ndarray) -> tuple[list[tuple[int, Face]], str, str]:
+        """Faces to cut out with their indices, the try that found them, and what to say of those too small."""
+        cutting = self.cutting
+        faces, stage = _detector(cutting.threshold).detect_with_stage(rgb)
+        large = [(index, face) for index, face in enumerate(faces) if face.size >= cutting.min_size]
+        smaller = f"face of {faces[0].size:.0f} pixels, smaller than {cutting.min_size}" if faces else ""
+        return large[:1] if cutting.largest_only else large, stage, smaller
+
+    def _name(self, path: str) -> str:
+        with open(path, "rb") as file:
+            content = hashlib.file_digest(file, "sha256")
+        content.update(self.cutting.tag())
+        return content.hexdigest()[:24]
+
+    def _cut(self, rgb: np.ndarray, face: Face, index: int, name: str, time: float = math.nan) -> Cut:
+        crop = crop_face(rgb, face, self.cutting.size, self.cutting.margin, self.cutting.policy)
+        return Cut(_write_png(crop, Path(self.folder) / f"{name}-{index}.png"), face, index, time)
+
+
+@functools.lru_cache(maxsize=4)
+def _detector(threshold: float) -> BlazeFace:
+    cv2.setNumThreads(1)  # the processes already share the cores
+    return BlazeFace(threshold, threads=1)
+
+
+def _write_png(rgb: np.ndarray, path: Path) -> str:
+    data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)  # a killed run leaves whole crops only
+    finally:
+        temporary.unlink(missing_ok=True)
+    return str(path)
