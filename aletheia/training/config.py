@@ -63,6 +63,12 @@ class TrainConfig(BaseModel):
     fault_share: float = Field(0.3, gt=0, le=1, description="How much of it: rows, steps, or range of the pixels.")
 
     seed: int = Field(0, ge=0, lt=2**31)
+    devices: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Processes that share each batch: one a GPU, or on the CPU. torchrun overrules it.",
+    )
     num_threads: int = Field(0, ge=0, le=1024, description="CPU threads of torch; 0 leaves its own choice.")
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"

@@ -66,11 +66,21 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
     classes : ndarray, optional
         (n,) 0 or 1 a row. Given with a seed, every batch is half of the one and half of the other class (of an odd
         batch size the larger half takes turns); an epoch has as many batches as without.
+    rank, world : int
+        Of `world` processes this one, from 0, takes every `world`-th row of each batch.
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int | None = None, classes: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        seed: int | None = None,
+        classes: np.ndarray | None = None,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
         self.n, self.batch_size, self.seed, self.epoch = n, batch_size, seed, 0
-        self.classes = classes
+        self.classes, self.rank, self.world = classes, rank, world
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
@@ -88,7 +98,8 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
             order = self._alternating(np.random.default_rng((self.seed, self.epoch)))
         for index in range(len(self)):
             rows = order[index * self.batch_size : (index + 1) * self.batch_size].tolist()
-            yield mix_seed(self.seed or 0, self.epoch, index), rows
+            seed = mix_seed(self.seed or 0, self.epoch, index, *rank_seed(self.rank, self.world))
+            yield seed, rows[self.rank :: self.world]
 
     def _alternating(self, rng: np.random.Generator) -> np.ndarray:
         """Rows of the two classes in turn, each class shuffled, and shuffled again when it is used up."""
@@ -103,6 +114,11 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
 def mix_seed(*parts: int) -> int:
     """One 32-bit seed out of several numbers; neighbours give unrelated seeds."""
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+def rank_seed(rank: int, world: int) -> tuple[int, ...]:
+    """What a process adds to a seed so that no two of them draw the same; nothing when there is one."""
+    return (rank,) if world > 1 else ()
 
 
 class FaceData(pl.LightningDataModule):
@@ -180,13 +196,29 @@ class FaceData(pl.LightningDataModule):
         """Shuffled batches of exactly `config.batch_size` rows."""
         dataset = self.sets["train"]
         classes = dataset.labels.numpy() if self.config.sampling == "balanced" else None
-        batches = EpochBatches(len(dataset), self.config.batch_size, self.config.seed, classes)
+        batches = EpochBatches(len(dataset), self.config.batch_size, self.config.seed, classes, *self._share())
         return DataLoader(dataset, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:
         """All validation rows in order; no metric depends on the size of their batches."""
         dataset = self.sets["val"]
-        return DataLoader(dataset, sampler=EpochBatches(len(dataset), self.config.eval_batch_size), batch_size=None)
+        rank, world = self._share()
+        batches = EpochBatches(len(dataset), self.config.eval_batch_size, rank=rank, world=world)
+        return DataLoader(dataset, sampler=batches, batch_size=None)
+
+    def val_batches(self) -> Iterator[Batch]:
+        """All validation rows in order, whatever the number of processes."""
+        dataset = self.sets["val"]
+        for batch in EpochBatches(len(dataset), self.config.eval_batch_size):
+            yield dataset[batch]
+
+    def _share(self) -> tuple[int, int]:
+        trainer = self.trainer
+        return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+
+    def __getstate__(self) -> dict:
+        """What travels to another process of a training: the rows. It decodes the pixels itself, without a word."""
+        return {**self.__dict__, "sets": {}, "progress": False}
 
 
 def encode_labels(labels: pd.Series) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import tempfile
 import threading
 import time
 import warnings
@@ -19,12 +20,14 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import nn
+from torch.multiprocessing import ProcessRaisedException
 
 from aletheia.errors import InputError
 from aletheia.training.checkpoint import AtomicCheckpointIO, KeepBest, read_checkpoint
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData
 from aletheia.training.module import Detector, Diverged, as_network, initialise
+from aletheia.training.processes import error_of_process, silence, started_elsewhere, trainer_options
 from aletheia.training.progress import EpochBar
 
 __all__ = ["Diverged", "FitResult", "fit"]
@@ -100,7 +103,8 @@ def fit(
     progress : bool, default True
         Show progress bars.
     on_epoch : callable, optional
-        Called with the history's new row after each epoch, once its checkpoint is written.
+        Called with the history's new row after each epoch, once its checkpoint is written; with `config.devices`
+        above 1 when the training has ended.
 
     Returns
     -------
@@ -136,8 +140,11 @@ def fit(
             best.load_state_dict(state["callbacks"][best.state_key])
         else:
             callbacks = [stopper, best, *([EpochBar()] if progress else [])]
-            trainer = _trainer(config, callbacks, writes=checkpoint is not None)
-            _run(trainer, detector, data, checkpoint if state is not None else None)
+            resumed = checkpoint if state is not None else None
+            if config.devices > 1 and not started_elsewhere():
+                _run_spawned(callbacks, detector, data, resumed, best)
+            else:
+                _run(_trainer(config, callbacks, writes=checkpoint is not None), detector, data, resumed)
         best.restore(detector.net)
         model = as_network(detector)
         labels, logits = _score(detector, data)
@@ -161,7 +168,7 @@ def _trainer(config: TrainConfig, callbacks: list[Callback], writes: bool) -> pl
         return pl.Trainer(
             max_epochs=config.max_epochs,
             accelerator=config.accelerator,
-            devices=1,
+            **trainer_options(config),
             precision=config.precision,
             callbacks=callbacks,
             gradient_clip_val=config.gradient_clip or None,
@@ -177,6 +184,31 @@ def _trainer(config: TrainConfig, callbacks: list[Callback], writes: bool) -> pl
         )
     except (pl.utilities.exceptions.MisconfigurationException, RuntimeError) as error:
         raise InputError(f"accelerator, precision: {error}") from None
+
+
+def _run_spawned(
+    callbacks: list[Callback], detector: Detector, data: FaceData, resumed: Path | None, best: KeepBest
+) -> None:
+    """Train in processes that end with the training: what they found comes back by way of the checkpoint."""
+    with tempfile.TemporaryDirectory(prefix="aletheia-training-") as folder:
+        on_epoch, path = best.on_epoch, best.path
+        best.on_epoch, best.path = None, path or Path(folder) / CHECKPOINT
+        before = 0 if resumed is None else len(read_checkpoint(resumed, best.identity)["aletheia_history"])
+        try:
+            _run(_trainer(detector.config, callbacks, writes=True), detector, data, resumed)
+        except ProcessRaisedException as error:
+            said = error_of_process(error)
+            if "Diverged: " in said:
+                raise Diverged(said.split("Diverged: ", 1)[1]) from None
+            if "InputError: " in said:
+                raise InputError(said.split("InputError: ", 1)[1]) from None
+            raise
+        state = read_checkpoint(best.path, best.identity)
+        best.on_epoch, best.path = on_epoch, path
+    detector.on_load_checkpoint(state)
+    best.load_state_dict(state["callbacks"][best.state_key])
+    for row in detector.history[before:] if on_epoch else []:
+        on_epoch(dict(row))
 
 
 def _run(trainer: pl.Trainer, detector: Detector, data: FaceData, checkpoint: Path | None) -> None:
@@ -199,7 +231,7 @@ def _is_finished(state: dict[str, Any], config: TrainConfig, stopper: str) -> bo
 @torch.no_grad()
 def _score(detector: Detector, data: FaceData) -> tuple[np.ndarray, np.ndarray]:
     detector.eval()
-    batches = [(labels, detector(pixels)) for pixels, labels in data.val_dataloader()]
+    batches = [(labels, detector(pixels)) for pixels, labels in data.val_batches()]
     return (
         torch.cat([labels for labels, _ in batches]).numpy(),
         torch.cat([logits for _, logits in batches]).float().numpy(),
@@ -222,10 +254,9 @@ def _quiet() -> Iterator[None]:
     """Silence Lightning's remarks about devices, workers and logging intervals; errors still come through."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
-    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning.*")
+            silence()
             yield
     finally:
         logger.setLevel(level)

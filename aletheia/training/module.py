@@ -20,8 +20,9 @@ from aletheia.models.pretrained import backbone_parameters
 from aletheia.models.registry import create_model
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
 from aletheia.training.config import TrainConfig
-from aletheia.training.data import Batch, mix_seed
+from aletheia.training.data import Batch, mix_seed, rank_seed
 from aletheia.training.faults import faulty_pixels, skips_gradient
+from aletheia.training.processes import gather, share_threads
 
 
 class Diverged(InputError):
@@ -78,6 +79,10 @@ class Detector(pl.LightningModule):
         """Whether the backbone keeps its weights and batch-norm statistics in this epoch."""
         return self.current_epoch < self.config.freeze_epochs
 
+    def on_fit_start(self) -> None:
+        """Share the cores with the other processes."""
+        share_threads(self.trainer)
+
     def on_train_epoch_start(self) -> None:
         """Freeze or thaw the backbone. A function of the epoch alone, so that a resumed training does the same."""
         for parameter in self.backbone:
@@ -94,8 +99,10 @@ class Detector(pl.LightningModule):
         pixels, labels = batch
         config = self.config
         seed = mix_seed(config.seed, self.current_epoch, batch_idx)
-        torch.manual_seed(seed)
-        generator = torch.Generator().manual_seed(seed)
+        own = rank_seed(self.global_rank, self.trainer.world_size)
+        mine = mix_seed(config.seed, self.current_epoch, batch_idx, *own)
+        torch.manual_seed(mine)
+        generator = torch.Generator().manual_seed(mine)
         if config.augmentation in ("light", "strong"):
             pixels = augment_batch(pixels, generator, config.augmentation)
         pixels = faulty_pixels(pixels, config.fault, config.fault_share, generator)
@@ -144,9 +151,13 @@ class Detector(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log val_loss and val_auc and add the epoch to the history."""
-        logits = torch.cat([x for x, _ in self._val]).double().numpy()
-        labels = torch.cat([y for _, y in self._val]).numpy()
+        parts = [part for parts in gather(self._val, self.trainer) for part in parts]
+        logits = torch.cat([x for x, _ in parts]).double().numpy()
+        labels = torch.cat([y for _, y in parts]).numpy()
         self._val = []
+        train = _Sums()
+        for total, count in gather((self._train.total, self._train.count), self.trainer):
+            train.add(total, count)
         loss = mean_loss(labels, logits, self.config.class_weight == "balanced")
         if not math.isfinite(loss):
             raise self._diverged(f"the validation loss is {loss}", None)
@@ -156,7 +167,7 @@ class Detector(pl.LightningModule):
         self.history.append(
             {
                 "epoch": self.current_epoch + 1,
-                "train_loss": self._train.mean(),
+                "train_loss": train.mean(),
                 "val_loss": loss,
                 "val_auc": score,
                 "learning_rate": float(self.optimizers().param_groups[0]["lr"]),

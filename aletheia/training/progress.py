@@ -22,6 +22,7 @@ class EpochBar(Callback):
             initial=trainer.global_step,
             desc="Training",
             unit="step",
+            disable=not trainer.is_global_zero,
         )
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
