@@ -59,6 +59,13 @@ def run(
             "shuffled_labels, wrong_loss or skipped_gradients."
         ),
     ] = "none",
+    recipe: Annotated[
+        list[str],
+        typer.Option(
+            help="Anything else of the training recipe, as key=value; may come several times: weights=imagenet, "
+            "augmentation=strong, optimizer=sgd, precision=bf16-mixed, devices=2, …"
+        ),
+    ] = [],  # noqa: B006
     seed: Annotated[int, typer.Option(help="Makes the run repeatable.")] = 0,
 ) -> None:
     """Run the whole workflow: faces, data, search, training, evaluation, registration.
@@ -81,6 +88,7 @@ def run(
         "search_epochs": search_epochs,
         "epochs": epochs,
         "fault": fault,
+        "recipe": _pairs(recipe),
         "seed": seed,
     }
     if learning_rates:
@@ -182,6 +190,13 @@ def self_blend(
 
 def _absolute(path: str) -> str:
     return str(Path(path).resolve()) if path and "://" not in path else path
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word:
+            raise InputError(f"--recipe {word!r} is not key=value, as in --recipe augmentation=strong.")
+    return dict(word.split("=", 1) for word in words)
 
 
 def _numbers(text: str, kind: type, option: str) -> list:

@@ -12,6 +12,9 @@ BENCHMARKS = {
     "tracking": "The tracking service",
     "manifest_million": "Bias analysis, split and balancing of a million rows",
     "overhead": "What MLRun and tracking cost",
+    "extraction": "Finding faces in real pictures and videos",
+    "training": "Training and its loader against published recipes",
+    "inference": "Answering for pictures against the published recipe",
     "demo": "The whole workflow on the embedded data set",
 }
 

@@ -32,10 +32,10 @@ class Reference:
         from mediapipe.python.solutions.face_detection import FaceDetection
         from torchvision import transforms  # where published projects take the normalisation from
 
-        from aletheia.models.bundle import load_bundle
+        from aletheia.models.spec import read_spec
 
-        self.torch = torch
-        self.network, self.spec = load_bundle(bundle)
+        self.torch, self.spec = torch, read_spec(bundle)
+        self.network = published_network(Path(bundle) / "model.safetensors")
         self.faces = FaceDetection(model_selection=0)
         normal = transforms.Normalize(mean=self.spec.mean, std=self.spec.std)
         self.transform = albumentations.Compose(
@@ -73,6 +73,33 @@ class Reference:
             if not kept or box_iou(box, np.stack(kept)).max() < 0.3:
                 kept.append(box)
         return kept
+
+
+def published_network(weights: Path):
+    """EfficientNetAutoAttB4 on efficientnet-pytorch as it comes."""
+    from efficientnet_pytorch import EfficientNet
+    from safetensors.torch import load_file
+    from torch import nn, sigmoid
+
+    class AutoAttB4(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = EfficientNet.from_name("efficientnet-b4", num_classes=1)
+            self.attention = nn.Conv2d(56, 1, 1)
+
+        def forward(self, x):
+            net = self.backbone
+            x = net._swish(net._bn0(net._conv_stem(x)))
+            for index, block in enumerate(net._blocks):
+                x = block(x)
+                if index == 9:
+                    x = x * sigmoid(self.attention(x))
+            x = net._swish(net._bn1(net._conv_head(x)))
+            return net._fc(net._avg_pooling(x).flatten(start_dim=1)).squeeze(1)
+
+    network = AutoAttB4()
+    network.load_state_dict(load_file(weights))
+    return network.eval()
 
 
 def tiles(height: int, width: int) -> list[tuple[int, int, int]]:

@@ -27,6 +27,7 @@ def main(
     search_epochs: int = 3,
     epochs: int = 20,
     fault: str = "none",
+    recipe: dict | None = None,
     seed: int = 0,
 ):
     """Go from raw faces to a registered model.
@@ -46,6 +47,7 @@ def main(
     :param search_epochs:  epochs of every cell of the grid
     :param epochs:         epochs of the training, at most
     :param fault:          break the training on purpose, to see the checks refuse the model
+    :param recipe:         anything else of TrainConfig, for search and training: weights, augmentation, precision, …
     :param seed:           makes the run repeatable
     """
     common = {"architecture": architecture, "image_size": image_size, "seed": seed}
@@ -80,7 +82,7 @@ def main(
         name="search-hyperparameters",
         handler="search_hyperparameters",
         inputs=sets,
-        params={**common, "epochs": search_epochs},
+        params={**common, "epochs": search_epochs, "recipe": recipe or {}},
         hyperparams={"learning_rate": learning_rates, "batch_size": batch_sizes},
         hyper_param_options=HyperParamOptions(strategy="grid", selector="min.loss"),
         outputs=["best_learning_rate", "best_batch_size", "iteration_results"],
@@ -102,6 +104,7 @@ def main(
             "batch_size": search.outputs["best_batch_size"],
             "epochs": epochs,
             "fault": fault,
+            "recipe": recipe or {},
         },
         outputs=["model"],
     )

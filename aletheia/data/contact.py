@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from aletheia.data.images import read_image
+from aletheia.data.pixels import iterate_images
+from aletheia.data.transforms import augmented
 from aletheia.errors import InputError
 from aletheia.faces.video import is_video, read_frames
 
@@ -58,6 +61,33 @@ def rejected_sheet(skipped: pd.DataFrame, *, per_kind: int = 10, size: int = 96,
     """
     kinds = reason_kinds(skipped["reason"])
     return _sheet(skipped["path"], kinds, list(kinds.value_counts().index), per_kind, size, seed)
+
+
+def augmentation_sheet(
+    df: pd.DataFrame, size: int, augmentation: str, *, faces: int = 6, draws: int = 8, seed: int = 0
+) -> Image.Image:
+    """Draw some faces, each as it is and as training would draw it again and again.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A manifest of faces; those that cannot be read are passed over.
+    size : int
+        Side of a face as the network sees it, pixels.
+    augmentation : str
+        One of `aletheia.training.config.TrainConfig.augmentation`.
+    faces, draws, seed : int
+        Rows and columns of the sheet, and the seed of both.
+    """
+    rng = np.random.default_rng(seed)
+    sheet = Image.new("RGB", ((draws + 1) * size, faces * size), "white")
+    rows = rng.permutation(len(df))
+    images = (image for image in iterate_images(df["path"].iloc[rows].astype(str), size) if not isinstance(image, str))
+    for line, image in enumerate(itertools.islice(images, faces)):
+        copies = augmented(np.repeat(image[None], draws, axis=0), augmentation, seed + line)
+        for column, copy in enumerate([image, *copies]):
+            sheet.paste(Image.fromarray(copy), (column * size, line * size))
+    return sheet
 
 
 def reason_kinds(reasons: pd.Series) -> pd.Series:

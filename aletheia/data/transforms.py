@@ -7,7 +7,6 @@ and scoring must do alike (`resize_rgb`, `normalise`) stands here once.
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import TYPE_CHECKING
 
@@ -108,7 +107,6 @@ def augment_batch(batch: torch.Tensor, generator: torch.Generator, level: str = 
     return x.round_().clamp_(0, 255).to(torch.uint8)
 
 
-@functools.lru_cache(maxsize=8)
 def albumentations_recipe(size: int) -> albumentations.Compose:
     """Build the augmentation that published face-manipulation detectors train with (Bonettini et al., ICPR
     2020).
@@ -148,3 +146,14 @@ def albumentations_recipe(size: int) -> albumentations.Compose:
             A.ImageCompression(quality_range=(50, 99), p=0.5),
         ]
     )
+
+
+def augmented(images: np.ndarray, augmentation: str, seed: int) -> np.ndarray:
+    """Faces (n, size, size, 3) uint8 as a training with this augmentation would see them, each by its own draw."""
+    import torch
+
+    if augmentation == "albumentations":
+        recipe = albumentations_recipe(images.shape[1])
+        recipe.set_random_seed(seed)
+        return np.stack([recipe(image=image)["image"] for image in images])
+    return augment_batch(torch.from_numpy(images), torch.Generator().manual_seed(seed), augmentation).numpy()

@@ -36,7 +36,7 @@ class EfficientNetDetector(nn.Module):
     def __init__(self, variant: int, *, attention: bool = False, dropout: float | None = None) -> None:
         super().__init__()
         overrides = {} if dropout is None else {"dropout_rate": dropout}
-        self.backbone = EfficientNet.from_name(f"efficientnet-b{variant}", num_classes=1, **overrides)
+        self.backbone = _streamlined(EfficientNet.from_name(f"efficientnet-b{variant}", num_classes=1, **overrides))
         self.imagenet_url = url_map[f"efficientnet-b{variant}"]
         # After the stem (stride 2), the blocks with a stride of 2 open the scales 1/4, 1/8, 1/16 and 1/32;
         # the third stage is the one at 1/8, so it ends just before the third of them.
@@ -61,6 +61,23 @@ class EfficientNetDetector(nn.Module):
         x = net._dropout(net._avg_pooling(x).flatten(start_dim=1))
         logits = net._fc(x).squeeze(1)
         return (logits, attention) if return_attention else logits
+
+
+def _streamlined(net: EfficientNet) -> EfficientNet:
+    """The same function, twice as fast to train on a processor: torch's own swish, and no copy to pad a picture evenly.
+
+    The library computes swish anew in the backward pass to save memory, and pads in a layer of its own because
+    TensorFlow's "same" padding may be uneven; where it is even, the convolution can do it.
+    """
+    for module in net.modules():
+        if hasattr(module, "_swish"):
+            module._swish = nn.SiLU()
+        padding = getattr(module, "static_padding", None)
+        if isinstance(padding, nn.ZeroPad2d):
+            left, right, top, bottom = padding.padding
+            if (left, top) == (right, bottom):
+                module.padding, module.static_padding = (top, left), nn.Identity()
+    return net
 
 
 def _stride(block: nn.Module) -> int:

@@ -117,6 +117,9 @@ def check_arguments(arguments: dict[str, Any]) -> None:
         "fault": "fault",
     }
     common = {field: arguments[name] for name, field in given.items() if name in arguments}
+    if twice := sorted(set(common | {"learning_rate": 0, "batch_size": 0}) & set(arguments.get("recipe") or {})):
+        raise InputError(f"recipe: {', '.join(twice)} has an option of its own; use that one.")
+    common |= arguments.get("recipe") or {}
     for name, field in (("learning_rates", "learning_rate"), ("batch_sizes", "batch_size")):
         for value in arguments.get(name, []):
             TrainConfig(**common, **{field: value})

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import hashlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import lightning.pytorch as pl
 import numpy as np
@@ -14,8 +19,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from aletheia.data.pixels import Pixels, decode_images
 from aletheia.data.transforms import albumentations_recipe
 from aletheia.errors import InputError
+from aletheia.settings import get_settings
 from aletheia.training.config import TrainConfig
 from aletheia.training.faults import faulty_labels
+
+if TYPE_CHECKING:
+    import albumentations
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -29,14 +38,17 @@ class PixelDataset(Dataset):
         Decoded images.
     labels : ndarray
         (m,) float32, 1 for fake.
-    recipe : albumentations.Compose, optional
-        Applied to each image on its own.
+    recipe : callable, optional
+        Gives the albumentations.Compose that is applied to each image on its own; asked for once a thread.
     """
 
-    def __init__(self, pixels: Pixels, labels: np.ndarray, recipe=None) -> None:
+    def __init__(
+        self, pixels: Pixels, labels: np.ndarray, recipe: Callable[[], albumentations.Compose] | None = None
+    ) -> None:
         self.pixels = pixels
         self.labels = torch.from_numpy(np.asarray(labels, dtype=np.float32))
         self.recipe = recipe
+        self._of_thread = threading.local()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,9 +58,12 @@ class PixelDataset(Dataset):
         seed, rows = batch
         images = self.pixels.array[rows]
         if self.recipe is not None:
+            if not hasattr(self._of_thread, "recipe"):
+                self._of_thread.recipe = self.recipe()
+            recipe = self._of_thread.recipe
             # Seeding by batch, not once, makes a resumed epoch draw what an uninterrupted one draws.
-            self.recipe.set_random_seed(seed)
-            images = np.stack([self.recipe(image=image)["image"] for image in images])
+            recipe.set_random_seed(seed)
+            images = np.stack([recipe(image=image)["image"] for image in images])
         return torch.from_numpy(images), self.labels[rows]
 
 
@@ -111,6 +126,37 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
         return order
 
 
+class BatchesAhead:
+    """Batches of a dataset, made by threads while the network is busy with those before, in order.
+
+    Parameters
+    ----------
+    dataset : PixelDataset
+    sampler : EpochBatches
+    workers : int
+        Threads, and twice as many batches ahead.
+    """
+
+    def __init__(self, dataset: PixelDataset, sampler: EpochBatches, workers: int) -> None:
+        self.dataset, self.sampler, self.workers = dataset, sampler, workers
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        pool = ThreadPoolExecutor(self.workers)
+        waiting: collections.deque[Future[Batch]] = collections.deque()
+        try:
+            for batch in self.sampler:
+                waiting.append(pool.submit(self.dataset.__getitem__, batch))
+                if len(waiting) > 2 * self.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
 def mix_seed(*parts: int) -> int:
     """One 32-bit seed out of several numbers; neighbours give unrelated seeds."""
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
@@ -166,7 +212,7 @@ class FaceData(pl.LightningDataModule):
             if split == "train":
                 labels = faulty_labels(labels, self.config.fault, self.config.fault_share, self.config.seed)
                 if self.config.augmentation == "albumentations":
-                    recipe = albumentations_recipe(self.config.image_size)
+                    recipe = functools.partial(albumentations_recipe, self.config.image_size)
             self.sets[split] = PixelDataset(pixels, labels, recipe)
         self.skipped = pd.concat(skipped, ignore_index=True)
         n = len(self.sets["train"])
@@ -192,11 +238,13 @@ class FaceData(pl.LightningDataModule):
             digest.update(np.ascontiguousarray(dataset.pixels.array[::step]).tobytes())
         return digest.hexdigest()
 
-    def train_dataloader(self) -> DataLoader:
-        """Shuffled batches of exactly `config.batch_size` rows."""
+    def train_dataloader(self) -> DataLoader | BatchesAhead:
+        """Shuffled batches of exactly `config.batch_size` rows, made ahead where making them takes its time."""
         dataset = self.sets["train"]
         classes = dataset.labels.numpy() if self.config.sampling == "balanced" else None
         batches = EpochBatches(len(dataset), self.config.batch_size, self.config.seed, classes, *self._share())
+        if dataset.recipe is not None:
+            return BatchesAhead(dataset, batches, get_settings().workers)
         return DataLoader(dataset, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader:

@@ -43,7 +43,7 @@ class Detector(pl.LightningModule):
     ----------
     history : list of dict
         One entry an epoch: epoch (from 1), train_loss, val_loss, val_auc, learning_rate (of the last step),
-        seconds.
+        seconds, and waited: how many of them the network had no batch to work on.
     """
 
     def __init__(self, config: TrainConfig, class_counts: tuple[int, int]) -> None:
@@ -64,7 +64,8 @@ class Detector(pl.LightningModule):
         self._train = _Sums()
         self._skips = False
         self._val: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self._started = time.perf_counter()
+        self._started = self._idle_since = time.perf_counter()
+        self._waited = 0.0
 
     # One pass of images through the network
 
@@ -89,11 +90,21 @@ class Detector(pl.LightningModule):
             parameter.requires_grad_(not self.is_frozen)
         if self.is_frozen:
             self.net.backbone.eval()
+        self._started = self._idle_since = time.perf_counter()
+        self._waited = 0.0
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Count the time since the last step as waiting for this batch."""
+        self._waited += time.perf_counter() - self._idle_since
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """From here on the network waits."""
+        self._idle_since = time.perf_counter()
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Mean weighted cross-entropy of a batch."""
         if batch_idx == 0:
-            self._train, self._started = _Sums(), time.perf_counter()
+            self._train = _Sums()
         # Augmentation and dropout are functions of seed, epoch and batch: a resumed run draws what an
         # uninterrupted one draws, whatever was drawn in between.
         pixels, labels = batch
@@ -172,6 +183,7 @@ class Detector(pl.LightningModule):
                 "val_auc": score,
                 "learning_rate": float(self.optimizers().param_groups[0]["lr"]),
                 "seconds": time.perf_counter() - self._started,
+                "waited": self._waited,
             }
         )
 

@@ -17,6 +17,7 @@ def search_hyperparameters(
     architecture: str = "attention_cnn",
     image_size: int = 96,
     epochs: int = 3,
+    recipe: dict | None = None,
     seed: int = 0,
 ):
     """Train one cell of the grid for a few epochs and log its mean validation loss.
@@ -29,6 +30,7 @@ def search_hyperparameters(
     :param architecture:  a name of the registry of networks
     :param image_size:    side of the faces as the network sees them, pixels
     :param epochs:        epochs of every cell
+    :param recipe:        anything else of TrainConfig, the same for every cell
     :param seed:          the same for every cell
     """
     config = TrainConfig(
@@ -38,6 +40,7 @@ def search_hyperparameters(
         image_size=image_size,
         max_epochs=epochs,
         seed=seed,
+        **(recipe or {}),
     )
     loss, seconds = float("inf"), 0.0
     try:

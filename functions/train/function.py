@@ -24,6 +24,7 @@ def train(
     epochs: int = 20,
     patience: int = 5,
     fault: str = "none",
+    recipe: dict | None = None,
     seed: int = 0,
 ):
     """Train until the validation loss stops falling; log the best epoch as a model.
@@ -40,6 +41,7 @@ def train(
     :param epochs:        at most so many
     :param patience:      stop after so many epochs without a lower validation loss
     :param fault:         break the training on purpose, to see the checks refuse the model
+    :param recipe:        anything else of TrainConfig: weights, augmentation, optimizer, precision, devices, …
     :param seed:          makes the training repeatable
     """
     config = TrainConfig(
@@ -51,6 +53,7 @@ def train(
         patience=patience,
         fault=fault,
         seed=seed,
+        **(recipe or {}),
     )
     train_faces, val_faces = train.as_df(), val.as_df()
     checkpoints = checkpoint_folder(config, train_faces, val_faces)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aletheia.data.contact import contact_sheet, png, reason_kinds, rejected_sheet
+from aletheia.data.contact import augmentation_sheet, contact_sheet, png, reason_kinds, rejected_sheet
 from aletheia.errors import InputError
 
 
@@ -68,3 +68,20 @@ def test_reasons_without_what_differs():
         "face of … pixels, smaller than …",
         "empty",
     ]
+
+
+@pytest.mark.parametrize("augmentation", ["none", "light", "albumentations"])
+def test_augmented_faces_stand_beside_the_original(tmp_path, augmentation):
+    rng = np.random.default_rng(0)
+    for index in range(3):
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(tmp_path / f"{index}.png")
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    frame = pd.DataFrame({"path": sorted(map(str, tmp_path.glob("*.png")))})
+    sheet = np.asarray(augmentation_sheet(frame, 40, augmentation, faces=3, draws=4))
+    assert sheet.shape == (120, 200, 3)
+    originals = {np.asarray(Image.open(path)).tobytes() for path in frame["path"][:3]}
+    assert {np.ascontiguousarray(sheet[k * 40 : k * 40 + 40, :40]).tobytes() for k in range(3)} == originals
+    same = (sheet[:, 40:].reshape(120, 4, 40, 3) == sheet[:, None, :40]).all(axis=(0, 2, 3))
+    assert same.tolist() == [augmentation == "none"] * 4
+    again = np.asarray(augmentation_sheet(frame, 40, augmentation, faces=3, draws=4))
+    np.testing.assert_array_equal(sheet, again)

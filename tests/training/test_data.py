@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ import torch
 
 from aletheia.errors import InputError
 from aletheia.training.config import TrainConfig
-from aletheia.training.data import EpochBatches, FaceData, encode_labels
+from aletheia.training.data import BatchesAhead, EpochBatches, FaceData, PixelDataset, encode_labels
+from aletheia.training.fit import fit
 
 
 def make(discs, **changes) -> FaceData:
@@ -139,3 +142,42 @@ def test_balanced_sampling_reaches_the_loader_and_excludes_class_weights(discs):
     assert all(labels.sum() == 5 for _, labels in data.train_dataloader())
     with pytest.raises(InputError, match="class_weight='none'"):
         TrainConfig(sampling="balanced")
+
+
+def test_batches_made_ahead_are_the_same_in_the_same_order(discs):
+    dataset = make(discs, augmentation="albumentations").sets["train"]
+    sampler = EpochBatches(len(dataset), 16, seed=5)
+    one_by_one = [dataset[batch] for batch in sampler]
+    for workers in (1, 3):
+        ahead = BatchesAhead(dataset, sampler, workers)
+        assert len(ahead) == len(one_by_one)
+        for (pixels, labels), (wanted, wanted_labels) in zip(ahead, one_by_one, strict=True):
+            assert torch.equal(pixels, wanted) and torch.equal(labels, wanted_labels)
+
+
+def test_batches_are_made_while_the_network_works(discs):
+    made = []
+
+    class Noted:
+        def __getitem__(self, batch):
+            made.append(batch)
+            return batch
+
+    sampler = EpochBatches(160, 16, seed=5)
+    batches = iter(BatchesAhead(Noted(), sampler, 2))
+    next(batches)
+    deadline = time.monotonic() + 10
+    while len(made) < 5:  # while the first is worked on, four more are made
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert len(list(batches)) == 9
+    with pytest.raises(KeyError):
+        list(BatchesAhead({}, sampler, 2))
+
+
+def test_waiting_for_batches_is_measured(discs, monkeypatch):
+    really = PixelDataset.__getitem__
+    monkeypatch.setattr(PixelDataset, "__getitem__", lambda self, batch: time.sleep(0.03) or really(self, batch))
+    config = TrainConfig(image_size=48, options={"width": 8}, batch_size=20, max_epochs=1, batch_norm_images=0)
+    row = fit(config, *discs, progress=False).history.iloc[0]
+    assert 6 * 0.03 <= row["waited"] <= row["seconds"]
