@@ -171,8 +171,13 @@ def test_batches_are_made_while_the_network_works(discs):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert len(list(batches)) == 9
-    with pytest.raises(KeyError):
-        list(BatchesAhead({}, sampler, 2))
+
+    class Broken:
+        def __getitem__(self, batch):
+            raise IndexError
+
+    with pytest.raises(IndexError):
+        list(BatchesAhead(Broken(), sampler, 2))
 
 
 def test_waiting_for_batches_is_measured(discs, monkeypatch):
