@@ -158,6 +158,54 @@ def predict(
         raise typer.Exit(2)
 
 
+@app.command()
+def audit(
+    source: Annotated[str, typer.Argument(help='"synthetic", a folder with real/ and fake/, or a manifest.')],
+    manifest: Annotated[str, typer.Option(help="CSV with sources, generators, identities of the files.")] = "",
+    report: Annotated[Path, typer.Option(help="Where to write the page.")] = Path("audit.html"),
+    images: Annotated[int, typer.Option(min=50, help='Pictures that "synthetic" makes.')] = 1500,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything gives the label away.")] = False,
+    seed: Annotated[int, typer.Option(help="Of folds and bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Predict real and fake from everything but the faces, before any network does.
+
+    Source, delivery, quantisation tables, light, sharpness, background, framing, compression residue; and three
+    controls that see next to nothing of a face: its keypoints, a thumbnail, the picture with the face blanked out. What
+    scores here is what a network could learn instead.
+    """
+    from rich.table import Table
+
+    from aletheia.audit.audit import audit_faces
+    from aletheia.audit.report import audit_report
+    from aletheia.data.gather import extract_all, gather
+    from aletheia.faces.cutting import Cutting
+    from aletheia.models.files import atomic_write
+
+    place = source if source == "synthetic" else _absolute(source)
+    data = gather(place, manifest=_absolute(manifest), images=images, seed=seed)
+    faces = extract_all(data, Cutting()).main
+    found, measures = audit_faces(faces, seed=seed)
+    with atomic_write(report) as file:
+        file.write(audit_report(found, faces, measures).encode())
+    if as_json:
+        print(json.dumps({**found.to_dict(), "report": str(report)}, indent=2))
+    else:
+        table = Table("family", "AUC", "interval", "leading measures")
+        for family in found.families:
+            outcome = family.outcome
+            interval = f"{outcome.low:.3f} to {outcome.high:.3f}"
+            numbers = ("", outcome.reason) if outcome.reason else (f"{outcome.auc:.3f}", interval)
+            table.add_row(family.name, *numbers, ", ".join(outcome.leading), style="bold" if family.tells else None)
+        console = Console()
+        console.print(table)
+        for sentence in found.sentences():
+            console.print(sentence, highlight=False, markup=False)
+        console.print(f"The page: {report}", highlight=False, markup=False)
+    if strict and any(family.tells for family in found.families):
+        raise typer.Exit(1)
+
+
 @data_app.command("synth")
 def synth(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")],

@@ -12,6 +12,7 @@ import hashlib
 import os
 import queue
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from aletheia.settings import get_settings
 PRECISIONS = ("f32", "bf16")
 #: What the cache may hold; beyond it, what was used longest ago goes.
 CACHE_BYTES = 1_000_000_000
+_lock = threading.Lock()
 
 
 class Network:
@@ -97,20 +99,24 @@ class Network:
             self._requests.put(request)
 
 
-@functools.cache
 def supported_precisions() -> tuple[str, ...]:
     """Those of :data:`PRECISIONS` that this processor computes in by itself."""
     has = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return tuple(p for p in PRECISIONS if p == "f32" or p.upper() in has)
 
 
-@functools.cache
 def _core() -> Any:
+    with _lock:  # threads that come first together would start two
+        return _started()
+
+
+@functools.cache
+def _started() -> Any:
     return _openvino().Core()
 
 
-@functools.cache
 def _openvino() -> Any:
+    """The package, imported by one thread at a time."""
     # Its converter from other frameworks takes most of the import, brings a telemetry client, and is of no use here.
     converter = "openvino.tools.ovc"
     hide = converter not in sys.modules and "openvino" not in sys.modules
@@ -120,22 +126,24 @@ def _openvino() -> Any:
         import openvino
     finally:
         if hide:
-            del sys.modules[converter]
+            sys.modules.pop(converter, None)
     return openvino
 
 
 def _cached(file: Path, sha256: str, options: dict[str, Any], check: Callable[[bytes], None] | None) -> Any:
     core = _core()
     machine = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-    key = repr((sha256, _openvino().__version__, machine, sorted(options.items())))
+    openvino = sys.modules["openvino"]
+    key = repr((sha256, openvino.__version__, machine, sorted(options.items())))
     folder = cache_folder()
     prepared = folder and folder / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.openvino"
     if prepared and prepared.is_file():
         # One that was cut off raises; it is made anew.
         with contextlib.suppress(Exception):
             blob = np.memmap(prepared, np.uint8, "r")
-            network = core.import_model(_openvino().Tensor(blob), "CPU", options)
-            os.utime(prepared)
+            network = core.import_model(openvino.Tensor(blob), "CPU", options)
+            with contextlib.suppress(OSError):  # a cache that came with an image cannot be touched
+                os.utime(prepared)
             return network
     model = _read(file, check)
     model.reshape([1, *model.input(0).partial_shape[1:]])

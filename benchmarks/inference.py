@@ -64,7 +64,7 @@ def main() -> int:
         limit = f", limit {LIMITS[name]}" if name in LIMITS else ""
         print(f"{name}: {ratio:.2f} times as fast ({min(values):.2f} to {max(values):.2f}){limit}")
         missed += ratio < LIMITS.get(name, 0)
-    share = memory["ours"] / memory["reference"]
+    share = memory[fastest] / memory["reference"]
     print(f"memory: {share:.2f} of the reference's, limit {LIMITS['memory']}")
     return int(missed > 0 or share > LIMITS["memory"])
 

@@ -39,7 +39,8 @@ def main() -> int:
         inputs = {name: faces.outputs[name] for name in ("faces", "pool", "skipped")}
         prepared = project.run_function("prepare-data", inputs=inputs, local=True)
         uris = {part: prepared.outputs[part] for part in ("train", "val")}
-        params = {"learning_rate": 2e-3, "batch_size": 16, "epochs": options.epochs, "patience": options.epochs}
+        params = {"learning_rate": 2e-3, "batch_size": 16, "epochs": options.epochs}
+        params["recipe"] = {"patience": options.epochs}
 
         def direct() -> float:
             started = time.perf_counter()

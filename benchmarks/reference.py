@@ -30,7 +30,7 @@ class Reference:
         import torch
         from albumentations.pytorch import ToTensorV2
         from mediapipe.python.solutions.face_detection import FaceDetection
-        from torchvision import transforms  # where published projects take the normalisation from
+        from torchvision import transforms  # published projects keep mean and deviation in its Normalize
 
         from aletheia.models.spec import read_spec
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,9 @@ def rejected_sheet(skipped: pd.DataFrame, *, per_kind: int = 10, size: int = 96,
         As in `contact_sheet`.
     """
     kinds = reason_kinds(skipped["reason"])
-    return _sheet(skipped["path"], kinds, list(kinds.value_counts().index), per_kind, size, seed)
+    # What could not be read is not tried again: it may have killed the process that tried.
+    paths = skipped["path"].where(~skipped["reason"].str.startswith("unreadable"), "")
+    return _sheet(paths, kinds, list(kinds.value_counts().index), per_kind, size, seed)
 
 
 def augmentation_sheet(
@@ -107,6 +110,23 @@ def _sheet(paths: pd.Series, kinds: pd.Series, names: list[str], per_kind: int, 
         draw.text((2, top + 2), f"{name} ({len(rows)})", fill="black", font=font)
         for column, index in enumerate(rng.permutation(len(rows))[:per_kind]):
             sheet.paste(_thumbnail(rows.iloc[index], size), (column * size, top + _TITLE))
+    return sheet
+
+
+def thumbnails(paths: Sequence[str], frames: Sequence[str], size: int = 96) -> Image.Image:
+    """Pictures in a line, each in a frame of its colour.
+
+    Parameters
+    ----------
+    paths, frames : sequence of str
+        Files, and as many colours (#rrggbb).
+    size : int
+        Side of a picture, frame included, pixels.
+    """
+    sheet = Image.new("RGB", (max(len(paths), 1) * size, size), "white")
+    for column, (path, frame) in enumerate(zip(paths, frames, strict=True)):
+        sheet.paste(frame, (column * size, 0, (column + 1) * size - 4, size))
+        sheet.paste(_thumbnail(path, size - 12), (column * size + 4, 6))
     return sheet
 
 

@@ -13,7 +13,7 @@ from aletheia.data.bias import TOO_FEW, BiasReport
 from aletheia.data.delivery import COLOURS, LEGEND, delivery_figure, short
 from aletheia.data.schema import DEMOGRAPHICS, SPLITS
 from aletheia.data.tables import cross_table, encode, fake_flags
-from aletheia.evaluation.shortcut import Shortcut
+from aletheia.evaluation.tabular import Shortcut
 from aletheia.evaluation.theme import NEUTRAL, REAL, SECOND, empty, note, styled
 
 MAX_GROUPS = 8

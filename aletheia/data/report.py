@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 from aletheia.data.balance import BalanceReport
 from aletheia.data.bias import TOO_FEW, BiasReport
 from aletheia.data.plots import shortcut_figure
-from aletheia.evaluation.shortcut import Shortcut
+from aletheia.evaluation.tabular import Shortcut
 
 #: A shortcut AUC whose interval lies above this is a warning, not a curiosity.
 SHORTCUT_LIMIT = 0.6

@@ -14,8 +14,9 @@ from aletheia.data.split import check_leakage
 from aletheia.errors import InputError
 from aletheia.evaluation.metrics import Metrics, evaluate_scores
 from aletheia.evaluation.scores import score_manifest
-from aletheia.evaluation.shortcut import Shortcut, shortcut_auc
+from aletheia.evaluation.shortcut import shortcut_auc
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
+from aletheia.evaluation.tabular import Shortcut
 from aletheia.models.bundle import load_bundle
 from aletheia.models.spec import ModelSpec
 from aletheia.training.data import encode_labels

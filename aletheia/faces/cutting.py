@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import uuid
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,8 @@ from aletheia.faces.crop import POLICIES, crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.faces.journal import Cut, Found
 from aletheia.faces.video import check_count, is_video, read_frames
+
+DIED = "died"  # the stage of a file that killed its reader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +96,7 @@ class Cutter:
 
     def died(self, path: str) -> Found:
         """What is noted of a file that killed the process that read it."""
-        return Found([], "unreadable: the process that read it died", "unreadable")
+        return Found([], "unreadable: the process that read it died", DIED)
 
     def _video(self, path: str) -> Found:
         name, cuts, frames, smaller = self._name(path), [], 0, ""
@@ -127,13 +130,12 @@ class Cutter:
 
 @functools.lru_cache(maxsize=4)
 def _detector(threshold: float) -> BlazeFace:
-    cv2.setNumThreads(1)  # the processes already share the cores
     return BlazeFace(threshold, threads=1)
 
 
 def _write_png(rgb: np.ndarray, path: Path) -> str:
     data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)  # a killed run leaves whole crops only

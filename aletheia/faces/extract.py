@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from aletheia.errors import DISK_FULL, InputError
-from aletheia.faces.cutting import Cutter, Cutting
+from aletheia.faces.cutting import DIED, Cutter, Cutting
 from aletheia.faces.journal import Found, Journal
 from aletheia.faces.spread import in_processes, on_dask
 from aletheia.settings import get_settings
@@ -90,7 +90,8 @@ def extract_faces(
     cutting : Cutting, optional
         How faces are found and cut out.
     workers : int, optional
-        Processes; by default the setting ``ALETHEIA_WORKERS``.
+        Processes; by default the setting ``ALETHEIA_WORKERS``. With one, and for a handful of files, the work is done
+        in this process, which a file that kills its reader takes along.
     client : distributed.Client, optional
         Spread the work over this Dask cluster instead of processes; its workers must see the same files, and the
         folder, under the same paths.
@@ -113,12 +114,16 @@ def extract_faces(
     with _disk_errors(folder), contextlib.closing(Journal(folder, cutting.journal_tag())) as journal:
         finished = [journal.find(path) for path in paths]
         left = [path for path, known in zip(paths, finished, strict=True) if known is None]
-        with contextlib.closing(_spread(cutter, left, workers or get_settings().workers, client)) as fresh:
+        # Starting processes costs more than a dozen pictures; but a run that goes on may have been ended by a file.
+        few = len(left) < 16 and len(left) == len(paths)
+        workers = 1 if workers == 1 or few else workers or get_settings().workers
+        with contextlib.closing(_spread(cutter, left, workers, client)) as fresh:
             bar = tqdm(paths, desc="Finding faces", unit="file", disable=not progress)
             for path, known in zip(bar, finished, strict=True):
                 if known is None:
                     known = next(fresh)
-                    journal.add(path, known)
+                    if known.stage != DIED:  # it may have been the memory's fault, and not the file's
+                        journal.add(path, known)
                 found.append(known)
     seconds = time.perf_counter() - started
     tries: dict[str, int] = {}
@@ -133,7 +138,7 @@ def extract_faces(
 def _spread(cutter: Cutter, paths: list[str], workers: int, client: Any) -> Iterator[Found]:
     if client is not None:
         yield from on_dask(cutter, paths, client, cutter.died)
-    elif workers == 1 or len(paths) < 16:  # starting processes costs more than a dozen pictures
+    elif workers == 1:
         yield from map(cutter, paths)
     else:
         yield from in_processes(cutter, paths, workers, cutter.died)

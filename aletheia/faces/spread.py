@@ -9,10 +9,14 @@ import collections
 import functools
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+import cv2
+
+from aletheia.errors import InputError
 
 R = TypeVar("R")
 
@@ -38,41 +42,62 @@ def in_processes(work: Callable[[str], R], paths: Sequence[str], workers: int, d
     pool = _pool(workers)
     try:
         while left or waiting:
-            while left and len(waiting) < _WINDOW * workers:
-                path = left.popleft()
-                waiting.append((path, pool.submit(work, path)))
             try:
-                yield waiting[0][1].result()
-                waiting.popleft()
+                while left and len(waiting) < _WINDOW * workers:
+                    waiting.append((left[0], pool.submit(work, left[0])))
+                    left.popleft()
+                result = waiting[0][1].result()
             except BrokenProcessPool:
-                # Whose fault it was is not said: those that were under way are tried one by one.
                 pool.shutdown(wait=False, cancel_futures=True)
-                suspects = [path for path, _ in waiting]
+                yield from _after_a_death(work, waiting, died)
                 waiting.clear()
-                yield from _one_by_one(work, suspects, died)
                 pool = _pool(workers)
+            else:
+                waiting.popleft()
+                yield result
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _one_by_one(work: Callable[[str], R], paths: Sequence[str], died: Callable[[str], R]) -> Iterator[R]:
+def _after_a_death(
+    work: Callable[[str], R], waiting: Iterable[tuple[str, Future]], died: Callable[[str], R]
+) -> Iterator[R]:
+    """Results of what was under way when a process died. Whose fault it was is not said: each is tried alone."""
     pool = _pool(1)
     try:
-        for path in paths:
+        for path, future in waiting:
+            if not isinstance(future.exception(), BrokenProcessPool):
+                yield future.result()
+                continue
             try:
                 yield pool.submit(work, path).result()
             except BrokenProcessPool:
-                yield died(path)
                 pool = _pool(1)
+                _check(pool)
+                yield died(path)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _check(pool: ProcessPoolExecutor) -> None:
+    """Before a file is blamed: can processes be started at all?"""
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool:
+        raise InputError(
+            "Worker processes cannot be started: there is too little memory, or the script that asks for them does so "
+            "outside of `if __name__ == '__main__':`. Mend that, or work with one worker (ALETHEIA_WORKERS=1)."
+        ) from None
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     # Spawned, not forked: OpenVINO, OpenCV and torch hold threads, which do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    # Ctrl-C is the parent's business.
-    return ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start)
+
+
+def _start() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    cv2.setNumThreads(1)  # the processes already share the cores
 
 
 def on_dask(work: Callable[[str], R], paths: Sequence[str], client: Any, died: Callable[[str], R]) -> Iterator[R]:

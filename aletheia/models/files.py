@@ -16,6 +16,16 @@ from aletheia.errors import DISK_FULL, InputError
 MAX_BYTES = 2_000_000_000  # of any file that is read
 
 
+def _umask() -> int:
+    # There is no way to read it without setting it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()  # once: while it is read, files of other threads would get the wrong rights
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes the place of `path` only when the block ends without an error.
@@ -37,7 +47,7 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
@@ -50,13 +60,6 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-
-
-def _umask() -> int:
-    # There is no way to read it without setting it.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def check_file(file: Path, limit: int = MAX_BYTES) -> None:

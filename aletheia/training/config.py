@@ -88,6 +88,10 @@ class TrainConfig(BaseModel):
             unknown = any(e["type"] == "extra_forbidden" for e in error.errors())
             known = f" Fields: {', '.join(type(self).model_fields)}." if unknown else ""
             raise InputError(f"The training configuration does not fit. {lines}.{known}") from None
+        if self.batch_size % self.devices:
+            raise InputError(
+                f"batch_size: {self.batch_size} cannot be shared evenly by {self.devices} processes; choose a multiple."
+            )
         if self.sampling == "balanced" and self.class_weight == "balanced":
             raise InputError(
                 "sampling: balanced batches go with class_weight='none'; both would count one class twice."

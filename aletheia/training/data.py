@@ -82,7 +82,7 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
         (n,) 0 or 1 a row. Given with a seed, every batch is half of the one and half of the other class (of an odd
         batch size the larger half takes turns); an epoch has as many batches as without.
     rank, world : int
-        Of `world` processes this one, from 0, takes every `world`-th row of each batch.
+        Of `world` processes this one, from 0, takes its part of each batch.
     """
 
     def __init__(
@@ -114,7 +114,11 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
         for index in range(len(self)):
             rows = order[index * self.batch_size : (index + 1) * self.batch_size].tolist()
             seed = mix_seed(self.seed or 0, self.epoch, index, *rank_seed(self.rank, self.world))
-            yield seed, rows[self.rank :: self.world]
+            yield seed, self._share(rows)
+
+    def _share(self, rows: list[int]) -> list[int]:
+        """This process's part of a batch: neighbours, so that of alternating classes it has both."""
+        return rows if self.world == 1 else np.array_split(rows, self.world)[self.rank].tolist()
 
     def _alternating(self, rng: np.random.Generator) -> np.ndarray:
         """Rows of the two classes in turn, each class shuffled, and shuffled again when it is used up."""

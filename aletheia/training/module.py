@@ -81,8 +81,13 @@ class Detector(pl.LightningModule):
         return self.current_epoch < self.config.freeze_epochs
 
     def on_fit_start(self) -> None:
-        """Share the cores with the other processes."""
-        share_threads(self.trainer)
+        """Share the cores with the other processes, and make sure that all of them read the same."""
+        share_threads(self.trainer, self.config.num_threads)
+        if self.trainer.world_size > 1 and len(set(gather(self.trainer.datamodule.fingerprint(), self.trainer))) > 1:
+            raise InputError(
+                "The processes of this training do not read the same faces: a file is missing or differs on one of the "
+                "machines. Bring the data to all of them, or to a folder that they share."
+            )
 
     def on_train_epoch_start(self) -> None:
         """Freeze or thaw the backbone. A function of the epoch alone, so that a resumed training does the same."""

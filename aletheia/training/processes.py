@@ -14,6 +14,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from torch import distributed
 
 from aletheia.errors import InputError
@@ -36,8 +37,7 @@ def trainer_options(config: TrainConfig) -> dict[str, Any]:
     world = int(os.environ["WORLD_SIZE"]) if started_elsewhere() else config.devices
     if config.batch_size % world:
         raise InputError(
-            f"batch_size: {config.batch_size} cannot be shared evenly by {world} processes; "
-            f"choose a multiple of {world}."
+            f"batch_size: {config.batch_size} cannot be shared evenly by {world} processes; choose a multiple."
         )
     if world == 1:
         return {"devices": 1}
@@ -55,17 +55,32 @@ def silence() -> None:
     warnings.filterwarnings("ignore", module=r"lightning.*")
 
 
+class _Launcher(_MultiProcessingLauncher):
+    """Spawns from notebooks, too: nothing of a training lives in the notebook itself."""
+
+    @property
+    def is_interactive_compatible(self) -> bool:
+        return True
+
+
 class _Quiet(DDPStrategy):
+    def _configure_launcher(self) -> None:
+        super()._configure_launcher()
+        if self._start_method == "spawn":
+            self._launcher = _Launcher(self, start_method="spawn")
+
     def setup_environment(self) -> None:
         """The first thing that a process of a training does."""
         silence()
         super().setup_environment()
 
 
-def share_threads(trainer: pl.Trainer) -> None:
-    """Give each process on a CPU its part of the cores. Called in the process."""
-    if trainer.world_size > 1 and trainer.strategy.root_device.type == "cpu":
-        torch.set_num_threads(max(torch.get_num_threads() // trainer.num_devices, 1))
+def share_threads(trainer: pl.Trainer, wanted: int) -> None:
+    """Give each process that was spawned on a CPU its part of the cores, or the number wanted; called in there."""
+    if trainer.world_size == 1 or started_elsewhere() or trainer.strategy.root_device.type != "cpu":
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(wanted or max(cores // trainer.num_devices, 1))
 
 
 def gather(value: Any, trainer: pl.Trainer) -> list[Any]:

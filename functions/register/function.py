@@ -31,7 +31,7 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
             framework="pytorch",
             algorithm=spec.architecture,
             metrics=spec.metrics,
-            extra_data={name: name for name in ("model.json", "model.onnx")},
+            extra_data={name: name for name in ("model.json", *spec.files()[1:])},
             labels={"verdict": tag, "data_hash": spec.data_hash[:16]},
         )
     for check in checks:

@@ -33,14 +33,14 @@ def search_hyperparameters(
     :param recipe:        anything else of TrainConfig, the same for every cell
     :param seed:          the same for every cell
     """
-    config = TrainConfig(
+    config = TrainConfig.parse(
+        recipe,
         architecture=architecture,
         learning_rate=learning_rate,
         batch_size=batch_size,
         image_size=image_size,
         max_epochs=epochs,
         seed=seed,
-        **(recipe or {}),
     )
     loss, seconds = float("inf"), 0.0
     try:

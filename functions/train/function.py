@@ -22,7 +22,6 @@ def train(
     architecture: str = "attention_cnn",
     image_size: int = 96,
     epochs: int = 20,
-    patience: int = 5,
     fault: str = "none",
     recipe: dict | None = None,
     seed: int = 0,
@@ -39,21 +38,19 @@ def train(
     :param architecture:  a name of the registry of networks
     :param image_size:    side of the faces as the network sees them, pixels
     :param epochs:        at most so many
-    :param patience:      stop after so many epochs without a lower validation loss
     :param fault:         break the training on purpose, to see the checks refuse the model
-    :param recipe:        anything else of TrainConfig: weights, augmentation, optimizer, precision, devices, …
+    :param recipe:        anything else of TrainConfig: weights, patience (5), augmentation, precision, devices, …
     :param seed:          makes the training repeatable
     """
-    config = TrainConfig(
+    config = TrainConfig.parse(
+        {"patience": 5, **(recipe or {})},
         architecture=architecture,
         learning_rate=learning_rate,
         batch_size=batch_size,
         image_size=image_size,
         max_epochs=epochs,
-        patience=patience,
         fault=fault,
         seed=seed,
-        **(recipe or {}),
     )
     train_faces, val_faces = train.as_df(), val.as_df()
     checkpoints = checkpoint_folder(config, train_faces, val_faces)
@@ -69,7 +66,7 @@ def train(
             algorithm=architecture,
             metrics=spec.metrics,
             parameters=config.model_dump(mode="json"),
-            extra_data={name: name for name in ("model.json", "model.onnx")},
+            extra_data={name: name for name in ("model.json", *spec.files()[1:])},
             labels={"data_hash": spec.data_hash[:16]},
         )
     shutil.rmtree(checkpoints, ignore_errors=True)

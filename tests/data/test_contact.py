@@ -52,6 +52,7 @@ def test_rejected_files_stand_under_their_reason(manifest, tmp_path, write_video
     skipped.loc[3] = [str(clip), "no face found in 16 frames"]
     sheet = np.asarray(rejected_sheet(skipped, per_kind=2, size=32))
     assert sheet.shape == (3 * 52, 64, 3)  # too small, unreadable, none in a video
+    assert tuple(sheet[52 + 36, 16]) == (128, 128, 128)  # not read again: it may have killed its reader
     first_line = {tuple(sheet[36, column]) for column in (16, 48)}
     assert first_line == {(255, 0, 0), (0, 255, 0)}
     yellow = np.abs(sheet.reshape(-1, 3).astype(int) - (200, 200, 0)).max(axis=1) < 12

@@ -110,3 +110,18 @@ def test_a_killed_extraction_goes_on(manifest, tmp_path):
     whole = run(manifest, tmp_path / "other")
     for column in ("label", "face_score", "face_index", "face_keypoints", "original"):
         assert done.manifest[column].tolist() == whole.manifest[column].tolist()
+
+
+def test_a_file_whose_reader_died_is_tried_again(manifest, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    really = Cutter.__call__
+    killer = manifest["path"][2]
+    monkeypatch.setattr(
+        Cutter, "__call__", lambda self, path: self.died(path) if path == killer else really(self, path)
+    )
+    first = run(manifest, out)
+    assert "died" in first.skipped.set_index("path")["reason"][killer]
+    monkeypatch.undo()
+    again = run(manifest, out)
+    assert again.resumed == len(manifest) - 1
+    assert killer not in set(again.skipped["path"])

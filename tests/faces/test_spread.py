@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -66,10 +68,38 @@ def test_a_file_that_kills_its_process_costs_only_itself():
     assert [path for path, process in results if process == 0] == ["bomb a", "bomb b"]
 
 
+def test_a_death_while_the_caller_is_busy_is_survived():
+    """The pool is found broken when the next file is handed in, not when a result is asked for."""
+    paths = [f"picture {k}" for k in range(60)]
+    paths[12] = "bomb"
+    results = []
+    for result in in_processes(work, paths, 2, died):
+        results.append(result)
+        time.sleep(0.02)
+    assert [path for path, _ in results] == paths
+    assert [path for path, process in results if process == 0] == ["bomb"]
+
+
+def test_no_file_is_blamed_when_processes_cannot_be_started(tmp_path):
+    """A script without the main guard: each process starts the whole script again, and fails."""
+    (tmp_path / "script.py").write_text(
+        "from aletheia.faces.spread import in_processes\n"
+        "print(list(in_processes(len, ['a'] * 20, 2, lambda path: 'died')))\n"
+    )
+    done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    assert "died" not in done.stdout
+    assert "outside of `if __name__ == '__main__':`" in done.stderr
+
+
 @pytest.mark.slow
 def test_a_file_that_kills_dasks_workers_costs_only_itself():
     paths = [f"picture {k}" for k in range(12)]
     paths[7] = "bomb"
+    import dask
+
+    # By default a task may take three workers along before it is given up.
+    dask.config.set({"distributed.scheduler.allowed-failures": 0})
     for client in started():
         results = list(on_dask(work, paths, client, died))
     assert [path for path, _ in results] == paths

@@ -19,7 +19,7 @@ from aletheia.models.registry import register
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import EpochBatches
 from aletheia.training.fit import Diverged, fit
-from aletheia.training.processes import error_of_process
+from aletheia.training.processes import error_of_process, trainer_options
 
 FAST = {"image_size": 48, "batch_size": 16, "augmentation": "none", "accelerator": "cpu", "num_threads": 1}
 pytestmark = pytest.mark.timeout(240)
@@ -50,8 +50,18 @@ def test_processes_share_every_batch():
     assert sorted(validation) == list(range(7))
 
 
+@pytest.mark.parametrize(("batch", "world"), [(16, 2), (12, 3), (16, 4)])
+def test_balanced_batches_give_every_process_both_classes(batch, world):
+    classes = np.r_[np.zeros(20), np.ones(60)]
+    for rank in range(world):
+        for _, rows in EpochBatches(80, batch, seed=1, classes=classes, rank=rank, world=world):
+            assert len(rows) == batch // world
+            assert classes[rows].sum() == len(rows) / 2
+
+
 @pytest.mark.slow
-def test_two_processes_train_what_one_does(discs, tmp_path):
+def test_two_processes_train_what_one_does(discs, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as in a notebook
     rows = []
     results = []
     for devices in (1, 2):
@@ -87,10 +97,13 @@ def test_a_process_that_diverges_says_so(discs):
         fit(config, *discs, progress=False)
 
 
-def test_a_batch_that_cannot_be_shared(discs):
-    config = TrainConfig(architecture="plain_for_test", devices=3, **FAST)
+def test_a_batch_that_cannot_be_shared(monkeypatch):
     with pytest.raises(InputError, match="16 cannot be shared evenly by 3 processes"):
-        fit(config, *discs, progress=False)
+        TrainConfig(architecture="plain_for_test", devices=3, **FAST)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("WORLD_SIZE", "5")
+    with pytest.raises(InputError, match="16 cannot be shared evenly by 5 processes"):
+        trainer_options(TrainConfig(architecture="plain_for_test", **FAST))
 
 
 def test_the_words_of_a_dead_process():

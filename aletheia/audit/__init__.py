@@ -1,0 +1,1 @@
+"""What tells a data set's labels besides the faces."""

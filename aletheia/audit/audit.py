@@ -1,0 +1,210 @@
+"""The shortcut audit: the label predicted from everything but the face, one family of measures after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from aletheia.audit.measure import COLUMNS, CONTROLS, FAMILIES, Measure
+from aletheia.data.groups import connected_groups
+from aletheia.data.tables import encode, fake_flags
+from aletheia.evaluation.shortcut import file_columns
+from aletheia.evaluation.tabular import Columns, Shortcut, make_folds, not_computed, score_table
+from aletheia.faces.spread import in_processes
+from aletheia.settings import get_settings
+
+DELIVERY = "delivery"
+SOURCE = "source"
+ALL = "all"
+#: From this AUC on, when the interval lies above one half, a family is said to give the label away.
+TELLING = 0.6
+#: The intervals hold for all families at once (Bonferroni): among a dozen, one would stand out by chance.
+_FAMILIES = len(FAMILIES) + 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """One family's outcome: its key, what it is called, whether it is a control, how well it tells the label, and the
+    standard deviation of the AUC of a guess on as many independent groups (Hanley and McNeil, Radiology 1982).
+    """
+
+    key: str
+    name: str
+    control: bool
+    outcome: Shortcut
+    chance: float
+
+    @property
+    def tells(self) -> bool:
+        """Whether the label is told from these measures by more than chance, and by enough to matter.
+
+        The bootstrap does not see what the cross-validation itself leaves to chance; on few rows the AUC must also lie
+        four standard deviations of a guess above one half, or reach 0.9.
+        """
+        needed = min(max(TELLING, 0.5 + 4 * self.chance), 0.9)
+        return bool(self.outcome.low > 0.5 and self.outcome.auc >= needed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """What was found.
+
+    Attributes
+    ----------
+    families : tuple of Family
+        Families of measures, then controls, then all measures together; in a fixed order.
+    rows : int
+        Faces that were audited, and how many of them are fake.
+    fakes : int
+    unmeasured : int
+        Faces whose picture could not be measured (videos, unreadable files); their measures count as unknown.
+    """
+
+    families: tuple[Family, ...]
+    rows: int
+    fakes: int
+    unmeasured: int
+
+    def __getitem__(self, key: str) -> Shortcut:
+        """Outcome of a family."""
+        return next(family.outcome for family in self.families if family.key == key)
+
+    @property
+    def best_control(self) -> Family:
+        """The control with the highest AUC: what a network has to beat."""
+        controls = [family for family in self.families if family.control and not family.outcome.reason]
+        return max(controls or self.families[-1:], key=lambda family: family.outcome.auc)
+
+    def sentences(self) -> list[str]:
+        """What gives the label away, in plain words, the worst first."""
+        telling = [family for family in self.families if family.tells and family.key != ALL]
+        if not telling:
+            reasons = {family.outcome.reason for family in self.families if family.outcome.reason}
+            if reasons:
+                return [f"The audit could not be made: {'; '.join(sorted(reasons))}."]
+            return ["Nothing but the faces tells real from fake here, as far as these measures see."]
+        told = []
+        for family in sorted(telling, key=lambda family: -family.outcome.auc):
+            outcome = family.outcome
+            leading = f": {', '.join(outcome.leading)}" if outcome.leading else ""
+            told.append(f"{family.name}: AUC {outcome.auc:.2f} ({outcome.low:.2f} to {outcome.high:.2f}){leading}.")
+        return told
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers, strings and lists."""
+        return {
+            "rows": self.rows,
+            "fakes": self.fakes,
+            "unmeasured": self.unmeasured,
+            "sentences": self.sentences(),
+            "families": {
+                family.key: {
+                    "name": family.name,
+                    "control": family.control,
+                    "tells": family.tells,
+                    "auc": _number(family.outcome.auc),
+                    "low": _number(family.outcome.low),
+                    "high": _number(family.outcome.high),
+                    "reason": family.outcome.reason,
+                    "features": [
+                        {"name": row.name, "importance": float(row.importance), "alone": float(row.alone)}
+                        for row in family.outcome.features.itertuples(index=False)
+                    ],
+                }
+                for family in self.families
+            },
+        }
+
+
+def audit_faces(
+    faces: pd.DataFrame, *, seed: int = 0, workers: int | None = None, progress: bool = True
+) -> tuple[Audit, pd.DataFrame]:
+    """Predict the label from everything but the face.
+
+    Parameters
+    ----------
+    faces : DataFrame
+        A manifest of extracted faces, see :func:`aletheia.faces.extract.extract_faces`.
+    seed : int
+        Of folds and bootstrap.
+    workers : int, optional
+        Processes that measure; by default the setting ``ALETHEIA_WORKERS``.
+
+    Returns
+    -------
+    tuple
+        The audit, and the measures (one row a face, columns :data:`~aletheia.audit.measure.COLUMNS`).
+    """
+    measures = measure_faces(faces, workers=workers, progress=progress)
+    fake = fake_flags(faces)
+    groups = connected_groups(faces)
+    folds = make_folds(groups, fake, np.random.default_rng(seed))
+
+    def scored(columns: Columns, values: np.ndarray) -> Shortcut:
+        if isinstance(folds, str):
+            return not_computed(folds, True)
+        known = values.astype(np.float64)
+        rng = np.random.default_rng(seed)
+        return score_table(
+            columns, (known, fake), (known, fake), folds, groups, rng, seed=seed, confidence=1 - 0.05 / _FAMILIES
+        )
+
+    fakes, reals = len(set(groups[fake])), len(set(groups[~fake]))
+    chance = float(np.sqrt((fakes + reals + 1) / (12 * max(fakes, 1) * max(reals, 1))))
+    source = Columns((SOURCE,), ("source",), (True,))
+    sources = encode(faces["source"])[0].astype(np.float64)[:, None]
+    delivery, delivered = file_columns(faces)
+    families = [
+        Family(SOURCE, "source", False, scored(source, sources), chance),
+        Family(DELIVERY, "how the file was delivered", False, scored(delivery, delivered), chance),
+    ]
+    tables = {}
+    for key, (name, columns) in FAMILIES.items():
+        table = Columns(tuple(columns), tuple(columns.values()), (False,) * len(columns))
+        tables[key] = (table, measures[list(columns)].to_numpy())
+        families.append(Family(key, name, key in CONTROLS, scored(*tables[key]), chance))
+    parts = [(source, sources), (delivery, delivered), *(tables[key] for key in FAMILIES if key not in CONTROLS)]
+    everything = Columns(
+        sum((part.keys for part, _ in parts), ()),
+        sum((part.names for part, _ in parts), ()),
+        sum((part.categorical for part, _ in parts), ()),
+    )
+    whole = np.concatenate([values for _, values in parts], axis=1)
+    families.append(Family(ALL, "all measures together", False, scored(everything, whole), chance))
+    unmeasured = int(measures["red"].isna().sum())
+    return Audit(tuple(families), len(faces), int(fake.sum()), unmeasured), measures
+
+
+def measure_faces(faces: pd.DataFrame, *, workers: int | None = None, progress: bool = True) -> pd.DataFrame:
+    """Measure the pictures that faces come from, side by side.
+
+    Returns
+    -------
+    DataFrame
+        Columns :data:`~aletheia.audit.measure.COLUMNS`, float32, one row a face, in order.
+    """
+    paths = faces["original"].astype(str).tolist()
+    boxes = faces[["face_x0", "face_y0", "face_x1", "face_y1"]].to_numpy(np.float64)
+    known = {}
+    for path, box, points, score in zip(paths, boxes, faces["face_keypoints"], faces["face_score"], strict=True):
+        numbers = tuple(float(number) for point in points.split(" ") for number in point.split(","))
+        known.setdefault(path, (tuple(box), numbers, float(score)))
+    measure = Measure(known)
+    unique = list(known)
+    workers = workers or get_settings().workers
+    if workers == 1 or len(unique) < 64:
+        results = map(measure, unique)
+    else:
+        results = in_processes(measure, unique, workers, measure.died)
+    found = dict(
+        zip(unique, tqdm(results, desc="Measuring", total=len(unique), unit="file", disable=not progress), strict=True)
+    )
+    return pd.DataFrame([found[path] for path in paths], columns=list(COLUMNS), index=faces.index)
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

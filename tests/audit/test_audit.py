@@ -1,0 +1,152 @@
+"""Each shortcut is planted, and the family that must name it does; nothing planted, nothing named."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from aletheia.audit.audit import ALL, Audit, audit_faces
+from aletheia.audit.report import audit_figure, audit_report
+from aletheia.cli import app
+from aletheia.data.manifest import validate_manifest
+from aletheia.data.sources import load_source
+
+N = 120
+
+
+def planted(tmp_path, shortcut: str) -> pd.DataFrame:
+    """Pictures of noise, whose fakes differ in one thing, with a face in each."""
+    rng = np.random.default_rng(3)
+    boxes = []
+    for k in range(N):
+        label = ("real", "fake")[k % 2]
+        fake = label == "fake"
+        smooth = cv2.GaussianBlur(rng.normal(0, 120, (160, 200, 3)), (0, 0), 6)
+        picture = 128 + smooth * 2 + rng.normal(0, 4, smooth.shape)
+        x, y, side = rng.uniform(50, 90), rng.uniform(40, 60), rng.uniform(55, 65)
+        if fake and shortcut == "light":
+            picture[..., 0] += 35
+        if fake and shortcut == "sharpness":
+            picture = cv2.GaussianBlur(picture, (0, 0), 1.0)
+        if fake and shortcut == "framing":
+            x += 45
+        folder = tmp_path / label / ("camera-b" if fake and shortcut == "source" else "camera-a")
+        if fake:
+            folder = folder / "swap"
+        folder.mkdir(parents=True, exist_ok=True)
+        quality = 70 if fake and shortcut == "tables" else 92
+        data = cv2.imencode(".jpg", np.clip(picture, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        (folder / f"{k:03d}.jpg").write_bytes(data.tobytes())
+        boxes.append((str(folder / f"{k:03d}.jpg"), x, y, side))
+    rows = load_source(tmp_path, progress=False).manifest
+    if shortcut == "source":
+        rows["source"] = np.where(rows["label"] == "fake", "camera-b", "camera-a")
+    else:
+        rows["source"] = "camera-a"
+    places = pd.DataFrame(boxes, columns=["path", "x", "y", "side"]).set_index("path").loc[rows["path"]]
+    x, y, side = (places[name].to_numpy() for name in ("x", "y", "side"))
+    relative = np.array([(0.3, 0.3), (0.7, 0.3), (0.5, 0.6), (0.5, 0.8), (0.05, 0.4), (0.95, 0.4)])
+    points = np.stack([x, y], 1)[:, None] + relative * side[:, None, None] + rng.normal(0, 1, (len(rows), 6, 2))
+    return rows.assign(
+        original=rows["path"],
+        face_x0=x,
+        face_y0=y,
+        face_x1=x + side,
+        face_y1=y + side,
+        face_score=0.9,
+        face_keypoints=[" ".join(f"{a:.1f},{b:.1f}" for a, b in row) for row in points],
+    )
+
+
+def told(audit: Audit) -> set[str]:
+    return {family.key for family in audit.families if family.tells} - {ALL}
+
+
+def test_nothing_planted_nothing_named(tmp_path):
+    audit, _ = audit_faces(planted(tmp_path, "nothing"), workers=1, progress=False)
+    assert told(audit) == set()
+    assert audit.sentences() == ["Nothing but the faces tells real from fake here, as far as these measures see."]
+    assert (audit.rows, audit.fakes, audit.unmeasured) == (N, N // 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "families", "word"),
+    [
+        ("source", {"source"}, "source"),
+        ("tables", {"tables", "delivery"}, "luma step"),
+        ("light", {"light", "background", "thumbnail"}, "mean"),
+        ("sharpness", {"sharpness", "background"}, "noise"),
+        ("framing", {"framing"}, "place of the face, from the left"),
+    ],
+)
+def test_what_was_planted_is_named(tmp_path, shortcut, families, word):
+    audit, _ = audit_faces(planted(tmp_path, shortcut), workers=1, progress=False)
+    assert families <= told(audit)
+    assert audit[shortcut].auc > 0.9
+    assert audit[ALL].auc > 0.9
+    assert word in " ".join(audit.sentences())
+    others = {"keypoints", "source", "tables", "framing"} - families
+    assert not others & told(audit)
+
+
+def test_a_picture_that_cannot_be_measured_is_counted(tmp_path):
+    faces = planted(tmp_path, "nothing")
+    for path in faces["path"][:3]:
+        open(path, "wb").close()
+    audit, measures = audit_faces(faces, workers=1, progress=False)
+    assert audit.unmeasured == 3
+    assert measures["red"].isna().sum() == 3 and len(measures) == len(faces)
+
+
+def test_one_class_gives_a_reason(tmp_path):
+    faces = planted(tmp_path, "nothing")
+    audit, _ = audit_faces(faces[faces["label"] == "real"], workers=1, progress=False)
+    assert audit.sentences() == ["The audit could not be made: the rows are all real."]
+    assert json.loads(json.dumps(audit.to_dict()))["families"][ALL]["auc"] is None
+
+
+def test_processes_measure_the_same(tmp_path):
+    faces = planted(tmp_path, "light")
+    (one, first), (two, second) = (audit_faces(faces, workers=n, progress=False) for n in (1, 2))
+    pd.testing.assert_frame_equal(first, second)
+    assert one.to_dict() == two.to_dict()
+
+
+def test_the_page_shows_and_escapes(tmp_path):
+    faces = planted(tmp_path, "source")
+    faces["source"] = faces["source"] + "<script>alert(1)</script>"
+    audit, measures = audit_faces(faces, workers=1, progress=False)
+    page = audit_report(audit, faces, measures, title="<b>")
+    assert "<script>alert" not in page and "&lt;b&gt;" in page
+    assert "source: AUC 1.00" in page
+    ours = page[page.index("</script>") :]  # behind plotly's own code
+    assert 'src="http' not in ours and "@import" not in ours
+    figure = audit_figure(audit)
+    drawn = {name: x for trace in figure.data for name, x in zip(trace.y, trace.x, strict=True)}
+    assert drawn["source"] == audit["source"].auc
+    assert len(drawn) == len(audit.families)
+
+
+@pytest.mark.slow
+def test_the_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALETHEIA_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    from aletheia.data.synthetic.generate import generate
+
+    manifest = generate(tmp_path / "drawn", n=120, pool=1, progress=False)
+    done = CliRunner().invoke(app, ["audit", str(manifest), "--json", "--strict"])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["rows"] > 100 and set(answer["families"]) >= {"source", "delivery", "thumbnail", ALL}
+    assert (tmp_path / "audit.html").stat().st_size > 1_000_000
+    spoiled = validate_manifest(pd.read_parquet(manifest))
+    spoiled["source"] = spoiled["label"]
+    spoiled.to_parquet(tmp_path / "drawn" / "spoiled.parquet")
+    done = CliRunner().invoke(app, ["audit", str(tmp_path / "drawn" / "spoiled.parquet"), "--strict"])
+    assert done.exit_code == 1, done.output
+    assert "source" in done.stdout
