@@ -66,7 +66,7 @@ def _after_a_death(
     pool = _pool(1)
     try:
         for path, future in waiting:
-            if not isinstance(future.exception(), BrokenProcessPool):
+            if not future.cancelled() and not isinstance(future.exception(), BrokenProcessPool):
                 yield future.result()
                 continue
             try:
