@@ -39,6 +39,13 @@ def run(
     ] = "synthetic",
     manifest: Annotated[str, typer.Option(help="CSV with sources, generators, demographics of the files.")] = "",
     ffhq: Annotated[str, typer.Option(help="Folder of genuine faces to balance the training set with.")] = "",
+    remedy: Annotated[
+        list[str],
+        typer.Option(
+            help="What to do about shortcuts, in this order; may come several times: drop=COLUMN=VALUE, match=FAMILY "
+            "(source, delivery, light, framing, keypoints, …), reencode=60-95, resolution=PIXELS. See `aletheia audit`."
+        ),
+    ] = [],  # noqa: B006
     balance: Annotated[str, typer.Option(help="none, count, matched or per-source.")] = "matched",
     images: Annotated[int, typer.Option(min=50, help='Pictures that "synthetic" makes.')] = 1500,
     image_size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the face crops, pixels.")] = 96,
@@ -59,6 +66,13 @@ def run(
             "shuffled_labels, wrong_loss or skipped_gradients."
         ),
     ] = "none",
+    held_out: Annotated[
+        list[str],
+        typer.Option(
+            help="Train once more without it, and test on it: generator=NAME, source=NAME, or nothing; may come "
+            "several times."
+        ),
+    ] = [],  # noqa: B006
     recipe: Annotated[
         list[str],
         typer.Option(
@@ -78,6 +92,7 @@ def run(
         "source": source if source == "synthetic" else _absolute(source),
         "manifest": _absolute(manifest),
         "ffhq": _absolute(ffhq),
+        "remedies": remedy,
         "balance": balance,
         "images": images,
         "image_size": image_size,
@@ -88,6 +103,7 @@ def run(
         "search_epochs": search_epochs,
         "epochs": epochs,
         "fault": fault,
+        "held_out": held_out,
         "recipe": _pairs(recipe),
         "seed": seed,
     }
@@ -121,8 +137,8 @@ def predict(
 ) -> None:
     """Say for each picture or video how probable it is that a face in it is fake.
 
-    In a video each person has a score over all frames. "no face found" is an answer. Exit code 2 when a file could not
-    be read; the others are answered all the same.
+    In a video each person has a score over all frames. "no face found" and "cannot tell", with the reason, are answers.
+    Exit code 2 when a file could not be read; the others are answered all the same.
     """
     from aletheia.faces.video import is_video
     from aletheia.lifecycle.registry import find_model
@@ -142,6 +158,7 @@ def predict(
         else:
             answer = predictor.predict(path)
         unread += answer.verdict == "error"
+        why = f": {answer.reason}" if answer.reason else ""
         if as_json:
             print(json.dumps({"file": str(path), "model": found.uri, **answer.to_dict()}))
         elif answer.verdict == "error":
@@ -150,10 +167,10 @@ def predict(
             print(f"{path}: {answer.verdict}")
         elif isinstance(answer, VideoPrediction):
             people = ", ".join(f"{person.probability:.1%} in {len(person.times)} frames" for person in answer.people)
-            print(f"{path}: {answer.verdict} (probability of fake, by person: {people})")
+            print(f"{path}: {answer.verdict} (probability of fake, by person: {people}){why}")
         else:
             faces = ", ".join(f"{face.probability:.1%}" for face in answer.faces)
-            print(f"{path}: {answer.verdict} (probability of fake: {faces})")
+            print(f"{path}: {answer.verdict} (probability of fake: {faces}){why}")
     if unread:
         raise typer.Exit(2)
 
@@ -164,6 +181,9 @@ def audit(
     manifest: Annotated[str, typer.Option(help="CSV with sources, generators, identities of the files.")] = "",
     report: Annotated[Path, typer.Option(help="Where to write the page.")] = Path("audit.html"),
     images: Annotated[int, typer.Option(min=50, help='Pictures that "synthetic" makes.')] = 1500,
+    remedy: Annotated[
+        list[str], typer.Option(help="Try a remedy, as in `aletheia run`, and audit the crops once more.")
+    ] = [],  # noqa: B006
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything gives the label away.")] = False,
     seed: Annotated[int, typer.Option(help="Of folds and bootstrap.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -172,37 +192,14 @@ def audit(
 
     Source, delivery, quantisation tables, light, sharpness, background, framing, compression residue; and three
     controls that see next to nothing of a face: its keypoints, a thumbnail, the picture with the face blanked out. What
-    scores here is what a network could learn instead.
+    scores here is what a network could learn instead. Both the pictures and the crops that a network would see are
+    audited; --strict judges the crops.
     """
-    from rich.table import Table
-
-    from aletheia.audit.audit import audit_faces
-    from aletheia.audit.report import audit_report
-    from aletheia.data.gather import extract_all, gather
-    from aletheia.faces.cutting import Cutting
-    from aletheia.models.files import atomic_write
+    from aletheia.audit.command import audit_source
 
     place = source if source == "synthetic" else _absolute(source)
-    data = gather(place, manifest=_absolute(manifest), images=images, seed=seed)
-    faces = extract_all(data, Cutting()).main
-    found, measures = audit_faces(faces, seed=seed)
-    with atomic_write(report) as file:
-        file.write(audit_report(found, faces, measures).encode())
-    if as_json:
-        print(json.dumps({**found.to_dict(), "report": str(report)}, indent=2))
-    else:
-        table = Table("family", "AUC", "interval", "leading measures")
-        for family in found.families:
-            outcome = family.outcome
-            interval = f"{outcome.low:.3f} to {outcome.high:.3f}"
-            numbers = ("", outcome.reason) if outcome.reason else (f"{outcome.auc:.3f}", interval)
-            table.add_row(family.name, *numbers, ", ".join(outcome.leading), style="bold" if family.tells else None)
-        console = Console()
-        console.print(table)
-        for sentence in found.sentences():
-            console.print(sentence, highlight=False, markup=False)
-        console.print(f"The page: {report}", highlight=False, markup=False)
-    if strict and any(family.tells for family in found.families):
+    told = audit_source(place, _absolute(manifest), report, images, remedy, seed, as_json=as_json)
+    if strict and told:
         raise typer.Exit(1)
 
 

@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,3 +108,53 @@ def shared_data() -> Path:
     if not (folder / "faces").is_dir():
         pytest.skip(f"no photographs at {folder}: set ALETHEIA_SHARED_DATA")
     return folder
+
+
+@pytest.fixture
+def good() -> dict[str, Any]:
+    """What `evaluate` writes about a model that passes every check; the numbers are those of drawn scores."""
+    from aletheia.evaluation.metrics import evaluate_scores
+    from aletheia.evaluation.prior import prior_shift
+    from aletheia.evaluation.reliability import calibration_error
+    from aletheia.evaluation.result import records
+
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 150)
+    logits = rng.normal(6 * y - 3, 2.0)
+    p = 1 / (1 + np.exp(-1.5 * logits))  # what Bayes' rule says for these two normal distributions
+    baseline = {"auc": 0.52, "low": 0.45, "high": 0.59, "reason": "", "leading": []}
+    names = {
+        "files": "file properties alone",
+        "keypoints": "control: six keypoints alone",
+        "thumbnail": "control: a thumbnail",
+        "blanked": "control: the picture with the face blanked out",
+        "spectrum": "frequency spectrum alone",
+    }
+    metrics = evaluate_scores(y, p, 0.5)
+    return {
+        **metrics.to_dict(),
+        "unit": "identity",
+        "baselines": {key: {"name": name, **baseline} for key, name in names.items()},
+        "leaks": 0,
+        "fault": "none",
+        "fpr_ratios": [
+            {"column": "gender", "group": "female", "ratio": 1.2, "low": 0.8, "high": 1.7},
+            {"column": "age", "group": "60+", "ratio": None, "low": None, "high": None},
+        ],
+        "worst_cell": {
+            "trained_on": "everything",
+            "source": "cam-a",
+            "generator": "swap",
+            "n_real": 40,
+            "n_fake": 40,
+            "auc": 0.9,
+            "auc_low": 0.85,
+            "auc_high": 0.94,
+        },
+        "calibration_error": calibration_error(y, p).to_dict(),
+        "subgroups": [],
+        "prior": records(prior_shift(y, p, 0.5)),
+        "production": None,
+        "test_data_hash": "d" * 64,
+        "evaluate_run": "run-of-evaluate",
+    }

@@ -15,6 +15,7 @@ def main(
     source: str = "synthetic",
     manifest: str = "",
     ffhq: str = "",
+    remedies: list | None = None,
     balance: str = "matched",
     images: int = 1500,
     image_size: int = 96,
@@ -27,6 +28,7 @@ def main(
     search_epochs: int = 3,
     epochs: int = 20,
     fault: str = "none",
+    held_out: list | None = None,
     recipe: dict | None = None,
     seed: int = 0,
 ):
@@ -35,6 +37,7 @@ def main(
     :param source:         "synthetic", a folder with real/ and fake/, or a manifest (CSV, parquet)
     :param manifest:       CSV with sources, generators and demographics of the files in source
     :param ffhq:           folder of genuine faces to balance with; empty: none (the embedded pool for "synthetic")
+    :param remedies:       against shortcuts: drop=COLUMN=VALUE, match=FAMILY, reencode=60-95, resolution=PIXELS
     :param balance:        none, count, matched or per-source
     :param images:         how many pictures "synthetic" makes
     :param image_size:     side of the face crops that the network sees, in pixels
@@ -47,6 +50,7 @@ def main(
     :param search_epochs:  epochs of every cell of the grid
     :param epochs:         epochs of the training, at most
     :param fault:          break the training on purpose, to see the checks refuse the model
+    :param held_out:       train again without each of these (generator=NAME, source=NAME), and test on it
     :param recipe:         anything else of TrainConfig, for search and training: weights, augmentation, precision, …
     :param seed:           makes the run repeatable
     """
@@ -72,7 +76,7 @@ def main(
         "prepare-data",
         name="prepare-data",
         inputs={name: extract.outputs[name] for name in ("faces", "pool", "skipped")},
-        params={"balance_policy": balance, "seed": seed},
+        params={"remedies": remedies or [], "balance_policy": balance, "seed": seed},
         outputs=["train", "val", "test"],
     )
     sets = {name: prepare.outputs[name] for name in ("train", "val")}
@@ -116,6 +120,30 @@ def main(
         params={"seed": seed},
         outputs=["evaluation"],
     )
+
+    if held_out:
+        cross = mlrun.run_function(
+            "cross-test",
+            name="cross-test",
+            handler="cross_test",
+            inputs={**sets, "test": prepare.outputs["test"]},
+            params={
+                **common,
+                "learning_rate": search.outputs["best_learning_rate"],
+                "batch_size": search.outputs["best_batch_size"],
+                "epochs": epochs,
+                "recipe": recipe or {},
+            },
+            hyperparams={"held_out": held_out},
+            hyper_param_options=HyperParamOptions(strategy="grid", selector="min.loss"),
+            outputs=["iteration_results"],
+        )
+        mlrun.run_function(
+            "cross-test",
+            name="cross-overview",
+            handler="cross_overview",
+            inputs={"iteration_results": cross.outputs["iteration_results"]},
+        )
 
     mlrun.run_function(
         "register",

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
-from aletheia.audit.measure import COLUMNS, CONTROLS, FAMILIES, Measure
+from aletheia.audit.measure import CONTROLS, FAMILIES
+from aletheia.audit.views import PICTURES, measure_faces
 from aletheia.data.groups import connected_groups
 from aletheia.data.tables import encode, fake_flags
 from aletheia.evaluation.shortcut import file_columns
 from aletheia.evaluation.tabular import Columns, Shortcut, make_folds, not_computed, score_table
-from aletheia.faces.spread import in_processes
-from aletheia.settings import get_settings
 
 DELIVERY = "delivery"
 SOURCE = "source"
@@ -121,7 +119,7 @@ class Audit:
 
 
 def audit_faces(
-    faces: pd.DataFrame, *, seed: int = 0, workers: int | None = None, progress: bool = True
+    faces: pd.DataFrame, of: str = PICTURES, *, seed: int = 0, workers: int | None = None, progress: bool = True
 ) -> tuple[Audit, pd.DataFrame]:
     """Predict the label from everything but the face.
 
@@ -129,6 +127,8 @@ def audit_faces(
     ----------
     faces : DataFrame
         A manifest of extracted faces, see :func:`aletheia.faces.extract.extract_faces`.
+    of : {'pictures', 'crops'}
+        The pictures as they were delivered, or the crops that a network will see.
     seed : int
         Of folds and bootstrap.
     workers : int, optional
@@ -139,7 +139,7 @@ def audit_faces(
     tuple
         The audit, and the measures (one row a face, columns :data:`~aletheia.audit.measure.COLUMNS`).
     """
-    measures = measure_faces(faces, workers=workers, progress=progress)
+    measures = measure_faces(faces, of, workers=workers, progress=progress)
     fake = fake_flags(faces)
     groups = connected_groups(faces)
     folds = make_folds(groups, fake, np.random.default_rng(seed))
@@ -175,35 +175,8 @@ def audit_faces(
     )
     whole = np.concatenate([values for _, values in parts], axis=1)
     families.append(Family(ALL, "all measures together", False, scored(everything, whole), chance))
-    unmeasured = int(measures["red"].isna().sum())
+    unmeasured = int(measures["thumb_0"].isna().sum())
     return Audit(tuple(families), len(faces), int(fake.sum()), unmeasured), measures
-
-
-def measure_faces(faces: pd.DataFrame, *, workers: int | None = None, progress: bool = True) -> pd.DataFrame:
-    """Measure the pictures that faces come from, side by side.
-
-    Returns
-    -------
-    DataFrame
-        Columns :data:`~aletheia.audit.measure.COLUMNS`, float32, one row a face, in order.
-    """
-    paths = faces["original"].astype(str).tolist()
-    boxes = faces[["face_x0", "face_y0", "face_x1", "face_y1"]].to_numpy(np.float64)
-    known = {}
-    for path, box, points, score in zip(paths, boxes, faces["face_keypoints"], faces["face_score"], strict=True):
-        numbers = tuple(float(number) for point in points.split(" ") for number in point.split(","))
-        known.setdefault(path, (tuple(box), numbers, float(score)))
-    measure = Measure(known)
-    unique = list(known)
-    workers = workers or get_settings().workers
-    if workers == 1 or len(unique) < 64:
-        results = map(measure, unique)
-    else:
-        results = in_processes(measure, unique, workers, measure.died)
-    found = dict(
-        zip(unique, tqdm(results, desc="Measuring", total=len(unique), unit="file", disable=not progress), strict=True)
-    )
-    return pd.DataFrame([found[path] for path in paths], columns=list(COLUMNS), index=faces.index)
 
 
 def _number(value: float) -> float | None:

@@ -16,11 +16,12 @@ from PIL import Image
 
 from aletheia.data.images import read_image
 from aletheia.errors import InputError
+from aletheia.faces.blazeface import Face
 from aletheia.faces.video import is_video
 
 THUMBNAIL = 8  # pixels a side: next to nothing of a face is left
-_HEAD = 1.8  # of the face box's side: what is blanked out, hair and neck included
-_REACH = 12  # pixels that the filters of sharpness reach over the face's rim
+HEAD = 1.8  # times the side of the face's box: hair and neck included
+_REACH = 12  # pixels that the filters of sharpness see over the face's rim, in a picture of the longest side
 _LONGEST = 512  # a larger picture is shrunk before its light and sharpness are measured
 
 #: Families of measures: key → (readable name, column → readable name).
@@ -106,31 +107,31 @@ COLUMNS = tuple(column for _, columns in FAMILIES.values() for column in columns
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """Measures one file. Travels to other processes.
+    """Measures files, each given with the face in it. Travels to other processes.
 
     Attributes
     ----------
-    faces : dict
-        Path → (box (4,), keypoints (6, 2), score), in pixels of the upright picture.
+    head : float
+        Side of the square that counts as head, and is blanked out, to that of the face's box.
     """
 
-    faces: dict[str, tuple[tuple[float, ...], tuple[float, ...], float]]
+    head: float = HEAD
 
-    def __call__(self, path: str) -> np.ndarray:
+    def __call__(self, item: tuple[str, Face]) -> np.ndarray:
         """Values of :data:`COLUMNS`, float32; NaN throughout for a file that cannot be read."""
+        path, face = item
         values = dict.fromkeys(COLUMNS, math.nan)
-        box, points, score = self.faces[path]
         cv2.setNumThreads(1)  # the processes already share the cores
         try:
             if not is_video(path):
                 rgb = read_image(path)
                 values |= quantisation(path)
-                values |= measure_picture(rgb, np.array(box), np.array(points).reshape(6, 2), score)
+                values |= measure_picture(rgb, face, self.head)
         except (InputError, OSError):
             pass
         return np.array([values[column] for column in COLUMNS], np.float32)
 
-    def died(self, path: str) -> np.ndarray:
+    def died(self, item: tuple[str, Face]) -> np.ndarray:
         """For a file that killed the process that read it."""
         return np.full(len(COLUMNS), np.nan, np.float32)
 
@@ -155,20 +156,20 @@ def quantisation(path: str) -> dict[str, float]:
     return values
 
 
-def measure_picture(rgb: np.ndarray, box: np.ndarray, points: np.ndarray, score: float) -> dict[str, float]:
+def measure_picture(rgb: np.ndarray, face: Face, head_share: float = HEAD) -> dict[str, float]:
     """All families that need pixels or the face's place.
 
     Parameters
     ----------
     rgb : (H, W, 3) uint8
-    box : (4,)
-        x0, y0, x1, y1 of the face, pixels; may reach over the rim.
-    points : (6, 2)
-    score : float
+    face : Face
+        In pixels of the picture.
+    head_share : float
+        See :class:`Measure`.
     """
     height, width = rgb.shape[:2]
-    side = float(max(box[2] - box[0], box[3] - box[1], 1.0))
-    centre = (box[:2] + box[2:]) / 2
+    side = max(face.size, 1.0)
+    centre = (face.box[:2] + face.box[2:]).astype(np.float64) / 2
     # At full size: shrinking would wipe the grid out.
     values = _residue(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), _outside(rgb.shape, centre, side + 4))
     values |= {
@@ -176,28 +177,27 @@ def measure_picture(rgb: np.ndarray, box: np.ndarray, points: np.ndarray, score:
         "face_y": centre[1] / height,
         "face_share": side / max(height, width),
         "face_pixels": side,
-        "face_score": score,
+        "face_score": face.score,
     }
-    relative = (points - centre) / side
+    relative = (face.keypoints - centre) / side
     values |= {f"point_{axis}{k}": relative[k, i] for k in range(6) for i, axis in enumerate("xy")}
 
     shrink = min(_LONGEST / max(height, width), 1.0)
     if shrink < 1:
         size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    around = _outside(rgb.shape, centre * shrink, side * shrink)
-    values |= _light(rgb, around, "")
-    values |= _sharpness(rgb, _outside(rgb.shape, centre * shrink, side * shrink + 2 * _REACH), "")
-    head = _square(rgb.shape, centre * shrink, side * shrink * _HEAD)
-    if not head.all():
-        light, sharp = _light(rgb, ~head, "back_"), _sharpness(rgb, ~head, "back_")
-        values |= {name: value for name, value in (light | sharp).items() if name in FAMILIES["background"][1]}
+    # Far enough from the face that no filter of sharpness sees it.
+    reach = max(round(_REACH * max(rgb.shape) / _LONGEST), 2)
+    values |= _light(rgb, _outside(rgb.shape, centre * shrink, side * shrink), "")
+    values |= _sharpness(rgb, _outside(rgb.shape, centre * shrink, side * shrink + 2 * reach), reach, "")
+    head = _square(rgb.shape, centre * shrink, side * shrink * head_share)
+    light, sharp = _light(rgb, ~head, "back_"), _sharpness(rgb, ~head, reach, "back_")
+    values |= {name: value for name, value in (light | sharp).items() if name in FAMILIES["background"][1]}
     values |= _thumbnail(rgb, "thumb_")
     blanked = rgb.copy()
     blanked[head] = 128
     values |= _thumbnail(blanked, "blank_")
-    if not head.all():
-        values |= {f"blank_{name}": values[f"back_{name}"] for name in ("contrast", "laplacian", "noise")}
+    values |= {f"blank_{name}": values.get(f"back_{name}", math.nan) for name in ("contrast", "laplacian", "noise")}
     return values
 
 
@@ -212,13 +212,15 @@ def _square(shape: tuple[int, ...], centre: np.ndarray, side: float) -> np.ndarr
 def _outside(shape: tuple[int, ...], centre: np.ndarray, side: float) -> np.ndarray:
     """Where the face is not: what was done to it must not count as a property of the picture.
 
-    Everything, when the face fills the picture but for a tenth.
+    Nothing, when less than a twentieth of the picture is left.
     """
     outside = ~_square(shape, centre, side)
-    return outside if outside.mean() > 0.1 else np.ones(shape[:2], bool)
+    return outside if outside.mean() > 0.05 else np.zeros(shape[:2], bool)
 
 
 def _light(rgb: np.ndarray, mask: np.ndarray, prefix: str) -> dict[str, float]:
+    if not mask.any():
+        return {}
     # Channel by channel: reductions over an axis of three are slow.
     red, green, blue = (rgb[..., k][mask].astype(np.float32) for k in range(3))
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
@@ -234,18 +236,23 @@ def _light(rgb: np.ndarray, mask: np.ndarray, prefix: str) -> dict[str, float]:
     }
 
 
-def _sharpness(rgb: np.ndarray, mask: np.ndarray, prefix: str) -> dict[str, float]:
+def _sharpness(rgb: np.ndarray, mask: np.ndarray, reach: int, prefix: str) -> dict[str, float]:
+    if not mask.any():
+        return {}
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     laplacian = cv2.Laplacian(grey, cv2.CV_32F)
     # Immerkær, "Fast Noise Variance Estimation", 1996: a difference of two Laplacians is blind to edges.
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     residue = cv2.filter2D(grey, -1, kernel)
-    fine, total = grey - cv2.GaussianBlur(grey, (0, 0), 1.0), grey - cv2.GaussianBlur(grey, (0, 0), _REACH / 3)
-    return {
+    values = {
         prefix + "laplacian": float(np.log1p(laplacian[mask].var())),
         prefix + "noise": float(np.abs(residue[mask]).mean() * math.sqrt(math.pi / 2) / 6),
-        prefix + "fine": float(np.square(fine[mask]).sum() / max(np.square(total[mask]).sum(), 1e-6)),
     }
+    if reach >= _REACH // 2:  # in less there is no room for details that are not the finest
+        finest, all_details = (grey - cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1.0, reach / 3))
+        share = np.square(finest[mask]).sum() / max(np.square(all_details[mask]).sum(), 1e-6)
+        values[prefix + "fine"] = float(share)
+    return values
 
 
 def _residue(grey: np.ndarray, mask: np.ndarray) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -24,39 +25,60 @@ tr + tr { border-top: 1px solid #ddd; } .told { font-weight: 600; } img { max-wi
 """
 
 
-def audit_figure(audit: Audit) -> go.Figure:
-    """AUC of each family with its interval; one half tells nothing."""
+def audit_figure(audit: Audit, after: Audit | None = None) -> go.Figure:
+    """AUC of each family with its interval; one half tells nothing.
+
+    ``after`` is another audit of what became of the same faces: drawn as diamonds, joined to what was before.
+    """
     families = [family for family in audit.families if not family.outcome.reason][::-1]
     figure = go.Figure()
+    if after is not None:
+        for family in families:
+            ends = [family.outcome.auc, after[family.key].auc]
+            line = {"color": NEUTRAL, "width": 1}
+            figure.add_scatter(x=ends, y=2 * [_plain(family.name)], mode="lines", line=line, showlegend=False)
     for name, colour, wanted in (
         ("measures", REAL, lambda f: not f.control and f.key != ALL),
         ("controls, which see next to nothing of a face", SECOND, lambda f: f.control),
         ("all measures together", FAKE, lambda f: f.key == ALL),
     ):
         chosen = [family for family in families if wanted(family)]
-        auc = np.array([family.outcome.auc for family in chosen])
-        high = np.array([family.outcome.high for family in chosen])
-        low = np.array([family.outcome.low for family in chosen])
-        figure.add_scatter(
-            x=auc,
-            y=[_plain(family.name) for family in chosen],
-            error_x={"type": "data", "symmetric": False, "array": high - auc, "arrayminus": auc - low},
-            mode="markers",
-            marker={"color": colour, "size": 11},
-            name=name,
-            hovertemplate="%{y}<br>AUC %{x:.3f}<extra></extra>",
-        )
+        places = [_plain(family.name) for family in chosen]
+        for outcomes, symbol in (
+            ([family.outcome for family in chosen], "circle"),
+            ([after[family.key] for family in chosen] if after else [], "diamond-open"),
+        ):
+            auc, low, high = (np.array([getattr(o, key) for o in outcomes]) for key in ("auc", "low", "high"))
+            figure.add_scatter(
+                x=auc,
+                y=places[: len(outcomes)],
+                error_x={"type": "data", "symmetric": False, "array": high - auc, "arrayminus": auc - low},
+                mode="markers",
+                marker={"color": colour, "size": 11, "symbol": symbol},
+                name=name,
+                showlegend=symbol == "circle",
+                hovertemplate="%{y}<br>AUC %{x:.3f}<extra></extra>",
+            )
+    for name, symbol in (("as delivered", "circle"), ("in the crops for the network", "diamond-open")) if after else ():
+        marker = {"color": NEUTRAL, "size": 11, "symbol": symbol}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=name)
     styled(figure, "How well the label is told without looking at the face", "AUC", height=150 + 36 * len(families))
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"})
     figure.update_xaxes(range=[0.4, 1.02])
     figure.update_yaxes(categoryorder="array", categoryarray=[_plain(family.name) for family in families])
     figure.update_layout(legend={"orientation": "h", "y": -0.2})
-    return note(
-        figure, "Intervals over people, videos and near duplicates that hold for all families at once with 95 %."
-    )
+    return note(figure, "Intervals over people, videos and near duplicates; together they hold with 95 %.")
 
 
-def audit_report(audit: Audit, faces: pd.DataFrame, measures: pd.DataFrame, *, title: str = "Shortcut audit") -> str:
+def audit_report(
+    audit: Audit,
+    faces: pd.DataFrame,
+    measures: pd.DataFrame,
+    after: Audit | None = None,
+    done: Sequence[str] = (),
+    *,
+    title: str = "Shortcut audit",
+) -> str:
     """The page: what gives the label away, the figure, examples of each leading measure, all numbers.
 
     Parameters
@@ -64,6 +86,10 @@ def audit_report(audit: Audit, faces: pd.DataFrame, measures: pd.DataFrame, *, t
     audit : Audit
     faces, measures : DataFrame
         What was audited, see :func:`aletheia.audit.audit.audit_faces`.
+    after : Audit, optional
+        Of the crops that the network will see, after remedies.
+    done : sequence of str
+        What the remedies did, in sentences.
 
     Returns
     -------
@@ -87,13 +113,14 @@ def audit_report(audit: Audit, faces: pd.DataFrame, measures: pd.DataFrame, *, t
         f'<div class="verdict {"bad" if told else "good"}"><ul>'
         + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
         + "</ul></div>",
-        audit_figure(audit).to_html(full_html=False, include_plotlyjs=False, default_width="100%"),
+        _afterwards(after, done),
+        audit_figure(audit, after).to_html(full_html=False, include_plotlyjs=False, default_width="100%"),
     ]
     examples = [_examples(family, faces, measures) for family in audit.families if family.tells and family.key != ALL]
     if any(examples):
         legend = "Pictures at both ends of each family's leading measure; genuine ones framed blue, fakes orange."
         body += ["<h2>What it looks like</h2>", f"<p>{legend}</p>", *examples]
-    body += ["<h2>All numbers</h2>", _table(audit)]
+    body += ["<h2>All numbers</h2>", _table(audit, after)]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<title>{escape(title)}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -122,17 +149,29 @@ def _examples(family: Family, faces: pd.DataFrame, measures: pd.DataFrame) -> st
     return f"<h3>{escape(family.name)}: {escape(str(leading['name']))}</h3>" + "".join(rows)
 
 
-def _table(audit: Audit) -> str:
-    lines = ["<table><tr><th>family</th><th>AUC</th><th>interval</th><th>leading measures</th></tr>"]
+def _afterwards(after: Audit | None, done: Sequence[str]) -> str:
+    if after is None:
+        return ""
+    listed = "".join(f"<li>{escape(text)}</li>" for text in (*done, *after.sentences()))
+    kind = "bad" if any(family.tells for family in after.families) else "good"
+    head = "After the remedies, in the crops" if done else "In the crops"
+    return f'<h2>{head} that the network will see</h2><div class="verdict {kind}"><ul>{listed}</ul></div>'
+
+
+def _table(audit: Audit, after: Audit | None) -> str:
+    more = "<th>crops: AUC</th><th>interval</th>" if after else ""
+    lines = [f"<table><tr><th>family</th><th>AUC</th><th>interval</th>{more}<th>leading measures</th></tr>"]
     for family in audit.families:
-        outcome = family.outcome
-        numbers = (
-            f"<td colspan=3>{escape(outcome.reason)}</td>"
+        outcomes = [family.outcome, after[family.key]] if after else [family.outcome]
+        numbers = "".join(
+            f"<td colspan=2>{escape(outcome.reason)}</td>"
             if outcome.reason
             else f"<td>{outcome.auc:.3f}</td><td>{outcome.low:.3f} to {outcome.high:.3f}</td>"
-            f"<td>{escape(', '.join(outcome.leading))}</td>"
+            for outcome in outcomes
         )
-        lines.append(f'<tr class="{"told" if family.tells else ""}"><td>{escape(family.name)}</td>{numbers}</tr>')
+        leading = f"<td>{escape(', '.join(family.outcome.leading))}</td>"
+        look = "told" if family.tells else ""
+        lines.append(f'<tr class="{look}"><td>{escape(family.name)}</td>{numbers}{leading}</tr>')
     return "\n".join(lines) + "</table>"
 
 

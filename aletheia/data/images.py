@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,10 @@ class ImageProperties:
     file_bytes: int
     progressive: bool
     has_exif: bool
+
+
+#: The columns of a manifest that say how a file was delivered.
+DELIVERED = tuple(field.name for field in fields(ImageProperties))
 
 
 def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min_size: int | None = None) -> np.ndarray:

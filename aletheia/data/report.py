@@ -9,13 +9,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from aletheia.audit.audit import Audit
 from aletheia.data.balance import BalanceReport
 from aletheia.data.bias import TOO_FEW, BiasReport
+from aletheia.data.findings import findings, number
 from aletheia.data.plots import shortcut_figure
 from aletheia.evaluation.tabular import Shortcut
 
-#: A shortcut AUC whose interval lies above this is a warning, not a curiosity.
-SHORTCUT_LIMIT = 0.6
 _MAX_ROWS = 200
 _STYLE = """ body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1f1f1f; max-width: 1000px;
 margin: 2rem auto; padding: 0 1rem; } h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem;
@@ -38,6 +38,9 @@ def data_report(
     shortcut_train: Shortcut | None = None,
     skipped: pd.DataFrame | None = None,
     leaks: pd.DataFrame | None = None,
+    policies: pd.DataFrame | None = None,
+    audits: tuple[Audit, Audit] | None = None,
+    done: Iterable[str] = (),
     *,
     title: str = "What is in the data",
 ) -> str:
@@ -59,6 +62,12 @@ def data_report(
         ``path`` and ``reason`` of files left aside.
     leaks
         Of :func:`aletheia.data.split.check_leakage`; None when it was not looked for.
+    policies
+        Of :func:`aletheia.data.policies.compare_policies`.
+    audits
+        Of the pictures as delivered, and of the crops that the network will see.
+    done
+        What the remedies between the two did, in sentences.
     title
         Heading of the page.
 
@@ -72,7 +81,7 @@ def data_report(
     plots = [*figures.values(), shortcut_figure(shortcut)]
     body = [
         f"<h1>{escape(title)}</h1>",
-        _findings(before, after, balancing, shortcut, shortcut_train, skipped, leaks),
+        findings(before, after, balancing, shortcut, shortcut_train, skipped, leaks, audits, done),
         "<h2>Pictures</h2>",
         *(
             '<div class="plot">'
@@ -84,6 +93,7 @@ def data_report(
         _associations(before, after),
         "<h2>Share of fakes by group, after balancing</h2>",
         _rates(after),
+        _policies(policies, balancing.policy),
         _leaks(leaks),
         _skipped(skipped),
     ]
@@ -96,119 +106,11 @@ def data_report(
     )
 
 
-def _findings(
-    before: BiasReport,
-    after: BiasReport,
-    balancing: BalanceReport,
-    shortcut: Shortcut,
-    shortcut_train: Shortcut | None,
-    skipped: pd.DataFrame,
-    leaks: pd.DataFrame | None,
-) -> str:
-    found: list[tuple[str, str]] = []
-    for when, report in (("Before", before), ("After", after)):
-        n, fakes, rate = (report.rates[name].iloc[0] for name in ("n", "n_fake", "fake_rate"))
-        larger = "fake" if rate >= 0.5 else "real"
-        found.append(
-            (
-                "",
-                f"{when} balancing there are {n:,} images, {fakes:,} of them fake ({rate:.0%}). Always "
-                "saying "
-                f"“{larger}” is right in {max(rate, 1 - rate):.0%}: an accuracy means something only above "
-                "that.",
-            )
-        )
-    found.append(_shortcut_finding("Test images. ", shortcut))
-    if shortcut_train is not None:
-        found.append(_shortcut_finding("Training images, cross-validated. ", shortcut_train))
-    found += [_source_finding(before, after), *_column_findings(after)]
-    found.append(
-        (
-            "",
-            f"Balancing by the policy “{balancing.policy}” drew {balancing.drawn:,} of {balancing.pool:,} "
-            "images of the pool: "
-            f"{balancing.real_before:,} real training images became {balancing.real_after:,}, beside "
-            f"{balancing.fake:,} fakes.",
-        )
-    )
-    found += [("", text) for text in balancing.notes]
-    if leaks is not None:
-        kind = "bad" if len(leaks) else "good"
-        text = (
-            f"{len(leaks):,} leaks between the splits were found."
-            if len(leaks)
-            else "Nothing stands on two sides of the split."
-        )
-        found.append((kind, text))
-    if len(skipped):
-        reasons = skipped["reason"].astype(str).str.replace(r" as .*", "", regex=True).value_counts()
-        listed = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.head(4).items())
-        found.append(
-            (
-                "bad" if len(skipped) > 0.05 * before.rates["n"].iloc[0] else "",
-                f"{len(skipped):,} file{'s were' if len(skipped) > 1 else ' was'} left aside: {listed}.",
-            )
-        )
-    return "".join(f'<div class="finding {kind}">{escape(text)}</div>' for kind, text in found)
-
-
-def _shortcut_finding(where: str, shortcut: Shortcut) -> tuple[str, str]:
-    text = where + shortcut.sentence()
-    if shortcut.reason:
-        return "", text
-    if shortcut.low > SHORTCUT_LIMIT:
-        return "bad", text + " A network that scores no better has shown nothing about faces."
-    return ("good" if shortcut.high <= SHORTCUT_LIMIT else ""), text
-
-
-def _source_finding(before: BiasReport, after: BiasReport) -> tuple[str, str]:
-    v = after.cramers_v("source")
-    if v != v:
-        return "", "The sources of the images are unknown."
-    change = (
-        f"Cramér's V between source and label is {v:.2f} "
-        f"(before balancing {_number(before.cramers_v('source'), '.2f')})"
-    )
-    if v >= 0.999:
-        return (
-            "bad",
-            f"{change}: no source has both real and fake images, so that a model may learn sources instead of fakes.",
-        )
-    if v >= 0.3:
-        return "bad", f"{change}: where an image comes from says much about its label."
-    return "good" if v < 0.1 else "", f"{change}: 0 says nothing about the label, 1 tells it."
-
-
-def _column_findings(after: BiasReport) -> Iterable[tuple[str, str]]:
-    for row in after.associations.itertuples():
-        if row.column in ("source", "generator") or " × " in row.column:
-            continue
-        name = row.column.replace("_", " ")
-        if abs(row.known_real - row.known_fake) > 0.2:
-            yield (
-                "bad",
-                f"{name.capitalize()} is known for {row.known_real:.0%} of the real and {row.known_fake:.0%} "
-                "of the fake "
-                "images: whether it "
-                "is known already tells something about the label, and groups cannot be compared fairly.",
-            )
-        if row.verdict in ("medium", "large"):
-            yield (
-                "bad",
-                f"Groups of {name} differ in their share of fakes (Cramér's V {row.cramers_v:.2f}, a "
-                f"{row.verdict} effect).",
-            )
-
-
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]], more: int = 0) -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     rest = f'<p class="quiet">… and {more:,} more.</p>' if more else ""
     return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>{rest}'
-
-
-def _number(value: float, form: str) -> str:
-    return "–" if value != value else format(value, form)
 
 
 def _associations(before: BiasReport, after: BiasReport) -> str:
@@ -218,13 +120,13 @@ def _associations(before: BiasReport, after: BiasReport) -> str:
         (
             row.column.replace("_", " "),
             f"{row.n:,}",
-            _number(before.cramers_v(row.column), ".3f"),
-            _number(row.cramers_v, ".3f"),
-            _number(row.cramers_v_corrected, ".3f"),
-            _number(row.chi2, ".1f"),
-            _number(row.dof, ".0f"),
-            "< 0.001" if row.p < 0.001 else _number(row.p, ".3f"),
-            f"{_number(row.known_real, '.0%')} / {_number(row.known_fake, '.0%')}",
+            number(before.cramers_v(row.column), ".3f"),
+            number(row.cramers_v, ".3f"),
+            number(row.cramers_v_corrected, ".3f"),
+            number(row.chi2, ".1f"),
+            number(row.dof, ".0f"),
+            "< 0.001" if row.p < 0.001 else number(row.p, ".3f"),
+            f"{number(row.known_real, '.0%')} / {number(row.known_fake, '.0%')}",
             row.verdict,
         )
         for row in after.associations.itertuples()
@@ -270,6 +172,25 @@ def _rates(report: BiasReport) -> str:
     )
     head = ("column", "group", "images", "fake", "95 % interval (Wilson)", "verdict")
     return _table(head, rows, max(0, len(said) - _MAX_ROWS)) + hidden
+
+
+def _policies(policies: pd.DataFrame | None, chosen: str) -> str:
+    if policies is None or not len(policies):
+        return ""
+    rows = [
+        (
+            f"{row.policy} (chosen)" if row.policy == chosen else row.policy,
+            f"{row.real:,}",
+            f"{row.fake:,}",
+            f"{row.fake_share:.0%}",
+            number(row.cramers_v, ".3f"),
+            f"{row.auc:.3f} ({row.low:.3f} to {row.high:.3f})" if row.auc == row.auc else row.reason,
+        )
+        for row in policies.itertuples()
+    ]
+    head = ("policy", "real", "fake", "share of fakes", "V of source and label", "shortcut AUC")
+    legend = "The training part under each balance policy; the shortcut AUC is cross-validated within it."
+    return "<h2>What each balance policy would do</h2>" + _table(head, rows) + f'<p class="quiet">{legend}</p>'
 
 
 def _leaks(leaks: pd.DataFrame | None) -> str:

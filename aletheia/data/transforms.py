@@ -46,6 +46,35 @@ def resize_rgb(rgb: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
+def resaved(rgb: np.ndarray, quality: int | None, resolution: int = 0) -> bytes:
+    """A face crop as a file: shrunk to a resolution and enlarged again, then compressed.
+
+    Parameters
+    ----------
+    rgb : ndarray
+        (size, size, 3) uint8.
+    quality : int or None
+        Of the JPEG, 1 to 100, chroma 4:2:0; None gives a PNG.
+    resolution : int
+        Side in pixels that the image is shrunk to; 0, or one that is not below its own, leaves it.
+
+    Returns
+    -------
+    bytes
+        Of a picture of the same size.
+    """
+    if 0 < resolution < len(rgb):
+        rgb = resize_rgb(resize_rgb(rgb, resolution), len(rgb))
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    ]
+    suffix, options = (".jpg", options) if quality else (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), options)[1].tobytes()
+
+
 def normalise(
     batch: torch.Tensor,
     mean: tuple[float, ...] = IMAGENET_MEAN,

@@ -48,6 +48,9 @@ class GroupedScores:
         block = np.concatenate([[0], np.cumsum(np.diff(sorted_p) != 0)]) if n else np.zeros(0, dtype=np.int64)
         self._cells = [self._merge(block, order, sorted_y == fake) for fake in (True, False)]
         self._n_blocks = int(block[-1]) + 1 if n else 0
+        # For each real row, how many fakes score higher, and how many at least as high.
+        block_of_real, ends = block[~sorted_y], self._cells[0][1]
+        self._above, self._at_least = np.concatenate([[0], ends])[block_of_real], ends[block_of_real]
 
     def _merge(self, block: np.ndarray, order: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Groups in the order of the scores, and for each distinct score where its rows end."""
@@ -58,6 +61,11 @@ class GroupedScores:
     def sums(self, *columns: np.ndarray) -> np.ndarray:
         """Sum each column (n,) over the rows of each group: (n_groups, number of columns)."""
         return np.stack([np.bincount(self.group, weights=c, minlength=self.n_groups) for c in columns], axis=1)
+
+    def counts_above(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fake and real rows at or above each distinct score, the highest first, with groups counted `counts` times."""
+        fake, real = (_cumulative(counts[groups], ends) for groups, ends in self._cells)
+        return fake, real
 
     def ranking_metrics(self, counts: np.ndarray) -> np.ndarray:
         """Evaluate the ranking with each group counted `counts` times.
@@ -73,7 +81,7 @@ class GroupedScores:
             (5,), see `RANKING`; NaN when a class has no row. The rates at fixed false-positive rates do not
             interpolate: what a threshold can reach without exceeding the rate.
         """
-        tp, fp = (_cumulative(counts[groups], ends) for groups, ends in self._cells)
+        tp, fp = self.counts_above(counts)
         positives, negatives = (tp[-1], fp[-1]) if len(tp) else (0.0, 0.0)
         if positives == 0 or negatives == 0:
             return np.full(len(RANKING), np.nan)
@@ -87,8 +95,16 @@ class GroupedScores:
         at_fixed = [tp[k - 1] / positives if (k := np.searchsorted(fpr, f, side="right")) else 0.0 for f in _FIXED_FPR]
         return np.array([area, average_precision, _eer(tp / positives, fpr), *at_fixed])
 
+    def auc(self, counts: np.ndarray) -> float:
+        """The first of `ranking_metrics`, without the others and in a fraction of their time."""
+        (fakes, _), (reals, _) = self._cells
+        found = _cumulative(counts[fakes], slice(None))
+        weights = counts[reals]
+        pairs = float(found[-1] * weights.sum())
+        return float(weights @ (found[self._above] + found[self._at_least])) / (2 * pairs) if pairs else float("nan")
 
-def _cumulative(weights: np.ndarray, ends: np.ndarray) -> np.ndarray:
+
+def _cumulative(weights: np.ndarray, ends: np.ndarray | slice) -> np.ndarray:
     total = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
     return total[ends]
 
@@ -118,3 +134,27 @@ def percentile_interval(values: np.ndarray, level: float) -> tuple[float, float]
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def widen_steady(draws: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Replicates for the lower and for the upper end of an interval.
+
+    They are the same, except where every replicate repeats one value (no error among the rows: none in any
+    drawing of them), which is not certainty: there the limits of a closed form take its place.
+
+    Parameters
+    ----------
+    draws : ndarray
+        (replicates,) or (replicates, k).
+    low, high : float or ndarray
+        Limits in closed form, one, or (k,).
+
+    Returns
+    -------
+    lower, upper : ndarray
+        Of the shape of `draws`.
+    """
+    finite = np.isfinite(draws)
+    highest = np.where(finite, draws, -np.inf).max(axis=0, initial=-np.inf)
+    steady = finite & (highest == np.where(finite, draws, np.inf).min(axis=0, initial=np.inf))
+    return np.where(steady, low, draws), np.where(steady, high, draws)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,107 +10,52 @@ import pandas as pd
 from aletheia.data.manifest import manifest_hash, validate_manifest
 from aletheia.data.split import check_leakage
 from aletheia.errors import InputError
-from aletheia.evaluation.metrics import Metrics, evaluate_scores
+from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
+from aletheia.evaluation.baselines import score_baselines
+from aletheia.evaluation.comparison import Comparison, compare_models
+from aletheia.evaluation.gaps import largest_gap
+from aletheia.evaluation.levels import level_metrics
+from aletheia.evaluation.matrix import cell_table
+from aletheia.evaluation.metrics import evaluate_scores
+from aletheia.evaluation.prior import prior_shift
+from aletheia.evaluation.reliability import calibration_error
+from aletheia.evaluation.result import Evaluation
+from aletheia.evaluation.robustness import delivery_curves
 from aletheia.evaluation.scores import score_manifest
-from aletheia.evaluation.shortcut import shortcut_auc
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
-from aletheia.evaluation.tabular import Shortcut
 from aletheia.models.bundle import load_bundle
 from aletheia.models.spec import ModelSpec
 from aletheia.training.data import encode_labels
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model scored on a test set.
-
-    Attributes
-    ----------
-    spec : ModelSpec
-        The model.
-    scores : DataFrame
-        The test manifest with the columns probability, logit (NaN where unreadable) and verdict.
-    metrics : Metrics
-        With intervals over `unit`.
-    unit : str
-        What was drawn in the bootstrap: 'identity', 'video' or 'row'.
-    subgroups, generators : DataFrame
-        See `aletheia.evaluation.subgroups`.
-    shortcut : Shortcut or None
-        What file properties alone reach on the same rows; None where that could not be computed.
-    shortcut_note : str
-        Why not.
-    leaks : int
-        Groups that stand on both sides of training and test.
-    skipped : DataFrame
-        Columns path and reason: test rows without a score.
-    data_hash : str
-        Of the test manifest.
-    """
-
-    spec: ModelSpec
-    scores: pd.DataFrame
-    metrics: Metrics
-    unit: str
-    subgroups: pd.DataFrame
-    generators: pd.DataFrame
-    shortcut: Shortcut | None
-    shortcut_note: str
-    leaks: int
-    skipped: pd.DataFrame
-    data_hash: str
-
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Labels (1 for fake) and probabilities of the rows that have a score."""
-        scored = self.scores[self.scores["probability"].notna()]
-        return encode_labels(scored["label"]).astype(int), scored["probability"].to_numpy(dtype=np.float64)
-
-    def headline(self) -> dict[str, float | int]:
-        """Flat numbers for the results of a run."""
-        out = self.metrics.flat() | {"leaks": self.leaks, "unreadable": len(self.skipped)}
-        if self.shortcut is not None:
-            out |= {"shortcut_auc": self.shortcut.auc}
-            out |= {"shortcut_auc_low": self.shortcut.low, "shortcut_auc_high": self.shortcut.high}
-        return {key: value for key, value in out.items() if np.isfinite(value)}
-
-    def summary(self) -> dict[str, Any]:
-        """Everything but the scores, as plain values for JSON."""
-        shortcut = None
-        if self.shortcut is not None:
-            shortcut = {name: _plain(getattr(self.shortcut, name)) for name in ("auc", "low", "high")}
-        return {
-            **self.metrics.to_dict(),
-            "unit": self.unit,
-            "shortcut": shortcut,
-            "shortcut_note": self.shortcut_note,
-            "leaks": self.leaks,
-            "fault": self.spec.fault,
-            "weights_sha256": self.spec.weights_sha256,
-            "run": self.spec.run,
-            "test_data_hash": self.data_hash,
-            "subgroups": _records(self.subgroups),
-            "generators": _records(self.generators),
-            "unreadable": self.skipped.to_dict("records"),
-        }
-
-
 def evaluate_model(
-    model: str | Path, train: pd.DataFrame, test: pd.DataFrame, *, seed: int = 0, progress: bool = True
+    model: str | Path,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    production: tuple[str, Path] | None = None,
+    delivery_faces: int = 500,
+    seed: int = 0,
+    progress: bool = True,
 ) -> Evaluation:
-    """Score the test rows and compare with what a trivial shortcut would have scored.
+    """Score the test rows and compare with what trivial detectors would have scored.
 
     Parameters
     ----------
     model : path
         Folder of a bundle, or one of its files.
     train : DataFrame
-        Training rows: the shortcut learns from them, and none of their groups may occur in the test rows.
+        Training rows: the baselines learn from them, and none of their groups may occur in the test rows.
     test : DataFrame
         Test rows: a manifest of face crops.
+    production : (str, path), optional
+        URI and folder of the model that answers now, to be compared with on the same rows.
+    delivery_faces : int
+        Faces, at most, for the delivery curves, each of which is scored some thirty times.
     seed : int
-        Of the bootstrap.
+        Of baselines and bootstraps.
     progress : bool
-        Show a progress bar.
+        Show progress bars.
 
     Raises
     ------
@@ -123,25 +66,33 @@ def evaluate_model(
         raise InputError("The test set has no rows. Change the split's fractions, or bring more data.")
     train, test = validate_manifest(train), validate_manifest(test)
     network, spec = load_bundle(model)
-    scores = score_manifest(network, spec, test, progress=progress)
-    y = encode_labels(test["label"])
+    found = score_manifest(network, spec, test, progress=progress)
+    y, p = encode_labels(test["label"]), found.probabilities.astype(np.float64)
     groups, unit = bootstrap_unit(test)
-    metrics = evaluate_scores(y, scores.probabilities, spec.threshold, groups, seed=seed)
-    shortcut, note = _shortcut(train, test, seed)
-    p = scores.probabilities.astype(np.float64)
-    verdict = np.where(np.isnan(p), "unreadable", np.where(p >= spec.threshold, "fake", "real"))
+    metrics = evaluate_scores(y, found.probabilities, spec.threshold, groups, seed=seed)
+    scores = test.assign(probability=found.probabilities, logit=found.logits)
+    evidence = crop_evidence(network, spec, test, found.logits)
+    abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
+    with_level = {level: m for level, m in level_metrics(scores, spec, seed=seed).items() if level != "face"}
     table = {"groups": groups, "seed": seed}
     return Evaluation(
         spec=spec,
-        scores=test.assign(probability=scores.probabilities, logit=scores.logits, verdict=verdict),
+        scores=scores.assign(**abstention.rows),
         metrics=metrics,
         unit=unit,
+        levels=with_level,
         subgroups=subgroup_table(test, y, p, spec.threshold, **table),
         generators=generator_table(test, y, p, spec.threshold, **table),
-        shortcut=shortcut,
-        shortcut_note=note,
+        gaps=largest_gap(test, y, p, spec.threshold, **table),
+        cells=cell_table(test, y, p, **table),
+        baselines=score_baselines(train, test, spec.crop.size, seed=seed, progress=progress),
+        calibration=calibration_error(y, p, groups, seed=seed),
+        prior=prior_shift(y, p, spec.threshold, groups, seed=seed),
+        delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
+        abstention=abstention,
+        production=_compared(spec, scores, groups, production, seed, progress),
         leaks=_leaks(train, test),
-        skipped=scores.skipped,
+        skipped=found.skipped,
         data_hash=manifest_hash(test),
     )
 
@@ -154,24 +105,23 @@ def bootstrap_unit(frame: pd.DataFrame) -> tuple[np.ndarray | None, str]:
     return None, "row"
 
 
-def _shortcut(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Shortcut | None, str]:
+def _compared(
+    spec: ModelSpec,
+    scores: pd.DataFrame,
+    groups: np.ndarray | None,
+    production: tuple[str, Path] | None,
+    seed: int,
+    progress: bool,
+) -> Comparison | str | None:
+    if production is None:
+        return None
+    uri, folder = production
     try:
-        shortcut = shortcut_auc(train, test, seed=seed)
+        return compare_models(spec, scores, groups, folder, uri=uri, seed=seed, progress=progress)
     except InputError as error:
-        return None, str(error)
-    return (shortcut, "") if np.isfinite(shortcut.auc) else (None, shortcut.reason)
+        return f"{uri} could not be compared with: {error}"
 
 
 def _leaks(train: pd.DataFrame, test: pd.DataFrame) -> int:
     both = pd.concat([train.assign(split="train"), test.assign(split="test")], ignore_index=True)
     return len(check_leakage(both))
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value

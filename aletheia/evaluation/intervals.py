@@ -65,3 +65,23 @@ def clustered_rate(hits: np.ndarray, groups: np.ndarray, level: float = 0.95) ->
         effective = n / design
     low, high = wilson(share * effective, effective, level)
     return Rate(share, low, high, n)
+
+
+def perfect_auc_limits(value: float, y: np.ndarray, groups: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Limits of an AUC of 0 or 1, which every replicate of a bootstrap repeats.
+
+    It rests on the smaller class, of which each group counts as one trial (Wilson's interval).
+
+    Parameters
+    ----------
+    value : float
+        0 or 1.
+    y : ndarray
+        (n,), 1 for fake, 0 for real.
+    groups : ndarray
+        (n,) int, the unit that was sampled.
+    level : float
+        Of the interval.
+    """
+    units = min(len(np.unique(groups[y == 0])), len(np.unique(groups[y == 1])))
+    return wilson(value * units, units, level)

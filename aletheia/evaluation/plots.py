@@ -7,35 +7,20 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from aletheia.evaluation.curves import curve
-from aletheia.evaluation.evaluate import Evaluation
 from aletheia.evaluation.intervals import wilson
 from aletheia.evaluation.metrics import Metrics
+from aletheia.evaluation.reliability import balanced_weights, equal_mass_bins
+from aletheia.evaluation.subgroups import AND
 from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, SECOND, empty, note, styled
 from aletheia.training.plots import curve_figures, grid_figures
 
 __all__ = [
-    "calibration", "confusion", "curve_figures", "evaluation_figures", "generator_rates", "grid_figures",
-    "precision_recall", "roc", "scores_by_label", "subgroup_rates",
+    "calibration", "confusion", "curve_figures", "generator_rates", "grid_figures", "precision_recall", "roc",
+    "scores_by_label", "subgroup_rates",
 ]  # fmt: skip
 
 # More points than pixels only make the file large.
 _MAX_POINTS = 1500
-
-
-def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
-    """All figures of an evaluation by key, in the order of the report."""
-    y, p = evaluation.labels()
-    metrics = evaluation.metrics
-    shortcut = evaluation.shortcut.auc if evaluation.shortcut else None
-    return {
-        "roc": roc(y, p, metrics, shortcut),
-        "scores_by_label": scores_by_label(y, p, metrics.threshold),
-        "confusion": confusion(metrics),
-        "subgroups": subgroup_rates(evaluation.subgroups, metrics),
-        "generators": generator_rates(evaluation.generators),
-        "precision_recall": precision_recall(y, p, metrics),
-        "calibration": calibration(y, p),
-    }
 
 
 def roc(y: np.ndarray, p: np.ndarray, metrics: Metrics, shortcut_auc: float | None = None) -> go.Figure:
@@ -109,9 +94,7 @@ def calibration(y: np.ndarray, p: np.ndarray, bins: int = 10) -> go.Figure:
     title = "Calibration"
     if _one_class(y):
         return empty(title, "One class only: calibration cannot be judged.")
-    weight = np.where(y == 1, 0.5 / np.sum(y == 1), 0.5 / np.sum(y == 0))
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)))
-    index = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, max(0, len(edges) - 2))
+    weight, index = balanced_weights(y), equal_mass_bins(p, bins)
     rows = []
     for i in np.unique(index):
         w, hit, score = weight[index == i], y[index == i], p[index == i]
@@ -196,6 +179,8 @@ def scores_by_label(y: np.ndarray, p: np.ndarray, threshold: float, bins: int = 
 def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
     """False-positive and false-negative rate of each subgroup with intervals, beside the overall rates."""
     title = "Error rates by subgroup"
+    # Intersections would make it a yard long.
+    table = table[~table["column"].astype(str).str.contains(AND, regex=False)]
     if not len(table):
         return empty(title, "The manifest has no demographic columns, so subgroups cannot be compared.")
     labels = [f"{row.column}: {row.value}  (n = {row.n})" for row in table.itertuples()]

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
-import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from aletheia.evaluation.evaluate import Evaluation
-from aletheia.evaluation.metrics import NAMES, Estimate
+from aletheia.evaluation.report_tables import (
+    abstention_tables,
+    baselines_table,
+    checks_table,
+    gaps_table,
+    groups_table,
+    interval,
+    numbers_table,
+    origin_table,
+    prior_table,
+    skipped_table,
+    value,
+)
+from aletheia.evaluation.result import Evaluation
+from aletheia.lifecycle.gate import Check
 
-_WORDS = {
-    "auc": ("AUC", "a random fake scores above a random real face; 0.5 is chance"),
-    "average_precision": ("average precision", "always saying fake has the share of fakes"),
-    "eer": ("equal error rate", "where both error rates meet"),
-    "tpr_at_fpr_1": ("fakes found at 1 % false alarms", ""),
-    "tpr_at_fpr_5": ("fakes found at 5 % false alarms", ""),
-    "log_loss": ("log loss (nats)", "a coin toss has 0.693"),
-    "brier": ("Brier score", "a coin toss has 0.25"),
-    "accuracy": ("accuracy", ""),
-    "balanced_accuracy": ("balanced accuracy", "always saying the larger class has 0.5"),
-    "precision": ("precision", "share of alarms that are fakes"),
-    "recall": ("recall", "share of fakes found"),
-    "f1": ("F1", ""),
-    "fpr": ("false-positive rate", "real faces called fake"),
-    "fnr": ("false-negative rate", "fakes missed"),
-}
-
+#: Sections in the order in which questions arise: heading, keys of figures, table.
+_SECTIONS = (
+    ("Is it the faces that decide?", ("baselines", "spectrum"), baselines_table),
+    ("How well does it tell them apart?", ("roc", "scores_by_label", "confusion", "precision_recall"), numbers_table),
+    ("Whom does it treat how?", ("subgroups",), lambda e: groups_table(e.subgroups) + gaps_table(e.gaps)),
+    ("Which forgeries, against which photographs?", ("matrix", "generators"), lambda e: groups_table(e.generators)),
+    ("What if the pictures come otherwise?", ("delivery_curves",), lambda e: _delivery_note(e)),
+    ("What does its probability mean?", ("calibration",), lambda e: _calibration_note(e)),
+    ("When does it not answer?", ("risk_coverage",), abstention_tables),
+    ("What does an alarm mean where fakes are rare?", ("prior",), prior_table),
+)
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f1f1f; max-width: 1000px; margin: 2rem auto; padding: 0
 1rem; } h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
@@ -44,7 +50,7 @@ top; } .scroll { overflow-x: auto; } code { overflow-wrap: anywhere; }
 """
 
 
-def evaluation_report(evaluation: Evaluation, figures: Mapping[str, go.Figure]) -> str:
+def evaluation_report(evaluation: Evaluation, figures: Mapping[str, go.Figure], checks: Sequence[Check]) -> str:
     """Write the report.
 
     Parameters
@@ -52,27 +58,23 @@ def evaluation_report(evaluation: Evaluation, figures: Mapping[str, go.Figure]) 
     evaluation : Evaluation
         Of `aletheia.evaluation.evaluate.evaluate_model`.
     figures : mapping
-        Of `aletheia.evaluation.plots.evaluation_figures`, in the order in which they are shown.
+        Of `aletheia.evaluation.figures.evaluation_figures`; those that no section knows come at the end.
+    checks : sequence of Check
+        The gate's verdicts about this evaluation.
 
     Returns
     -------
     str
         HTML with plotly's code inside, once; nothing is fetched from anywhere.
     """
-    plots = "\n".join(
-        '<div class="plot">' + figure.to_html(full_html=False, include_plotlyjs=False, default_width="100%") + "</div>"
-        for figure in figures.values()
-    )
-    sections = [
-        _verdict(evaluation),
-        _beside(evaluation),
-        "<h2>Plots</h2>" + plots,
-        "<h2>All numbers</h2>" + _numbers(evaluation),
-        "<h2>Subgroups</h2>" + _groups(evaluation.subgroups),
-        "<h2>Manipulations</h2>" + _groups(evaluation.generators),
-        _skipped(evaluation),
-        "<h2>Where this comes from</h2>" + _origin(evaluation),
-    ]
+    sections = [_verdict(evaluation, checks), _beside(evaluation), "<h2>The checks</h2>" + checks_table(checks)]
+    shown: set[str] = set()
+    for heading, keys, tables in _SECTIONS:
+        plots = [_plot(figures[key]) for key in keys if key in figures]
+        sections.append(f"<h2>{heading}</h2>" + "\n".join(plots) + tables(evaluation))
+        shown |= set(keys)
+    sections += [_plot(figure) for key, figure in figures.items() if key not in shown]
+    sections += [skipped_table(evaluation), "<h2>Where this comes from</h2>" + origin_table(evaluation)]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Evaluation</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -82,32 +84,18 @@ def evaluation_report(evaluation: Evaluation, figures: Mapping[str, go.Figure]) 
     )
 
 
-def _verdict(e: Evaluation) -> str:
-    auc, shortcut = e.metrics["auc"], e.shortcut
-    reach = str(Estimate(shortcut.auc, shortcut.low, shortcut.high)) if shortcut else ""
-    doubts = []
-    if not auc.low > 0.5:
-        doubts.append("its AUC cannot be told from chance")
-    if shortcut is None:
-        doubts.append(f"what file properties alone would score could not be computed ({e.shortcut_note})")
-    elif not auc.low > shortcut.high:
-        doubts.append(
-            f"file properties alone reach an AUC of {reach}, and the network is not above that by more than "
-            "the intervals: it has not shown that it looks at faces"
-        )
-    if e.leaks:
-        doubts.append(f"{e.leaks} groups stand in training and test at once, so the numbers flatter it")
-    if e.spec.fault != "none":
-        doubts.append(f"a fault was injected into its training on purpose ({e.spec.fault})")
-    lead = f"On {e.metrics.n:,} test faces it never saw, the network reaches an AUC of <b>{auc}</b>."
-    if doubts:
-        text, kind = f"{lead} <b>This is not to be relied on:</b> {escape('; '.join(doubts))}.", "bad"
+def _plot(figure: go.Figure) -> str:
+    return f'<div class="plot">{figure.to_html(full_html=False, include_plotlyjs=False, default_width="100%")}</div>'
+
+
+def _verdict(e: Evaluation, checks: Sequence[Check]) -> str:
+    failed = [check for check in checks if not check.passed]
+    lead = f"On {e.metrics.n:,} test faces it never saw, the network reaches an AUC of <b>{e.metrics['auc']}</b>."
+    if failed:
+        names = ", ".join(escape(check.name) for check in failed)
+        text, kind = f"{lead} <b>It is not to be relied on;</b> it failed: {names}.", "bad"
     else:
-        text = (
-            f"{lead} That is more than file properties alone give away ({reach}), and no group of rows stands "
-            "in training and test at once."
-        )
-        kind = "good"
+        text, kind = f"{lead} It passed every check below and may answer in production.", "good"
     unreadable = ""
     if e.metrics.n_unreadable:
         unreadable = f" {e.metrics.n_unreadable:,} rows could not be read and are in none of the numbers (see below)."
@@ -116,9 +104,14 @@ def _verdict(e: Evaluation) -> str:
 
 def _beside(e: Evaluation) -> str:
     m = e.metrics
-    shortcut = "not computed" if e.shortcut is None else f"{e.shortcut.auc:.3f}"
+    best = max(
+        (told for told in e.baselines.to_dict().values() if told["auc"] is not None),
+        key=lambda told: told["auc"],
+        default=None,
+    )
+    beside = f"{escape(best['name'])}: {best['auc']:.3f}" if best else "trivial detectors: not computed"
     cards = [
-        ("AUC", m["auc"], f"file properties alone: {shortcut}"),
+        ("AUC", m["auc"], beside),
         ("accuracy", m["accuracy"], f"always saying the larger class: {m.majority_share:.3f}"),
         (
             "real faces called fake",
@@ -127,77 +120,24 @@ def _beside(e: Evaluation) -> str:
         ),
     ]
     body = "".join(
-        f"<div>{name}<b>{_value(estimate)}</b>"
-        f"<span class='quiet'>95 % interval {_range(estimate)}<br>{text}</span></div>"
+        f"<div>{name}<b>{value(estimate)}</b>"
+        f"<span class='quiet'>95 % interval {interval(estimate)}<br>{text}</span></div>"
         for name, estimate, text in cards
     )
     note = f"Intervals: bootstrap over {m.n_groups:,} units ({e.unit}), not over pictures."
     return f'<div class="beside">{body}</div><p class="quiet">{note}</p>'
 
 
-def _numbers(e: Evaluation) -> str:
-    rows = "".join(
-        f"<tr><td>{_WORDS[name][0]}</td><td>{_value(e.metrics[name])}</td><td>{_range(e.metrics[name])}</td>"
-        f"<td class='quiet'>{_WORDS[name][1] or _compare(name, e)}</td></tr>"
-        for name in NAMES
-    )
-    m = e.metrics
-    counts = f"{m.n_real:,} real and {m.n_fake:,} fake faces; {m.n_unreadable:,} more could not be read."
-    head = "<tr><th>metric</th><th>value</th><th>95 % interval</th><th>compare with</th></tr>"
-    return f"<p>{counts}</p><table>{head}{rows}</table>"
+def _delivery_note(e: Evaluation) -> str:
+    text = e.delivery.attrs.get("note", "")
+    return f'<p class="quiet">{escape(text)}</p>' if text else ""
 
 
-def _compare(name: str, e: Evaluation) -> str:
-    return f"always saying the larger class has {e.metrics.majority_share:.3f}" if name == "accuracy" else ""
-
-
-def _groups(table: pd.DataFrame) -> str:
-    if not len(table):
-        return "<p>The manifest says nothing about this.</p>"
-    head = "".join(f"<th>{t}</th>" for t in ("group", "real", "fake", "AUC", "false positives", "false negatives"))
-    rows = []
-    for row in table.to_dict("records"):
-        cells = [escape(f"{row['column']}: {row['value']}"), f"{row['n_real']:,}", f"{row['n_fake']:,}"]
-        for name in ("auc", "fpr", "fnr"):
-            estimate = Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"])
-            cells.append(str(estimate) if pd.notna(row[name]) else "too few to say")
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
-
-
-def _skipped(e: Evaluation) -> str:
-    if not len(e.skipped):
+def _calibration_note(e: Evaluation) -> str:
+    error = e.calibration
+    if error.value != error.value:
         return ""
-    shown = e.skipped.head(100)
-    rows = "".join(
-        f"<tr><td><code>{escape(str(r.path))}</code></td><td>{escape(str(r.reason))}</td></tr>"
-        for r in shown.itertuples()
+    return (
+        f"<p>Expected calibration error {error.value:.3f} ({error.low:.3f} to {error.high:.3f}); a perfectly "
+        f"calibrated model would show {error.expected:.3f} on as few rows.</p>"
     )
-    more = f"<p>… and {len(e.skipped) - len(shown):,} more.</p>" if len(e.skipped) > len(shown) else ""
-    return f"<h2>Rows that could not be read</h2><table><tr><th>file</th><th>why</th></tr>{rows}</table>{more}"
-
-
-def _origin(e: Evaluation) -> str:
-    spec, fitted = e.spec, e.spec.calibration
-    facts = {
-        "architecture": f"{spec.architecture}, {spec.parameters:,} parameters",
-        "input": f"{spec.input_size} × {spec.input_size} pixels RGB",
-        "crops": f"{spec.crop.policy}, {spec.crop.size} pixels, margin {spec.crop.margin:g}",
-        "calibration": f"{fitted.method} (scale {fitted.scale:.3f}, shift {fitted.shift:.3f})",
-        "training run": spec.run or "not recorded",
-        "trained": spec.created.isoformat(),
-        "training data": spec.data_hash or "not recorded",
-        "test data": e.data_hash,
-        "weights (SHA-256)": spec.weights_sha256,
-        "versions": ", ".join(f"{k} {v}" for k, v in spec.versions.items()),
-    }
-    rows = "".join(f"<tr><td>{escape(k)}</td><td><code>{escape(v)}</code></td></tr>" for k, v in facts.items())
-    return f"<table>{rows}</table>"
-
-
-def _value(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f}" if estimate.value == estimate.value else "not defined"
-
-
-def _range(estimate: Estimate) -> str:
-    return f"{estimate.low:.3f} to {estimate.high:.3f}" if estimate.low == estimate.low else "–"

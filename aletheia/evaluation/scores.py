@@ -59,6 +59,11 @@ def predict_crops(model: nn.Module, spec: ModelSpec, crops: np.ndarray, batch_si
     InputError
         For another shape or type.
     """
+    return _calibrated(spec, crop_logits(model, spec, crops, batch_size))
+
+
+def crop_logits(model: nn.Module, spec: ModelSpec, crops: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    """Logits (n,) float32 of face crops, before calibration; otherwise as `predict_crops`."""
     crops = np.asarray(crops)
     if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8 or 0 in crops.shape[1:]:
         raise InputError(f"Face crops must be (n, height, width, 3) uint8, not {crops.shape} {crops.dtype}.")
@@ -66,7 +71,7 @@ def predict_crops(model: nn.Module, spec: ModelSpec, crops: np.ndarray, batch_si
         _logits(model, spec, [resize_rgb(crop, spec.input_size) for crop in crops[i : i + batch_size]])
         for i in range(0, len(crops), batch_size)
     ]
-    return _calibrated(spec, np.concatenate(logits) if logits else np.zeros(0, dtype=np.float32))
+    return np.concatenate(logits) if logits else np.zeros(0, dtype=np.float32)
 
 
 def score_manifest(

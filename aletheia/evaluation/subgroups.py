@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from aletheia.data.tables import encode
 from aletheia.errors import InputError
 from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
-from aletheia.evaluation.intervals import clustered_rate
+from aletheia.evaluation.intervals import clustered_rate, perfect_auc_limits
 from aletheia.evaluation.metrics import group_ids
+from aletheia.evaluation.reliability import BinnedErrors
 
 DEMOGRAPHICS = ("gender", "age", "skin_tone", "ethnicity")
+#: Between the names of two columns, and of two of their values, in the rows of an intersection.
+AND = " × "
 TOO_FEW = "too few to say"
 _RATES = ("fpr", "fnr")
 
@@ -25,11 +30,12 @@ def subgroup_table(
     columns: Sequence[str] | None = None,
     *,
     groups: np.ndarray | None = None,
+    intersections: bool = True,
     min_n: int = 20,
     replicates: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """AUC, false-positive and false-negative rate for each value of each demographic column.
+    """AUC, error rates and calibration error for each value of each demographic column, and of each two of them.
 
     Parameters
     ----------
@@ -43,32 +49,78 @@ def subgroup_table(
         By default the demographic columns that hold anything.
     groups : ndarray, optional
         (n,) the unit of the intervals (identity, video).
+    intersections : bool
+        Add rows such as "gender × skin_tone", "woman × dark" for each two columns, where both values are known: a
+        model may treat every gender and every skin tone alike on average and fail one of both (Buolamwini and Gebru,
+        "Gender Shades", FAT* 2018). Those with too few rows for any rate are left out.
     min_n : int
         A rate is given when at least so many rows stand behind it (real ones for the FPR, fake ones for the
-        FNR, of both classes for the AUC), otherwise it is NaN and `verdict` says "too few to say".
+        FNR, of both classes for the AUC and the calibration error), otherwise it is NaN and `verdict` says
+        "too few to say".
     replicates, seed : int
-        Of the bootstrap of the AUC.
+        Of the bootstrap of the AUC and of the calibration error.
 
     Returns
     -------
     DataFrame
         column, value, n, n_real, n_fake, auc, auc_low, auc_high, fpr, fpr_low, fpr_high, fnr, fnr_low,
-        fnr_high, verdict.
+        fnr_high, ece, ece_low, ece_high, ece_expected (what chance alone would show on these rows, see
+        `aletheia.evaluation.reliability`), verdict.
+
+    Raises
+    ------
+    InputError
+        When the manifest lacks one of the columns.
+    """
+    ids = unit_ids(frame, groups)
+    scored = ~np.isnan(p)
+    y, p, ids = y[scored], p[scored], ids[scored]
+    rows = []
+    for column, texts in demographic_values(frame, columns, intersections=intersections).items():
+        codes, values = encode(pd.Series(texts[scored], dtype=object))
+        for code, value in enumerate(values):
+            chosen = codes == code
+            if AND in column and max(np.bincount(y[chosen].astype(np.int64))) < min_n:
+                continue
+            numbers = _summarise(y[chosen], p[chosen], ids[chosen], threshold, min_n, replicates, seed)
+            rows.append({"column": column, "value": value, **numbers})
+    return pd.DataFrame(rows, columns=["column", "value", *_COLUMNS])
+
+
+def demographic_values(
+    frame: pd.DataFrame, columns: Sequence[str] | None = None, *, intersections: bool = False
+) -> dict[str, np.ndarray]:
+    """What the manifest says of each row, column by column and, if wanted, for each two columns together.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        (n rows) the manifest.
+    columns : sequence of str, optional
+        By default the demographic columns that hold anything.
+    intersections : bool
+        Add each two columns.
+
+    Returns
+    -------
+    dict of str to ndarray
+        (n,) str, '' where unknown; for two columns where either is.
+
+    Raises
+    ------
+    InputError
+        When the manifest lacks one of the columns.
     """
     if columns is None:
         columns = [c for c in DEMOGRAPHICS if c in frame and (frame[c].astype(str) != "").any()]
     if missing := [c for c in columns if c not in frame]:
         raise InputError(f"The manifest has no column {', '.join(missing)}.")
-    ids = _ids(frame, groups)
-    scored = ~np.isnan(p)
-    rows = []
-    for column in columns:
-        values = frame[column].astype(str).to_numpy()
-        for value in sorted(set(values[scored]) - {""}):
-            chosen = scored & (values == value)
-            numbers = _summarise(y[chosen], p[chosen], ids[chosen], threshold, min_n, replicates, seed)
-            rows.append({"column": column, "value": value, **numbers})
-    return pd.DataFrame(rows, columns=["column", "value", *_COLUMNS])
+    values = {column: frame[column].astype(str).to_numpy(dtype=object) for column in columns}
+    if intersections:
+        for a, b in itertools.combinations(columns, 2):
+            known = (values[a] != "") & (values[b] != "")
+            values[f"{a}{AND}{b}"] = np.where(known, values[a] + AND + values[b], "")
+    return values
 
 
 def generator_table(
@@ -83,7 +135,7 @@ def generator_table(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Each generator's fakes against all real rows; columns as in `subgroup_table`."""
-    ids = _ids(frame, groups)
+    ids = unit_ids(frame, groups)
     scored = ~np.isnan(p)
     names = frame["generator"].astype(str).to_numpy()
     fake = np.asarray(y) == 1
@@ -97,11 +149,12 @@ def generator_table(
 
 _COLUMNS = (
     "n", "n_real", "n_fake", "auc", "auc_low", "auc_high",
-    "fpr", "fpr_low", "fpr_high", "fnr", "fnr_low", "fnr_high", "verdict",
+    "fpr", "fpr_low", "fpr_high", "fnr", "fnr_low", "fnr_high", "ece", "ece_low", "ece_high", "ece_expected", "verdict",
 )  # fmt: skip
 
 
-def _ids(frame: pd.DataFrame, groups: np.ndarray | None) -> np.ndarray:
+def unit_ids(frame: pd.DataFrame, groups: np.ndarray | None) -> np.ndarray:
+    """Numbers (n,) of the units of the bootstrap: those of the groups, or each row on its own."""
     return np.arange(len(frame)) if groups is None else group_ids(np.asarray(groups, dtype=object))
 
 
@@ -111,18 +164,27 @@ def _summarise(
     real, fake, called = y == 0, y == 1, p >= threshold
     out: dict[str, float | int | str] = {"n": len(y), "n_real": int(real.sum()), "n_fake": int(fake.sum())}
     nan = float("nan")
-    out |= {"auc": nan, "auc_low": nan, "auc_high": nan}
+    out |= dict.fromkeys(("auc", "auc_low", "auc_high", "ece", "ece_low", "ece_high", "ece_expected"), nan)
     enough = {"fpr": out["n_real"] >= min_n, "fnr": out["n_fake"] >= min_n}
     if all(enough.values()):
-        data = GroupedScores(y, p, ids)
-        out["auc"] = float(data.ranking_metrics(np.ones(data.n_groups))[0])
-        counts = draw_counts(data.n_groups, replicates, np.random.default_rng(seed))
-        draws = np.array([data.ranking_metrics(row)[0] for row in counts])
-        out["auc_low"], out["auc_high"] = percentile_interval(draws, 0.95)
+        out |= _auc_and_calibration(y, p, ids, replicates, seed)
     for name, chosen, hit in (("fpr", real, called), ("fnr", fake, ~called)):
         rate = clustered_rate(hit[chosen], ids[chosen])
         known = enough[name]
         out |= {name: rate.value if known else nan}
         out |= {f"{name}_low": rate.low if known else nan, f"{name}_high": rate.high if known else nan}
     out["verdict"] = "; ".join(f"{name}: {TOO_FEW}" for name in _RATES if not enough[name])
+    return out
+
+
+def _auc_and_calibration(y: np.ndarray, p: np.ndarray, ids: np.ndarray, replicates: int, seed: int) -> dict[str, float]:
+    data, errors = GroupedScores(y, p, ids), BinnedErrors(y, p, ids)
+    ones = np.ones(data.n_groups)
+    out = {"auc": data.auc(ones), "ece": errors.error(ones), "ece_expected": errors.expected(seed)}
+    counts = draw_counts(data.n_groups, replicates, np.random.default_rng(seed))
+    draws = np.array([(data.auc(row), errors.error(row)) for row in counts]).reshape(-1, 2)
+    for name, column in zip(("auc", "ece"), draws.T, strict=True):
+        out[f"{name}_low"], out[f"{name}_high"] = percentile_interval(column, 0.95)
+    if out["auc"] in (0.0, 1.0):
+        out["auc_low"], out["auc_high"] = perfect_auc_limits(out["auc"], y, ids)
     return out

@@ -126,7 +126,7 @@ def score_table(
     # On small tables OpenMP's threads wait for each other longer than they work.
     with threadpool_limits(1 if len(x_train) < 20_000 else None, user_api="openmp"):
         for i, (fit_rows, test_rows) in enumerate(folds):
-            model = _model(seed, columns.categorical).fit(x_train[fit_rows], fake[fit_rows])
+            model = make_trees(seed, columns.categorical).fit(x_train[fit_rows], fake[fit_rows])
             scores[test_rows] = model.predict_proba(x_test[test_rows])[:, 1]
             fold_of[test_rows] = i
             pairs = float(y[test_rows].sum() * (~y[test_rows]).sum())
@@ -174,7 +174,8 @@ def make_folds(
     return usable or "no fold has both classes on both sides"
 
 
-def _model(seed: int, categorical: tuple[bool, ...]) -> HistGradientBoostingClassifier:
+def make_trees(seed: int, categorical: tuple[bool, ...]) -> HistGradientBoostingClassifier:
+    """The model of every table: gradient-boosted trees, whose binning takes unknown values as they are."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(

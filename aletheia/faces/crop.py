@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from aletheia.data.transforms import resize_rgb
+from aletheia.data.transforms import resaved, resize_rgb
 from aletheia.errors import InputError
 from aletheia.faces.detector import Face
 
@@ -78,14 +78,32 @@ def crop_face(rgb: np.ndarray, face: Face, size: int, margin: float = 0.2, polic
 
 
 def network_input(rgb: np.ndarray, face: Face, spec: ModelSpec) -> np.ndarray:
-    """A face as a model's network takes it: cut out as in its training, resized to its input.
+    """A face as a model's network takes it: cut out and saved as in its training, resized to its input.
 
     Returns
     -------
     (input_size, input_size, 3) uint8
     """
     crop = crop_face(rgb, face, spec.crop.size, spec.crop.margin, spec.crop.policy)
+    if spec.crop.quality or spec.crop.resolution:
+        # In training the quality was drawn; the middle is the same for every picture.
+        data = resaved(crop, spec.crop.quality and sum(spec.crop.quality) // 2, spec.crop.resolution)
+        crop = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     return resize_rgb(crop, spec.input_size)
+
+
+def place_in_crop(face: Face, size: int, margin: float, policy: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where a face came to lie in its crop: box (4,) and keypoints (6, 2), in pixels of the crop.
+
+    A rectangle that ``tight`` cut at the picture's rim counts as whole.
+    """
+    edge = size * margin / (1 + 2 * margin)
+    box = np.array([edge, edge, size - edge, size - edge])
+    if policy == "aligned":
+        matrix = alignment(face.keypoints, size, margin)
+        return box, face.keypoints @ matrix[:, :2].T + matrix[:, 2]
+    centre = (face.box[:2] + face.box[2:]) / 2
+    return box, (face.keypoints - centre) / (face.size * (1 + 2 * margin)) * size + size / 2
 
 
 def alignment(keypoints: np.ndarray, size: int, margin: float) -> np.ndarray:

@@ -15,6 +15,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from aletheia.errors import DISK_FULL, InputError
+from aletheia.faces.blazeface import Face
 from aletheia.faces.cutting import DIED, Cutter, Cutting
 from aletheia.faces.journal import Found, Journal
 from aletheia.faces.spread import in_processes, on_dask
@@ -133,6 +134,16 @@ def extract_faces(
     for name, value in zip(CROP_COLUMNS, (cutting.size, cutting.policy, cutting.margin), strict=True):
         faces[name] = value
     return Extracted(faces, skipped, tries, len(paths) - len(left), seconds)
+
+
+def faces_of(manifest: pd.DataFrame) -> list[Face]:
+    """The faces of a manifest of crops, as they were found in the pictures."""
+    boxes = manifest[["face_x0", "face_y0", "face_x1", "face_y1"]].to_numpy(np.float32)
+    points = [
+        np.array([pair.split(",") for pair in text.split(" ")], np.float32) for text in manifest["face_keypoints"]
+    ]
+    scores = manifest["face_score"].to_numpy(np.float64)
+    return [Face(*face) for face in zip(boxes, points, map(float, scores), strict=True)]
 
 
 def _spread(cutter: Cutter, paths: list[str], workers: int, client: Any) -> Iterator[Found]:

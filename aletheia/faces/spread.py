@@ -19,26 +19,28 @@ import cv2
 from aletheia.errors import InputError
 
 R = TypeVar("R")
+T = TypeVar("T")  # a path, or what else says which file to work on
 
 _WINDOW = 16  # files a worker has before it: enough never to wait, few enough to forget on Ctrl-C
 _BATCH = 8  # files of one task on a cluster
 
 
-def in_processes(work: Callable[[str], R], paths: Sequence[str], workers: int, died: Callable[[str], R]) -> Iterator[R]:
-    """Results of `work` for each path, in the order of the paths.
+def in_processes(work: Callable[[T], R], items: Sequence[T], workers: int, died: Callable[[T], R]) -> Iterator[R]:
+    """Results of `work` for each item, in order.
 
     Parameters
     ----------
     work : callable
-        Must survive pickling; what it holds is built anew in each process.
-    paths : sequence of str
+        Must survive pickling, and is sent along with every item: it should be small.
+    items : sequence
+        Paths, or what else says which file to work on.
     workers : int
         Processes.
     died : callable
-        The result for a path that killed its process even when it was alone.
+        The result for an item that killed its process even when it was alone.
     """
-    left = collections.deque(paths)
-    waiting: collections.deque[tuple[str, Future]] = collections.deque()
+    left = collections.deque(items)
+    waiting: collections.deque[tuple[T, Future]] = collections.deque()
     pool = _pool(workers)
     try:
         while left or waiting:
@@ -59,22 +61,20 @@ def in_processes(work: Callable[[str], R], paths: Sequence[str], workers: int, d
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _after_a_death(
-    work: Callable[[str], R], waiting: Iterable[tuple[str, Future]], died: Callable[[str], R]
-) -> Iterator[R]:
+def _after_a_death(work: Callable[[T], R], waiting: Iterable[tuple[T, Future]], died: Callable[[T], R]) -> Iterator[R]:
     """Results of what was under way when a process died. Whose fault it was is not said: each is tried alone."""
     pool = _pool(1)
     try:
-        for path, future in waiting:
+        for item, future in waiting:
             if not future.cancelled() and not isinstance(future.exception(), BrokenProcessPool):
                 yield future.result()
                 continue
             try:
-                yield pool.submit(work, path).result()
+                yield pool.submit(work, item).result()
             except BrokenProcessPool:
                 pool = _pool(1)
                 _check(pool)
-                yield died(path)
+                yield died(item)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

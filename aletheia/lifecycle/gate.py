@@ -9,27 +9,59 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from aletheia.errors import InputError
+
+_CONTROLS = ("keypoints", "thumbnail", "blanked")
+
+
+class GateLimits(BaseModel):
+    """How good is good enough. Unknown names are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    fpr_ratio: float = Field(
+        2.0,
+        ge=1,
+        le=100,
+        description="Most that the worst subgroup's false-positive rate may be times the overall one.",
+    )
+    cell_auc: float = Field(0.7, ge=0.5, le=1, description="Least AUC of the worst cell of source and generator.")
+    calibration_error: float = Field(
+        0.1, gt=0, le=1, description="Most calibration error, beyond what perfect calibration shows on as few rows."
+    )
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any] | None) -> GateLimits:
+        """From a mapping; an InputError names what does not fit."""
+        try:
+            return cls(**(values or {}))
+        except ValidationError as error:
+            told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise InputError(f"limits of the gate: {told}. There are: {', '.join(cls.model_fields)}.") from None
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One condition: its name, whether it holds, and the numbers that decided it."""
+    """One condition: its name, whether it holds, the numbers that decided it; `judged` is False where the data hold
+    nothing to decide it by, and it is let pass.
+    """
 
     name: str
     passed: bool
     detail: str
+    judged: bool = True
 
 
-def judge(evaluation: Mapping[str, Any]) -> list[Check]:
+def judge(evaluation: Mapping[str, Any], limits: GateLimits | None = None) -> list[Check]:
     """Judge the result of ``evaluate``.
 
     Parameters
     ----------
     evaluation : mapping
-        With ``metrics`` (each ``{"value", "low", "high"}``, 95 % intervals), ``shortcut`` (the AUC that the
-        properties of the files alone reach on the same rows, or None where it could not be computed), ``leaks``
-        (rows that stand on two sides of the split), ``fault`` (the fault injected into the training, or ``"none"``).
+        What ``evaluate`` wrote, see :meth:`aletheia.evaluation.evaluate.Evaluation.summary`.
+    limits : GateLimits, optional
 
     Returns
     -------
@@ -38,36 +70,49 @@ def judge(evaluation: Mapping[str, Any]) -> list[Check]:
     Raises
     ------
     InputError
-        When the evaluation lacks one of these.
+        When the evaluation lacks something.
     """
+    limits = limits or GateLimits()
     try:
-        auc = evaluation["metrics"]["auc"]
-        balanced = evaluation["metrics"]["balanced_accuracy"]
-        shortcut = evaluation["shortcut"]
-        leaks = int(evaluation["leaks"])
-        fault = str(evaluation["fault"])
-        return [_beats_shortcut(auc, shortcut), _beats_chance(balanced), _no_leak(leaks), _no_fault(fault)]
-    except (KeyError, TypeError) as error:
+        auc, baselines = evaluation["metrics"]["auc"], evaluation["baselines"]
+        return [
+            _beats("beats the file-property shortcut", auc, [baselines["files"]]),
+            _beats("beats the controls", auc, [baselines[key] for key in _CONTROLS]),
+            _beats("beats the frequency spectrum", auc, [baselines["spectrum"]]),
+            _beats_chance(evaluation["metrics"]["balanced_accuracy"]),
+            _no_leak(int(evaluation["leaks"])),
+            _fair(evaluation["fpr_ratios"], limits.fpr_ratio),
+            _no_weak_cell(evaluation["worst_cell"], limits.cell_auc),
+            _calibrated(evaluation["calibration_error"], limits.calibration_error),
+            _no_fault(str(evaluation["fault"])),
+            _beats_production(evaluation["production"]),
+        ]
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"The evaluation is not one that `evaluate` wrote: {error!r}. Run evaluate again.") from None
 
 
-def _beats_shortcut(auc: Mapping, shortcut: Mapping | None) -> Check:
-    name = "beats the file-property shortcut"
-    if shortcut is None or shortcut.get("auc") is None:
-        return Check(name, False, "the shortcut AUC could not be computed, so nothing shows that faces decide")
-    detail = (
-        f"network AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f}) against "
-        f"{shortcut['auc']:.3f} ({shortcut['low']:.3f} to {shortcut['high']:.3f}) from file properties alone"
-    )
-    return Check(name, auc["low"] > shortcut["high"], detail)
+def _told(estimate: Mapping) -> str:
+    if estimate["value"] is None or estimate["low"] is None:
+        return "not defined"
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
+
+
+def _beats(name: str, auc: Mapping, baselines: list[Mapping]) -> Check:
+    """By more than both intervals; where none of the baselines has numbers, nothing shows that faces decide."""
+    known = [baseline for baseline in baselines if baseline["auc"] is not None]
+    if not known:
+        return Check(
+            name, False, f"could not be computed, so nothing shows that faces decide: {baselines[0]['reason']}"
+        )
+    best = max(known, key=lambda baseline: baseline["high"])
+    told = {"value": best["auc"], "low": best["low"], "high": best["high"]}
+    detail = f"network AUC {_told(auc)} against {_told(told)} of “{best['name']}”"
+    return Check(name, auc["low"] is not None and auc["low"] > best["high"], detail)
 
 
 def _beats_chance(balanced: Mapping) -> Check:
-    detail = (
-        f"balanced accuracy {balanced['value']:.3f} ({balanced['low']:.3f} to {balanced['high']:.3f}); "
-        "always answering with the majority class has 0.5"
-    )
-    return Check("beats the majority class", balanced["low"] > 0.5, detail)
+    detail = f"balanced accuracy {_told(balanced)}; always answering with the majority class has 0.5"
+    return Check("beats the majority class", balanced["low"] is not None and balanced["low"] > 0.5, detail)
 
 
 def _no_leak(leaks: int) -> Check:
@@ -75,5 +120,58 @@ def _no_leak(leaks: int) -> Check:
     return Check("no leakage", leaks == 0, detail)
 
 
+def _fair(ratios: list[Mapping], limit: float) -> Check:
+    """Fails when a subgroup's false alarms exceed the limit by more than chance: the interval lies above it."""
+    name = "false alarms are shared fairly"
+    known = [ratio for ratio in ratios if ratio["ratio"] is not None and ratio["low"] is not None]
+    if not known:
+        return Check(name, True, "not judged: no subgroup is known with enough genuine faces", judged=False)
+    worst = max(known, key=lambda ratio: ratio["low"])
+    detail = (
+        f"{worst['column']} {worst['group']}: {worst['ratio']:.2f} times the overall false-positive rate "
+        f"({worst['low']:.2f} to {worst['high']:.2f}; at most {limit:g})"
+    )
+    return Check(name, worst["low"] <= limit, detail)
+
+
+def _no_weak_cell(worst: Mapping | None, floor: float) -> Check:
+    name = "no weak cell"
+    if worst is None:
+        return Check(name, True, "not judged: no pair of source and generator has enough test rows", judged=False)
+    detail = (
+        f"trained on {worst['trained_on']}, {worst['generator']} against genuine {worst['source']}: "
+        f"AUC {worst['auc']:.3f} ({worst['auc_low']:.3f} to {worst['auc_high']:.3f}); at least {floor:g}"
+    )
+    return Check(name, worst["auc"] >= floor, detail)
+
+
+def _calibrated(error: Mapping, bound: float) -> Check:
+    if error["value"] is None:
+        return Check("calibrated", False, "the calibration error is not defined")
+    detail = (
+        f"expected calibration error {_told(error)}; a perfectly calibrated model would show {error['expected']:.3f} "
+        f"on as many rows; at most {bound:g} beyond that"
+    )
+    return Check("calibrated", error["value"] - error["expected"] <= bound, detail)
+
+
 def _no_fault(fault: str) -> Check:
     return Check("no injected fault", fault == "none", f"fault injected into the training: {fault}")
+
+
+def _beats_production(production: Mapping | None) -> Check:
+    name = "better than the model in production"
+    if production is None:
+        return Check(name, True, "not judged: there is none yet", judged=False)
+    if production.get("reason"):
+        return Check(name, False, production["reason"])
+    if production["same"]:
+        return Check(name, True, f"the same weights as {production['other']}")
+    detail = (
+        f"AUC {production['auc']:.3f} against {production['other_auc']:.3f} of {production['other']} on the same "
+        f"{production['n']:,} rows: difference {production['difference']:+.3f} "
+        f"({production['low']:+.3f} to {production['high']:+.3f})"
+    )
+    if not production["same_data"]:
+        detail += "; it was trained on other data, and some of these rows may have been among them"
+    return Check(name, production["low"] > 0, detail)

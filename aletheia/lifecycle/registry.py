@@ -62,13 +62,22 @@ def find_model(model: str | None = None, *, project: str = "aletheia") -> Regist
         tags = [model] if model else [PRODUCTION, CANDIDATE]
         wanted = [(project, MODEL_KEY, {"tag": tag, "tree": None}) for tag in tags]
     for owner, key, version in wanted:
-        artifact = _ask(owner, key, version)
-        if artifact is not None:
-            folder = _local_folder(artifact["spec"]["target_path"])
-            tag = version["tag"] or artifact["metadata"].get("tag") or ""
-            return RegisteredModel(folder, f"store://models/{owner}/{key}:{tag}", tag)
+        if found := _look_up(owner, key, version):
+            return found
     asked = model or f"a model tagged {PRODUCTION} or {CANDIDATE}"
     raise InputError(f"There is no {asked} in the project {project}. Run `make demo` (or `aletheia run`) to train one.")
+
+
+def present_production(*, project: str = "aletheia") -> tuple[str, Path] | None:
+    """URI and folder of the model that answers now; None when there is none.
+
+    Raises
+    ------
+    InputError
+        When its files are not on this machine.
+    """
+    found = _look_up(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None})
+    return None if found is None else (found.uri, found.folder)
 
 
 def fetch_model(model: Any) -> Path:
@@ -99,6 +108,15 @@ def fetch_model(model: Any) -> Path:
         if name in extra:
             extra[name].download(str(folder / name))
     return folder
+
+
+def _look_up(project: str, key: str, version: dict) -> RegisteredModel | None:
+    artifact = _ask(project, key, version)
+    if artifact is None:
+        return None
+    tag = version["tag"] or artifact["metadata"].get("tag") or ""
+    folder = _local_folder(artifact["spec"]["target_path"])
+    return RegisteredModel(folder, f"store://models/{project}/{key}:{tag}", tag)
 
 
 def _ask(project: str, key: str, version: dict) -> dict | None:

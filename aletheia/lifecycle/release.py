@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from aletheia.errors import InputError
+from aletheia.lifecycle.card import CARD, model_card
 from aletheia.lifecycle.gate import Check
+from aletheia.lifecycle.registry import CANDIDATE, PRODUCTION
 from aletheia.models.bundle import load_bundle
 from aletheia.models.spec import ModelSpec, write_spec
 
@@ -16,7 +18,7 @@ from aletheia.models.spec import ModelSpec, write_spec
 def release_bundle(
     model: str | Path, evaluation: dict[str, Any], checks: Sequence[Check], folder: str | Path
 ) -> tuple[Path, ModelSpec]:
-    """Write a bundle whose JSON also holds the test metrics and the verdict of every check.
+    """Write a bundle whose JSON also holds the test metrics and the verdict of every check, and its model card.
 
     Parameters
     ----------
@@ -47,8 +49,9 @@ def release_bundle(
     metrics = dict(spec.metrics)
     metrics.update({f"test_{name}": value["value"] for name, value in evaluation["metrics"].items()})
     metrics["test_majority_share"] = evaluation["majority_share"]
-    if evaluation["shortcut"] and evaluation["shortcut"]["auc"] is not None:
-        metrics["shortcut_auc"] = evaluation["shortcut"]["auc"]
+    for key, baseline in evaluation["baselines"].items():
+        if baseline["auc"] is not None:
+            metrics[f"baseline_{key}_auc"] = baseline["auc"]
     verdicts = {check.name: {"passed": check.passed, "detail": check.detail} for check in checks}
     folder = Path(folder)
     released = spec.model_copy(update={"metrics": metrics, "checks": verdicts})
@@ -56,4 +59,6 @@ def release_bundle(
     for name in spec.files():
         shutil.copy(Path(model) / name, folder / name)
     write_spec(folder, released)
+    tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
+    (folder / CARD).write_text(model_card(released, evaluation, checks, tag=tag))
     return folder, released

@@ -140,4 +140,6 @@ def export(
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={_short(part)}" for key, part in value.items())
+    if isinstance(value, list) and len(value) > 8:
+        return f"{len(value)} values"
     return f"{value:.4g}" if isinstance(value, float) else str(value)[:500]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from aletheia.errors import InputError
@@ -25,6 +25,7 @@ INT8 = "model.int8.onnx"
 SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
+MAX_KNOTS = 200
 #: How the scores of a video's frames may become one, see `aletheia.serving.video.aggregate`.
 AGGREGATIONS = ("mean_logit", "mean_probability", "upper_quantile")
 LABELS = {"0": "real", "1": "fake"}
@@ -41,7 +42,9 @@ _PACKAGES = (
     "safetensors",
 )
 
+Quality = Annotated[int, Field(ge=1, le=100)]
 Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -58,20 +61,57 @@ class CropSpec(_Strict):
         "scale", description="none: the images are crops already."
     )
     margin: float = Field(0.2, ge=0, le=4, description="Added around the box, as a share of its side.")
+    # What `aletheia.audit.remedies` did to every training face has to be done to those that are asked about, too.
+    quality: tuple[Quality, Quality] | None = Field(None, description="JPEG qualities they were saved with; or none.")
+    resolution: int = Field(0, ge=0, le=2048, description="Pixels a side they were shrunk to; 0: they were not.")
 
 
 class Calibration(_Strict):
-    """Probability of fake = sigmoid(scale * logit + shift)."""
+    """Probability of fake: sigmoid(scale * logit + shift), or straight lines between knots."""
 
-    method: Literal["none", "temperature", "platt"] = "none"
+    method: Literal["none", "temperature", "platt", "isotonic"] = "none"
     # Positive: the order of the scores, and with it the AUC, stays. A temperature T is scale 1 / T and shift 0.
     scale: float = Field(1.0, gt=0)
     shift: float = 0.0
+    knots: tuple[tuple[float, Share], ...] = Field(
+        (), max_length=MAX_KNOTS, description="Of isotonic: logit and probability, both rising; flat outside of them."
+    )
+    thinned: Share = Field(0.0, description="Largest difference of probability that leaving out knots made.")
+
+    @model_validator(mode="after")
+    def _know_knots(self) -> Calibration:
+        if (self.method == "isotonic") != bool(self.knots):
+            raise ValueError("knots belong to the method isotonic, which needs them")
+        if self.knots:
+            z, p = np.array(self.knots).T
+            if len(z) < 2 or np.any(np.diff(z) <= 0) or np.any(np.diff(p) < 0):
+                raise ValueError("knots must be at least 2, their logits rising and their probabilities not falling")
+        return self
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Logits (n,) to probabilities (n,) in [0, 1], float32; NaN stays NaN."""
-        z = self.scale * np.asarray(logits, dtype=np.float64) + self.shift
-        return (0.5 * (1 + np.tanh(0.5 * z))).astype(np.float32)
+        z = np.asarray(logits, dtype=np.float64)
+        if self.knots:
+            return np.interp(z, *np.array(self.knots).T).astype(np.float32)
+        return (0.5 * (1 + np.tanh(0.5 * (self.scale * z + self.shift)))).astype(np.float32)
+
+    def logit_at(self, probability: float) -> float:
+        """The least logit that has at least this probability: -inf when all have, inf when none has."""
+        if not self.knots:
+            with np.errstate(divide="ignore"):
+                return float((np.log(probability) - np.log1p(-probability) - self.shift) / self.scale)
+        z, p = np.array(self.knots).T
+        above = int(np.searchsorted(p, probability))
+        if above in (0, len(p)):
+            return float("inf") if above else float("-inf")
+        return float(np.interp(probability, p[above - 1 : above + 1], z[above - 1 : above + 1]))
+
+    def describe(self) -> str:
+        """The method and its numbers in a few words."""
+        if not self.knots:
+            return f"{self.method} (scale {self.scale:.3f}, shift {self.shift:.3f})"
+        off = f", at most {self.thinned:.2g} off" if self.thinned else ""
+        return f"{self.method} ({len(self.knots)} knots{off})"
 
 
 class ReducedSpec(_Strict):
@@ -91,7 +131,9 @@ class OnnxSpec(_Strict):
     opset: int = Field(ge=1, le=100)
     attention: bool = Field(description="Whether it also gives the attention map.")
     crops: int = Field(ge=1, description="Faces that torch and ONNX were compared on.")
-    max_difference: float = Field(ge=0, le=1, description="Largest difference of probability among them.")
+    max_difference: float = Field(
+        ge=0, le=1, description="Largest difference of probability among them; of sigmoid(logit) where it is isotonic."
+    )
     engine: Literal["onnxruntime", "openvino"] = Field("onnxruntime", description="The faster one, face by face.")
     milliseconds: dict[Literal["onnxruntime", "openvino"], float] = Field(
         default_factory=dict, description="Median time of one face on the machine that exported it, one thread."
@@ -99,6 +141,31 @@ class OnnxSpec(_Strict):
     reduced: dict[Literal["bf16", "int8"], ReducedSpec] = Field(
         default_factory=dict, description="Precisions that may be asked for besides fp32, each as it was measured."
     )
+
+
+class AbstentionSpec(_Strict):
+    """When the verdict is "cannot tell": `aletheia.models.verdict` applies it, `aletheia.training.abstention` fits."""
+
+    alpha: float = Field(gt=0, lt=1, description="Share of either class whose own label may be found implausible.")
+    real_upper: Share = Field(description='Up to this probability "real" is plausible.')
+    fake_lower: Share = Field(description='From this probability on "fake" is plausible.')
+    min_face: float = Field(0.0, ge=0, description="Side of the smallest training face, pixels of its picture; or 0.")
+    ranges: dict[Literal["luma", "contrast", "sharpness", "face_size"], tuple[float, float]] = Field(
+        default_factory=dict, description="Least and most of each statistic of a face that is judged."
+    )
+    reencode: float | None = Field(
+        None,
+        ge=0,
+        description="Largest change of the logit that re-encoding made on validation faces. A face whose logit is as "
+        "near to the threshold's is asked about again, re-encoded; None: none is.",
+    )
+
+    @field_validator("ranges")
+    @classmethod
+    def _know_ranges(cls, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        if any(low > high for low, high in ranges.values()):
+            raise ValueError("the lower end of a range must not lie above the upper one")
+        return ranges
 
 
 class ModelSpec(_Strict):
@@ -117,6 +184,7 @@ class ModelSpec(_Strict):
     calibration: Calibration = Field(default_factory=Calibration)
     threshold: float = Field(0.5, ge=0, le=1, description='From this probability on the verdict is "fake".')
     threshold_how: Text = Field("not chosen on data", description="How it was chosen.")
+    abstention: AbstentionSpec | None = Field(None, description='When the verdict is "cannot tell"; None: never.')
     aggregation: Literal["mean_logit", "mean_probability", "upper_quantile"] = Field(
         "mean_logit", description="How the scores of a person's frames in a video become one."
     )

@@ -100,13 +100,15 @@ def check_arguments(arguments: dict[str, Any]) -> None:
     Raises
     ------
     InputError
-        A balance policy, a way to cut faces out, a network or a cell of the grid that cannot be.
+        A balance policy, a remedy, a way to cut faces out, a network or a cell of the grid that cannot be.
     """
+    from aletheia.audit.remedies import Remedies
     from aletheia.data.balance import check_policy
     from aletheia.faces.cutting import Cutting
     from aletheia.training.config import TrainConfig
 
     check_policy(arguments.get("balance", "matched"))
+    Remedies.parse(arguments.get("remedies"))
     faces = {"image_size": "size", "face_policy": "policy", "face_margin": "margin", "frames": "frames"}
     Cutting(**{field: arguments[name] for name, field in faces.items() if name in arguments})
     given = {

@@ -17,6 +17,8 @@ STEPS = (
     "search-overview",
     "train",
     "evaluate",
+    "cross-test",
+    "cross-overview",
     "register",
 )
 

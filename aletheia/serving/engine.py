@@ -16,11 +16,35 @@ from aletheia.errors import InputError
 from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import network_input
 from aletheia.faces.detector import BlazeFace
+from aletheia.faces.reencode import reencoded_inputs
 from aletheia.models.onnx_network import OnnxNetwork
 from aletheia.models.spec import read_spec
+from aletheia.models.verdict import CANNOT_TELL, combine, crop_statistics, decide, within_reach
 from aletheia.settings import get_settings
 
 NO_FACE = "no face found"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Seen:
+    """What is known of one face before it is judged.
+
+    Attributes
+    ----------
+    face : Face
+        As the detector found it.
+    logit : float
+        Of its crop.
+    statistics : dict of str to float
+        Of its crop, see `aletheia.models.verdict.crop_statistics`; empty for a model that always answers.
+    reencoded : tuple of float
+        Its logits in the re-encoded picture; empty where nobody asked.
+    """
+
+    face: Face
+    logit: float
+    statistics: dict[str, float] = dataclasses.field(default_factory=dict)
+    reencoded: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,13 +60,17 @@ class FaceScore:
     probability : float
         Probability that the face is fake, 0 to 1.
     verdict : str
-        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``.
+        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``; ``"cannot tell"`` where the
+        model had better not answer.
+    reason : str
+        Why it cannot be told; empty when it can.
     """
 
     box: tuple[float, float, float, float]
     detection_score: float
     probability: float
     verdict: str
+    reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,14 +80,14 @@ class Prediction:
     Attributes
     ----------
     verdict : str
-        ``"fake"`` when any face is, ``"real"`` when none is, ``"no face found"`` without a face, ``"error"``
-        when the picture could not be read.
+        ``"fake"`` when any face is, else ``"cannot tell"`` when any cannot be told, else ``"real"``; ``"no face
+        found"`` without a face, ``"error"`` when the picture could not be read.
     probability : float or None
         The largest probability among the faces; None without a face.
     faces : tuple of FaceScore
         Largest face first.
     reason : str
-        Why there is no verdict; empty when there is one.
+        Why it is neither real nor fake; empty when it is.
     """
 
     verdict: str
@@ -85,6 +113,8 @@ class Predictor:
         CPU threads for one picture; 0 takes all cores. A server under load is better off with 1.
     precision : {'f32', 'bf16', 'int8'}
         Of the network; what it costs stands in the model's JSON.
+    careful : bool
+        Ask again about faces near the threshold, in the picture saved again: three calls of the network for those.
 
     Raises
     ------
@@ -93,9 +123,15 @@ class Predictor:
     """
 
     def __init__(
-        self, bundle: str | Path, *, engine: str | None = None, threads: int = 0, precision: str = "f32"
+        self,
+        bundle: str | Path,
+        *,
+        engine: str | None = None,
+        threads: int = 0,
+        precision: str = "f32",
+        careful: bool = True,
     ) -> None:
-        self.spec = read_spec(bundle)
+        self.spec, self.careful = read_spec(bundle), careful
         self.detector = BlazeFace(threads=threads)
         # The two take about as long to start; neither needs the other.
         with ThreadPoolExecutor(1) as pool:
@@ -120,29 +156,46 @@ class Predictor:
             pixels = checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image)
         except InputError as error:
             return Prediction("error", None, reason=str(error))
-        faces, logits = self.look(pixels)
-        if not faces:
+        seen = self.look(pixels)
+        if not seen:
             return Prediction(NO_FACE, None, reason="The detector found no face in this picture.")
-        probabilities = self.spec.calibration.probabilities(logits)
-        scores = [self.face_score(face, p) for face, p in zip(faces, probabilities, strict=True)]
-        worst = max(scores, key=lambda s: s.probability)
-        return Prediction(worst.verdict, worst.probability, tuple(scores))
+        scores = tuple(self.judge(face) for face in seen)
+        whole = combine(scores)
+        return Prediction(whole.verdict, max(score.probability for score in scores), scores, whole.reason)
 
-    def verdict(self, probability: float) -> str:
-        """``"fake"`` from the model's threshold on, else ``"real"``."""
-        return "fake" if probability >= self.spec.threshold else "real"
-
-    def face_score(self, face: Face, probability: float) -> FaceScore:
-        """A face and its probability, as it is told."""
-        box = tuple(round(float(v), 1) for v in face.box)
-        return FaceScore(box, round(float(face.score), 4), float(probability), self.verdict(probability))
-
-    def look(self, rgb: np.ndarray) -> tuple[list[Face], np.ndarray]:
-        """Faces of a picture (H, W, 3) uint8, largest first, and their logits (n,)."""
+    def look(self, rgb: np.ndarray) -> list[Seen]:
+        """Find and score the faces of a picture (H, W, 3) uint8, largest first."""
         faces = self.detector.detect(rgb)
         if not faces:
-            return [], np.zeros(0, np.float32)
-        return faces, self.network.logits(np.stack([network_input(rgb, face, self.spec) for face in faces]))
+            return []
+        crops = [network_input(rgb, face, self.spec) for face in faces]
+        logits = map(float, self.network.logits(np.stack(crops)))
+        if self.spec.abstention is None:
+            return [Seen(face, logit) for face, logit in zip(faces, logits, strict=True)]
+        seen = [Seen(*part) for part in zip(faces, logits, map(crop_statistics, crops), strict=True)]
+        return self._asked_again(rgb, seen) if self.careful else seen
+
+    def judge(self, seen: Seen) -> FaceScore:
+        """A face as it is told."""
+        p, *again = self.spec.calibration.probabilities(np.array([seen.logit, *seen.reencoded])).tolist()
+        said = decide(self.spec, p, face_size=seen.face.size, statistics=seen.statistics, reencoded=again or None)
+        box = tuple(round(float(v), 1) for v in seen.face.box)
+        return FaceScore(box, round(float(seen.face.score), 4), p, said.verdict, said.reason)
+
+    def _asked_again(self, rgb: np.ndarray, seen: list[Seen]) -> list[Seen]:
+        """Score the faces whose answer may turn in the re-encoded picture, too; the others would only cost time."""
+        near = [
+            place
+            for place, face in enumerate(seen)
+            if within_reach(self.spec, face.logit) and self.judge(face).verdict != CANNOT_TELL
+        ]
+        if not near:
+            return seen
+        versions = [reencoded_inputs(rgb, seen[place].face, self.spec) for place in near]
+        logits = self.network.logits(np.concatenate(versions))
+        for place, values in zip(near, logits.reshape(len(near), -1).tolist(), strict=True):
+            seen[place] = dataclasses.replace(seen[place], reencoded=tuple(values))
+        return seen
 
 
 def checked_pixels(array: np.ndarray) -> np.ndarray:

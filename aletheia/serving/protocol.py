@@ -98,14 +98,17 @@ def _pixels(data: Any, shape: Any) -> np.ndarray:
 def encode_outputs(predictions: Sequence[Prediction]) -> list[dict]:
     """The answers as V2 tensors.
 
-    One row a face in ``fake_probability``, ``box`` and ``image`` (the picture's position in the request); one row
-    a picture in ``verdict`` and ``reason``. A picture without a face has no row in the former.
+    One row a face in ``fake_probability``, ``box``, ``image`` (the picture's position in the request),
+    ``face_verdict`` and ``face_reason``; one row a picture in ``verdict`` and ``reason``. A reason says why a verdict
+    is neither real nor fake. A picture without a face has no row in the former.
     """
     faces = [(index, face) for index, answer in enumerate(predictions) for face in answer.faces]
     return [
         _tensor("fake_probability", "FP32", [len(faces)], [face.probability for _, face in faces]),
         _tensor("box", "FP32", [len(faces), 4], [value for _, face in faces for value in face.box]),
         _tensor("image", "INT32", [len(faces)], [index for index, _ in faces]),
+        _tensor("face_verdict", "BYTES", [len(faces)], [face.verdict for _, face in faces]),
+        _tensor("face_reason", "BYTES", [len(faces)], [face.reason for _, face in faces]),
         _tensor("verdict", "BYTES", [len(predictions)], [answer.verdict for answer in predictions]),
         _tensor("reason", "BYTES", [len(predictions)], [answer.reason for answer in predictions]),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -11,8 +12,9 @@ import numpy as np
 from aletheia.errors import InputError
 from aletheia.faces.tracks import link_faces
 from aletheia.faces.video import check_count, read_frames
-from aletheia.models.spec import AGGREGATIONS, Calibration
-from aletheia.serving.engine import NO_FACE, FaceScore, Predictor
+from aletheia.models.spec import AGGREGATIONS, Calibration, ModelSpec
+from aletheia.models.verdict import Verdict, combine, decide
+from aletheia.serving.engine import NO_FACE, FaceScore, Predictor, Seen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,17 +26,21 @@ class PersonScore:
     probability : float
         Probability that this person's face is fake, 0 to 1, over all frames with it.
     verdict : str
-        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``.
+        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``; ``"cannot tell"`` where the
+        model had better not answer.
     times : tuple of float
         Seconds into the video of the frames with this person.
     faces : tuple of FaceScore
         The face in each of these frames, with the score of that frame alone.
+    reason : str
+        Why it cannot be told; empty when it can.
     """
 
     probability: float
     verdict: str
     times: tuple[float, ...]
     faces: tuple[FaceScore, ...]
+    reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +50,8 @@ class VideoPrediction:
     Attributes
     ----------
     verdict : str
-        ``"fake"`` when any person's is, ``"real"`` when none is, ``"no face found"`` without a face, ``"error"`` when
-        the video could not be read.
+        ``"fake"`` when any person's is, else ``"cannot tell"`` when any cannot be told, else ``"real"``; ``"no face
+        found"`` without a face, ``"error"`` when the video could not be read.
     probability : float or None
         The largest among the people; None without a face.
     people : tuple of PersonScore
@@ -55,7 +61,7 @@ class VideoPrediction:
     aggregation : str
         How a person's frames became one score.
     reason : str
-        Why there is no verdict; empty when there is one.
+        Why it is neither real nor fake; empty when it is.
     """
 
     verdict: str
@@ -131,34 +137,47 @@ def predict_video(
     how = aggregation or spec.aggregation
     _check(how)
     check_count(frames)
-    times, found, logits = [], [], []
+    times, seen = [], []
     try:
         for frame in read_frames(source, frames):
-            faces, values = predictor.look(frame.rgb)
-            times.append(frame.time)
-            found.append(faces)
-            logits.append(values)
+            seen.append(predictor.look(frame.rgb))
+            times.append(round(frame.time, 3))
     except InputError as error:
         return VideoPrediction("error", None, reason=str(error))
-    if not any(found):
+    if not any(seen):
         reason = f"The detector found no face in {len(times)} frames of this video."
         return VideoPrediction(NO_FACE, None, frames=len(times), aggregation=how, reason=reason)
-    people: dict[int, list[tuple[int, int]]] = {}
-    for position, numbers in enumerate(link_faces(found)):
-        for index, number in enumerate(numbers):
-            people.setdefault(number, []).append((position, index))
+    people: dict[int, list[tuple[float, Seen]]] = {}
+    linked = link_faces([[one.face for one in frame] for frame in seen])
+    for time, frame, numbers in zip(times, seen, linked, strict=True):
+        for one, number in zip(frame, numbers, strict=True):
+            people.setdefault(number, []).append((time, one))
     scores = []
     for places in people.values():
-        values = np.array([logits[position][index] for position, index in places])
-        probability = aggregate(values, spec.calibration, how)
-        alone = spec.calibration.probabilities(values)
-        scores.append(
-            PersonScore(
-                probability,
-                predictor.verdict(probability),
-                tuple(round(times[position], 3) for position, _ in places),
-                tuple(predictor.face_score(found[p][i], alone[k]) for k, (p, i) in enumerate(places)),
-            )
-        )
-    worst = max(scores, key=lambda person: person.probability)
-    return VideoPrediction(worst.verdict, worst.probability, tuple(scores), len(times), how)
+        moments, faces = zip(*places, strict=True)
+        probability, said = judge_person(spec, faces, how)
+        alone = tuple(map(predictor.judge, faces))
+        scores.append(PersonScore(probability, said.verdict, moments, alone, said.reason))
+    whole, worst = combine(scores), max(person.probability for person in scores)
+    return VideoPrediction(whole.verdict, worst, tuple(scores), len(times), how, whole.reason)
+
+
+def judge_person(spec: ModelSpec, faces: Sequence[Seen], how: str) -> tuple[float, Verdict]:
+    """Probability and verdict for a person, over all frames.
+
+    Size, light and sharpness are the medians over the frames. A frame that was not asked about again, because its own
+    answer was out of reach, counts as it is. The conformal limits were fitted on single faces: for the score of many
+    frames they are a rule of thumb.
+    """
+    asked = max(len(seen.reencoded) for seen in faces)
+    table = np.array([[seen.logit, *(seen.reencoded or [seen.logit] * asked)] for seen in faces])
+    probability, *again = (aggregate(column, spec.calibration, how) for column in table.T)
+    names = faces[0].statistics
+    said = decide(
+        spec,
+        probability,
+        face_size=float(np.median([seen.face.size for seen in faces])),
+        statistics={name: float(np.median([seen.statistics[name] for seen in faces])) for name in names},
+        reencoded=again or None,
+    )
+    return probability, said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,13 @@ from aletheia.errors import InputError
 from aletheia.evaluation.curves import auc
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
-from aletheia.models.spec import CropSpec, ModelSpec
+from aletheia.models.spec import AbstentionSpec, CropSpec, ModelSpec
+from aletheia.training.abstention import fit_abstention, manifest_statistics, reencoded_logits
 from aletheia.training.calibration import choose_threshold, fit_calibration
 from aletheia.training.fit import FitResult
+
+#: At most so many training faces are measured, and so many validation faces re-encoded.
+_MEASURED, _REENCODED = 10_000, 256
 
 
 def bundle(
@@ -24,15 +29,14 @@ def bundle(
     val: pd.DataFrame,
     *,
     folder: str | Path,
-    calibration: str = "platt",
-    max_fpr: float | None = None,
     run: str = "",
 ) -> tuple[Path, ModelSpec]:
     """Write the model of a training with everything needed to use it.
 
-    Calibration and threshold are fitted on the validation rows, whose epoch was chosen on them too: the
-    metrics in the description are therefore named ``val_…`` and flatter the model a little. What it is worth
-    is said on test rows.
+    Calibration, threshold and limits of abstention are fitted on the validation rows, as the configuration says
+    (`calibration`, `max_fpr`, `abstention_alpha`). The epoch was chosen on them, too: the metrics in the description
+    are therefore named ``val_…`` and flatter the model a little. What it is worth is said on test rows. Both classes
+    weigh the same in the calibration: probabilities refer to a prior of one half.
 
     Parameters
     ----------
@@ -42,11 +46,6 @@ def bundle(
         The manifests it was fitted on.
     folder : path
         Where to write.
-    calibration : {'platt', 'temperature', 'none'}
-        See `aletheia.training.calibration.fit_calibration`. Both classes weigh the same: probabilities refer
-        to a prior of one half.
-    max_fpr : float, optional
-        Choose the threshold for this false-positive rate instead of the highest balanced accuracy.
     run : str
         MLRun's uid, for the record.
 
@@ -55,12 +54,11 @@ def bundle(
     tuple
         The folder and the specification as it was written.
     """
-    y, logits = result.val_labels, result.val_logits
-    fitted = fit_calibration(y, logits, calibration, balanced=True)
+    y, logits, config = result.val_labels, result.val_logits, result.config
+    fitted = fit_calibration(y, logits, config.calibration, balanced=True)
     p = fitted.probabilities(logits)
-    threshold = choose_threshold(y, p, max_fpr=max_fpr)
+    threshold = choose_threshold(y, p, max_fpr=config.max_fpr)
     fake = y == 1
-    config = result.config
     spec = ModelSpec(
         architecture=config.architecture,
         options=config.options,
@@ -90,9 +88,21 @@ def bundle(
         seed=config.seed,
         run=run,
     )
-    folder = Path(folder)
+    folder, scored = Path(folder), val.iloc[result.val_rows]
+    if config.abstention_alpha is not None:
+        spec = spec.model_copy(update={"abstention": _abstention(result, spec, train, scored, p)})
     save_bundle(folder, result.model, spec)
-    return folder, export_onnx(folder, _examples(val.iloc[result.val_rows], config.image_size))
+    return folder, export_onnx(folder, _examples(scored, config.image_size))
+
+
+def _abstention(
+    result: FitResult, spec: ModelSpec, train: pd.DataFrame, scored: pd.DataFrame, p: np.ndarray
+) -> AbstentionSpec:
+    rows = train.sample(min(len(train), _MEASURED), random_state=0)
+    statistics = manifest_statistics(rows, spec.input_size)
+    logits = reencoded_logits(result.model, spec, scored.iloc[:: -(-len(scored) // _REENCODED)])
+    shifts, alpha = logits[:, 1:] - logits[:, :1], result.config.abstention_alpha
+    return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=shifts)
 
 
 def _examples(frame: pd.DataFrame, size: int) -> np.ndarray:
@@ -114,22 +124,25 @@ def describe_rows(frame: pd.DataFrame) -> str:
 
 
 def crop_of(frame: pd.DataFrame, size: int) -> CropSpec:
-    """How the rows of a manifest were cut out: its columns crop_size, crop_policy and crop_margin, where it
-    has them.
+    """How the rows of a manifest were cut out, and saved by a remedy, where its columns say so.
 
     Raises
     ------
     InputError
-        When the rows were cut in more than one way.
+        When the rows were cut or saved in more than one way.
     """
-    known = {"crop_size": "size", "crop_policy": "policy", "crop_margin": "margin"}
-    values = {}
-    for column, field in known.items():
-        if column in frame and len(found := frame[column].dropna().unique()):
-            if len(found) > 1:
-                raise InputError(
-                    f"{column}: the training faces were cut in {len(found)} ways "
-                    f"({', '.join(map(str, found[:3]))}); extract them all alike."
-                )
-            values[field] = found[0].item() if hasattr(found[0], "item") else found[0]
+
+    def only(column: str) -> Any:
+        found = frame[column].dropna().unique() if column in frame else ()
+        if len(found) > 1:
+            raise InputError(
+                f"{column}: the training faces were cut in {len(found)} ways "
+                f"({', '.join(map(str, found[:3]))}); extract them all alike."
+            )
+        return (found[0].item() if hasattr(found[0], "item") else found[0]) if len(found) else None
+
+    names = {"size": "crop_size", "policy": "crop_policy", "margin": "crop_margin", "resolution": "crop_resolution"}
+    values = {field: value for field, column in names.items() if (value := only(column)) is not None}
+    if high := only("crop_quality_high"):
+        values["quality"] = (only("crop_quality_low"), high)
     return CropSpec(**{"size": size, **values})

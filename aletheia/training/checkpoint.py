@@ -25,7 +25,7 @@ from aletheia.errors import InputError
 from aletheia.models.files import atomic_write
 from aletheia.models.statefile import read_archive
 from aletheia.project.workspace import data_folder
-from aletheia.training.config import TrainConfig
+from aletheia.training.config import NOT_IDENTITY, TrainConfig
 
 _REMEDY = "Delete it or name another folder to start afresh (resume=False overwrites it)."
 
@@ -42,7 +42,7 @@ def checkpoint_folder(config: TrainConfig, train: pd.DataFrame, val: pd.DataFram
     train, val : DataFrame
         The manifests.
     """
-    digest = hashlib.sha256(config.model_dump_json(exclude={"num_threads", "accelerator"}).encode())
+    digest = hashlib.sha256(config.model_dump_json(exclude=NOT_IDENTITY).encode())
     for frame in (train, val):
         # The paths too, for their order decides the batches.
         digest.update("\n".join([manifest_hash(frame), *frame["path"].astype(str)]).encode(errors="surrogateescape"))

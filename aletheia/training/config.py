@@ -10,6 +10,10 @@ from aletheia.errors import InputError
 from aletheia.models.registry import list_models
 from aletheia.training.faults import Fault
 
+#: Fields that do not change what a training computes epoch by epoch: a checkpoint may be resumed with other values of
+#: them. They say where it runs, or what is fitted on the validation rows when it has ended.
+NOT_IDENTITY = {"num_threads", "accelerator", "calibration", "max_fpr", "abstention_alpha"}
+
 
 class TrainConfig(BaseModel):
     """Everything that decides the outcome of a training, apart from the data."""
@@ -57,6 +61,24 @@ class TrainConfig(BaseModel):
         512,
         ge=0,
         description="Training images that batch-norm statistics are measured on before each validation.",
+    )
+
+    calibration: Literal["platt", "temperature", "isotonic", "none"] = Field(
+        "platt", description="How logits become probabilities; isotonic wants a thousand validation faces or more."
+    )
+    max_fpr: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of the genuine validation faces that may be called fake; None: the threshold with the "
+        "highest balanced accuracy.",
+    )
+    abstention_alpha: float | None = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description='Share of either class that may be given the wrong label instead of "cannot tell"; None: the model '
+        "always answers.",
     )
 
     fault: Fault = Field("none", description="Break the training on purpose, see `aletheia.training.faults.FAULTS`.")

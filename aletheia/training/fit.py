@@ -24,7 +24,7 @@ from torch.multiprocessing import ProcessRaisedException
 
 from aletheia.errors import InputError
 from aletheia.training.checkpoint import AtomicCheckpointIO, KeepBest, read_checkpoint
-from aletheia.training.config import TrainConfig
+from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.data import FaceData
 from aletheia.training.module import Detector, Diverged, as_network, initialise
 from aletheia.training.processes import error_of_process, silence, started_elsewhere, trainer_options
@@ -127,7 +127,7 @@ def fit(
         data.setup()
         detector = initialise(config, data.class_counts)
         identity = {
-            "config": config.model_dump(exclude={"num_threads", "accelerator"}),
+            "config": config.model_dump(exclude=NOT_IDENTITY),
             "data": data.fingerprint(),
         }
         best = KeepBest(checkpoint, identity, on_epoch)

@@ -6,9 +6,10 @@ import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.evaluation.evaluate import evaluate_model
-from aletheia.evaluation.plots import evaluation_figures
+from aletheia.evaluation.figures import evaluation_figures
 from aletheia.evaluation.report import evaluation_report
-from aletheia.lifecycle.registry import fetch_model
+from aletheia.lifecycle.gate import judge
+from aletheia.lifecycle.registry import fetch_model, present_production
 
 
 def evaluate(
@@ -16,23 +17,28 @@ def evaluate(
     model: mlrun.DataItem,
     train: mlrun.DataItem,
     test: mlrun.DataItem,
+    delivery_faces: int = 500,
     seed: int = 0,
 ):
     """Score the test faces and say what the score is worth.
 
-    :param context: the MLRun context
-    :param model:   the model of a training run
-    :param train:   training faces: what the shortcut baseline learns from, and what may not leak into test
-    :param test:    test faces
-    :param seed:    of the bootstrap
+    :param context:        the MLRun context
+    :param model:          the model of a training run
+    :param train:          training faces: what the baselines learn from, and what may not leak into test
+    :param test:           test faces
+    :param delivery_faces: at most so many are scored in thirty other deliveries each
+    :param seed:           of baselines and bootstraps
     """
-    result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), seed=seed)
+    production = present_production(project=context.project)
+    options = {"production": production, "delivery_faces": delivery_faces, "seed": seed}
+    result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), **options)
+    findings = {**result.summary(), "evaluate_run": context.uid}
 
     context.log_dataset("scores", df=result.scores, format="parquet", index=False, stats=False)
     figures = evaluation_figures(result)
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))
-    page = evaluation_report(result, figures)
+    page = evaluation_report(result, figures, judge(findings))
     context.log_artifact("report", body=page, local_path="report.html", format="html")
-    context.log_artifact("evaluation", body=json.dumps(result.summary(), indent=1), local_path="evaluation.json")
+    context.log_artifact("evaluation", body=json.dumps(findings, indent=1), local_path="evaluation.json")
     context.log_results(result.headline())

@@ -4,11 +4,16 @@ import mlrun
 import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
+from aletheia.audit.audit import audit_faces
+from aletheia.audit.remedies import Remedies, apply_remedies
+from aletheia.audit.report import audit_figure, audit_report
+from aletheia.audit.views import CROPS
 from aletheia.data.balance import balance
 from aletheia.data.bias import analyse_bias
 from aletheia.data.contact import contact_sheet, png
 from aletheia.data.manifest import manifest_hash, validate_manifest
 from aletheia.data.plots import preparation_figures
+from aletheia.data.policies import compare_policies
 from aletheia.data.report import data_report
 from aletheia.data.split import check_leakage, split_manifest
 from aletheia.evaluation.shortcut import shortcut_auc
@@ -19,24 +24,31 @@ def prepare_data(
     faces: mlrun.DataItem,
     pool: mlrun.DataItem,
     skipped: mlrun.DataItem,
+    remedies: list | None = None,
     balance_policy: str = "matched",
     seed: int = 0,
 ):
-    """Split the faces without leaks, balance the training part, and report what gives the label away.
+    """Audit the faces, apply remedies, split without leaks, balance the training part; report what tells the label.
 
     :param context:        the MLRun context
     :param faces:          faces to learn from (manifest), of extract-faces
     :param pool:           genuine faces to balance with (manifest); may have no rows
     :param skipped:        what was left out before, for the report
+    :param remedies:       drop=COLUMN=VALUE, match=FAMILY, reencode=60-95, resolution=PIXELS; none by default
     :param balance_policy: none, count, matched or per-source
     :param seed:           makes split and balancing repeatable
     """
     faces = validate_manifest(faces.as_df(), check_files=True)
-    pool, skipped = pool.as_df(), skipped.as_df()
+    delivered, measures = audit_faces(faces, seed=seed)
+    done = apply_remedies(faces, pool.as_df(), Remedies.parse(remedies), seed=seed)
+    seen, _ = audit_faces(done.faces, CROPS, seed=seed)
+    page = audit_report(delivered, faces, measures, seen, done.told)
+    context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
 
-    faces = split_manifest(faces, seed=seed)
+    faces, skipped = split_manifest(done.faces, seed=seed), pd.concat([skipped.as_df(), done.left_out])
     parts = {name: faces[faces.split == name] for name in ("train", "val", "test")}
-    parts["train"], balancing = balance(parts["train"], pool, balance_policy, seed, held_out=faces)
+    policies = compare_policies(parts["train"], done.pool, seed, held_out=faces)
+    parts["train"], balancing = balance(parts["train"], done.pool, balance_policy, seed, held_out=faces)
     whole = pd.concat(parts.values(), ignore_index=True)
 
     before, after = analyse_bias(faces), analyse_bias(whole)
@@ -45,12 +57,13 @@ def prepare_data(
 
     for name, rows in parts.items():
         context.log_dataset(name, df=rows.reset_index(drop=True), format="parquet", index=False, stats=False)
-    figures = preparation_figures(faces, whole, before, after)
+    figures = {"audit": audit_figure(delivered, seen), **preparation_figures(faces, whole, before, after)}
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))
     context.log_artifact("faces", body=png(contact_sheet(whole)), local_path="faces.png", format="png")
     leaks = check_leakage(whole)
-    page = data_report(figures, before, after, balancing, shortcut, shortcut_train, skipped, leaks)
+    tables = (before, after, balancing, shortcut, shortcut_train, skipped, leaks, policies)
+    page = data_report(figures, *tables, audits=(delivered, seen), done=done.told)
     context.log_artifact("data_report", body=page, local_path="data_report.html", format="html")
 
     context.log_results({f"rows_{name}": len(rows) for name, rows in parts.items()})
@@ -62,6 +75,10 @@ def prepare_data(
             "cramers_v_source": after.cramers_v("source"),
             "shortcut_auc": shortcut.auc,
             "shortcut_auc_train": shortcut_train.auc,
+            "audit_auc_delivered": delivered["all"].auc,
+            "audit_auc_crops": seen["all"].auc,
+            "best_control_auc": seen.best_control.outcome.auc,
+            "gives_away": ", ".join(family.key for family in seen.families if family.tells) or "nothing",
             "leaks": len(leaks),
             "data_hash": manifest_hash(whole),
         }

@@ -5,20 +5,22 @@ from tempfile import TemporaryDirectory
 
 import mlrun
 
-from aletheia.lifecycle.gate import judge
+from aletheia.lifecycle.card import CARD
+from aletheia.lifecycle.gate import GateLimits, judge
 from aletheia.lifecycle.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model
 from aletheia.lifecycle.release import release_bundle
 
 
-def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem):
+def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem, limits: dict | None = None):
     """Tag the model `production` when every check passes, else keep it as `candidate`.
 
     :param context:    the MLRun context
     :param model:      the model of a training run
     :param evaluation: what `evaluate` wrote about that model
+    :param limits:     how good is good enough: fpr_ratio (2), cell_auc (0.7), calibration_error (0.1)
     """
     findings = json.loads(evaluation.get())
-    checks = judge(findings)
+    checks = judge(findings, GateLimits.parse(limits))
     tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
     with TemporaryDirectory() as folder:
         _, spec = release_bundle(fetch_model(model), findings, checks, folder)
@@ -31,7 +33,7 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
             framework="pytorch",
             algorithm=spec.architecture,
             metrics=spec.metrics,
-            extra_data={name: name for name in ("model.json", *spec.files()[1:])},
+            extra_data={name: name for name in ("model.json", CARD, *spec.files()[1:])},
             labels={"verdict": tag, "data_hash": spec.data_hash[:16]},
         )
     for check in checks:

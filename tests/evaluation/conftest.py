@@ -46,6 +46,16 @@ def write_crops(folder: Path, n: int, seed: int) -> pd.DataFrame:
                 "height": 32,
                 "format": "png",
                 "file_bytes": path.stat().st_size,
+                "original": str(path),
+                "face_x0": 4.0,
+                "face_y0": 4.0,
+                "face_x1": 28.0,
+                "face_y1": 28.0,
+                "face_score": 0.9,
+                "face_keypoints": " ".join(f"{x:.1f},{y:.1f}" for x, y in rng.uniform(8, 24, (6, 2))),
+                "crop_size": 32,
+                "crop_policy": "scale",
+                "crop_margin": 0.2,
             }
         )
     return pd.DataFrame(rows)

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from aletheia.errors import InputError
 from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model
-from aletheia.evaluation.plots import evaluation_figures
+from aletheia.evaluation.figures import evaluation_figures
 from aletheia.evaluation.report import evaluation_report
 from aletheia.lifecycle.gate import judge
 
@@ -58,23 +58,24 @@ def test_leaks_and_unreadable_rows_are_reported(bundle, crops, tmp_path):
     assert evaluation.leaks >= 1
     assert evaluation.metrics.n_unreadable == 1 and evaluation.metrics.n == 119
     assert evaluation.scores.loc[5, "verdict"] == "unreadable"
-    page = evaluation_report(evaluation, {})
+    page = evaluation_report(evaluation, {}, judge(evaluation.summary()))
     assert "1 rows could not be read" in page
     assert "&lt;b&gt;gone&lt;/b&gt;.png" in page and "<b>gone" not in page
-    assert "not to be relied on" in page and "training and test at once" in page
+    assert "not to be relied on" in page and "no leakage" in page and "on two sides of the split" in page
 
 
 def test_the_report_is_one_file_that_starts_with_the_verdict(evaluation):
     figures = evaluation_figures(evaluation)
-    page = evaluation_report(evaluation, figures)
+    page = evaluation_report(evaluation, figures, judge(evaluation.summary()))
     assert page.count("plotly.js v") == 1  # the library's banner: inside, once
     markup = re.sub(r"(?s)<script.*?</script>", "", page)
     assert not re.search(r"(?i)<(script|link|img|iframe)\b", markup) and "http" not in markup
     assert not re.search(r"<script[^>]*src", page)
     body = page[page.index("<body>") :]
-    order = [body.index(mark) for mark in ('class="verdict', 'class="beside', "<h2>Plots", "<h2>All numbers")]
+    marks = ('class="verdict', 'class="beside', "<h2>The checks", "<h2>Is it the faces", "<h2>Where this comes from")
+    order = [body.index(mark) for mark in marks]
     assert order == sorted(order)
-    assert body.count('class="plotly-graph-div"') == len(figures) == 7
+    assert body.count('class="plotly-graph-div"') == len(figures) == 13
     assert "always saying the larger class: 0.750" in body
     assert f"{evaluation.metrics['auc'].value:.3f}" in body
     assert evaluation.spec.weights_sha256 in body and evaluation.data_hash in body
@@ -83,11 +84,12 @@ def test_the_report_is_one_file_that_starts_with_the_verdict(evaluation):
 def test_figures_have_titles_and_axes(evaluation):
     figures = evaluation_figures(evaluation)
     assert list(figures) == [
-        "roc", "scores_by_label", "confusion", "subgroups", "generators", "precision_recall", "calibration",
+        "baselines", "roc", "scores_by_label", "confusion", "subgroups", "matrix", "generators", "delivery_curves",
+        "precision_recall", "calibration", "risk_coverage", "prior", "spectrum",
     ]  # fmt: skip
     for key, figure in figures.items():
         assert figure.layout.title.text, key
-        if key != "confusion":
+        if key not in ("confusion", "spectrum"):  # of two panels one above the other, the lower has the axis' title
             assert figure.layout.xaxis.title.text, key
         figure.to_json()
     roc = figures["roc"].data[0]
@@ -99,8 +101,10 @@ def test_figures_have_titles_and_axes(evaluation):
 def test_one_class_is_said_not_crashed(bundle, crops):
     test = crops[1][crops[1]["label"] == "fake"]
     evaluation = evaluate_model(bundle, crops[0], test, progress=False)
-    assert evaluation.shortcut is None and evaluation.shortcut_note
-    page = evaluation_report(evaluation, evaluation_figures(evaluation))
+    assert evaluation.shortcut.reason and all(outcome.reason for outcome in evaluation.baselines.outcomes.values())
+    checks = {check.name: check for check in judge(evaluation.summary())}
+    assert not checks["beats the controls"].passed and not checks["beats the frequency spectrum"].passed
+    page = evaluation_report(evaluation, evaluation_figures(evaluation), list(checks.values()))
     assert "not defined" in page and "One class only" in page
     json.dumps(evaluation.summary(), allow_nan=False)
 

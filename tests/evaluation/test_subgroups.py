@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from aletheia.errors import InputError
-from aletheia.evaluation.subgroups import TOO_FEW, generator_table, subgroup_table
+from aletheia.evaluation.intervals import wilson
+from aletheia.evaluation.metrics import evaluate_scores
+from aletheia.evaluation.plots import subgroup_rates
+from aletheia.evaluation.reliability import calibration_error
+from aletheia.evaluation.subgroups import TOO_FEW, demographic_values, generator_table, subgroup_table, unit_ids
 
 
 @pytest.fixture
@@ -31,7 +37,8 @@ def rows():
 def test_rates_are_those_of_the_rows(rows):
     frame, y, p = rows
     table = subgroup_table(frame, y, p, 0.55).set_index(["column", "value"])
-    assert list(table.index) == [("gender", "f"), ("gender", "m"), ("age", "old"), ("age", "young")]
+    alone = [("gender", "f"), ("gender", "m"), ("age", "old"), ("age", "young")]
+    assert list(table.index) == [*alone, ("gender × age", "f × young"), ("gender × age", "m × young")]
     for gender in "fm":
         chosen = (frame["gender"] == gender).to_numpy()
         row = table.loc["gender", gender]
@@ -47,10 +54,18 @@ def test_few_rows_give_no_number(rows):
     frame, y, p = rows
     old = subgroup_table(frame, y, p, 0.55).set_index("value").loc["old"]
     assert old["n"] == 8
-    assert old[["auc", "fpr", "fpr_high", "fnr"]].isna().all()
+    assert old[["auc", "fpr", "fpr_high", "fnr", "ece", "ece_low", "ece_high", "ece_expected"]].isna().all()
     assert old["verdict"].count(TOO_FEW) == 2
     young = subgroup_table(frame, y, p, 0.55).set_index("value").loc["young"]
     assert young["verdict"] == ""
+
+
+def test_one_class_with_few_rows_gives_the_other_ones_rate_alone(rows):
+    frame, y, p = rows
+    few = np.where((y == 0) | (np.cumsum(y) <= 5), "some", "")
+    row = subgroup_table(frame.assign(gender=few), y, p, 0.55, ["gender"]).iloc[0]
+    assert row["n_fake"] == 5 and row["fpr"] == pytest.approx((p[y == 0] >= 0.55).mean())
+    assert row[["auc", "auc_low", "fnr", "ece", "ece_high"]].isna().all() and row["verdict"] == f"fnr: {TOO_FEW}"
 
 
 def test_rows_without_a_score_do_not_count(rows):
@@ -89,3 +104,58 @@ def test_unknown_columns_and_empty_tables(rows):
         subgroup_table(frame, y, p, 0.5, ["shoe_size"])
     empty = subgroup_table(frame[["skin_tone"]], y, p, 0.5)
     assert len(empty) == 0 and "fpr" in empty.columns
+
+
+def test_intersections_are_the_rows_of_which_both_are_known(rows):
+    frame, y, p = rows
+    frame = frame.assign(skin_tone=np.where(np.arange(len(frame)) % 3 == 0, "dark", ""))
+    table = subgroup_table(frame, y, p, 0.55, ["gender", "skin_tone"]).set_index(["column", "value"])
+    assert list(table.index)[-2:] == [("gender × skin_tone", "f × dark"), ("gender × skin_tone", "m × dark")]
+    chosen = ((frame["gender"] == "f") & (frame["skin_tone"] == "dark")).to_numpy()
+    row = table.loc["gender × skin_tone", "f × dark"]
+    assert (row["n"], row["n_fake"]) == (chosen.sum(), y[chosen].sum())
+    assert row["fpr"] == pytest.approx((p[chosen & (y == 0)] >= 0.55).mean())
+    assert row["auc"] == pytest.approx(roc_auc_score(y[chosen], p[chosen]))
+    without = subgroup_table(frame, y, p, 0.55, ["gender", "skin_tone"], intersections=False)
+    pd.testing.assert_frame_equal(without, table.iloc[:3].reset_index()[list(without)], check_dtype=False)
+    values = demographic_values(frame, intersections=True)
+    assert list(values) == ["gender", "age", "skin_tone", "gender × age", "gender × skin_tone", "age × skin_tone"]
+    unknown = (frame["gender"] == "") | (frame["skin_tone"] == "")
+    assert ((values["gender × skin_tone"] == "") == unknown).all()
+
+
+def test_the_figure_leaves_intersections_out(rows):
+    frame, y, p = rows
+    figure = subgroup_rates(subgroup_table(frame, y, p, 0.55), evaluate_scores(y, p, 0.55, replicates=0))
+    assert len(figure.layout.yaxis.ticktext) == 4 and not any("×" in text for text in figure.layout.yaxis.ticktext)
+
+
+def test_calibration_errors_are_those_of_the_rows(rows):
+    frame, y, p = rows
+    table = subgroup_table(frame, y, p, 0.55, groups=np.arange(len(y)) // 2).set_index("value")
+    chosen = (frame["gender"] == "m").to_numpy()
+    wanted = calibration_error(y[chosen], p[chosen], unit_ids(frame, np.arange(len(y)) // 2)[chosen], replicates=500)
+    found = table.loc["m", ["ece", "ece_low", "ece_high", "ece_expected"]].tolist()
+    assert found == [wanted.value, wanted.low, wanted.high, wanted.expected]
+    assert generator_table(frame, y, p, 0.55)["ece"].notna().all()
+
+
+def test_a_perfect_ranking_is_not_certainty(rows):
+    frame, y, _ = rows
+    row = subgroup_table(frame, y, y * 0.9, 0.55, ["gender"]).iloc[0]
+    assert row["auc"] == row["auc_high"] == 1.0
+    assert row["auc_low"] == wilson(row["n_real"], row["n_real"])[0]
+
+
+@pytest.mark.slow
+def test_100_000_rows_take_less_than_15_seconds():
+    rng = np.random.default_rng(0)
+    n = 100_000
+    y = (rng.random(n) < 0.5).astype(int)
+    p = np.clip(0.5 + 0.2 * (2 * y - 1) + rng.normal(0, 0.25, n), 0, 1)
+    names = {"gender": 2, "age": 5, "skin_tone": 3, "ethnicity": 4}
+    frame = pd.DataFrame({name: rng.integers(0, k, n).astype(str) for name, k in names.items()})
+    for groups in (None, (np.arange(n) // 20).astype(str)):
+        start = time.process_time()
+        subgroup_table(frame, y, p, 0.5, groups=groups)
+        assert time.process_time() - start < 15

@@ -18,17 +18,6 @@ from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.registry import create_model
 from aletheia.models.spec import ModelSpec, read_spec
 
-PASSED = {
-    "metrics": {
-        "auc": {"value": 0.95, "low": 0.92, "high": 0.97},
-        "balanced_accuracy": {"value": 0.88, "low": 0.84, "high": 0.91},
-    },
-    "majority_share": 0.8,
-    "shortcut": {"auc": 0.52, "low": 0.45, "high": 0.59},
-    "leaks": 0,
-    "fault": "none",
-}
-
 
 @pytest.fixture
 def trained(tmp_path) -> Path:
@@ -55,28 +44,36 @@ def log(mlrun_project):
     return log
 
 
-def released(trained: Path, folder: Path, **changes) -> tuple[Path, ModelSpec]:
-    evaluation = {**PASSED, "weights_sha256": read_spec(trained).weights_sha256, **changes}
-    return release_bundle(trained, evaluation, judge(evaluation), folder)
+@pytest.fixture
+def released(trained, good):
+    """Release the trained bundle after an evaluation with changes."""
+
+    def released(folder: Path, **changes) -> tuple[Path, ModelSpec]:
+        evaluation = {**good, "weights_sha256": read_spec(trained).weights_sha256, **changes}
+        return release_bundle(trained, evaluation, judge(evaluation), folder)
+
+    return released
 
 
-def test_a_released_bundle_has_the_same_weights_and_what_was_found_out(trained, tmp_path):
-    folder, spec = released(trained, tmp_path / "released", leaks=2)
+def test_a_released_bundle_has_the_same_weights_and_what_was_found_out(trained, released, good, tmp_path):
+    folder, spec = released(tmp_path / "released", leaks=2)
     before, after = load_bundle(trained), load_bundle(folder)
     for name, weight in before[0].state_dict().items():
         assert torch.equal(weight, after[0].state_dict()[name])
     assert spec.metrics["val_auc"] == 0.9
-    assert spec.metrics["test_auc"] == 0.95
-    assert spec.metrics["test_majority_share"] == 0.8
-    assert spec.metrics["shortcut_auc"] == 0.52
+    assert spec.metrics["test_auc"] == good["metrics"]["auc"]["value"]
+    assert spec.metrics["test_majority_share"] == 0.5
+    assert spec.metrics["baseline_files_auc"] == 0.52
+    card = (folder / "README.md").read_text()
+    assert "Registered as `candidate`" in card and "| no leakage | FAILED |" in card
     assert spec.checks["no leakage"]["passed"] is False
     assert spec.checks["beats the file-property shortcut"]["passed"] is True
     assert after[1] == spec and spec.weights_sha256 == before[1].weights_sha256
 
 
-def test_an_evaluation_of_another_model_is_refused(trained, tmp_path):
+def test_an_evaluation_of_another_model_is_refused(released, tmp_path):
     with pytest.raises(InputError, match="another model"):
-        released(trained, tmp_path / "released", weights_sha256="0" * 64)
+        released(tmp_path / "released", weights_sha256="0" * 64)
     assert not (tmp_path / "released").exists()
 
 

@@ -58,6 +58,17 @@ def copy(exported, tmp_path):
     return tmp_path / "model"
 
 
+def test_rounding_between_two_near_knots_refuses_no_export(copy):
+    """An isotonic calibration may climb by any amount between the logits of two validation faces."""
+    network, spec = OnnxNetwork(copy, read_spec(copy), engine="onnxruntime"), read_spec(copy)
+    logits = np.unique(network.logits(pixels(8)).astype(np.float64))
+    knots = [(z + off, (k + (off > 0)) / 9) for k, z in enumerate(logits) for off in (-1e-12, 1e-12)]
+    fitted = Calibration(method="isotonic", knots=tuple(knots))
+    write_spec(copy, spec.model_copy(update={"calibration": fitted}))
+    found = export_onnx(copy, pixels(8))
+    assert found.onnx.max_difference <= 1e-4 and found.calibration == fitted
+
+
 def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
     spec = make(tmp_path, network_name)
     assert spec == read_spec(tmp_path)

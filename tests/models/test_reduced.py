@@ -127,9 +127,9 @@ def test_too_few_faces(copy, faces):
         add_int8(copy, faces)
 
 
-def test_a_release_takes_all_files_along(copy, faces, tmp_path):
+def test_a_release_takes_all_files_along(copy, faces, good, tmp_path):
     spec = add_int8(copy, faces)
-    evaluation = {"weights_sha256": spec.weights_sha256, "metrics": {}, "majority_share": 0.5, "shortcut": None}
+    evaluation = {**good, "weights_sha256": spec.weights_sha256}
     folder, released = release_bundle(copy, evaluation, [], tmp_path / "released")
     assert released.onnx == spec.onnx
     assert OnnxNetwork(folder, released, precision="int8").logits(faces[:2]).shape == (2,)

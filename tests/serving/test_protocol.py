@@ -99,11 +99,17 @@ def test_any_request_gives_pictures_or_an_input_error(item):
 
 
 def test_answers_are_tensors_with_consistent_shapes():
-    face = FaceScore((1.0, 2.0, 3.0, 4.0), 0.9, 0.75, "fake")
-    answers = [Prediction("no face found", None, reason="none"), Prediction("fake", 0.75, (face, face))]
+    face = FaceScore((1.0, 2.0, 3.0, 4.0), 0.9, 0.75, "cannot tell", "too small")
+    answers = [
+        Prediction("no face found", None, reason="none"),
+        Prediction("cannot tell", 0.75, (face, face), "too small"),
+    ]
     tensors = {tensor["name"]: tensor for tensor in encode_outputs(answers)}
     for tensor in tensors.values():
         assert len(tensor["data"]) == np.prod(tensor["shape"])
     assert tensors["image"]["data"] == [1, 1]
-    assert tensors["verdict"]["data"] == ["no face found", "fake"]
+    assert tensors["verdict"]["data"] == ["no face found", "cannot tell"]
+    assert tensors["reason"]["data"] == ["none", "too small"]
+    assert tensors["face_verdict"]["data"] == ["cannot tell"] * 2
+    assert tensors["face_reason"]["data"] == ["too small"] * 2
     assert tensors["fake_probability"]["data"] == [0.75, 0.75]

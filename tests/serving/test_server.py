@@ -55,6 +55,18 @@ def test_a_batch_keeps_faces_and_pictures_apart(server, portraits):
     assert len(found["reason"]["data"]) == 4
 
 
+def test_what_cannot_be_told_comes_with_its_reason(with_rules, portraits):
+    function = mlrun.new_function("serve", kind="serving", image="mlrun/mlrun")
+    function.set_topology("router")
+    model = str(with_rules(min_face=2000))
+    function.add_model("detector", class_name="FaceModelServer", model_path=model)
+    server = function.to_mock_server(namespace={"FaceModelServer": FaceModelServer})
+    found = tensors(server.test(INFER, body={"inputs": [portraits[0][0]]}))
+    for verdict, reason in (("verdict", "reason"), ("face_verdict", "face_reason")):
+        assert found[verdict]["data"] == ["cannot tell"]
+        assert "too small" in found[reason]["data"][0]
+
+
 def test_it_says_that_it_is_ready(server):
     assert server.test("/v2/models/detector/ready", method="GET").status_code == 200
     assert server.test("/v2/models", method="GET")["models"] == ["detector"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,14 +14,23 @@ from aletheia.data.manifest import manifest_hash
 from aletheia.errors import InputError
 from aletheia.evaluation.scores import predict_manifest
 from aletheia.models.bundle import load_bundle
+from aletheia.models.spec import read_spec
+from aletheia.models.verdict import decide
+from aletheia.training.abstention import manifest_statistics
 from aletheia.training.bundling import bundle, crop_of, describe_rows
-from aletheia.training.fit import fit
+from aletheia.training.config import TrainConfig
+from aletheia.training.fit import FitResult, fit
 
 
 @pytest.fixture(scope="module")
 def trained(discs):
     config = {"image_size": 48, "options": {"width": 8}, "max_epochs": 3, "batch_size": 16}
     return fit(config, *discs, progress=False)
+
+
+def told(trained: FitResult, **changes) -> FitResult:
+    """The same training, to be bundled otherwise."""
+    return dataclasses.replace(trained, config=TrainConfig.parse(trained.config, **changes))
 
 
 def test_the_bundle_scores_as_the_training_did(trained, discs, tmp_path):
@@ -48,10 +60,48 @@ def test_the_data_hash_is_that_of_both_manifests(trained, discs, tmp_path):
 
 
 def test_a_threshold_for_a_stated_rate(trained, discs, tmp_path):
-    _, spec = bundle(trained, *discs, folder=tmp_path, max_fpr=0.0, calibration="temperature")
+    _, spec = bundle(told(trained, max_fpr=0.0, calibration="temperature"), *discs, folder=tmp_path)
     assert spec.metrics["val_fpr"] == 0.0
     assert "at most 0" in spec.threshold_how
     assert spec.calibration.method == "temperature" and spec.calibration.shift == 0
+
+
+def test_an_isotonic_bundle_scores_as_scikit_learn_does(trained, discs, tmp_path):
+    from sklearn.isotonic import IsotonicRegression
+
+    folder, spec = bundle(told(trained, calibration="isotonic"), *discs, folder=tmp_path)
+    y, n = trained.val_labels, np.bincount(trained.val_labels.astype(int))
+    fitted = IsotonicRegression().fit(trained.val_logits.astype(float), y, sample_weight=1 / n[y.astype(int)])
+    low, high = 1 / (n[0] + 2), (n[1] + 1) / (n[1] + 2)
+    p = predict_manifest(load_bundle(folder)[0], spec, discs[1], progress=False)
+    np.testing.assert_allclose(p, low + (high - low) * fitted.predict(trained.val_logits.astype(float)), atol=1e-3)
+    assert spec.training["calibration"] == "isotonic"
+    assert read_spec(folder) == spec
+    assert spec.onnx.max_difference < 1e-4
+
+
+def test_abstention_is_fitted_on_these_rows(trained, discs, tmp_path):
+    train = discs[0].assign(face_x0=10.0, face_y0=20.0, face_x1=np.linspace(51.5, 90, 120), face_y1=30.0)
+    _, spec = bundle(told(trained, abstention_alpha=0.2), train, discs[1], folder=tmp_path)
+    rules, fake = spec.abstention, trained.val_labels == 1
+    p = spec.calibration.probabilities(trained.val_logits).astype(float)
+    reals, fakes = np.sort(p[~fake]), np.sort(p[fake])[::-1]
+    assert rules.alpha == 0.2
+    assert rules.real_upper == reals[math.ceil(0.8 * (len(reals) + 1)) - 1]
+    assert rules.fake_lower == fakes[math.ceil(0.8 * (len(fakes) + 1)) - 1]
+    assert rules.min_face == 41 and 0 < rules.reencode < 100
+    luma = manifest_statistics(train, 48)["luma"]
+    margin = np.diff(luma.quantile([0.005, 0.995])).item() / 10
+    assert rules.ranges["luma"] == pytest.approx((luma.quantile(0.005) - margin, luma.quantile(0.995) + margin))
+    assert set(rules.ranges) == {"luma", "contrast", "sharpness", "face_size"}
+    # Of five genuine validation faces one at most is called fake.
+    said = [decide(spec, value).verdict for value in p[~fake]]
+    assert said.count("fake") <= 0.2 * len(said)
+
+
+def test_a_model_that_is_to_answer_always(trained, discs, tmp_path):
+    _, spec = bundle(told(trained, abstention_alpha=None), *discs, folder=tmp_path)
+    assert spec.abstention is None
 
 
 def test_the_crop_comes_from_the_manifest(discs):

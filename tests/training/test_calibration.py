@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from sklearn.calibration import _sigmoid_calibration
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_curve
 
 from aletheia.errors import InputError
-from aletheia.models.spec import Calibration
-from aletheia.training.calibration import choose_threshold, fit_calibration
+from aletheia.models.spec import MAX_KNOTS, Calibration
+from aletheia.training.calibration import _thinned, choose_threshold, fit_calibration
 
 
 @pytest.fixture
@@ -60,6 +61,68 @@ def test_separable_data_gives_finite_increasing_probabilities(method):
     p = fitted.probabilities(z)
     assert 0 < fitted.scale < np.inf
     assert np.isfinite(p).all() and (np.diff(p) >= 0).all()
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_isotonic_is_scikit_learns_between_platts_targets(logits, balanced):
+    y, z = logits
+    ours = fit_calibration(y, z, "isotonic", balanced=balanced)
+    weight = np.where(y == 1, 1 / y.mean(), 1 / (1 - y.mean())) if balanced else None
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(z, y, sample_weight=weight)
+    low, high = 1 / ((y == 0).sum() + 2), (y.sum() + 1) / (y.sum() + 2)
+    unseen = np.linspace(z.min() - 5, z.max() + 5, 4001)
+    np.testing.assert_allclose(ours.probabilities(unseen), low + (high - low) * theirs.predict(unseen), atol=1e-6)
+    assert ours.thinned == 0 and 2 < len(ours.knots) <= MAX_KNOTS
+    p = ours.probabilities(unseen)
+    assert 0 < p.min() == pytest.approx(low, rel=1e-5) and p.max() == pytest.approx(high, rel=1e-5) and p.max() < 1
+
+
+def test_isotonic_finds_a_shape_that_platt_cannot():
+    rng = np.random.default_rng(1)
+    z = rng.uniform(-3, 3, 20_000)
+    stairs = np.where(z < -1, 0.1, np.where(z < 1, 0.45, 0.9))
+    y = (rng.random(len(z)) < stairs).astype(int)
+    errors = {
+        method: np.abs(fit_calibration(y, z, method).probabilities(z) - stairs).mean()
+        for method in ("platt", "isotonic")
+    }
+    assert errors["isotonic"] < 0.02 < 0.05 < errors["platt"]
+
+
+def test_isotonic_on_hand_computed_blocks():
+    # Pools -1 with 0 (one fake, one real); targets are 3/4 and 1/4 for two rows of each class.
+    fitted = fit_calibration(np.array([0, 1, 0, 1]), np.array([-2.0, -1.0, 0.0, 1.0]), "isotonic")
+    assert fitted.knots == ((-2.0, 0.25), (-1.0, 0.5), (0.0, 0.5), (1.0, 0.75))
+    # A network that has it the wrong way round knows nothing: one half everywhere.
+    wrong = fit_calibration(np.array([1, 1, 0, 0]), np.array([-2.0, -1.0, 0.0, 1.0]), "isotonic")
+    np.testing.assert_allclose(wrong.probabilities(np.array([-9.0, 0.5, 9.0])), 0.5)
+    with pytest.raises(InputError, match="all are the same; choose 'platt'"):
+        fit_calibration(np.array([0, 1]), np.array([1.0, 1.0]), "isotonic")
+
+
+def test_too_many_knots_are_thinned_and_the_error_is_stated():
+    rng = np.random.default_rng(2)
+    z = np.sort(rng.normal(0, 2, 5000))
+    p = np.cumsum(rng.exponential(size=5000) ** 4)
+    p /= p[-1]
+    kept, error = _thinned(z, p, MAX_KNOTS)
+    assert len(kept) == MAX_KNOTS and (kept[0], kept[-1]) == (0, 4999)
+    assert np.abs(np.interp(z, z[kept], p[kept]) - p).max() == error
+    assert 0 < error < np.abs(np.interp(z, z[::25], p[::25]) - p).max()
+    kept, error = _thinned(z[:150], p[:150], MAX_KNOTS)
+    assert len(kept) == 150 and error == 0
+
+
+def test_more_data_than_knots(monkeypatch):
+    rng = np.random.default_rng(3)
+    z = rng.normal(0, 2, 30_000)
+    y = (rng.random(len(z)) < 1 / (1 + np.exp(-z))).astype(int)
+    monkeypatch.setattr("aletheia.training.calibration.MAX_KNOTS", 20)
+    few = fit_calibration(y, z, "isotonic")
+    monkeypatch.undo()
+    many = fit_calibration(y, z, "isotonic")
+    assert len(few.knots) == 20 < len(many.knots)
+    assert np.abs(few.probabilities(z) - many.probabilities(z)).max() == pytest.approx(few.thinned, abs=1e-6)
 
 
 def test_none_and_bad_input(logits):

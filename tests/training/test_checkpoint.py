@@ -27,6 +27,8 @@ def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
     folder = checkpoint_folder(config, train, val)
     assert folder.parent == tmp_path / "data" / "checkpoints"
     assert checkpoint_folder(TrainConfig(max_epochs=3, num_threads=1), train.copy(), val.copy()) == folder
+    fitted_afterwards = {"calibration": "isotonic", "max_fpr": 0.01, "abstention_alpha": None}
+    assert checkpoint_folder(TrainConfig(max_epochs=3, **fitted_afterwards), train, val) == folder
     others = {
         checkpoint_folder(TrainConfig(max_epochs=4), train, val),
         checkpoint_folder(TrainConfig(max_epochs=3, seed=1), train, val),
@@ -36,6 +38,19 @@ def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
         checkpoint_folder(config, train.assign(gender="x"), val),
     }
     assert len(others | {folder}) == 7
+
+
+def test_what_is_fitted_afterwards_may_change_on_resume(discs, tmp_path):
+    config = TrainConfig(image_size=48, options={"width": 8}, max_epochs=1)
+    first = fit(config, *discs, tmp_path, progress=False)
+    # As in a checkpoint of before these fields were there.
+    saved = torch.load(first.checkpoint, weights_only=True)["callbacks"]["KeepBest"]["identity"]["config"]
+    assert not {"calibration", "max_fpr", "abstention_alpha"} & set(saved)
+    later = TrainConfig.parse(config, calibration="isotonic", max_fpr=0.1, abstention_alpha=0.3)
+    second = fit(later, *discs, tmp_path, resume=True, progress=False)
+    assert (second.val_logits == first.val_logits).all() and second.config == later
+    with pytest.raises(InputError, match="weight_decay"):
+        fit(TrainConfig.parse(config, weight_decay=0.5), *discs, tmp_path, resume=True, progress=False)
 
 
 class AlmostFull(io.FileIO):

@@ -1,0 +1,69 @@
+"""What ``aletheia audit`` does: gather, cut out, audit, try remedies, tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from aletheia.audit.audit import Audit, audit_faces
+from aletheia.audit.remedies import Remedies, apply_remedies
+from aletheia.audit.report import audit_report
+from aletheia.audit.views import CROPS
+from aletheia.data.gather import extract_all, gather
+from aletheia.evaluation.tabular import Shortcut
+from aletheia.faces.cutting import Cutting
+from aletheia.models.files import atomic_write
+
+
+def audit_source(
+    source: str, manifest: str, report: Path, images: int, words: Sequence[str], seed: int, *, as_json: bool
+) -> bool:
+    """Audit a source, write the page, print a table (or JSON); True when anything gives the label away in the crops.
+
+    Raises
+    ------
+    InputError
+        For a source or remedies that cannot be used.
+    """
+    remedies = Remedies.parse(words)
+    data = gather(source, manifest=manifest, images=images, seed=seed)
+    faces = extract_all(data, Cutting()).main
+    pictures, measures = audit_faces(faces, seed=seed)
+    done = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
+    crops, _ = audit_faces(done.faces, CROPS, seed=seed)
+    with atomic_write(report) as file:
+        file.write(audit_report(pictures, faces, measures, crops, done.told).encode())
+    if as_json:
+        told = {"remedies": remedies.words(), "done": done.told, "report": str(report)}
+        print(json.dumps({"pictures": pictures.to_dict(), "crops": crops.to_dict(), **told}, indent=2))
+    else:
+        _print(pictures, crops, done.told, report)
+    return any(family.tells for family in crops.families)
+
+
+def _print(pictures: Audit, crops: Audit, done: Sequence[str], report: Path) -> None:
+    console = Console()
+    table = Table("family", "pictures: AUC", "crops: AUC", "leading measures")
+    for family in pictures.families:
+        outcome = family.outcome
+        look = "bold" if family.tells else None
+        table.add_row(family.name, _told(outcome), _told(crops[family.key]), ", ".join(outcome.leading), style=look)
+    console.print(table)
+    for heading, sentences in (
+        ("In the pictures as they were delivered:", pictures.sentences()),
+        ("Remedies:", done),
+        ("In the crops that a network would see:", crops.sentences()),
+    ):
+        if sentences:
+            console.print(heading, style="bold")
+        for sentence in sentences:
+            console.print(f"  {sentence}", highlight=False, markup=False)
+    console.print(f"The page: {report}", highlight=False, markup=False)
+
+
+def _told(outcome: Shortcut) -> str:
+    return outcome.reason or f"{outcome.auc:.3f} ({outcome.low:.3f} to {outcome.high:.3f})"

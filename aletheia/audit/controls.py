@@ -1,0 +1,57 @@
+"""What next to nothing of a face scores on the very rows that a network is judged by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from aletheia.audit.measure import CONTROLS, FAMILIES
+from aletheia.audit.views import CROPS, measure_faces
+from aletheia.data.groups import connected_groups
+from aletheia.data.tables import fake_flags
+from aletheia.evaluation.tabular import Columns, Shortcut, not_computed, score_table
+
+
+def score_controls(
+    train: pd.DataFrame, test: pd.DataFrame, *, seed: int = 0, workers: int | None = None, progress: bool = True
+) -> dict[str, Shortcut]:
+    """Fit each control on the training crops and score the test crops with it.
+
+    A network that scores less than the best of them on the same rows has shown nothing about faces.
+
+    Parameters
+    ----------
+    train, test : DataFrame
+        Manifests of extracted faces.
+    seed : int
+        Of the trees and the bootstrap (over connected groups, 95 %).
+
+    Returns
+    -------
+    dict
+        Key of :data:`~aletheia.audit.measure.CONTROLS` → outcome on the test rows; with a reason instead of numbers
+        where a class is missing.
+
+    Raises
+    ------
+    InputError
+        For manifests without faces' places.
+    """
+    parts = (train, test)
+    flags = [fake_flags(part) for part in parts]
+    for name, fake in zip(("training", "test"), flags, strict=True):
+        if not len(fake) or fake.all() or not fake.any():
+            return dict.fromkeys(CONTROLS, not_computed(f"the {name} rows are of one class", False))
+    measures = [measure_faces(part, CROPS, workers=workers, progress=progress) for part in parts]
+    groups = connected_groups(test)
+    folds = [(np.arange(len(train)), np.arange(len(test)))]
+    outcomes = {}
+    for key in CONTROLS:
+        names = FAMILIES[key][1]
+        columns = Columns(tuple(names), tuple(names.values()), (False,) * len(names))
+        fit, scored = (
+            (part[list(names)].to_numpy(np.float64), fake) for part, fake in zip(measures, flags, strict=True)
+        )
+        rng = np.random.default_rng(seed)
+        outcomes[key] = score_table(columns, fit, scored, folds, groups, rng, seed=seed, cross_validated=False)
+    return outcomes

@@ -1,0 +1,104 @@
+"""Choosing genuine and fake faces that are alike in what is not the face."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logit
+from threadpoolctl import threadpool_limits
+
+from aletheia.errors import InputError
+from aletheia.evaluation.tabular import Columns, make_folds, make_trees
+
+CALIPER = 0.2  # standard deviations of the logit: Austin, Pharmaceutical Statistics 10, 2011
+_LEAST = 20  # pairs
+
+
+def match_by_score(
+    columns: Columns, values: np.ndarray, fake: np.ndarray, groups: np.ndarray, *, seed: int = 0
+) -> np.ndarray:
+    """Pair genuine and fake rows that a model of these columns takes for equally probably fake.
+
+    Propensity-score matching (Rosenbaum and Rubin, Biometrika 70, 1983), one to one, within a caliper. The score of a
+    row comes from a model that did not see its group, and only rows of one such fold are paired: scores of two models
+    cannot be compared.
+
+    Parameters
+    ----------
+    columns : Columns
+        k of them.
+    values : (n, k) float64
+        NaN where unknown.
+    fake : (n,) bool
+    groups : (n,) int64
+        What must not be on both sides of a fold.
+
+    Returns
+    -------
+    (n,) bool
+        The rows that are in a pair.
+
+    Raises
+    ------
+    InputError
+        When no folds can be made, or fewer than 20 pairs are left.
+    """
+    folds = make_folds(groups, fake, np.random.default_rng(seed))
+    if isinstance(folds, str):
+        raise InputError(f"Nothing can be matched: {folds}.")
+    unknown = np.isnan(values).all(axis=0)
+    values = np.where(unknown, 0.0, values)
+    kept = np.zeros(len(fake), bool)
+    with threadpool_limits(1 if len(fake) < 20_000 else None, user_api="openmp"):
+        for fit, held in folds:
+            model = make_trees(seed, columns.categorical).fit(values[fit], fake[fit])
+            score = logit(np.clip(model.predict_proba(values[held])[:, 1], 1e-6, 1 - 1e-6))
+            real, forged = held[~fake[held]], held[fake[held]]
+            pairs = pair_within(score[~fake[held]], score[fake[held]], CALIPER * float(score.std()))
+            kept[real[pairs[:, 0]]] = kept[forged[pairs[:, 1]]] = True
+    if (pairs := int(kept.sum()) // 2) < _LEAST:
+        raise InputError(
+            f"Only {pairs} pairs of genuine and fake faces are alike in {', '.join(columns.names[:3])}…; at least "
+            f"{_LEAST} are needed. Match by something else, or bring faces that overlap."
+        )
+    return kept
+
+
+def match_by_value(values: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Keep, of each value, as many genuine as fake rows; values that one class lacks are left out.
+
+    Parameters
+    ----------
+    values : (n,) int64
+        Codes, below 0 for unknown, which counts as a value of its own.
+
+    Returns
+    -------
+    (n,) bool
+    """
+    rng = np.random.default_rng(seed)
+    kept = np.zeros(len(fake), bool)
+    for value in np.unique(values):
+        real, forged = (rng.permutation(np.flatnonzero((values == value) & side)) for side in (~fake, fake))
+        count = min(len(real), len(forged))
+        kept[real[:count]] = kept[forged[:count]] = True
+    if (pairs := int(kept.sum()) // 2) < _LEAST:
+        raise InputError(
+            f"Only {pairs} pairs of genuine and fake faces share a source; at least {_LEAST} are needed. Bring genuine "
+            "faces from the sources of the fakes."
+        )
+    return kept
+
+
+def pair_within(first: np.ndarray, second: np.ndarray, caliper: float) -> np.ndarray:
+    """As many pairs as there can be whose scores differ by at most the caliper: positions, shape (pairs, 2).
+
+    On a line, taking the lowest two that fit is optimal: whoever is left behind fits nobody that comes later.
+    """
+    one, two = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")
+    pairs, i, j = [], 0, 0
+    while i < len(one) and j < len(two):
+        distance = first[one[i]] - second[two[j]]
+        if abs(distance) <= caliper:
+            pairs.append((one[i], two[j]))
+        i, j = i + (distance <= caliper), j + (distance >= -caliper)
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -1,0 +1,44 @@
+"""What each balance policy would do to the training part: class balance, source and label, shortcuts."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from aletheia.data.balance import POLICIES, balance
+from aletheia.evaluation.shortcut import shortcut_auc
+
+
+def compare_policies(
+    train: pd.DataFrame, pool: pd.DataFrame, seed: int = 0, *, held_out: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Balance the same rows by every policy.
+
+    Parameters
+    ----------
+    train, pool, seed, held_out
+        See :func:`aletheia.data.balance.balance`.
+
+    Returns
+    -------
+    DataFrame
+        One row a policy: ``policy``, ``real``, ``fake``, ``fake_share``, ``cramers_v`` (of source and label), and the
+        shortcut AUC within these rows, ``auc`` with ``low`` and ``high``, or the ``reason`` why there is none.
+    """
+    rows = []
+    for policy in POLICIES:
+        balanced, report = balance(train, pool, policy, seed, held_out=held_out)
+        shortcut = shortcut_auc(balanced, seed=seed)
+        rows.append(
+            {
+                "policy": policy,
+                "real": report.real_after,
+                "fake": report.fake,
+                "fake_share": report.fake / len(balanced),
+                "cramers_v": report.v_after,
+                "auc": shortcut.auc,
+                "low": shortcut.low,
+                "high": shortcut.high,
+                "reason": shortcut.reason,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,75 @@
+"""What trivial detectors score on the rows that a network is judged by: the network has to beat every one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aletheia.audit.controls import score_controls
+from aletheia.audit.measure import CONTROLS, FAMILIES
+from aletheia.data.groups import connected_groups
+from aletheia.data.tables import fake_flags
+from aletheia.errors import InputError
+from aletheia.evaluation.shortcut import shortcut_auc
+from aletheia.evaluation.spectrum import frequency_baseline, spectra
+from aletheia.evaluation.tabular import Shortcut, not_computed
+
+FILES, SPECTRUM = "files", "spectrum"
+#: Key → readable name, in the order in which they are shown.
+BASELINES = {
+    FILES: "file properties alone",
+    **{key: FAMILIES[key][0] for key in CONTROLS},
+    SPECTRUM: "frequency spectrum alone",
+}
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Outcomes by key of :data:`BASELINES`, with a reason where there are no numbers; power spectra (n, bins) of the
+    test rows, NaN where unreadable.
+    """
+
+    outcomes: dict[str, Shortcut]
+    spectra: np.ndarray
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Plain values for JSON; None for what was not computed."""
+        told = {}
+        for key, outcome in self.outcomes.items():
+            numbers = {name: getattr(outcome, name) for name in ("auc", "low", "high")}
+            known = {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
+            told[key] = {"name": BASELINES[key], **known, "reason": outcome.reason, "leading": outcome.leading}
+        return told
+
+
+def score_baselines(
+    train: pd.DataFrame, test: pd.DataFrame, size: int, *, seed: int = 0, progress: bool = True
+) -> Baselines:
+    """Fit each baseline on the training rows and score the test rows with it.
+
+    Parameters
+    ----------
+    train, test : DataFrame
+        Manifests of face crops.
+    size : int
+        Side of the crops in pixels: enlarged, they would lose their highest frequencies.
+    seed : int
+        Of the models and the bootstraps.
+    """
+    outcomes: dict[str, Shortcut] = {}
+    try:
+        outcomes[FILES] = shortcut_auc(train, test, seed=seed)
+    except InputError as error:
+        outcomes[FILES] = not_computed(str(error), False)
+    try:
+        outcomes |= score_controls(train, test, seed=seed, progress=progress)
+    except InputError as error:
+        outcomes |= dict.fromkeys(CONTROLS, not_computed(str(error), False))
+    found = [spectra(part, size, progress=progress) for part in (train, test)]
+    labels = [fake_flags(part) for part in (train, test)]
+    groups = (connected_groups(train), connected_groups(test))
+    outcomes[SPECTRUM] = frequency_baseline(found[0], labels[0], found[1], labels[1], groups, seed)
+    return Baselines({key: outcomes[key] for key in BASELINES}, found[1])

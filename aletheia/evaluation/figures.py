@@ -1,0 +1,77 @@
+"""All figures of an evaluation, in the order in which a reviewer reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from aletheia.evaluation.baselines import BASELINES, SPECTRUM, Baselines
+from aletheia.evaluation.matrix import matrix_figure
+from aletheia.evaluation.metrics import Metrics
+from aletheia.evaluation.plots import (
+    calibration,
+    confusion,
+    generator_rates,
+    precision_recall,
+    roc,
+    scores_by_label,
+    subgroup_rates,
+)
+from aletheia.evaluation.prior import prior_figure
+from aletheia.evaluation.result import Evaluation
+from aletheia.evaluation.risk_coverage import risk_coverage_figure
+from aletheia.evaluation.robustness import delivery_figure
+from aletheia.evaluation.spectrum import spectrum_figure
+from aletheia.evaluation.theme import FAKE, NEUTRAL, SECOND, empty, note, styled
+from aletheia.training.data import encode_labels
+
+
+def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
+    """All figures of an evaluation by key, in the order of the report."""
+    y, p = evaluation.labels()
+    metrics, answers = evaluation.metrics, evaluation.abstention
+    shortcut = evaluation.shortcut
+    whole = answers.table.iloc[0]
+    labels = encode_labels(evaluation.scores["label"])
+    return {
+        "baselines": baseline_figure(evaluation.baselines, metrics),
+        "roc": roc(y, p, metrics, None if shortcut.reason else shortcut.auc),
+        "scores_by_label": scores_by_label(y, p, metrics.threshold),
+        "confusion": confusion(metrics),
+        "subgroups": subgroup_rates(evaluation.subgroups, metrics),
+        "matrix": matrix_figure(evaluation.cells),
+        "generators": generator_rates(evaluation.generators),
+        "delivery_curves": delivery_figure(evaluation.delivery),
+        "precision_recall": precision_recall(y, p, metrics),
+        "calibration": calibration(y, p),
+        "risk_coverage": risk_coverage_figure(answers.curve, answers.area, whole["answered"], whole["error_answered"]),
+        "prior": prior_figure(evaluation.prior),
+        "spectrum": spectrum_figure(evaluation.baselines.spectra, labels, evaluation.baselines.outcomes[SPECTRUM]),
+    }
+
+
+def baseline_figure(baselines: Baselines, metrics: Metrics) -> go.Figure:
+    """AUC of the network and of the trivial detectors on the same rows, with intervals."""
+    title = "The network beside detectors that know nothing of faces"
+    rows = [(BASELINES[key], o.auc, o.low, o.high) for key, o in baselines.outcomes.items() if not o.reason]
+    auc = metrics["auc"]
+    if not np.isfinite(auc.value) or not rows:
+        return empty(title, "There is nothing to compare.")
+    figure = go.Figure()
+    network = [("the network", auc.value, auc.low, auc.high)]
+    for name, part, colour in (("network", network, FAKE), ("trivial detectors", rows[::-1], SECOND)):
+        names, values, low, high = (np.array(column) for column in zip(*part, strict=True))
+        figure.add_scatter(
+            x=values,
+            y=names,
+            name=name,
+            mode="markers",
+            marker={"color": colour, "size": 12},
+            error_x={"type": "data", "symmetric": False, "array": high - values, "arrayminus": values - low},
+            hovertemplate="%{y}: AUC %{x:.3f}<extra></extra>",
+        )
+    styled(figure, title, "AUC", height=200 + 40 * len(rows))
+    figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"})
+    figure.update_xaxes(range=[0.35, 1.02])
+    figure.update_yaxes(categoryorder="array", categoryarray=[*(row[0] for row in rows[::-1]), "the network"])
+    return note(figure, "Learnt on the training rows, scored on the same test rows; 95 % intervals.")

@@ -1,0 +1,155 @@
+"""Everything that an evaluation found, and the same as plain values for runs, gate and card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aletheia.evaluation.abstention import Abstention
+from aletheia.evaluation.baselines import FILES, Baselines
+from aletheia.evaluation.comparison import Comparison
+from aletheia.evaluation.matrix import worst_cell
+from aletheia.evaluation.metrics import Metrics
+from aletheia.evaluation.reliability import CalibrationError
+from aletheia.evaluation.tabular import Shortcut
+from aletheia.models.spec import ModelSpec
+from aletheia.training.data import encode_labels
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model scored on a test set.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        The model.
+    scores : DataFrame
+        The test manifest with the columns probability, logit (NaN where unreadable), verdict, reason and cause, see
+        `aletheia.evaluation.abstention.decide_rows`.
+    metrics : Metrics
+        With intervals over `unit`; of what the threshold alone says, whether or not the model would answer.
+    unit : str
+        What was drawn in the bootstrap: 'identity', 'video' or 'row'.
+    levels : dict of str to Metrics
+        'frame' and 'video', where they differ from the faces.
+    subgroups, generators : DataFrame
+        See `aletheia.evaluation.subgroups`.
+    gaps : DataFrame
+        See `aletheia.evaluation.gaps`.
+    cells : DataFrame
+        See `aletheia.evaluation.matrix.cell_table`.
+    baselines : Baselines
+        What trivial detectors score on the same rows.
+    calibration : CalibrationError
+    prior : DataFrame
+        See `aletheia.evaluation.prior.prior_shift`.
+    delivery : DataFrame
+        See `aletheia.evaluation.robustness.delivery_curves`.
+    abstention : Abstention
+    production : Comparison, str or None
+        Against the model in production; in words why it could not be compared; None when there is none.
+    leaks : int
+        Groups that stand on both sides of training and test.
+    skipped : DataFrame
+        Columns path and reason: test rows without a score.
+    data_hash : str
+        Of the test manifest.
+    """
+
+    spec: ModelSpec
+    scores: pd.DataFrame
+    metrics: Metrics
+    unit: str
+    levels: dict[str, Metrics]
+    subgroups: pd.DataFrame
+    generators: pd.DataFrame
+    gaps: pd.DataFrame
+    cells: pd.DataFrame
+    baselines: Baselines
+    calibration: CalibrationError
+    prior: pd.DataFrame
+    delivery: pd.DataFrame
+    abstention: Abstention
+    production: Comparison | str | None
+    leaks: int
+    skipped: pd.DataFrame
+    data_hash: str
+
+    @property
+    def shortcut(self) -> Shortcut:
+        """What file properties alone reach."""
+        return self.baselines.outcomes[FILES]
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels (1 for fake) and probabilities of the rows that have a score."""
+        scored = self.scores[self.scores["probability"].notna()]
+        return encode_labels(scored["label"]).astype(int), scored["probability"].to_numpy(dtype=np.float64)
+
+    def headline(self) -> dict[str, float | int]:
+        """Flat numbers for the results of a run."""
+        out = self.metrics.flat() | {"leaks": self.leaks, "unreadable": len(self.skipped)}
+        for key, outcome in self.baselines.outcomes.items():
+            name = "shortcut" if key == FILES else f"baseline_{key}"
+            out |= {f"{name}_auc": outcome.auc, f"{name}_auc_low": outcome.low, f"{name}_auc_high": outcome.high}
+        out |= {"calibration_error": self.calibration.value, "answered": self.abstention.table["answered"].iloc[0]}
+        out |= {"false_alarms_per_10000": self.prior["false_alarms"].iloc[0]}
+        if worst := worst_cell(self.cells):
+            out |= {"worst_cell_auc": worst["auc"]}
+        for level, metrics in self.levels.items():
+            out |= {f"{level}_{name}": metrics[name].value for name in ("auc", "balanced_accuracy")}
+        return {key: value for key, value in out.items() if np.isfinite(value)}
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the scores, as plain values for JSON."""
+        worst = worst_cell(self.cells)
+        return {
+            **self.metrics.to_dict(),
+            "unit": self.unit,
+            "levels": {level: metrics.to_dict() for level, metrics in self.levels.items()},
+            "baselines": self.baselines.to_dict(),
+            "leaks": self.leaks,
+            "fault": self.spec.fault,
+            "calibration_error": self.calibration.to_dict(),
+            "subgroups": records(self.subgroups),
+            "generators": records(self.generators),
+            "gaps": records(self.gaps),
+            "fpr_ratios": fpr_ratios(self.gaps),
+            "cells": records(self.cells),
+            "worst_cell": None if worst is None else {key: plain(value) for key, value in worst.items()},
+            "prior": records(self.prior),
+            "delivery": records(self.delivery),
+            "abstention": {name: records(getattr(self.abstention, name)) for name in ("table", "causes", "coverage")},
+            "production": self._production(),
+            "weights_sha256": self.spec.weights_sha256,
+            "run": self.spec.run,
+            "test_data_hash": self.data_hash,
+            "unreadable": self.skipped.to_dict("records"),
+        }
+
+    def _production(self) -> dict[str, Any] | None:
+        if isinstance(self.production, str):
+            return {"reason": self.production}
+        return None if self.production is None else self.production.to_dict()
+
+
+def fpr_ratios(gaps: pd.DataFrame) -> list[dict[str, Any]]:
+    """For each demographic column, the group with the most false alarms and how many times the overall rate it has."""
+    found = gaps[gaps["rate"] == "fpr"]
+    names = {"column": "column", "highest": "group", "ratio": "ratio", "ratio_low": "low", "ratio_high": "high"}
+    return records(found[list(names)].rename(columns=names))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as plain values for JSON; None for NaN."""
+    return [{str(key): plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,157 @@
+"""How wrong a model is when it answers for the faces it is surest of only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.colors import hex_to_rgb
+
+from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
+from aletheia.evaluation.intervals import clustered_rate
+from aletheia.evaluation.metrics import Estimate, group_ids
+from aletheia.evaluation.theme import FAKE, NEUTRAL, note, styled
+
+_POINTS = 200
+
+
+def distance(p: np.ndarray, threshold: float) -> np.ndarray:
+    """How far probabilities lie from the threshold: 0 on it, 1 at the end of either side."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = np.where(p >= threshold, (p - threshold) / (1 - threshold), (threshold - p) / threshold)
+    return np.nan_to_num(far)
+
+
+def risk_coverage(
+    y: np.ndarray,
+    p: np.ndarray,
+    threshold: float,
+    confidence: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    *,
+    seed: int = 0,
+    replicates: int = 500,
+) -> pd.DataFrame:
+    """Share of wrong answers among the most confident ones, for every share that is answered.
+
+    El-Yaniv and Wiener, "On the Foundations of Noise-free Selective Classification", JMLR 11, 2010.
+
+    Parameters
+    ----------
+    y, p : ndarray
+        (n,) labels (1 for fake) and probabilities; rows whose probability is NaN are left out.
+    threshold : float
+        Of "fake".
+    confidence : ndarray, optional
+        (n,) the more the surer; by default the distance from the threshold. Rows of one confidence go together.
+    groups : ndarray, optional
+        (n,) the unit of the bootstrap; '' stands for unknown, each such row is a unit of its own.
+    seed, replicates : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        At most 200 rows from the surest to all: confidence, coverage, n, risk, risk_low, risk_high (95 %).
+    """
+    data, wrong = _prepared(y, p, threshold, confidence, groups)
+    failed, right = data.counts_above(np.ones(data.n_groups))
+    n = failed + right
+    keep = np.unique(np.searchsorted(n, np.linspace(0, n[-1], _POINTS)))
+    levels, risk = np.unique(data.p)[::-1][keep], (failed / n)[keep]
+    draws = np.stack([_risk(data, counts)[keep] for counts in _draws(data, replicates, seed)])
+    limits = np.tile([0.0, 1.0], (len(keep), 1))
+    for k in np.flatnonzero((risk == 0) | (risk == 1)):
+        sure = data.p >= levels[k]
+        rate = clustered_rate(wrong[sure], data.group[sure])
+        limits[k] = rate.low, rate.high
+    lower, upper = widen_steady(draws, *limits.T)
+    low = [percentile_interval(column, 0.95)[0] for column in lower.T]
+    high = [percentile_interval(column, 0.95)[1] for column in upper.T]
+    columns = {"confidence": levels, "coverage": n[keep] / n[-1], "n": n[keep].astype(int), "risk": risk}
+    return pd.DataFrame({**columns, "risk_low": low, "risk_high": high})
+
+
+def risk_coverage_area(
+    y: np.ndarray,
+    p: np.ndarray,
+    threshold: float,
+    confidence: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    *,
+    seed: int = 0,
+    replicates: int = 500,
+) -> Estimate:
+    """Area under `risk_coverage` (AURC: Geifman, Uziel and El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep
+    Neural Classifiers", ICLR 2019): the mean of the risks at the coverages 1/n, 2/n, … 1. Smaller is better.
+    """
+    data, wrong = _prepared(y, p, threshold, confidence, groups)
+    draws = np.array([_area(data, counts) for counts in _draws(data, replicates, seed)])
+    rate = clustered_rate(wrong, data.group)
+    lower, upper = widen_steady(draws, rate.low, rate.high)
+    bounds = percentile_interval(lower, 0.95)[0], percentile_interval(upper, 0.95)[1]
+    return Estimate(_area(data, np.ones(data.n_groups)), *bounds)
+
+
+def risk_coverage_figure(curve: pd.DataFrame, area: Estimate, answered: float, error: float) -> go.Figure:
+    """Draw `risk_coverage`, and where the model stands with its own rules.
+
+    Parameters
+    ----------
+    curve, area
+        Of `risk_coverage` and `risk_coverage_area`.
+    answered, error : float
+        Share of the faces that the model answers, and of wrong answers among those; NaN when it answers none.
+    """
+    figure = go.Figure()
+    edge = {"x": curve["coverage"], "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    figure.add_scatter(y=curve["risk_low"], **edge)
+    figure.add_scatter(y=curve["risk_high"], fill="tonexty", fillcolor=f"rgba{(*hex_to_rgb(FAKE), 0.2)}", **edge)
+    figure.add_scatter(
+        x=curve["coverage"], y=curve["risk"], name="surest faces only (95 % interval)", mode="lines",
+        line={"color": FAKE, "width": 3}, customdata=curve["n"],
+        hovertemplate="%{customdata} faces answered (%{x:.1%}): %{y:.1%} wrong<extra></extra>",
+    )  # fmt: skip
+    if error == error:
+        figure.add_scatter(
+            x=[answered], y=[error], name="the model with its rules of abstention", mode="markers",
+            marker={"color": "black", "size": 12, "symbol": "diamond"},
+            hovertemplate="%{x:.1%} answered: %{y:.1%} wrong<extra></extra>",
+        )  # fmt: skip
+    everything = float(curve["risk"].iloc[-1])
+    figure.add_hline(y=everything, line={"color": NEUTRAL, "dash": "dot", "width": 1})
+    styled(figure, "Wrong answers by share answered", "share of faces answered", "share of wrong answers")
+    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
+    figure.update_yaxes(rangemode="tozero", tickformat=".1%")
+    figure.update_layout(legend={"x": 0.02, "y": 0.98})
+    return note(figure, f"Area under the curve: {area}. Answering for all faces, {everything:.1%} are wrong (dotted).")
+
+
+def _prepared(
+    y: np.ndarray, p: np.ndarray, threshold: float, confidence: np.ndarray | None, groups: np.ndarray | None
+) -> tuple[GroupedScores, np.ndarray]:
+    """Rows with a score, ranked by confidence, the wrong answers as the positive class; and which are wrong."""
+    y, p = np.asarray(y), np.asarray(p, dtype=np.float64)
+    scored = ~np.isnan(p)
+    ids = None if groups is None else group_ids(np.asarray(groups, dtype=object))[scored]
+    wrong = ((p >= threshold) != (y == 1))[scored]
+    sure = distance(p, threshold) if confidence is None else np.asarray(confidence)
+    return GroupedScores(wrong, sure[scored], ids), wrong
+
+
+def _draws(data: GroupedScores, replicates: int, seed: int) -> Iterator[np.ndarray]:
+    return draw_counts(data.n_groups, replicates, np.random.default_rng(seed))
+
+
+def _risk(data: GroupedScores, counts: np.ndarray) -> np.ndarray:
+    """Risk at or above each confidence; NaN where nothing was drawn."""
+    failed, right = data.counts_above(counts)
+    n = failed + right
+    return np.divide(failed, n, out=np.full(len(n), np.nan), where=n > 0)
+
+
+def _area(data: GroupedScores, counts: np.ndarray) -> float:
+    n = np.add(*data.counts_above(counts))
+    return float(np.nansum(np.diff(n, prepend=0.0) * _risk(data, counts)) / n[-1])

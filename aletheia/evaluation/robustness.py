@@ -1,0 +1,262 @@
+"""Delivery curves: what happens to a model's verdicts when the same faces are delivered differently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import ceil
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.colors import hex_to_rgb
+from plotly.subplots import make_subplots
+from torch import nn
+from tqdm.auto import tqdm
+
+from aletheia.data.delivery import LEGEND, short
+from aletheia.data.images import read_image
+from aletheia.data.tables import fake_flags
+from aletheia.data.transforms import resize_rgb
+from aletheia.errors import InputError
+from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
+from aletheia.evaluation.chains import OPERATIONS, Operation
+from aletheia.evaluation.intervals import clustered_rate, perfect_auc_limits
+from aletheia.evaluation.scores import predict_crops
+from aletheia.evaluation.subgroups import unit_ids
+from aletheia.evaluation.theme import NEUTRAL, SECOND, empty, note, styled
+from aletheia.models.spec import ModelSpec
+from aletheia.settings import get_settings
+
+COLUMNS = (
+    "operation", "severity", "unit", "n", "auc", "auc_low", "auc_high",
+    "flipped", "flipped_low", "flipped_high", "to_fake", "to_real",
+)  # fmt: skip
+REPLICATES = 500
+#: Faces at a time, each held in all its versions; fewer when that would take more memory than this.
+_CHUNK = 64
+_CHUNK_BYTES = 200_000_000
+
+
+def delivery_curves(
+    network: nn.Module,
+    spec: ModelSpec,
+    frame: pd.DataFrame,
+    groups: np.ndarray | None = None,
+    *,
+    operations: Sequence[str | Operation] | None = None,
+    max_faces: int = 2000,
+    seed: int = 0,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Score faces as they are and as they would look after other deliveries.
+
+    Each operation works on the crop as it lies in its file; then the crop is resized to the network's input, as
+    always. Nothing is written.
+
+    Parameters
+    ----------
+    network, spec
+        Of `aletheia.models.bundle.load_bundle`.
+    frame : DataFrame
+        A manifest of face crops.
+    groups : ndarray, optional
+        (n,) identity or video of each row, the unit of the intervals; '' stands for unknown. None: each row on its
+        own.
+    operations : sequence, optional
+        Keys of `aletheia.evaluation.chains.OPERATIONS`, or operations of your own; by default all of them.
+    max_faces : int
+        Of more faces, whole groups (two at least) are drawn at random up to this number.
+    seed : int
+        Of that draw, of what operations draw, and of the bootstrap.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        operation, severity (0: as delivered, the first row of each operation), unit, n (faces), auc, auc_low,
+        auc_high (95 %, bootstrap over groups, the same 500 replicates at every severity), flipped (share of verdicts
+        that differ from those on the faces as they are), flipped_low, flipped_high (see `clustered_rate`), to_fake
+        (share of real faces newly called fake), to_real (share of fakes newly called real); NaN for what a missing
+        class leaves undefined. Its ``attrs`` hold faces (chosen), of (rows there are), unreadable (chosen ones that
+        are in no number), skipped (their path and reason), and note, the same in words.
+
+    Raises
+    ------
+    InputError
+        No rows, wrong labels, groups of another length, an unknown operation, or no face that can be scored.
+    """
+    chosen = _known(operations)
+    fake = fake_flags(frame)
+    if groups is not None and len(groups) != len(frame):
+        raise InputError(f"There are {len(groups)} groups for {len(frame)} rows; each row needs one.")
+    ids = unit_ids(frame, groups)
+    rows = _subsample(ids, max_faces, seed)
+    steps = [(operation, severity) for operation in chosen for severity in operation.severities]
+    paths = frame["path"].astype(str).to_numpy()[rows].tolist()
+    p, skipped = score_deliveries(network, spec, paths, steps, seed, progress=progress)
+    scored = ~np.isnan(p).any(axis=0)
+    if not scored.any():
+        raise InputError(f"None of the {len(rows)} faces could be scored. Check the paths in the manifest.")
+    y, ids = fake[rows[scored]], ids[rows[scored]]
+    draws = list(draw_counts(len(np.unique(ids)), REPLICATES, np.random.default_rng(seed)))
+    called = p >= spec.threshold
+    numbers = [_summary(y, ids, p[i, scored], called[i, scored], called[0, scored], draws) for i in range(len(p))]
+    table, changed = [], iter(numbers[1:])
+    for operation in chosen:
+        common = {"operation": operation.key, "unit": operation.unit}
+        # Compared with themselves, verdicts are the same by definition: nothing was sampled.
+        table.append({**common, "severity": 0.0, **numbers[0], "flipped_low": 0.0, "flipped_high": 0.0})
+        table += [{**common, "severity": float(severity), **next(changed)} for severity in operation.severities]
+    curves = pd.DataFrame(table, columns=list(COLUMNS))
+    curves.attrs = _origin(len(rows), len(frame), int((~scored).sum()), skipped, seed)
+    return curves
+
+
+def score_deliveries(
+    network: nn.Module,
+    spec: ModelSpec,
+    paths: Sequence[str],
+    steps: Sequence[tuple[Operation, float]],
+    seed: int = 0,
+    *,
+    progress: bool = True,
+) -> tuple[np.ndarray, list[dict[str, str]]]:
+    """Probabilities of fake of face crops as they are, and after each step alone.
+
+    Parameters
+    ----------
+    network, spec, seed, progress
+        As in `delivery_curves`.
+    paths : sequence of str
+        (n,) image files.
+    steps : sequence
+        Operations with their severities.
+
+    Returns
+    -------
+    tuple
+        (1 + steps, n) float64, the first row as delivered, NaN where a file could not be read; and these files, as
+        dictionaries of path and reason.
+    """
+
+    def versions(path: str) -> np.ndarray | str:
+        try:
+            crop = read_image(path)
+        except InputError as error:
+            return str(error)
+        except OSError as error:
+            return f"{path}: {error.strerror or error}"
+        changed = (operation(crop, severity, seed) for operation, severity in steps)
+        return np.stack([resize_rgb(version, spec.input_size) for version in (crop, *changed)])
+
+    # As wide as what is compared with the threshold elsewhere.
+    p = np.full((1 + len(steps), len(paths)), np.nan, dtype=np.float64)
+    skipped = []
+    chunk = max(1, min(_CHUNK, _CHUNK_BYTES // (3 * len(p) * spec.input_size**2)))
+    with (
+        ThreadPoolExecutor(get_settings().workers) as pool,
+        tqdm(total=len(paths), desc="Delivering", unit="face", disable=not progress) as bar,
+    ):
+        for start in range(0, len(paths), chunk):
+            part = paths[start : start + chunk]
+            made = dict(enumerate(pool.map(versions, part), start))
+            skipped += [{"path": paths[i], "reason": found} for i, found in made.items() if isinstance(found, str)]
+            read = [i for i, found in made.items() if not isinstance(found, str)]
+            for step in range(len(p) if read else 0):
+                p[step, read] = predict_crops(network, spec, np.stack([made[i][step] for i in read]))
+            bar.update(len(part))
+    return p, skipped
+
+
+def delivery_figure(curves: pd.DataFrame) -> go.Figure:
+    """Small multiples of `delivery_curves`, one an operation: AUC with its interval, and the verdicts that flipped."""
+    title = "The same faces, delivered differently"
+    if not len(curves):
+        return empty(title, "No operation was asked for.")
+    parts = list(curves.groupby("operation", sort=False))
+    names = [short(OPERATIONS[key].name if key in OPERATIONS else key) for key, _ in parts]
+    columns = min(3, len(parts))
+    lines = ceil(len(parts) / columns)
+    figure = make_subplots(lines, columns, subplot_titles=names, vertical_spacing=0.3 / lines, horizontal_spacing=0.07)
+    styled(figure, title, height=200 + 310 * lines)
+    for i, (_, part) in enumerate(parts):
+        place = {"row": i // columns + 1, "col": i % columns + 1}
+        _panel(figure, part, i == 0, place)
+        # Steps, not distances: what matters lies between the mild ones.
+        unit = short(part["unit"].iloc[0], 48)
+        figure.update_xaxes(type="category", title_text=unit, tickangle=0, tickfont={"size": 10}, **place)
+        figure.update_yaxes(range=[-0.02, 1.02], tickformat=".1f", **place)
+    figure.update_layout(legend=LEGEND | {"traceorder": "normal"}, margin={"t": 120, "b": 110})
+    if text := curves.attrs.get("note"):
+        note(figure, short(text, 160))
+        figure.layout.annotations[-1].yshift = 45  # above the panels' titles
+    return figure
+
+
+def _panel(figure: go.Figure, part: pd.DataFrame, legend: bool, place: dict[str, int]) -> None:
+    x = ["as is" if severity == 0 else f"{severity:g}" for severity in part["severity"]]
+    for value, name, colour, dash, symbol in (
+        ("auc", "AUC (95 % interval; 0.5 is chance)", SECOND, "solid", "circle"),
+        ("flipped", "share of verdicts that flipped (95 % interval)", NEUTRAL, "dash", "square"),
+    ):
+        edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+        shade = f"rgba{(*hex_to_rgb(colour), 0.2)}"
+        figure.add_scatter(y=part[f"{value}_low"], **edge, **place)
+        figure.add_scatter(y=part[f"{value}_high"], fill="tonexty", fillcolor=shade, **edge, **place)
+        details = f"<br>{name.split(' (')[0]}: %{{y:.3f}}"
+        if value == "flipped":
+            details += "<br>real to fake: %{customdata[0]:.3f}<br>fake to real: %{customdata[1]:.3f}"
+        figure.add_scatter(
+            x=x, y=part[value], name=name, legendgroup=value, showlegend=legend, mode="lines+markers",
+            line={"color": colour, "dash": dash}, marker={"symbol": symbol, "size": 8},
+            customdata=part[["to_fake", "to_real"]], hovertemplate="%{x}" + details + "<extra></extra>", **place,
+        )  # fmt: skip
+    figure.add_hline(y=0.5, line={"color": NEUTRAL, "dash": "dot", "width": 1}, **place)
+
+
+def _known(operations: Sequence[str | Operation] | None) -> list[Operation]:
+    chosen = list(OPERATIONS) if operations is None else list(operations)
+    if unknown := [name for name in chosen if isinstance(name, str) and name not in OPERATIONS]:
+        raise InputError(f"There is no operation {unknown[0]!r}; there are {', '.join(OPERATIONS)}.")
+    return [OPERATIONS[name] if isinstance(name, str) else name for name in chosen]
+
+
+def _subsample(ids: np.ndarray, limit: int, seed: int) -> np.ndarray:
+    """Rows of whole groups, at random, up to the limit; in order."""
+    if len(ids) <= limit:
+        return np.arange(len(ids))
+    values, place = np.unique(ids, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(values))
+    count = int(np.searchsorted(np.cumsum(np.bincount(place)[order]), limit, side="right"))
+    return np.flatnonzero(np.isin(place, order[: max(2, count)]))
+
+
+def _summary(
+    y: np.ndarray, ids: np.ndarray, p: np.ndarray, called: np.ndarray, before: np.ndarray, draws: list[np.ndarray]
+) -> dict[str, float | int]:
+    data = GroupedScores(y, p, ids)
+    auc = data.auc(np.ones(data.n_groups))
+    if auc in (0.0, 1.0):
+        low, high = perfect_auc_limits(auc, y, ids)
+    else:
+        low, high = percentile_interval(np.array([data.auc(counts) for counts in draws]), 0.95)
+    flips = called != before
+    rate = clustered_rate(flips, ids)
+    newly = {"to_fake": (called & ~before)[~y], "to_real": (before & ~called)[y]}
+    return {
+        "n": len(y), "auc": auc, "auc_low": low, "auc_high": high,
+        "flipped": rate.value, "flipped_low": rate.low, "flipped_high": rate.high,
+        **{name: float(hits.mean()) if len(hits) else float("nan") for name, hits in newly.items()},
+    }  # fmt: skip
+
+
+def _origin(faces: int, of: int, unreadable: int, skipped: list[dict[str, str]], seed: int) -> dict[str, object]:
+    """What the numbers rest on."""
+    text = f"{faces:,} faces"
+    if faces < of:
+        text = f"{faces:,} of {of:,} faces, whole groups drawn at random (seed {seed})"
+    if unreadable:
+        text += f"; {unreadable:,} could not be scored and are left out"
+    return {"faces": faces, "of": of, "unreadable": unreadable, "skipped": skipped, "note": text + "."}

@@ -1,0 +1,179 @@
+"""From a probability to "real", "fake" or "cannot tell", with the reason. Imports neither torch nor MLRun.
+
+A face is not judged when it is smaller than those of the training or unlike them in light or sharpness, when its
+probability leaves both labels plausible or neither, and when the answer turns once the picture is saved again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from aletheia.models.spec import AbstentionSpec, ModelSpec
+
+REAL, FAKE, CANNOT_TELL = "real", "fake", "cannot tell"
+SMALL, RANGE, BOTH, NEITHER, OTHER, TURNS = (
+    "small face", "out of range", "both plausible", "neither plausible", "other plausible", "turns when re-encoded",
+)  # fmt: skip
+#: Why a face is not judged, in the order in which it is looked at.
+CAUSES = (SMALL, RANGE, BOTH, NEITHER, OTHER, TURNS)
+#: Statistics of a crop as readers know them.
+STATISTICS = {
+    "luma": "mean luma",
+    "contrast": "contrast",
+    "sharpness": "sharpness",
+    "face_size": "side of the face in pixels",
+}
+_BLANK = 1e-6  # variance of a picture without any edge, whose logarithm must be finite
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What is said of a face.
+
+    Attributes
+    ----------
+    verdict : str
+        ``"real"``, ``"fake"`` or ``"cannot tell"``.
+    reason : str
+        Why it cannot be told; empty when it can.
+    cause : str
+        One of `CAUSES`, for counting; empty likewise.
+    """
+
+    verdict: str
+    reason: str = ""
+    cause: str = ""
+
+
+class Told(Protocol):
+    """Anything with a verdict and its reason."""
+
+    @property
+    def verdict(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+
+def crop_statistics(rgb: np.ndarray) -> dict[str, float]:
+    """What the light and the sharpness of a crop are.
+
+    Parameters
+    ----------
+    rgb : ndarray
+        (H, W, 3) uint8, of the network's input size: sharpness depends on it.
+
+    Returns
+    -------
+    dict
+        ``luma`` (mean, 0 to 255), ``contrast`` (standard deviation of the luma), ``sharpness`` (natural logarithm of
+        the variance of its Laplacian: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000).
+    """
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    edges = cv2.Laplacian(grey, cv2.CV_16S).var()
+    return {
+        "luma": float(grey.mean()),
+        "contrast": float(grey.std()),
+        "sharpness": float(np.log(max(edges, _BLANK))),
+    }
+
+
+def within_reach(spec: ModelSpec, logit: float) -> bool:
+    """Whether re-encoding may turn the answer for this logit, as far as it changed any on validation faces."""
+    rules = spec.abstention
+    if rules is None or rules.reencode is None:
+        return False
+    return bool(abs(logit - spec.calibration.logit_at(spec.threshold)) <= rules.reencode)
+
+
+def decide(
+    spec: ModelSpec,
+    probability: float,
+    *,
+    face_size: float | None = None,
+    statistics: Mapping[str, float] | None = None,
+    reencoded: Sequence[float] | None = None,
+) -> Verdict:
+    """Say "real" or "fake" by the model's threshold, or why it cannot be told.
+
+    The labels that are plausible at a probability form a conformal set (Vovk et al., "Algorithmic Learning in a Random
+    World", 2005, section 4.5; Sadinle et al., JASA 114, 2019). Only a set of one label, the one that the threshold
+    says, is an answer. So at most a share of `alpha` of the genuine faces is called fake, and of the fakes real, as
+    long as they come from where the validation faces came from.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model; without `abstention` the threshold alone decides.
+    probability : float
+        Of fake, 0 to 1.
+    face_size : float, optional
+        Side of the face in pixels of its picture.
+    statistics : mapping, optional
+        Of `crop_statistics`. What is unknown (missing, None or NaN) is not looked at.
+    reencoded : sequence of float, optional
+        Probabilities of the face in the re-encoded picture.
+
+    Returns
+    -------
+    Verdict
+        With the first of `CAUSES` that applies.
+    """
+    answer = FAKE if probability >= spec.threshold else REAL
+    rules = spec.abstention
+    if rules is None:
+        return Verdict(answer)
+    found = (
+        _too_small(rules, face_size)
+        or _unlike(rules, {**(statistics or {}), "face_size": face_size})
+        or _not_plausible(rules, probability, answer)
+    )
+    if not found and reencoded is not None and any((p >= spec.threshold) != (answer == FAKE) for p in reencoded):
+        found = Verdict(CANNOT_TELL, "the answer turns when the picture is saved again", TURNS)
+    return found or Verdict(answer)
+
+
+def combine(parts: Sequence[Told]) -> Verdict:
+    """One verdict for all faces of a picture, or all people of a video.
+
+    "fake" when any is, else "cannot tell" when any cannot be told, else "real".
+    """
+    said = [part.verdict for part in parts]
+    if FAKE in said or CANNOT_TELL not in said:
+        return Verdict(FAKE if FAKE in said else REAL)
+    reasons = dict.fromkeys(part.reason for part in parts if part.verdict == CANNOT_TELL)
+    return Verdict(CANNOT_TELL, "; ".join(reasons))
+
+
+def _too_small(rules: AbstentionSpec, size: float | None) -> Verdict | None:
+    if size is None or not size < rules.min_face:
+        return None
+    reason = f"the face is too small: {int(size)} pixels a side, the smallest of the training has {rules.min_face:.0f}"
+    return Verdict(CANNOT_TELL, reason, SMALL)
+
+
+def _unlike(rules: AbstentionSpec, statistics: Mapping[str, float | None]) -> Verdict | None:
+    outside = []
+    for name, (low, high) in rules.ranges.items():
+        value = statistics.get(name)
+        if value is not None and (value < low or value > high):
+            outside.append(f"{STATISTICS[name]} {value:.3g} ({low:.3g} to {high:.3g})")
+    if not outside:
+        return None
+    return Verdict(CANNOT_TELL, f"out of the training range: {', '.join(outside)}", RANGE)
+
+
+def _not_plausible(rules: AbstentionSpec, probability: float, answer: str) -> Verdict | None:
+    plausible = [REAL] * (probability <= rules.real_upper) + [FAKE] * (probability >= rules.fake_lower)
+    if plausible == [answer]:
+        return None
+    if len(plausible) == 2:
+        return Verdict(CANNOT_TELL, "real and fake are both plausible", BOTH)
+    if not plausible:
+        return Verdict(CANNOT_TELL, "neither real nor fake is plausible", NEITHER)
+    return Verdict(CANNOT_TELL, f"the threshold says {answer}, but only {plausible[0]} is plausible", OTHER)

@@ -1,0 +1,178 @@
+"""When a model had better not answer: limits from validation faces, ranges from training faces."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from aletheia.data.images import read_image
+from aletheia.data.pixels import iterate_images
+from aletheia.data.transforms import resize_rgb
+from aletheia.errors import InputError
+from aletheia.evaluation.scores import crop_logits
+from aletheia.faces.crop import network_input
+from aletheia.faces.extract import faces_of
+from aletheia.faces.reencode import compressed, reencoded_inputs
+from aletheia.models.spec import AbstentionSpec, ModelSpec
+from aletheia.models.verdict import STATISTICS, crop_statistics
+from aletheia.settings import get_settings
+
+_CORNERS = ["face_x0", "face_y0", "face_x1", "face_y1"]
+#: A face is like those of the training when each statistic lies between these quantiles of theirs, widened on both
+#: sides by this share of the distance.
+_QUANTILES, _WIDENED = (0.005, 0.995), 0.1
+_CHUNK = 64
+
+
+def fit_abstention(
+    y: np.ndarray,
+    p: np.ndarray,
+    statistics: pd.DataFrame,
+    *,
+    alpha: float = 0.1,
+    shifts: np.ndarray | None = None,
+) -> AbstentionSpec:
+    """Fit everything that `aletheia.models.verdict.decide` needs.
+
+    The limits are those of split-conformal prediction, for each class on its own (Mondrian; Vovk et al., "Algorithmic
+    Learning in a Random World", 2005, sections 4.2 and 4.5; Angelopoulos and Bates, "Conformal Prediction: A Gentle
+    Introduction", 2023): a new genuine face has a probability of at most `real_upper` with probability 1 - alpha or
+    more, a new fake one of at least `fake_lower`. That holds for faces that are exchangeable with the validation faces,
+    on average over such sets of them: one set of few people may be far off. A calibration fitted on the same rows does
+    no harm, for it keeps their order; that the best epoch was chosen on them may do a little, and other cameras or
+    generators do much. What test rows find is said beside the promise.
+
+    Parameters
+    ----------
+    y, p : ndarray
+        (n,) labels (1 for fake) and probabilities of the validation faces.
+    statistics : DataFrame
+        Of `manifest_statistics`, training faces.
+    alpha : float
+        Share of either class, between 0 and 1, whose own label may be found implausible.
+    shifts : ndarray, optional
+        What re-encoding does to the logits of validation faces, see `reencoded_logits`; NaN is left out. Without any,
+        no face is asked about again.
+
+    Returns
+    -------
+    AbstentionSpec
+        With fewer than 1 / alpha - 1 validation faces of a class nothing ever speaks against it.
+
+    Raises
+    ------
+    InputError
+        Another alpha, one class only, or probabilities outside 0 to 1.
+    """
+    y, p = np.asarray(y), np.asarray(p, dtype=np.float64)
+    if not 0 < alpha < 1:
+        raise InputError(f"abstention_alpha: {alpha} is no share; choose a value between 0 and 1, such as 0.1.")
+    if not (y == 0).any() or not (y == 1).any():
+        raise InputError("Abstention needs real and fake validation rows; there is one class only.")
+    if not ((p >= 0) & (p <= 1)).all():
+        raise InputError("Abstention needs probabilities from 0 to 1; leave out rows without one.")
+    sizes = statistics["face_size"].dropna()
+    known = np.abs(shifts[np.isfinite(shifts)]) if shifts is not None else np.zeros(0)
+    return AbstentionSpec(
+        alpha=alpha,
+        real_upper=min(conformal_limit(p[y == 0], alpha), 1.0),
+        fake_lower=max(-conformal_limit(-p[y == 1], alpha), 0.0),
+        min_face=math.floor(sizes.min()) if len(sizes) else 0.0,
+        ranges={name: _range(values) for name in STATISTICS if len(values := statistics[name].dropna())},
+        reencode=float(known.max()) if len(known) else None,
+    )
+
+
+def conformal_limit(scores: np.ndarray, alpha: float) -> float:
+    """What a new score exceeds with probability alpha at most: the ceil((n + 1)(1 - alpha))-th smallest, or inf."""
+    rank = math.ceil((len(scores) + 1) * (1 - alpha) - 1e-9)  # 1 - alpha is not exact
+    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
+
+
+def manifest_statistics(frame: pd.DataFrame, size: int) -> pd.DataFrame:
+    """Statistics of the crops of a manifest.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With the column path; the face's box (face_x0, …) where it is known.
+    size : int
+        Side of the network's input, pixels.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `frame`; luma, contrast, sharpness (see `crop_statistics`) and face_size (pixels of the picture).
+        NaN where the crop could not be read or the box is unknown.
+    """
+    images = iterate_images(frame["path"].astype(str).tolist(), size)
+    rows = [{} if isinstance(image, str) else crop_statistics(image) for image in images]
+    table = pd.DataFrame(rows, index=frame.index, columns=list(STATISTICS), dtype=np.float64)
+    return table.assign(face_size=face_sizes(frame))
+
+
+def face_sizes(frame: pd.DataFrame) -> np.ndarray:
+    """Longer side of each face's box (n,), pixels of its picture; NaN where the manifest does not say."""
+    if not set(_CORNERS) <= set(frame.columns):
+        return np.full(len(frame), np.nan)
+    x0, y0, x1, y1 = frame[_CORNERS].to_numpy(np.float64).T
+    return np.maximum(x1 - x0, y1 - y0)
+
+
+def reencoded_logits(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame) -> np.ndarray:
+    """Logits of faces before and after mild re-encodings of their pictures.
+
+    Parameters
+    ----------
+    model, spec
+        A network and what it takes.
+    frame : DataFrame
+        A manifest of face crops.
+
+    Returns
+    -------
+    ndarray
+        (n, 3) as it is, as JPEG, scaled (see `aletheia.faces.reencode`). Where the picture is not at hand (crops were
+        delivered, or the face is of a video) the crop itself is compressed and never scaled; NaN for what is not there.
+    """
+    found = np.full((len(frame), 3), np.nan, dtype=np.float32)
+    rows = frame.to_dict("records")
+    with ThreadPoolExecutor(get_settings().workers) as pool:
+        for start in range(0, len(rows), _CHUNK):
+            parts = list(pool.map(lambda row: _versions(row, spec), rows[start : start + _CHUNK]))
+            logits = crop_logits(model, spec, np.concatenate(parts)) if any(map(len, parts)) else np.zeros(0)
+            ends = np.cumsum([len(part) for part in parts])
+            for row, values in enumerate(np.split(logits, ends[:-1]), start):
+                found[row, : len(values)] = values
+    return found
+
+
+def _versions(row: dict[str, Any], spec: ModelSpec) -> np.ndarray:
+    """The network's inputs for a row: (3, size, size, 3), (2, …) without a picture, (0, …) if nothing is readable."""
+    size = spec.input_size
+    with contextlib.suppress(InputError, OSError):
+        if _has_picture(row, spec):
+            picture, (face,) = read_image(str(row["original"])), faces_of(pd.DataFrame([row]))
+            return np.concatenate([network_input(picture, face, spec)[None], reencoded_inputs(picture, face, spec)])
+    try:
+        crop = read_image(str(row["path"]))
+    except (InputError, OSError):
+        return np.zeros((0, size, size, 3), np.uint8)
+    return np.stack([resize_rgb(crop, size), resize_rgb(compressed(crop), size)])
+
+
+def _has_picture(row: dict[str, Any], spec: ModelSpec) -> bool:
+    known = all(isinstance(row.get(name), str) and row[name] for name in ("original", "face_keypoints"))
+    return known and spec.crop.policy != "none" and not row.get("frame_time", math.nan) >= 0
+
+
+def _range(known: pd.Series) -> tuple[float, float]:
+    low, high = np.quantile(known, _QUANTILES)
+    margin = _WIDENED * (high - low)
+    return float(low - margin), float(high + margin)

@@ -1,0 +1,196 @@
+"""Remedies do what they say, to both classes alike, and the audit sees the difference."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy.stats import ks_2samp
+
+from aletheia.audit.audit import audit_faces
+from aletheia.audit.controls import score_controls
+from aletheia.audit.measure import CONTROLS
+from aletheia.audit.remedies import Remedies, apply_remedies
+from aletheia.audit.views import CROPS, measure_faces
+from aletheia.data.images import probe_image, read_image
+from aletheia.data.manifest import validate_manifest
+from aletheia.data.transforms import resaved
+from aletheia.errors import InputError
+
+N, SIDE = 160, 96
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path / "data"))
+
+
+def crops(folder, *, quality=(92, 70), brightness=0.0, pose=0.0) -> pd.DataFrame:
+    """Crops of noise, real and fake in turn, saved with one JPEG quality a class before they were cut out."""
+    rng = np.random.default_rng(5)
+    folder.mkdir(parents=True)
+    rows = []
+    for k in range(N):
+        fake = k % 2
+        smooth = cv2.GaussianBlur(rng.normal(0, 150, (SIDE, SIDE, 3)), (0, 0), 3)
+        picture = np.clip(128 + 2 * smooth + rng.normal(0, 4, smooth.shape) + brightness * fake, 0, 255)
+        data = cv2.imencode(".jpg", picture.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality[fake]])[1]
+        path = folder / f"{k:04d}.png"
+        cv2.imwrite(str(path), cv2.imdecode(data, cv2.IMREAD_COLOR))
+        tilt = rng.normal(0, 2) + pose * fake
+        points = np.array([(30, 30), (70, 30 + tilt), (50, 60), (50, 80), (5, 40), (95, 40)]) + rng.normal(0, 1, (6, 2))
+        rows.append(
+            {
+                "path": str(path),
+                "label": ("real", "fake")[fake],
+                "source": ("camera", "camera", "web", "stock")[k % 4] if not fake else ("camera", "web")[k // 2 % 2],
+                "width": 400,
+                "height": 400,
+                "format": "jpeg",
+                "jpeg_quality": float(quality[fake]),
+                "chroma": "4:2:0",
+                "file_bytes": len(data),
+                "original": str(path),
+                "face_keypoints": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
+                "face_x0": 0.0,
+                "face_y0": 0.0,
+                "face_x1": 100.0,
+                "face_y1": 100.0,
+                "face_score": 0.9,
+                "crop_size": SIDE,
+                "crop_policy": "scale",
+                "crop_margin": 0.2,
+            }
+        )
+    return validate_manifest(pd.DataFrame(rows))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["reencode=60-95"], ["drop=source=stock", "match=framing", "match=source", "reencode=70-70", "resolution=48"]],
+)
+def test_words_come_back(words):
+    assert Remedies.parse(words).words() == words
+    assert bool(Remedies.parse(words)) == bool(words)
+
+
+@pytest.mark.parametrize(
+    "word", ["blur", "match=beauty", "reencode=0-50", "reencode=90-60", "reencode=x", "resolution=4", "drop=source", ""]
+)
+def test_what_is_no_remedy_is_refused(word):
+    with pytest.raises(InputError, match=r"remedy|between 1 and 100|below 8 pixels"):
+        Remedies.parse([word])
+
+
+def test_saved_alike_the_files_tell_nothing(tmp_path):
+    faces = crops(tmp_path / "faces")
+    pool = faces[faces.label == "real"].head(3).reset_index(drop=True)
+    before, _ = audit_faces(faces, CROPS, workers=1, progress=False)
+    assert before["delivery"].auc == 1 and before["residue"].auc > 0.8
+    done = apply_remedies(faces, pool, Remedies.parse(["reencode=60-90", "resolution=32"]), progress=False)
+    after, _ = audit_faces(done.faces, CROPS, workers=1, progress=False)
+    assert not {f.key for f in after.families if f.tells}
+    assert after["residue"].auc < before["residue"].auc - 0.2
+    assert len(done.faces) == N and len(done.pool) == 3 and not len(done.left_out)
+    for row in done.faces.itertuples():
+        found = probe_image(row.path)
+        assert (found.format, found.chroma, found.width, found.height) == ("jpeg", "4:2:0", SIDE, SIDE)
+        assert found.jpeg_quality == row.jpeg_quality and 60 <= row.jpeg_quality <= 90
+        assert found.file_bytes == row.file_bytes
+    drawn = [done.faces.loc[done.faces.label == label, "jpeg_quality"] for label in ("real", "fake")]
+    assert ks_2samp(*drawn).pvalue > 0.05
+    assert set(done.faces.remedies) == {"reencode=60-90 resolution=32"} == set(done.pool.remedies)
+    assert done.faces.original.tolist() == faces.original.tolist()
+    assert "163 faces" in done.told[0]
+
+
+def test_the_same_seed_saves_the_same_files_and_an_interrupted_work_goes_on(tmp_path):
+    faces, wanted = crops(tmp_path / "faces"), Remedies.parse(["reencode"])
+    first, second, other = (
+        apply_remedies(faces, faces.iloc[:0], wanted, seed=seed, progress=False).faces for seed in (0, 0, 1)
+    )
+    pd.testing.assert_frame_equal(first, second)
+    assert (first.jpeg_quality != other.jpeg_quality).any()
+    written = {path: os.stat(path).st_mtime_ns for path in first.path}
+    apply_remedies(faces, faces.iloc[:0], wanted, progress=False)
+    assert written == {path: os.stat(path).st_mtime_ns for path in first.path}
+
+
+def test_a_crop_that_cannot_be_read_is_counted(tmp_path):
+    faces = crops(tmp_path / "faces")
+    open(faces.path[3], "wb").close()
+    done = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["reencode"]), progress=False)
+    assert len(done.faces) == N - 1
+    assert done.left_out.path.tolist() == [faces.path[3]] and "zero bytes" in done.left_out.reason[0]
+
+
+def test_matching_by_pose_and_source_and_dropping(tmp_path):
+    faces = crops(tmp_path / "faces", pose=6.0)
+    before, _ = audit_faces(faces, workers=1, progress=False)
+    assert before["keypoints"].auc > 0.8
+    done = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["match=keypoints"]), progress=False)
+    assert (done.faces.label == "fake").sum() == (done.faces.label == "real").sum() < N / 2
+    after, _ = audit_faces(done.faces, workers=1, progress=False)
+    assert not {f.key for f in after.families if f.tells and f.key == "keypoints"}
+    assert set(done.left_out.reason) == {"no match by keypoints"}
+    assert len(done.left_out) + len(done.faces) == N
+    dropped = apply_remedies(faces, faces, Remedies.parse(["drop=source=web"]), progress=False)
+    assert "web" not in set(dropped.faces.source) | set(dropped.pool.source)
+    with pytest.raises(InputError, match="no column 'mood'"):
+        apply_remedies(faces, faces, Remedies.parse(["drop=mood=glad"]), progress=False)
+    with pytest.raises(InputError, match="use fewer"):
+        apply_remedies(faces, faces, Remedies.parse(["drop=label=fake"]), progress=False)
+
+
+def test_matched_by_source_each_has_both_classes_alike(tmp_path):
+    done = apply_remedies(crops(tmp_path / "f"), pd.DataFrame(), Remedies.parse(["match=source"]), progress=False)
+    counts = pd.crosstab(done.faces.source, done.faces.label)
+    assert (counts["real"] == counts["fake"]).all() and "stock" not in counts.index
+
+
+def test_resaved_has_the_stated_quality_and_loses_what_the_resolution_says():
+    rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for quality in (40, 75, 95):
+        written = Image.open(io.BytesIO(resaved(rgb, quality)))
+        Image.fromarray(rgb).save(pillow := io.BytesIO(), "JPEG", quality=quality, subsampling="4:2:0")
+        assert written.quantization == Image.open(pillow).quantization
+    assert (read_image(resaved(rgb, None)) == rgb).all()
+    checks = np.kron(np.indices((32, 32)).sum(0) % 2 * 255, np.ones((2, 2)))[..., None].repeat(3, 2).astype(np.uint8)
+    assert (read_image(resaved(checks, None, 64)) == checks).all()
+    fine = np.indices((64, 64)).sum(0)[..., None].repeat(3, 2).astype(np.uint8) % 2 * 255
+    assert read_image(resaved(fine, None, 32)).std() < 1
+
+
+def test_controls_are_scored_on_the_test_rows(tmp_path):
+    faces = crops(tmp_path / "faces", brightness=60.0, pose=4.0)
+    train, test = faces.iloc[: N // 2].reset_index(drop=True), faces.iloc[N // 2 :].reset_index(drop=True)
+    found = score_controls(train, test, workers=1, progress=False)
+    assert set(found) == set(CONTROLS)
+    assert found["thumbnail"].auc > 0.85 and found["keypoints"].auc > 0.7 and found["blanked"].auc > 0.85
+    assert not any(outcome.cross_validated for outcome in found.values())
+    assert found["thumbnail"].n == len(test)
+    shuffled = train.assign(label=np.random.default_rng(0).permutation(train.label))
+    assert all(
+        0.2 < outcome.auc < 0.8 for outcome in score_controls(shuffled, test, workers=1, progress=False).values()
+    )
+    one = score_controls(train, test[test.label == "real"], workers=1, progress=False)
+    assert all(outcome.reason for outcome in one.values())
+
+
+def test_in_the_crops_background_is_what_lies_around_the_box(tmp_path):
+    faces = crops(tmp_path / "faces").head(1)
+    picture = np.full((SIDE, SIDE, 3), 50, np.uint8)
+    edge = round(SIDE * 0.2 / 1.4)
+    picture[edge : SIDE - edge, edge : SIDE - edge] = 200
+    cv2.imwrite(faces.path[0], picture)
+    values = measure_faces(faces, CROPS, progress=False).iloc[0]
+    assert values["red"] == pytest.approx(50, abs=6) and values["back_red"] == pytest.approx(50, abs=6)
+    assert values["point_x0"] == pytest.approx((float(faces.face_keypoints[0].split(",")[0]) - 50) / 100, abs=1e-3)
+    assert values["face_share"] == pytest.approx(1 / 1.4, abs=0.01)
+    with pytest.raises(InputError, match="extract the faces first"):
+        measure_faces(faces.drop(columns="face_keypoints"), CROPS)

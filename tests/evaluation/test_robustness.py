@@ -1,0 +1,207 @@
+"""Delivery curves: verdicts and their changes by hand, numbers by scikit-learn and by the evaluation."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from aletheia.data.images import read_image
+from aletheia.errors import InputError
+from aletheia.evaluation import robustness
+from aletheia.evaluation.chains import OPERATIONS, Operation
+from aletheia.evaluation.intervals import clustered_rate, wilson
+from aletheia.evaluation.metrics import evaluate_scores
+from aletheia.evaluation.robustness import COLUMNS, delivery_curves, delivery_figure, score_deliveries
+from aletheia.evaluation.scores import predict_crops, predict_manifest
+from aletheia.models.bundle import load_bundle
+
+SHIFTED = Operation(
+    "shifted", "Shifted", "grey levels", (-6, -18, 18),
+    lambda crop, by, seed: np.clip(crop.astype(int) + int(by), 0, 255).astype(np.uint8),
+)  # fmt: skip
+SAME = Operation("same", "The same", "times", (1, 2), lambda crop, times, seed: crop.copy())
+
+
+def by_hand(model, image: np.ndarray) -> float:
+    """Scale, normalise, forward, Platt: in plain steps."""
+    x = (image / 255 - np.array((0.485, 0.456, 0.406))) / np.array((0.229, 0.224, 0.225))
+    with torch.no_grad():
+        logit = model(torch.tensor(x, dtype=torch.float32).permute(2, 0, 1)[None]).item()
+    return 1 / (1 + np.exp(-(2.0 * logit + 0.5)))
+
+
+def curves(bundle, frame, operations, **options):
+    groups = options.pop("groups", frame["identity"].to_numpy())
+    return delivery_curves(*load_bundle(bundle), frame, groups, operations=operations, progress=False, **options)
+
+
+def test_verdicts_that_flip_are_counted_as_by_hand(bundle, crops):
+    model, spec = load_bundle(bundle)
+    frame = crops[1]
+    y = (frame["label"] == "fake").to_numpy()
+    images = [read_image(path).astype(int) for path in frame["path"]]
+    p = {by: np.array([by_hand(model, np.clip(image + by, 0, 255)) for image in images]) for by in (0, -6, -18, 18)}
+    table = curves(bundle, frame, [SHIFTED])
+    assert list(table.columns) == list(COLUMNS) and table["severity"].tolist() == [0, -6, -18, 18]
+    assert set(table["operation"]) == {"shifted"} and set(table["unit"]) == {"grey levels"} and set(table["n"]) == {120}
+    for row in table.itertuples():
+        before, after = p[0] >= spec.threshold, p[row.severity] >= spec.threshold
+        assert row.auc == pytest.approx(roc_auc_score(y, p[row.severity]), abs=1e-12)
+        assert row.flipped == np.mean(before != after)
+        assert row.to_fake == sum(a and not b for a, b, f in zip(after, before, y, strict=True) if not f) / 30
+        assert row.to_real == sum(b and not a for a, b, f in zip(after, before, y, strict=True) if f) / 90
+        rate = clustered_rate(before != after, frame["identity"].to_numpy())
+        assert (row.flipped_low, row.flipped_high) == ((rate.low, rate.high) if row.severity else (0, 0))
+    assert table["flipped"].iloc[0] == 0 < table["to_real"].iloc[1] < table["to_real"].iloc[2]
+    assert table["to_fake"].iloc[3] > 0
+
+
+def test_the_aucs_are_scikit_learns_on_the_same_crops(bundle, crops):
+    model, spec = load_bundle(bundle)
+    frame, y = crops[1], crops[1]["label"] == "fake"
+    images = [read_image(path) for path in frame["path"]]
+    table = curves(bundle, frame, None, seed=3)
+    assert table["operation"].unique().tolist() == list(OPERATIONS)
+    for row in table.itertuples():
+        delivered = np.stack([OPERATIONS[row.operation](image, row.severity, 3) for image in images])
+        assert row.auc == pytest.approx(roc_auc_score(y, predict_crops(model, spec, delivered)), abs=1e-9)
+    assert table["auc"].nunique() > 10
+
+
+def test_the_intervals_are_those_of_the_evaluation(bundle, crops):
+    frame = crops[1]
+    p = predict_manifest(*load_bundle(bundle), frame, progress=False)
+    table = curves(bundle, frame, [SAME], seed=5)
+    y = (frame["label"] == "fake").to_numpy().astype(int)
+    wanted = evaluate_scores(y, p, 0.6, frame["identity"].to_numpy(), seed=5, replicates=500)["auc"]
+    # What changes nothing has the same interval at every severity: the replicates are the same.
+    for row in table.itertuples():
+        assert (row.auc, row.auc_low, row.auc_high) == (wanted.value, wanted.low, wanted.high)
+        assert (row.flipped, row.to_fake, row.to_real) == (0, 0, 0)
+
+
+def test_faces_as_they_are_have_the_plain_scores(bundle, crops):
+    network, spec = load_bundle(bundle)
+    paths = crops[1]["path"].tolist()
+    p, skipped = score_deliveries(network, spec, paths, [(SAME, 1), (SHIFTED, 0), (SHIFTED, -6)], progress=False)
+    plain = predict_manifest(network, spec, crops[1], progress=False)
+    np.testing.assert_array_equal(p[:3], np.stack([plain] * 3))
+    assert (p[3] < plain).all() and not skipped
+
+
+def test_a_perfect_ranking_is_not_certain(bundle, crops):
+    frame = crops[1]
+    p, fake = predict_manifest(*load_bundle(bundle), frame, progress=False), frame["label"] == "fake"
+    apart = frame[np.where(fake, p > np.median(p), p < np.median(p))]
+    row = curves(bundle, apart, [SAME]).iloc[0]
+    units = min(apart["identity"][apart["label"] == label].nunique() for label in ("real", "fake"))
+    assert (row.auc, row.auc_low, row.auc_high) == (1.0, *wilson(units, units))
+
+
+def test_a_seed_repeats_and_the_order_of_rows_does_not_matter(bundle, crops):
+    names = ["screenshot", "noise"]
+    first = curves(bundle, crops[1], names, seed=1)
+    pd.testing.assert_frame_equal(first, curves(bundle, crops[1], names, seed=1))
+    shuffled = crops[1].sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(first, curves(bundle, shuffled, names, seed=1))
+    assert not first["flipped"].equals(curves(bundle, crops[1], names, seed=2)["flipped"])
+
+
+def test_what_cannot_be_read_is_counted_and_left_out(bundle, crops, tmp_path):
+    frame = crops[1].copy()
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG")
+    for row, name in ((1, "cut.png"), (70, "missing.png")):
+        frame.iloc[row, frame.columns.get_loc("path")] = str(tmp_path / name)
+    table = curves(bundle, frame, ["screenshot"])
+    whole = curves(bundle, frame.drop(index=[1, 70]), ["screenshot"])
+    pd.testing.assert_frame_equal(table, whole)
+    assert set(table["n"]) == {118} and table.attrs["unreadable"] == 2 and table.attrs["faces"] == 120
+    assert [row["path"] for row in table.attrs["skipped"]] == [str(tmp_path / n) for n in ("cut.png", "missing.png")]
+    assert all(row["reason"] for row in table.attrs["skipped"])
+    assert table.attrs["note"] == "120 faces; 2 could not be scored and are left out."
+    json.dumps(table.attrs)
+
+
+def test_too_many_faces_are_drawn_by_whole_groups(bundle, crops):
+    frame = crops[1]
+    who = {read_image(row.path).tobytes(): row.identity for row in frame.itertuples()}
+
+    def drawn(**options):
+        seen = []
+        noted = Operation("noted", "", "", (1,), lambda crop, _, seed: (seen.append(crop.tobytes()), crop)[1])
+        return curves(bundle, frame, [noted], **options), pd.Series([who[crop] for crop in seen])
+
+    table, people = drawn(max_faces=50, seed=4)
+    assert set(table["n"]) == {48} and (people.value_counts() == 4).all() and people.nunique() == 12
+    assert table.attrs["note"] == "48 of 120 faces, whole groups drawn at random (seed 4)."
+    assert set(drawn(max_faces=50, seed=4)[1]) == set(people) != set(drawn(max_faces=50, seed=5)[1])
+    assert drawn(max_faces=120)[0].attrs["note"] == "120 faces."
+    alone = drawn(max_faces=50, groups=None)[0]
+    assert set(alone["n"]) == {50}
+
+
+def test_faces_are_read_as_they_are_needed(bundle, crops, tmp_path):
+    frame = crops[1].copy()
+    frame["path"] = [shutil.copy(path, tmp_path) for path in frame["path"]]
+    last = tmp_path / frame["path"].iloc[-1]
+    remove = Operation("remove", "", "", (1,), lambda crop, _, seed: (last.unlink(missing_ok=True), crop)[1])
+    assert curves(bundle, frame, [remove]).attrs["unreadable"] == 1
+
+
+def test_memory_is_bounded(bundle, crops, monkeypatch):
+    network, spec = load_bundle(bundle)
+    sizes = []
+    network.register_forward_hook(lambda module, inputs, output: sizes.append(len(inputs[0])))
+    options = {"groups": crops[1]["identity"].to_numpy(), "operations": ["screenshot"], "progress": False}
+    whole = delivery_curves(network, spec, crops[1], **options)
+    assert set(sizes) == {64, 56}
+    sizes.clear()
+    monkeypatch.setattr(robustness, "_CHUNK_BYTES", 5 * 32 * 32 * 3 * 7)  # seven faces in five versions
+    pd.testing.assert_frame_equal(delivery_curves(network, spec, crops[1], **options), whole)
+    assert set(sizes) == {7, 1}
+
+
+def test_one_class_has_no_auc(bundle, crops):
+    table = curves(bundle, crops[1][crops[1]["label"] == "fake"], [SHIFTED])
+    assert table[["auc", "auc_low", "auc_high", "to_fake"]].isna().all(axis=None)
+    assert table["to_real"].iloc[2] == table["flipped"].iloc[2] > 0
+    delivery_figure(table).to_json()
+
+
+def test_what_cannot_be_judged(bundle, crops, tmp_path):
+    with pytest.raises(InputError, match="rows"):
+        curves(bundle, crops[1].iloc[:0], [SAME])
+    with pytest.raises(InputError, match=r"'smear'.*jpeg, scale, blur, noise, crop, screenshot"):
+        curves(bundle, crops[1], ["smear"])
+    with pytest.raises(InputError, match="3 groups for 120 rows"):
+        curves(bundle, crops[1], [SAME], groups=["a", "b", "c"])
+    with pytest.raises(InputError, match="None of the 120 faces"):
+        curves(bundle, crops[1].assign(path=str(tmp_path / "gone.png")), [SAME])
+
+
+def test_the_figure_has_a_panel_for_each_operation(bundle, crops):
+    odd = Operation("<b>odd", "", "a < b", (1,), SHIFTED.change)
+    table = curves(bundle, crops[1], ["jpeg", "blur", SHIFTED, odd], max_faces=60)
+    figure = delivery_figure(table)
+    titles = [a.text for a in figure.layout.annotations]
+    assert titles[:4] == ["JPEG compression", "Gaussian blur", "shifted", "&lt;b&gt;odd"]
+    assert table.attrs["note"] in titles and figure.layout.xaxis4.title.text == "a &lt; b"
+    lines = [trace for trace in figure.data if trace.name]
+    assert len(lines) == 8 and sum(bool(trace.showlegend) for trace in lines) == 2
+    assert list(lines[0].x) == ["as is", "95", "90", "80", "70", "60", "50", "40", "30"]
+    part = table[table["operation"] == "jpeg"]
+    np.testing.assert_array_equal(lines[0].y, part["auc"])
+    np.testing.assert_array_equal(lines[1].y, part["flipped"])
+    shifted = table.loc[table["operation"] == "shifted", ["to_fake", "to_real"]]
+    assert (shifted["to_real"] != shifted["to_fake"]).any()
+    np.testing.assert_array_equal(lines[5].customdata, shifted)
+    edges = [trace for trace in figure.data if not trace.name][:4]
+    for trace, name in zip(edges, ("auc_low", "auc_high", "flipped_low", "flipped_high"), strict=True):
+        np.testing.assert_array_equal(trace.y, part[name])
+    assert "No operation" in delivery_figure(curves(bundle, crops[1], [])).layout.annotations[0].text

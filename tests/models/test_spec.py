@@ -1,0 +1,113 @@
+"""What model.json may say of calibration and abstention."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from aletheia.errors import InputError
+from aletheia.models.spec import MAX_KNOTS, AbstentionSpec, Calibration, ModelSpec, read_spec, write_spec
+
+KNOTS = ((-2.0, 0.1), (0.0, 0.1), (1.0, 0.6), (3.0, 0.9))
+
+
+def test_isotonic_draws_straight_lines_between_its_knots():
+    fitted = Calibration(method="isotonic", knots=KNOTS)
+    found = fitted.probabilities(np.array([-9, -2, -1, 0, 0.5, 1, 2, 3, 50, np.nan]))
+    np.testing.assert_allclose(found[:-1], [0.1, 0.1, 0.1, 0.1, 0.35, 0.6, 0.75, 0.9, 0.9], atol=1e-7)
+    assert np.isnan(found[-1]) and found.dtype == np.float32
+    assert fitted.describe() == "isotonic (4 knots)"
+    assert Calibration(method="isotonic", knots=KNOTS, thinned=0.0123).describe() == (
+        "isotonic (4 knots, at most 0.012 off)"
+    )
+    assert Calibration(method="platt", scale=2, shift=-0.5).describe() == "platt (scale 2.000, shift -0.500)"
+
+
+@pytest.mark.parametrize(
+    "fitted",
+    [Calibration(), Calibration(method="platt", scale=1.7, shift=-0.3), Calibration(method="isotonic", knots=KNOTS)],
+    ids=lambda fitted: fitted.method,
+)
+@pytest.mark.parametrize("wanted", [0.11, 0.35, 0.6, 0.89])
+def test_the_logit_at_a_probability_is_where_it_is_reached(fitted, wanted):
+    logit = fitted.logit_at(wanted)
+    assert fitted.probabilities(np.array([logit]))[0] == pytest.approx(wanted, abs=1e-6)
+    assert (
+        fitted.probabilities(np.array([logit - 0.01]))[0] < wanted < fitted.probabilities(np.array([logit + 0.01]))[0]
+    )
+
+
+def test_a_probability_that_all_or_no_logits_reach():
+    fitted = Calibration(method="isotonic", knots=KNOTS)
+    assert (fitted.logit_at(0.05), fitted.logit_at(0.1), fitted.logit_at(0.91)) == (-np.inf, -np.inf, np.inf)
+    assert fitted.logit_at(0.9) == 3.0
+    assert (Calibration().logit_at(0.0), Calibration().logit_at(1.0)) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"method": "isotonic"},
+        {"method": "platt", "knots": KNOTS},
+        {"method": "isotonic", "knots": KNOTS[:1]},
+        {"method": "isotonic", "knots": KNOTS[::-1]},
+        {"method": "isotonic", "knots": ((0.0, 0.5), (0.0, 0.6))},
+        {"method": "isotonic", "knots": ((0.0, 0.5), (1.0, 0.4))},
+        {"method": "isotonic", "knots": ((0.0, 0.5), (1.0, 1.1))},
+        {"method": "isotonic", "knots": ((0.0, -0.1), (1.0, 0.4))},
+        {"method": "isotonic", "knots": ((0.0, 0.5), (float("inf"), 0.6))},
+        {"method": "isotonic", "knots": ((0.0, float("nan")), (1.0, 0.6))},
+        {"method": "isotonic", "knots": tuple((float(k), 0.5) for k in range(MAX_KNOTS + 1))},
+    ],
+)
+def test_knots_that_are_no_calibration(values):
+    with pytest.raises(ValidationError, match="knots"):
+        Calibration(**values)
+    with pytest.raises(InputError, match="calibration"):
+        ModelSpec(architecture="attention_cnn", input_size=32, calibration=values)
+
+
+def test_both_survive_their_json(tmp_path):
+    rules = AbstentionSpec(alpha=0.1, real_upper=0.7, fake_lower=0.3, ranges={"luma": (20.0, 230.0)}, reencode=0.4)
+    spec = ModelSpec(
+        architecture="attention_cnn",
+        input_size=32,
+        calibration=Calibration(method="isotonic", knots=((0.1 + 0.2, 1 / 3), (1e300, 2 / 3))),
+        abstention=rules,
+    )
+    write_spec(tmp_path, spec)
+    assert read_spec(tmp_path) == spec
+
+
+def test_a_model_of_before_always_answers(tmp_path):
+    path = write_spec(tmp_path, ModelSpec(architecture="attention_cnn", input_size=32))
+    values = json.loads(path.read_text())
+    del values["abstention"], values["calibration"]["knots"], values["calibration"]["thinned"]
+    path.write_text(json.dumps(values))
+    spec = read_spec(tmp_path)
+    assert spec.abstention is None
+    assert spec.calibration == Calibration()
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"alpha": 0}, "alpha"),
+        ({"alpha": 1}, "alpha"),
+        ({"real_upper": 1.5}, "real_upper"),
+        ({"fake_lower": float("nan")}, "fake_lower"),
+        ({"min_face": -1}, "min_face"),
+        ({"ranges": {"luma": (3, 2)}}, "ranges"),
+        ({"ranges": {"hue": (1, 2)}}, "ranges"),
+        ({"ranges": {"luma": (0, float("inf"))}}, "ranges"),
+        ({"reencode": -0.1}, "reencode"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_rules_that_do_not_fit(changes, match):
+    values = {"alpha": 0.1, "real_upper": 0.7, "fake_lower": 0.3, **changes}
+    with pytest.raises(InputError, match=match):
+        ModelSpec(architecture="attention_cnn", input_size=32, abstention=values)

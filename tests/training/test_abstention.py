@@ -1,0 +1,189 @@
+"""What is promised about "cannot tell" holds on exchangeable data, and small cases come out as by hand."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aletheia.data.images import read_image
+from aletheia.data.transforms import normalise
+from aletheia.errors import InputError
+from aletheia.faces.crop import network_input
+from aletheia.faces.cutting import Cutting
+from aletheia.faces.extract import extract_faces, faces_of
+from aletheia.faces.reencode import compressed, reencoded_inputs
+from aletheia.models.registry import create_model
+from aletheia.models.spec import CropSpec, ModelSpec
+from aletheia.models.verdict import STATISTICS, crop_statistics, decide
+from aletheia.training.abstention import (
+    conformal_limit,
+    face_sizes,
+    fit_abstention,
+    manifest_statistics,
+    reencoded_logits,
+)
+from aletheia.training.calibration import choose_threshold, fit_calibration
+
+NOTHING = pd.DataFrame({name: [np.nan] for name in STATISTICS})
+
+
+def test_limits_by_hand():
+    reals, fakes = np.arange(1, 20) / 100, 1 - np.arange(1, 10) / 100
+    y, p = np.repeat([0, 1], [19, 9]), np.concatenate([reals, fakes])
+    # ceil(20 * 0.9) = 18th smallest of 19 genuine ones; ceil(10 * 0.9) = 9th largest of 9 fakes.
+    found = fit_abstention(y, p, NOTHING, alpha=0.1)
+    assert (found.real_upper, found.fake_lower) == (pytest.approx(0.18), pytest.approx(0.91))
+    assert (found.min_face, found.ranges, found.reencode) == (0, {}, None)
+    # ceil(20 * 0.95) = 19th; 9 fakes are too few for 0.05: nothing speaks against "fake".
+    found = fit_abstention(y, p, NOTHING, alpha=0.05)
+    assert (found.real_upper, found.fake_lower) == (pytest.approx(0.19), 0.0)
+    assert fit_abstention(1 - y, 1 - p, NOTHING, alpha=0.05).real_upper == 1.0
+
+
+@pytest.mark.parametrize("n", [9, 19, 29, 39, 99, 999])
+@pytest.mark.parametrize("alpha", [0.1, 0.2, 0.3, 0.7])
+def test_a_rank_that_is_whole_is_not_rounded_up(n, alpha):
+    assert conformal_limit(np.arange(1, n + 1), alpha) == round((n + 1) * (1 - alpha))
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.25])
+def test_each_class_is_covered_as_promised(alpha):
+    """Mean coverage over many draws is k / (n + 1) exactly, k = ceil((n + 1)(1 - alpha)), whatever the scores are."""
+    rng, draws, counts = np.random.default_rng(0), 3000, {0: 30, 1: 140}
+    covered = {0: [], 1: []}
+    y = np.repeat([0, 1], [counts[0] + 200, counts[1] + 200])
+    fitted_on = np.concatenate([np.arange(counts[0]), counts[0] + 200 + np.arange(counts[1])])
+    new = np.setdiff1d(np.arange(len(y)), fitted_on)
+    for _ in range(draws):
+        # Not calibrated and of different spread: only the order within a class matters.
+        p = np.where(y == 1, rng.beta(3, 1, len(y)), rng.beta(0.7, 2, len(y)))
+        found = fit_abstention(y[fitted_on], p[fitted_on], NOTHING, alpha=alpha)
+        covered[0].append((p[new] <= found.real_upper)[y[new] == 0].mean())
+        covered[1].append((p[new] >= found.fake_lower)[y[new] == 1].mean())
+    for label, shares in covered.items():
+        n = counts[label]
+        exact = np.ceil((n + 1) * (1 - alpha) - 1e-9) / (n + 1)
+        assert 1 - alpha <= exact
+        assert np.mean(shares) == pytest.approx(exact, abs=4 * np.std(shares) / np.sqrt(draws))
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+def test_calibrating_on_the_same_rows_breaks_no_promise_and_few_answers_are_wrong(method):
+    rng, alpha, wrong = np.random.default_rng(1), 0.1, []
+    for _ in range(80):
+        y = np.repeat([0, 1, 0, 1], [60, 90, 200, 200])
+        z = rng.normal(1.6 * y, 1.0)
+        val = np.arange(150)
+        calibration = fit_calibration(y[val], z[val], method, balanced=True)
+        p = calibration.probabilities(z)
+        spec = ModelSpec(
+            architecture="attention_cnn",
+            input_size=32,
+            calibration=calibration,
+            threshold=choose_threshold(y[val], p[val]).value,
+            abstention=fit_abstention(y[val], p[val], NOTHING, alpha=alpha),
+        )
+        said = np.array([decide(spec, value).verdict for value in p[150:].astype(float)])
+        wrong.append([(said[:200] == "fake").mean(), (said[200:] == "real").mean()])
+        assert "cannot tell" in said
+    share, error = np.mean(wrong, axis=0), np.std(wrong, axis=0) / np.sqrt(len(wrong))
+    assert (share <= alpha + 3 * error).all()
+    if method == "platt":  # isotonic makes ties, which are all let in
+        assert (share >= alpha - 0.03).all()
+
+
+def test_ranges_are_widened_quantiles_of_the_training_faces():
+    luma = np.linspace(0, 200, 1001)
+    table = NOTHING.reindex(range(1001)).assign(luma=luma, face_size=np.where(luma < 100, 42.7, 80.0))
+    found = fit_abstention(np.array([0, 1]), np.array([0.1, 0.9]), table, alpha=0.5)
+    # 0.5 % and 99.5 %: 1 and 199, widened by 19.8 on both sides.
+    assert found.ranges["luma"] == pytest.approx((1 - 19.8, 199 + 19.8))
+    assert found.ranges["face_size"] == pytest.approx((42.7 - 3.73, 80 + 3.73))
+    assert set(found.ranges) == {"luma", "face_size"}
+    assert found.min_face == 42
+
+
+def test_the_largest_shift_is_the_reach():
+    rows = np.array([0, 1]), np.array([0.1, 0.9]), NOTHING
+    shifts = np.array([[0.1, -0.4], [0.3, np.nan]])
+    assert fit_abstention(*rows, shifts=shifts).reencode == pytest.approx(0.4)
+    assert fit_abstention(*rows, shifts=np.full((2, 2), np.nan)).reencode is None
+
+
+@pytest.mark.parametrize(
+    ("y", "p", "alpha", "match"),
+    [
+        ([0, 1], [0.1, 0.9], 0.0, "abstention_alpha"),
+        ([0, 1], [0.1, 0.9], 1.0, "abstention_alpha"),
+        ([1, 1], [0.1, 0.9], 0.1, "one class"),
+        ([0, 1], [0.1, np.nan], 0.1, "from 0 to 1"),
+        ([0, 1], [-3.0, 4.0], 0.1, "from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_fitted(y, p, alpha, match):
+    with pytest.raises(InputError, match=match):
+        fit_abstention(np.array(y), np.array(p), NOTHING, alpha=alpha)
+
+
+def test_statistics_of_a_manifest(discs, tmp_path):
+    frame = discs[1].head(3).copy()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    frame.loc[frame.index[1], "path"] = str(broken)
+    found = manifest_statistics(frame, 32)
+    assert found.index.equals(frame.index) and list(found.columns) == list(STATISTICS)
+    assert found["face_size"].isna().all()
+    assert found.iloc[1].isna().all()
+    shrunk = cv2.resize(read_image(frame["path"].iloc[2]), (32, 32), interpolation=cv2.INTER_AREA)
+    assert found.iloc[2, :3].to_dict() == pytest.approx(crop_statistics(shrunk))
+    boxes = frame.assign(face_x0=[0.0, 5, np.nan], face_y0=[0.0, 5, 1], face_x1=[30.0, 25, 2], face_y1=[20.0, 55, 2])
+    np.testing.assert_array_equal(face_sizes(boxes), [30, 50, np.nan])
+    np.testing.assert_array_equal(manifest_statistics(boxes, 32)["face_size"], [30, 50, np.nan])
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return create_model("attention_cnn", width=4).eval()
+
+
+def logit(network: torch.nn.Module, spec: ModelSpec, crop: np.ndarray) -> float:
+    with torch.no_grad():
+        return network(normalise(torch.from_numpy(crop[None]), spec.mean, spec.std)).item()
+
+
+def test_pictures_are_saved_again_where_they_are_known(network, portraits, tmp_path):
+    """As a predictor would: the face is cut out of the re-encoded picture."""
+    rows = []
+    for index, (picture, _) in enumerate(portraits[:3]):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), picture[..., ::-1])
+        rows.append({"path": str(tmp_path / f"{index}.png"), "label": "real"})
+    cut = extract_faces(pd.DataFrame(rows), tmp_path / "crops", Cutting(size=64), workers=1, progress=False)
+    faces = cut.manifest
+    spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropSpec(size=64))
+    found = reencoded_logits(network, spec, faces)
+    for row, face, (picture, _) in zip(found, faces_of(faces), portraits, strict=False):
+        inputs = [network_input(picture, face, spec), *reencoded_inputs(picture, face, spec)]
+        np.testing.assert_allclose(row, [logit(network, spec, crop) for crop in inputs], atol=1e-5)
+    assert len(np.unique(found)) == 9
+
+
+def test_crops_without_a_picture_are_compressed_and_not_scaled(network, discs, tmp_path):
+    frame = discs[1].head(4).copy()
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    frame.loc[frame.index[2], "path"] = str(tmp_path / "broken.png")
+    spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropSpec(size=48))
+    found = reencoded_logits(network, spec, frame)
+    assert np.isnan(found[2]).all() and np.isnan(found[:, 2]).all() and np.isfinite(found[[0, 1, 3], :2]).all()
+    crop = read_image(frame["path"].iloc[1])
+    versions = [cv2.resize(part, (32, 32), interpolation=cv2.INTER_AREA) for part in (crop, compressed(crop))]
+    np.testing.assert_allclose(found[1, :2], [logit(network, spec, part) for part in versions], atol=1e-5)
+    # The frame of a video, and a picture that is gone.
+    known = {"face_keypoints": "1,1 2,2 3,3 4,4 5,5 6,6", "face_score": 0.9, "face_x0": 0, "face_y0": 0, "face_x1": 9}
+    gone = frame.assign(original=str(tmp_path / "gone.png"), face_y1=9, frame_time=np.nan, **known)
+    np.testing.assert_array_equal(reencoded_logits(network, spec, gone), found)
+    of_video = gone.assign(original=frame["path"], frame_time=0.5)
+    np.testing.assert_array_equal(reencoded_logits(network, spec, of_video), found)
