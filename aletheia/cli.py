@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from aletheia.data.cli import app as data_app
 from aletheia.errors import DISK_FULL, InputError
 from aletheia.models.cli import app as models_app
 from aletheia.project.cli import app as functions_app
@@ -25,7 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(functions_app, name="functions")
 app.add_typer(models_app, name="models")
@@ -203,34 +203,31 @@ def audit(
         raise typer.Exit(1)
 
 
-@data_app.command("synth")
-def synth(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")],
-    images: Annotated[int, typer.Option("--images", "-n", min=50, help="Pictures of the main set.")] = 1000,
-    pool: Annotated[int, typer.Option(min=0, help="Pictures of the genuine pool to balance with.")] = 300,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A tag (production, candidate), a store://models/… URI, or a folder.")],
+    source: Annotated[str, typer.Argument(help='"synthetic", a folder with real/ and fake/, or a manifest.')],
+    manifest: Annotated[str, typer.Option(help="CSV with sources, generators, demographics of the files.")] = "",
+    report: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
+    images: Annotated[int, typer.Option(min=50, help='Pictures that "synthetic" makes.')] = 1500,
+    delivery_faces: Annotated[
+        int, typer.Option(min=1, help="Faces, at most, that are scored in some thirty other deliveries each.")
+    ] = 500,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a check fails.")] = False,
+    seed: Annotated[int, typer.Option(help="Of baselines and bootstraps.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Generate the embedded data set: drawn faces, real and manipulated, of known people, cameras and groups."""
-    from aletheia.data.synthetic.generate import generate
+    """Say what a model is worth on pictures from elsewhere.
 
-    print(generate(folder, n=images, pool=pool, seed=seed))
-
-
-@data_app.command("self-blend")
-def self_blend(
-    folder: Annotated[Path, typer.Argument(help="Genuine pictures; folders inside of it name the sources.")],
-    out: Annotated[Path, typer.Argument(help="Where to write; made if missing.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same forgeries.")] = 0,
-) -> None:
-    """Make a data set out of genuine pictures alone: each beside a self-blended forgery of itself.
-
-    Writes real/, fake/ and manifest.csv, which `aletheia run --source OUT/manifest.csv` learns from. Pictures without a
-    usable face are listed in skipped.csv.
+    Everything stands beside what detectors that know nothing of faces reach: they learn from one half of the people and
+    are scored on the other. Nobody but you knows whether the model has seen some of these pictures before.
     """
-    from aletheia.data.self_blending import blend_folder
+    from aletheia.evaluation.command import evaluate_source
 
-    done = blend_folder(folder, out, seed=seed)
-    print(f"{done.manifest}: {done.pairs} genuine pictures and as many forgeries; {len(done.skipped)} left out")
+    place = source if source == "synthetic" else _absolute(source)
+    names = (model, place, _absolute(manifest), report, images, delivery_faces, seed)
+    if not evaluate_source(*names, as_json=as_json) and strict:
+        raise typer.Exit(1)
 
 
 def _absolute(path: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.data.manifest import manifest_hash, validate_manifest
-from aletheia.data.split import check_leakage
+from aletheia.data.split import check_leakage, split_manifest
 from aletheia.errors import InputError
 from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
 from aletheia.evaluation.baselines import score_baselines
@@ -30,7 +30,7 @@ from aletheia.training.data import encode_labels
 
 def evaluate_model(
     model: str | Path,
-    train: pd.DataFrame,
+    train: pd.DataFrame | None,
     test: pd.DataFrame,
     *,
     production: tuple[str, Path] | None = None,
@@ -44,8 +44,10 @@ def evaluate_model(
     ----------
     model : path
         Folder of a bundle, or one of its files.
-    train : DataFrame
-        Training rows: the baselines learn from them, and none of their groups may occur in the test rows.
+    train : DataFrame or None
+        Training rows: the baselines learn from them, and none of their groups may occur in the test rows. None when
+        they are not at hand, for a set from elsewhere: then the baselines learn from one half of its people and are
+        scored on the other, and nobody knows about leaks.
     test : DataFrame
         Test rows: a manifest of face crops.
     production : (str, path), optional
@@ -64,7 +66,8 @@ def evaluate_model(
     """
     if not len(test):
         raise InputError("The test set has no rows. Change the split's fractions, or bring more data.")
-    train, test = validate_manifest(train), validate_manifest(test)
+    train, test = None if train is None else validate_manifest(train), validate_manifest(test)
+    learnt, scored = halves(test, seed) if train is None else (train, test)
     network, spec = load_bundle(model)
     found = score_manifest(network, spec, test, progress=progress)
     y, p = encode_labels(test["label"]), found.probabilities.astype(np.float64)
@@ -85,16 +88,22 @@ def evaluate_model(
         generators=generator_table(test, y, p, spec.threshold, **table),
         gaps=largest_gap(test, y, p, spec.threshold, **table),
         cells=cell_table(test, y, p, **table),
-        baselines=score_baselines(train, test, spec.crop.size, seed=seed, progress=progress),
+        baselines=score_baselines(learnt, scored, spec.crop.size, seed=seed, progress=progress),
         calibration=calibration_error(y, p, groups, seed=seed),
         prior=prior_shift(y, p, spec.threshold, groups, seed=seed),
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
         abstention=abstention,
         production=_compared(spec, scores, groups, production, seed, progress),
-        leaks=_leaks(train, test),
+        leaks=None if train is None else _leaks(train, test),
         skipped=found.skipped,
         data_hash=manifest_hash(test),
     )
+
+
+def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two halves of a manifest that share no person, video or near duplicate."""
+    split = split_manifest(frame, (0.5, 0.0, 0.5), seed)["split"]
+    return tuple(frame[split == side].reset_index(drop=True) for side in ("train", "test"))
 
 
 def bootstrap_unit(frame: pd.DataFrame) -> tuple[np.ndarray | None, str]:

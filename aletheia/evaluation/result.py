@@ -52,8 +52,8 @@ class Evaluation:
     abstention : Abstention
     production : Comparison, str or None
         Against the model in production; in words why it could not be compared; None when there is none.
-    leaks : int
-        Groups that stand on both sides of training and test.
+    leaks : int or None
+        Groups that stand on both sides of training and test; None when the training rows were not at hand.
     skipped : DataFrame
         Columns path and reason: test rows without a score.
     data_hash : str
@@ -75,7 +75,7 @@ class Evaluation:
     delivery: pd.DataFrame
     abstention: Abstention
     production: Comparison | str | None
-    leaks: int
+    leaks: int | None
     skipped: pd.DataFrame
     data_hash: str
 
@@ -91,7 +91,9 @@ class Evaluation:
 
     def headline(self) -> dict[str, float | int]:
         """Flat numbers for the results of a run."""
-        out = self.metrics.flat() | {"leaks": self.leaks, "unreadable": len(self.skipped)}
+        out = self.metrics.flat() | {"unreadable": len(self.skipped)}
+        if self.leaks is not None:
+            out["leaks"] = self.leaks
         for key, outcome in self.baselines.outcomes.items():
             name = "shortcut" if key == FILES else f"baseline_{key}"
             out |= {f"{name}_auc": outcome.auc, f"{name}_auc_low": outcome.low, f"{name}_auc_high": outcome.high}

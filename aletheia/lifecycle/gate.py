@@ -80,7 +80,7 @@ def judge(evaluation: Mapping[str, Any], limits: GateLimits | None = None) -> li
             _beats("beats the controls", auc, [baselines[key] for key in _CONTROLS]),
             _beats("beats the frequency spectrum", auc, [baselines["spectrum"]]),
             _beats_chance(evaluation["metrics"]["balanced_accuracy"]),
-            _no_leak(int(evaluation["leaks"])),
+            _no_leak(evaluation["leaks"]),
             _fair(evaluation["fpr_ratios"], limits.fpr_ratio),
             _no_weak_cell(evaluation["worst_cell"], limits.cell_auc),
             _calibrated(evaluation["calibration_error"], limits.calibration_error),
@@ -115,7 +115,9 @@ def _beats_chance(balanced: Mapping) -> Check:
     return Check("beats the majority class", balanced["low"] is not None and balanced["low"] > 0.5, detail)
 
 
-def _no_leak(leaks: int) -> Check:
+def _no_leak(leaks: int | None) -> Check:
+    if leaks is None:
+        return Check("no leakage", True, "not judged: the training rows are not at hand", judged=False)
     detail = f"{leaks} groups (identity, video, donor pair, near duplicate) on two sides of the split"
     return Check("no leakage", leaks == 0, detail)
 

@@ -63,6 +63,12 @@ def summarise(
         "fake_share": {"before": prepare.get("fake_share_before"), "train": prepare.get("fake_share_train")},
         "shortcut_auc": evaluate.get("shortcut_auc", prepare.get("shortcut_auc")),
         "shortcut_auc_train": prepare.get("shortcut_auc_train"),
+        "gives_away": prepare.get("gives_away"),
+        "baseline_aucs": {
+            name.removeprefix("baseline_").removesuffix("_auc"): value
+            for name, value in evaluate.items()
+            if name.startswith("baseline_") and name.endswith("_auc")
+        },
         "best_params": best or None,
         "search_loss": search.get("loss"),
         "test_auc": evaluate.get("auc"),
@@ -109,10 +115,13 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         f"{_number(summary['shortcut_auc'])} on test, from file properties alone "
         f"({_number(summary['shortcut_auc_train'])} within training); 0.5 gives nothing away",
     )
+    table.add_row("audit of the crops", f"besides faces, the label is told by: {summary['gives_away']}")
     best = summary["best_params"] or {}
     table.add_row("best parameters", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in best.items()))
     low, high = summary["test_auc_interval"]
     table.add_row("test AUC", f"{_number(summary['test_auc'])} (95 % interval {_number(low)} to {_number(high)})")
+    trivial = ", ".join(f"{name} {_number(auc)}" for name, auc in summary["baseline_aucs"].items())
+    table.add_row("AUC without faces", f"{trivial or 'not computed'}; on the same test faces")
     table.add_row(
         "test accuracy",
         f"{_number(summary['test_accuracy'])}; always saying the larger class: {_number(summary['majority_share'])}",

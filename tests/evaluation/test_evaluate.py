@@ -12,7 +12,7 @@ from scipy.integrate import trapezoid
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from aletheia.errors import InputError
-from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model
+from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model, halves
 from aletheia.evaluation.figures import evaluation_figures
 from aletheia.evaluation.report import evaluation_report
 from aletheia.lifecycle.gate import judge
@@ -107,6 +107,17 @@ def test_one_class_is_said_not_crashed(bundle, crops):
     page = evaluation_report(evaluation, evaluation_figures(evaluation), list(checks.values()))
     assert "not defined" in page and "One class only" in page
     json.dumps(evaluation.summary(), allow_nan=False)
+
+
+def test_without_training_rows_the_baselines_learn_from_one_half_of_the_people(bundle, crops):
+    one, two = halves(crops[1])
+    assert len(one) + len(two) == len(crops[1]) and not set(one["identity"]) & set(two["identity"])
+    evaluation = evaluate_model(bundle, None, crops[1], delivery_faces=8, progress=False)
+    assert evaluation.leaks is None and "leaks" not in evaluation.headline()
+    assert evaluation.metrics.n == len(crops[1])
+    assert {outcome.n for outcome in evaluation.baselines.outcomes.values()} == {len(two)}
+    unknown = {check.name for check in judge(evaluation.summary()) if not check.judged}
+    assert "no leakage" in unknown
 
 
 def test_nothing_to_evaluate(bundle, crops, tmp_path):

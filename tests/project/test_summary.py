@@ -34,6 +34,8 @@ def whole(tmp_path) -> dict:
                 "balanced_accuracy": 0.87,
                 "majority_share": 0.82,
                 "shortcut_auc": 0.53,
+                "baseline_thumbnail_auc": 0.58,
+                "baseline_spectrum_auc": 0.71,
             },
         ),
         run("search-hyperparameters", results={"best_learning_rate": 0.01, "best_batch_size": 32, "loss": 0.2}),
@@ -47,6 +49,7 @@ def whole(tmp_path) -> dict:
                 "fake_share_before": 0.82,
                 "fake_share_train": 0.5,
                 "shortcut_auc_train": 0.51,
+                "gives_away": "framing, light",
             },
         ),
     ]
@@ -61,6 +64,7 @@ def test_every_number_comes_from_its_step(whole):
     assert whole["best_params"] == {"learning_rate": 0.01, "batch_size": 32}
     assert (whole["test_auc"], whole["test_auc_interval"]) == (0.9312, [0.9, 0.96])
     assert (whole["test_accuracy"], whole["majority_share"], whole["shortcut_auc"]) == (0.88, 0.82, 0.53)
+    assert whole["baseline_aucs"] == {"thumbnail": 0.58, "spectrum": 0.71} and whole["gives_away"] == "framing, light"
     assert whole["model_uri"] == "store://models/aletheia/detector:production"
     assert list(whole["runs"]) == [
         "extract-faces",
@@ -96,6 +100,8 @@ def test_the_table_holds_the_numbers_and_paths_stay_whole(whole):
         "0.530",
         "batch size 32",
         "0.931",
+        "thumbnail 0.580, spectrum 0.710",
+        "framing, light",
     ):
         assert words in shown
     assert "always saying the larger class: 0.820" in shown
