@@ -138,8 +138,8 @@ def good() -> dict[str, Any]:
         "leaks": 0,
         "fault": "none",
         "fpr_ratios": [
-            {"column": "gender", "group": "female", "ratio": 1.2, "low": 0.8, "high": 1.7},
-            {"column": "age", "group": "60+", "ratio": None, "low": None, "high": None},
+            {"column": "gender", "group": "female", "ratio": 1.2, "low": 0.8, "high": 1.7, "p": 0.4},
+            {"column": "age", "group": "60+", "ratio": None, "low": None, "high": None, "p": None},
         ],
         "worst_cell": {
             "trained_on": "everything",

@@ -22,6 +22,7 @@ ALL = "all"
 TELLING = 0.6
 #: The intervals hold for all families at once (Bonferroni): among a dozen, one would stand out by chance.
 _FAMILIES = len(FAMILIES) + 3
+_SOURCES = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +157,7 @@ def audit_faces(
     fakes, reals = len(set(groups[fake])), len(set(groups[~fake]))
     chance = float(np.sqrt((fakes + reals + 1) / (12 * max(fakes, 1) * max(reals, 1))))
     source = Columns((SOURCE,), ("source",), (True,))
-    sources = encode(faces["source"])[0].astype(np.float64)[:, None]
+    sources = _source_codes(faces["source"])[:, None]
     delivery, delivered = file_columns(faces)
     families = [
         Family(SOURCE, "source", False, scored(source, sources), chance),
@@ -177,6 +178,16 @@ def audit_faces(
     families.append(Family(ALL, "all measures together", False, scored(everything, whole), chance))
     unmeasured = int(measures["thumb_0"].isna().sum())
     return Audit(tuple(families), len(faces), int(fake.sum()), unmeasured), measures
+
+
+def _source_codes(sources: pd.Series) -> np.ndarray:
+    """Codes of the commonest sources; all others share one: the trees take no more than 255 categories."""
+    codes, values = encode(sources)
+    common = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(values)), kind="stable")[:_SOURCES]
+    rank = np.full(len(values) + 1, float(_SOURCES))
+    rank[common] = np.arange(len(common))
+    rank[-1] = np.nan  # code -1: unknown
+    return rank[codes]
 
 
 def _number(value: float) -> float | None:

@@ -7,7 +7,7 @@ from scipy.special import logit
 from threadpoolctl import threadpool_limits
 
 from aletheia.errors import InputError
-from aletheia.evaluation.tabular import Columns, make_folds, make_trees
+from aletheia.evaluation.tabular import Columns, make_folds, make_trees, without_unknown
 
 CALIPER = 0.2  # standard deviations of the logit: Austin, Pharmaceutical Statistics 10, 2011
 _LEAST = 20  # pairs
@@ -45,13 +45,12 @@ def match_by_score(
     folds = make_folds(groups, fake, np.random.default_rng(seed))
     if isinstance(folds, str):
         raise InputError(f"Nothing can be matched: {folds}.")
-    unknown = np.isnan(values).all(axis=0)
-    values = np.where(unknown, 0.0, values)
     kept = np.zeros(len(fake), bool)
     with threadpool_limits(1 if len(fake) < 20_000 else None, user_api="openmp"):
         for fit, held in folds:
-            model = make_trees(seed, columns.categorical).fit(values[fit], fake[fit])
-            score = logit(np.clip(model.predict_proba(values[held])[:, 1], 1e-6, 1 - 1e-6))
+            learnt, asked = without_unknown(values[fit], values[held])
+            model = make_trees(seed, columns.categorical, len(fit)).fit(learnt, fake[fit])
+            score = logit(np.clip(model.predict_proba(asked)[:, 1], 1e-6, 1 - 1e-6))
             real, forged = held[~fake[held]], held[fake[held]]
             pairs = pair_within(score[~fake[held]], score[fake[held]], CALIPER * float(score.std()))
             kept[real[pairs[:, 0]]] = kept[forged[pairs[:, 1]]] = True

@@ -59,8 +59,9 @@ def reencode_faces(
         try:
             _, content = load_bytes(path)
             digest = hashlib.sha256(content).hexdigest()[:24]
+            twin = hashlib.sha256(path.encode()).hexdigest()[:8]  # two crops may be alike to the last pixel
             drawn = _draw(digest, seed, low, high) if quality else None
-            name = folder / f"{digest}-s{resolution}-q{drawn or 0}.{'jpg' if drawn else 'png'}"
+            name = folder / f"{digest}-{twin}-s{resolution}-q{drawn or 0}.{'jpg' if drawn else 'png'}"
             if name.is_file():
                 data = name.read_bytes()
             else:

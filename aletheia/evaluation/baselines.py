@@ -29,11 +29,12 @@ BASELINES = {
 @dataclass(frozen=True)
 class Baselines:
     """Outcomes by key of :data:`BASELINES`, with a reason where there are no numbers; power spectra (n, bins) of the
-    test rows, NaN where unreadable.
+    rows that were scored, NaN where unreadable, and which of them are fake (n,).
     """
 
     outcomes: dict[str, Shortcut]
     spectra: np.ndarray
+    fake: np.ndarray
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain values for JSON; None for what was not computed."""
@@ -68,8 +69,9 @@ def score_baselines(
         outcomes |= score_controls(train, test, seed=seed, progress=progress)
     except InputError as error:
         outcomes |= dict.fromkeys(CONTROLS, not_computed(str(error), False))
+    size = max(size + size % 2, 32)  # the transform wants an even one
     found = [spectra(part, size, progress=progress) for part in (train, test)]
     labels = [fake_flags(part) for part in (train, test)]
     groups = (connected_groups(train), connected_groups(test))
     outcomes[SPECTRUM] = frequency_baseline(found[0], labels[0], found[1], labels[1], groups, seed)
-    return Baselines({key: outcomes[key] for key in BASELINES}, found[1])
+    return Baselines({key: outcomes[key] for key in BASELINES}, found[1], labels[1])

@@ -33,7 +33,7 @@ def evaluate_model(
     train: pd.DataFrame | None,
     test: pd.DataFrame,
     *,
-    production: tuple[str, Path] | None = None,
+    production: tuple[str, Path | None] | None = None,
     delivery_faces: int = 500,
     seed: int = 0,
     progress: bool = True,
@@ -51,7 +51,8 @@ def evaluate_model(
     test : DataFrame
         Test rows: a manifest of face crops.
     production : (str, path), optional
-        URI and folder of the model that answers now, to be compared with on the same rows.
+        URI and folder of the model that answers now, to be compared with on the same rows; no folder when its files
+        are gone.
     delivery_faces : int
         Faces, at most, for the delivery curves, each of which is scored some thirty times.
     seed : int
@@ -107,24 +108,36 @@ def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def bootstrap_unit(frame: pd.DataFrame) -> tuple[np.ndarray | None, str]:
-    """Choose what is drawn in the bootstrap: identities where known, else videos, else rows."""
-    for column in ("identity", "video"):
-        if column in frame and (frame[column].astype(str) != "").any():
-            return frame[column].astype(str).to_numpy(), column
-    return None, "row"
+    """Choose what is drawn in the bootstrap: identities where known, else videos, else rows.
+
+    The frames of a video stay together where nobody says who is in it.
+    """
+    known = {
+        name: frame[name].fillna("").astype(str).to_numpy(object) for name in ("identity", "video") if name in frame
+    }
+    unit = next((name for name, values in known.items() if (values != "").any()), "row")
+    if unit == "row":
+        return None, unit
+    values = known[unit]
+    if unit == "identity" and "video" in known:
+        clips = known["video"]
+        values = np.where((values == "") & (clips != ""), "video " + clips, values)
+    return values, unit
 
 
 def _compared(
     spec: ModelSpec,
     scores: pd.DataFrame,
     groups: np.ndarray | None,
-    production: tuple[str, Path] | None,
+    production: tuple[str, Path | None] | None,
     seed: int,
     progress: bool,
 ) -> Comparison | str | None:
     if production is None:
         return None
     uri, folder = production
+    if folder is None:
+        return f"{uri} could not be compared with: its files are gone"
     try:
         return compare_models(spec, scores, groups, folder, uri=uri, seed=seed, progress=progress)
     except InputError as error:

@@ -23,18 +23,16 @@ from aletheia.evaluation.risk_coverage import risk_coverage_figure
 from aletheia.evaluation.robustness import delivery_figure
 from aletheia.evaluation.spectrum import spectrum_figure
 from aletheia.evaluation.theme import FAKE, NEUTRAL, SECOND, empty, note, styled
-from aletheia.training.data import encode_labels
 
 
 def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
     """All figures of an evaluation by key, in the order of the report."""
     y, p = evaluation.labels()
     metrics, answers = evaluation.metrics, evaluation.abstention
-    shortcut = evaluation.shortcut
+    shortcut, trivial = evaluation.shortcut, evaluation.baselines
     whole = answers.table.iloc[0]
-    labels = encode_labels(evaluation.scores["label"])
     return {
-        "baselines": baseline_figure(evaluation.baselines, metrics),
+        "baselines": baseline_figure(trivial, metrics),
         "roc": roc(y, p, metrics, None if shortcut.reason else shortcut.auc),
         "scores_by_label": scores_by_label(y, p, metrics.threshold),
         "confusion": confusion(metrics),
@@ -46,7 +44,7 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
         "calibration": calibration(y, p),
         "risk_coverage": risk_coverage_figure(answers.curve, answers.area, whole["answered"], whole["error_answered"]),
         "prior": prior_figure(evaluation.prior),
-        "spectrum": spectrum_figure(evaluation.baselines.spectra, labels, evaluation.baselines.outcomes[SPECTRUM]),
+        "spectrum": spectrum_figure(trivial.spectra, trivial.fake, trivial.outcomes[SPECTRUM]),
     }
 
 

@@ -142,6 +142,7 @@ def fpr_ratios(gaps: pd.DataFrame) -> list[dict[str, Any]]:
     """For each demographic column, the group with the most false alarms and how many times the overall rate it has."""
     found = gaps[gaps["rate"] == "fpr"]
     names = {"column": "column", "highest": "group", "ratio": "ratio", "ratio_low": "low", "ratio_high": "high"}
+    names["p_value"] = "p"
     return records(found[list(names)].rename(columns=names))
 
 

@@ -106,6 +106,14 @@ def test_a_picture_that_cannot_be_measured_is_counted(tmp_path):
     assert measures["red"].isna().sum() == 3 and len(measures) == len(faces)
 
 
+def test_hundreds_of_sources(tmp_path):
+    faces = planted(tmp_path, "nothing")
+    many = pd.concat([faces.assign(source=[f"{k}-{i}" for i in range(N)]) for k in range(3)], ignore_index=True)
+    audit, _ = audit_faces(many, workers=1, progress=False)
+    assert not audit["source"].reason and 0 <= audit["source"].auc <= 1
+    assert audit.rows == 3 * N
+
+
 def test_one_class_gives_a_reason(tmp_path):
     faces = planted(tmp_path, "nothing")
     audit, _ = audit_faces(faces[faces["label"] == "real"], workers=1, progress=False)
@@ -113,6 +121,7 @@ def test_one_class_gives_a_reason(tmp_path):
     assert json.loads(json.dumps(audit.to_dict()))["families"][ALL]["auc"] is None
 
 
+@pytest.mark.slow
 def test_processes_measure_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr("aletheia.audit.views._FEW", 1)
     faces = planted(tmp_path, "light")

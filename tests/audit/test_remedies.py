@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 
 import cv2
 import numpy as np
@@ -119,6 +120,14 @@ def test_the_same_seed_saves_the_same_files_and_an_interrupted_work_goes_on(tmp_
     written = {path: os.stat(path).st_mtime_ns for path in first.path}
     apply_remedies(faces, faces.iloc[:0], wanted, progress=False)
     assert written == {path: os.stat(path).st_mtime_ns for path in first.path}
+
+
+def test_crops_that_are_alike_to_the_last_pixel_stay_two(tmp_path):
+    faces = crops(tmp_path / "faces")
+    for path in faces.path[1:3]:
+        shutil.copy(faces.path[0], path)
+    done = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["reencode"]), progress=False)
+    assert validate_manifest(done.faces).path.is_unique and len(done.faces) == N
 
 
 def test_a_crop_that_cannot_be_read_is_counted(tmp_path):

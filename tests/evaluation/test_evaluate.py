@@ -116,8 +116,9 @@ def test_without_training_rows_the_baselines_learn_from_one_half_of_the_people(b
     assert evaluation.leaks is None and "leaks" not in evaluation.headline()
     assert evaluation.metrics.n == len(crops[1])
     assert {outcome.n for outcome in evaluation.baselines.outcomes.values()} == {len(two)}
-    unknown = {check.name for check in judge(evaluation.summary()) if not check.judged}
-    assert "no leakage" in unknown
+    checks = judge(evaluation.summary())
+    assert "no leakage" in {check.name for check in checks if not check.judged}
+    assert "What the model is worth" in evaluation_report(evaluation, evaluation_figures(evaluation), checks)
 
 
 def test_nothing_to_evaluate(bundle, crops, tmp_path):
@@ -131,6 +132,7 @@ def test_nothing_to_evaluate(bundle, crops, tmp_path):
 
 
 def test_the_unit_of_the_bootstrap():
-    assert bootstrap_unit(pd.DataFrame({"identity": ["a", ""], "video": ["v", "v"]}))[1] == "identity"
+    values, unit = bootstrap_unit(pd.DataFrame({"identity": ["a", "", "", ""], "video": ["v", "v", "v", ""]}))
+    assert unit == "identity" and values.tolist() == ["a", "video v", "video v", ""]
     assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "video"
     assert bootstrap_unit(pd.DataFrame({"identity": ["", ""]})) == (None, "row")

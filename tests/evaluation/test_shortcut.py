@@ -167,3 +167,23 @@ def test_nine_features() -> None:
         10,
         len(FEATURES),
     )
+
+
+def test_a_property_that_one_fold_alone_knows():
+    """One JPEG among PNGs: its quality is unknown throughout wherever it is not."""
+    df = validate_manifest(
+        pd.DataFrame(
+            {
+                "path": [f"{k}.png" for k in range(60)],
+                "label": ["real", "fake"] * 30,
+                "format": "png",
+                "jpeg_quality": [np.nan] * 59 + [90.0],
+                "width": 100,
+                "height": 100,
+                "file_bytes": np.arange(60) + 5000,
+                "identity": [f"p{k // 4}" for k in range(60)],
+            }
+        )
+    )
+    outcome = shortcut_auc(df)
+    assert not outcome.reason and 0 < outcome.auc < 1

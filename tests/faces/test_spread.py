@@ -60,6 +60,7 @@ def test_results_come_in_order_from_several_processes(name, cluster):
     assert os.getpid() not in {process for _, process in results}
 
 
+@pytest.mark.slow
 def test_a_file_that_kills_its_process_costs_only_itself():
     paths = [f"picture {k}" for k in range(40)]
     paths[7], paths[30] = "bomb a", "bomb b"
@@ -68,6 +69,7 @@ def test_a_file_that_kills_its_process_costs_only_itself():
     assert [path for path, process in results if process == 0] == ["bomb a", "bomb b"]
 
 
+@pytest.mark.slow
 def test_a_death_while_the_caller_is_busy_is_survived():
     """The pool is found broken when the next file is handed in, not when a result is asked for."""
     paths = [f"picture {k}" for k in range(60)]

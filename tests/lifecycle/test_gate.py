@@ -41,7 +41,7 @@ def test_a_good_model_passes_every_check(good):
         (lambda e: e["baselines"]["spectrum"].update(auc=0.9, high=0.999), "beats the frequency spectrum"),
         (lambda e: e["metrics"]["balanced_accuracy"].update(low=0.49), "beats the majority class"),
         (lambda e: e.update(leaks=1), "no leakage"),
-        (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1), "false alarms are shared fairly"),
+        (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=0.01), "false alarms are shared fairly"),
         (lambda e: e["worst_cell"].update(auc=0.69), "no weak cell"),
         (lambda e: e["calibration_error"].update(value=0.2), "calibrated"),
         (lambda e: e["calibration_error"].update(value=None), "calibrated"),
@@ -59,7 +59,8 @@ def test_each_fault_is_refused_by_its_own_check(good, change, name):
     "change",
     [
         # A ratio above the limit that chance explains; a few controls that could not be computed; the same model again.
-        lambda e: e["fpr_ratios"][0].update(ratio=2.5, low=1.1, high=4.0),
+        lambda e: e["fpr_ratios"][0].update(ratio=2.5, low=1.1, high=4.0, p=0.01),
+        lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, high=4.0, p=0.3),
         lambda e: [e["baselines"][key].update(auc=None, low=None, high=None) for key in ("keypoints", "blanked")],
         lambda e: e.update(production=OTHER | {"same": True, "low": 0.0}),
         lambda e: e.update(production=OTHER),
@@ -87,7 +88,7 @@ def test_without_both_classes_nothing_is_shown(good):
 
 def test_limits_can_be_stated(good):
     strict = {"fpr_ratio": 1, "cell_auc": 0.95, "calibration_error": 0.001}
-    good["fpr_ratios"][0].update(low=1.01)
+    good["fpr_ratios"][0].update(low=1.01, p=0.01)
     good["calibration_error"].update(value=0.1, expected=0.05)
     assert failed(good) == []
     names = ["false alarms are shared fairly", "no weak cell", "calibrated"]

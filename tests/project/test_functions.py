@@ -42,6 +42,7 @@ def test_same_bytes_in_any_checkout(project, tmp_path, make, monkeypatch):
     assert contents(other) == contents(project)
 
 
+@pytest.mark.slow
 def test_same_bytes_on_another_machine(project, tmp_path, make):
     """Another process, hash seed, time zone, user; MLRun configured otherwise, its server out of reach."""
     other = make.write_project(tmp_path / "other")
@@ -89,6 +90,7 @@ def test_job_is_complete_and_documented(project):
     assert entry["lineno"] == handler.lineno
 
 
+@pytest.mark.slow
 def test_mlrun_makes_the_same_of_the_notebook_itself(project):
     """What is kept of MLRun's function is what MLRun's own way, straight from the notebook, gives."""
     import mlrun

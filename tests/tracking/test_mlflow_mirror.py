@@ -53,6 +53,7 @@ def test_an_mlflow_that_is_not_there_is_refused_before_the_first_run(tracking_ur
         start_mirror(tracking_url, "another-project")
 
 
+@pytest.mark.slow
 def test_a_process_copies_its_last_run_before_it_ends(recorder, mlflow, uri, tracking_url, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     code = (
