@@ -184,7 +184,12 @@ def audit(
     remedy: Annotated[
         list[str], typer.Option(help="Try a remedy, as in `aletheia run`, and audit the crops once more.")
     ] = [],  # noqa: B006
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything gives the label away.")] = False,
+    image_size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the face crops, pixels.")] = 96,
+    face_policy: Annotated[str, typer.Option(help="How faces are cut out: scale, tight or aligned.")] = "scale",
+    face_margin: Annotated[float, typer.Option(help="Added around a face, as a share of its side, 0 to 2.")] = 0.2,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 unless the audit was made and nothing gives the label away.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of folds and bootstrap.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -196,10 +201,12 @@ def audit(
     audited; --strict judges the crops.
     """
     from aletheia.audit.command import audit_source
+    from aletheia.faces.cutting import Cutting
 
     place = source if source == "synthetic" else _absolute(source)
-    told = audit_source(place, _absolute(manifest), report, images, remedy, seed, as_json=as_json)
-    if strict and told:
+    cutting = Cutting(image_size, face_policy, face_margin)
+    names = (place, _absolute(manifest), report, images, remedy, cutting, seed)
+    if not audit_source(*names, as_json=as_json) and strict:
         raise typer.Exit(1)
 
 

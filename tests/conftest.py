@@ -136,6 +136,8 @@ def good() -> dict[str, Any]:
         "unit": "identity",
         "baselines": {key: {"name": name, **baseline} for key, name in names.items()},
         "leaks": 0,
+        "own_rows": True,
+        "unjudged_cells": [],
         "fault": "none",
         "fpr_ratios": [
             {"column": "gender", "group": "female", "ratio": 1.2, "low": 0.8, "high": 1.7, "p": 0.4},

@@ -116,7 +116,7 @@ def main(
     evaluate = mlrun.run_function(
         "evaluate",
         name="evaluate",
-        inputs={"model": train.outputs["model"], "train": sets["train"], "test": prepare.outputs["test"]},
+        inputs={"model": train.outputs["model"], **sets, "test": prepare.outputs["test"]},
         params={"seed": seed},
         outputs=["evaluation"],
     )

@@ -27,8 +27,9 @@ _SOURCES = 200
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """One family's outcome: its key, what it is called, whether it is a control, how well it tells the label, and the
-    standard deviation of the AUC of a guess on as many independent groups (Hanley and McNeil, Radiology 1982).
+    """One family's outcome: its key, what it is called, whether it is a control, how well it tells the label, the
+    standard deviation of the AUC of a guess on as many independent groups (Hanley and McNeil, Radiology 1982), and
+    whether a network sees it (not where a file came from, when it is shown the crop alone).
     """
 
     key: str
@@ -36,6 +37,7 @@ class Family:
     control: bool
     outcome: Shortcut
     chance: float
+    seen: bool = True
 
     @property
     def tells(self) -> bool:
@@ -45,7 +47,7 @@ class Family:
         four standard deviations of a guess above one half, or reach 0.9.
         """
         needed = min(max(TELLING, 0.5 + 4 * self.chance), 0.9)
-        return bool(self.outcome.low > 0.5 and self.outcome.auc >= needed)
+        return bool(self.seen and self.outcome.low > 0.5 and self.outcome.auc >= needed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,13 @@ class Audit:
         return next(family.outcome for family in self.families if family.key == key)
 
     @property
+    def verdict(self) -> str:
+        """``"bad"`` when anything tells, ``"good"`` when nothing does, ``""`` when nobody knows."""
+        if any(family.tells for family in self.families):
+            return "bad"
+        return "" if any(family.outcome.reason for family in self.families) else "good"
+
+    @property
     def best_control(self) -> Family:
         """The control with the highest AUC: what a network has to beat."""
         controls = [family for family in self.families if family.control and not family.outcome.reason]
@@ -81,12 +90,14 @@ class Audit:
     def sentences(self) -> list[str]:
         """What gives the label away, in plain words, the worst first."""
         telling = [family for family in self.families if family.tells and family.key != ALL]
+        told = []
+        if self.unmeasured:
+            told.append(f"{self.unmeasured:,} of {self.rows:,} faces are in files that could not be measured.")
         if not telling:
             reasons = {family.outcome.reason for family in self.families if family.outcome.reason}
             if reasons:
-                return [f"The audit could not be made: {'; '.join(sorted(reasons))}."]
-            return ["Nothing but the faces tells real from fake here, as far as these measures see."]
-        told = []
+                return [*told, f"The audit could not be made in full: {'; '.join(sorted(reasons))}."]
+            return [*told, "Nothing but the faces tells real from fake here, as far as these measures see."]
         for family in sorted(telling, key=lambda family: -family.outcome.auc):
             outcome = family.outcome
             leading = f": {', '.join(outcome.leading)}" if outcome.leading else ""
@@ -144,10 +155,12 @@ def audit_faces(
     fake = fake_flags(faces)
     groups = connected_groups(faces)
     folds = make_folds(groups, fake, np.random.default_rng(seed))
+    unmeasured = int(measures["thumb_0"].isna().sum())
+    blind = "most of the files could not be measured" if unmeasured > len(faces) / 2 else ""
 
-    def scored(columns: Columns, values: np.ndarray) -> Shortcut:
-        if isinstance(folds, str):
-            return not_computed(folds, True)
+    def scored(columns: Columns, values: np.ndarray, missing: str = "") -> Shortcut:
+        if isinstance(folds, str) or missing:
+            return not_computed(missing or str(folds), True)
         known = values.astype(np.float64)
         rng = np.random.default_rng(seed)
         return score_table(
@@ -157,30 +170,42 @@ def audit_faces(
     fakes, reals = len(set(groups[fake])), len(set(groups[~fake]))
     chance = float(np.sqrt((fakes + reals + 1) / (12 * max(fakes, 1) * max(reals, 1))))
     source = Columns((SOURCE,), ("source",), (True,))
-    sources = _source_codes(faces["source"])[:, None]
+    sources = source_codes(faces["source"])[:, None]
     delivery, delivered = file_columns(faces)
     families = [
-        Family(SOURCE, "source", False, scored(source, sources), chance),
-        Family(DELIVERY, "how the file was delivered", False, scored(delivery, delivered), chance),
+        Family(SOURCE, "source", False, scored(source, sources), chance, seen=of == PICTURES),
+        Family(
+            DELIVERY,
+            "how the file was delivered",
+            False,
+            scored(delivery, delivered),
+            chance,
+            _delivered(faces, of),
+        ),
     ]
     tables = {}
     for key, (name, columns) in FAMILIES.items():
         table = Columns(tuple(columns), tuple(columns.values()), (False,) * len(columns))
         tables[key] = (table, measures[list(columns)].to_numpy())
-        families.append(Family(key, name, key in CONTROLS, scored(*tables[key]), chance))
-    parts = [(source, sources), (delivery, delivered), *(tables[key] for key in FAMILIES if key not in CONTROLS)]
+        families.append(Family(key, name, key in CONTROLS, scored(*tables[key], blind), chance))
+    tables |= {SOURCE: (source, sources), DELIVERY: (delivery, delivered)}
+    parts = [tables[family.key] for family in families if family.seen and not family.control]
     everything = Columns(
         sum((part.keys for part, _ in parts), ()),
         sum((part.names for part, _ in parts), ()),
         sum((part.categorical for part, _ in parts), ()),
     )
     whole = np.concatenate([values for _, values in parts], axis=1)
-    families.append(Family(ALL, "all measures together", False, scored(everything, whole), chance))
-    unmeasured = int(measures["thumb_0"].isna().sum())
+    families.append(Family(ALL, "all measures together", False, scored(everything, whole, blind), chance))
     return Audit(tuple(families), len(faces), int(fake.sum()), unmeasured), measures
 
 
-def _source_codes(sources: pd.Series) -> np.ndarray:
+def _delivered(faces: pd.DataFrame, of: str) -> bool:
+    """The file of a crop tells something when a remedy made it; else the columns speak of the picture's file."""
+    return of == PICTURES or bool("crop_quality_high" in faces and faces["crop_quality_high"].max() > 0)
+
+
+def source_codes(sources: pd.Series) -> np.ndarray:
     """Codes of the commonest sources; all others share one: the trees take no more than 255 categories."""
     codes, values = encode(sources)
     common = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(values)), kind="stable")[:_SOURCES]

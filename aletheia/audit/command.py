@@ -20,9 +20,17 @@ from aletheia.models.files import atomic_write
 
 
 def audit_source(
-    source: str, manifest: str, report: Path, images: int, words: Sequence[str], seed: int, *, as_json: bool
+    source: str,
+    manifest: str,
+    report: Path,
+    images: int,
+    words: Sequence[str],
+    cutting: Cutting,
+    seed: int,
+    *,
+    as_json: bool,
 ) -> bool:
-    """Audit a source, write the page, print a table (or JSON); True when anything gives the label away in the crops.
+    """Audit a source, write the page, print a table (or JSON); True when nothing gives the label away in the crops.
 
     Raises
     ------
@@ -31,7 +39,7 @@ def audit_source(
     """
     remedies = Remedies.parse(words)
     data = gather(source, manifest=manifest, images=images, seed=seed)
-    faces = extract_all(data, Cutting()).main
+    faces = extract_all(data, cutting).main
     pictures, measures = audit_faces(faces, seed=seed)
     done = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
     crops, _ = audit_faces(done.faces, CROPS, seed=seed)
@@ -42,7 +50,7 @@ def audit_source(
         print(json.dumps({"pictures": pictures.to_dict(), "crops": crops.to_dict(), **told}, indent=2))
     else:
         _print(pictures, crops, done.told, report)
-    return any(family.tells for family in crops.families)
+    return crops.verdict == "good"
 
 
 def _print(pictures: Audit, crops: Audit, done: Sequence[str], report: Path) -> None:

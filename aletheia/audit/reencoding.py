@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from aletheia.data.imagefile import load_bytes
 from aletheia.data.images import DELIVERED, probe_image, read_image
-from aletheia.data.transforms import resaved
+from aletheia.data.transforms import drawn_quality, resaved
 from aletheia.errors import InputError
 from aletheia.settings import get_settings
 
@@ -25,14 +25,13 @@ def reencode_faces(
     quality: tuple[int, int] | None,
     resolution: int,
     *,
-    seed: int = 0,
     progress: bool = True,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Save every crop again, so that what the files differ in no longer depends on where they came from.
 
     Faces are shrunk to one resolution and enlarged again, which levels the sharpness that their first sizes left them,
-    and saved as JPEG, 4:2:0, with a quality that is drawn from one distribution for both classes, by the crop's content
-    and the seed alone. An interrupted work goes on.
+    and saved as JPEG, 4:2:0, with a quality that is drawn from one distribution for both classes, by the crop's pixels
+    alone. An interrupted work goes on.
 
     Parameters
     ----------
@@ -60,12 +59,10 @@ def reencode_faces(
             _, content = load_bytes(path)
             digest = hashlib.sha256(content).hexdigest()[:24]
             twin = hashlib.sha256(path.encode()).hexdigest()[:8]  # two crops may be alike to the last pixel
-            drawn = _draw(digest, seed, low, high) if quality else None
+            rgb = read_image(content)
+            drawn = drawn_quality(rgb, low, high) if quality else None
             name = folder / f"{digest}-{twin}-s{resolution}-q{drawn or 0}.{'jpg' if drawn else 'png'}"
-            if name.is_file():
-                data = name.read_bytes()
-            else:
-                data = _write(name, resaved(read_image(content), drawn, resolution))
+            data = name.read_bytes() if name.is_file() else _write(name, resaved(rgb, drawn, resolution))
             found = probe_image(data)
         except InputError as error:
             return str(getattr(error, "reason", error))
@@ -83,12 +80,6 @@ def reencode_faces(
         saved[name] = table[name].astype(faces[name].dtype) if name in faces else table[name]
     saved = saved.assign(crop_quality_low=low, crop_quality_high=high, crop_resolution=resolution)
     return saved, pd.DataFrame(left_out, columns=["path", "reason"])
-
-
-def _draw(digest: str, seed: int, low: int, high: int) -> int:
-    """Evenly between both, by the crop's content: not by its label, place or order."""
-    drawn = hashlib.sha256(f"{seed} {digest}".encode()).digest()
-    return low + int.from_bytes(drawn[:8]) % (high - low + 1)
 
 
 def _write(path: Path, data: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aletheia.audit.audit import source_codes
 from aletheia.audit.matching import match_by_score, match_by_value
 from aletheia.audit.measure import FAMILIES
 from aletheia.audit.reencoding import reencode_faces
@@ -18,7 +19,7 @@ from aletheia.data.groups import connected_groups
 from aletheia.data.tables import encode, fake_flags
 from aletheia.errors import InputError
 from aletheia.evaluation.shortcut import file_columns
-from aletheia.evaluation.tabular import Columns
+from aletheia.evaluation.tabular import Columns, make_folds, score_table
 from aletheia.project.workspace import data_folder
 
 MATCHABLE = ("source", "delivery", *FAMILIES)
@@ -113,7 +114,7 @@ def apply_remedies(
         alike and dropped from, but balancing matches them by a policy of its own).
     remedies : Remedies
     seed : int
-        Of matching and of the drawn qualities.
+        Of matching.
 
     Raises
     ------
@@ -140,8 +141,17 @@ def apply_remedies(
         faces, pool = sets
     for key in remedies.match:
         _check_classes(faces)
-        kept = _matching(faces, key, seed, progress)
-        told.append(f"Matched by {key}: {int(kept.sum()):,} of {len(faces):,} faces are in a pair.")
+        columns, values = _measured(faces, key, progress)
+        fake, groups = fake_flags(faces), connected_groups(faces)
+        if key == "source":
+            kept = match_by_value(encode(faces["source"])[0], fake, seed=seed)
+        else:
+            kept = match_by_score(columns, values, fake, groups, seed=seed)
+        told.append(
+            f"Matched by {key}: {int(kept.sum()):,} of {len(faces):,} faces are in a pair. In the pictures the label "
+            f"was told by it with AUC {_told(columns, values, fake, groups, seed)}, and is now with "
+            f"{_told(columns, values[kept], fake[kept], groups[kept], seed)}."
+        )
         faces = without(faces, ~kept, f"no match by {key}")
     if remedies.quality or remedies.resolution:
         saved = []
@@ -151,7 +161,6 @@ def apply_remedies(
                 data_folder() / "harmonised",
                 remedies.quality,
                 remedies.resolution,
-                seed=seed,
                 progress=progress,
             )
             saved.append(frame)
@@ -166,17 +175,35 @@ def apply_remedies(
     return Remedied(faces, pool, left_out, told)
 
 
-def _matching(faces: pd.DataFrame, key: str, seed: int, progress: bool) -> np.ndarray:
-    fake = fake_flags(faces)
+def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, np.ndarray]:
+    """Columns of a family and their values (n, k) in the pictures.
+
+    Raises
+    ------
+    InputError
+        When hardly anything of it is known.
+    """
     if key == "source":
-        return match_by_value(encode(faces["source"])[0], fake, seed=seed)
+        return Columns((key,), (key,), (True,)), source_codes(faces["source"])[:, None]
     if key == "delivery":
         columns, values = file_columns(faces)
     else:
         names = FAMILIES[key][1]
         columns = Columns(tuple(names), tuple(names.values()), (False,) * len(names))
         values = measure_faces(faces, progress=progress)[list(names)].to_numpy(np.float64)
-    return match_by_score(columns, values, fake, connected_groups(faces), seed=seed)
+    if np.isnan(values).all(axis=1).mean() > 0.5:
+        raise InputError(f"match={key}: it is unknown of most of the {len(faces):,} faces. Match by something else.")
+    return columns, values
+
+
+def _told(columns: Columns, values: np.ndarray, fake: np.ndarray, groups: np.ndarray, seed: int) -> str:
+    rng = np.random.default_rng(seed)
+    groups = np.unique(groups, return_inverse=True)[1]
+    folds = make_folds(groups, fake, rng)
+    if isinstance(folds, str):
+        return f"nothing: {folds}"
+    outcome = score_table(columns, (values, fake), (values, fake), folds, groups, rng, seed=seed)
+    return f"{outcome.auc:.2f} ({outcome.low:.2f} to {outcome.high:.2f})"
 
 
 def _check_classes(faces: pd.DataFrame) -> None:

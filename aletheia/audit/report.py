@@ -21,7 +21,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .6rem; }
 tr + tr { border-top: 1px solid #ddd; } .told { font-weight: 600; } img { max-width: 100%; }
 .verdict { border-left: .4rem solid; padding: .2rem 1rem; }
-.bad { border-color: #D55E00; } .good { border-color: #009E73; }
+.verdict { border-color: #6b6b6b; } .bad { border-color: #D55E00; } .good { border-color: #009E73; }
 """
 
 
@@ -110,7 +110,7 @@ def audit_report(
         "(the controls, next to nothing of it) and predicts the label, cross-validated, so that no person, video or "
         "near duplicate is on both sides. What it can do, a network can do, too, without knowing anything of "
         "faces.</p>",
-        f'<div class="verdict {"bad" if told else "good"}"><ul>'
+        f'<div class="verdict {audit.verdict}"><ul>'
         + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
         + "</ul></div>",
         _afterwards(after, done),
@@ -153,9 +153,8 @@ def _afterwards(after: Audit | None, done: Sequence[str]) -> str:
     if after is None:
         return ""
     listed = "".join(f"<li>{escape(text)}</li>" for text in (*done, *after.sentences()))
-    kind = "bad" if any(family.tells for family in after.families) else "good"
     head = "After the remedies, in the crops" if done else "In the crops"
-    return f'<h2>{head} that the network will see</h2><div class="verdict {kind}"><ul>{listed}</ul></div>'
+    return f'<h2>{head} that the network will see</h2><div class="verdict {after.verdict}"><ul>{listed}</ul></div>'
 
 
 def _table(audit: Audit, after: Audit | None) -> str:

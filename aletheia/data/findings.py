@@ -101,8 +101,7 @@ def _audit_findings(pictures: Audit, crops: Audit, done: list[str]) -> Iterable[
 
 
 def _told(where: str, audit: Audit) -> Iterable[tuple[str, str]]:
-    kind = "bad" if any(family.tells for family in audit.families) else "good"
-    yield from ((kind, where + sentence) for sentence in audit.sentences())
+    yield from ((audit.verdict, where + sentence) for sentence in audit.sentences())
 
 
 def _source_finding(before: BiasReport, after: BiasReport) -> tuple[str, str]:

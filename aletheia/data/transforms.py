@@ -7,6 +7,7 @@ and scoring must do alike (`resize_rgb`, `normalise`) stands here once.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,14 @@ def resize_rgb(rgb: np.ndarray, size: int) -> np.ndarray:
         return rgb
     shrinks = rgb.shape[0] * rgb.shape[1] > size * size
     return cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def drawn_quality(rgb: np.ndarray, low: int, high: int) -> int:
+    """A JPEG quality, evenly between both, by the pixels alone: the same face gets the same one wherever it is saved;
+    its label, place and order have no say.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(rgb).tobytes()).digest()
+    return low + int.from_bytes(digest[:8]) % (high - low + 1)
 
 
 def resaved(rgb: np.ndarray, quality: int | None, resolution: int = 0) -> bytes:

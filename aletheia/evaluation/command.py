@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from aletheia.audit.remedies import Remedies, apply_remedies
@@ -61,7 +62,9 @@ def saved_as_in_training(faces: pd.DataFrame, crop: CropSpec, seed: int) -> pd.D
 def _print(result: Evaluation, checks: list[Check], uri: str, left_out: int, report: Path) -> None:
     console = Console()
     metrics = result.metrics
-    table = Table(title=f"{uri} on {metrics.n_real:,} real and {metrics.n_fake:,} fake faces", title_justify="left")
+    table = Table(
+        title=f"{escape(uri)} on {metrics.n_real:,} real and {metrics.n_fake:,} fake faces", title_justify="left"
+    )
     for head in ("", "value (95 % interval)", "beside"):
         table.add_column(head)
     for name in _SHOWN:
@@ -69,12 +72,11 @@ def _print(result: Evaluation, checks: list[Check], uri: str, left_out: int, rep
         table.add_row(name.replace("_", " "), str(metrics[name]), beside)
     for told in result.baselines.to_dict().values():
         known = told["auc"] is not None
-        numbers = f"{told['auc']:.3f} ({told['low']:.3f} to {told['high']:.3f})" if known else told["reason"]
+        numbers = f"{told['auc']:.3f} ({told['low']:.3f} to {told['high']:.3f})" if known else escape(told["reason"])
         table.add_row("AUC of", numbers, told["name"])
     console.print(table)
     for check in checks:
-        word = ("passed" if check.judged else "not judged") if check.passed else "FAILED"
-        console.print(f"{word}: {check.name} ({check.detail})", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{check.verdict}: {check.name} ({check.detail})", highlight=False, markup=False, soft_wrap=True)
     unread = metrics.n_unreadable + left_out
     if unread:
         console.print(f"{unread:,} files had no face, or could not be read; they are in none of the numbers.")

@@ -38,6 +38,8 @@ class Comparison:
         Those rows.
     same_data : bool
         Both were trained on the same rows. If not, the other one may have seen some of these.
+    weights_sha256 : str
+        Of the other model.
     """
 
     other: str
@@ -49,6 +51,7 @@ class Comparison:
     high: float
     n: int
     same_data: bool
+    weights_sha256: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None for NaN."""
@@ -88,7 +91,7 @@ def compare_models(
     nan = float("nan")
     same_data = bool(spec.data_hash) and spec.data_hash == theirs.data_hash
     if theirs.weights_sha256 == spec.weights_sha256 and theirs.crop == spec.crop:
-        return Comparison(uri or str(other), True, nan, nan, 0.0, 0.0, 0.0, len(scores), True)
+        return Comparison(uri or str(other), True, nan, nan, 0.0, 0.0, 0.0, len(scores), True, theirs.weights_sha256)
     if theirs.crop == spec.crop:
         second = score_manifest(network, theirs, scores, progress=progress).probabilities
     else:
@@ -102,7 +105,16 @@ def compare_models(
     aucs, differences = paired_auc(y, first[both], second[both].astype(np.float64), drawn, seed=seed)
     low, high = percentile_interval(differences, 0.95)
     return Comparison(
-        uri or str(other), False, aucs[0], aucs[1], aucs[0] - aucs[1], low, high, int(both.sum()), same_data
+        uri or str(other),
+        False,
+        aucs[0],
+        aucs[1],
+        aucs[0] - aucs[1],
+        low,
+        high,
+        int(both.sum()),
+        same_data,
+        theirs.weights_sha256,
     )
 
 

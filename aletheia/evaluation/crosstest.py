@@ -12,9 +12,8 @@ from torch import nn
 
 from aletheia.data.tables import fake_flags
 from aletheia.errors import InputError
-from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
 from aletheia.evaluation.evaluate import bootstrap_unit
-from aletheia.evaluation.matrix import heat_map
+from aletheia.evaluation.matrix import auc_with_interval, heat_map
 from aletheia.evaluation.metrics import group_ids
 from aletheia.evaluation.scores import predict_manifest
 from aletheia.evaluation.theme import FAKE, empty, note
@@ -87,13 +86,10 @@ def score_everywhere(
             chosen = scored & ((values == value) | (~fake & (kind == "generator")))
             n_fake = int((chosen & fake).sum())
             n_real = int(chosen.sum()) - n_fake
-            auc = low = high = float("nan")
+            estimate = (float("nan"),) * 3
             if min(n_fake, n_real) >= min_n:
-                data = GroupedScores(fake[chosen], p[chosen], ids[chosen])
-                auc = float(data.ranking_metrics(np.ones(data.n_groups))[0])
-                draws = draw_counts(data.n_groups, replicates, np.random.default_rng(seed))
-                low, high = percentile_interval(np.array([data.ranking_metrics(row)[0] for row in draws]), 0.95)
-            rows.append((kind, value, n_real, n_fake, auc, low, high))
+                estimate = auc_with_interval(fake[chosen], p[chosen], ids[chosen], replicates, seed)
+            rows.append((kind, value, n_real, n_fake, *estimate))
     return pd.DataFrame(rows, columns=["kind", "value", "n_real", "n_fake", "auc", "low", "high"])
 
 

@@ -33,6 +33,7 @@ def evaluate_model(
     train: pd.DataFrame | None,
     test: pd.DataFrame,
     *,
+    val: pd.DataFrame | None = None,
     production: tuple[str, Path | None] | None = None,
     delivery_faces: int = 500,
     seed: int = 0,
@@ -50,6 +51,9 @@ def evaluate_model(
         scored on the other, and nobody knows about leaks.
     test : DataFrame
         Test rows: a manifest of face crops.
+    val : DataFrame, optional
+        Validation rows: epoch, threshold and calibration were chosen on them, so none of their groups may be in the
+        test rows either. With them it can be said whether the model learnt from these very training rows.
     production : (str, path), optional
         URI and folder of the model that answers now, to be compared with on the same rows; no folder when its files
         are gone.
@@ -67,7 +71,8 @@ def evaluate_model(
     """
     if not len(test):
         raise InputError("The test set has no rows. Change the split's fractions, or bring more data.")
-    train, test = None if train is None else validate_manifest(train), validate_manifest(test)
+    test = validate_manifest(test)
+    train, val = (None if part is None else validate_manifest(part) for part in (train, val))
     learnt, scored = halves(test, seed) if train is None else (train, test)
     network, spec = load_bundle(model)
     found = score_manifest(network, spec, test, progress=progress)
@@ -95,7 +100,8 @@ def evaluate_model(
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
         abstention=abstention,
         production=_compared(spec, scores, groups, production, seed, progress),
-        leaks=None if train is None else _leaks(train, test),
+        leaks=None if train is None else _leaks(train if val is None else pd.concat([train, val]), test),
+        own_rows=None if train is None or val is None or not spec.data_hash else _own(spec, train, val),
         skipped=found.skipped,
         data_hash=manifest_hash(test),
     )
@@ -142,6 +148,10 @@ def _compared(
         return compare_models(spec, scores, groups, folder, uri=uri, seed=seed, progress=progress)
     except InputError as error:
         return f"{uri} could not be compared with: {error}"
+
+
+def _own(spec: ModelSpec, train: pd.DataFrame, val: pd.DataFrame) -> bool:
+    return manifest_hash(pd.concat([train, val], ignore_index=True)) == spec.data_hash
 
 
 def _leaks(train: pd.DataFrame, test: pd.DataFrame) -> int:

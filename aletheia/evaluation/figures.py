@@ -72,4 +72,4 @@ def baseline_figure(baselines: Baselines, metrics: Metrics) -> go.Figure:
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"})
     figure.update_xaxes(range=[0.35, 1.02])
     figure.update_yaxes(categoryorder="array", categoryarray=[*(row[0] for row in rows[::-1]), "the network"])
-    return note(figure, "Learnt on the training rows, scored on the same test rows; 95 % intervals.")
+    return note(figure, "Learnt on other people than they are scored on; 95 % intervals.")

@@ -90,12 +90,14 @@ def _plot(figure: go.Figure) -> str:
 
 def _verdict(e: Evaluation, checks: Sequence[Check]) -> str:
     failed = [check for check in checks if not check.passed]
-    lead = f"On {e.metrics.n:,} test faces it never saw, the network reaches an AUC of <b>{e.metrics['auc']}</b>."
+    lead = f"On {e.metrics.n:,} test faces{e.unseen}, the network reaches an AUC of <b>{e.metrics['auc']}</b>."
     if failed:
         names = ", ".join(escape(check.name) for check in failed)
         text, kind = f"{lead} <b>It is not to be relied on;</b> it failed: {names}.", "bad"
     else:
-        text, kind = f"{lead} It passed every check below and may answer in production.", "good"
+        judged = sum(check.judged for check in checks)
+        text = f"{lead} It passed every check that could be judged, {judged} of {len(checks)} (below)."
+        kind = "good"
     unreadable = ""
     if e.metrics.n_unreadable:
         unreadable = f" {e.metrics.n_unreadable:,} rows could not be read and are in none of the numbers (see below)."

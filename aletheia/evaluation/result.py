@@ -54,6 +54,8 @@ class Evaluation:
         Against the model in production; in words why it could not be compared; None when there is none.
     leaks : int or None
         Groups that stand on both sides of training and test; None when the training rows were not at hand.
+    own_rows : bool or None
+        Whether the model learnt from the very rows that leaks were looked for in; None when nobody can say.
     skipped : DataFrame
         Columns path and reason: test rows without a score.
     data_hash : str
@@ -76,6 +78,7 @@ class Evaluation:
     abstention: Abstention
     production: Comparison | str | None
     leaks: int | None
+    own_rows: bool | None
     skipped: pd.DataFrame
     data_hash: str
 
@@ -83,6 +86,11 @@ class Evaluation:
     def shortcut(self) -> Shortcut:
         """What file properties alone reach."""
         return self.baselines.outcomes[FILES]
+
+    @property
+    def unseen(self) -> str:
+        """What may be said of the test faces."""
+        return " it never saw" if self.leaks == 0 and self.own_rows is not False else ""
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Labels (1 for fake) and probabilities of the rows that have a score."""
@@ -107,13 +115,14 @@ class Evaluation:
 
     def summary(self) -> dict[str, Any]:
         """Everything but the scores, as plain values for JSON."""
-        worst = worst_cell(self.cells)
+        worst, few = worst_cell(self.cells), self.cells[self.cells["auc"].isna()]
         return {
             **self.metrics.to_dict(),
             "unit": self.unit,
             "levels": {level: metrics.to_dict() for level, metrics in self.levels.items()},
             "baselines": self.baselines.to_dict(),
             "leaks": self.leaks,
+            "own_rows": self.own_rows,
             "fault": self.spec.fault,
             "calibration_error": self.calibration.to_dict(),
             "subgroups": records(self.subgroups),
@@ -121,6 +130,7 @@ class Evaluation:
             "gaps": records(self.gaps),
             "fpr_ratios": fpr_ratios(self.gaps),
             "cells": records(self.cells),
+            "unjudged_cells": [f"{cell.generator} × {cell.source}" for cell in few.itertuples()],
             "worst_cell": None if worst is None else {key: plain(value) for key, value in worst.items()},
             "prior": records(self.prior),
             "delivery": records(self.delivery),

@@ -66,7 +66,7 @@ def delivery_curves(
     operations : sequence, optional
         Keys of `aletheia.evaluation.chains.OPERATIONS`, or operations of your own; by default all of them.
     max_faces : int
-        Of more faces, whole groups (two at least) are drawn at random up to this number.
+        Of more faces, groups are drawn at random up to this number, in both classes.
     seed : int
         Of that draw, of what operations draw, and of the bootstrap.
     progress : bool
@@ -92,7 +92,7 @@ def delivery_curves(
     if groups is not None and len(groups) != len(frame):
         raise InputError(f"There are {len(groups)} groups for {len(frame)} rows; each row needs one.")
     ids = unit_ids(frame, groups)
-    rows = _subsample(ids, max_faces, seed)
+    rows = _subsample(ids, fake, max_faces, seed)
     steps = [(operation, severity) for operation in chosen for severity in operation.severities]
     paths = frame["path"].astype(str).to_numpy()[rows].tolist()
     p, skipped = score_deliveries(network, spec, paths, steps, seed, progress=progress)
@@ -223,14 +223,15 @@ def _known(operations: Sequence[str | Operation] | None) -> list[Operation]:
     return [OPERATIONS[name] if isinstance(name, str) else name for name in chosen]
 
 
-def _subsample(ids: np.ndarray, limit: int, seed: int) -> np.ndarray:
-    """Rows of whole groups, at random, up to the limit; in order."""
+def _subsample(ids: np.ndarray, fake: np.ndarray, limit: int, seed: int) -> np.ndarray:
+    """At most so many rows, in order: of each class its share, group by group as drawn; the last one is cut."""
     if len(ids) <= limit:
         return np.arange(len(ids))
-    values, place = np.unique(ids, return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(values))
-    count = int(np.searchsorted(np.cumsum(np.bincount(place)[order]), limit, side="right"))
-    return np.flatnonzero(np.isin(place, order[: max(2, count)]))
+    rng = np.random.default_rng(seed)
+    place = np.unique(ids, return_inverse=True)[1]
+    drawn = np.lexsort((rng.random(len(ids)), rng.permutation(place.max() + 1)[place]))
+    reals = int(np.clip(round(limit * float(np.mean(~fake))), 1, max(limit - 1, 1)))
+    return np.sort(np.concatenate([drawn[~fake[drawn]][:reals], drawn[fake[drawn]][: limit - reals]]))
 
 
 def _summary(
@@ -256,7 +257,7 @@ def _origin(faces: int, of: int, unreadable: int, skipped: list[dict[str, str]],
     """What the numbers rest on."""
     text = f"{faces:,} faces"
     if faces < of:
-        text = f"{faces:,} of {of:,} faces, whole groups drawn at random (seed {seed})"
+        text = f"{faces:,} of {of:,} faces, drawn at random by groups (seed {seed})"
     if unreadable:
         text += f"; {unreadable:,} could not be scored and are left out"
     return {"faces": faces, "of": of, "unreadable": unreadable, "skipped": skipped, "note": text + "."}

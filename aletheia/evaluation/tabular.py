@@ -19,6 +19,7 @@ MAX_FOLDS = 5
 MAX_EXPLAINED = 40
 _SHUFFLES = 3
 _FEW = 1000  # rows
+_CELLS = 5_000_000  # of shuffled tables at a time
 
 
 @dataclass(frozen=True)
@@ -213,24 +214,28 @@ def _alone(x_fit: np.ndarray, y_fit: np.ndarray, x: np.ndarray, y: np.ndarray, s
 
 
 def _importance(
-    model: HistGradientBoostingClassifier,
-    x: np.ndarray,
-    y: np.ndarray,
-    rng: np.random.Generator,
-    repeats: int = 3,
+    model: HistGradientBoostingClassifier, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """AUC lost when a column is shuffled (Breiman, "Random Forests", 2001, section 10), shape (features,)."""
     rows = rng.permutation(len(y))[:10_000]
     x, y = x[rows], y[rows]
     if y.all() or not y.any():
         return np.zeros(x.shape[1])
-    tables = [x]
-    for j in range(x.shape[1]):
-        for _ in range(_SHUFFLES):
-            tables.append(x.copy())
-            tables[-1][:, j] = x[rng.permutation(len(x)), j]
-    # All in one call: its overhead is larger than its work.
-    scores = model.predict_proba(np.concatenate(tables))[:, 1].reshape(len(tables), -1)
     one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
-    base, *lower = (float(weighted_auc(y, row, fold, one)[0]) for row in scores)
+
+    def aucs(tables: list[np.ndarray]) -> list[float]:
+        scores = model.predict_proba(np.concatenate(tables))[:, 1].reshape(len(tables), -1)
+        return [float(weighted_auc(y, row, fold, one)[0]) for row in scores]
+
+    base = aucs([x])[0]
+    lower: list[float] = []
+    # Many columns in one call, whose overhead is larger than its work; but not the memory of all of them.
+    at_once = max(1, _CELLS // (_SHUFFLES * x.size))
+    for start in range(0, x.shape[1], at_once):
+        tables = []
+        for j in range(start, min(start + at_once, x.shape[1])):
+            for _ in range(_SHUFFLES):
+                tables.append(x.copy())
+                tables[-1][:, j] = x[rng.permutation(len(x)), j]
+        lower += aucs(tables)
     return base - np.reshape(lower, (x.shape[1], _SHUFFLES)).mean(axis=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from aletheia.data.transforms import resaved, resize_rgb
+from aletheia.data.transforms import drawn_quality, resaved, resize_rgb
 from aletheia.errors import InputError
 from aletheia.faces.detector import Face
 
@@ -86,8 +86,8 @@ def network_input(rgb: np.ndarray, face: Face, spec: ModelSpec) -> np.ndarray:
     """
     crop = crop_face(rgb, face, spec.crop.size, spec.crop.margin, spec.crop.policy)
     if spec.crop.quality or spec.crop.resolution:
-        # In training the quality was drawn; the middle is the same for every picture.
-        data = resaved(crop, spec.crop.quality and sum(spec.crop.quality) // 2, spec.crop.resolution)
+        quality = drawn_quality(crop, *spec.crop.quality) if spec.crop.quality else None
+        data = resaved(crop, quality, spec.crop.resolution)
         crop = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     return resize_rgb(crop, spec.input_size)
 

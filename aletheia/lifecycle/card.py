@@ -83,7 +83,7 @@ def model_card(spec: ModelSpec, evaluation: Mapping[str, Any], checks: Sequence[
         f"({_plain(spec.trained_on) or 'not recorded'}) and may miss every other kind; it says nothing "
         "about pictures without a face, or about what was done to a picture outside of the face.",
         "## What it is worth",
-        f"On {evaluation['n_real']:,} genuine and {evaluation['n_fake']:,} fake test faces it never saw; intervals "
+        f"On {evaluation['n_real']:,} genuine and {evaluation['n_fake']:,} fake test faces; intervals "
         f"(95 %) over {evaluation['n_groups']:,} units ({evaluation['unit']}), not over pictures.",
         _numbers(evaluation, run, data_hash),
         "## What trivial detectors score on the same faces",
@@ -101,10 +101,10 @@ def _verdict(checks: Sequence[Check], tag: str) -> str:
     lead = (
         f"**Registered as `{tag}`:** it failed {len(failed)} of {len(checks)} checks and must not answer for anybody."
         if failed
-        else f"**Registered as `{tag}`:** it passed every check."
+        else f"**Registered as `{tag}`:** it passed every check that could be judged, "
+        f"{sum(check.judged for check in checks)} of {len(checks)}."
     )
-    marks = {(True, True): "passed", (True, False): "not judged", (False, True): "FAILED", (False, False): "FAILED"}
-    rows = [(check.name, marks[check.passed, check.judged], check.detail) for check in checks]
+    rows = [(check.name, check.verdict, check.detail) for check in checks]
     return lead + "\n\n" + _table(("check", "verdict", "numbers"), rows)
 
 
@@ -165,6 +165,7 @@ def _origin(spec: ModelSpec, evaluation: Mapping[str, Any], run: str) -> str:
         ("training run", spec.run or "not recorded"),
         ("evaluation run", run),
         ("training data", spec.data_hash or "not recorded"),
+        ("remedies against shortcuts", spec.remedies or "none"),
         ("test data", evaluation["test_data_hash"]),
         ("weights (SHA-256)", spec.weights_sha256),
         ("seed", str(spec.seed)),

@@ -53,8 +53,15 @@ class Check:
     detail: str
     judged: bool = True
 
+    @property
+    def verdict(self) -> str:
+        """In a word."""
+        return ("passed" if self.judged else "not judged") if self.passed else "FAILED"
 
-def judge(evaluation: Mapping[str, Any], limits: GateLimits | None = None) -> list[Check]:
+
+def judge(
+    evaluation: Mapping[str, Any], limits: GateLimits | None = None, *, present: str | None = None
+) -> list[Check]:
     """Judge the result of ``evaluate``.
 
     Parameters
@@ -62,6 +69,9 @@ def judge(evaluation: Mapping[str, Any], limits: GateLimits | None = None) -> li
     evaluation : mapping
         What ``evaluate`` wrote, see :meth:`aletheia.evaluation.evaluate.Evaluation.summary`.
     limits : GateLimits, optional
+    present : str, optional
+        The beginning of the SHA-256 of the weights that answer in production now; "" when there are none. When given,
+        the evaluation must have been made against these, not against what answered before.
 
     Returns
     -------
@@ -80,12 +90,12 @@ def judge(evaluation: Mapping[str, Any], limits: GateLimits | None = None) -> li
             _beats("beats the controls", auc, [baselines[key] for key in _CONTROLS]),
             _beats("beats the frequency spectrum", auc, [baselines["spectrum"]]),
             _beats_chance(evaluation["metrics"]["balanced_accuracy"]),
-            _no_leak(evaluation["leaks"]),
+            _no_leak(evaluation["leaks"], evaluation["own_rows"]),
             _fair(evaluation["fpr_ratios"], limits.fpr_ratio),
-            _no_weak_cell(evaluation["worst_cell"], limits.cell_auc),
+            _no_weak_cell(evaluation["worst_cell"], evaluation["unjudged_cells"], limits.cell_auc),
             _calibrated(evaluation["calibration_error"], limits.calibration_error),
             _no_fault(str(evaluation["fault"])),
-            _beats_production(evaluation["production"]),
+            _beats_production(evaluation["production"], present),
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"The evaluation is not one that `evaluate` wrote: {error!r}. Run evaluate again.") from None
@@ -115,9 +125,12 @@ def _beats_chance(balanced: Mapping) -> Check:
     return Check("beats the majority class", balanced["low"] is not None and balanced["low"] > 0.5, detail)
 
 
-def _no_leak(leaks: int | None) -> Check:
+def _no_leak(leaks: int | None, own_rows: bool | None) -> Check:
     if leaks is None:
         return Check("no leakage", True, "not judged: the training rows are not at hand", judged=False)
+    if own_rows is False:
+        detail = "the model learnt from other rows than those that were handed in: what it has seen nobody knows"
+        return Check("no leakage", False, detail)
     detail = f"{leaks} groups (identity, video, donor pair, near duplicate) on two sides of the split"
     return Check("no leakage", leaks == 0, detail)
 
@@ -129,7 +142,8 @@ def _fair(ratios: list[Mapping], limit: float) -> Check:
     name = "false alarms are shared fairly"
     known = [ratio for ratio in ratios if ratio["ratio"] is not None and ratio["low"] is not None]
     if not known:
-        return Check(name, True, "not judged: no subgroup is known with enough genuine faces", judged=False)
+        why = "no subgroup is known with enough genuine faces, or none of those was called fake"
+        return Check(name, True, f"not judged: {why}", judged=False)
     worst = max(known, key=lambda ratio: ratio["low"])
     detail = (
         f"{worst['column']} {worst['group']}: {worst['ratio']:.2f} times the overall false-positive rate "
@@ -138,7 +152,7 @@ def _fair(ratios: list[Mapping], limit: float) -> Check:
     return Check(name, worst["low"] <= limit or worst["p"] >= 0.05, detail)
 
 
-def _no_weak_cell(worst: Mapping | None, floor: float) -> Check:
+def _no_weak_cell(worst: Mapping | None, unjudged: list[str], floor: float) -> Check:
     name = "no weak cell"
     if worst is None:
         return Check(name, True, "not judged: no pair of source and generator has enough test rows", judged=False)
@@ -146,6 +160,9 @@ def _no_weak_cell(worst: Mapping | None, floor: float) -> Check:
         f"trained on {worst['trained_on']}, {worst['generator']} against genuine {worst['source']}: "
         f"AUC {worst['auc']:.3f} ({worst['auc_low']:.3f} to {worst['auc_high']:.3f}); at least {floor:g}"
     )
+    if unjudged:
+        few = ", ".join(unjudged[:4]) + (f" and {len(unjudged) - 4} more" if len(unjudged) > 4 else "")
+        detail += f"; too few test rows to judge {few}"
     return Check(name, worst["auc"] >= floor, detail)
 
 
@@ -163,8 +180,11 @@ def _no_fault(fault: str) -> Check:
     return Check("no injected fault", fault == "none", f"fault injected into the training: {fault}")
 
 
-def _beats_production(production: Mapping | None) -> Check:
+def _beats_production(production: Mapping | None, present: str | None) -> Check:
     name = "better than the model in production"
+    compared = (production or {}).get("weights_sha256", "")
+    if present is not None and compared[: len(present) or None] != present and not (production or {}).get("reason"):
+        return Check(name, False, "another model answers by now than when this one was evaluated: run evaluate again")
     if production is None:
         return Check(name, True, "not judged: there is none yet", judged=False)
     if production.get("reason"):

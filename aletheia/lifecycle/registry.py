@@ -82,6 +82,12 @@ def present_production(*, project: str = "aletheia") -> tuple[str, Path | None] 
         return uri, None
 
 
+def present_weights(*, project: str = "aletheia") -> str | None:
+    """The beginning of the SHA-256 of the weights that answer now; "" when none do, None when nobody can say."""
+    artifact = _ask(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None})
+    return "" if artifact is None else (artifact["metadata"].get("labels") or {}).get("weights")
+
+
 def fetch_model(model: Any) -> Path:
     """A folder with the bundle of a logged model, fetched when it lies in a remote store.
 

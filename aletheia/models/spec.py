@@ -190,6 +190,7 @@ class ModelSpec(_Strict):
     )
     training: dict[str, Any] = Field(default_factory=dict, description="The training configuration.")
     trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
+    remedies: Text = Field("", description="What was done against shortcuts before the training, in words.")
     data_hash: Text = Field("", description="Content hash of the training manifest.")
     metrics: dict[str, float | int | str | None] = Field(default_factory=dict)
     checks: dict[str, dict[str, bool | str]] = Field(default_factory=dict, description="Verdicts of the gate.")

@@ -69,6 +69,7 @@ def bundle(
         threshold_how=threshold.how,
         training=config.model_dump(mode="json"),
         trained_on=describe_rows(train),
+        remedies=", ".join(sorted({str(word) for word in train["remedies"].dropna()})) if "remedies" in train else "",
         data_hash=manifest_hash(pd.concat([train, val], ignore_index=True)),
         metrics={
             "val_loss": float(result.val_loss),

@@ -128,7 +128,7 @@ def test_what_cannot_be_read_is_counted_and_left_out(bundle, crops, tmp_path):
     json.dumps(table.attrs)
 
 
-def test_too_many_faces_are_drawn_by_whole_groups(bundle, crops):
+def test_too_many_faces_are_drawn_by_groups_and_in_both_classes(bundle, crops):
     frame = crops[1]
     who = {read_image(row.path).tobytes(): row.identity for row in frame.itertuples()}
 
@@ -138,8 +138,8 @@ def test_too_many_faces_are_drawn_by_whole_groups(bundle, crops):
         return curves(bundle, frame, [noted], **options), pd.Series([who[crop] for crop in seen])
 
     table, people = drawn(max_faces=50, seed=4)
-    assert set(table["n"]) == {48} and (people.value_counts() == 4).all() and people.nunique() == 12
-    assert table.attrs["note"] == "48 of 120 faces, whole groups drawn at random (seed 4)."
+    assert set(table["n"]) == {50} and people.nunique() < 24  # of each person nearly everything, of some nothing
+    assert table.attrs["note"] == "50 of 120 faces, drawn at random by groups (seed 4)."
     assert set(drawn(max_faces=50, seed=4)[1]) == set(people) != set(drawn(max_faces=50, seed=5)[1])
     assert drawn(max_faces=120)[0].attrs["note"] == "120 faces."
     alone = drawn(max_faces=50, groups=None)[0]

@@ -46,7 +46,9 @@ def test_a_refused_model_says_so_first(good):
     assert "failed 1 of 10 checks and must not answer" in verdict
     assert "| no leakage | FAILED | 3 groups" in verdict
     assert "it passed every check" not in verdict
-    assert "passed every check" in model_card(SPEC, good | {"leaks": 0}, judge(good | {"leaks": 0}), tag="production")
+    good["leaks"] = 0
+    text = model_card(SPEC, good, judge(good), tag="production")
+    assert "passed every check that could be judged, 9 of 10" in text
 
 
 def test_groups_and_rarity_are_in_it(good):

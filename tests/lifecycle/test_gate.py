@@ -19,6 +19,7 @@ OTHER = {
     "high": 0.08,
     "n": 300,
     "same_data": True,
+    "weights_sha256": "p" * 64,
 }
 
 
@@ -41,6 +42,7 @@ def test_a_good_model_passes_every_check(good):
         (lambda e: e["baselines"]["spectrum"].update(auc=0.9, high=0.999), "beats the frequency spectrum"),
         (lambda e: e["metrics"]["balanced_accuracy"].update(low=0.49), "beats the majority class"),
         (lambda e: e.update(leaks=1), "no leakage"),
+        (lambda e: e.update(own_rows=False), "no leakage"),
         (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=0.01), "false alarms are shared fairly"),
         (lambda e: e["worst_cell"].update(auc=0.69), "no weak cell"),
         (lambda e: e["calibration_error"].update(value=0.2), "calibrated"),
@@ -84,6 +86,21 @@ def test_without_both_classes_nothing_is_shown(good):
         good["metrics"][name] = {"value": None, "low": None, "high": None}
     names = failed(good)
     assert {"beats the file-property shortcut", "beats the controls", "beats the majority class"} <= set(names)
+
+
+def test_the_comparison_must_be_with_what_answers_now(good):
+    def refused(present: str, production: dict | None) -> bool:
+        checks = judge(good | {"production": production}, present=present)
+        return not next(check for check in checks if check.name == "better than the model in production").passed
+
+    assert not refused("", None) and not refused("p" * 64, OTHER)
+    assert refused("p" * 64, None) and refused("q" * 64, OTHER) and refused("", OTHER)
+
+
+def test_cells_that_are_too_small_are_named(good):
+    good["unjudged_cells"] = [f"rare-{k} × cam-a" for k in range(6)]
+    detail = next(check.detail for check in judge(good) if check.name == "no weak cell")
+    assert "too few test rows to judge rare-0 × cam-a, " in detail and detail.endswith("and 2 more")
 
 
 def test_limits_can_be_stated(good):
