@@ -12,7 +12,7 @@ from aletheia.audit.measure import CONTROLS, FAMILIES
 from aletheia.audit.views import PICTURES, measure_faces
 from aletheia.data.groups import connected_groups
 from aletheia.data.tables import encode, fake_flags
-from aletheia.evaluation.shortcut import file_columns
+from aletheia.evaluation.shortcut import file_columns, subsample
 from aletheia.evaluation.tabular import Columns, Shortcut, make_folds, not_computed, score_table
 
 DELIVERY = "delivery"
@@ -23,6 +23,7 @@ TELLING = 0.6
 #: The intervals hold for all families at once (Bonferroni): among a dozen, one would stand out by chance.
 _FAMILIES = len(FAMILIES) + 3
 _SOURCES = 200
+MAX_ROWS = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Audit:
     rows : int
         Faces that were audited, and how many of them are fake.
     fakes : int
+    total : int
+        Faces that these were drawn from.
     unmeasured : int
         Faces whose picture could not be measured (videos, unreadable files); their measures count as unknown.
     """
@@ -68,6 +71,7 @@ class Audit:
     families: tuple[Family, ...]
     rows: int
     fakes: int
+    total: int
     unmeasured: int
 
     def __getitem__(self, key: str) -> Shortcut:
@@ -109,6 +113,7 @@ class Audit:
         return {
             "rows": self.rows,
             "fakes": self.fakes,
+            "total": self.total,
             "unmeasured": self.unmeasured,
             "sentences": self.sentences(),
             "families": {
@@ -149,8 +154,11 @@ def audit_faces(
     Returns
     -------
     tuple
-        The audit, and the measures (one row a face, columns :data:`~aletheia.audit.measure.COLUMNS`).
+        The audit, and the measures (one row a face that was audited, with its index; columns
+        :data:`~aletheia.audit.measure.COLUMNS`). Of more than 20,000 faces whole groups are drawn up to this number.
     """
+    total = len(faces)
+    faces = subsample(faces, np.random.default_rng(seed), MAX_ROWS)
     measures = measure_faces(faces, of, workers=workers, progress=progress)
     fake = fake_flags(faces)
     groups = connected_groups(faces)
@@ -197,7 +205,7 @@ def audit_faces(
     )
     whole = np.concatenate([values for _, values in parts], axis=1)
     families.append(Family(ALL, "all measures together", False, scored(everything, whole, blind), chance))
-    return Audit(tuple(families), len(faces), int(fake.sum()), unmeasured), measures
+    return Audit(tuple(families), len(faces), int(fake.sum()), total, unmeasured), measures
 
 
 def _delivered(faces: pd.DataFrame, of: str) -> bool:

@@ -104,11 +104,12 @@ def audit_report(
             f"A network on these pictures has shown something only above {control.outcome.auc:.2f}, "
             f"what “{control.name}” scores."
         )
+    drawn = f", drawn from {audit.total:,}" if audit.total > audit.rows else ""
     body = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{audit.rows:,} faces, {audit.fakes:,} of them fake. Each family of measures sees everything but the face "
-        "(the controls, next to nothing of it) and predicts the label, cross-validated, so that no person, video or "
-        "near duplicate is on both sides. What it can do, a network can do, too, without knowing anything of "
+        f"<p>{audit.rows:,} faces{drawn}, {audit.fakes:,} of them fake. Each family of measures sees everything but "
+        "the face (the controls, next to nothing of it) and predicts the label, cross-validated, so that no person, "
+        "video or near duplicate is on both sides. What it can do, a network can do, too, without knowing anything of "
         "faces.</p>",
         f'<div class="verdict {audit.verdict}"><ul>'
         + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)

@@ -25,9 +25,10 @@ def compare_policies(
         shortcut AUC within these rows, ``auc`` with ``low`` and ``high``, or the ``reason`` why there is none.
     """
     rows = []
+    as_it_is = shortcut_auc(train, seed=seed)
     for policy in POLICIES:
         balanced, report = balance(train, pool, policy, seed, held_out=held_out)
-        shortcut = shortcut_auc(balanced, seed=seed)
+        shortcut = shortcut_auc(balanced, seed=seed) if report.drawn else as_it_is
         rows.append(
             {
                 "policy": policy,

@@ -56,7 +56,7 @@ def shortcut_auc(
         When a manifest is empty or has wrong labels.
     """
     rng = np.random.default_rng(seed)
-    train = _subsample(train, rng)
+    train = subsample(train, rng)
     fake = fake_flags(train)
     if test is None:
         scored, groups = train, connected_groups(train)
@@ -66,7 +66,7 @@ def shortcut_auc(
     else:
         if not len(test):
             return not_computed("there are no rows to score", False)
-        scored = _subsample(test, rng)
+        scored = subsample(test, rng)
         groups = connected_groups(scored)
         for part, flags in (("train", fake), ("test", fake_flags(scored))):
             if flags.all() or not flags.any():
@@ -124,13 +124,13 @@ def file_features(df: pd.DataFrame, levels: dict[str, np.ndarray]) -> np.ndarray
     return np.stack([columns[name] for name in FEATURES], axis=1)
 
 
-def _subsample(df: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Whole groups, at random, up to the limit of rows."""
-    if len(df) <= MAX_ROWS:
+def subsample(df: pd.DataFrame, rng: np.random.Generator, limit: int = MAX_ROWS) -> pd.DataFrame:
+    """Whole groups, at random, up to the limit of rows; the rows keep their index."""
+    if len(df) <= limit:
         return df
     groups = connected_groups(df, max_distance=None)
     sizes = np.bincount(groups)
     order = rng.permutation(len(sizes))
     chosen = np.zeros(len(sizes), dtype=bool)
-    chosen[order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), MAX_ROWS)))]] = True
+    chosen[order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), limit)))]] = True
     return df[chosen[groups]]

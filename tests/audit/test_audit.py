@@ -106,6 +106,34 @@ def test_a_picture_that_cannot_be_measured_is_counted(tmp_path):
     assert measures["red"].isna().sum() == 3 and len(measures) == len(faces)
 
 
+def test_of_many_faces_whole_groups_are_drawn(tmp_path, monkeypatch):
+    faces = planted(tmp_path, "nothing").assign(identity=[f"p{k // 3}" for k in range(N)])
+    monkeypatch.setattr("aletheia.audit.audit.MAX_ROWS", 60)
+    audit, measures = audit_faces(faces, workers=1, progress=False)
+    assert 40 <= audit.rows == len(measures) <= 62 and audit.total == N
+    assert (faces.loc[measures.index, "identity"].value_counts() == 3).all()
+    assert f"drawn from {N}" in audit_report(audit, faces, measures)
+
+
+def test_videos_that_nobody_measured_are_no_good_news(tmp_path):
+    faces = planted(tmp_path, "nothing")
+    faces["original"] = [f"{tmp_path}/{k}.mp4" for k in range(N)]
+    audit, _ = audit_faces(faces, workers=1, progress=False)
+    assert audit.unmeasured == N and audit.verdict == ""
+    assert "could not be measured" in audit.sentences()[0] and "Nothing but the faces" not in " ".join(
+        audit.sentences()
+    )
+    assert not audit["delivery"].reason and audit["light"].reason
+
+
+def test_a_network_does_not_see_where_a_crop_came_from(tmp_path):
+    spoiled = planted(tmp_path, "source")
+    pictures, _ = audit_faces(spoiled, workers=1, progress=False)
+    crops, _ = audit_faces(spoiled, "crops", workers=1, progress=False)
+    assert "source" in told(pictures) and "source" not in told(crops)
+    assert crops["source"].auc == 1 and crops[ALL].auc < 0.8 < pictures[ALL].auc
+
+
 def test_hundreds_of_sources(tmp_path):
     faces = planted(tmp_path, "nothing")
     many = pd.concat([faces.assign(source=[f"{k}-{i}" for i in range(N)]) for k in range(3)], ignore_index=True)
@@ -117,7 +145,7 @@ def test_hundreds_of_sources(tmp_path):
 def test_one_class_gives_a_reason(tmp_path):
     faces = planted(tmp_path, "nothing")
     audit, _ = audit_faces(faces[faces["label"] == "real"], workers=1, progress=False)
-    assert audit.sentences() == ["The audit could not be made: the rows are all real."]
+    assert audit.sentences() == ["The audit could not be made in full: the rows are all real."]
     assert json.loads(json.dumps(audit.to_dict()))["families"][ALL]["auc"] is None
 
 
