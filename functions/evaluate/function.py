@@ -16,6 +16,7 @@ def evaluate(
     context: mlrun.MLClientCtx,
     model: mlrun.DataItem,
     train: mlrun.DataItem,
+    val: mlrun.DataItem,
     test: mlrun.DataItem,
     delivery_faces: int = 500,
     seed: int = 0,
@@ -25,12 +26,13 @@ def evaluate(
     :param context:        the MLRun context
     :param model:          the model of a training run
     :param train:          training faces: what the baselines learn from, and what may not leak into test
+    :param val:            validation faces: may not leak into test either
     :param test:           test faces
     :param delivery_faces: at most so many are scored in thirty other deliveries each
     :param seed:           of baselines and bootstraps
     """
     production = present_production(project=context.project)
-    options = {"production": production, "delivery_faces": delivery_faces, "seed": seed}
+    options = {"val": val.as_df(), "production": production, "delivery_faces": delivery_faces, "seed": seed}
     result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), **options)
     findings = {**result.summary(), "evaluate_run": context.uid}
 

@@ -7,7 +7,7 @@ import mlrun
 
 from aletheia.lifecycle.card import CARD
 from aletheia.lifecycle.gate import GateLimits, judge
-from aletheia.lifecycle.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model
+from aletheia.lifecycle.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model, present_weights
 from aletheia.lifecycle.release import release_bundle
 
 
@@ -20,7 +20,7 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
     :param limits:     how good is good enough: fpr_ratio (2), cell_auc (0.7), calibration_error (0.1)
     """
     findings = json.loads(evaluation.get())
-    checks = judge(findings, GateLimits.parse(limits))
+    checks = judge(findings, GateLimits.parse(limits), present=present_weights(project=context.project))
     tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
     with TemporaryDirectory() as folder:
         _, spec = release_bundle(fetch_model(model), findings, checks, folder)
@@ -34,8 +34,8 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
             algorithm=spec.architecture,
             metrics=spec.metrics,
             extra_data={name: name for name in ("model.json", CARD, *spec.files()[1:])},
-            labels={"verdict": tag, "data_hash": spec.data_hash[:16]},
+            labels={"verdict": tag, "data_hash": spec.data_hash[:16], "weights": spec.weights_sha256[:32]},
         )
     for check in checks:
-        context.logger.info(f"{'passed' if check.passed else 'FAILED'}: {check.name} ({check.detail})")
+        context.logger.info(f"{check.verdict}: {check.name} ({check.detail})")
     context.log_results({"tag": tag, "failed_checks": ", ".join(c.name for c in checks if not c.passed) or "none"})
