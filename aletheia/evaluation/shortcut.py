@@ -56,7 +56,7 @@ def shortcut_auc(
         When a manifest is empty or has wrong labels.
     """
     rng = np.random.default_rng(seed)
-    train = subsample(train, rng)
+    train = subsample(train, rng, MAX_ROWS)
     fake = fake_flags(train)
     if test is None:
         scored, groups = train, connected_groups(train)
@@ -66,7 +66,7 @@ def shortcut_auc(
     else:
         if not len(test):
             return not_computed("there are no rows to score", False)
-        scored = subsample(test, rng)
+        scored = subsample(test, rng, MAX_ROWS)
         groups = connected_groups(scored)
         for part, flags in (("train", fake), ("test", fake_flags(scored))):
             if flags.all() or not flags.any():
@@ -124,7 +124,7 @@ def file_features(df: pd.DataFrame, levels: dict[str, np.ndarray]) -> np.ndarray
     return np.stack([columns[name] for name in FEATURES], axis=1)
 
 
-def subsample(df: pd.DataFrame, rng: np.random.Generator, limit: int = MAX_ROWS) -> pd.DataFrame:
+def subsample(df: pd.DataFrame, rng: np.random.Generator, limit: int) -> pd.DataFrame:
     """Whole groups, at random, up to the limit of rows; the rows keep their index."""
     if len(df) <= limit:
         return df
