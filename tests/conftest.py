@@ -113,10 +113,10 @@ def shared_data() -> Path:
 @pytest.fixture
 def good() -> dict[str, Any]:
     """What `evaluate` writes about a model that passes every check; the numbers are those of drawn scores."""
+    from aletheia.data.plain import records
     from aletheia.evaluation.metrics import evaluate_scores
     from aletheia.evaluation.prior import prior_shift
     from aletheia.evaluation.reliability import calibration_error
-    from aletheia.evaluation.result import records
 
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 150)

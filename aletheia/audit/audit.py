@@ -11,6 +11,7 @@ import pandas as pd
 from aletheia.audit.measure import CONTROLS, FAMILIES
 from aletheia.audit.views import PICTURES, measure_faces
 from aletheia.data.groups import connected_groups
+from aletheia.data.plain import plain
 from aletheia.data.tables import encode, fake_flags
 from aletheia.evaluation.shortcut import file_columns, subsample
 from aletheia.evaluation.tabular import Columns, Shortcut, make_folds, not_computed, score_table
@@ -121,9 +122,9 @@ class Audit:
                     "name": family.name,
                     "control": family.control,
                     "tells": family.tells,
-                    "auc": _number(family.outcome.auc),
-                    "low": _number(family.outcome.low),
-                    "high": _number(family.outcome.high),
+                    "auc": plain(family.outcome.auc),
+                    "low": plain(family.outcome.low),
+                    "high": plain(family.outcome.high),
                     "reason": family.outcome.reason,
                     "features": [
                         {"name": row.name, "importance": float(row.importance), "alone": float(row.alone)}
@@ -221,7 +222,3 @@ def source_codes(sources: pd.Series) -> np.ndarray:
     rank[common] = np.arange(len(common))
     rank[-1] = np.nan  # code -1: unknown
     return rank[codes]
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from aletheia.data.imagefile import load_bytes
+from aletheia.data.imagefile import load_bytes, store_bytes
 from aletheia.data.images import DELIVERED, probe_image, read_image
 from aletheia.data.transforms import drawn_quality, resaved
 from aletheia.errors import InputError
@@ -62,8 +60,9 @@ def reencode_faces(
             rgb = read_image(content)
             drawn = drawn_quality(rgb, low, high) if quality else None
             name = folder / f"{digest}-{twin}-s{resolution}-q{drawn or 0}.{'jpg' if drawn else 'png'}"
-            data = name.read_bytes() if name.is_file() else _write(name, resaved(rgb, drawn, resolution))
-            found = probe_image(data)
+            if not name.is_file():
+                store_bytes(name, resaved(rgb, drawn, resolution))
+            found = probe_image(name)
         except InputError as error:
             return str(getattr(error, "reason", error))
         return (str(name), *(getattr(found, column) for column in DELIVERED))
@@ -80,13 +79,3 @@ def reencode_faces(
         saved[name] = table[name].astype(faces[name].dtype) if name in faces else table[name]
     saved = saved.assign(crop_quality_low=low, crop_quality_high=high, crop_resolution=resolution)
     return saved, pd.DataFrame(left_out, columns=["path", "reason"])
-
-
-def _write(path: Path, data: bytes) -> bytes:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return data

@@ -9,20 +9,13 @@ from html import escape
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from aletheia.audit.audit import ALL, Audit, Family
 from aletheia.data.contact import png, thumbnails
 from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, SECOND, note, styled
+from aletheia.page import html_page, plot
 
 _EXAMPLES = 8  # pictures at either end of a measure
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1f1f1f; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .6rem; }
-tr + tr { border-top: 1px solid #ddd; } .told { font-weight: 600; } img { max-width: 100%; }
-.verdict { border-left: .4rem solid; padding: .2rem 1rem; }
-.verdict { border-color: #6b6b6b; } .bad { border-color: #D55E00; } .good { border-color: #009E73; }
-"""
 
 
 def audit_figure(audit: Audit, after: Audit | None = None) -> go.Figure:
@@ -115,20 +108,14 @@ def audit_report(
         + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
         + "</ul></div>",
         _afterwards(after, done),
-        audit_figure(audit, after).to_html(full_html=False, include_plotlyjs=False, default_width="100%"),
+        plot(audit_figure(audit, after)),
     ]
     examples = [_examples(family, faces, measures) for family in audit.families if family.tells and family.key != ALL]
     if any(examples):
         legend = "Pictures at both ends of each family's leading measure; genuine ones framed blue, fakes orange."
         body += ["<h2>What it looks like</h2>", f"<p>{legend}</p>", *examples]
     body += ["<h2>All numbers</h2>", _table(audit, after)]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<title>{escape(title)}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
-    )
+    return html_page(title, body)
 
 
 def _examples(family: Family, faces: pd.DataFrame, measures: pd.DataFrame) -> str:

@@ -7,11 +7,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from aletheia.data.images import DELIVERED, probe_image, read_image
+from aletheia.data.transforms import resaved
 from aletheia.errors import InputError
 from aletheia.faces.crop import crop_face
 from aletheia.faces.extract import faces_of
@@ -45,13 +45,13 @@ def saved_again(faces: pd.DataFrame, rows: np.ndarray, folder: str | Path, quali
     for place, face in zip(np.flatnonzero(rows), faces_of(faces[rows]), strict=True):
         row = faces.iloc[place]
         rgb = read_image(row["original"])
-        data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+        data = resaved(rgb, quality)
         picture = folder / f"{hashlib.sha256(data).hexdigest()[:24]}.jpg"
         picture.write_bytes(data)
         size, margin, policy = int(row["crop_size"]), float(row["crop_margin"]), str(row["crop_policy"])
         crop = crop_face(read_image(data), face, size, margin, policy)
         cut = picture.with_name(f"{picture.stem}-{size}-{policy}.png")
-        cv2.imwrite(str(cut), crop[..., ::-1])
+        cut.write_bytes(resaved(crop, None))
         found = probe_image(data)
         values = {"path": str(cut), "original": str(picture)} | {name: getattr(found, name) for name in DELIVERED}
         for name, value in values.items():

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import stat
+import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,16 @@ class UnreadableImage(InputError):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}. {self.remedy}."
+
+
+def store_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a killed run leaves whole crops only."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_bytes(source: str | Path | bytes) -> tuple[str, bytes]:

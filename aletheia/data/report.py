@@ -7,7 +7,6 @@ from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from aletheia.audit.audit import Audit
 from aletheia.data.balance import BalanceReport
@@ -15,18 +14,9 @@ from aletheia.data.bias import TOO_FEW, BiasReport
 from aletheia.data.findings import findings, number
 from aletheia.data.plots import shortcut_figure
 from aletheia.evaluation.tabular import Shortcut
+from aletheia.page import html_page, plot, table
 
 _MAX_ROWS = 200
-_STYLE = """ body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1f1f1f; max-width: 1000px;
-margin: 2rem auto; padding: 0 1rem; } h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem;
-margin-top: 2.2rem; } .finding { border-left: 6px solid #6b6b6b; padding: .4rem 1rem; margin: .6rem 0;
-background: #f5f5f5; } .good { border-color: #009E73; background: #eef8f4; } .bad { border-color: #D55E00;
-background: #fdf1ea; } .quiet { color: #5c5c5c; font-size: .9rem; } table { border-collapse: collapse;
-font-variant-numeric: tabular-nums; width: 100%; font-size: .95rem; } th, td { text-align: left; padding:
-.25rem .8rem .25rem 0; border-bottom: 1px solid #e2e2e2; vertical-align: top; } .scroll { overflow-x: auto; }
-td.path { overflow-wrap: anywhere; font-family: monospace; font-size: .85rem; } @media print { .plot {
-break-inside: avoid; } }
-"""
 
 
 def data_report(
@@ -83,12 +73,7 @@ def data_report(
         f"<h1>{escape(title)}</h1>",
         findings(before, after, balancing, shortcut, shortcut_train, skipped, leaks, audits, done),
         "<h2>Pictures</h2>",
-        *(
-            '<div class="plot">'
-            + figure.to_html(full_html=False, include_plotlyjs=False, default_width="100%")
-            + "</div>"
-            for figure in plots
-        ),
+        *map(plot, plots),
         "<h2>What the columns say about the label</h2>",
         _associations(before, after),
         "<h2>Share of fakes by group, after balancing</h2>",
@@ -97,20 +82,11 @@ def data_report(
         _leaks(leaks),
         _skipped(skipped),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<title>{escape(title)}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
-    )
+    return html_page(title, body)
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]], more: int = 0) -> str:
-    top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    rest = f'<p class="quiet">… and {more:,} more.</p>' if more else ""
-    return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>{rest}'
+    return table(map(escape, head), ([escape(str(cell)) for cell in row] for row in rows), more)
 
 
 def _associations(before: BiasReport, after: BiasReport) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 from aletheia.data.tables import fake_flags
 from aletheia.errors import InputError
 from aletheia.evaluation.intervals import Rate, clustered_rate
-from aletheia.evaluation.metrics import Estimate, group_ids
+from aletheia.evaluation.metrics import Estimate, unit_ids
 from aletheia.evaluation.risk_coverage import risk_coverage, risk_coverage_area
 from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import CAUSES, decide, within_reach
@@ -78,7 +78,7 @@ def evaluate_abstention(
     if not scored.any():
         raise InputError(f"None of the {len(scores)} rows has a score, so there is nothing to evaluate.")
     y, p = fake_flags(scores)[scored], scores["probability"].to_numpy(np.float64)[scored]
-    ids = (np.arange(len(scores)) if groups is None else group_ids(np.asarray(groups, dtype=object)))[scored]
+    ids = unit_ids(groups, len(scores))[scored]
     wrong, cause = (p >= spec.threshold) != y, rows["cause"].to_numpy()[scored]
     return Abstention(
         rows=rows,

@@ -11,6 +11,7 @@ import pandas as pd
 from aletheia.audit.controls import score_controls
 from aletheia.audit.measure import CONTROLS, FAMILIES
 from aletheia.data.groups import connected_groups
+from aletheia.data.plain import plain
 from aletheia.data.tables import fake_flags
 from aletheia.errors import InputError
 from aletheia.evaluation.shortcut import shortcut_auc
@@ -41,7 +42,7 @@ class Baselines:
         told = {}
         for key, outcome in self.outcomes.items():
             numbers = {name: getattr(outcome, name) for name in ("auc", "low", "high")}
-            known = {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
+            known = {name: plain(value) for name, value in numbers.items()}
             told[key] = {"name": BASELINES[key], **known, "reason": outcome.reason, "leading": outcome.leading}
         return told
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from aletheia.data.images import read_image
+from aletheia.data.plain import plain
 from aletheia.errors import InputError
 from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
-from aletheia.evaluation.metrics import group_ids
+from aletheia.evaluation.metrics import unit_ids
 from aletheia.evaluation.scores import predict_crops, score_manifest
 from aletheia.faces.crop import network_input
 from aletheia.faces.extract import faces_of
@@ -55,8 +56,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None for NaN."""
-        values = asdict(self)
-        return {key: None if isinstance(v, float) and not np.isfinite(v) else v for key, v in values.items()}
+        return {key: plain(value) for key, value in asdict(self).items()}
 
 
 def compare_models(
@@ -101,7 +101,7 @@ def compare_models(
     y = (scores["label"] == "fake").to_numpy()[both]
     if y.all() or not y.any():
         raise InputError(f"{uri or other} could not score rows of both classes; there is nothing to compare.")
-    drawn = None if groups is None else group_ids(groups)[both]
+    drawn = unit_ids(groups, len(scores))[both]
     aucs, differences = paired_auc(y, first[both], second[both].astype(np.float64), drawn, seed=seed)
     low, high = percentile_interval(differences, 0.95)
     return Comparison(

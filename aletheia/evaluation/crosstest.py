@@ -14,7 +14,7 @@ from aletheia.data.tables import fake_flags
 from aletheia.errors import InputError
 from aletheia.evaluation.evaluate import bootstrap_unit
 from aletheia.evaluation.matrix import auc_with_interval, heat_map
-from aletheia.evaluation.metrics import group_ids
+from aletheia.evaluation.metrics import unit_ids
 from aletheia.evaluation.scores import predict_manifest
 from aletheia.evaluation.theme import FAKE, empty, note
 from aletheia.models.spec import ModelSpec
@@ -77,7 +77,7 @@ def score_everywhere(
     p = predict_manifest(network, spec, test, progress=progress).astype(np.float64)
     fake = fake_flags(test)
     units, _ = bootstrap_unit(test)
-    ids = np.arange(len(test)) if units is None else group_ids(units)
+    ids = unit_ids(units, len(test))
     scored = np.isfinite(p)
     rows = []
     for kind in KINDS:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from aletheia.data.manifest import manifest_hash, validate_manifest
+from aletheia.data.schema import as_text
 from aletheia.data.split import check_leakage, split_manifest
 from aletheia.errors import InputError
 from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
 from aletheia.evaluation.baselines import score_baselines
 from aletheia.evaluation.comparison import Comparison, compare_models
 from aletheia.evaluation.gaps import largest_gap
-from aletheia.evaluation.levels import level_metrics
+from aletheia.evaluation.levels import known_group, level_metrics
 from aletheia.evaluation.matrix import cell_table
 from aletheia.evaluation.metrics import evaluate_scores
 from aletheia.evaluation.prior import prior_shift
@@ -114,21 +115,11 @@ def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def bootstrap_unit(frame: pd.DataFrame) -> tuple[np.ndarray | None, str]:
-    """Choose what is drawn in the bootstrap: identities where known, else videos, else rows.
-
-    The frames of a video stay together where nobody says who is in it.
-    """
-    known = {
-        name: frame[name].fillna("").astype(str).to_numpy(object) for name in ("identity", "video") if name in frame
-    }
+    """Choose what is drawn in the bootstrap: identities where known, else videos, else rows (None)."""
+    blank = pd.Series("", frame.index)
+    known = {name: as_text(frame.get(name, blank)) for name in ("identity", "video")}
     unit = next((name for name, values in known.items() if (values != "").any()), "row")
-    if unit == "row":
-        return None, unit
-    values = known[unit]
-    if unit == "identity" and "video" in known:
-        clips = known["video"]
-        values = np.where((values == "") & (clips != ""), "video " + clips, values)
-    return values, unit
+    return None if unit == "row" else known_group(**known), unit
 
 
 def _compared(

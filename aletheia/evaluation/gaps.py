@@ -12,7 +12,8 @@ from scipy.stats import random_table
 from aletheia.data.tables import encode
 from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
 from aletheia.evaluation.intervals import clustered_rate, perfect_auc_limits
-from aletheia.evaluation.subgroups import TOO_FEW, demographic_values, unit_ids
+from aletheia.evaluation.metrics import unit_ids
+from aletheia.evaluation.subgroups import TOO_FEW, demographic_values
 
 COLUMNS = (
     "column", "rate", "n_values", "gap", "gap_low", "gap_high", "p_value", "highest", "highest_rate",
@@ -80,7 +81,7 @@ def largest_gap(
     InputError
         When the manifest lacks one of the columns.
     """
-    y, p, ids = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64), unit_ids(frame, groups)
+    y, p, ids = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64), unit_ids(groups, len(frame))
     scored = ~np.isnan(p)
     y, p, ids = y[scored], p[scored], np.unique(ids[scored], return_inverse=True)[1]
     n_groups = int(ids.max(initial=-1)) + 1

@@ -69,7 +69,7 @@ def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFram
             "label": label,
             "logit": scores["logit"].to_numpy(dtype=np.float64),
             "probability": scores["probability"].to_numpy(dtype=np.float64),
-            "group": _known_group(texts["identity"], videos[video]),
+            "group": known_group(texts["identity"], videos[video]),
             "n": scores["logit"].notna().to_numpy(dtype=np.int64),
         }
     )
@@ -132,8 +132,11 @@ def _videos(folder: np.ndarray, video: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return number, np.array([*names, ""], dtype=object)
 
 
-def _known_group(identity: np.ndarray, video: np.ndarray) -> np.ndarray:
-    """The identity where known, else the video; no video is taken for a person of the same name."""
+def known_group(identity: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """The identity where known, else the video, else ''; no video is taken for a person of the same name.
+
+    So the frames of a video stay together where nobody says who is in it.
+    """
     return np.where(identity != "", identity, np.where(video != "", "video " + video, ""))
 
 

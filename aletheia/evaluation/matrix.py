@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from aletheia.data.delivery import short
 from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
 from aletheia.evaluation.intervals import perfect_auc_limits
-from aletheia.evaluation.metrics import group_ids
+from aletheia.evaluation.metrics import unit_ids
 from aletheia.evaluation.theme import SCALE, empty, note, styled
 
 UNKNOWN = "(unknown)"
@@ -49,7 +49,7 @@ def cell_table(
     DataFrame
         Columns :data:`CELL_COLUMNS`.
     """
-    ids = np.arange(len(frame)) if groups is None else group_ids(np.asarray(groups, dtype=object))
+    ids = unit_ids(groups, len(frame))
     scored, fake = ~np.isnan(p), np.asarray(y) == 1
     sources, generators = (frame[name].astype(str).replace("", UNKNOWN).to_numpy() for name in ("source", "generator"))
     rows = []

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from aletheia.data.plain import plain
 from aletheia.errors import InputError
 from aletheia.evaluation.bootstrap import RANKING, GroupedScores, draw_counts, percentile_interval
-from aletheia.evaluation.intervals import clustered_rate, wilson
+from aletheia.evaluation.intervals import clustered_rate, perfect_auc_limits
 
 _PROBABILITY = ("log_loss", "brier")
 _DECISION = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "fpr", "fnr")
@@ -27,7 +28,7 @@ class Estimate:
     def to_dict(self) -> dict[str, float | None]:
         """JSON knows no NaN: None instead."""
         values = {"value": self.value, "low": self.low, "high": self.high}
-        return {key: float(v) if np.isfinite(v) else None for key, v in values.items()}
+        return {key: plain(value) for key, value in values.items()}
 
     def __str__(self) -> str:
         if not np.isfinite(self.value):
@@ -184,6 +185,11 @@ def group_ids(groups: np.ndarray) -> np.ndarray:
     return ids
 
 
+def unit_ids(groups: np.ndarray | None, n: int) -> np.ndarray:
+    """Numbers (n,) of the units of the bootstrap: those of the groups, or each row on its own."""
+    return np.arange(n) if groups is None else group_ids(np.asarray(groups, dtype=object))
+
+
 def _row_terms(y: np.ndarray, p: np.ndarray, threshold: float) -> list[np.ndarray]:
     """Return the per-row terms whose sums give every metric that is not about the ranking."""
     # As scikit-learn does: a probability of 0 or 1 that is wrong costs much, but not infinitely much.
@@ -246,11 +252,9 @@ def _closed_form(
         if estimates[name].value in (0.0, 1.0):
             rate = clustered_rate(hit[chosen], group[chosen], level)
             out[name] = Estimate(estimates[name].value, rate.low, rate.high)
-    # A perfect (or perfectly wrong) ranking rests on the smaller class; each of its groups counts as one trial.
-    units = min(len(np.unique(group[y == 0])), len(np.unique(group[y == 1])))
     for name in RANKING:
         if (value := estimates[name].value) in (0.0, 1.0):
-            out[name] = Estimate(value, *wilson(value * units, units, level))
+            out[name] = Estimate(value, *perfect_auc_limits(value, y, group, level))
     return out
 
 

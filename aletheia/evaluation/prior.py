@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 from aletheia.errors import InputError
 from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
 from aletheia.evaluation.intervals import clustered_rate
-from aletheia.evaluation.metrics import evaluate_scores, group_ids
+from aletheia.evaluation.metrics import evaluate_scores, unit_ids
 from aletheia.evaluation.theme import FAKE, NEUTRAL, empty, note, styled
 
 #: Shares of fakes from one photo in a thousand to every other one.
@@ -126,8 +126,7 @@ def _rates(
     """True- and false-positive rates of the replicates, for lower and for upper ends: (replicates, 2) each."""
     y, p = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
     scored = ~np.isnan(p)
-    ids = None if groups is None else group_ids(np.asarray(groups, dtype=object))[scored]
-    data = GroupedScores(y[scored], p[scored], ids)
+    data = GroupedScores(y[scored], p[scored], unit_ids(groups, len(y))[scored])
     called = data.p >= threshold
     sums = data.sums(called * data.y, called * (1 - data.y), data.y, 1 - data.y)
     counts = draw_counts(data.n_groups, replicates, np.random.default_rng(seed))

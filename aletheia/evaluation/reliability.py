@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from scipy.sparse import csr_matrix
 from scipy.special import expit, logit
 
+from aletheia.data.plain import plain
 from aletheia.errors import InputError
 from aletheia.evaluation.bootstrap import draw_counts, percentile_interval
 from aletheia.evaluation.metrics import group_ids
@@ -46,7 +47,7 @@ class CalibrationError:
 
     def to_dict(self) -> dict[str, float | int | None]:
         """JSON knows no NaN: None instead."""
-        return {key: value if np.isfinite(value) else None for key, value in asdict(self).items()}
+        return {key: plain(value) for key, value in asdict(self).items()}
 
 
 def equal_mass_bins(p: np.ndarray, bins: int = 10) -> np.ndarray:

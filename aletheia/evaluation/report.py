@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from aletheia.evaluation.report_tables import (
     abstention_tables,
@@ -23,6 +22,7 @@ from aletheia.evaluation.report_tables import (
 )
 from aletheia.evaluation.result import Evaluation
 from aletheia.lifecycle.gate import Check
+from aletheia.page import html_page, plot
 
 #: Sections in the order in which questions arise: heading, keys of figures, table.
 _SECTIONS = (
@@ -35,19 +35,6 @@ _SECTIONS = (
     ("When does it not answer?", ("risk_coverage",), abstention_tables),
     ("What does an alarm mean where fakes are rare?", ("prior",), prior_table),
 )
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1f1f1f; max-width: 1000px; margin: 2rem auto; padding: 0
-1rem; } h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-.verdict { border-left: 6px solid; padding: .8rem 1.2rem; margin: 1.2rem 0; font-size: 1.1rem; }
-.good { border-color: #009E73; background: #eef8f4; } .bad { border-color: #D55E00; background: #fdf1ea; }
-.beside { display: flex; gap: 1rem; flex-wrap: wrap; }
-.beside div { flex: 1 1 260px; border: 1px solid #d0d0d0; border-radius: 6px; padding: .8rem 1rem; }
-.beside b { font-size: 1.5rem; display: block; } .quiet { color: #5c5c5c; font-size: .9rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e2e2e2; vertical-align:
-top; } .scroll { overflow-x: auto; } code { overflow-wrap: anywhere; }
-@media print { .plot { break-inside: avoid; } }
-"""
 
 
 def evaluation_report(evaluation: Evaluation, figures: Mapping[str, go.Figure], checks: Sequence[Check]) -> str:
@@ -70,22 +57,12 @@ def evaluation_report(evaluation: Evaluation, figures: Mapping[str, go.Figure], 
     sections = [_verdict(evaluation, checks), _beside(evaluation), "<h2>The checks</h2>" + checks_table(checks)]
     shown: set[str] = set()
     for heading, keys, tables in _SECTIONS:
-        plots = [_plot(figures[key]) for key in keys if key in figures]
+        plots = [plot(figures[key]) for key in keys if key in figures]
         sections.append(f"<h2>{heading}</h2>" + "\n".join(plots) + tables(evaluation))
         shown |= set(keys)
-    sections += [_plot(figure) for key, figure in figures.items() if key not in shown]
+    sections += [plot(figure) for key, figure in figures.items() if key not in shown]
     sections += [skipped_table(evaluation), "<h2>Where this comes from</h2>" + origin_table(evaluation)]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Evaluation</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>\n"
-        + "\n".join(sections)
-        + "\n</body></html>\n"
-    )
-
-
-def _plot(figure: go.Figure) -> str:
-    return f'<div class="plot">{figure.to_html(full_html=False, include_plotlyjs=False, default_width="100%")}</div>'
+    return html_page("Evaluation", sections)
 
 
 def _verdict(e: Evaluation, checks: Sequence[Check]) -> str:
@@ -101,7 +78,7 @@ def _verdict(e: Evaluation, checks: Sequence[Check]) -> str:
     unreadable = ""
     if e.metrics.n_unreadable:
         unreadable = f" {e.metrics.n_unreadable:,} rows could not be read and are in none of the numbers (see below)."
-    return f'<h1>What the model is worth</h1><div class="verdict {kind}">{text}{unreadable}</div>'
+    return f'<h1>What the model is worth</h1><div class="verdict lead {kind}">{text}{unreadable}</div>'
 
 
 def _beside(e: Evaluation) -> str:

@@ -11,6 +11,7 @@ from aletheia.evaluation.metrics import NAMES, Estimate, Metrics
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.subgroups import TOO_FEW
 from aletheia.lifecycle.gate import Check
+from aletheia.page import table
 
 _WORDS = {
     "auc": ("AUC", "a random fake scores above a random real face; 0.5 is chance"),
@@ -182,13 +183,6 @@ def origin_table(e: Evaluation) -> str:
         "versions": ", ".join(f"{k} {v}" for k, v in spec.versions.items()),
     }
     return table((), [(escape(k), f"<code>{escape(v)}</code>") for k, v in facts.items()])
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """HTML of cells that are HTML already."""
-    top = "".join(f"<th>{name}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table>{f"<tr>{top}</tr>" if top else ""}{body}</table></div>'
 
 
 def value(estimate: Estimate) -> str:

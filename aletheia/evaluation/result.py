@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aletheia.data.plain import plain, records
 from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.comparison import Comparison
@@ -154,15 +155,3 @@ def fpr_ratios(gaps: pd.DataFrame) -> list[dict[str, Any]]:
     names = {"column": "column", "highest": "group", "ratio": "ratio", "ratio_low": "low", "ratio_high": "high"}
     names["p_value"] = "p"
     return records(found[list(names)].rename(columns=names))
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table as plain values for JSON; None for NaN."""
-    return [{str(key): plain(value) for key, value in row.items()} for row in table.to_dict("records")]
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON knows it."""
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.colors import hex_to_rgb
 
 from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
 from aletheia.evaluation.intervals import clustered_rate
-from aletheia.evaluation.metrics import Estimate, group_ids
-from aletheia.evaluation.theme import FAKE, NEUTRAL, note, styled
+from aletheia.evaluation.metrics import Estimate, unit_ids
+from aletheia.evaluation.theme import FAKE, NEUTRAL, note, shaded, styled
 
 _POINTS = 200
 
@@ -106,9 +105,7 @@ def risk_coverage_figure(curve: pd.DataFrame, area: Estimate, answered: float, e
         Share of the faces that the model answers, and of wrong answers among those; NaN when it answers none.
     """
     figure = go.Figure()
-    edge = {"x": curve["coverage"], "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-    figure.add_scatter(y=curve["risk_low"], **edge)
-    figure.add_scatter(y=curve["risk_high"], fill="tonexty", fillcolor=f"rgba{(*hex_to_rgb(FAKE), 0.2)}", **edge)
+    shaded(figure, curve["coverage"], curve["risk_low"], curve["risk_high"], FAKE)
     figure.add_scatter(
         x=curve["coverage"], y=curve["risk"], name="surest faces only (95 % interval)", mode="lines",
         line={"color": FAKE, "width": 3}, customdata=curve["n"],
@@ -135,10 +132,9 @@ def _prepared(
     """Rows with a score, ranked by confidence, the wrong answers as the positive class; and which are wrong."""
     y, p = np.asarray(y), np.asarray(p, dtype=np.float64)
     scored = ~np.isnan(p)
-    ids = None if groups is None else group_ids(np.asarray(groups, dtype=object))[scored]
     wrong = ((p >= threshold) != (y == 1))[scored]
     sure = distance(p, threshold) if confidence is None else np.asarray(confidence)
-    return GroupedScores(wrong, sure[scored], ids), wrong
+    return GroupedScores(wrong, sure[scored], unit_ids(groups, len(y))[scored]), wrong
 
 
 def _draws(data: GroupedScores, replicates: int, seed: int) -> Iterator[np.ndarray]:

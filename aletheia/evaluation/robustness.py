@@ -9,7 +9,6 @@ from math import ceil
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.colors import hex_to_rgb
 from plotly.subplots import make_subplots
 from torch import nn
 from tqdm.auto import tqdm
@@ -22,9 +21,9 @@ from aletheia.errors import InputError
 from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
 from aletheia.evaluation.chains import OPERATIONS, Operation
 from aletheia.evaluation.intervals import clustered_rate, perfect_auc_limits
+from aletheia.evaluation.metrics import unit_ids
 from aletheia.evaluation.scores import predict_crops
-from aletheia.evaluation.subgroups import unit_ids
-from aletheia.evaluation.theme import NEUTRAL, SECOND, empty, note, styled
+from aletheia.evaluation.theme import NEUTRAL, SECOND, empty, note, shaded, styled
 from aletheia.models.spec import ModelSpec
 from aletheia.settings import get_settings
 
@@ -91,7 +90,7 @@ def delivery_curves(
     fake = fake_flags(frame)
     if groups is not None and len(groups) != len(frame):
         raise InputError(f"There are {len(groups)} groups for {len(frame)} rows; each row needs one.")
-    ids = unit_ids(frame, groups)
+    ids = unit_ids(groups, len(frame))
     rows = _subsample(ids, fake, max_faces, seed)
     steps = [(operation, severity) for operation in chosen for severity in operation.severities]
     paths = frame["path"].astype(str).to_numpy()[rows].tolist()
@@ -201,10 +200,7 @@ def _panel(figure: go.Figure, part: pd.DataFrame, legend: bool, place: dict[str,
         ("auc", "AUC (95 % interval; 0.5 is chance)", SECOND, "solid", "circle"),
         ("flipped", "share of verdicts that flipped (95 % interval)", NEUTRAL, "dash", "square"),
     ):
-        edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-        shade = f"rgba{(*hex_to_rgb(colour), 0.2)}"
-        figure.add_scatter(y=part[f"{value}_low"], **edge, **place)
-        figure.add_scatter(y=part[f"{value}_high"], fill="tonexty", fillcolor=shade, **edge, **place)
+        shaded(figure, x, part[f"{value}_low"], part[f"{value}_high"], colour, **place)
         details = f"<br>{name.split(' (')[0]}: %{{y:.3f}}"
         if value == "flipped":
             details += "<br>real to fake: %{customdata[0]:.3f}<br>fake to real: %{customdata[1]:.3f}"

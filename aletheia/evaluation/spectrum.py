@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.colors import hex_to_rgb
 from plotly.subplots import make_subplots
 from tqdm.auto import tqdm
 
@@ -22,10 +21,10 @@ from aletheia.data.pixels import iterate_images
 from aletheia.data.transforms import resize_rgb
 from aletheia.errors import InputError
 from aletheia.evaluation.group_auc import bootstrap_auc, weighted_auc
-from aletheia.evaluation.metrics import group_ids
+from aletheia.evaluation.metrics import unit_ids
 from aletheia.evaluation.rings import decibels, frequencies, radial_power
 from aletheia.evaluation.tabular import Shortcut, make_folds, not_computed
-from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, empty, note, styled
+from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, empty, note, shaded, styled
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -185,10 +184,7 @@ def spectrum_figure(values: np.ndarray, y: np.ndarray, baseline: Shortcut | None
             continue
         means[label] = mine.mean(axis=0)
         low, high = np.percentile(mine, [5, 95], axis=0)
-        edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-        shade = f"rgba{(*hex_to_rgb(colour), 0.18)}"
-        figure.add_scatter(y=low, **edge, row=1, col=1)
-        figure.add_scatter(y=high, fill="tonexty", fillcolor=shade, **edge, row=1, col=1)
+        shaded(figure, x, low, high, colour, row=1, col=1)
         figure.add_scatter(
             x=x, y=means[label], name=f"{name} (n = {len(mine):,}; shaded: 5 to 95 %)", mode="lines",
             line={"color": colour, "dash": dash, "width": 2.5}, row=1, col=1,
@@ -225,7 +221,7 @@ def _side(
         return f"the {name} rows have no spectrum"
     if fake.all() or not fake.any():
         return f"the {name} rows are all {'fake' if fake.all() else 'real'}"
-    ids = np.arange(len(known)) if groups is None else group_ids(np.asarray(groups, dtype=object))
+    ids = unit_ids(groups, len(known))
     return values[known].astype(np.float64), fake, np.unique(ids[known], return_inverse=True)[1]
 
 

@@ -12,7 +12,7 @@ from aletheia.data.tables import encode
 from aletheia.errors import InputError
 from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
 from aletheia.evaluation.intervals import clustered_rate, perfect_auc_limits
-from aletheia.evaluation.metrics import group_ids
+from aletheia.evaluation.metrics import unit_ids
 from aletheia.evaluation.reliability import BinnedErrors
 
 DEMOGRAPHICS = ("gender", "age", "skin_tone", "ethnicity")
@@ -72,7 +72,7 @@ def subgroup_table(
     InputError
         When the manifest lacks one of the columns.
     """
-    ids = unit_ids(frame, groups)
+    ids = unit_ids(groups, len(frame))
     scored = ~np.isnan(p)
     y, p, ids = y[scored], p[scored], ids[scored]
     rows = []
@@ -135,7 +135,7 @@ def generator_table(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Each generator's fakes against all real rows; columns as in `subgroup_table`."""
-    ids = unit_ids(frame, groups)
+    ids = unit_ids(groups, len(frame))
     scored = ~np.isnan(p)
     names = frame["generator"].astype(str).to_numpy()
     fake = np.asarray(y) == 1
@@ -151,11 +151,6 @@ _COLUMNS = (
     "n", "n_real", "n_fake", "auc", "auc_low", "auc_high",
     "fpr", "fpr_low", "fpr_high", "fnr", "fnr_low", "fnr_high", "ece", "ece_low", "ece_high", "ece_expected", "verdict",
 )  # fmt: skip
-
-
-def unit_ids(frame: pd.DataFrame, groups: np.ndarray | None) -> np.ndarray:
-    """Numbers (n,) of the units of the bootstrap: those of the groups, or each row on its own."""
-    return np.arange(len(frame)) if groups is None else group_ids(np.asarray(groups, dtype=object))
 
 
 def _summarise(

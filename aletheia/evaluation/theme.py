@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
+from plotly.colors import hex_to_rgb
 
 # Okabe and Ito, "Color Universal Design", 2008.
 REAL = "#0072B2"
@@ -36,6 +39,13 @@ def note(figure: go.Figure, text: str) -> go.Figure:
         font={"size": 12, "color": NEUTRAL},
     )  # fmt: skip
     return figure
+
+
+def shaded(figure: go.Figure, x: Sequence, low: Sequence, high: Sequence, colour: str, **place: int) -> None:
+    """Shade what lies between two curves; ``place`` is the row and col of a panel."""
+    edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    figure.add_scatter(y=low, **edge, **place)
+    figure.add_scatter(y=high, fill="tonexty", fillcolor=f"rgba{(*hex_to_rgb(colour), 0.2)}", **edge, **place)
 
 
 def empty(title: str, reason: str) -> go.Figure:

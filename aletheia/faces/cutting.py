@@ -7,14 +7,13 @@ import functools
 import hashlib
 import json
 import math
-import os
-import uuid
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from aletheia.data.imagefile import store_bytes
 from aletheia.data.images import read_image
+from aletheia.data.transforms import resaved
 from aletheia.errors import InputError
 from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import POLICIES, crop_face
@@ -125,20 +124,11 @@ class Cutter:
 
     def _cut(self, rgb: np.ndarray, face: Face, index: int, name: str, time: float = math.nan) -> Cut:
         crop = crop_face(rgb, face, self.cutting.size, self.cutting.margin, self.cutting.policy)
-        return Cut(_write_png(crop, Path(self.folder) / f"{name}-{index}.png"), face, index, time)
+        path = Path(self.folder) / f"{name}-{index}.png"
+        store_bytes(path, resaved(crop, None))
+        return Cut(str(path), face, index, time)
 
 
 @functools.lru_cache(maxsize=4)
 def _detector(threshold: float) -> BlazeFace:
     return BlazeFace(threshold, threads=1)
-
-
-def _write_png(rgb: np.ndarray, path: Path) -> str:
-    data = cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)  # a killed run leaves whole crops only
-    finally:
-        temporary.unlink(missing_ok=True)
-    return str(path)
