@@ -8,6 +8,11 @@ import numpy as np
 from scipy.fft import rfft2
 from scipy.sparse import csr_matrix
 
+from aletheia.data.transforms import resize_rgb
+from aletheia.errors import InputError
+
+#: Side that crops are brought to, pixels.
+SIZE = 128
 #: Every spectrum is given relative to its own mean power up to this frequency, cycles per pixel.
 REFERENCE = 1 / 32
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in JPEG
@@ -50,6 +55,39 @@ def decibels(power: np.ndarray) -> np.ndarray:
     low = power[:, frequencies(power.shape[1]) <= REFERENCE].mean(axis=1, keepdims=True)
     relative = 10 * np.log10(np.maximum(power, _FLOOR) / np.maximum(low, _FLOOR))
     return np.where((power > _FLOOR).any(axis=1, keepdims=True), relative, np.nan).astype(np.float32)
+
+
+def radial_spectrum(rgb: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """Azimuthally averaged log power spectrum of a crop, relative to its own low frequencies.
+
+    Brightness goes with the mean, contrast with the reference: the mean power up to 1/32 cycles per pixel is 0 dB.
+
+    Parameters
+    ----------
+    rgb : ndarray
+        (H, W, 3) uint8; resized where it is not square or of another size, which changes its spectrum. A crop that
+        is smaller than `size` lacks the highest frequencies.
+    size : int
+        Even, from 32 on.
+
+    Returns
+    -------
+    ndarray
+        (size // 2,) float32, decibels, at `frequencies`; NaN throughout for a picture of one colour.
+
+    Raises
+    ------
+    InputError
+        For another size.
+    """
+    check_size(size)
+    return decibels(radial_power(resize_rgb(rgb, size)[None]))[0]
+
+
+def check_size(size: int) -> None:
+    """Refuse, by InputError, a size that a spectrum cannot be taken of."""
+    if size < 32 or size % 2:
+        raise InputError(f"A spectrum needs an even size of 32 pixels or more, not {size}.")
 
 
 @lru_cache(maxsize=4)

@@ -18,19 +18,15 @@ from tqdm.auto import tqdm
 
 from aletheia.data.delivery import LEGEND
 from aletheia.data.pixels import iterate_images
-from aletheia.data.transforms import resize_rgb
-from aletheia.errors import InputError
 from aletheia.evaluation.group_auc import bootstrap_auc, weighted_auc
 from aletheia.evaluation.metrics import unit_ids
-from aletheia.evaluation.rings import decibels, frequencies, radial_power
+from aletheia.evaluation.rings import SIZE, check_size, decibels, frequencies, radial_power
 from aletheia.evaluation.tabular import Shortcut, make_folds, not_computed
 from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, empty, note, shaded, styled
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-#: Side that crops are brought to, pixels.
-SIZE = 128
 #: Bands of equal width whose worth is told.
 BANDS = 8
 _BATCH = 64
@@ -61,39 +57,12 @@ class FrequencyBaseline(Shortcut):
         return text + (f"; what gives it away: {', '.join(self.leading)}." if self.leading else "; by no band alone.")
 
 
-def radial_spectrum(rgb: np.ndarray, size: int = SIZE) -> np.ndarray:
-    """Azimuthally averaged log power spectrum of a crop, relative to its own low frequencies.
-
-    Brightness goes with the mean, contrast with the reference: the mean power up to 1/32 cycles per pixel is 0 dB.
-
-    Parameters
-    ----------
-    rgb : ndarray
-        (H, W, 3) uint8; resized where it is not square or of another size, which changes its spectrum. A crop that
-        is smaller than `size` lacks the highest frequencies.
-    size : int
-        Even, from 32 on.
-
-    Returns
-    -------
-    ndarray
-        (size // 2,) float32, decibels, at `frequencies`; NaN throughout for a picture of one colour.
-
-    Raises
-    ------
-    InputError
-        For another size.
-    """
-    _check(size)
-    return decibels(radial_power(resize_rgb(rgb, size)[None]))[0]
-
-
 def spectra(frame: pd.DataFrame, size: int = SIZE, progress: bool = True) -> np.ndarray:
     """`radial_spectrum` of every row of a manifest of face crops: (n, size // 2) float32.
 
     Images are read as they are needed, not kept; a row that cannot be read is NaN.
     """
-    _check(size)
+    check_size(size)
     paths = frame["path"].astype(str).tolist()
     out = np.full((len(paths), size // 2), np.nan, dtype=np.float32)
     with tqdm(total=len(paths), desc="Spectra", unit="face", disable=not progress) as bar:
@@ -204,11 +173,6 @@ def spectrum_figure(values: np.ndarray, y: np.ndarray, baseline: Shortcut | None
     figure.update_layout(legend=LEGEND | {"traceorder": "normal"}, margin_b=110)
     # Which bands they are, the figure shows.
     return figure if baseline is None else note(figure, baseline.sentence().partition(";")[0].rstrip(".") + ".")
-
-
-def _check(size: int) -> None:
-    if size < 32 or size % 2:
-        raise InputError(f"A spectrum needs an even size of 32 pixels or more, not {size}.")
 
 
 def _side(

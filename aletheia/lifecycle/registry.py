@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlencode, urlparse
 
 from aletheia.errors import InputError
-from aletheia.models.spec import INT8, ONNX, SPEC, WEIGHTS
+from aletheia.models.spec import EXPLAIN, INT8, ONNX, SPEC, WEIGHTS
 
 MODEL_KEY = "detector"
 PRODUCTION = "production"
@@ -112,7 +112,7 @@ def fetch_model(model: Any) -> Path:
     # A remote store's client downloads each file to a name of its own.
     folder = Path(tempfile.mkdtemp(prefix="aletheia-model-"))
     shutil.copy(file, folder / WEIGHTS)
-    for name in (SPEC, ONNX, INT8):
+    for name in (SPEC, ONNX, INT8, EXPLAIN):
         if name in extra:
             extra[name].download(str(folder / name))
     return folder

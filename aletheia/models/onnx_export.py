@@ -14,10 +14,11 @@ from torch import nn
 from aletheia.data.transforms import normalise
 from aletheia.errors import InputError
 from aletheia.models.bundle import load_bundle
+from aletheia.models.explain_export import Explained, last_map
 from aletheia.models.files import atomic_write
-from aletheia.models.onnx_network import ENGINES, OnnxNetwork
+from aletheia.models.onnx_network import ENGINES, ExplainNetwork, OnnxNetwork
 from aletheia.models.reduced import measure_reduced, milliseconds
-from aletheia.models.spec import ONNX, Calibration, ModelSpec, OnnxSpec, write_spec
+from aletheia.models.spec import EXPLAIN, ONNX, Calibration, ModelSpec, OnnxSpec, write_spec
 
 OPSET = 17
 TOLERANCE = 1e-4  # largest difference of probability, fp32 against fp32
@@ -36,6 +37,9 @@ class _Pixels(nn.Module):
 
 def export_onnx(folder: str | Path, crops: np.ndarray) -> ModelSpec:
     """Add ``model.onnx`` to a bundle and say in its JSON how it compares with torch and which engine is faster.
+
+    Beside it comes ``explain.onnx``: the same network with its attention map and Grad-CAM, for the few faces that
+    somebody wants to look at more closely.
 
     ONNX Runtime has to be faster by a tenth: the face detector runs on OpenVINO already, and a second engine costs
     memory and time at the start. What bf16 costs is measured, too, where the processor has it.
@@ -67,11 +71,9 @@ def export_onnx(folder: str | Path, crops: np.ndarray) -> ModelSpec:
         inputs = [normalise(torch.from_numpy(crop[None]), spec.mean, spec.std) for crop in crops]
         outputs = [model(x, return_attention=True) for x in inputs]
     attention = outputs[0][1] is not None
-    payload = _export(_Pixels(model, spec, attention), torch.from_numpy(crops[:1]), attention)
-    with atomic_write(folder / ONNX) as file:
-        file.write(payload)
+    names = ["logits", "attention"] if attention else ["logits"]
     described = OnnxSpec(
-        sha256=hashlib.sha256(payload).hexdigest(),
+        sha256=_written(folder / ONNX, _Pixels(model, spec, attention), crops[:1], names),
         opset=OPSET,
         attention=attention,
         crops=len(crops),
@@ -101,13 +103,39 @@ def export_onnx(folder: str | Path, crops: np.ndarray) -> ModelSpec:
             "milliseconds": times,
         }
     )
-    spec = spec.model_copy(update={"onnx": described})
+    spec = _with_explanations(folder, model, spec.model_copy(update={"onnx": described}), crops[:4])
     write_spec(folder, spec)
     return measure_reduced(folder, crops)
 
 
-def _export(network: nn.Module, example: torch.Tensor, attention: bool) -> bytes:
-    outputs = ["logits", "attention"] if attention else ["logits"]
+def _with_explanations(folder: Path, model: nn.Module, spec: ModelSpec, crops: np.ndarray) -> ModelSpec:
+    """Write ``explain.onnx``, compare it with torch on a few faces, and note its hash; nothing where it cannot be."""
+    (folder / EXPLAIN).unlink(missing_ok=True)
+    found = last_map(model)
+    if found is None:
+        return spec
+    network = Explained(model, spec, found, spec.onnx.attention).eval()
+    sha256 = _written(folder / EXPLAIN, network, crops[:1], network.outputs)
+    spec = spec.model_copy(update={"onnx": spec.onnx.model_copy(update={"explain": sha256})})
+    with torch.inference_mode():
+        wanted = network(torch.from_numpy(crops))[-1].numpy()
+    given = ExplainNetwork(folder, spec, threads=1).maps(crops)[1]
+    # A map is scaled to 1, rounding with it: what is off by a tenth of the colour scale is another map.
+    if not np.abs(given - wanted).max() <= 0.1:
+        (folder / EXPLAIN).unlink()
+        raise InputError("The exported Grad-CAM is another than torch's. Report this architecture with its options.")
+    return spec
+
+
+def _written(file: Path, network: nn.Module, example: np.ndarray, outputs: list[str]) -> str:
+    """Export a network into a file; returns the SHA-256."""
+    payload = _export(network, torch.from_numpy(example), outputs)
+    with atomic_write(file) as stream:
+        stream.write(payload)
+    return hashlib.sha256(payload).hexdigest()
+
+
+def _export(network: nn.Module, example: torch.Tensor, outputs: list[str]) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The newer exporter takes nine seconds for the smallest network where this one takes a third of one, and

@@ -1,7 +1,7 @@
 """Running an exported network on ONNX Runtime or OpenVINO. Imports no torch: a process that only answers starts fast.
 
-``model.onnx`` may come from strangers: it is opened only when it is the file that ``model.json`` names by its hash,
-and never when it points at other files.
+``model.onnx`` and ``explain.onnx`` may come from strangers: each is opened only when it is the file that ``model.json``
+names by its hash, and never when it points at other files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from aletheia.errors import InputError
-from aletheia.models.spec import INT8, MAX_WEIGHTS_BYTES, ONNX, ModelSpec, check_hash, check_model_file
+from aletheia.models.spec import EXPLAIN, INT8, MAX_WEIGHTS_BYTES, ONNX, ModelSpec, check_hash, check_model_file
 
 ENGINES = ("onnxruntime", "openvino")
 Check = Callable[[bytes], None]
@@ -71,31 +71,8 @@ class OnnxNetwork:
         quantised = precision == "int8"
         file = Path(folder) / (INT8 if quantised else ONNX)
         sha256 = spec.onnx.reduced["int8"].sha256 if quantised else spec.onnx.sha256
-        check_model_file(file, MAX_WEIGHTS_BYTES)
         outputs = ["logits", "attention"] if spec.onnx.attention else ["logits"]
-        with ThreadPoolExecutor(1) as pool:
-            # What was prepared of this very content before can be loaded meanwhile.
-            intact = pool.submit(check_hash, file, sha256)
-
-            def check(content: bytes) -> None:
-                intact.result()
-                _check_self_contained(content, file)
-
-            try:
-                if engine == "onnxruntime":
-                    self._run = _onnxruntime(file, check, threads, outputs)
-                else:
-                    self._run = _openvino(file, sha256, check, threads, outputs, "f32" if quantised else precision)
-                trial = self._run(np.zeros((1, spec.input_size, spec.input_size, 3), np.uint8))
-            except InputError:
-                raise
-            except Exception as error:  # whatever an engine makes of a graph that somebody else drew
-                first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-                raise InputError(f"{file} cannot be run by {engine}: {first}") from None
-            intact.result()
-        shapes = [part.shape for part in trial]
-        if shapes[0] != (1,) or (spec.onnx.attention and (len(shapes[1]) != 4 or shapes[1][:2] != (1, 1))):
-            raise InputError(f"{file} gives outputs of shapes {shapes}, which are no logits; it is no detector.")
+        self._run = _opened(file, sha256, spec, outputs, engine, threads, "f32" if quantised else precision)
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """Logits of faces, positive meaning fake.
@@ -110,18 +87,89 @@ class OnnxNetwork:
         ndarray
             (n,) float32.
         """
-        return self._run(self._checked(pixels))[0] if len(pixels) else np.zeros(0, np.float32)
+        return self._run(_checked(pixels, self.spec))[0] if len(pixels) else np.zeros(0, np.float32)
 
     def attention(self, pixels: np.ndarray) -> np.ndarray | None:
         """Attention maps (n, h, w) in [0, 1] of faces as in `logits`; None for a network without."""
-        outputs = self._run(self._checked(pixels))
+        outputs = self._run(_checked(pixels, self.spec))
         return outputs[1][:, 0] if len(outputs) > 1 else None
 
-    def _checked(self, pixels: np.ndarray) -> np.ndarray:
-        size = self.spec.input_size
-        if pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3) or pixels.dtype != np.uint8:
-            raise InputError(f"Faces must be (n, {size}, {size}, 3) uint8, not {pixels.shape} {pixels.dtype}.")
-        return np.ascontiguousarray(pixels)
+
+class ExplainNetwork:
+    """The network of a model bundle that also says where it looked. May be shared by threads.
+
+    Parameters
+    ----------
+    folder : path
+        Of the bundle.
+    spec : ModelSpec
+        Its description.
+    threads : int
+        CPU threads for one call; 0 takes all cores.
+
+    Raises
+    ------
+    InputError
+        When the bundle has no ``explain.onnx``, or the file is damaged, another one, or not self-contained.
+    """
+
+    def __init__(self, folder: str | Path, spec: ModelSpec, *, threads: int = 0) -> None:
+        if spec.onnx is None or not spec.onnx.explain:
+            raise InputError(f"{folder} has no {EXPLAIN}. Add it: aletheia models export {folder}")
+        self.spec = spec
+        self._names = ["logits", *["attention"] * spec.onnx.attention, "cam"]
+        # The engine that answers is loaded already.
+        self._run = _opened(
+            Path(folder) / EXPLAIN, spec.onnx.explain, spec, self._names, spec.onnx.engine, threads, "f32"
+        )
+
+    def maps(self, pixels: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        """Attention (n, h, w), None for a network without, and Grad-CAM (n, h', w') of faces, both in [0, 1].
+
+        ``pixels`` is (n, size, size, 3) uint8 RGB with the network's input size, n at least 1.
+        """
+        found = dict(zip(self._names, self._run(_checked(pixels, self.spec)), strict=True))
+        return (found["attention"][:, 0] if "attention" in found else None), found["cam"]
+
+
+def _checked(pixels: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    size = spec.input_size
+    if pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3) or pixels.dtype != np.uint8:
+        raise InputError(f"Faces must be (n, {size}, {size}, 3) uint8, not {pixels.shape} {pixels.dtype}.")
+    return np.ascontiguousarray(pixels)
+
+
+def _opened(
+    file: Path, sha256: str, spec: ModelSpec, outputs: list[str], engine: str, threads: int, precision: str
+) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """The graph in a file, ready to run, once its hash, its content and what it gives for one face were looked at."""
+    check_model_file(file, MAX_WEIGHTS_BYTES)
+    with ThreadPoolExecutor(1) as pool:
+        # What was prepared of this very content before can be loaded meanwhile.
+        intact = pool.submit(check_hash, file, sha256)
+
+        def check(content: bytes) -> None:
+            intact.result()
+            _check_self_contained(content, file)
+
+        try:
+            if engine == "onnxruntime":
+                run = _onnxruntime(file, check, threads, outputs)
+            else:
+                run = _openvino(file, sha256, check, threads, outputs, precision)
+            trial = run(np.zeros((1, spec.input_size, spec.input_size, 3), np.uint8))
+        except InputError:
+            raise
+        except Exception as error:  # whatever an engine makes of a graph that somebody else drew
+            first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise InputError(f"{file} cannot be run by {engine}: {first}") from None
+        intact.result()
+    wanted = {"logits": 1, "attention": 4, "cam": 3}
+    shapes = [part.shape for part in trial]
+    fits = [len(shape) == wanted[name] and shape[0] == 1 for name, shape in zip(outputs, shapes, strict=True)]
+    if not all(fits) or ("attention" in outputs and shapes[outputs.index("attention")][1] != 1):
+        raise InputError(f"{file} gives outputs of shapes {shapes}, which are no logits; it is no detector.")
+    return run
 
 
 def _check_self_contained(content: bytes, file: Path) -> None:

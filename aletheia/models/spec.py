@@ -18,10 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from aletheia.errors import InputError
 from aletheia.models.files import atomic_write, check_file
+from aletheia.models.spectra import TypicalSpectra
 
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
+EXPLAIN = "explain.onnx"
 SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
@@ -141,6 +143,7 @@ class OnnxSpec(_Strict):
     reduced: dict[Literal["bf16", "int8"], ReducedSpec] = Field(
         default_factory=dict, description="Precisions that may be asked for besides fp32, each as it was measured."
     )
+    explain: Sha256 | Literal[""] = Field("", description=f"Of {EXPLAIN}: where the network looked; or none.")
 
 
 class AbstentionSpec(_Strict):
@@ -192,6 +195,7 @@ class ModelSpec(_Strict):
     trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
     remedies: Text = Field("", description="What was done against shortcuts before the training, in words.")
     data_hash: Text = Field("", description="Content hash of the training manifest.")
+    spectra: TypicalSpectra | None = Field(None, description="Typical power spectra of its training faces.")
     metrics: dict[str, float | int | str | None] = Field(default_factory=dict)
     checks: dict[str, dict[str, bool | str]] = Field(default_factory=dict, description="Verdicts of the gate.")
     fault: Text = Field("none", description="Fault that was injected on purpose; such a model is never registered.")
@@ -213,8 +217,9 @@ class ModelSpec(_Strict):
 
     def files(self) -> list[str]:
         """Names of the files that belong to the model besides its JSON."""
-        onnx = [ONNX] * (self.onnx is not None)
-        return [WEIGHTS, *onnx, *([INT8] if self.onnx and "int8" in self.onnx.reduced else [])]
+        if self.onnx is None:
+            return [WEIGHTS]
+        return [WEIGHTS, ONNX, *[INT8] * ("int8" in self.onnx.reduced), *[EXPLAIN] * bool(self.onnx.explain)]
 
     def __init__(self, **values: Any) -> None:
         """Check the values; one that does not fit gives an InputError that names its field."""

@@ -18,6 +18,7 @@ from aletheia.models.spec import AbstentionSpec, CropSpec, ModelSpec
 from aletheia.training.abstention import fit_abstention, manifest_statistics, reencoded_logits
 from aletheia.training.calibration import choose_threshold, fit_calibration
 from aletheia.training.fit import FitResult
+from aletheia.training.spectra import typical_spectra
 
 #: At most so many training faces are measured, and so many validation faces re-encoded.
 _MEASURED, _REENCODED = 10_000, 256
@@ -85,6 +86,7 @@ def bundle(
             "best_epoch": result.best_epoch,
             "epochs": len(result.history),
         },
+        spectra=typical_spectra(train, config.image_size),
         fault=config.fault,
         seed=config.seed,
         run=run,

@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from aletheia.data.images import read_image
 from aletheia.data.transforms import resize_rgb
 from aletheia.errors import InputError
-from aletheia.evaluation.rings import decibels, frequencies, radial_power
-from aletheia.evaluation.spectrum import frequency_baseline, radial_spectrum, spectra, spectrum_figure
+from aletheia.evaluation.rings import decibels, frequencies, radial_power, radial_spectrum
+from aletheia.evaluation.spectrum import frequency_baseline, spectra, spectrum_figure
 
 LUMA = np.array([0.299, 0.587, 0.114])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -15,6 +16,8 @@ from aletheia.lifecycle.gate import judge
 from aletheia.lifecycle.registry import fetch_model, find_model
 from aletheia.lifecycle.release import release_bundle
 from aletheia.models.bundle import load_bundle, save_bundle
+from aletheia.models.onnx_export import export_onnx
+from aletheia.models.onnx_network import ExplainNetwork
 from aletheia.models.registry import create_model
 from aletheia.models.spec import ModelSpec, read_spec
 
@@ -116,6 +119,27 @@ def test_files_that_are_gone(trained, log, mlrun_project):
     (find_model("production", project=mlrun_project.name).folder / "model.json").unlink()
     with pytest.raises(InputError, match="gone"):
         find_model("production", project=mlrun_project.name)
+
+
+def test_files_that_lie_elsewhere_are_brought_together(trained, mlrun_project, tmp_path):
+    """A remote store's client downloads each to a name of its own; here they lie in another folder than the weights."""
+    export_onnx(trained, np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8))
+    names = ["model.json", *read_spec(trained).files()[1:]]
+    assert names == ["model.json", "model.onnx", "explain.onnx"]
+    (tmp_path / "weights").mkdir()
+    (trained / "model.safetensors").rename(tmp_path / "weights" / "model.safetensors")
+    model = mlrun_project.log_model(
+        "apart",
+        model_dir=str(tmp_path / "weights"),
+        model_file="model.safetensors",
+        extra_data={name: str(trained / name) for name in names},
+    )
+    folder = fetch_model(model.uri)
+    assert folder not in (trained, tmp_path / "weights")
+    for name in names:
+        assert (folder / name).read_bytes() == (trained / name).read_bytes()
+    face = np.zeros((1, 48, 48, 3), np.uint8)
+    assert ExplainNetwork(folder, read_spec(folder)).maps(face)[1].shape == (1, 6, 6)
 
 
 def test_a_model_without_its_description_is_refused(trained, mlrun_project):

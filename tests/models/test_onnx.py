@@ -96,9 +96,9 @@ def test_a_network_that_differs_is_refused(tmp_path, monkeypatch):
     make(tmp_path, "attention_cnn", export=False)
     really = onnx_export._export
 
-    def shifted(network, example, attention):
+    def shifted(network, example, outputs):
         network.net.head.bias.data += 0.01
-        return really(network, example, attention)
+        return really(network, example, outputs)
 
     monkeypatch.setattr(onnx_export, "_export", shifted)
     with pytest.raises(InputError, match="other probabilities than torch"):

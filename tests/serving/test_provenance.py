@@ -1,0 +1,144 @@
+"""What files say of their origin besides content credentials: EXIF, XMP and what software left behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, PngImagePlugin
+from PIL.TiffImagePlugin import IFDRational
+
+from aletheia.errors import InputError
+from aletheia.serving.credentials import clean
+from aletheia.serving.provenance import Provenance, provenance_of, read_provenance
+
+GENERATIVE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+
+
+def picture(kind: str = "JPEG", **options) -> bytes:
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def described(**changes) -> Image.Exif:
+    exif = Image.Exif()
+    values = {"Make": "Example", "Model": "Camera 7", "Software": "Firmware 1.0", "Artist": "A. Nobody"} | changes
+    for name, value in values.items():
+        exif[ExifTags.Base[name]] = value
+    inner = exif.get_ifd(ExifTags.IFD.Exif)
+    inner[ExifTags.Base.DateTimeOriginal] = "2024:05:06 07:08:09"
+    inner[ExifTags.Base.ExposureTime] = IFDRational(1, 125)
+    inner[ExifTags.Base.FNumber] = IFDRational(28, 10)
+    inner[ExifTags.Base.ISOSpeedRatings] = 400
+    inner[ExifTags.Base.FocalLength] = IFDRational(50, 1)
+    inner[ExifTags.Base.UserComment] = b"ASCII\0\0\0a comment"
+    inner[ExifTags.Base.MakerNote] = b"secret" * 99
+    position = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    position.update({1: "S", 2: (IFDRational(33, 1), IFDRational(51, 1), IFDRational(36, 1))})
+    position.update({3: "E", 4: (IFDRational(151, 1), IFDRational(12, 1), IFDRational(0, 1))})
+    return exif
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_what_a_camera_wrote(kind):
+    assert dict(read_provenance(picture(kind, exif=described())).exif) == {
+        "Make": "Example",
+        "Model": "Camera 7",
+        "Software": "Firmware 1.0",
+        "DateTimeOriginal": "2024:05:06 07:08:09",
+        "Artist": "A. Nobody",
+        "UserComment": "a comment",
+        "ExposureTime": "1/125 s",
+        "FNumber": "f/2.8",
+        "ISOSpeedRatings": "400",
+        "FocalLength": "50 mm",
+        "GPSPosition": "-33.86000, 151.20000",
+    }
+
+
+def test_text_of_strangers_is_cut_and_cleaned():
+    found = dict(read_provenance(picture(exif=described(Artist="a\x1b[31m\r\n\x7fb", Make="x" * 5000))).exif)
+    assert found["Artist"] == "a [31m b"
+    assert len(found["Make"]) == 200 and found["Make"].endswith("…")
+    assert clean("\0" * 10**6) == "" and clean("a\u202eb\u2028c") == "a b c"
+
+
+@pytest.mark.parametrize("value", [IFDRational(0, 0), IFDRational(1, 0), float("nan")])
+def test_numbers_that_are_none_are_left_out(value):
+    exif = described()
+    inner, position = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
+    inner[ExifTags.Base.ExposureTime] = IFDRational(0, 0) if value != value else value
+    position[2] = (IFDRational(0, 0),) * 3
+    found = dict(read_provenance(picture(exif=exif)).exif)
+    assert "ExposureTime" not in found and "GPSPosition" not in found
+    assert found["FNumber"] == "f/2.8"
+
+
+def test_what_software_left_behind():
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("parameters", "a portrait, Steps: 20, Sampler: Euler a")
+    texts.add_text("unknown", "not told")
+    found = read_provenance(picture("PNG", pnginfo=texts)).software
+    assert found == (
+        "parameters: a portrait, Steps: 20, Sampler: Euler a (a field that web interfaces of Stable Diffusion write)",
+    )
+    assert read_provenance(picture(comment=b"made with love")).software == ("comment: made with love",)
+
+
+@pytest.mark.parametrize("form", ["attribute", "element", "resource"])
+def test_xmp_says_that_a_model_made_it(form):
+    inner = {
+        "attribute": f'<rdf:Description xmp:CreatorTool="Painter 3" Iptc4xmpExt:DigitalSourceType="{GENERATIVE}"/>',
+        "element": f"<xmp:CreatorTool>Painter 3</xmp:CreatorTool><x:DigitalSourceType>{GENERATIVE}</x:>",
+        "resource": f'<xmp:CreatorTool>Painter 3</xmp:CreatorTool><x:DigitalSourceType rdf:resource="{GENERATIVE}"/>',
+    }[form]
+    data = picture(xmp=f"<x:xmpmeta>{inner}</x:xmpmeta>".encode())
+    assert read_provenance(data).software == ("XMP creator tool: Painter 3", "XMP says: made by generative AI")
+
+
+def test_xmp_made_to_hurt_is_read_in_no_time():
+    bombs = [b"DigitalSourceType " * 3000, b"xmp:CreatorTool=" + b"'" * 60000, b"<!ENTITY a 'a'>" * 4000]
+    started = time.monotonic()
+    for bomb in bombs:
+        read_provenance(picture("WEBP", xmp=bomb))
+    assert time.monotonic() - started < 2
+
+
+def test_files_without_a_word():
+    assert provenance_of(picture()) == {"exif": [], "c2pa": None, "software": []}
+    cut = picture("PNG")[:3000]  # its tags may stand behind the pixels
+    for data in (b"", b"no picture", b"PK\3\4" + bytes(99), b"%PDF-1.7 jumb c2pa", picture()[:40], cut):
+        assert read_provenance(data) == Provenance()
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        provenance_of(tmp_path / "none.jpg")
+    (tmp_path / "empty.jpg").touch()
+    assert read_provenance(tmp_path / "empty.jpg") == Provenance()
+
+
+def damaged(data: bytes, rng: np.random.Generator) -> Iterator[bytes]:
+    """Truncated at every 1 %, and with bytes changed at random."""
+    yield from (data[: len(data) * k // 100] for k in range(100))
+    for _ in range(200):
+        garbled = bytearray(data)
+        for place in rng.integers(0, len(garbled), 6):
+            garbled[place] = rng.integers(0, 256)
+        yield bytes(garbled)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of broken EXIF
+def test_damaged_tags_are_survived():
+    found = []
+    for piece in damaged(picture(exif=described()), np.random.default_rng(0)):
+        found.append(provenance_of(piece))
+        json.dumps(found[-1], allow_nan=False)
+        assert all(len(value) <= 200 for _, value in found[-1]["exif"])
+    assert len({str(one) for one in found}) > 10
