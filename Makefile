@@ -14,7 +14,7 @@ ARGS ?=
 # The demo's options as command-line words, only those that were given.
 demo_args = $(if $(SOURCE),--source "$(SOURCE)") $(if $(FFHQ),--ffhq "$(FFHQ)") $(if $(MANIFEST),--manifest "$(MANIFEST)") $(ARGS)
 
-.PHONY: help setup demo test test-fast lint functions check-functions notebooks ui bench lock clean
+.PHONY: help setup demo test test-fast lint functions check-functions notebooks serve ui bench bench-serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,11 +52,17 @@ notebooks: $(READY) ## open the notebooks in JupyterLab
 	@$(BIN)/aletheia tracking start
 	@$(BIN)/jupyter lab notebooks
 
+serve: $(READY) ## answer by HTTP and with a page, from the registered model; ARGS="--model … --port …"
+	@$(BIN)/aletheia serve $(ARGS)
+
 ui: $(READY) ## open the MLflow UI on the embedded data; says how to point the MLRun UI at it
 	@$(BIN)/aletheia tracking ui
 
 bench: $(READY) ## measure speed and memory; prints figures and ratios
 	@$(BIN)/python -m benchmarks
+
+bench-serve: $(READY) ## the service under load beside a Flask server; ARGS="--soak 10" or ARGS=--kill for the long ones
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 lock: $(READY) ## compile requirements.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --quiet -o requirements.txt

@@ -18,6 +18,7 @@ from aletheia.data.cli import app as data_app
 from aletheia.errors import DISK_FULL, InputError
 from aletheia.models.cli import app as models_app
 from aletheia.project.cli import app as functions_app
+from aletheia.serving.cli import serve
 from aletheia.tracking.cli import app as tracking_app
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(functions_app, name="functions")
 app.add_typer(models_app, name="models")
 app.add_typer(tracking_app, name="tracking")
+app.command()(serve)
 
 
 @app.command()
@@ -120,9 +122,19 @@ def run(
 def predict(
     files: Annotated[list[Path], typer.Argument(help="Pictures and videos to ask about.")],
     model: Annotated[
-        str, typer.Option(help="A tag (production, candidate), a store://models/… URI, or a folder.")
+        list[str],
+        typer.Option(
+            help="A tag (production, candidate), a store://models/… URI, or a folder; several, each with its own "
+            "--model, answer as one."
+        ),
+    ] = [],  # noqa: B006
+    weight: Annotated[list[float], typer.Option(help="Of each of several models; default: all alike.")] = [],  # noqa: B006
+    url: Annotated[
+        str, typer.Option(help="Ask the service at this address instead; its key is taken from ALETHEIA_API_KEY.")
     ] = "",
-    frames: Annotated[int, typer.Option(min=1, max=10_000, help="Frames of a video, evenly spread.")] = 16,
+    frames: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Frames of a video, evenly spread; default 16.")
+    ] = None,
     aggregation: Annotated[
         str,
         typer.Option(
@@ -140,27 +152,24 @@ def predict(
     In a video each person has a score over all frames. "no face found" and "cannot tell", with the reason, are answers.
     Exit code 2 when a file could not be read; the others are answered all the same.
     """
-    from aletheia.faces.video import is_video
-    from aletheia.lifecycle.registry import find_model
-    from aletheia.serving.engine import Predictor
-    from aletheia.serving.video import VideoPrediction, predict_video
+    from aletheia.client import Detector
+    from aletheia.serving.video import VideoPrediction
 
-    found = find_model(model or None)
-    predictor = Predictor(found.folder, precision=precision)
-    if found.tag == "candidate" and not model:
+    if url and model:
+        raise InputError("--url and --model were both given: the service at the address has its own model.")
+    detector = Detector(url or model or "", weights=weight, precision=precision)
+    note = detector.note
+    if note.tag == "candidate" and not model:
         print("No model passed every check yet; the candidate answers.", file=sys.stderr)
     # A detector knows what it was shown; the reader of its verdict should know that too.
-    print(f"{found.uri}, trained on {predictor.spec.trained_on or 'rows that it does not name'}", file=sys.stderr)
+    print(f"{note.uri}, trained on {note.trained_on or 'rows that it does not name'}", file=sys.stderr)
     unread = 0
     for path in files:
-        if is_video(path):
-            answer = predict_video(predictor, path, frames=frames, aggregation=aggregation or None)
-        else:
-            answer = predictor.predict(path)
+        answer = detector.predict(path, frames=frames, aggregation=aggregation or None)
         unread += answer.verdict == "error"
         why = f": {answer.reason}" if answer.reason else ""
         if as_json:
-            print(json.dumps({"file": str(path), "model": found.uri, **answer.to_dict()}))
+            print(json.dumps({"file": str(path), "model": note.uri, **answer.to_dict()}))
         elif answer.verdict == "error":
             print(answer.reason, file=sys.stderr)
         elif answer.probability is None:

@@ -15,6 +15,7 @@ BENCHMARKS = {
     "extraction": "Finding faces in real pictures and videos",
     "training": "Training and its loader against published recipes",
     "inference": "Answering for pictures against the published recipe",
+    "serving": "Answering over HTTP against the published recipe behind Flask",
     "demo": "The whole workflow on the embedded data set",
 }
 

@@ -19,10 +19,13 @@ from aletheia.faces.detector import BlazeFace
 from aletheia.faces.reencode import reencoded_inputs
 from aletheia.models.onnx_network import OnnxNetwork
 from aletheia.models.spec import read_spec
-from aletheia.models.verdict import CANNOT_TELL, combine, crop_statistics, decide, within_reach
+from aletheia.models.verdict import CANNOT_TELL, Verdict, combine, crop_statistics, decide, within_reach
+from aletheia.serving.stages import Stages
 from aletheia.settings import get_settings
 
 NO_FACE = "no face found"
+# Faces of one picture that are scored at a time; between two times the clock is asked.
+_BATCH = 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,12 +42,20 @@ class Seen:
         Of its crop, see `aletheia.models.verdict.crop_statistics`; empty for a model that always answers.
     reencoded : tuple of float
         Its logits in the re-encoded picture; empty where nobody asked.
+    members : tuple of Seen
+        The face as each member of an ensemble saw it; empty for a single model.
     """
 
     face: Face
     logit: float
     statistics: dict[str, float] = dataclasses.field(default_factory=dict)
     reencoded: tuple[float, ...] = ()
+    members: tuple[Seen, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Seen, ...]:
+        """One for each of the predictor's `members`."""
+        return self.members or (self,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +75,10 @@ class FaceScore:
         model had better not answer.
     reason : str
         Why it cannot be told; empty when it can.
+    raw_probability : float
+        The same before calibration: the sigmoid of the network's logit, 0 to 1.
+    cause : str
+        One of `aletheia.models.verdict.CAUSES`, for counting; empty when it can be told.
     """
 
     box: tuple[float, float, float, float]
@@ -71,6 +86,8 @@ class FaceScore:
     probability: float
     verdict: str
     reason: str = ""
+    raw_probability: float = 0.0
+    cause: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +132,13 @@ class Predictor:
         Of the network; what it costs stands in the model's JSON.
     careful : bool
         Ask again about faces near the threshold, in the picture saved again: three calls of the network for those.
+    detector : BlazeFace, optional
+        One that is shared with others.
+
+    Attributes
+    ----------
+    members : tuple of Predictor
+        Those whose verdicts are merged: itself, or the models of an `aletheia.serving.ensemble.Ensemble`.
 
     Raises
     ------
@@ -130,9 +154,10 @@ class Predictor:
         threads: int = 0,
         precision: str = "f32",
         careful: bool = True,
+        detector: BlazeFace | None = None,
     ) -> None:
-        self.spec, self.careful = read_spec(bundle), careful
-        self.detector = BlazeFace(threads=threads)
+        self.spec, self.careful, self.members = read_spec(bundle), careful, (self,)
+        self.detector = detector or BlazeFace(threads=threads)
         # The two take about as long to start; neither needs the other.
         with ThreadPoolExecutor(1) as pool:
             started = pool.submit(self.detector.start)
@@ -156,18 +181,34 @@ class Predictor:
             pixels = checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image)
         except InputError as error:
             return Prediction("error", None, reason=str(error))
-        seen = self.look(pixels)
+        return self.predict_pixels(pixels)
+
+    def predict_pixels(self, rgb: np.ndarray, stages: Stages | None = None) -> Prediction:
+        """Answer for the pixels (H, W, 3) uint8 of a picture; the clock, when there is one, is told of every stage."""
+        stages = stages or Stages()
+        seen = self.look(rgb, stages)
         if not seen:
             return Prediction(NO_FACE, None, reason="The detector found no face in this picture.")
-        scores = tuple(self.judge(face) for face in seen)
-        whole = combine(scores)
+        with stages.stage("judge"):
+            scores = tuple(self.judge(face) for face in seen)
+            whole = combine(scores)
         return Prediction(whole.verdict, max(score.probability for score in scores), scores, whole.reason)
 
-    def look(self, rgb: np.ndarray) -> list[Seen]:
+    def look(self, rgb: np.ndarray, stages: Stages | None = None) -> list[Seen]:
         """Find and score the faces of a picture (H, W, 3) uint8, largest first."""
-        faces = self.detector.detect(rgb)
-        if not faces:
-            return []
+        stages = stages or Stages()
+        stages.check()
+        with stages.stage("detect"):
+            faces = self.detector.detect(rgb)
+        seen: list[Seen] = []
+        for start in range(0, len(faces), _BATCH):
+            stages.check()
+            with stages.stage("network"):
+                seen += self.score(rgb, faces[start : start + _BATCH])
+        return seen
+
+    def score(self, rgb: np.ndarray, faces: list[Face]) -> list[Seen]:
+        """Score the faces, at least one, that were found in a picture (H, W, 3) uint8."""
         crops = [network_input(rgb, face, self.spec) for face in faces]
         logits = map(float, self.network.logits(np.stack(crops)))
         if self.spec.abstention is None:
@@ -177,17 +218,27 @@ class Predictor:
 
     def judge(self, seen: Seen) -> FaceScore:
         """A face as it is told."""
+        p, said = self.merge([one.judged(part) for one, part in zip(self.members, seen.parts, strict=True)])
+        box = tuple(round(float(v), 1) for v in seen.face.box)
+        raw = float(0.5 * (1 + np.tanh(0.5 * seen.logit)))
+        return FaceScore(box, round(float(seen.face.score), 4), p, said.verdict, said.reason, raw, said.cause)
+
+    def judged(self, seen: Seen) -> tuple[float, Verdict]:
+        """Probability and verdict of this model alone."""
         p, *again = self.spec.calibration.probabilities(np.array([seen.logit, *seen.reencoded])).tolist()
         said = decide(self.spec, p, face_size=seen.face.size, statistics=seen.statistics, reencoded=again or None)
-        box = tuple(round(float(v), 1) for v in seen.face.box)
-        return FaceScore(box, round(float(seen.face.score), 4), p, said.verdict, said.reason)
+        return p, said
+
+    def merge(self, judged: list[tuple[float, Verdict]]) -> tuple[float, Verdict]:
+        """One probability and verdict out of those of the members, in their order."""
+        return judged[0]
 
     def _asked_again(self, rgb: np.ndarray, seen: list[Seen]) -> list[Seen]:
         """Score the faces whose answer may turn in the re-encoded picture, too; the others would only cost time."""
         near = [
             place
             for place, face in enumerate(seen)
-            if within_reach(self.spec, face.logit) and self.judge(face).verdict != CANNOT_TELL
+            if within_reach(self.spec, face.logit) and self.judged(face)[1].verdict != CANNOT_TELL
         ]
         if not near:
             return seen

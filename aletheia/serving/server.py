@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
 import mlrun.serving
 
 from aletheia.errors import InputError
 from aletheia.lifecycle.registry import fetch_model
 from aletheia.serving.engine import Predictor
 from aletheia.serving.protocol import decode_inputs, encode_outputs
+
+_lent: dict[str, Any] = {}
+
+
+@contextlib.contextmanager
+def lend(model_path: str, model: Any) -> Iterator[None]:
+    """While this lasts, a server that loads `model_path` gets this model, loaded already, in place of its own.
+
+    Parameters
+    ----------
+    model_path : str
+        Of the server.
+    model
+        Anything with the `predict` of `aletheia.serving.engine.Predictor`.
+    """
+    _lent[model_path] = model
+    try:
+        yield
+    finally:
+        del _lent[model_path]
 
 
 class FaceModelServer(mlrun.serving.V2ModelServer):
@@ -18,7 +42,7 @@ class FaceModelServer(mlrun.serving.V2ModelServer):
 
     def load(self):
         """Fetch the bundle and make the predictor; raises InputError when there is no usable model."""
-        self.model = Predictor(fetch_model(self.model_path))
+        self.model = _lent.get(self.model_path) or Predictor(fetch_model(self.model_path))
 
     def predict(self, request: dict) -> list[dict]:
         """Score the pictures of a request; raises InputError naming the input that is no picture."""

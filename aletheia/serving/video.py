@@ -34,6 +34,8 @@ class PersonScore:
         The face in each of these frames, with the score of that frame alone.
     reason : str
         Why it cannot be told; empty when it can.
+    cause : str
+        One of `aletheia.models.verdict.CAUSES`, for counting; empty likewise.
     """
 
     probability: float
@@ -41,6 +43,7 @@ class PersonScore:
     times: tuple[float, ...]
     faces: tuple[FaceScore, ...]
     reason: str = ""
+    cause: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +136,7 @@ def predict_video(
     InputError
         For an unknown aggregation or a number of frames out of range.
     """
-    spec = predictor.spec
-    how = aggregation or spec.aggregation
+    how = aggregation or predictor.spec.aggregation
     _check(how)
     check_count(frames)
     times, seen = [], []
@@ -144,6 +146,26 @@ def predict_video(
             times.append(round(frame.time, 3))
     except InputError as error:
         return VideoPrediction("error", None, reason=str(error))
+    return judge_frames(predictor, times, seen, how)
+
+
+def judge_frames(
+    predictor: Predictor, times: Sequence[float], seen: Sequence[Sequence[Seen]], how: str | None = None
+) -> VideoPrediction:
+    """The answer for a video whose frames were looked at.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The model.
+    times : sequence of float
+        Seconds into the video of each frame.
+    seen : sequence of sequence of Seen
+        The faces of each frame.
+    how : str, optional
+        See `aggregate`; by default as the model's JSON says.
+    """
+    how = how or predictor.spec.aggregation
     if not any(seen):
         reason = f"The detector found no face in {len(times)} frames of this video."
         return VideoPrediction(NO_FACE, None, frames=len(times), aggregation=how, reason=reason)
@@ -155,15 +177,21 @@ def predict_video(
     scores = []
     for places in people.values():
         moments, faces = zip(*places, strict=True)
-        probability, said = judge_person(spec, faces, how)
+        probability, said = judge_person(predictor, faces, how)
         alone = tuple(map(predictor.judge, faces))
-        scores.append(PersonScore(probability, said.verdict, moments, alone, said.reason))
+        scores.append(PersonScore(probability, said.verdict, moments, alone, said.reason, said.cause))
     whole, worst = combine(scores), max(person.probability for person in scores)
     return VideoPrediction(whole.verdict, worst, tuple(scores), len(times), how, whole.reason)
 
 
-def judge_person(spec: ModelSpec, faces: Sequence[Seen], how: str) -> tuple[float, Verdict]:
-    """Probability and verdict for a person, over all frames.
+def judge_person(predictor: Predictor, faces: Sequence[Seen], how: str) -> tuple[float, Verdict]:
+    """Probability and verdict for a person, over all frames; each member of an ensemble judges for itself first."""
+    columns = zip(*(seen.parts for seen in faces), strict=True)
+    return predictor.merge([_judged(one.spec, part, how) for one, part in zip(predictor.members, columns, strict=True)])
+
+
+def _judged(spec: ModelSpec, faces: Sequence[Seen], how: str) -> tuple[float, Verdict]:
+    """What one model says of a person.
 
     Size, light and sharpness are the medians over the frames. A frame that was not asked about again, because its own
     answer was out of reach, counts as it is. The conformal limits were fitted on single faces: for the score of many

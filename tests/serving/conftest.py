@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
+import httpx
 import numpy as np
 import pytest
 import torch
+import uvicorn
+from fastapi import FastAPI
 
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model
 from aletheia.models.spec import AbstentionSpec, Calibration, CropSpec, ModelSpec, read_spec, write_spec
+from aletheia.serving.app import create_app
+from aletheia.serving.cli import listen, settings
+from aletheia.serving.config import ServeConfig
+
+
+class Served(NamedTuple):
+    """A service that runs: a client of it, and its application."""
+
+    client: httpx.Client
+    app: FastAPI
+
+
+def wait_until(true: Callable[[], object], seconds: float = 30.0) -> None:
+    """Look every few milliseconds; fails when it takes longer."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +74,52 @@ def with_rules(bundle, tmp_path_factory) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def jpeg(portraits) -> bytes:
+    """A picture with one face."""
+    return cv2.imencode(".jpg", portraits[0][0][..., ::-1])[1].tobytes()
+
+
+@pytest.fixture(scope="session")
+def clip(portraits, write_video, tmp_path_factory) -> bytes:
+    """A video of two seconds with one face."""
+    pictures = [portraits[0][0]] * 10
+    return write_video(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def serving(bundle) -> Callable[..., AbstractContextManager[Served]]:
+    """Serve the model on a free port, with the limits that are named, for as long as the block lasts."""
+
+    @contextlib.contextmanager
+    def start(**values) -> Iterator[Served]:
+        config = ServeConfig(**{"models": (str(bundle),), "page": False, **values})
+        app = create_app(config)
+        listener = listen("127.0.0.1", 0)
+        server = uvicorn.Server(settings(app, config))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
+                wait_until(lambda: server.started)
+                yield Served(client, app)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def served(serving) -> Iterator[Served]:
+    """The model, served with its usual limits."""
+    with serving(workers=2) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    """Wait until something is true."""
+    return wait_until

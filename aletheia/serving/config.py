@@ -1,0 +1,67 @@
+"""What `aletheia serve` can be told, with the limits that keep hostile or careless requests from doing harm."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from aletheia.errors import InputError
+
+API_KEY = "ALETHEIA_API_KEY"
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class ServeConfig(BaseModel):
+    """Everything that the service can be told; an unknown field or a value out of range is an InputError."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[str, ...] = Field((), description="Tags, store://models/… URIs or folders; none: production.")
+    weights: tuple[Weight, ...] = Field((), description="Of the models, when they answer as one; none: all the same.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(7860, ge=0, le=65535, description="0 takes a free one.")
+    api_key: SecretStr | None = Field(
+        None, description=f"Callers must show it; default: {API_KEY}; without, anybody asks."
+    )
+    page: bool = Field(True, description="Whether there is a page for people at /.")
+
+    max_upload_bytes: Count = Field(50_000_000, description="Of a picture.")
+    max_video_bytes: Count = Field(500_000_000, description="Of a video.")
+    max_pixels: Count = Field(40_000_000, description="Of a picture, and of a frame.")
+    max_frames: int = Field(64, ge=1, le=10_000, description="Of a video that are looked at, at most.")
+    default_frames: int = Field(16, ge=1, description="When the request does not say.")
+    max_duration_s: Seconds = Field(3600.0, description="Of a video.")
+    request_timeout_s: Seconds = Field(60.0, description="For one answer, its time in the queue included.")
+    decode_timeout_s: Seconds = Field(20.0, description="For decoding a picture, or one frame.")
+    decode_memory_bytes: int = Field(2 << 30, ge=256 << 20, description="Address space of a decoding process.")
+    queue: int = Field(32, ge=0, description="Requests that wait, at most; further ones are told to come again.")
+    workers: Count = Field(default_factory=cores, description="Requests that are answered side by side.")
+    jobs: Count = Field(8, description="Long videos that are kept: waiting, running and done.")
+
+    @model_validator(mode="after")
+    def _fit(self) -> ServeConfig:
+        if self.weights and len(self.weights) != len(self.models):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models; give one each, or none")
+        if self.default_frames > self.max_frames:
+            raise ValueError("default_frames must not exceed max_frames")
+        return self
+
+    def __init__(self, **values: Any) -> None:
+        """Check the values; without a key, the one in the environment is taken."""
+        if values.get("api_key") is None and os.environ.get(API_KEY):
+            values["api_key"] = os.environ[API_KEY]
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            lines = [f"{'.'.join(map(str, e['loc'])) or 'values'}: {e['msg']}" for e in error.errors()]
+            raise InputError("The service cannot be set up like this. " + "; ".join(lines)) from None

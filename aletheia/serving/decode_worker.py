@@ -1,0 +1,170 @@
+"""The process that decodes hostile files: ``python -m aletheia.serving.decode_worker DESCRIPTOR BYTES``.
+
+It is given open files, never names; it has a limit on memory and, for each task, on computing time; when it dies, only
+the file that killed it goes unanswered. It knows neither the model nor the key of the service.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any
+
+import numpy as np
+
+from aletheia.data.imagefile import UnreadableImage
+from aletheia.data.images import read_image
+from aletheia.errors import InputError
+from aletheia.serving.wire import MAX_MESSAGE, Broken, nameless, receive, send, shared, write
+
+Request = dict[str, Any]
+#: A task gets the open file and the request; it yields messages, each with pixels or without.
+Task = Callable[[IO[bytes], Request], Iterator[tuple[dict[str, Any], np.ndarray | None]]]
+# Pillow and FFmpeg read hundreds of formats through libraries that keep a file or a pipe open; these do not.
+_MAX_FILES = 64
+_KEPT_BYTES = 32 << 20
+
+
+class Unusable(Exception):
+    """The file cannot be used; `kind` is one of `aletheia.serving.refusal.STATUS`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def decode_image(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+    """The pixels of a picture, upright RGB."""
+    try:
+        rgb = read_image(content.read(), max_pixels=request["max_pixels"])
+    except UnreadableImage as error:
+        if isinstance(error.__context__, MemoryError):
+            raise MemoryError from None
+        if "pixels" in error.reason:
+            raise Unusable("too_large", f"The picture {error.reason}. Send a smaller one.") from None
+        kind = "unknown_format" if error.remedy.startswith("Formats read") else "bad_image"
+        raise Unusable(kind, f"The picture {error.reason}. {error.remedy}.") from None
+    yield {}, rgb
+
+
+def decode_video(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+    """Frames of a video, evenly spread, upright RGB."""
+    from aletheia.faces.video import UnreadableVideo, probe_video, read_frames
+
+    pixels, longest = request["max_pixels"], request["max_duration"]
+    try:
+        duration = probe_video(content, max_pixels=pixels).duration
+        if not duration <= longest:
+            raise Unusable("too_large", f"The video takes {duration:,.0f} seconds; send at most {longest:,.0f}.")
+        content.seek(0)
+        # The limit of time is that of the process and of the one who waits.
+        for frame in read_frames(content, request["frames"], max_pixels=pixels, max_seconds=math.inf):
+            yield {"time": frame.time, "more": True}, frame.rgb
+    except UnreadableVideo as error:
+        kind = "too_large" if "pixels are accepted" in error.reason else "bad_video"
+        raise Unusable(kind, f"The video {error.reason}.") from None
+
+
+def read_origin(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+    """What the file says of its origin."""
+    from aletheia.serving.provenance import provenance_of
+
+    found = {"value": provenance_of(content.read())}
+    if len(json.dumps(found)) > MAX_MESSAGE // 2:
+        raise Unusable("too_large", "What the file says of its origin is too long to be shown.")
+    yield found, None
+
+
+TASKS: Mapping[str, Task] = {"image": decode_image, "video": decode_video, "provenance": read_origin}
+
+
+def serve(link: socket.socket, tasks: Mapping[str, Task] = TASKS) -> None:
+    """Do what is asked until the other side is gone."""
+    send(link, {"ready": True})
+    while True:
+        request, descriptor = receive(link)
+        if descriptor is None:
+            raise Broken("a request without a file")
+        # The place in the file is shared with the sender, who has read its beginning.
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        with os.fdopen(descriptor, "rb") as content:
+            _do(link, tasks[request["task"]], content, request)
+
+
+def _do(link: socket.socket, task: Task, content: IO[bytes], request: Request) -> None:
+    limit_cpu(request["seconds"])
+    try:
+        for message, pixels in task(content, request):
+            _send_result(link, message, pixels)
+            if message.get("more"):
+                receive(link)  # the next one is wanted
+                limit_cpu(request["seconds"])
+        if request["task"] == "video":
+            send(link, {"done": True})
+    except Unusable as error:
+        send(link, {"refused": error.kind, "message": str(error)})
+    except InputError as error:
+        send(link, {"refused": "bad_request", "message": str(error)})
+    except MemoryError:
+        send(link, {"refused": "memory"})
+
+
+def _send_result(link: socket.socket, message: dict[str, Any], pixels: np.ndarray | None) -> None:
+    if pixels is None:
+        send(link, message)
+        return
+    content = memoryview(np.ascontiguousarray(pixels))
+    if content.nbytes <= _KEPT_BYTES:
+        write(_kept(), content)
+        send(link, {**message, "shape": pixels.shape}, _kept())
+        return
+    descriptor = shared(content)
+    try:
+        send(link, {**message, "shape": pixels.shape}, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@functools.cache
+def _kept() -> int:
+    """A file that is written again for every picture of usual size, after the last one was read: a new one takes longer
+    than copying."""
+    return nameless()
+
+
+def limit_cpu(seconds: float) -> None:
+    """Let the system end this process when it has computed for so long from now on."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft, hard = math.ceil(used.ru_utime + used.ru_stime + seconds) + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if hard == resource.RLIM_INFINITY or soft < hard:
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def confine(memory: int) -> None:
+    """Limit this process's memory and open files, before it sees anything from outside."""
+    with contextlib.suppress(ValueError, OSError):  # some systems know the limit and do not keep it
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_FILES, _MAX_FILES))
+
+
+def main(tasks: Mapping[str, Task] = TASKS) -> None:
+    """Serve the socket that was inherited."""
+    link = socket.socket(fileno=int(sys.argv[1]))
+    confine(int(sys.argv[2]))
+    # Decoders' complaints about hostile files would fill the service's log.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    with contextlib.suppress(Broken):
+        serve(link, tasks)
+
+
+if __name__ == "__main__":
+    main()

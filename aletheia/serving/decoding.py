@@ -1,0 +1,274 @@
+"""Decoding what strangers send: in processes that may hang, eat memory or die without harm to the service."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from aletheia.errors import InputError
+from aletheia.faces.video import Frame
+from aletheia.serving.config import ServeConfig
+from aletheia.serving.decode_process import COMMAND, DecodeProcess
+from aletheia.serving.refusal import STATUS, Refused
+from aletheia.serving.stages import Stages
+from aletheia.serving.wire import Broken, fill, receive, send, shared
+
+#: Files after which a process is replaced: libraries that decode leave some memory behind.
+_MAX_USES = 1000
+Source = str | Path | bytes | IO[bytes]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture: `rgb` (H, W, 3) uint8, upright."""
+
+    rgb: np.ndarray
+
+
+class Decoder:
+    """Decodes pictures and videos in other processes. May be shared by threads; each call has a process to itself.
+
+    Parameters
+    ----------
+    workers : int
+        Processes that are kept ready; under more load there are more for a while.
+    memory : int
+        Address space of each, bytes.
+    timeout : float
+        Seconds for a picture, and for a frame.
+    max_pixels : int
+        Of a picture or frame; more are refused undecoded.
+    max_duration : float
+        Seconds of a video.
+    command : sequence of str, optional
+        What is run; its last two arguments are the descriptor of its socket and `memory`.
+    """
+
+    def __init__(
+        self,
+        workers: int = 1,
+        memory: int = 2 << 30,
+        timeout: float = 20.0,
+        *,
+        max_pixels: int = 40_000_000,
+        max_duration: float = 3600.0,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._keep, self._memory, self._timeout, self._command = workers, memory, timeout, tuple(command)
+        self._max_pixels, self._max_duration = max_pixels, max_duration
+        self._lock = threading.Lock()
+        self._closed = False
+        self._idle = [DecodeProcess(self._command, memory) for _ in range(workers)]
+
+    @classmethod
+    def of(cls, config: ServeConfig) -> Decoder:
+        """One with the limits of a service."""
+        return cls(
+            config.workers,
+            config.decode_memory_bytes,
+            config.decode_timeout_s,
+            max_pixels=config.max_pixels,
+            max_duration=config.max_duration_s,
+        )
+
+    def image(self, data: bytes, seconds: float = math.inf) -> Picture:
+        """Decode a picture.
+
+        Parameters
+        ----------
+        data : bytes
+            Content of the file.
+        seconds : float
+            How long the caller can wait, if less than the decoder's own limit.
+
+        Raises
+        ------
+        Refused
+            When it is no picture, too large, or takes too long or too much memory.
+        """
+        with self._task("image", data, seconds) as task:
+            return Picture(task.pixels(task.reply()))
+
+    def video(self, source: Source, frames: int, stages: Stages | None = None) -> Iterator[Frame]:
+        """Decode frames of a video, evenly spread; while one is looked at, the next is decoded.
+
+        Parameters
+        ----------
+        source : path, bytes or open file
+            The video.
+        frames : int
+            How many, at most.
+        stages : Stages, optional
+            The clock of the request; asked before each frame, and told of the time that waiting for it took.
+
+        Raises
+        ------
+        Refused
+            Likewise.
+        """
+        stages = stages or Stages()
+        with self._task("video", source, stages.left(), frames=frames, max_duration=self._max_duration) as task:
+            while True:
+                stages.check()
+                with stages.stage("decode"):
+                    message = task.reply()
+                    if message.get("done"):
+                        return
+                    frame = Frame(task.pixels(message), task.number(message, "time"))
+                    task.ask_on()
+                yield frame
+
+    def provenance(self, data: bytes) -> dict[str, Any]:
+        """What the file says of its origin, see `aletheia.serving.provenance.provenance_of`.
+
+        Raises
+        ------
+        Refused
+            When reading it takes too long or too much memory.
+        """
+        with self._task("provenance", data, math.inf) as task:
+            value = task.reply().get("value")
+            if not isinstance(value, dict):
+                raise Broken("no object")
+            return value
+
+    def close(self) -> None:
+        """End the processes that are idle; those at work end with their task."""
+        with self._lock:
+            self._closed, idle, self._idle = True, self._idle, []
+        for worker in idle:
+            worker.kill()
+
+    @contextlib.contextmanager
+    def _task(self, name: str, source: Any, seconds: float, **more: Any) -> Iterator[_Task]:
+        """A process at work on a file. It goes on to the next one only when all went as it should."""
+        what, kind = ("video", "bad_video") if name == "video" else ("picture", "bad_image")
+        limit = max(min(self._timeout, seconds), 0.0)
+        worker = self._take()
+        task, reusable = _Task(worker.link, limit, self._max_pixels), False
+        try:
+            worker.wait_until_ready()
+            with _opened(source) as descriptor:
+                request = {"task": name, "seconds": limit, "max_pixels": self._max_pixels, **more}
+                send(worker.link, request, descriptor)
+            yield task
+            reusable = task.finished
+        except Refused:
+            reusable = task.finished
+            raise
+        except TimeoutError:
+            if limit < self._timeout:
+                raise Refused("timeout", "The time for this request was up while the file was decoded.") from None
+            raise Refused(
+                kind, f"Decoding the {what} took longer than {self._timeout:g} seconds; save it anew or reduce it."
+            ) from None
+        except Broken:
+            raise Refused(kind, f"The {what} made its decoder fail: it is damaged, or was made to do harm.") from None
+        finally:
+            task.close()
+            self._give(worker, reusable)
+
+    def _take(self) -> DecodeProcess:
+        with self._lock:
+            if self._closed:
+                raise Refused("not_ready", "The service is shutting down; try again in a moment.", retry_after=5)
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.alive():
+                    return worker
+                worker.kill()
+        return DecodeProcess(self._command, self._memory)
+
+    def _give(self, worker: DecodeProcess, reusable: bool) -> None:
+        worker.uses += 1
+        if not reusable or worker.uses >= _MAX_USES:
+            worker.kill()
+            worker = DecodeProcess(self._command, self._memory)  # ready by the time somebody needs it
+        with self._lock:
+            if not self._closed and len(self._idle) < self._keep:
+                self._idle.append(worker)
+                return
+        worker.kill()
+
+
+class _Task:
+    """What a process answers about one file."""
+
+    def __init__(self, link: socket.socket, seconds: float, max_pixels: int) -> None:
+        self._link, self._seconds, self._max_pixels = link, seconds, max_pixels
+        self._descriptor: int | None = None
+        self.finished = False
+
+    def reply(self) -> dict[str, Any]:
+        """The next message; Refused when the process could not make use of the file."""
+        self.close()
+        message, self._descriptor = receive(self._link, self._seconds)
+        self.finished = not message.get("more")
+        if "refused" not in message:
+            return message
+        kind, text = message["refused"], message.get("message")
+        if kind == "memory":
+            self.finished = False  # what is left of its memory may not do for the next file
+            raise Refused("too_large", "Decoding this needs more memory than is given to it; send a smaller one.")
+        if kind not in STATUS or not isinstance(text, str):
+            raise Broken("an unknown refusal")
+        raise Refused(kind, text[:1000])
+
+    def ask_on(self) -> None:
+        """Let the process go on with the next frame."""
+        send(self._link, {"next": True})
+
+    def pixels(self, message: dict[str, Any]) -> np.ndarray:
+        """The pixels (H, W, 3) uint8 that came with a message."""
+        shape = message.get("shape")
+        sides = isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)
+        if not sides or shape[2] != 3 or shape[0] * shape[1] > self._max_pixels or self._descriptor is None:
+            raise Broken("no picture")
+        rgb = np.empty(shape, np.uint8)
+        fill(self._descriptor, memoryview(rgb).cast("B"))
+        self.close()
+        return rgb
+
+    @staticmethod
+    def number(message: dict[str, Any], name: str) -> float:
+        """A finite number of a message."""
+        value = message.get(name)
+        if not isinstance(value, float | int) or not math.isfinite(value):
+            raise Broken(f"no {name}")
+        return float(value)
+
+    def close(self) -> None:
+        """Let go of what came with the last message."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@contextlib.contextmanager
+def _opened(source: Source) -> Iterator[int]:
+    """A descriptor of the content."""
+    if isinstance(source, bytes):
+        descriptor = shared(source)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    elif isinstance(source, str | Path):
+        try:
+            file = open(source, "rb")  # noqa: SIM115
+        except (OSError, ValueError) as error:
+            raise InputError(f"{source} cannot be opened: {error}") from None
+        with file:
+            yield file.fileno()
+    else:
+        source.flush()
+        yield source.fileno()

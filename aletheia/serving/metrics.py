@@ -1,0 +1,104 @@
+"""What the service counts, in Prometheus' format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+from aletheia.models.verdict import CANNOT_TELL
+
+if TYPE_CHECKING:
+    from aletheia.serving.admission import Admission
+    from aletheia.serving.engine import Prediction
+    from aletheia.serving.loading import Loaded
+    from aletheia.serving.stages import Stages
+    from aletheia.serving.video import VideoPrediction
+
+disable_created_metrics()  # a second series for each, which says when it was first counted
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_FACES = (0, 1, 2, 3, 5, 10, 20, 50)
+_SCORES = tuple(round(0.05 * k, 2) for k in range(1, 20))
+
+
+class Metrics:
+    """Counters of one service, in a registry of its own: two services in a process do not mix.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        The model, for the labels of ``aletheia_model_info``.
+    admission : Admission
+        Whose queue is shown.
+    """
+
+    def __init__(self, loaded: Loaded, admission: Admission) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter("aletheia_requests", "Requests.", ["route", "status"], registry=registry)
+        self.errors = Counter("aletheia_errors", "Requests refused, by kind.", ["kind"], registry=registry)
+        self.latency = Histogram(
+            "aletheia_request_seconds", "Time of a request.", ["route"], buckets=_SECONDS, registry=registry
+        )
+        self._queue = Histogram(
+            "aletheia_queue_seconds", "Time in the queue before an answer.", buckets=_SECONDS, registry=registry
+        )
+        self._stages = Histogram(
+            "aletheia_stage_seconds", "Time of a stage.", ["stage"], buckets=_SECONDS, registry=registry
+        )
+        self._faces = Histogram("aletheia_faces", "Faces a picture or video.", buckets=_FACES, registry=registry)
+        self._scores = Histogram(
+            "aletheia_scores", "Probability of fake, each face or person.", buckets=_SCORES, registry=registry
+        )
+        self._verdicts = Counter(
+            "aletheia_verdicts", "Verdicts on pictures and videos.", ["verdict"], registry=registry
+        )
+        self._abstentions = Counter(
+            "aletheia_abstentions", "Faces and people not judged, by cause.", ["cause"], registry=registry
+        )
+        info = Gauge("aletheia_model_info", "The model that answers.", ["name", "uri", "version"], registry=registry)
+        info.labels(loaded.name, loaded.uri, loaded.version).set(1)
+        threshold = Gauge("aletheia_model_threshold", "Its threshold.", registry=registry)
+        threshold.set(loaded.spec.threshold)
+        registry.register(_Now(admission))  # type: ignore[arg-type]
+
+    def answered(self, found: Prediction | VideoPrediction, stages: Stages | None = None) -> None:
+        """Count an answer, and where its time went."""
+        parts = getattr(found, "people", None) or getattr(found, "faces", ())
+        self._faces.observe(len(parts))
+        self._verdicts.labels(found.verdict).inc()
+        for part in parts:
+            self._scores.observe(part.probability)
+            if part.verdict == CANNOT_TELL:
+                self._abstentions.labels(part.cause).inc()
+        if stages:
+            self._queue.observe(stages.seconds["queue"])
+            for name, seconds in stages.seconds.items():
+                if name != "queue":
+                    self._stages.labels(name).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """All of it as text."""
+        return generate_latest(self.registry)
+
+
+class _Now:
+    """What is read off when somebody asks."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission, self._process = admission, psutil.Process()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        memory = sum(process.memory_info().rss for process in self._family())
+        yield GaugeMetricFamily(
+            "aletheia_resident_memory_bytes", "Memory of the service alone.", self._process.memory_info().rss
+        )
+        yield GaugeMetricFamily("aletheia_family_memory_bytes", "With its decoding processes.", memory)
+        yield GaugeMetricFamily("aletheia_waiting_requests", "Requests in the queue.", self._admission.waiting)
+        yield GaugeMetricFamily("aletheia_working_requests", "Requests at work.", self._admission.working)
+
+    def _family(self) -> list[psutil.Process]:
+        return [self._process, *self._process.children(recursive=True)]

@@ -1,0 +1,203 @@
+// What the page does in the browser: takes files in, shows them from the browser's own copy, and lets faces be chosen.
+window.aletheia = (() => {
+  "use strict";
+  let picture = null; // the <img> or <video> of the file that was handed in
+  let address = null; // its blob: address
+  let chosen = 0;
+  let busy = false;
+  let found;
+  const sender = new Promise((resolve) => (found = resolve));
+
+  const all = (query, root = document) => [...root.querySelectorAll(query)];
+  const say = (text, isProblem = false) => {
+    const state = document.querySelector("#intake .state");
+    if (!state) return;
+    state.textContent = text;
+    state.classList.toggle("problem", isProblem);
+  };
+
+  // ---- taking files in
+
+  // The browser's own size is the only one known before a file is sent; the server looks again.
+  const tooLarge = (file) => {
+    const zone = document.querySelector("#intake .zone").dataset;
+    const limit = Number(file.type.startsWith("video/") ? zone.videoBytes : Math.max(zone.imageBytes, isVideo(file) ? zone.videoBytes : 0));
+    return file.size > limit ? `This file is larger than ${Math.round(limit / 1e6)} MB. Choose a smaller one.` : "";
+  };
+  const isVideo = (file) => file.type.startsWith("video/") || /\.(mp4|m4v|mov|mkv|webm|avi)$/i.test(file.name);
+
+  // A name of its own for every upload: two people with the same file must not share one.
+  const renamed = (file) => {
+    const random = [...crypto.getRandomValues(new Uint8Array(12))].map((b) => b.toString(16).padStart(2, "0")).join("");
+    return new File([file], `${random}${(/\.[a-z0-9]{1,5}$/i.exec(file.name) || [""])[0]}`, { type: file.type });
+  };
+
+  const show = (file) => {
+    if (address) URL.revokeObjectURL(address);
+    address = URL.createObjectURL(file);
+    picture = document.createElement(isVideo(file) ? "video" : "img");
+    picture.className = "picture";
+    if (picture.tagName === "VIDEO") Object.assign(picture, { controls: true, muted: true, playsInline: true, preload: "auto" });
+    else picture.alt = "The picture that you chose";
+    picture.addEventListener("error", () => {
+      const canvas = picture.closest(".canvas");
+      if (canvas) canvas.classList.add("unseeable");
+    });
+    for (const event of ["timeupdate", "seeked", "loadeddata"]) picture.addEventListener(event, follow);
+    picture.src = address;
+  };
+
+  const take = async (file) => {
+    if (!file || busy) return;
+    const problem = tooLarge(file);
+    if (problem) return say(problem, true);
+    chosen = 0;
+    show(file);
+    setBusy(true);
+    say("Sending …");
+    try {
+      await (await sender)(renamed(file));
+      say("");
+    } catch (error) {
+      setBusy(false);
+      say("The file could not be sent. Is the service still running? Try again.", true);
+    }
+  };
+
+  const setBusy = (on) => {
+    busy = on;
+    document.querySelector("#intake")?.classList.toggle("busy", on);
+    all("#intake input, #intake button").forEach((element) => (element.disabled = on));
+  };
+
+  // Gradio hands over how to send a file once it has drawn the place for it; whoever is faster waits.
+  const zone = (element, props, upload) => {
+    found(async (file) => {
+      const { path } = await upload(file);
+      props.value = { path };
+    });
+  };
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id !== "file") return;
+    take(event.target.files[0]);
+    event.target.value = ""; // so that the same file can be chosen again
+  });
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-sample]");
+    if (!button || busy) return;
+    const blob = await (await fetch(button.dataset.sample)).blob();
+    take(new File([blob], button.dataset.sample.split("/").pop(), { type: blob.type }));
+  });
+  // Anywhere on the page: who misses the field by a little must not lose the page to the file.
+  let depth = 0;
+  const over = (on) => document.querySelector("#intake .zone")?.classList.toggle("over", on);
+  addEventListener("dragenter", () => over(++depth > 0));
+  addEventListener("dragleave", () => over(--depth > 0));
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    depth = 0;
+    over(false);
+    take(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => take(event.clipboardData.files[0]));
+
+  // ---- showing answers
+
+  const shown = (element, watch) => watch("value", () => dressed(element));
+  document.addEventListener("click", (event) => clicked(event));
+
+  const dressed = (element) => {
+    const canvas = element.querySelector("[data-preview]");
+    if (canvas && picture) {
+      canvas.prepend(picture);
+      canvas.classList.toggle("unseeable", Boolean(picture.error) || (picture.complete === true && !picture.naturalWidth));
+    }
+    const answer = element.querySelector(".answer");
+    if (answer && !answer.classList.contains("waiting")) {
+      setBusy(false);
+      const title = answer.querySelector("h2");
+      if (title && title.dataset.seen !== title.textContent) {
+        title.dataset.seen = title.textContent;
+        chosen = Number(answer.dataset.first || 0);
+        title.focus({ preventScroll: true });
+        answer.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+      }
+    }
+    choose(chosen);
+    follow();
+  };
+
+  const choose = (number) => {
+    chosen = number;
+    all("[data-panel]").forEach((panel) => (panel.hidden = Number(panel.dataset.panel) !== number));
+    all("[data-choose]").forEach((button) => button.setAttribute("aria-pressed", Number(button.dataset.choose) === number));
+    all("[data-person]").forEach((line) => line.classList.toggle("faint", Number(line.dataset.person) !== number));
+  };
+
+  const clicked = (event) => {
+    const button = event.target.closest("[data-choose]");
+    if (button) return choose(Number(button.dataset.choose));
+    if (event.target.closest("[data-stop]")) return stop();
+    if (event.target.closest("[data-grab]")) return grab();
+    const point = event.target.closest("[data-seek]");
+    if (point) return seek(Number(point.dataset.seek));
+    const line = event.target.closest(".timeline");
+    if (line) seek(moment(line, event.clientX));
+  };
+
+  const stop = () => {
+    document.querySelector("#stop")?.click();
+    setBusy(false);
+    say("Stopped.");
+  };
+
+  // ---- videos
+
+  const seek = (second) => {
+    if (!picture || picture.tagName !== "VIDEO") return;
+    picture.pause();
+    picture.currentTime = second;
+  };
+
+  const moment = (line, x) => {
+    const drawing = line.querySelector("svg");
+    const shown = drawing.getBoundingClientRect();
+    const { left, right, duration } = line.dataset;
+    const at = ((x - shown.left) / shown.width) * drawing.viewBox.baseVal.width;
+    return Math.min(Math.max((at - left) / (right - left), 0), 1) * duration;
+  };
+
+  // Outlines of the frame nearest to the moment, where it is near enough to fit.
+  const follow = () => {
+    const moving = document.querySelector("[data-moving]");
+    if (!moving || moving.dataset.moving === "[]" || !picture || picture.tagName !== "VIDEO") return;
+    const people = JSON.parse(moving.dataset.moving);
+    const gap = Math.max(...people.map((one) => (one.length > 1 ? (one.at(-1).t - one[0].t) / (one.length - 1) : 1)), 0.1);
+    moving.replaceChildren();
+    people.forEach((one, number) => {
+      const near = one.reduce((a, b) => (Math.abs(b.t - picture.currentTime) < Math.abs(a.t - picture.currentTime) ? b : a));
+      if (Math.abs(near.t - picture.currentTime) > 0.75 * gap) return;
+      const outline = document.createElement("div");
+      outline.className = `face tone-${near.v}`;
+      Object.assign(outline.style, { left: `${100 * near.l}%`, top: `${100 * near.u}%`, width: `${100 * near.w}%`, height: `${100 * near.h}%` });
+      outline.append(Object.assign(document.createElement("span"), { textContent: number + 1 }));
+      moving.append(outline);
+    });
+    const line = document.querySelector(".timeline");
+    if (!line) return;
+    const { left, right, duration } = line.dataset;
+    const at = Number(left) + (right - left) * Math.min(picture.currentTime / duration, 1);
+    all(".now", line).forEach((mark) => (mark.setAttribute("x1", at), mark.setAttribute("x2", at)));
+  };
+
+  const grab = () => {
+    if (!picture || picture.tagName !== "VIDEO" || !picture.videoWidth) return say("This moment cannot be shown.", true);
+    const canvas = Object.assign(document.createElement("canvas"), { width: picture.videoWidth, height: picture.videoHeight });
+    canvas.getContext("2d").drawImage(picture, 0, 0);
+    canvas.toBlob((blob) => take(new File([blob], "moment.png", { type: "image/png" })), "image/png");
+  };
+
+  return { zone, shown };
+})();

@@ -1,0 +1,206 @@
+"""The routes for programs: pictures and videos, the V2 inference protocol, jobs, probes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+import aletheia
+from aletheia.serving.answers import Answer, Failure, Job
+from aletheia.serving.refusal import Refused
+from aletheia.serving.service import Service
+from aletheia.serving.uploads import Upload, parsed, picture_of, received
+
+GRAPH_WAIT_SECONDS = 30.0
+_PICTURE = {"type": "string", "format": "binary", "description": "A picture or a video."}
+_FRAMES = {"type": "integer", "minimum": 1, "description": "Frames of a video that are looked at."}
+_FORM = {"type": "object", "required": ["file"], "properties": {"file": _PICTURE, "frames": _FRAMES}}
+_BASE64 = {"type": "object", "required": ["image"], "properties": {"image": {"type": "string", "format": "byte"}}}
+_IMAGE_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {"schema": _FORM},
+        "application/json": {"schema": _BASE64, "example": {"image": "/9j/4AAQSkZJRgABAQ…"}},
+    },
+}
+_VIDEO_BODY = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
+_TENSOR = {"name": "image", "shape": [1], "datatype": "BYTES", "data": ["/9j/4AAQSkZJRgABAQ…"]}
+_INFER_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}},
+            "example": {"id": "42", "inputs": [_TENSOR]},
+        }
+    },
+}
+_FAILURES: dict[int | str, dict[str, Any]] = {
+    400: {"model": Failure, "description": "The request does not fit."},
+    401: {"model": Failure, "description": "The key is missing or wrong."},
+    413: {"model": Failure, "description": "Too many bytes, pixels or seconds."},
+    415: {"model": Failure, "description": "A format that is not read."},
+    422: {"model": Failure, "description": "A picture or video that cannot be decoded."},
+    429: {"model": Failure, "description": "Too many wait; the header Retry-After says how long."},
+    503: {"model": Failure, "description": "Not ready."},
+    504: {"model": Failure, "description": "It took too long."},
+}
+
+router = APIRouter()
+
+
+def _service(request: Request) -> Service:
+    return request.app.state.service
+
+
+Asked = Annotated[Service, Depends(_service)]
+
+
+@router.post(
+    "/v1/predict",
+    tags=["answers"],
+    response_model=Answer,
+    responses=_FAILURES,
+    openapi_extra={"requestBody": _IMAGE_BODY},
+)
+async def predict(request: Request, service: Asked) -> Response:
+    """Say for every face of a picture, or every person of a video, how probable it is that it is fake."""
+    service.admission.check()
+    async with received(request) as upload, service.admission.turn(service.config.request_timeout_s) as turn:
+        answer = await to_thread.run_sync(_answer, service, upload, turn)
+    return JSONResponse(answer)
+
+
+def _answer(service: Service, upload: Upload, turn: Any) -> dict[str, Any]:
+    if upload.is_json:
+        return service.image_in_turn(picture_of(upload.read()), turn)
+    video = upload.is_video()
+    service.check_size(upload.size, video=video)
+    if video:
+        return service.video_in_turn(upload.file, upload.frames(), None, turn)
+    return service.image_in_turn(upload.read(), turn)
+
+
+@router.post(
+    "/v1/jobs",
+    tags=["jobs"],
+    status_code=202,
+    response_model=Job,
+    responses=_FAILURES,
+    openapi_extra={"requestBody": _VIDEO_BODY},
+)
+async def submit(request: Request) -> Response:
+    """Hand in a long video; ask for its answer later."""
+    service: Service = request.app.state.service
+    async with received(request) as upload:
+        if upload.is_json or not upload.is_video():
+            raise Refused("unknown_format", "A job takes a video (MP4, MOV, MKV, WebM or AVI) as file of a form.")
+        service.check_size(upload.size, video=True)
+        frames = upload.frames()
+        upload.taken = True
+        return JSONResponse(request.app.state.jobs.submit(upload.file, frames), 202)
+
+
+@router.get("/v1/jobs/{job_id}", tags=["jobs"], response_model=Job, responses={404: {"model": Failure}})
+async def job(request: Request, job_id: str) -> Response:
+    """How far a job is, and its answer when it is done."""
+    return JSONResponse(request.app.state.jobs.get(job_id))
+
+
+@router.delete("/v1/jobs/{job_id}", tags=["jobs"], response_model=Job, responses={404: {"model": Failure}})
+async def cancel(request: Request, job_id: str) -> Response:
+    """Cancel a job, or forget one that has ended."""
+    return JSONResponse(request.app.state.jobs.cancel(job_id))
+
+
+@router.post(
+    "/v2/models/{name}/infer",
+    tags=["V2 inference protocol"],
+    responses=_FAILURES,
+    openapi_extra={"requestBody": _INFER_BODY},
+)
+async def infer(request: Request, name: str, service: Asked) -> Response:
+    """Answer through MLRun's serving graph: the function that would run on Nuclio."""
+    _named(service, name)
+    service.admission.check()
+    graph = request.app.state.graph
+    async with received(request) as upload:
+        if not upload.is_json:
+            raise Refused("unknown_format", "The V2 inference protocol is spoken in JSON (application/json).")
+        await graph.ready(GRAPH_WAIT_SECONDS)
+        async with service.admission.turn(service.config.request_timeout_s) as turn:
+            answer = await to_thread.run_sync(lambda: graph.infer(parsed(upload.read()), turn))
+    return JSONResponse(answer)
+
+
+@router.get("/v2", tags=["V2 inference protocol"])
+async def server() -> dict[str, Any]:
+    """What this server is."""
+    return {"name": "aletheia", "version": aletheia.__version__, "extensions": []}
+
+
+@router.get("/v2/models", tags=["V2 inference protocol"])
+async def models(service: Asked) -> dict[str, Any]:
+    """The model that answers."""
+    return {"models": [service.loaded.name]}
+
+
+@router.get("/v2/models/{name}", tags=["V2 inference protocol"], responses={404: {"model": Failure}})
+async def model(name: str, service: Asked) -> dict[str, Any]:
+    """What the model takes and gives."""
+    _named(service, name)
+    outputs = {"fake_probability": "FP32", "box": "FP32", "image": "INT32", "face_verdict": "BYTES"}
+    outputs |= {"face_reason": "BYTES", "verdict": "BYTES", "reason": "BYTES"}
+    return {
+        "name": name,
+        "versions": [service.loaded.version],
+        "platform": "aletheia",
+        "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}],
+        "outputs": [
+            {"name": key, "datatype": kind, "shape": [-1, 4] if key == "box" else [-1]} for key, kind in outputs.items()
+        ],
+        "threshold": service.loaded.spec.threshold,
+        "uri": service.loaded.uri,
+    }
+
+
+@router.get("/v2/models/{name}/ready", tags=["V2 inference protocol"], responses={404: {"model": Failure}})
+async def model_ready(name: str, request: Request, service: Asked) -> dict[str, Any]:
+    """Whether the model answers."""
+    _named(service, name)
+    _ready(request)
+    return {"name": name, "ready": True}
+
+
+@router.get("/healthz", tags=["probes"])
+@router.get("/v2/health/live", tags=["probes"])
+async def live() -> dict[str, Any]:
+    """Whether the process is there."""
+    return {"live": True}
+
+
+@router.get("/readyz", tags=["probes"], responses={503: {"model": Failure}})
+@router.get("/v2/health/ready", tags=["probes"], responses={503: {"model": Failure}})
+async def ready(request: Request) -> dict[str, Any]:
+    """Whether it takes requests: the model is loaded, and nobody told it to stop."""
+    _ready(request)
+    return {"ready": True}
+
+
+@router.get("/metrics", tags=["probes"])
+def metrics(service: Asked) -> Response:
+    """Counts and times, in Prometheus' format."""
+    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _named(service: Service, name: str) -> None:
+    if name != service.loaded.name:
+        raise Refused("not_found", f"There is no model {name[:60]!r} here; {service.loaded.name!r} is the one.")
+
+
+def _ready(request: Request) -> None:
+    if request.app.state.stopping.is_set():
+        raise Refused("not_ready", "The service is shutting down.", retry_after=5)

@@ -1,0 +1,168 @@
+"""Taking in what a request brings: onto the disk when it is large, without a name, and gone with the request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import dataclasses
+import errno
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO, Any
+
+from anyio import to_thread
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from aletheia.errors import DISK_FULL
+from aletheia.serving.refusal import Refused
+
+_IN_MEMORY = 1 << 20
+_MAX_FIELDS = 8
+_MAX_FIELD_BYTES = 1024
+_FORMS = "Send a form with the picture or video as file (multipart/form-data), or JSON with the picture as base64."
+# Kinds of pictures whose files begin like those of videos.
+_STILLS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+
+
+@dataclasses.dataclass
+class Upload:
+    """What a request brought.
+
+    Attributes
+    ----------
+    file : file
+        Its content; closed with the request unless somebody takes it.
+    size : int
+        Bytes.
+    fields : dict of str to str
+        The other fields of the form.
+    is_json : bool
+        Whether the content is JSON around a picture.
+    taken : bool
+        Set by who closes the file later.
+    """
+
+    file: IO[bytes]
+    size: int
+    fields: dict[str, str] = dataclasses.field(default_factory=dict)
+    is_json: bool = False
+    taken: bool = False
+
+    def read(self) -> bytes:
+        """All of it."""
+        self.file.seek(0)
+        return self.file.read()
+
+    def is_video(self) -> bool:
+        """Whether the content begins as videos do, whatever the file was called."""
+        self.file.seek(0)
+        head = self.file.read(32)
+        box = head[4:8]
+        return (
+            (box == b"ftyp" and head[8:12] not in _STILLS)
+            or box in (b"moov", b"mdat", b"wide", b"free", b"skip")
+            or head.startswith(b"\x1a\x45\xdf\xa3")
+            or (head.startswith(b"RIFF") and head[8:12] == b"AVI ")
+        )
+
+    def frames(self) -> int | None:
+        """The field ``frames``, if there is one."""
+        text = self.fields.get("frames", "").strip()
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise Refused("bad_request", f"frames is {text[:40]!r}; it must be a whole number.")
+        return int(text)
+
+
+@contextlib.asynccontextmanager
+async def received(request: Request) -> AsyncIterator[Upload]:
+    """What the request brings; gone afterwards.
+
+    Raises
+    ------
+    Refused
+        When it is neither a form with one file nor JSON.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == "multipart/form-data":
+            upload = await _form(request)
+        elif kind == "application/json":
+            upload = await _spooled(request)
+        else:
+            raise Refused("unknown_format", f"The content type {kind[:60]!r} is not read. {_FORMS}")
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise Refused("no_space", f"What was sent could not be kept while it is looked at. {DISK_FULL}") from None
+        raise
+    try:
+        yield upload
+    finally:
+        if not upload.taken:
+            upload.file.close()
+
+
+async def _form(request: Request) -> Upload:
+    parser = MultiPartParser(
+        request.headers, request.stream(), max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise Refused("bad_request", f"The form cannot be read ({error.message}). {_FORMS}") from None
+    file = form.get("file")
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    if not isinstance(file, UploadFile):
+        await form.close()
+        raise Refused("bad_request", f"The form has no file in its field file. {_FORMS}")
+    return Upload(file.file, file.size or 0, fields)  # type: ignore[arg-type]
+
+
+async def _spooled(request: Request) -> Upload:
+    file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 -- closed with the request
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > _IN_MEMORY:
+                await to_thread.run_sync(file.write, chunk)
+            else:
+                file.write(chunk)
+    except BaseException:
+        file.close()
+        raise
+    return Upload(file, size, is_json=True)  # type: ignore[arg-type]
+
+
+def parsed(content: bytes) -> dict[str, Any]:
+    """A JSON object; Refused for anything else."""
+    try:
+        value = json.loads(content)
+    except RecursionError:
+        raise Refused("bad_request", "The JSON is nested too deeply.") from None
+    except ValueError as error:
+        raise Refused("bad_request", f"The body is not the JSON it should be: {str(error)[:200]}.") from None
+    if not isinstance(value, dict):
+        raise Refused("bad_request", "The JSON must be an object.")
+    return value
+
+
+def picture_of(content: bytes) -> bytes:
+    """The picture in ``{"image": "<base64>"}``; Refused when there is none."""
+    value = parsed(content)
+    text = value.pop("image", None)
+    if not isinstance(text, str):
+        raise Refused("bad_request", 'The JSON holds no picture; send {"image": "<base64>"}.')
+    if value:
+        raise Refused("bad_request", f"The JSON holds {min(value)[:60]!r}, which means nothing here; send image alone.")
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused("bad_request", "image is not base64.") from None

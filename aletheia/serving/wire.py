@@ -1,0 +1,120 @@
+"""How the service and its decoding processes talk: short JSON messages over a socket, contents in shared memory.
+
+A content travels as an open file that has no name: neither side sees a path of the other, and it is gone with the last
+who holds it. What a decoding process sends is checked like anything else that comes from outside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import tempfile
+import time
+from typing import Any
+
+MAX_MESSAGE = 1 << 20
+_LENGTH = struct.Struct(">I")
+
+
+class Broken(Exception):
+    """The other side is gone, or says what makes no sense."""
+
+
+def nameless() -> int:
+    """An empty file in memory; the caller closes the descriptor."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("aletheia", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def write(descriptor: int, content: bytes | memoryview) -> None:
+    """Write the beginning of a file."""
+    view, written = memoryview(content).cast("B"), 0
+    while written < len(view):
+        written += os.pwrite(descriptor, view[written:], written)
+
+
+def shared(content: bytes | memoryview) -> int:
+    """A file in memory with this content; the caller closes the descriptor."""
+    descriptor = nameless()
+    try:
+        write(descriptor, content)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def fill(descriptor: int, target: memoryview) -> None:
+    """Read the beginning of a file into memory; Broken when it is shorter.
+
+    Read, not mapped: a file that shrinks while it is mapped would kill the reader.
+    """
+    done = 0
+    while done < len(target):
+        count = os.preadv(descriptor, [target[done:]], done)
+        if not count:
+            raise Broken("the content is shorter than announced")
+        done += count
+
+
+def send(link: socket.socket, message: dict[str, Any], descriptor: int | None = None) -> None:
+    """Send a message, and a file with it; the file stays open on this side."""
+    payload = json.dumps(message).encode()
+    data = _LENGTH.pack(len(payload)) + payload
+    try:
+        sent = socket.send_fds(link, [data], [] if descriptor is None else [descriptor])
+        link.sendall(data[sent:])
+    except OSError as error:
+        raise Broken(str(error)) from None
+
+
+def receive(link: socket.socket, seconds: float | None = None) -> tuple[dict[str, Any], int | None]:
+    """Wait for a message; returns it and the descriptor of the file that came with it, which the caller closes.
+
+    Raises
+    ------
+    TimeoutError
+        When it is not there within so many seconds.
+    Broken
+        When the other side is gone or sends nonsense.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    files: list[int] = []
+    try:
+        head = _exactly(link, _LENGTH.size, deadline, files)
+        (length,) = _LENGTH.unpack(head)
+        if length > MAX_MESSAGE or len(files) > 1:
+            raise Broken("a message that is too long")
+        message = json.loads(_exactly(link, length, deadline, files))
+        if not isinstance(message, dict):
+            raise Broken("a message that is no object")
+        return message, files.pop() if files else None
+    except (ValueError, RecursionError):
+        raise Broken("a message that is not JSON") from None
+    finally:
+        for descriptor in files:  # none, unless something is wrong
+            os.close(descriptor)
+
+
+def _exactly(link: socket.socket, count: int, deadline: float | None, files: list[int]) -> bytes:
+    data = b""
+    while len(data) < count:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        link.settimeout(left)
+        try:
+            part, received, _, _ = socket.recv_fds(link, count - len(data), 4)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise Broken(str(error)) from None
+        files += received
+        if not part:
+            raise Broken("the other side is gone")
+        data += part
+    return data

@@ -1,0 +1,60 @@
+"""What Locust runs: clients that send prepared requests one after the other, as fast as they are answered.
+
+``ALETHEIA_LOAD`` names a folder with ``requests.json`` (a list of `Request` as objects) and their bodies. Every request
+is recorded, and written to ``answers.json`` there at the end: name, start and duration in seconds, status (0 when there
+was none), and whether that status was deserved.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import time
+from pathlib import Path
+
+from locust import FastHttpUser, constant, events, task
+
+FOLDER = Path(os.environ["ALETHEIA_LOAD"])
+REQUESTS = [
+    {**one, "content": (FOLDER / one["body"]).read_bytes() if one["body"] else None}
+    for one in json.loads((FOLDER / "requests.json").read_text())
+]
+ANSWERS: list[tuple[str, float, float, int, bool]] = []
+_seeds = itertools.count()
+
+
+class Client(FastHttpUser):
+    """Sends the requests in an order of its own, each as often as the others."""
+
+    wait_time = constant(0)
+    connection_timeout = network_timeout = 60.0
+
+    def on_start(self) -> None:
+        self._random = random.Random(next(_seeds))
+        self._left: list[dict] = []
+
+    @task
+    def send(self) -> None:
+        if not self._left:
+            self._left = self._random.sample(REQUESTS, len(REQUESTS))
+        one = self._left.pop()
+        headers = {"Content-Type": one["content_type"]} if one["content_type"] else {}
+        started = time.time()
+        with self.client.request(
+            one["method"], one["path"], data=one["content"], headers=headers, catch_response=True, name=one["name"]
+        ) as response:
+            deserved = response.status_code in one["expected"]
+            ANSWERS.append((one["name"], started, time.time() - started, response.status_code or 0, deserved))
+            if deserved:
+                response.success()
+            else:
+                response.failure(f"status {response.status_code}")
+        if not response.status_code:  # nobody is there
+            time.sleep(0.1)
+
+
+@events.quitting.add_listener
+def _write(**_: object) -> None:
+    (FOLDER / "answers.json").write_text(json.dumps(ANSWERS))

@@ -1,0 +1,104 @@
+"""The service for a long time and through a sudden death: `python -m benchmarks.serving --soak 10`, `--kill`."""
+
+from __future__ import annotations
+
+import collections
+import time
+from pathlib import Path
+
+from benchmarks.serving_process import (
+    Memory,
+    Request,
+    Server,
+    as_json,
+    finish_load,
+    start_load,
+    upload,
+    write_requests,
+)
+
+#: Resident memory may grow by so much between the first and the last third of the time.
+GROWTH = 0.05
+_REFUSED = (400, 413, 415, 422)
+
+
+def good_requests(pictures: list[str]) -> list[Request]:
+    """What deserves an answer: forms, JSON, the V2 protocol, and what is asked by monitors."""
+    contents = [Path(path).read_bytes() for path in pictures]
+    found = [upload("picture", content) for content in contents]
+    found.append(as_json("picture as JSON", {"image": contents[0]}))
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [contents[0]]}
+    found.append(as_json("V2", {"inputs": [tensor]}, path="/v2/models/detector/infer"))
+    found += [Request(path, method="GET", path=path) for path in ("/readyz", "/metrics", "/v2/models", "/openapi.json")]
+    return found
+
+
+def bad_requests(picture: str) -> list[Request]:
+    """What deserves a refusal: the files of tests/serving/hostile, and requests that make no sense."""
+    from aletheia.data.images import read_image
+    from tests.serving.hostile.corpus import ANSWERED, REFUSED, every_case, truncations
+
+    deserved = {ANSWERED: (200,), REFUSED: _REFUSED}
+    content = Path(picture).read_bytes()
+    cases = [*every_case(read_image(picture)[:512, :512]), *list(truncations("picture", content, "jpg"))[::10]]
+    found = [
+        upload(case.name, case.data, "file", deserved.get(case.owed, (200, *_REFUSED)))
+        for case in cases
+        if len(case.data) < 2_000_000
+    ]
+    found.append(Request("no form", b"nothing", (400, 415, 422)))
+    found.append(as_json("no picture in the JSON", {"image": "/etc/passwd"}, _REFUSED))
+    found.append(as_json("JSON of nothing", [], _REFUSED))
+    found.append(as_json("V2 of nothing", {"inputs": []}, _REFUSED, "/v2/models/detector/infer"))
+    found += [Request(path, b"", (404, 405), "GET", path) for path in ("/nowhere", "/v2/models/other", "/v1/jobs/none")]
+    return found
+
+
+def soak(bundle: Path, pictures: list[str], folder: Path, clients: int, seconds: float) -> int:
+    """Good and bad requests in turn; 1 when an error was not deserved or the memory grew."""
+    good, bad = good_requests(pictures), bad_requests(pictures[0])
+    mixed = good * max(len(bad) // len(good), 1) + bad
+    load = write_requests(folder / "soak", mixed)
+    server = Server("ours", bundle, folder / "ours.log")
+    try:
+        finish_load(start_load(server, load, clients, 10), load)  # the serving graph and the page are imported
+        time.sleep(10)
+        memory = Memory(server)
+        answers = finish_load(start_load(server, load, clients, seconds), load)
+        alone, together = memory.growth(warm=min(60.0, seconds / 5))
+    finally:
+        server.stop()
+    statuses = collections.Counter(status for *_, status, _ in answers)
+    print(f"{len(answers)} requests: " + ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items())))
+    wrong = collections.Counter((name, status) for name, _, _, status, deserved in answers if not deserved)
+    for (name, status), count in wrong.most_common(20):
+        print(f"not deserved: {count} × {status} for {name}")
+    peak = max(sample[2] for sample in memory.samples) / 1e6
+    print(f"memory: {alone:+.1%} alone, {together:+.1%} with its decoders (limit {GROWTH:.0%}), {peak:.0f} MB at most")
+    return int(bool(wrong) or max(alone, together) > GROWTH)
+
+
+def kill(bundle: Path, pictures: list[str], folder: Path, clients: int) -> int:
+    """SIGKILL under load, and a start on the same port; 1 when more was lost than the requests in flight."""
+    load = write_requests(folder / "kill", [upload(path, Path(path).read_bytes()) for path in pictures])
+    server = Server("ours", bundle, folder / "ours.log")
+    try:
+        locust = start_load(server, load, clients, 45)
+        time.sleep(15)
+        server.kill()
+        killed = time.time()
+        took = server.start()
+        answers = finish_load(locust, load)
+    finally:
+        server.stop()
+    back = killed + took
+    flying = [row for row in answers if not row[4] and row[1] < killed]
+    refused = [row for row in answers if not row[4] and killed <= row[1] < back]
+    later = [row for row in answers if not row[4] and row[1] >= back]
+    early = sum(row[4] and row[1] + row[2] < killed for row in answers)
+    after = sum(row[4] and row[1] >= back for row in answers)
+    print(f"killed after {early} answers; {len(flying)} requests in flight were lost (at most {clients} can be).")
+    print(f"Ready again after {took:.1f} s, in which {len(refused)} requests found no server.")
+    print(f"{after} answers since, {len(later)} errors.")
+    untaken = all(row[3] in (0, 503) for row in refused)
+    return int(len(flying) > clients or bool(later) or not untaken or not after)

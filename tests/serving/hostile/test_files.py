@@ -1,0 +1,137 @@
+"""Bad files, each sent as an upload: an answer where there is one to give, else a sentence."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from .conftest import REFUSALS
+from .corpus import (
+    ANSWERED,
+    EITHER,
+    REFUSED,
+    bombs,
+    containers,
+    empty_pictures,
+    long_video,
+    odd_pictures,
+    polyglots,
+    strange_exif,
+    truncations,
+    wrong_names,
+)
+from .craft import elsewhere, encoded
+
+OWED = {ANSWERED: (200,), REFUSED: REFUSALS, EITHER: (200, *REFUSALS)}
+
+
+def send_all(target, cases) -> list[str]:
+    """Send every case; what was wrong with any, in words."""
+    wrong = []
+    for case in cases:
+        try:
+            target.check(target.upload(case.data, case.filename), OWED[case.owed])
+        except AssertionError as error:
+            wrong.append(f"{case} ({case.owed}): {error}")
+    return wrong
+
+
+@pytest.fixture(scope="module")
+def picture(portraits):
+    """(128, 128, 3) uint8, with a face; small, as a hundred copies of it are sent."""
+    return portraits[0][0][::2, ::2].copy()
+
+
+@pytest.mark.parametrize("family", [odd_pictures, empty_pictures, polyglots, wrong_names, strange_exif], ids=str)
+def test_pictures(target, picture, family):
+    assert not send_all(target, family(picture))
+
+
+def test_bombs(target, picture, peak):
+    cases = list(bombs(picture))
+    with peak(500e6):
+        assert not send_all(target, cases)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_pictures_cut_off_at_every_per_cent(target, picture, kind):
+    data = encoded(picture, kind)
+    assert target.upload(data).status_code == 200
+    assert not send_all(target, truncations(kind, data, kind.lower()))
+
+
+@pytest.fixture(scope="module")
+def films(portraits, write_video, tmp_path_factory) -> dict[str, bytes]:
+    """The same video with its index at the end, and at the beginning."""
+    import av
+
+    folder = tmp_path_factory.mktemp("films")
+    pictures = [portraits[i % 3][0][::2, ::2].copy() for i in range(12)]
+    index_last = write_video(folder / "last.mp4", pictures)
+    with (
+        av.open(str(index_last)) as source,
+        av.open(str(folder / "first.mp4"), "w", options={"movflags": "faststart"}) as copy,
+    ):
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    return {"index at the end": index_last.read_bytes(), "index first": (folder / "first.mp4").read_bytes()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["index at the end", "index first"])
+def test_videos_cut_off_at_every_per_cent(target, films, kind):
+    whole = target.upload(films[kind], frames="6")
+    assert whole.status_code == 200 and whole.json()["frames"] == 6
+    # With its index first, a video that was cut off has as many frames as there are.
+    owed = REFUSED if kind == "index at the end" else EITHER
+    assert not send_all(target, truncations(kind, films[kind], "mp4", owed))
+
+
+def test_containers(target):
+    assert not send_all(target, containers())
+
+
+def test_a_video_that_takes_its_data_from_elsewhere(target, films):
+    response = target.upload(elsewhere(films["index first"]))
+    target.check(response, OWED[EITHER])
+    assert "root" not in response.text
+
+
+def test_a_video_of_thousands_of_hours(target, tmp_path):
+    assert not send_all(target, [long_video(tmp_path)])
+
+
+def test_bad_videos_as_jobs(target, films, tmp_path):
+    """They are taken, or refused at once; none stays at work."""
+    files = [films["index at the end"][:5000], films["index first"][:3000], long_video(tmp_path).data]
+    files += [case.data for case in containers()]
+    for data in files:
+        response = target.upload(data, "clip.mp4", "/v1/jobs")
+        assert response.status_code in (202, *REFUSALS), response.text
+        if response.status_code != 202:
+            target.check(response, REFUSALS)
+            continue
+        path = f"/v1/jobs/{response.json()['id']}"
+        job = response.json()
+        while job["state"] in ("waiting", "running"):
+            job = target.client.get(path).json()
+        assert job["state"] in ("failed", "done")
+        assert (job["error"] is None) == (job["state"] == "done")
+        assert target.client.delete(path).status_code == 200
+        assert target.client.get(path).status_code == 404
+
+
+def test_pictures_inside_of_json(target, picture):
+    """Both ways that take base64 owe the same as an upload."""
+    for case in [*odd_pictures(picture), *empty_pictures(picture), *polyglots(picture), *strange_exif(picture)]:
+        text = base64.b64encode(case.data).decode()
+        target.check(target.client.post("/v1/predict", json={"image": text}), OWED[case.owed])
+        tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}
+        response = target.client.post(f"/v2/models/{target.model}/infer", json={"inputs": [tensor]})
+        target.check(response, (200,))
+        (verdict,) = next(one["data"] for one in response.json()["outputs"] if one["name"] == "verdict")
+        assert case.owed == EITHER or (verdict == "error") == (case.owed == REFUSED), f"{case}: {response.text[:300]}"

@@ -1,0 +1,124 @@
+"""The service with its page, as it is started for people, and a browser that notes all it asks for."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import uvicorn
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+LEARNT = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
+SMALLEST = 80  # pixels of a face that is judged
+
+
+@pytest.fixture(scope="session")
+def site(with_rules) -> Iterator[SimpleNamespace]:
+    """A running service: ``url``, ``service`` and ``uploads``, the folder that files come into."""
+    from aletheia.serving.app import create_app
+    from aletheia.serving.config import ServeConfig
+
+    # All that the random network says lies between 0.4 and 0.6: here far above the threshold.
+    model = with_rules({"trained_on": LEARNT, "threshold": 0.2, "threshold_how": "by the test"}, min_face=SMALLEST)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = ServeConfig(models=(str(model),), port=port, max_upload_bytes=1_000_000, max_video_bytes=3_000_000)
+    app = create_app(config)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _until_there(f"{url}/config")
+        from gradio.utils import get_upload_folder
+
+        yield SimpleNamespace(url=url, service=app.state.service, uploads=get_upload_folder())
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+def _until_there(url: str) -> None:
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.HTTPError:
+            time.sleep(0.1)
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("The page did not come.")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium as it is installed here."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser, site, tmp_path, request) -> Iterator:
+    """Open the page in a window of its own; nothing may leave this machine, and nothing may go wrong in the browser."""
+    contexts, asked, wrong = [], [], []
+
+    def start(width: int = 1280, height: int = 900, dark: bool = False):
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        context.on("request", lambda one: asked.append(one.url))
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.goto(site.url)
+        page.wait_for_selector("#intake .zone")
+        return page
+
+    start.expected = []  # parts of errors that a test brings about
+    yield start
+    for number, context in enumerate(contexts):
+        for page in context.pages:
+            page.screenshot(path=tmp_path / f"{request.node.name}-{number}.png", full_page=True)
+        context.close()
+    assert asked
+    assert [url for url in asked if not url.startswith((f"{site.url}/", "blob:", "data:"))] == []
+    assert [text for text in wrong if not any(part in text for part in start.expected)] == []
+
+
+@pytest.fixture(scope="session")
+def jpeg():
+    """Pixels (H, W, 3) as the bytes of a JPEG."""
+
+    def encode(rgb: np.ndarray) -> bytes:
+        return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+    return encode

@@ -1,0 +1,252 @@
+"""The parts of the page that need no browser: drawings, evidence, uploads, gallery, what happens to a file."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from aletheia.errors import InputError
+from aletheia.serving.page import charts
+from aletheia.serving.page.evidence import provenance
+from aletheia.serving.page.examine import Examiner, is_video
+from aletheia.serving.page.gallery import SAMPLES, Gallery
+from aletheia.serving.page.uploads import Uploads, _sweep
+
+
+def points(svg: str, kind: str) -> np.ndarray:
+    """Places of a line's points (n, 2)."""
+    (text,) = re.findall(rf'<polyline class="line {kind}" points="([^"]*)"', svg)
+    return np.array([[float(v) for v in pair.split(",")] for pair in text.split()])
+
+
+def test_a_spectrum_is_drawn_to_scale():
+    x = np.linspace(0.01, 0.5, 32)
+    typical = {"real": {"low": np.full(32, -50.0), "mean": np.full(32, -40.0), "high": np.full(32, -30.0)}}
+    drawn = charts.spectrum(x, np.linspace(0, -60, 32), typical)
+    this, mean = points(drawn, "this"), points(drawn, "real")
+    assert np.allclose(np.diff(this[:, 1]), np.diff(this[:, 1])[0], atol=0.11) and this[0, 1] < this[-1, 1]
+    # -40 dB is two thirds of the way from 0 to -60.
+    assert mean[0, 1] == pytest.approx(this[0, 1] + (this[-1, 1] - this[0, 1]) * 2 / 3, abs=0.2)
+    assert "typical genuine faces" in drawn and "typical manipulated" not in drawn
+    ElementTree.fromstring(re.search(r"<svg.*</svg>", drawn)[0])
+
+
+def test_a_spectrum_of_one_colour_is_none():
+    assert "no spectrum" in charts.spectrum(np.linspace(0, 0.5, 8), np.full(8, np.nan), {})
+
+
+def test_a_timeline_has_each_frame_at_its_time_and_height():
+    person = {
+        "times": [0.0, 5.0, 10.0],
+        "faces": [{"probability": p, "verdict": "fake"} for p in (0.0, 1.0, 0.5)],
+    }
+    drawn = charts.timeline([person], 10.0, 0.5)
+    found = np.array([[float(v) for v in pair] for pair in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', drawn)])
+    assert found[1, 0] == pytest.approx((found[0, 0] + found[2, 0]) / 2, abs=0.1)
+    assert found[2, 1] == pytest.approx((found[0, 1] + found[1, 1]) / 2, abs=0.1)
+    assert re.findall(r'data-seek="([\d.]+)"', drawn) == ["0.000", "5.000", "10.000"]
+    ElementTree.fromstring(re.search(r"<svg.*</svg>", drawn)[0])
+
+
+def test_evidence_escapes_what_others_wrote():
+    bad = "<script>alert(1)</script>"
+    c2pa = {
+        "valid": True,
+        "trusted": False,
+        "issuer": bad,
+        "generator": bad,
+        "when": bad,
+        "actions": [bad],
+        "problems": [bad],
+    }
+    html = provenance({"exif": [[bad, bad]], "c2pa": c2pa, "software": [bad]})
+    assert "<script" not in html and html.count("&lt;script&gt;") == 8
+
+
+def test_evidence_does_not_overclaim():
+    empty = {"exif": [], "c2pa": None, "software": []}
+    assert "neither for nor against" in provenance(empty)
+    c2pa = {"valid": True, "trusted": False, "issuer": "X", "generator": "", "when": "", "actions": [], "problems": []}
+    assert "anybody can sign" in provenance({**empty, "c2pa": c2pa})
+    assert "trusted here" in provenance({**empty, "c2pa": {**c2pa, "trusted": True}})
+    broken = provenance({**empty, "c2pa": {**c2pa, "valid": False, "problems": ["it was changed"]}})
+    assert "do not hold" in broken and "it was changed" in broken
+    for html in (provenance(None), provenance(empty), broken):
+        assert "Not part of the score" in html
+
+
+@pytest.fixture
+def uploads() -> Uploads:
+    made = Uploads()
+    yield made
+    made.close()
+
+
+def put(uploads: Uploads, data: bytes, name: str = "x.jpg") -> dict:
+    folder = uploads.folder / "hash"
+    folder.mkdir()
+    (folder / name).write_bytes(data)
+    return {"path": str(folder / name)}
+
+
+def test_only_uploads_can_be_named(uploads, tmp_path):
+    own = put(uploads, b"x")
+    assert uploads.file(own).read_bytes() == b"x"
+    (tmp_path / "secret").write_text("s")
+    (uploads.folder / "link").symlink_to(tmp_path / "secret")
+    escape = f"{uploads.folder}/../{tmp_path.name}/secret"
+    sibling = f"{uploads.folder}-more/secret"
+    for path in (
+        str(tmp_path / "secret"),
+        escape,
+        sibling,
+        str(uploads.folder / "link"),
+        "/etc/hostname",
+        "\0",
+        "x" * 9999,
+        "",
+    ):
+        with pytest.raises(InputError, match="did not arrive"):
+            uploads.file({"path": path})
+    for payload in (None, "", [], {}, {"path": None}, {"path": 3}, {"path": [own["path"]]}, own["path"]):
+        with pytest.raises(InputError, match="did not arrive"):
+            uploads.file(payload)
+
+
+def test_the_folder_is_nobody_elses_and_goes(uploads):
+    assert uploads.folder.stat().st_mode & 0o077 == 0
+    put(uploads, b"x")
+    uploads.close()
+    assert not uploads.folder.exists()
+
+
+def test_what_was_never_asked_about_goes_after_a_while(uploads):
+    old, new = uploads.folder / "old", uploads.folder / "new"
+    old.write_bytes(b"")
+    new.write_bytes(b"")
+    os.utime(old, (time.time() - 700,) * 2)
+    rounds = iter([False, True])
+    _sweep(uploads.folder, 600, SimpleNamespace(wait=lambda _: next(rounds)))
+    assert not old.exists() and new.exists()
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory) -> Gallery:
+    return Gallery(tmp_path_factory.mktemp("gallery"))
+
+
+def test_the_gallery_is_small_and_known(gallery):
+    sizes = [gallery.path(sample).stat().st_size for sample in SAMPLES]
+    assert sum(sizes) < 300_000
+    for sample in SAMPLES:
+        assert gallery.truth(gallery.path(sample).read_bytes()) == sample.truth
+    assert gallery.truth(b"anything else") == ""
+
+
+def test_the_gallery_is_made_once_and_the_same_everywhere(gallery, tmp_path):
+    times = [gallery.path(sample).stat().st_mtime_ns for sample in SAMPLES]
+    Gallery(gallery.folder)
+    assert [gallery.path(sample).stat().st_mtime_ns for sample in SAMPLES] == times
+    again = Gallery(tmp_path)
+    drawn = [gallery.path(SAMPLES[0]), again.path(SAMPLES[0])]
+    assert np.array_equal(*(cv2.imread(str(path)) for path in drawn))
+
+
+def test_the_gallery_holds_the_faces_that_it_says(gallery):
+    from aletheia.faces.detector import BlazeFace
+
+    detector = BlazeFace(threads=1)
+    counts = {
+        sample.name: len(detector.detect(cv2.imread(str(gallery.path(sample)))[..., ::-1].copy()))
+        for sample in SAMPLES
+        if sample.name.endswith(".jpg")
+    }
+    assert counts == {
+        "drawn.jpg": 1,
+        "swapped.jpg": 1,
+        "blended.jpg": 1,
+        "upsampled.jpg": 1,
+        "three.jpg": 3,
+        "nobody.jpg": 0,
+    }
+
+
+@pytest.fixture(scope="module")
+def service(bundle):
+    from aletheia.serving.config import ServeConfig
+    from aletheia.serving.loading import load_model
+    from aletheia.serving.service import Service
+
+    config = ServeConfig(models=(str(bundle),), workers=1, max_upload_bytes=1_000_000)
+    made = Service(load_model(config), config)
+    yield made
+    made.close()
+
+
+def test_a_file_goes_with_its_answer_whatever_happens(service, uploads, gallery, portraits, jpeg, monkeypatch):
+    examiner = Examiner(service, uploads, gallery)
+    *_, last = examiner.examine(put(uploads, jpeg(portraits[0][0])))
+    assert (
+        "the model leans to taking this face for" in last[0]
+        and "A closer look" in last[1]
+        and "Not part of the score" in last[2]
+    )
+    assert list(uploads.folder.iterdir()) == []
+    ((shown, *_),) = list(examiner.examine(put(uploads, bytes(1_000_001))))
+    assert "send a smaller one" in shown and list(uploads.folder.iterdir()) == []
+    monkeypatch.setattr(service, "answer_image", lambda data: 1 / 0)
+    *_, (shown, _, _) = examiner.examine(put(uploads, jpeg(portraits[0][0])))
+    assert "on our side" in shown and "division" not in shown and list(uploads.folder.iterdir()) == []
+
+
+def test_leaving_ends_the_work_on_a_video(service, uploads, gallery, portraits, write_video, tmp_path):
+    film = write_video(tmp_path / "film.mp4", [portraits[0][0]] * 16)
+    shown = Examiner(service, uploads, gallery).examine(put(uploads, film.read_bytes(), "film.mp4"))
+    assert "Looking at the frames" in next(shown)[0]
+    assert "value=" in next(shown)[0]  # the first frame is done
+    looked = service.predictor.detector.detect
+    count = 0
+
+    def counted(rgb):
+        nonlocal count
+        count += 1
+        return looked(rgb)
+
+    service.predictor.detector.detect = counted
+    try:
+        shown.close()
+        assert count <= 2  # the frame under way, and no more
+    finally:
+        del service.predictor.detector.detect
+    assert list(uploads.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"\0\0\0\x18ftypmp42", True),
+        (b"\0\0\0\x18ftypavif", False),
+        (b"\x1aE\xdf\xa3....", True),
+        (b"RIFF\0\0\0\0AVI LIST", True),
+        (b"RIFF\0\0\0\0WEBPVP8 ", False),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", False),
+        (b"", False),
+    ],
+)
+def test_videos_are_known_by_their_content(head, expected):
+    assert is_video(head) is expected
+
+
+def test_the_page_needs_neither_torch_nor_mlrun():
+    code = "import sys, aletheia.serving.page.build; print({'torch', 'mlrun', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

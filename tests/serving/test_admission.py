@@ -1,0 +1,148 @@
+"""The queue at the door: in order, bounded, shared by threads and coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import threading
+import time
+
+import pytest
+
+from aletheia.serving.admission import Admission, Busy
+from aletheia.serving.refusal import Refused
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_turns_come_in_order_and_never_too_many_at_a_time(until, workers):
+    admission, order, working, most = Admission(workers, 50), [], [], []
+
+    def work(number: int) -> None:
+        with admission.turn() as turn:
+            order.append(number)
+            working.append(number)
+            most.append(len(working))
+            time.sleep(0.01)
+            working.remove(number)
+        waited[number] = turn.waited
+
+    waited: dict[int, float] = {}
+    with contextlib.ExitStack() as held:
+        for _ in range(workers):
+            held.enter_context(admission.turn())
+        threads = []
+        for number in range(10):
+            threads.append(threading.Thread(target=work, args=(number,)))
+            threads[-1].start()
+            until(lambda: admission.waiting == len(threads))
+    for thread in threads:
+        thread.join()
+    assert sorted(order) == list(range(10))
+    # Two whose turns come together may be seen in either order.
+    assert all(abs(place - number) < workers for place, number in enumerate(order))
+    assert max(most) == workers
+    assert waited[9] > waited[0] > 0
+    assert (admission.waiting, admission.working) == (0, 0)
+
+
+def test_a_full_queue_says_when_to_come_again(until):
+    admission = Admission(1, 2)
+    with admission.turn():
+        time.sleep(0.3)
+    threads = []
+    with admission.turn():
+        for _ in range(2):
+            threads.append(threading.Thread(target=lambda: admission.turn(60).__enter__() and admission.release()))
+            threads[-1].start()
+            until(lambda: admission.waiting == len(threads))
+        with pytest.raises(Busy, match="2 requests are waiting") as busy:
+            admission.turn().__enter__()
+        with pytest.raises(Busy):
+            admission.check()
+        assert (busy.value.status, busy.value.retry_after) == (429, 1)
+        # What nobody waits for is not sent away.
+        patient = threading.Thread(target=lambda: admission.patient().__enter__())
+        patient.start()
+        until(lambda: admission.waiting == 3)
+    for thread in (*threads, patient):
+        thread.join()
+
+
+def test_the_time_to_come_again_is_what_was_measured():
+    admission = Admission(2, 0)
+    admission.release(10.0)
+    admission.release(10.0)
+    assert admission.retry_after() == 5
+    for _ in range(60):
+        admission.release(40.0)
+    assert admission.retry_after() == 20
+
+
+def test_who_waits_too_long_leaves():
+    admission = Admission(1, 5)
+    with admission.turn():
+        with pytest.raises(Refused, match=r"within 0\.05 seconds") as refused:
+            admission.turn(0.05).__enter__()
+        assert refused.value.status == 504
+        assert admission.waiting == 0
+
+        async def wait() -> None:
+            async with admission.turn(0.05):
+                pass
+
+        with pytest.raises(Refused, match="within"):
+            asyncio.run(wait())
+        assert admission.waiting == 0
+    with admission.turn(0.05):
+        pass
+
+
+def test_coroutines_and_threads_share_turns_and_none_is_lost():
+    """Whoever gives up at any moment, early, late or while the turn comes: in the end all turns are free."""
+    admission, rng = Admission(3, 1000), random.Random(0)
+
+    def thread() -> None:
+        for _ in range(30):
+            try:
+                with admission.turn(rng.choice([None, 0.0005, 0.003])):
+                    assert admission.working <= 3
+                    time.sleep(0.0005)
+            except Refused:
+                pass
+
+    async def coroutine() -> None:
+        async def one() -> None:
+            async with admission.turn(rng.choice([None, 0.0005, 0.003])):
+                assert admission.working <= 3
+                await asyncio.sleep(0.0005)
+
+        for _ in range(30):
+            task = asyncio.create_task(one())
+            if rng.random() < 0.5:
+                await asyncio.sleep(rng.random() * 0.002)
+                task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled() and task.exception():
+                assert isinstance(task.exception(), Refused)
+
+    async def coroutines() -> None:
+        await asyncio.gather(*(coroutine() for _ in range(8)))
+
+    threads = [threading.Thread(target=thread) for _ in range(8)]
+    for each in threads:
+        each.start()
+    asyncio.run(coroutines())
+    for each in threads:
+        each.join()
+    assert (admission.waiting, admission.working) == (0, 0)
+    with admission.turn(0), admission.turn(0), admission.turn(0):
+        assert admission.working == 3
+
+
+def test_an_error_gives_the_turn_back():
+    admission = Admission(1, 0)
+    with pytest.raises(KeyError), admission.turn():
+        raise KeyError
+    with admission.turn():
+        pass

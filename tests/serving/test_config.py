@@ -1,0 +1,39 @@
+"""What the service can be told."""
+
+from __future__ import annotations
+
+import pytest
+
+from aletheia.errors import InputError
+from aletheia.serving.config import ServeConfig
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"quue": 3}, "quue"),
+        ({"port": 70_000}, "port"),
+        ({"workers": 0}, "workers"),
+        ({"max_upload_bytes": -1}, "max_upload_bytes"),
+        ({"request_timeout_s": float("inf")}, "request_timeout_s"),
+        ({"models": ("a", "b"), "weights": (1.0,)}, "1 weights for 2 models"),
+        ({"weights": (0.0,)}, "weights"),
+        ({"default_frames": 20, "max_frames": 10}, "default_frames"),
+        ({"max_pixels": "many"}, "max_pixels"),
+    ],
+)
+def test_what_does_not_fit_is_named(values, words):
+    with pytest.raises(InputError, match=words):
+        ServeConfig(**values)
+
+
+def test_words_of_a_command_line_become_numbers():
+    assert ServeConfig(max_frames="32", request_timeout_s="1.5").max_frames == 32
+
+
+def test_the_key_comes_from_the_environment_and_is_never_shown(monkeypatch):
+    assert ServeConfig().api_key is None
+    monkeypatch.setenv("ALETHEIA_API_KEY", "sesame")
+    config = ServeConfig()
+    assert config.api_key.get_secret_value() == "sesame"
+    assert "sesame" not in repr(config) + str(config) + config.model_dump_json()

@@ -1,0 +1,275 @@
+"""The routes of a service that really runs."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import threading
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from jsonschema import validate
+from starlette.testclient import TestClient
+
+from aletheia.serving.app import create_app
+from aletheia.serving.config import ServeConfig
+from aletheia.serving.engine import Predictor
+from aletheia.serving.video import predict_video
+
+
+def form(data: bytes, name: str = "picture.jpg", **fields) -> dict:
+    return {"files": {"file": (name, data)}, "data": fields}
+
+
+def error(response: httpx.Response) -> dict:
+    assert response.headers["content-type"] == "application/json"
+    (key,) = response.json()
+    assert key == "error"
+    return response.json()["error"]
+
+
+def test_a_picture(served, bundle, jpeg):
+    wanted = Predictor(bundle).predict(jpeg)
+    found = served.client.post("/v1/predict", **form(jpeg)).json()
+    assert (found["kind"], found["verdict"], found["reason"]) == ("image", wanted.verdict, "")
+    assert (found["width"], found["height"]) == (256, 256)
+    assert found["probability"] == pytest.approx(wanted.probability, abs=1e-6)
+    (face,), (told,) = wanted.faces, found["faces"]
+    assert told["box"] == list(face.box)
+    # The calibration of this model: sigmoid(1.7 logit - 0.3).
+    logit = np.log(told["raw_probability"] / (1 - told["raw_probability"]))
+    assert told["probability"] == pytest.approx(1 / (1 + np.exp(0.3 - 1.7 * logit)), abs=1e-5)
+    assert set(found["timing_ms"]) == {"queue", "decode", "detect", "network", "judge", "total"}
+    assert sum(found["timing_ms"].values()) - found["timing_ms"]["total"] <= found["timing_ms"]["total"]
+    assert found["timing_ms"]["detect"] > 0
+
+
+def test_the_model_is_named_without_a_path(served, bundle, jpeg):
+    model = served.client.post("/v1/predict", **form(jpeg)).json()["model"]
+    weights = Predictor(bundle).spec.weights_sha256
+    assert model == {"name": "detector", "uri": bundle.name, "version": weights[:12], "threshold": 0.4}
+
+
+def test_base64_gives_the_same(served, jpeg):
+    first = served.client.post("/v1/predict", **form(jpeg)).json()
+    text = base64.b64encode(jpeg).decode()
+    for image in (text, f"data:image/jpeg;base64,{text}"):
+        found = served.client.post("/v1/predict", json={"image": image}).json()
+        assert (found["faces"], found["verdict"]) == (first["faces"], first["verdict"])
+        assert found["id"] != first["id"]
+
+
+def test_a_video_whatever_it_is_called(served, bundle, clip, tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(clip)
+    wanted = predict_video(Predictor(bundle), tmp_path / "clip.mp4", frames=3)
+    found = served.client.post("/v1/predict", **form(clip, "picture.jpg", frames="3")).json()
+    assert (found["kind"], found["frames"], found["aggregation"]) == ("video", 3, "mean_logit")
+    (person,) = found["people"]
+    assert person["times"] == list(wanted.people[0].times)
+    assert person["probability"] == pytest.approx(wanted.probability, abs=1e-6)
+    assert len(person["faces"]) == 3
+    assert (found["width"], found["height"], found["faces"]) == (256, 256, [])
+
+
+def test_no_face_is_an_answer(served):
+    blank = cv2.imencode(".png", np.full((80, 120, 3), 90, np.uint8))[1].tobytes()
+    found = served.client.post("/v1/predict", **form(blank)).json()
+    assert (found["verdict"], found["probability"], found["faces"]) == ("no face found", None, [])
+    assert (found["width"], found["height"]) == (120, 80)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "kind", "words"),
+    [
+        (form(b"hello"), 415, "unknown_format", "text"),
+        (form(b""), 422, "bad_image", "empty"),
+        (form(b"\xff\xd8\xff\xe0" + b"\0" * 40), 422, "bad_image", "damaged"),
+        (form(b"\0\0\0\x18ftypisom" + b"\0" * 40), 422, "bad_video", "no video"),
+        ({"data": {"file": "no file"}}, 415, "unknown_format", "x-www-form-urlencoded"),
+        ({"files": {"picture": b"x"}}, 400, "bad_request", "field file"),
+        ({"files": [("file", b"x"), ("file", b"y")]}, 400, "bad_request", "Too many files"),
+        ({"files": {"file": b"x"}, "data": {"frames": "x" * 5000}}, 400, "bad_request", "maximum size"),
+        ({"content": b"x"}, 415, "unknown_format", "content type"),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, "bad_request", "boundary"),
+        (
+            {"content": b"x", "headers": {"content-type": "multipart/form-data; boundary=b"}},
+            400,
+            "bad_request",
+            "cannot be read",
+        ),
+        ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "bad_request", "JSON"),
+        ({"content": b"[" * 200_000, "headers": {"content-type": "application/json"}}, 400, "bad_request", "deep"),
+        ({"content": b"\xff\xfe", "headers": {"content-type": "application/json"}}, 400, "bad_request", "JSON"),
+        ({"json": []}, 400, "bad_request", "object"),
+        ({"json": {}}, 400, "bad_request", "no picture"),
+        ({"json": {"image": 5}}, 400, "bad_request", "no picture"),
+        ({"json": {"image": "x!"}}, 400, "bad_request", "base64"),
+        ({"json": {"image": "/etc/passwd"}}, 400, "bad_request", "base64"),
+        ({"json": {"image": "", "path": "/etc/passwd"}}, 400, "bad_request", "path"),
+    ],
+)
+def test_what_cannot_be_answered_is_told_why(served, sent, status, kind, words):
+    response = served.client.post("/v1/predict", **sent)
+    assert response.status_code == status
+    assert error(response)["kind"] == kind
+    assert words in error(response)["message"]
+
+
+@pytest.mark.parametrize(("frames", "words"), [("0", "choose 1 to 64"), ("65", "choose 1 to 64"), ("-1", "whole")])
+def test_a_number_of_frames_out_of_range(served, clip, frames, words):
+    response = served.client.post("/v1/predict", **form(clip, frames=frames))
+    assert (response.status_code, error(response)["kind"]) == (400, "bad_request")
+    assert words in error(response)["message"]
+
+
+def test_limits_of_size_pixels_and_duration(serving, jpeg, clip):
+    limits = {"max_upload_bytes": len(jpeg) - 1, "max_duration_s": 1.5}
+    with serving(**limits) as running:
+        response = running.client.post("/v1/predict", **form(jpeg))
+        assert (response.status_code, error(response)["kind"]) == (413, "too_large")
+        response = running.client.post("/v1/predict", json={"image": base64.b64encode(jpeg).decode()})
+        assert (response.status_code, error(response)["kind"]) == (413, "too_large")
+        response = running.client.post("/v1/predict", **form(clip))
+        assert (response.status_code, error(response)["kind"]) == (413, "too_large")
+        assert "2 seconds" in error(response)["message"]
+    with serving(max_pixels=256 * 255) as running:
+        response = running.client.post("/v1/predict", **form(jpeg))
+        assert (response.status_code, error(response)["kind"]) == (413, "too_large")
+
+
+def test_paths_that_are_none(served):
+    for method, path, status, kind in (
+        ("GET", "/v1/predict", 405, "method_not_allowed"),
+        ("PUT", "/v1/jobs", 405, "method_not_allowed"),
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("GET", "/v2/models/other", 404, "not_found"),
+        ("POST", "/v2/models/other/infer", 404, "not_found"),
+        ("GET", "/", 404, "not_found"),
+        ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404, "not_found"),
+    ):
+        response = served.client.request(method, path)
+        assert (response.status_code, error(response)["kind"]) == (status, kind), path
+
+
+def test_a_page_does_not_hide_the_routes(bundle):
+    """Before it has been built a page that reloads itself stands in its place."""
+    app = create_app(ServeConfig(models=(str(bundle),), workers=1))
+    client = TestClient(app)  # not entered: nothing is built
+    assert (client.get("/v1/predict").status_code, client.get("/nothing").status_code) == (405, 404)
+    assert 'http-equiv="refresh"' in client.get("/").text
+    assert client.get("/v2/models").json() == {"models": ["detector"]}
+    app.state.service.close()
+
+
+def test_a_full_queue_is_told_when_to_come_again(serving, jpeg, until):
+    """Two work, one waits; the next is sent away, and after that everything is answered."""
+    with serving(workers=2, queue=1) as running, contextlib.ExitStack() as held:
+        admission = running.app.state.service.admission
+        for _ in range(2):
+            held.enter_context(admission.turn())
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(running.client.post("/v1/predict", **form(jpeg))))
+        waiting.start()
+        until(lambda: admission.waiting == 1)
+        refused = running.client.post("/v1/predict", **form(jpeg))
+        assert (refused.status_code, error(refused)["kind"]) == (429, "busy")
+        assert int(refused.headers["retry-after"]) >= 1
+        held.close()
+        waiting.join()
+        assert answers[0].status_code == 200
+        assert answers[0].json()["timing_ms"]["queue"] > 0
+        assert running.client.post("/v1/predict", **form(jpeg)).status_code == 200
+
+
+def test_a_request_whose_time_is_up(serving, jpeg):
+    with serving(workers=1, request_timeout_s=0.2) as running:
+        with running.app.state.service.admission.turn():
+            response = running.client.post("/v1/predict", **form(jpeg))
+        assert (response.status_code, error(response)["kind"]) == (504, "timeout")
+    with serving(workers=1, request_timeout_s=0.0001) as running:
+        response = running.client.post("/v1/predict", **form(jpeg))
+        assert (response.status_code, error(response)["kind"]) == (504, "timeout")
+
+
+def test_probes_and_models(served):
+    for path in ("/healthz", "/v2/health/live", "/readyz", "/v2/health/ready"):
+        assert served.client.get(path).status_code == 200
+    assert served.client.get("/v2/models").json() == {"models": ["detector"]}
+    told = served.client.get("/v2/models/detector").json()
+    assert told["inputs"][0]["datatype"] == "BYTES"
+    assert served.client.get("/v2/models/detector/ready").json() == {"name": "detector", "ready": True}
+
+
+def test_answers_are_as_they_are_described(served, jpeg, clip):
+    """By an independent reader of the OpenAPI description; and its examples are as they should be."""
+    described = served.client.get("/openapi.json").json()
+    schema = described["components"]["schemas"]
+    definitions = {"components": described["components"], **schema["Answer"]}
+    for data in (jpeg, clip):
+        validate(served.client.post("/v1/predict", **form(data)).json(), definitions)
+    for example in schema["Answer"]["examples"]:
+        validate(example, definitions)
+    failed = served.client.post("/v1/predict", **form(b"")).json()
+    validate(failed, {"components": described["components"], **schema["Failure"]})
+    assert {"/v1/predict", "/v1/jobs", "/v2/models/{name}/infer", "/metrics"} <= set(described["paths"])
+
+
+def test_the_documentation_loads_nothing(served):
+    page = served.client.get("/docs").text
+    assert "/v1/predict" in page and "face_verdict" not in page
+    for word in ("<script", "src=", "http://", "https://", "@import", "url("):
+        assert word not in page.replace("http://127.0.0.1:7860/v1/predict", "")
+    assert served.client.get("/redoc").status_code == 404
+
+
+def test_metrics(serving, jpeg):
+    with serving(workers=1) as running:
+        for data in (jpeg, jpeg, b"", b"text"):
+            running.client.post("/v1/predict", **form(data))
+        running.client.get("/v1/nothing-that-is-counted-by-name")
+        text = running.client.get("/metrics").text
+        loaded = running.app.state.service.loaded
+    for line in (
+        'aletheia_requests_total{route="/v1/predict",status="200"} 2.0',
+        'aletheia_errors_total{kind="bad_image"} 1.0',
+        'aletheia_errors_total{kind="unknown_format"} 1.0',
+        'aletheia_request_seconds_count{route="/v1/predict"} 4.0',
+        "aletheia_queue_seconds_count 2.0",
+        'aletheia_stage_seconds_count{stage="network"} 2.0',
+        "aletheia_faces_sum 2.0",
+        "aletheia_scores_count 2.0",
+        f'aletheia_model_info{{name="detector",uri="{loaded.uri}",version="{loaded.version}"}} 1.0',
+        "aletheia_model_threshold 0.4",
+    ):
+        assert line in text.splitlines()
+    assert "nothing-that" not in text
+    (memory,) = (line for line in text.splitlines() if line.startswith("aletheia_resident_memory_bytes "))
+    assert 50e6 < float(memory.split()[1]) < 20e9
+
+
+def test_abstentions_are_counted_by_cause(serving, with_rules, jpeg):
+    with serving(models=(str(with_rules(min_face=2000)),)) as running:
+        answer = running.client.post("/v1/predict", **form(jpeg)).json()
+        assert (answer["verdict"], answer["faces"][0]["verdict"]) == ("cannot tell", "cannot tell")
+        assert "too small" in answer["reason"]
+        assert 'aletheia_abstentions_total{cause="small face"} 1.0' in running.client.get("/metrics").text
+
+
+def test_uploads_do_not_outlive_the_request(served, clip, tmp_path, monkeypatch):
+    """A video larger than what is kept in memory goes to a file that has no name."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    seen = []
+    take = served.app.state.service.decoder.video
+
+    def watch(source, *rest):
+        seen.append((list(tmp_path.iterdir()), source))
+        return take(source, *rest)
+
+    monkeypatch.setattr(served.app.state.service.decoder, "video", watch)
+    padded = clip + (2_000_008).to_bytes(4, "big") + b"free" + bytes(2_000_000)
+    assert served.client.post("/v1/predict", **form(padded, frames="1")).status_code == 200
+    ((files, source),) = seen
+    assert files == [] and list(tmp_path.iterdir()) == []
+    assert source.closed

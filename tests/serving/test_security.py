@@ -1,0 +1,170 @@
+"""The guard at the door, in front of a service that really runs."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import tempfile
+import time
+
+import httpx
+import pytest
+
+KEY = "open sesame"
+# A request whose body never comes to an end.
+BEGUN = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+PROBES = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
+
+
+@pytest.fixture(scope="module")
+def locked(serving):
+    with serving(api_key=KEY, workers=1) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {KEY}"},
+        {"x-api-key": KEY},
+        {"authorization": "Basic " + base64.b64encode(f"anybody:{KEY}".encode()).decode()},
+    ],
+)
+def test_who_shows_the_key_is_answered(locked, jpeg, headers):
+    assert locked.client.post("/v1/predict", files={"file": jpeg}, headers=headers).status_code == 200
+    assert locked.client.get("/metrics", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer open"},
+        {"authorization": f"Bearer {KEY}x"},
+        {"authorization": "Bearer"},
+        {"authorization": f"Digest {KEY}"},
+        {"authorization": "Basic !!!"},
+        {"authorization": "Basic " + base64.b64encode(KEY.encode()).decode()},
+        {"x-api-key": ""},
+        {"x-api-key": "ö".encode()},
+    ],
+)
+def test_nobody_else_is(locked, jpeg, headers):
+    for method, path in (
+        ("POST", "/v1/predict"),
+        ("POST", "/v1/jobs"),
+        ("GET", "/v1/jobs/x"),
+        ("POST", "/v2/models/detector/infer"),
+        ("GET", "/metrics"),
+        ("GET", "/"),
+        ("GET", "//healthz"),
+        ("POST", "/gradio_api/queue/join"),
+    ):
+        response = locked.client.request(method, path, headers=headers)
+        assert response.status_code == 401, path
+        assert response.json()["error"]["kind"] == "unauthorised"
+        assert response.headers["www-authenticate"].startswith("Basic")
+        assert KEY not in response.text
+
+
+def test_probes_and_documentation_need_no_key(locked):
+    for path in PROBES:
+        assert locked.client.get(path).status_code == 200
+
+
+def test_every_answer_has_the_headers(served, jpeg):
+    answers = [
+        served.client.get("/readyz"),
+        served.client.get("/"),
+        served.client.get("/nothing"),
+        served.client.get("/docs"),
+        served.client.post("/v1/predict", files={"file": jpeg}),
+        served.client.post("/v1/predict", files={"file": b""}),
+    ]
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+        assert "http" not in answer.headers["content-security-policy"].replace("default-src", "")
+        assert "server" not in answer.headers
+    assert answers[4].headers["cache-control"] == "no-store"
+    assert answers[4].headers["content-security-policy"].startswith("default-src 'none'")
+    assert "*" not in answers[1].headers["content-security-policy"]
+
+
+def test_pages_of_other_sites_cannot_ask(served, jpeg):
+    for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):
+        response = served.client.post("/v1/predict", files={"file": jpeg}, headers={"sec-fetch-site": site})
+        assert response.status_code == status
+
+
+@pytest.fixture
+def kept(monkeypatch) -> list[int]:
+    """Bytes of each part of a body that the service kept."""
+    parts: list[int] = []
+
+    class Watched(tempfile.SpooledTemporaryFile):
+        def write(self, data):
+            parts.append(len(data))
+            return super().write(data)
+
+    monkeypatch.setattr("aletheia.serving.uploads.tempfile.SpooledTemporaryFile", Watched)
+    return parts
+
+
+def test_a_body_that_is_announced_too_large_is_not_kept(serving, kept):
+    with serving(max_upload_bytes=1000, max_video_bytes=2000) as running:
+        headers = {"content-length": "1400000", "content-type": "application/json"}
+        parts = (b"x" * 100_000 for _ in range(14))
+        response = running.client.post("/v1/predict", content=parts, headers=headers)
+        assert response.status_code == 413
+        assert response.json()["error"]["kind"] == "too_large"
+        assert not kept
+
+
+def test_a_body_without_a_length_is_cut_off(serving, kept):
+    """30 MB arrive in parts; the service keeps no more than the limit of its route."""
+    with serving(max_upload_bytes=1000, max_video_bytes=2000) as running:
+        parts = (b"x" * 100_000 for _ in range(300))
+        # So large that the connection may be closed while the client still writes.
+        with contextlib.suppress(httpx.TransportError):
+            response = running.client.post("/v1/predict", content=parts, headers={"content-type": "application/json"})
+            assert response.status_code == 413
+        assert 0 < sum(kept) <= (1 << 20) + 2000
+        assert running.client.get("/readyz").status_code == 200
+
+
+def test_who_sends_nothing_is_not_waited_for(serving, monkeypatch):
+    monkeypatch.setattr("aletheia.serving.security._IDLE_SECONDS", 0.3)
+    with serving() as running:
+        host, port = running.client.base_url.host, running.client.base_url.port
+        with socket.create_connection((host, port), timeout=20) as link:
+            link.sendall(BEGUN)
+            began = time.monotonic()
+            answer = link.recv(4096)
+        assert b" 504 " in answer.splitlines()[0]
+        assert time.monotonic() - began < 15
+
+
+def test_who_leaves_in_the_middle_is_forgotten(served, until):
+    host, port = served.client.base_url.host, served.client.base_url.port
+    with socket.create_connection((host, port)) as link:
+        link.sendall(
+            b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        )
+    until(lambda: 'route="/v1/predict",status="499"' in served.client.get("/metrics").text)
+
+
+def test_too_many_bodies_at_a_time(serving, jpeg):
+    with serving(workers=1, queue=0) as running:
+        host, port = running.client.base_url.host, running.client.base_url.port
+        links = [socket.create_connection((host, port)) for _ in range(2)]
+        for link in links:
+            link.sendall(BEGUN)
+        time.sleep(0.2)
+        response = running.client.post("/v1/predict", files={"file": jpeg})
+        assert response.status_code == 429
+        assert response.headers["retry-after"] == "5"
+        for link in links:
+            link.close()
