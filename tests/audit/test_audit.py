@@ -134,6 +134,16 @@ def test_a_network_does_not_see_where_a_crop_came_from(tmp_path):
     assert crops["source"].auc == 1 and crops[ALL].auc < 0.8 < pictures[ALL].auc
 
 
+def test_what_is_not_there_tells_nothing(tmp_path):
+    """Crops of inner faces have no background: that is no 0.5, and no reason to doubt the rest either."""
+    faces = planted(tmp_path, "nothing")
+    faces = faces.assign(face_x0=0.0, face_y0=0.0, face_x1=4000.0, face_y1=4000.0)
+    audit, _ = audit_faces(faces, workers=1, progress=False)
+    for key in ("background", "light", "sharpness", "blanked"):
+        assert np.isnan(audit[key].auc) and "in these pictures" in audit.family(key).told
+    assert not audit["thumbnail"].reason and audit.verdict == "good"
+
+
 def test_hundreds_of_sources(tmp_path):
     faces = planted(tmp_path, "nothing")
     many = pd.concat([faces.assign(source=[f"{k}-{i}" for i in range(N)]) for k in range(3)], ignore_index=True)
@@ -170,7 +180,8 @@ def test_the_page_shows_and_escapes(tmp_path):
     figure = audit_figure(audit)
     drawn = {name: x for trace in figure.data for name, x in zip(trace.y, trace.x, strict=True)}
     assert drawn["source"] == audit["source"].auc
-    assert len(drawn) == len(audit.families)
+    assert set(drawn) == {family.name for family in audit.families if not family.outcome.reason}
+    assert audit["tables"].reason and len(drawn) == len(audit.families) - 1  # PNG has no tables
 
 
 @pytest.mark.slow
