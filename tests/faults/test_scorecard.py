@@ -34,7 +34,7 @@ from aletheia.training.config import TrainConfig
 from aletheia.training.faults import FAULTS
 from aletheia.training.fit import fit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 RECIPE = TrainConfig(image_size=64, max_epochs=12, patience=12, learning_rate=5e-3, batch_size=16)
 
