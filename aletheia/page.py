@@ -19,7 +19,7 @@ padding: 0 1rem; } h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-siz
 .beside b { font-size: 1.5rem; display: block; } .quiet { color: #5c5c5c; font-size: .9rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; font-size: .95rem; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e2e2e2; vertical-align: top; }
-.scroll { overflow-x: auto; } code { overflow-wrap: anywhere; } .told { font-weight: 600; } img { max-width: 100%; }
+.scroll { overflow-x: auto; } code { overflow-wrap: anywhere; } img { max-width: 100%; }
 @media print { .plot { break-inside: avoid; } }
 """
 

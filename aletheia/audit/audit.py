@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aletheia.audit.measure import CONTROLS, FAMILIES
+from aletheia.audit.measure import CONTROLS, FAMILIES, NOTHING_THERE
 from aletheia.audit.views import PICTURES, measure_faces
 from aletheia.data.groups import connected_groups
 from aletheia.data.plain import plain
@@ -31,7 +31,7 @@ MAX_ROWS = 20_000
 class Family:
     """One family's outcome: its key, what it is called, whether it is a control, how well it tells the label, the
     standard deviation of the AUC of a guess on as many independent groups (Hanley and McNeil, Radiology 1982), and
-    whether a network sees it (not where a file came from, when it is shown the crop alone).
+    whether a network sees it (not where a file came from, when it is shown the crop alone; not what is not there).
     """
 
     key: str
@@ -50,6 +50,13 @@ class Family:
         """
         needed = min(max(TELLING, 0.5 + 4 * self.chance), 0.9)
         return bool(self.seen and self.outcome.low > 0.5 and self.outcome.auc >= needed)
+
+    @property
+    def told(self) -> str:
+        """The AUC with its interval, or why there is none, in words."""
+        if self.outcome.reason or not self.seen:
+            return self.outcome.reason or "a network does not see it"
+        return f"{self.outcome.auc:.3f} ({self.outcome.low:.3f} to {self.outcome.high:.3f})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,20 +84,28 @@ class Audit:
 
     def __getitem__(self, key: str) -> Shortcut:
         """Outcome of a family."""
-        return next(family.outcome for family in self.families if family.key == key)
+        return self.family(key).outcome
+
+    def family(self, key: str) -> Family:
+        """A family by its key."""
+        return next(family for family in self.families if family.key == key)
 
     @property
     def verdict(self) -> str:
         """``"bad"`` when anything tells, ``"good"`` when nothing does, ``""`` when nobody knows."""
         if any(family.tells for family in self.families):
             return "bad"
-        return "" if any(family.outcome.reason for family in self.families) else "good"
+        return "" if self._unknown() else "good"
 
     @property
     def best_control(self) -> Family:
         """The control with the highest AUC: what a network has to beat."""
         controls = [family for family in self.families if family.control and not family.outcome.reason]
         return max(controls or self.families[-1:], key=lambda family: family.outcome.auc)
+
+    def _unknown(self) -> set[str]:
+        """Why families that a network may see could not be judged."""
+        return {family.outcome.reason for family in self.families if family.seen and family.outcome.reason}
 
     def sentences(self) -> list[str]:
         """What gives the label away, in plain words, the worst first."""
@@ -99,8 +114,7 @@ class Audit:
         if self.unmeasured:
             told.append(f"{self.unmeasured:,} of {self.rows:,} faces are in files that could not be measured.")
         if not telling:
-            reasons = {family.outcome.reason for family in self.families if family.outcome.reason}
-            if reasons:
+            if reasons := self._unknown():
                 return [*told, f"The audit could not be made in full: {'; '.join(sorted(reasons))}."]
             return [*told, "Nothing but the faces tells real from fake here, as far as these measures see."]
         for family in sorted(telling, key=lambda family: -family.outcome.auc):
@@ -196,7 +210,9 @@ def audit_faces(
     for key, (name, columns) in FAMILIES.items():
         table = Columns(tuple(columns), tuple(columns.values()), (False,) * len(columns))
         tables[key] = (table, measures[list(columns)].to_numpy())
-        families.append(Family(key, name, key in CONTROLS, scored(*tables[key], blind), chance))
+        there = measures[list(columns)].nunique().gt(1).any()
+        missing = blind or ("" if there else NOTHING_THERE)
+        families.append(Family(key, name, key in CONTROLS, scored(*tables[key], missing), chance, bool(blind or there)))
     tables |= {SOURCE: (source, sources), DELIVERY: (delivery, delivered)}
     parts = [tables[family.key] for family in families if family.seen and not family.control]
     everything = Columns(

@@ -14,7 +14,6 @@ from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.audit.report import audit_report
 from aletheia.audit.views import CROPS
 from aletheia.data.gather import extract_all, gather
-from aletheia.evaluation.tabular import Shortcut
 from aletheia.faces.cutting import Cutting
 from aletheia.models.files import atomic_write
 
@@ -57,9 +56,9 @@ def _print(pictures: Audit, crops: Audit, done: Sequence[str], report: Path) -> 
     console = Console()
     table = Table("family", "pictures: AUC", "crops: AUC", "leading measures")
     for family in pictures.families:
-        outcome = family.outcome
         look = "bold" if family.tells else None
-        table.add_row(family.name, _told(outcome), _told(crops[family.key]), ", ".join(outcome.leading), style=look)
+        beside = crops.family(family.key).told
+        table.add_row(family.name, family.told, beside, ", ".join(family.outcome.leading), style=look)
     console.print(table)
     for heading, sentences in (
         ("In the pictures as they were delivered:", pictures.sentences()),
@@ -71,7 +70,3 @@ def _print(pictures: Audit, crops: Audit, done: Sequence[str], report: Path) -> 
         for sentence in sentences:
             console.print(f"  {sentence}", highlight=False, markup=False)
     console.print(f"The page: {report}", highlight=False, markup=False)
-
-
-def _told(outcome: Shortcut) -> str:
-    return outcome.reason or f"{outcome.auc:.3f} ({outcome.low:.3f} to {outcome.high:.3f})"

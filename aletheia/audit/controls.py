@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aletheia.audit.measure import CONTROLS, FAMILIES
+from aletheia.audit.measure import CONTROLS, FAMILIES, NOTHING_THERE
 from aletheia.audit.views import CROPS, measure_faces
 from aletheia.data.groups import connected_groups
 from aletheia.data.tables import fake_flags
@@ -30,7 +30,7 @@ def score_controls(
     -------
     dict
         Key of :data:`~aletheia.audit.measure.CONTROLS` → outcome on the test rows; with a reason instead of numbers
-        where a class is missing.
+        where a class is missing, or nothing is there to be measured.
 
     Raises
     ------
@@ -48,6 +48,9 @@ def score_controls(
     outcomes = {}
     for key in CONTROLS:
         names = FAMILIES[key][1]
+        if not measures[0][list(names)].nunique().gt(1).any():
+            outcomes[key] = not_computed(NOTHING_THERE, False)
+            continue
         columns = Columns(tuple(names), tuple(names.values()), (False,) * len(names))
         fit, scored = (
             (part[list(names)].to_numpy(np.float64), fake) for part, fake in zip(measures, flags, strict=True)

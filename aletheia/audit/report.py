@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from aletheia.audit.audit import ALL, Audit, Family
 from aletheia.data.contact import png, thumbnails
 from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, SECOND, note, styled
-from aletheia.page import html_page, plot
+from aletheia.page import html_page, plot, table
 
 _EXAMPLES = 8  # pictures at either end of a measure
 
@@ -146,20 +146,13 @@ def _afterwards(after: Audit | None, done: Sequence[str]) -> str:
 
 
 def _table(audit: Audit, after: Audit | None) -> str:
-    more = "<th>crops: AUC</th><th>interval</th>" if after else ""
-    lines = [f"<table><tr><th>family</th><th>AUC</th><th>interval</th>{more}<th>leading measures</th></tr>"]
+    head = ("family", "AUC (interval)", *(["in the crops"] if after else []), "leading measures")
+    rows = []
     for family in audit.families:
-        outcomes = [family.outcome, after[family.key]] if after else [family.outcome]
-        numbers = "".join(
-            f"<td colspan=2>{escape(outcome.reason)}</td>"
-            if outcome.reason
-            else f"<td>{outcome.auc:.3f}</td><td>{outcome.low:.3f} to {outcome.high:.3f}</td>"
-            for outcome in outcomes
-        )
-        leading = f"<td>{escape(', '.join(family.outcome.leading))}</td>"
-        look = "told" if family.tells else ""
-        lines.append(f'<tr class="{look}"><td>{escape(family.name)}</td>{numbers}{leading}</tr>')
-    return "\n".join(lines) + "</table>"
+        beside = [escape(after.family(family.key).told)] if after else []
+        name = f"<b>{escape(family.name)}</b>" if family.tells else escape(family.name)
+        rows.append((name, escape(family.told), *beside, escape(", ".join(family.outcome.leading))))
+    return table(head, rows)
 
 
 def _plain(text: str) -> str:

@@ -19,7 +19,8 @@ from aletheia.tracking.reader import Reader
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-LONG = ["--epochs=500", "--search-epochs=1", "--learning-rates=1e-3", "--batch-sizes=16"]
+ONE_CELL = ["--learning-rates=1e-3", "--batch-sizes=16"]
+LONG = ["--epochs=500", "--recipe=patience=2", *ONE_CELL]
 
 
 def start_and_wait_for(checkout, words: str) -> subprocess.Popen:
@@ -75,7 +76,7 @@ def test_kill(checkout, summary):
     assert after["prepare-data"] == ["completed", *before["prepare-data"]]
     assert after["search-hyperparameters"] == ["completed", *before["search-hyperparameters"]]
     assert after["train"] == ["aborted", *before["train"]]
-    done = checkout.run()
+    done = checkout.run(*ONE_CELL)
     assert done.returncode == 0, done.stderr
     assert states(checkout)["register"][0] == "completed"
 
@@ -102,7 +103,7 @@ def test_a_full_disk(checkout, megabytes, tmp_path):
     disk.mkdir()
     ignored = shutil.ignore_patterns("home", "artifacts", "data")
     shutil.copytree(checkout.folder, source, ignore=ignored)
-    script = [str(megabytes), str(disk), str(source), "aletheia", "run", *checkout.small_args()]
+    script = [str(megabytes), str(disk), str(source), "aletheia", "run", *checkout.small_args(), *ONE_CELL]
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", _ON_A_SMALL_DISK, "sh", *script],
         env=checkout.environment | {"ALETHEIA_TRACKING_PORT": str(_another_port(checkout))},

@@ -190,7 +190,6 @@ def test_columns_intersections_and_rows_without_a_score():
 @pytest.mark.slow
 def test_100_000_rows_take_less_than_40_seconds(many_people):
     frame, y, p, units = many_people
-    for groups in (None, units):
-        start = time.process_time()
-        largest_gap(frame, y, p, 0.5, groups=groups)
-        assert time.process_time() - start < 40
+    start = time.process_time()
+    largest_gap(frame, y, p, 0.5, groups=units)
+    assert time.process_time() - start < 40

@@ -217,6 +217,6 @@ def test_estimates_in_words():
 def test_2000_replicates_on_100_000_rows_take_less_than_20_seconds():
     y, p = sample(100_000)
     for groups in (None, np.arange(100_000) // 20):
-        start = time.perf_counter()
+        start = time.process_time()
         evaluate_scores(y, p, 0.5, groups)
-        assert time.perf_counter() - start < 20
+        assert time.process_time() - start < 20

@@ -152,7 +152,6 @@ def test_a_perfect_ranking_is_not_certainty(rows):
 @pytest.mark.slow
 def test_100_000_rows_take_less_than_40_seconds(many_people):
     frame, y, p, units = many_people
-    for groups in (None, units):
-        start = time.process_time()
-        subgroup_table(frame, y, p, 0.5, groups=groups)
-        assert time.process_time() - start < 40
+    start = time.process_time()
+    subgroup_table(frame, y, p, 0.5, groups=units)
+    assert time.process_time() - start < 40

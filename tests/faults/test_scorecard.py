@@ -34,7 +34,7 @@ from aletheia.training.config import TrainConfig
 from aletheia.training.faults import FAULTS
 from aletheia.training.fit import fit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 RECIPE = TrainConfig(image_size=64, max_epochs=12, patience=12, learning_rate=5e-3, batch_size=16)
 
@@ -153,11 +153,12 @@ def test_labels_swapped_in_one_source(honest, tmp_path):
         return {check.name for check in checks if not check.passed}, worst
 
     whole = two_sources(pd.concat(honest.parts.values(), ignore_index=True))
-    _, before = refused(honest.folder, parts_of(whole))
+    before, _ = refused(honest.folder, parts_of(whole))
+    assert "no weak cell" not in before
     swapped = parts_of(swapped_labels(whole, "camera-1"))
     names, worst = refused(trained(swapped, tmp_path / "model"), swapped)
     assert "no weak cell" in names
-    assert worst["auc"] < before["auc"] - 0.3
+    assert worst["auc"] < 0.6
 
 
 def test_what_is_asked_of_a_fault_must_be_there(honest):
