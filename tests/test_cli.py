@@ -20,7 +20,9 @@ def run(*args: str, cwd: Path | None = None, **env: str) -> subprocess.Completed
     return subprocess.run([str(ALETHEIA), *args], cwd=cwd, env=environment | env, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("args", [["run"], ["predict"], ["serve"], ["data", "synth"], ["functions"], ["tracking"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args", [["run"], ["predict"], ["serve"], ["data", "synth"], ["functions"], ["tracking"]], ids=" ".join
+)
 def test_help_teaches(args):
     done = run(*args, "--help")
     assert done.returncode == 0
