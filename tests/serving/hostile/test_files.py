@@ -43,7 +43,9 @@ def picture(portraits):
     return portraits[0][0][::2, ::2].copy()
 
 
-@pytest.mark.parametrize("family", [odd_pictures, empty_pictures, polyglots, wrong_names, strange_exif], ids=str)
+@pytest.mark.parametrize(
+    "family", [odd_pictures, empty_pictures, polyglots, wrong_names, strange_exif], ids=lambda family: family.__name__
+)
 def test_pictures(target, picture, family):
     assert not send_all(target, family(picture))
 
