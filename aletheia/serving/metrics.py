@@ -92,7 +92,7 @@ class _Now:
         self._admission, self._process = admission, psutil.Process()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        memory = sum(process.memory_info().rss for process in self._family())
+        memory = sum(map(_resident, self._family()))
         yield GaugeMetricFamily(
             "aletheia_resident_memory_bytes", "Memory of the service alone.", self._process.memory_info().rss
         )
@@ -102,3 +102,11 @@ class _Now:
 
     def _family(self) -> list[psutil.Process]:
         return [self._process, *self._process.children(recursive=True)]
+
+
+def _resident(process: psutil.Process) -> int:
+    """Bytes in memory; 0 for one that has just ended."""
+    try:
+        return process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0

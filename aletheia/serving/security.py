@@ -173,7 +173,10 @@ class _Exchange:
             self.status = message["status"]
             if not self._complete:
                 await self._drain()
-            message = {**message, "headers": [*message.get("headers", ()), *self._own(message)]}
+            headers = [*message.get("headers", ()), *self._own(message)]
+            if not self._complete:  # nobody reads what is still to come
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
         await self._send(message)
 
     def _own(self, message: Message) -> list[tuple[bytes, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import AsyncIterator
@@ -27,12 +28,13 @@ _MONO = ("ui-monospace", "Consolas", "monospace")
 #: or show who came.
 _PATHS = frozenset(
     {"/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json"}
-    | {f"/gradio_api/{name}" for name in ("upload", "upload_progress", "queue/join", "queue/data", "cancel", "reset")}
+    | {f"/gradio_api/{name}" for name in ("upload", "upload_progress", "queue/data", "cancel", "reset")}
     | {"/gradio_api/startup-events", "/gradio_api/info"}
 )
 #: What Gradio tells of itself to other sites that show a link, with pictures from there.
 _METAS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 _HEAD = b'<link rel="stylesheet" href="page/page.css"><script src="page/page.js"></script>'
+_JOIN = "/gradio_api/queue/join"
 _FOLDERS = ("/assets/", "/static/", "/svelte/", "/gradio_api/heartbeat/")
 
 
@@ -70,26 +72,59 @@ def mount_page(app: FastAPI, service: Service) -> FastAPI:
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
     mount = app.router.routes[-1]
-    gradio, mount.app = mount.app, _Own(mount.app)
+    gradio, mount.app = mount.app, _Own(mount.app, frozenset(page.fns))
     gradio.state.uploads = uploads
     return gradio
 
 
 class _Own:
-    """Lets through to Gradio what the page asks for, and puts our head on its page."""
+    """Lets through to Gradio what the page asks for, and puts our head on its page.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    Parameters
+    ----------
+    app : ASGI application
+        Gradio's.
+    functions : frozenset of int
+        What the page can ask for by number.
+    """
+
+    def __init__(self, app: ASGIApp, functions: frozenset[int]) -> None:
+        self.app, self._functions = app, functions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(_FOLDERS):
             await self.app(scope, receive, send)
         elif scope["path"] == "/":
             await self._page(scope, receive, send)
+        elif scope["path"] == _JOIN:
+            await self._join(scope, receive, send)
         elif scope["path"] in _PATHS:
             await self.app(scope, receive, send)
         else:
             raise HTTPException(404)
+
+    async def _join(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Gradio fails at a number that it does not have a function for."""
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        try:
+            asked = json.loads(body)
+        except (ValueError, RecursionError):
+            raise HTTPException(400, "The body is not the JSON that the page sends") from None
+        number = asked.get("fn_index") if isinstance(asked, dict) else None
+        if type(number) is not int or number not in self._functions:
+            raise HTTPException(400, "The page has no such function")
+        whole = iter([{"type": "http.request", "body": bytes(body), "more_body": False}])
+
+        async def again() -> Message:
+            return next(whole, None) or await receive()
+
+        await self.app(scope, again, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message = {}
