@@ -28,8 +28,8 @@ class Server:
 
     Parameters
     ----------
-    name : {'ours', 'reference'}
-        Which one.
+    name : {'ours', 'ours-bf16', 'reference'}
+        Which one, and in which precision.
     bundle : path
         Of the model.
     log : path
@@ -43,8 +43,9 @@ class Server:
 
     def start(self) -> float:
         """Start it, on the same port when it ran before; returns the seconds until it was ready."""
-        if self.name == "ours":
+        if self.name.startswith("ours"):
             arguments = ["-m", "aletheia.cli", "serve", "--model", str(self.bundle), "--port", str(self.port)]
+            arguments += ["--precision", "bf16"] * self.name.endswith("bf16")
         else:
             arguments = ["-m", "benchmarks.flask_reference", str(self.bundle), str(self.port)]
         # Both decide themselves how many threads they start.

@@ -22,6 +22,7 @@ _FACE = {
     "raw_probability": 0.94,
     "verdict": "fake",
     "reason": "",
+    "cause": "",
 }
 _MODEL = {
     "name": "detector",
@@ -42,7 +43,7 @@ _IMAGE = {
     "faces": [_FACE],
     "timing_ms": _TIMES,
 }
-_PERSON = {"probability": 0.87, "verdict": "fake", "reason": "", "times": [0.31], "faces": [_FACE]}
+_PERSON = {"probability": 0.87, "verdict": "fake", "reason": "", "cause": "", "times": [0.31], "faces": [_FACE]}
 _VIDEO = {**_IMAGE, "kind": "video", "people": [_PERSON], "frames": 1, "aggregation": "mean_logit"}
 
 
@@ -64,6 +65,7 @@ class Face(BaseModel):
     raw_probability: float = Field(description="The same before calibration.")
     verdict: FaceVerdict
     reason: str = Field(description="Why it cannot be told; else empty.")
+    cause: str = Field(description="The kind of reason, one of a few; else empty.")
 
 
 class Person(BaseModel):
@@ -72,6 +74,7 @@ class Person(BaseModel):
     probability: float
     verdict: FaceVerdict
     reason: str
+    cause: str
     times: list[float] = Field(description="Seconds into the video of the frames with this person.")
     faces: list[Face] = Field(description="The face in each of these frames, judged alone.")
 
@@ -156,6 +159,7 @@ def video_answer(loaded: Loaded, found: VideoPrediction, size: tuple[int, int], 
             "probability": person.probability,
             "verdict": person.verdict,
             "reason": person.reason,
+            "cause": person.cause,
             "times": list(person.times),
             "faces": [_face(face) for face in person.faces],
         }
@@ -188,7 +192,4 @@ def _answer(
 
 
 def _face(face: FaceScore) -> dict[str, Any]:
-    said = dataclasses.asdict(face)
-    said["box"] = list(face.box)
-    del said["cause"]  # for counting; the reason says it in words
-    return said
+    return {**dataclasses.asdict(face), "box": list(face.box)}

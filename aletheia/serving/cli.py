@@ -32,6 +32,9 @@ def serve(
     weight: Annotated[
         list[float], typer.Option(help="How much each of several models counts, in their order; default: all alike.")
     ] = [],  # noqa: B006
+    precision: Annotated[
+        str, typer.Option(help="f32, bf16 or int8; what the latter two cost stands in the model's JSON.")
+    ] = "f32",
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets the network in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
     workers: Annotated[int, typer.Option(min=0, help="Requests answered side by side; 0: one a core.")] = 0,
@@ -50,7 +53,8 @@ def serve(
     With ALETHEIA_API_KEY in the environment, callers must show that key. SIGTERM or Ctrl-C ends it after the requests
     that it has taken.
     """
-    values: dict[str, Any] = {"models": model, "weights": weight, "host": host, "port": port, "page": page}
+    values: dict[str, Any] = {"models": model, "weights": weight, "precision": precision, "page": page}
+    values |= {"host": host, "port": port}
     if workers:
         values["workers"] = workers
     config = ServeConfig(**values, **_limits(limit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -28,6 +28,7 @@ class ServeConfig(BaseModel):
 
     models: tuple[str, ...] = Field((), description="Tags, store://models/… URIs or folders; none: production.")
     weights: tuple[Weight, ...] = Field((), description="Of the models, when they answer as one; none: all the same.")
+    precision: Literal["f32", "bf16", "int8"] = Field("f32", description="Of the networks; the latter two if measured.")
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(7860, ge=0, le=65535, description="0 takes a free one.")
     api_key: SecretStr | None = Field(

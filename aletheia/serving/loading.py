@@ -63,7 +63,8 @@ def load_model(config: ServeConfig) -> Loaded:
     """
     found = [find_model(name or None) for name in config.models or ("",)]
     # One thread a face: under load that gives the most answers.
-    predictor = open_predictor([model.folder for model in found], config.weights, threads=1)
+    folders = [model.folder for model in found]
+    predictor = open_predictor(folders, config.weights, threads=1, precision=config.precision)
     weights = config.weights or (1.0,) * len(found)
     first = weights.index(max(weights))
     named = _KEY.match(found[first].uri)

@@ -164,6 +164,7 @@ async def model(name: str, service: Asked) -> dict[str, Any]:
         ],
         "threshold": service.loaded.spec.threshold,
         "uri": service.loaded.uri,
+        "trained_on": service.loaded.spec.trained_on,
     }
 
 

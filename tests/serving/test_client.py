@@ -41,11 +41,11 @@ def remote(url):
 
 
 def plain(answer) -> dict:
-    """As numbers and words, without what the service counts but does not tell."""
+    """As numbers, words and lists."""
 
     def told(value):
         if isinstance(value, dict):
-            return {key: told(one) for key, one in value.items() if key != "cause"}
+            return {key: told(one) for key, one in value.items()}
         return [told(one) for one in value] if isinstance(value, list | tuple) else value
 
     return told(answer.to_dict())

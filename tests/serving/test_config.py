@@ -6,6 +6,7 @@ import pytest
 
 from aletheia.errors import InputError
 from aletheia.serving.config import ServeConfig
+from aletheia.serving.loading import load_model
 
 
 @pytest.mark.parametrize(
@@ -20,11 +21,19 @@ from aletheia.serving.config import ServeConfig
         ({"weights": (0.0,)}, "weights"),
         ({"default_frames": 20, "max_frames": 10}, "default_frames"),
         ({"max_pixels": "many"}, "max_pixels"),
+        ({"precision": "f16"}, "precision"),
     ],
 )
 def test_what_does_not_fit_is_named(values, words):
     with pytest.raises(InputError, match=words):
         ServeConfig(**values)
+
+
+def test_a_precision_reaches_the_network(bundle):
+    """This bundle was exported without int8; what was not measured is not served."""
+    with pytest.raises(InputError, match="does not offer the precision 'int8'"):
+        load_model(ServeConfig(models=(str(bundle),), precision="int8"))
+    assert load_model(ServeConfig(models=(str(bundle),))).predictor.network.engine
 
 
 def test_words_of_a_command_line_become_numbers():
