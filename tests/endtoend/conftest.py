@@ -17,6 +17,15 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 
+def clone(folder: Path) -> None:
+    """What a user clones, as far as a run needs it."""
+    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for name in ("notebooks", "functions", "workflows"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ("project.yaml", "project_setup.py"):
+        shutil.copy(ROOT / name, folder / name)
+
+
 class Checkout:
     """A copy of what a user clones, and a terminal in it.
 
@@ -35,11 +44,7 @@ class Checkout:
         self.folder = folder
         self.small = {"images": 240, "image_size": 64, "search_epochs": 1, "epochs": 2}
         self.grid = {"learning_rates": [1e-3, 3e-3], "batch_sizes": [16, 32]}
-        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-        for name in ("notebooks", "functions", "workflows"):
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        for name in ("project.yaml", "project_setup.py"):
-            shutil.copy(ROOT / name, folder / name)
+        clone(folder)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -92,6 +97,13 @@ class Checkout:
     def summary(self) -> dict:
         """What the last run wrote."""
         return json.loads((self.folder / "artifacts" / "summary.json").read_text())
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    """A clone of its own, in which nothing has run."""
+    clone(tmp_path / "source")
+    return tmp_path / "source"
 
 
 @pytest.fixture(scope="session")
