@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 import shutil
@@ -46,7 +47,7 @@ def states(checkout) -> dict[str, list[str]]:
     return found
 
 
-def test_control_c(checkout, summary):
+def test_control_c(checkout):
     process = start_and_wait_for(checkout, "epoch 3/500")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -65,8 +66,9 @@ def test_control_c(checkout, summary):
     assert list(checkpoints.iterdir()) == []
 
 
-def test_kill(checkout, summary):
-    before = states(checkout)
+def test_kill(checkout):
+    checkout.command("aletheia", "tracking", "start", check=True)
+    before = collections.defaultdict(list, states(checkout))
     process = start_and_wait_for(checkout, "train: running")
     process.kill()
     process.communicate(timeout=60)
