@@ -75,7 +75,7 @@ def find_pictures(count: int, folder: Path) -> list[str]:
     if not shared.is_dir():
         from aletheia.data.synthetic.generate import generate
 
-        generate(folder / "drawn", n=50, pool=0, progress=False)
+        generate(folder / "drawn", n=50, pool=1, progress=False)
         shared = folder / "drawn"
     files = sorted(str(path.resolve()) for path in shared.rglob("*") if path.suffix.lower() in (".jpg", ".png"))
     return files[:: max(len(files) // count, 1)][:count]

@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aletheia.data.synthetic.generate import generate
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def faces(checkout, summary, tmp_path_factory) -> Path:
+def faces(tmp_path_factory) -> Path:
     """Thirty genuine and thirty fake pictures: good/real, good/fake."""
     folder = tmp_path_factory.mktemp("faces") / "good"
+    drawn = generate(tmp_path_factory.mktemp("drawn") / "set", n=240, pool=1, progress=False).parent
     for label in ("real", "fake"):
         (folder / label).mkdir(parents=True)
-        for file in sorted((checkout.folder / "data" / "synthetic-240-0" / label).rglob("*.jpg"))[:30]:
+        for file in sorted((drawn / label).rglob("*.jpg"))[:30]:
             shutil.copy(file, folder / label / file.name)
     return folder
 
