@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aletheia.errors import InputError
-from aletheia.faces.video import check_count, is_video
+from aletheia.faces.video import begins_as_video, check_count, is_video
 from aletheia.serving.config import API_KEY
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from aletheia.serving.video import VideoPrediction
 
 FRAMES = 16
-#: Boxes that an MP4 or MOV begins with, and the brands of pictures whose files begin likewise.
-_BOXES, _STILLS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"), (b"hei", b"hev", b"mif", b"msf", b"avi")
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II", b"MM", b"RIFF")
 
 
@@ -183,11 +181,7 @@ def holds_video(source: str | Path | bytes) -> bool:
     """Whether a file, or the content of one, is to be taken for a video: by its beginning, else by its name."""
     named = not isinstance(source, bytes) and is_video(source)
     head = source[:16] if isinstance(source, bytes) else _beginning(source)
-    if head[4:8] in _BOXES:
-        return head[8:11] not in _STILLS
-    if head.startswith(b"\x1a\x45\xdf\xa3") or (head.startswith(b"RIFF") and head[8:12] == b"AVI "):
-        return True
-    return named and not head.startswith(_PICTURES)
+    return begins_as_video(head) or (named and not head.startswith(_PICTURES) and head[4:8] != b"ftyp")
 
 
 def _beginning(path: str | Path) -> bytes:

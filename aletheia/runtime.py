@@ -21,7 +21,7 @@ import numpy as np
 
 from aletheia.errors import InputError
 from aletheia.models.files import atomic_write
-from aletheia.settings import get_settings
+from aletheia.settings import cores, get_settings
 
 PRECISIONS = ("f32", "bf16")
 #: What the cache may hold; beyond it, what was used longest ago goes.
@@ -68,10 +68,9 @@ class Network:
         if precision not in supported_precisions():
             known = " or ".join(supported_precisions())
             raise InputError(f"This processor does not compute in {precision!r}; choose {known}.")
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         # Without the hint some processors would compute in bf16 unasked.
-        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": cores}
-        options["NUM_STREAMS"] = max(cores // threads, 1) if threads else 1
+        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": cores()}
+        options["NUM_STREAMS"] = max(cores() // threads, 1) if threads else 1
         self._compiled = _cached(file, sha256, options, check)
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
 

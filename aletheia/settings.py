@@ -12,6 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from aletheia.errors import InputError
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Settings(BaseModel):
     """What can be set from outside; every field is an environment variable ``ALETHEIA_<FIELD>``."""
 
@@ -30,9 +35,7 @@ class Settings(BaseModel):
     max_file_bytes: int = Field(100_000_000, gt=0, description="An image file larger than this is refused, unread.")
     max_video_bytes: int = Field(4_000_000_000, gt=0, description="A video file larger than this is refused.")
     workers: int = Field(
-        default_factory=lambda: max(
-            1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        ),
+        default_factory=lambda: cores(),
         ge=1,
         description="Processes that read images side by side.",
     )

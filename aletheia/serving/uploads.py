@@ -18,14 +18,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from aletheia.errors import DISK_FULL
+from aletheia.faces.video import begins_as_video
 from aletheia.serving.refusal import Refused
 
 _IN_MEMORY = 1 << 20
 _MAX_FIELDS = 8
 _MAX_FIELD_BYTES = 1024
 _FORMS = "Send a form with the picture or video as file (multipart/form-data), or JSON with the picture as base64."
-# Kinds of pictures whose files begin like those of videos.
-_STILLS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
 
 
 @dataclasses.dataclass
@@ -60,14 +59,7 @@ class Upload:
     def is_video(self) -> bool:
         """Whether the content begins as videos do, whatever the file was called."""
         self.file.seek(0)
-        head = self.file.read(32)
-        box = head[4:8]
-        return (
-            (box == b"ftyp" and head[8:12] not in _STILLS)
-            or box in (b"moov", b"mdat", b"wide", b"free", b"skip")
-            or head.startswith(b"\x1a\x45\xdf\xa3")
-            or (head.startswith(b"RIFF") and head[8:12] == b"AVI ")
-        )
+        return begins_as_video(self.file.read(16))
 
     def frames(self) -> int | None:
         """The field ``frames``, if there is one."""

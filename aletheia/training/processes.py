@@ -18,6 +18,7 @@ from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcess
 from torch import distributed
 
 from aletheia.errors import InputError
+from aletheia.settings import cores
 from aletheia.training.config import TrainConfig
 
 
@@ -79,8 +80,7 @@ def share_threads(trainer: pl.Trainer, wanted: int) -> None:
     """Give each process that was spawned on a CPU its part of the cores, or the number wanted; called in there."""
     if trainer.world_size == 1 or started_elsewhere() or trainer.strategy.root_device.type != "cpu":
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(wanted or max(cores // trainer.num_devices, 1))
+    torch.set_num_threads(wanted or max(cores() // trainer.num_devices, 1))
 
 
 def gather(value: Any, trainer: pl.Trainer) -> list[Any]:

@@ -123,3 +123,18 @@ def served(serving) -> Iterator[Served]:
 def until() -> Callable[..., None]:
     """Wait until something is true."""
     return wait_until
+
+
+@pytest.fixture(scope="session")
+def damaged() -> Callable[[bytes, np.random.Generator], Iterator[bytes]]:
+    """Makes of a file one truncated at every 1 %, and some with bytes changed at random."""
+
+    def make(data: bytes, rng: np.random.Generator) -> Iterator[bytes]:
+        yield from (data[: len(data) * k // 100] for k in range(100))
+        for _ in range(200):
+            garbled = bytearray(data)
+            for place in rng.integers(0, len(garbled), 6):
+                garbled[place] = rng.integers(0, 256)
+            yield bytes(garbled)
+
+    return make

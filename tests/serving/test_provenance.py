@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -124,18 +123,8 @@ def test_a_file_that_is_not_there(tmp_path):
     assert read_provenance(tmp_path / "empty.jpg") == Provenance()
 
 
-def damaged(data: bytes, rng: np.random.Generator) -> Iterator[bytes]:
-    """Truncated at every 1 %, and with bytes changed at random."""
-    yield from (data[: len(data) * k // 100] for k in range(100))
-    for _ in range(200):
-        garbled = bytearray(data)
-        for place in rng.integers(0, len(garbled), 6):
-            garbled[place] = rng.integers(0, 256)
-        yield bytes(garbled)
-
-
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of broken EXIF
-def test_damaged_tags_are_survived():
+def test_damaged_tags_are_survived(damaged):
     found = []
     for piece in damaged(picture(exif=described()), np.random.default_rng(0)):
         found.append(provenance_of(piece))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aletheia.errors import InputError
+from aletheia.faces.video import begins_as_video
 from aletheia.serving.page import results
 from aletheia.serving.page.closer import FACES, closer
 from aletheia.serving.page.evidence import provenance
@@ -50,7 +51,7 @@ class Examiner:
             path = self.uploads.file(payload)
             with path.open("rb") as file:
                 head = file.read(_HEAD)
-            yield from self._video(path) if is_video(head) else self._picture(path)
+            yield from self._video(path) if begins_as_video(head) else self._picture(path)
         except InputError as error:
             yield results.problem(str(error)), "", ""
         except Exception:  # the reader of the page can do nothing about it, and must not see its insides
@@ -114,10 +115,3 @@ class Examiner:
             return self.service.provenance(data)
         except InputError:  # the answer stands without it
             return None
-
-
-def is_video(head: bytes) -> bool:
-    """Whether a file that begins like this is a video: MP4 and MOV, Matroska and WebM, AVI. Names may be wrong."""
-    if head[4:8] == b"ftyp":
-        return head[8:12] not in (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1")
-    return head.startswith(b"\x1aE\xdf\xa3") or (head[:4] == b"RIFF" and head[8:12] == b"AVI ") or head[4:8] == b"moov"

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from aletheia.errors import InputError
+from aletheia.faces.video import begins_as_video
 from aletheia.serving.page import charts
 from aletheia.serving.page.evidence import provenance
-from aletheia.serving.page.examine import Examiner, is_video
+from aletheia.serving.page.examine import Examiner
 from aletheia.serving.page.gallery import SAMPLES, Gallery
 from aletheia.serving.page.uploads import Uploads, _sweep
 
@@ -243,7 +244,7 @@ def test_leaving_ends_the_work_on_a_video(service, uploads, gallery, portraits, 
     ],
 )
 def test_videos_are_known_by_their_content(head, expected):
-    assert is_video(head) is expected
+    assert begins_as_video(head) is expected
 
 
 def test_the_page_needs_neither_torch_nor_mlrun():
