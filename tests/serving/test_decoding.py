@@ -153,25 +153,27 @@ def test_what_is_no_video(decoder, clip):
         assert refused.value.kind == "bad_video"
 
 
-@pytest.fixture
-def acting(tmp_path):
-    """A decoder whose process misbehaves when the content names an act."""
+@pytest.fixture(params=[3.0])
+def acting(tmp_path, request):
+    """A decoder of so many seconds whose process misbehaves when the content names an act."""
     script = tmp_path / "worker.py"
     acts = "\n\n".join(f"def {name}(content, request):\n    {act}\n    yield {{}}, None" for name, act in ACTS.items())
     script.write_text(SCRIPT.format(acts=acts))
-    made = Decoder(1, MEMORY, 1.5, command=(sys.executable, str(script)))
+    made = Decoder(1, MEMORY, request.param, command=(sys.executable, str(script)))
     yield made
     made.close()
 
 
 @pytest.mark.parametrize(
-    ("act", "words", "kind"),
+    ("acting", "act", "words", "kind"),
     [
-        ("hang", "longer than 1.5 seconds", "bad_image"),
-        ("spin", "longer than 1.5 seconds", "bad_image"),
-        ("eat", "needs more memory", "too_large"),
-        *((act, "made its decoder fail", "bad_image") for act in list(ACTS)[3:]),
+        (3.0, "hang", "longer than 3 seconds", "bad_image"),
+        (3.0, "spin", "longer than 3 seconds", "bad_image"),
+        (60.0, "eat", "needs more memory", "too_large"),  # a slow machine needs seconds to give so much
+        *((60.0, act, "made its decoder fail", "bad_image") for act in list(ACTS)[3:]),
     ],
+    indirect=["acting"],
+    ids=list(ACTS),
 )
 def test_a_decoder_that_misbehaves_is_replaced(acting, jpeg, act, words, kind):
     before = children()
