@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,6 +22,7 @@ from tqdm.auto import tqdm
 from aletheia.data.images import read_image
 from aletheia.data.transforms import resize_rgb
 from aletheia.errors import InputError
+from aletheia.scratch import Scratch
 from aletheia.settings import get_settings
 
 #: One set larger than this goes to a memory-mapped file; all kept sets together stay below it too.
@@ -127,9 +125,9 @@ def _allocate(n: int, size: int) -> np.ndarray:
     shape = (n, size, size, 3)
     if n * size * size * 3 <= MAX_CACHE_BYTES:
         return np.empty(shape, dtype=np.uint8)
-    folder = Path(tempfile.mkdtemp(prefix="aletheia-pixels-"))
-    array = np.lib.format.open_memmap(folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
-    weakref.finalize(array, shutil.rmtree, folder, ignore_errors=True)
+    scratch = Scratch("pixels")
+    array = np.lib.format.open_memmap(scratch.folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+    weakref.finalize(array, scratch.close)
     return array
 
 

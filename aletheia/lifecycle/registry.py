@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
-import tempfile
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import quote, unquote, urlencode, urlparse
 
 from aletheia.errors import InputError
 from aletheia.models.spec import EXPLAIN, INT8, ONNX, SPEC, WEIGHTS
+from aletheia.scratch import Scratch
 
 MODEL_KEY = "detector"
 PRODUCTION = "production"
@@ -22,6 +22,8 @@ CANDIDATE = "candidate"
 _URI = re.compile(
     r"store://models/(?P<project>[\w-]+)/(?P<key>[\w.-]+?)(#\d+)?(:(?P<tag>[\w.-]+))?(@(?P<tree>[\w-]+))?(\^.*)?"
 )
+
+_fetched: list[Scratch] = []  # as long as the process lives
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +91,7 @@ def present_weights(*, project: str = "aletheia") -> str | None:
 
 
 def fetch_model(model: Any) -> Path:
-    """A folder with the bundle of a logged model, fetched when it lies in a remote store.
+    """A folder with the bundle of a logged model, fetched for this process when it lies in a remote store.
 
     Parameters
     ----------
@@ -110,7 +112,8 @@ def fetch_model(model: Any) -> Path:
     if SPEC not in extra:
         raise InputError(f"{model} is no model bundle: there is no {SPEC} beside its weights.")
     # A remote store's client downloads each file to a name of its own.
-    folder = Path(tempfile.mkdtemp(prefix="aletheia-model-"))
+    _fetched.append(Scratch("model"))
+    folder = _fetched[-1].folder
     shutil.copy(file, folder / WEIGHTS)
     for name in (SPEC, ONNX, INT8, EXPLAIN):
         if name in extra:

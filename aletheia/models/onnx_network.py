@@ -20,6 +20,12 @@ ENGINES = ("onnxruntime", "openvino")
 Check = Callable[[bytes], None]
 
 
+class NoNumber(InputError):
+    """The network answers with infinity or not a number, which is neither real nor fake."""
+
+    kind = "model_failed"
+
+
 class OnnxNetwork:
     """The network of a model bundle, ready to score faces. May be shared by threads.
 
@@ -85,9 +91,20 @@ class OnnxNetwork:
         Returns
         -------
         ndarray
-            (n,) float32.
+            (n,) float32, finite.
+
+        Raises
+        ------
+        NoNumber
+            When the network gives none for a face.
         """
-        return self._run(_checked(pixels, self.spec))[0] if len(pixels) else np.zeros(0, np.float32)
+        logits = self._run(_checked(pixels, self.spec))[0] if len(pixels) else np.zeros(0, np.float32)
+        if not np.isfinite(logits).all():
+            raise NoNumber(
+                "The model gives no number for this face: its weights are damaged, or its precision is too low for "
+                "them. Use another version of the model, or the precision f32."
+            )
+        return logits
 
     def attention(self, pixels: np.ndarray) -> np.ndarray | None:
         """Attention maps (n, h, w) in [0, 1] of faces as in `logits`; None for a network without."""

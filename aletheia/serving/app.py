@@ -95,7 +95,12 @@ def create_app(config: ServeConfig, service: Service | None = None) -> FastAPI:
         page.stopping = app.state.stopping
         app.router.routes.append(Mount("/", app=page))
     _add_error_handlers(app)
-    app.add_middleware(Guard, config=config, metrics=service.metrics)
+    app.add_middleware(
+        Guard,
+        config=config,
+        metrics=service.metrics,
+        kept=lambda: app.state.jobs.size() + (page.size() if page else 0),
+    )
     return app
 
 
@@ -140,12 +145,17 @@ class _Page:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._inner: Any = None
+        self._uploads: Any = None
         self.stopping = threading.Event()
 
     @property
     def running(self) -> bool:
         """Whether the real page is there."""
         return self._inner is not None
+
+    def size(self) -> int:
+        """Bytes of the uploads that lie there."""
+        return self._uploads.size() if self._uploads else 0
 
     @contextlib.asynccontextmanager
     async def built(self) -> AsyncIterator[None]:
@@ -154,11 +164,11 @@ class _Page:
         from aletheia.serving.page.build import running
 
         async with running(mounted):
-            self._inner = holder
+            self._inner, self._uploads = holder, mounted.state.uploads
             try:
                 yield
             finally:
-                self._inner = None
+                self._inner = self._uploads = None
 
     def _build(self) -> tuple[FastAPI, Any]:
         # Read when Gradio is imported: it would tell its makers that it was.
@@ -204,7 +214,7 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     def unusable(request: Request, problem: InputError) -> Response:
-        return refusal(Refused("bad_request", str(problem)), metrics)
+        return refusal(Refused(getattr(problem, "kind", "bad_request"), str(problem)), metrics)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, problem: RequestValidationError) -> Response:

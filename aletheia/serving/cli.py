@@ -7,6 +7,7 @@ import errno
 import logging
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,14 +38,22 @@ def serve(
     ] = "f32",
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets the network in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
+    trust_anchors: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of certificates (PEM): who signs content credentials by one of them is trusted. Without it "
+            "nobody is, since everybody can sign.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Requests answered side by side; 0: one a core.")] = 0,
     page: Annotated[bool, typer.Option("--page/--no-page", help="Whether there is a page for people at /.")] = True,
     limit: Annotated[
         list[str],
         typer.Option(
-            help="Another limit, as name=value; may come several times: max_upload_bytes, max_video_bytes, max_pixels, "
-            "max_frames, default_frames, max_duration_s, request_timeout_s, decode_timeout_s, decode_memory_bytes, "
-            "queue, jobs."
+            help="Another limit, as name=value; may come several times: max_upload_bytes, max_video_bytes, "
+            "max_kept_bytes, max_pixels, max_frames, default_frames, max_duration_s, request_timeout_s, "
+            "decode_timeout_s, decode_memory_bytes, queue, jobs."
         ),
     ] = [],  # noqa: B006
 ) -> None:
@@ -57,6 +66,10 @@ def serve(
     values |= {"host": host, "port": port}
     if workers:
         values["workers"] = workers
+    if trust_anchors:
+        from aletheia.serving.credentials import read_anchors
+
+        values["trust_anchors"] = read_anchors(trust_anchors)
     config = ServeConfig(**values, **_limits(limit))
     run(config)
 

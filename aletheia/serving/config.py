@@ -30,10 +30,16 @@ class ServeConfig(BaseModel):
     api_key: SecretStr | None = Field(
         None, description=f"Callers must show it; default: {API_KEY}; without, anybody asks."
     )
+    trust_anchors: str = Field(
+        "", max_length=500_000, description="Certificates (PEM) by which signers of content credentials are trusted."
+    )
     page: bool = Field(True, description="Whether there is a page for people at /.")
 
     max_upload_bytes: Count = Field(50_000_000, description="Of a picture.")
     max_video_bytes: Count = Field(500_000_000, description="Of a video.")
+    max_kept_bytes: Count = Field(
+        4_000_000_000, description="Of all files together that are being received, wait, or are looked at."
+    )
     max_pixels: Count = Field(40_000_000, description="Of a picture, and of a frame.")
     max_frames: int = Field(64, ge=1, le=10_000, description="Of a video that are looked at, at most.")
     default_frames: int = Field(16, ge=1, description="When the request does not say.")

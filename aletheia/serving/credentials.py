@@ -14,6 +14,8 @@ import mmap
 from pathlib import Path
 from typing import Any
 
+from aletheia.errors import InputError
+
 #: No remote manifest, no revocation server, no identity's web address.
 _OFFLINE = {
     "core": {"allowed_network_hosts": [], "decode_identity_assertions": False},
@@ -85,6 +87,23 @@ def credentials_of(source: bytes | Path, anchors: str = "") -> dict[str, Any] | 
             return None
         stream = io.BytesIO(content) if isinstance(content, bytes) else content
         return _read(kind, stream, anchors)
+
+
+def read_anchors(path: str | Path) -> str:
+    """The certificates in a PEM file, for `credentials_of`; InputError when there are none."""
+    import ssl
+
+    try:
+        text = Path(path).read_text("ascii")
+    except OSError as error:
+        raise InputError(f"The trust anchors {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        text = ""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        raise InputError(f"The trust anchors {path} hold no certificates; name a PEM file of them.") from None
+    return text
 
 
 def clean(value: Any, longest: int = _LONGEST) -> str:

@@ -76,7 +76,7 @@ def read_origin(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str
     """What the file says of its origin."""
     from aletheia.serving.provenance import provenance_of
 
-    found = {"value": provenance_of(content.read())}
+    found = {"value": provenance_of(content.read(), request["anchors"])}
     if len(json.dumps(found)) > MAX_MESSAGE // 2:
         raise Unusable("too_large", "What the file says of its origin is too long to be shown.")
     yield found, None

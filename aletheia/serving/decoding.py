@@ -49,6 +49,8 @@ class Decoder:
         Of a picture or frame; more are refused undecoded.
     max_duration : float
         Seconds of a video.
+    anchors : str
+        PEM certificates, see `aletheia.serving.credentials.credentials_of`.
     command : sequence of str, optional
         What is run; its last two arguments are the descriptor of its socket and `memory`.
     """
@@ -61,10 +63,11 @@ class Decoder:
         *,
         max_pixels: int = 40_000_000,
         max_duration: float = 3600.0,
+        anchors: str = "",
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._keep, self._memory, self._timeout, self._command = workers, memory, timeout, tuple(command)
-        self._max_pixels, self._max_duration = max_pixels, max_duration
+        self._max_pixels, self._max_duration, self._anchors = max_pixels, max_duration, anchors
         self._lock = threading.Lock()
         self._closed = False
         self._idle = [DecodeProcess(self._command, memory) for _ in range(workers)]
@@ -78,6 +81,7 @@ class Decoder:
             config.decode_timeout_s,
             max_pixels=config.max_pixels,
             max_duration=config.max_duration_s,
+            anchors=config.trust_anchors,
         )
 
     def image(self, data: bytes, seconds: float = math.inf) -> Picture:
@@ -135,7 +139,7 @@ class Decoder:
         Refused
             When reading it takes too long or too much memory.
         """
-        with self._task("provenance", data, math.inf) as task:
+        with self._task("provenance", data, math.inf, anchors=self._anchors) as task:
             value = task.reply().get("value")
             if not isinstance(value, dict):
                 raise Broken("no object")

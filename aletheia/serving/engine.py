@@ -175,13 +175,12 @@ class Predictor:
         Returns
         -------
         Prediction
-            With the verdict ``"error"`` and the reason when the picture cannot be read.
+            With the verdict ``"error"`` and the reason when the picture cannot be read, or the model fails at it.
         """
         try:
-            pixels = checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image)
+            return self.predict_pixels(checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image))
         except InputError as error:
             return Prediction("error", None, reason=str(error))
-        return self.predict_pixels(pixels)
 
     def predict_pixels(self, rgb: np.ndarray, stages: Stages | None = None) -> Prediction:
         """Answer for the pixels (H, W, 3) uint8 of a picture; the clock, when there is one, is told of every stage."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import os
 import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ _RETRY_SECONDS = 30
 class _Job:
     id: str
     file: IO[bytes]
+    size: int
     frames: int
     state: str = WAITING
     progress: float = 0.0
@@ -81,7 +83,7 @@ class Jobs:
             count = self._service.check_frames(frames)
             with self._lock:
                 self._make_room()
-                job = _Job(secrets.token_urlsafe(24), file, count)
+                job = _Job(secrets.token_urlsafe(24), file, file.seek(0, os.SEEK_END), count)
                 self._jobs[job.id] = job
         except BaseException:
             file.close()
@@ -106,8 +108,15 @@ class Jobs:
             if job.ended:
                 self._jobs.pop(job.id, None)
             else:
+                if job.state == WAITING:  # its turn may be an hour away
+                    job.file.close()
                 job.state = CANCELLED
         return job.told()
+
+    def size(self) -> int:
+        """Bytes of the files that wait or are looked at."""
+        with self._lock:
+            return sum(job.size for job in self._jobs.values() if not job.ended)
 
     def close(self) -> None:
         """Stop them all: nobody could fetch an answer from a process that is gone."""

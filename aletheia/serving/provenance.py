@@ -67,9 +67,9 @@ class Provenance:
         return {"exif": [list(pair) for pair in self.exif], "c2pa": self.c2pa, "software": list(self.software)}
 
 
-def provenance_of(source: bytes | str | Path) -> dict[str, Any]:
+def provenance_of(source: bytes | str | Path, anchors: str = "") -> dict[str, Any]:
     """`read_provenance` as plain lists, booleans and strings, for sending on."""
-    return read_provenance(source).to_dict()
+    return read_provenance(source, anchors).to_dict()
 
 
 def read_provenance(source: bytes | str | Path, anchors: str = "") -> Provenance:

@@ -17,6 +17,7 @@ STATUS = {
     "bad_video": 422,
     "cancelled": 409,
     "busy": 429,
+    "model_failed": 503,
     "no_space": 503,
     "not_ready": 503,
     "timeout": 504,

@@ -9,6 +9,7 @@ import contextlib
 import hmac
 import logging
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect
@@ -58,7 +59,7 @@ class Guard:
     - With a key in the configuration, all but `_FREE` and the page's files need it: ``Authorization: Bearer KEY``,
       ``X-API-Key: KEY``, or as the password of Basic authentication, which a browser asks people for.
     - Pages of other sites cannot make a visitor's browser ask.
-    - A body that grows beyond its route's limit is cut off; nothing of it is kept.
+    - A body that grows beyond its route's limit is cut off, and so is one that makes all together too large.
     - Every answer carries the headers above, is counted, and a failure of the service itself is logged.
 
     Parameters
@@ -66,11 +67,13 @@ class Guard:
     app : ASGI application
     config : ServeConfig
     metrics : Metrics
+    kept : callable
+        Tells how many bytes others keep of requests that have ended: of jobs, and of uploads to the page.
     """
 
-    def __init__(self, app: ASGIApp, config: ServeConfig, metrics: Metrics) -> None:
-        self.app, self.config, self.metrics = app, config, metrics
-        self._bodies = 0
+    def __init__(self, app: ASGIApp, config: ServeConfig, metrics: Metrics, kept: Callable[[], int]) -> None:
+        self.app, self.config, self.metrics, self._kept = app, config, metrics, kept
+        self._bodies, self._arriving, self._elsewhere = 0, 0, 0
         self._most_bodies = 2 * (config.queue + config.workers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,16 +84,19 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._limit(scope))
+        exchange = _Exchange(scope, receive, send, self._limit(scope), self._count)
         began = time.perf_counter()
         sends_body = scope["method"] in ("POST", "PUT", "PATCH")
-        self._bodies += sends_body
+        if sends_body:
+            self._bodies += 1
+            self._elsewhere = self._kept()
         try:
             await self._answer(scope, exchange, sends_body)
         except ClientDisconnect:
             exchange.status = 499  # as others write it down: nobody was there to be told
         finally:
             self._bodies -= sends_body
+            self._arriving -= exchange.counted
             route = route_of(scope)
             self.metrics.requests.labels(route, exchange.status).inc()
             self.metrics.latency.labels(route).observe(time.perf_counter() - began)
@@ -118,7 +124,7 @@ class Guard:
         if sends_body and headers.get("sec-fetch-site") == "cross-site":
             raise Refused("forbidden", "This service does not answer pages of other sites (see Sec-Fetch-Site).")
         if self._bodies > self._most_bodies:
-            raise Refused("busy", "Too much is being sent at the same time; try again in 5 seconds.", retry_after=5)
+            raise _too_much()
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > exchange.limit:
             raise exchange.too_large()
@@ -128,6 +134,12 @@ class Guard:
         if key is None or path.startswith(_FREE) or path.startswith(_ASSETS):
             return True
         return any(hmac.compare_digest(word, key.get_secret_value().encode()) for word in _keys(headers))
+
+    def _count(self, size: int) -> None:
+        """Take note of a part of a body, which is kept until its request has been answered."""
+        self._arriving += size
+        if self._arriving + self._elsewhere > self.config.max_kept_bytes:
+            raise _too_much()
 
     def _limit(self, scope: Scope) -> int:
         """Bytes that the body may have."""
@@ -142,9 +154,9 @@ class Guard:
 class _Exchange:
     """One request and its answer: counts what comes in, completes what goes out."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int, count: Callable[[int], None]) -> None:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        self.limit, self.status = limit, 0
+        self.limit, self.status, self.counted, self._count = limit, 0, 0, count
         self._path, self._receive, self._send = scope["path"], receive, send
         self._taken, self._complete = 0, False
 
@@ -162,9 +174,12 @@ class _Exchange:
             self._complete = True
             raise Refused("timeout", f"Nothing came for {_IDLE_SECONDS:g} seconds; send the request again.") from None
         self._complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
-        self._taken += len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        self._taken += size
         if self._taken > self.limit:
             raise self.too_large()
+        self.counted += size
+        self._count(size)
         return message
 
     async def send(self, message: Message) -> None:
@@ -210,6 +225,10 @@ def refusal(refused: Refused, metrics: Metrics) -> JSONResponse:
     metrics.errors.labels(refused.kind).inc()
     headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
     return JSONResponse(failure(refused.kind, str(refused)), refused.status, headers)
+
+
+def _too_much() -> Refused:
+    return Refused("busy", "Too much is being sent at the same time; try again in 5 seconds.", retry_after=5)
 
 
 def route_of(scope: Scope) -> str:

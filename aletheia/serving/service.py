@@ -167,8 +167,8 @@ class Service:
             return Prediction("error", None, reason=str(error))
         try:
             prediction = self.predictor.predict_pixels(rgb, stages)
-        except Refused as refused:
-            stages.refused = refused
+        except InputError as error:
+            stages.refused = error
             raise
         self.metrics.answered(prediction)
         return prediction

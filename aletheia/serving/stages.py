@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+from aletheia.errors import InputError
 from aletheia.serving.refusal import Refused
 
 STAGES = ("queue", "decode", "detect", "network", "judge")
@@ -23,14 +24,14 @@ class Stages:
 
     Attributes
     ----------
-    refused : Refused or None
+    refused : InputError or None
         Why the request had to be left, for those who hear of it only through others.
     """
 
     def __init__(self, limit: float | None = None, queued: float = 0.0) -> None:
         self._began = time.perf_counter() - queued
         self._limit = limit
-        self.refused: Refused | None = None
+        self.refused: InputError | None = None
         self.seconds = {**dict.fromkeys(STAGES, 0.0), "queue": queued}
 
     @contextlib.contextmanager

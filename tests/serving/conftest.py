@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import cv2
 import httpx
 import numpy as np
+import onnx
 import pytest
 import torch
 import uvicorn
@@ -22,7 +24,7 @@ from fastapi import FastAPI
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model
-from aletheia.models.spec import AbstentionSpec, Calibration, CropSpec, ModelSpec, read_spec, write_spec
+from aletheia.models.spec import ONNX, AbstentionSpec, Calibration, CropSpec, ModelSpec, read_spec, write_spec
 from aletheia.serving.app import create_app
 from aletheia.serving.cli import listen, settings
 from aletheia.serving.config import ServeConfig
@@ -57,6 +59,21 @@ def bundle(tmp_path_factory) -> Path:
     )
     save_bundle(folder, create_model("attention_cnn", width=8).eval(), spec)
     export_onnx(folder, np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def numberless(bundle, tmp_path_factory) -> Path:
+    """The same model with a bias that is no number, as a damaged or diverged training leaves it."""
+    folder = tmp_path_factory.mktemp("numberless") / "model"
+    shutil.copytree(bundle, folder)
+    graph = onnx.load(folder / ONNX)
+    (bias,) = [one for one in graph.graph.initializer if one.name.endswith("head.bias")]
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(bias.dims, np.nan, np.float32), bias.name))
+    (folder / ONNX).write_bytes(graph.SerializeToString())
+    spec = read_spec(folder)
+    changed = spec.onnx.model_copy(update={"sha256": hashlib.sha256((folder / ONNX).read_bytes()).hexdigest()})
+    write_spec(folder, spec.model_copy(update={"onnx": changed}))
     return folder
 
 

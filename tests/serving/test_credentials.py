@@ -19,8 +19,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
+from typer.testing import CliRunner
 
-from aletheia.serving.credentials import credentials_of
+from aletheia.cli import app
+from aletheia.errors import InputError
+from aletheia.serving.config import ServeConfig
+from aletheia.serving.credentials import credentials_of, read_anchors
+from aletheia.serving.decoding import Decoder
 from aletheia.serving.provenance import provenance_of, read_provenance
 
 GENERATIVE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -156,6 +161,29 @@ def test_a_signer_that_is_known_is_trusted(signatory, signed):
     assert found["valid"] and found["trusted"] and not found["problems"]
     other = read_provenance(signed, Signatory().anchors).c2pa
     assert other["valid"] and not other["trusted"] and "no list" in other["problems"][0]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_decoder_trusts_whom_it_was_told_to(signatory, signed, tmp_path, known):
+    (tmp_path / "anchors.pem").write_text(signatory.anchors)
+    config = ServeConfig(workers=1, trust_anchors=read_anchors(tmp_path / "anchors.pem") if known else "")
+    decoder = Decoder.of(config)
+    try:
+        found = decoder.provenance(signed)["c2pa"]
+    finally:
+        decoder.close()
+    assert found["valid"] and found["trusted"] is known
+
+
+@pytest.mark.parametrize("content", [b"no certificate", b"\xff", b"", None])
+def test_a_file_without_certificates_is_named(tmp_path, content, bundle):
+    file = tmp_path / "anchors.pem"
+    if content is not None:
+        file.write_bytes(content)
+    result = CliRunner().invoke(app, ["serve", "--model", str(bundle), "--trust-anchors", str(file), "--port", "0"])
+    assert isinstance(result.exception, InputError) or result.exit_code == 2
+    told = f"{result.exception} {result.output}"
+    assert str(file) in told and ("hold no certificates" if content is not None else "cannot be read") in told
 
 
 def test_a_picture_that_was_changed_after_it_was_signed(signed):

@@ -21,8 +21,10 @@ from aletheia.errors import InputError
 from aletheia.faces.crop import crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.models.bundle import load_bundle
+from aletheia.models.onnx_network import ENGINES
 from aletheia.models.spec import read_spec, write_spec
 from aletheia.serving.engine import Predictor
+from aletheia.serving.video import predict_video
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,16 @@ def test_every_face_has_its_own_score_and_the_worst_decides(predictor, portraits
     for answer, corner in zip(alone, [(0, 0), (1, 0), (0, 1), (1, 1)], strict=True):
         assert corners[corner] == pytest.approx(answer.probability, abs=0.1)
     assert predictor.predict(np.vstack([np.hstack(pictures[:2]), np.hstack(pictures[2:])])) == together
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_number_is_no_verdict(numberless, portraits, clip, tmp_path, engine):
+    """NaN compares as smaller than any threshold: it must not become "real"."""
+    predictor = Predictor(numberless, engine=engine)
+    (tmp_path / "clip.mp4").write_bytes(clip)
+    for answer in (predictor.predict(portraits[0][0]), predict_video(predictor, tmp_path / "clip.mp4", frames=1)):
+        assert (answer.verdict, answer.probability) == ("error", None)
+        assert "gives no number" in answer.reason
 
 
 def test_no_face_is_an_answer(predictor):

@@ -87,6 +87,23 @@ def test_a_job_can_be_cancelled_and_lets_go_of_its_file(serving, clip, until, na
         assert running.client.get(f"/v1/jobs/{second}").status_code == 404
 
 
+def test_one_that_waits_lets_go_of_its_file_at_once(serving, until, nameless):
+    """Else whoever hands in and cancels, again and again, fills the disk while a long video is looked at."""
+    with serving(workers=1) as running:
+        jobs, admission = running.app.state.jobs, running.app.state.service.admission
+        with admission.turn():
+            first = jobs.submit(nameless(), 8)["id"]
+            until(lambda: jobs.get(first)["state"] == "running")
+            alone = jobs.size()
+            waiting = jobs.submit(nameless(), 8)["id"]
+            assert jobs.size() == 2 * alone > 0
+            jobs.cancel(waiting)
+            assert nameless.files[-1].closed and not nameless.files[-2].closed
+            assert jobs.size() == alone
+            jobs.cancel(first)
+        until(lambda: nameless.files[-2].closed)
+
+
 def test_progress_grows_and_pictures_pass(serving, clip, jpeg, until):
     """A job takes a turn for each frame: a picture that comes meanwhile is answered between two of them."""
     with serving(workers=1) as running:

@@ -52,6 +52,22 @@ def test_the_model_is_named_without_a_path(served, bundle, jpeg):
     assert model == {"name": "detector", "uri": bundle.name, "version": weights[:12], "threshold": 0.4}
 
 
+def test_a_model_that_gives_no_number(serving, numberless, jpeg, clip, until):
+    """By every way in; a broken model is no fault of the picture."""
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(jpeg).decode()]}
+    with serving(models=(str(numberless),)) as running:
+        ask = running.client.post
+        answers = [ask("/v1/predict", **form(data)) for data in (jpeg, clip)]
+        answers.append(ask("/v2/models/detector/infer", json={"inputs": [tensor]}))
+        for answer in answers:
+            assert (answer.status_code, error(answer)["kind"]) == (503, "model_failed")
+            assert "gives no number" in error(answer)["message"]
+        job = f"/v1/jobs/{ask('/v1/jobs', **form(clip)).json()['id']}"
+        until(lambda: running.client.get(job).json()["state"] == "failed")
+        assert running.client.get(job).json()["error"]["kind"] == "model_failed"
+        assert 'aletheia_errors_total{kind="model_failed"} 3.0' in running.client.get("/metrics").text
+
+
 def test_base64_gives_the_same(served, jpeg):
     first = served.client.post("/v1/predict", **form(jpeg)).json()
     text = base64.b64encode(jpeg).decode()

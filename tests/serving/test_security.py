@@ -156,6 +156,30 @@ def test_who_leaves_in_the_middle_is_forgotten(served, until):
     until(lambda: 'route="/v1/predict",status="499"' in served.client.get("/metrics").text)
 
 
+def test_jobs_that_wait_leave_no_room_for_more(serving, clip):
+    with serving(workers=1, max_kept_bytes=4 * len(clip)) as running:
+        ask = running.client.post
+        with running.app.state.service.admission.turn():  # so that they stay
+            ids = [ask("/v1/jobs", files={"file": clip}).json()["id"] for _ in range(3)]
+            refused = ask("/v1/jobs", files={"file": clip})  # with its form it has more than a quarter
+            assert (refused.status_code, refused.json()["error"]["kind"]) == (429, "busy")
+            assert refused.headers["retry-after"] == "5"
+            assert running.client.delete(f"/v1/jobs/{ids[-1]}").status_code == 200
+            assert ask("/v1/jobs", files={"file": clip}).status_code == 202
+
+
+def test_bodies_on_their_way_leave_no_room_for_more(serving, jpeg, until):
+    def ask() -> int:
+        return running.client.post("/v1/predict", files={"file": jpeg}).status_code
+
+    with serving(max_kept_bytes=3_000_000) as running:
+        host, port = running.client.base_url.host, running.client.base_url.port
+        with socket.create_connection((host, port)) as link:
+            link.sendall(BEGUN.replace(b": 99", b": 3000000") + b" " * (3_000_000 - len(jpeg) // 2))
+            until(lambda: ask() == 429)
+        until(lambda: ask() == 200)
+
+
 def test_too_many_bodies_at_a_time(serving, jpeg):
     with serving(workers=1, queue=0) as running:
         host, port = running.client.base_url.host, running.client.base_url.port

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 import threading
 import time
-import weakref
 from pathlib import Path
 from typing import Any
 
 from aletheia.errors import InputError
+from aletheia.scratch import Scratch
 
 _GONE = "The file did not arrive whole. Choose it again."
 
@@ -30,10 +28,9 @@ class Uploads:
     """
 
     def __init__(self, keep: float = 600.0) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="aletheia-uploads-")).resolve()
-        self.keep = keep
+        self._scratch = Scratch("uploads")
+        self.folder, self.keep = self._scratch.folder, keep
         self._closed = threading.Event()
-        self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         threading.Thread(target=_sweep, args=(self.folder, keep, self._closed), name="uploads", daemon=True).start()
 
     def file(self, payload: Any) -> Path:
@@ -58,6 +55,14 @@ class Uploads:
             raise InputError(_GONE)
         return path
 
+    def size(self) -> int:
+        """Bytes of all files that lie there."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(OSError):  # gone meanwhile
+                total += path.lstat().st_size
+        return total
+
     def delete(self, path: Path) -> None:
         """Delete a file and the folder that was made for it alone."""
         path.unlink(missing_ok=True)
@@ -67,7 +72,7 @@ class Uploads:
     def close(self) -> None:
         """Delete the folder."""
         self._closed.set()
-        self._remove()
+        self._scratch.close()
 
 
 def _sweep(folder: Path, keep: float, closed: threading.Event) -> None:

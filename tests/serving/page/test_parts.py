@@ -125,7 +125,9 @@ def test_only_uploads_can_be_named(uploads, tmp_path):
 
 def test_the_folder_is_nobody_elses_and_goes(uploads):
     assert uploads.folder.stat().st_mode & 0o077 == 0
-    put(uploads, b"x")
+    assert uploads.size() == 0
+    put(uploads, b"x" * 5000)
+    assert 5000 <= uploads.size() < 15_000  # folders have a size, too
     uploads.close()
     assert not uploads.folder.exists()
 
