@@ -97,7 +97,8 @@ def export(
     faces: Annotated[Path, typer.Option(help="Folder of pictures with faces to compare ONNX with torch on.")],
     int8: Annotated[bool, typer.Option("--int8", help="Also add model.int8.onnx, with what it costs.")] = False,
 ) -> None:
-    """Add model.onnx to a model, as training does: what `aletheia predict` and the servers run.
+    """Add model.onnx to a model, as training does: what `aletheia predict` and the servers run; and explain.onnx, from
+    which the service shows where the network looked.
 
     The exported network is compared with torch on up to 64 faces of the folder, and refused when any probability
     differs by more than 1e-4. Which engine is faster on this machine is noted in model.json, and what computing in bf16

@@ -19,7 +19,10 @@ FACES = 6
 _SIDE = 240  # pixels of a shown crop
 _CROP = "What the model was given: the face, cut out and brought to its size."
 _ATTENTION = "Where the model paid attention. Bright parts count more, grey ones hardly."
-_CAM = "What spoke for “manipulated” (Grad-CAM). Bright parts pushed the answer that way."
+_CAM = (
+    "What spoke for “manipulated” (Grad-CAM). Bright parts pushed the answer that way. The strongest spot is always "
+    "yellow, in a genuine face, too: the map says where, not how much."
+)
 _NO_CAM = "Nothing in this face spoke for “manipulated”, so this map is empty (Grad-CAM)."
 
 

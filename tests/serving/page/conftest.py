@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import threading
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 
 import cv2
@@ -29,42 +30,51 @@ SMALLEST = 80  # pixels of a face that is judged
 
 
 @pytest.fixture(scope="session")
-def site(with_rules) -> Iterator[SimpleNamespace]:
-    """A running service: ``url``, ``service`` and ``uploads``, the folder that files come into."""
+def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespace]]:
+    """Start a service with its page: ``url``, ``service`` and ``uploads``, the folder that files come into."""
     from aletheia.serving.app import create_app
     from aletheia.serving.config import ServeConfig
 
     # All that the random network says lies between 0.4 and 0.6: here far above the threshold.
     model = with_rules({"trained_on": LEARNT, "threshold": 0.2, "threshold_how": "by the test"}, min_face=SMALLEST)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = ServeConfig(models=(str(model),), port=port, max_upload_bytes=1_000_000, max_video_bytes=3_000_000)
-    app = create_app(config)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _until_there(f"{url}/config")
-        from gradio.utils import get_upload_folder
 
-        yield SimpleNamespace(url=url, service=app.state.service, uploads=get_upload_folder())
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    @contextlib.contextmanager
+    def start(**values) -> Iterator[SimpleNamespace]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        limits = {"max_upload_bytes": 1_000_000, "max_video_bytes": 3_000_000}
+        app = create_app(ServeConfig(models=(str(model),), port=port, **limits, **values))
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _until_there(f"{url}/config", values.get("api_key", ""))
+            from gradio.utils import get_upload_folder
+
+            yield SimpleNamespace(url=url, service=app.state.service, uploads=get_upload_folder())
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+    return start
 
 
-def _until_there(url: str) -> None:
+@pytest.fixture(scope="session")
+def site(start_site) -> Iterator[SimpleNamespace]:
+    """A running service with its usual limits."""
+    with start_site() as running:
+        yield running
+
+
+def _until_there(url: str, key: str) -> None:
     end = time.monotonic() + 90
     while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except urllib.error.HTTPError:
-            time.sleep(0.1)
-        except OSError:
-            time.sleep(0.1)
+        request = urllib.request.Request(url, headers={"X-API-Key": key})
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5):
+            return
+        time.sleep(0.1)
     raise AssertionError("The page did not come.")
 
 
@@ -85,21 +95,23 @@ def browser() -> Iterator:
 @pytest.fixture
 def open_page(browser, site, tmp_path, request) -> Iterator:
     """Open the page in a window of its own; nothing may leave this machine, and nothing may go wrong in the browser."""
-    contexts, asked, wrong = [], [], []
+    contexts, asked, wrong, sites = [], [], [], {site.url}
 
-    def start(width: int = 1280, height: int = 900, dark: bool = False):
+    def start(width: int = 1280, height: int = 900, dark: bool = False, at: str = site.url, **options):
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            **options,
         )
+        sites.add(at)
         contexts.append(context)
         context.on("request", lambda one: asked.append(one.url))
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.goto(site.url)
+        page.goto(at)
         page.wait_for_selector("#intake .zone")
         return page
 
@@ -110,7 +122,8 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
             page.screenshot(path=tmp_path / f"{request.node.name}-{number}.png", full_page=True)
         context.close()
     assert asked
-    assert [url for url in asked if not url.startswith((f"{site.url}/", "blob:", "data:"))] == []
+    own = (*(f"{url}/" for url in sites), "blob:", "data:")
+    assert [url for url in asked if not url.startswith(own)] == []
     assert [text for text in wrong if not any(part in text for part in start.expected)] == []
 
 

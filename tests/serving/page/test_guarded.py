@@ -1,0 +1,81 @@
+"""The page of a service with a key, with trusted signers, and with more to do than it can."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..signing import CREATED, Signatory
+from .hands import DONE, answered, hand_in
+
+pytestmark = pytest.mark.slow
+
+KEY = "sesame, open"
+
+
+@pytest.fixture(scope="module")
+def signatory() -> Signatory:
+    return Signatory()
+
+
+@pytest.fixture(scope="module")
+def guarded(start_site, signatory):
+    """One at a time, none waits, and only who has the key."""
+    with start_site(api_key=KEY, trust_anchors=signatory.anchors, workers=1, queue=0) as running:
+        yield running
+
+
+@pytest.fixture
+def enter(open_page, guarded):
+    """Open the page as one who typed the key when the browser asked."""
+    return open_page(at=guarded.url, http_credentials={"username": "", "password": KEY})
+
+
+def test_with_the_key_everything_works(enter, portraits, jpeg):
+    hand_in(enter, jpeg(portraits[0][0]))
+    assert answered(enter).startswith("The model takes this face for")
+    assert enter.locator("#closer .crops figure").count() == 3
+    enter.click('[data-sample$="drawn.jpg"]')
+    enter.wait_for_function("document.querySelector('.canvas img').complete")
+    assert answered(enter).startswith("The model")
+
+
+def test_without_it_there_is_nothing(browser, guarded):
+    context = browser.new_context(http_credentials={"username": "", "password": "sesame"})
+    page = context.new_page()
+    answer = page.goto(guarded.url)
+    assert answer.status == 401 and "key" in page.inner_text("body")
+    assert page.locator("#intake").count() == 0
+    context.close()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_content_credentials_are_told(enter, signatory, portraits, jpeg, known):
+    """Who signed, what was done, and whether the signer is one of those that the service was told to trust."""
+    hand_in(enter, (signatory if known else Signatory()).sign(jpeg(portraits[0][0]), "image/jpeg", CREATED))
+    answered(enter)
+    told = enter.inner_text("#origin")
+    assert "Example Cameras" in told and "made by generative AI" in told
+    assert ("by a signer that is trusted here" in told) is known
+    assert ("anybody can sign" in told) is not known
+    assert "Not part of the score" in told
+
+
+def test_who_comes_when_there_is_too_much_to_do_is_told(enter, guarded, portraits, jpeg):
+    """No mock: the only turn is held."""
+    with guarded.service.admission.turn():
+        hand_in(enter, jpeg(portraits[0][0]))
+        enter.wait_for_selector(".answer.problem")
+        assert "try again" in enter.inner_text(".answer.problem")
+    hand_in(enter, jpeg(portraits[1][0]))
+    enter.wait_for_selector(f"{DONE}:not(.problem)")
+
+
+def test_when_the_page_s_own_queue_is_full(enter, open_page):
+    open_page.expected += ["503"]
+    enter.route("**/gradio_api/queue/join*", lambda route: route.fulfill(status=503, json={"detail": "Queue is full."}))
+    enter.click('[data-sample$="drawn.jpg"]')
+    enter.wait_for_selector(".answer.problem")
+    assert "Too many files wait here" in enter.inner_text(".answer")
+    enter.unroute("**/gradio_api/queue/join*")
+    enter.click('[data-sample$="drawn.jpg"]')
+    enter.wait_for_selector(f"{DONE}:not(.problem)")

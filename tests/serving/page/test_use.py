@@ -1,0 +1,163 @@
+"""How the page is used: by mouse, keyboard and thumb, in light and dark; and what it keeps shut."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+
+from .hands import answered, hand_in
+
+pytestmark = pytest.mark.slow
+
+
+def test_dropped_and_pasted(open_page, portraits, jpeg):
+    page = open_page()
+    bring = """([type, bytes]) => {
+        const files = new DataTransfer();
+        files.items.add(new File([new Uint8Array(bytes)], "p.jpg", {type: "image/jpeg"}));
+        const target = document.querySelector("h1");
+        const event = type === "drop" ? new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: files})
+            : new ClipboardEvent("paste", {bubbles: true, clipboardData: files});
+        target.dispatchEvent(event);
+        return event.defaultPrevented;
+    }"""
+    assert page.evaluate(bring, ["drop", list(jpeg(portraits[0][0]))])  # else the browser leaves the page
+    assert answered(page).startswith("The model")
+    page.evaluate(bring, ["paste", list(jpeg(np.full((99, 99, 3), 9, np.uint8)))])
+    page.wait_for_selector("h2:has-text('No face was found')")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone(open_page, portraits, jpeg, width):
+    page = open_page(width=width, height=780)
+    hand_in(page, jpeg(np.hstack([picture for picture, _ in portraits[:3]])))
+    answered(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = """() => [...document.querySelectorAll('h1, h2, h3, p, .chip, .scale, figure, svg.chart')]
+        .filter(element => element.checkVisibility() && !element.closest('.gallery'))
+        .map(element => [element.outerHTML.slice(0, 99), element.getBoundingClientRect()])
+        .filter(([_, box]) => box.left < 0 || box.right > innerWidth + 1).map(([name, _]) => name)"""
+    assert page.evaluate(cut) == []
+    smallest = "Math.min(...[...document.querySelectorAll('.chip')].map(chip => chip.getBoundingClientRect().height))"
+    assert page.evaluate(smallest) >= 24  # WCAG 2.2, target size
+
+
+def test_by_keyboard_alone(open_page):
+    page = open_page()
+    focus = "document.activeElement.id || document.activeElement.dataset.sample || document.activeElement.tagName"
+
+    def tab_to(what: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if page.evaluate(focus) == what:
+                return
+        raise AssertionError(f"Tab never comes to {what}")
+
+    tab_to("file")
+    shown = "getComputedStyle(document.querySelector('.zone label')).outlineStyle"
+    assert page.evaluate(shown) == "solid"  # one sees where one is
+    tab_to("page/gallery/three.jpg")
+    page.keyboard.press("Enter")
+    answered(page)
+    assert page.evaluate("document.activeElement.matches('.answer h2')")  # the answer is read out
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className").startswith("chip")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+    tab_to("SUMMARY")
+    page.keyboard.press("Enter")
+    assert "Think of 100 faces" in page.inner_text(".verdict .panel:visible")
+
+
+CONTRAST = """(selectors) => {
+    const value = (text) => {
+        const drawing = document.createElement('canvas').getContext('2d');
+        drawing.fillStyle = text;
+        drawing.fillRect(0, 0, 1, 1);
+        return drawing.getImageData(0, 0, 1, 1).data;
+    };
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+    const behind = (element) => {
+        for (; element; element = element.parentElement) {
+            const colour = value(getComputedStyle(element).backgroundColor);
+            if (colour[3] === 255) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const elements = selectors.flatMap((selector) => [...document.querySelectorAll(selector)]);
+    return elements.filter((element) => element.checkVisibility()).map((element) => {
+        const both = [light(value(getComputedStyle(element).color)), light(behind(element))];
+        return [element.outerHTML.slice(0, 60), (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05)];
+    });
+}"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_light_and_dark_are_readable(open_page, dark):
+    page = open_page(dark=dark)
+    page.click('[data-sample$="three.jpg"]')
+    answered(page)
+    background = page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 200) == dark
+    parts = [
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "li",
+        ".chip",
+        ".chip small",
+        "summary",
+        "figcaption",
+        ".ends span",
+        "a",
+        "label span",
+    ]
+    found = page.evaluate(CONTRAST, parts)
+    assert len(found) > 25
+    assert [pair for pair in found if pair[1] < 4.5] == []  # WCAG 2.2, contrast (minimum)
+
+
+def test_the_gallery_says_what_its_pictures_really_are(open_page):
+    page = open_page()
+    assert page.locator("[data-sample]").count() == 7
+    page.click('[data-sample$="swapped.jpg"]')
+    answered(page)
+    assert "What it really is: a drawn face with the inner part of another person’s." in page.inner_text(".answer")
+
+
+def test_the_model_card_is_one_click_away(open_page, site):
+    page = open_page()
+    about = page.locator("#about")
+    assert "What this model is" not in about.inner_text()
+    about.get_by_role("button").click()
+    about.get_by_text("What this model is").wait_for()
+    assert "321 faces" in about.inner_text() and "one piece of evidence" in about.inner_text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "monitoring",
+        "gradio_api/file=/etc/hostname",
+        "gradio_api/deep_link?session_hash=x",
+        "gradio_api/proxy=http://x/",
+    ],
+)
+def test_gradios_other_doors_are_shut(site, path):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{site.url}/{path}")
+    assert refused.value.code == 404
+
+
+def test_the_page_names_no_other_site(site):
+    with urllib.request.urlopen(site.url) as answer:
+        html = answer.read().decode()
+    assert set(re.findall(r"https?://([^/\"'\s\\]+)", html)) <= {site.url.removeprefix("http://")}
+    assert '"analytics_enabled":false' in html

@@ -1,0 +1,68 @@
+"""Videos handed in on the page, and what becomes of files there: the real service, the real browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .hands import DONE, answered, hand_in
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_video_has_a_timeline(open_page, portraits, write_video, tmp_path):
+    page = open_page()
+    file = write_video(tmp_path / "video.mp4", [np.roll(portraits[2][0], 2 * i, 1) for i in range(10)])
+    hand_in(page, file.read_bytes(), "video.mp4", "video/mp4")
+    assert re.fullmatch(r"The model takes this person’s face for \w+\.", answered(page))
+    assert page.locator(".timeline .point").count() == 10
+    page.wait_for_function("document.querySelector('.canvas video').readyState >= 2")
+    page.locator(".timeline .point").nth(7).click()
+    page.wait_for_function("Math.abs(document.querySelector('.canvas video').currentTime - 1.4) < 0.2")
+    page.wait_for_selector(".moving .face", state="attached")
+    page.click("summary:has-text('The numbers')")
+    assert page.locator(".answer ~ section table tr").count() == 11
+    # One moment as a picture, which can be looked at closely.
+    page.click("[data-grab]")
+    page.wait_for_selector("#closer .crops")
+    assert page.inner_text(f"{DONE} h2").startswith("The model")
+
+
+def test_files_are_gone_after_the_answer(open_page, site, portraits, jpeg):
+    page, folder = open_page(), Path(site.uploads)
+    assert "aletheia-uploads" in folder.name
+    hand_in(page, jpeg(portraits[0][0]))
+    answered(page)
+    end = time.monotonic() + 5
+    while list(folder.rglob("*")) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert list(folder.rglob("*")) == []
+
+
+def test_a_reader_who_leaves_takes_the_file_along(open_page, site, portraits, write_video, tmp_path):
+    page, folder = open_page(), Path(site.uploads)
+    open_page.expected += ["AbortError", "errored out"]  # of what was under way when the page was left
+    file = write_video(tmp_path / "video.mp4", [np.tile(portraits[2][0], (4, 4, 1))] * 16, crf=30)
+    hand_in(page, file.read_bytes(), "video.mp4", "video/mp4")
+    page.wait_for_selector(".answer.waiting")
+    assert list(folder.rglob("*.mp4"))
+    page.goto("about:blank")
+    end = time.monotonic() + 20
+    while list(folder.rglob("*.mp4")) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert list(folder.rglob("*.mp4")) == []
+
+
+def test_a_video_can_be_stopped(open_page, portraits, write_video, tmp_path):
+    page = open_page()
+    file = write_video(tmp_path / "video.mp4", [np.tile(portraits[2][0], (4, 4, 1))] * 16, crf=30)
+    hand_in(page, file.read_bytes(), "video.mp4", "video/mp4")
+    page.click("[data-stop]")
+    page.wait_for_selector(".answer", state="detached")
+    assert page.inner_text(".state") == "Stopped."
+    page.click('[data-sample$="drawn.jpg"]')
+    page.wait_for_selector(DONE)
