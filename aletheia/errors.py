@@ -24,7 +24,7 @@ class InputError(ValueError):
 
     def __init__(self, *args: object):
         super().__init__(*args)
-        InputError.raised.append(str(self))
+        InputError.raised.append(str(self)[:4000])
         del InputError.raised[:-100]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 from aletheia.client import ModelNote
 from aletheia.errors import InputError
+from aletheia.hosts import LOCAL_NAMES, host_of
 from aletheia.serving.engine import FaceScore, Prediction, checked_pixels
 from aletheia.serving.video import PersonScore, VideoPrediction
 
@@ -47,8 +49,10 @@ class Remote:
     def __init__(self, url: str, api_key: str | None = None, *, patience: float = 60.0, timeout: float = 120.0) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._url, self._patience = url.rstrip("/"), patience
-        # A redirect would carry the key and the picture to somebody else.
-        self._client = httpx.Client(headers=headers, timeout=timeout, follow_redirects=False)
+        # A redirect would carry the key and the picture to somebody else, and so would a proxy of the environment
+        # that is asked for this very machine.
+        here = host_of(self._url) in LOCAL_NAMES
+        self._client = httpx.Client(headers=headers, timeout=timeout, follow_redirects=False, trust_env=not here)
         try:
             self.note = self._describe()
         except BaseException:
@@ -110,7 +114,7 @@ class Remote:
         try:
             while job["state"] in ("waiting", "running"):
                 time.sleep(_PAUSE)
-                job = self._ask("GET", path)
+                job = self._ask("GET", path, patient=True)
         finally:
             with contextlib.suppress(httpx.HTTPError):
                 self._client.delete(self._url + path)
@@ -118,21 +122,27 @@ class Remote:
             return job["result"]
         raise self._refusal(job["error"] or {"kind": job["state"], "message": "The job was cancelled."}, name)
 
-    def _ask(self, method: str, path: str, name: str = "", **content: Any) -> dict[str, Any]:
-        """Send a request; again, as long as the patience lasts, when the service asks for that."""
+    def _ask(self, method: str, path: str, name: str = "", patient: bool = False, **content: Any) -> dict[str, Any]:
+        """Send a request; again, as long as the patience lasts, when the service asks for that, or says nothing."""
         deadline = time.monotonic() + self._patience
         while True:
             try:
                 response = self._client.request(method, self._url + path, **content)
+                pause = _retry_after(response)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise InputError(f"{self._url} does not answer ({error}). Is `aletheia serve` running there?") from None
-            pause = _retry_after(response)
+                # A job that is at work there must not be given up because one question after it was lost.
+                pause = _PAUSE if patient and isinstance(error, httpx.TransportError) else math.inf
+                if time.monotonic() + pause > deadline:
+                    told = f"{self._url} does not answer ({error}). Is `aletheia serve` running there?"
+                    raise InputError(told) from None
+                time.sleep(pause)
+                continue
             if pause is None or time.monotonic() + pause > deadline:
                 break
             time.sleep(pause)
         try:
             said = response.json()
-            error = None if response.is_success else {key: str(said["error"][key]) for key in ("kind", "message")}
+            error = None if response.is_success else _error(said)
         except (ValueError, KeyError, TypeError):
             raise self._strange(path, response.status_code) from None
         if error is not None:
@@ -153,6 +163,13 @@ class Remote:
 
 class _Unusable(InputError):
     """The file is what is wrong, not the service."""
+
+
+def _error(said: dict[str, Any]) -> dict[str, str]:
+    """Kind and message of a failure; the V2 protocol has them side by side."""
+    error = said["error"]
+    both = {"kind": said["kind"], "message": error} if isinstance(error, str) else error
+    return {key: str(both[key]) for key in ("kind", "message")}
 
 
 def _retry_after(response: httpx.Response) -> float | None:

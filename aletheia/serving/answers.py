@@ -29,6 +29,7 @@ _MODEL = {
     "uri": "store://models/aletheia/detector:production",
     "version": "5d1f0c3a9b7e",
     "threshold": 0.42,
+    "precision": "f32",
 }
 _TIMES = {"queue": 0.1, "decode": 6.2, "detect": 9.8, "network": 41.5, "judge": 0.2, "total": 58.4}
 _IMAGE = {
@@ -54,6 +55,7 @@ class ModelInfo(BaseModel):
     uri: str = Field(description="Where it comes from; of an ensemble, joined by ' + '.")
     version: str = Field(description="The beginning of the SHA-256 of its weights.")
     threshold: float = Field(description='From this probability on the verdict is "fake".')
+    precision: Literal["f32", "bf16", "int8"] = Field(description="In which its network was computed.")
 
 
 class Face(BaseModel):
@@ -127,6 +129,13 @@ class Failure(BaseModel):
     error: Problem
 
 
+class V2Failure(BaseModel):
+    """The same in the V2 inference protocol."""
+
+    error: str = Field(description="A sentence with the remedy.")
+    kind: str
+
+
 class Job(BaseModel):
     """A long video at work."""
 
@@ -144,6 +153,7 @@ def model_info(loaded: Loaded) -> dict[str, Any]:
         "uri": loaded.uri,
         "version": loaded.version,
         "threshold": loaded.spec.threshold,
+        "precision": loaded.precision,
     }
 
 
@@ -169,8 +179,10 @@ def video_answer(loaded: Loaded, found: VideoPrediction, size: tuple[int, int], 
     return {**_answer(loaded, "video", found, size, stages), **more}
 
 
-def failure(kind: str, message: str) -> dict[str, Any]:
-    """A `Failure`."""
+def failure(kind: str, message: str, path: str = "") -> dict[str, Any]:
+    """A `Failure`, or what the V2 inference protocol wants in its place for the paths that are its own."""
+    if path.startswith("/v2"):
+        return {"error": message, "kind": kind}
     return {"error": {"kind": kind, "message": message}}
 
 

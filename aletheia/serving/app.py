@@ -210,16 +210,16 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     def refused(request: Request, problem: Refused) -> Response:
-        return refusal(problem, metrics)
+        return refusal(problem, metrics, request.url.path)
 
     @app.exception_handler(InputError)
     def unusable(request: Request, problem: InputError) -> Response:
-        return refusal(Refused(getattr(problem, "kind", "bad_request"), str(problem)), metrics)
+        return refusal(Refused(getattr(problem, "kind", "bad_request"), str(problem)), metrics, request.url.path)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, problem: RequestValidationError) -> Response:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()[:5]]
-        return refusal(Refused("bad_request", "; ".join(lines)), metrics)
+        return refusal(Refused("bad_request", "; ".join(lines)), metrics, request.url.path)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, problem: HTTPException) -> Response:
@@ -227,4 +227,4 @@ def _add_error_handlers(app: FastAPI) -> None:
         text = f"{problem.detail}: {request.method} {request.url.path[:200]}"
         if kind == "not_found" and request.url.path == "/":
             text = _NO_PAGE
-        return refusal(Refused(kind, text), metrics)
+        return refusal(Refused(kind, text), metrics, request.url.path)

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aletheia.errors import InputError
-from aletheia.serving.config import API_KEY, ServeConfig
+from aletheia.hosts import LOCAL_NAMES
+from aletheia.serving.config import API_KEY, LIMITS, ServeConfig
 
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(
@@ -37,6 +36,14 @@ def serve(
         str, typer.Option(help="f32, bf16 or int8; what the latter two cost stands in the model's JSON.")
     ] = "f32",
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets the network in.")] = "127.0.0.1",
+    name: Annotated[
+        list[str],
+        typer.Option(
+            help="A name by which callers may call it, as behind a proxy; may come several times. Default: on the "
+            "loopback the names of this machine, else any.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
     trust_anchors: Annotated[
         Path | None,
@@ -50,11 +57,7 @@ def serve(
     page: Annotated[bool, typer.Option("--page/--no-page", help="Whether there is a page for people at /.")] = True,
     limit: Annotated[
         list[str],
-        typer.Option(
-            help="Another limit, as name=value; may come several times: max_upload_bytes, max_video_bytes, "
-            "max_kept_bytes, max_pixels, max_frames, default_frames, max_duration_s, request_timeout_s, "
-            "decode_timeout_s, decode_memory_bytes, queue, jobs."
-        ),
+        typer.Option(help=f"Another limit, as name=value; may come several times: {', '.join(LIMITS)}."),
     ] = [],  # noqa: B006
 ) -> None:
     """Answer by HTTP and with a page: POST /v1/predict, /docs, and / in a browser.
@@ -63,7 +66,7 @@ def serve(
     that it has taken.
     """
     values: dict[str, Any] = {"models": model, "weights": weight, "precision": precision, "page": page}
-    values |= {"host": host, "port": port}
+    values |= {"host": host, "port": port, "names": name}
     if workers:
         values["workers"] = workers
     if trust_anchors:
@@ -114,7 +117,11 @@ def _serve(config: ServeConfig, listener: socket.socket) -> None:
     import uvicorn
 
     from aletheia.serving.app import create_app
+    from aletheia.serving.process import give_memory_back, keep_to_itself
 
+    give_memory_back()
+    if config.api_key:
+        keep_to_itself()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(config)
     loaded = app.state.service.loaded
@@ -128,7 +135,7 @@ def _serve(config: ServeConfig, listener: socket.socket) -> None:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             _say(f"Ready at {_address(listener)}" + ("" if config.page else "/docs"))
-            if config.host not in _LOOPBACK and config.api_key is None:
+            if config.host not in LOCAL_NAMES and config.api_key is None:
                 _say(f"Anybody in the network may ask: set {API_KEY} to change that.")
 
         def handle_exit(self, sig: int, frame: Any) -> None:
@@ -143,8 +150,11 @@ def settings(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
     """How the web server runs the application."""
     import uvicorn
 
+    from aletheia.serving.connections import Connection
+
     return uvicorn.Config(
         app,
+        http=Connection,
         access_log=False,
         log_config=None,
         server_header=False,
@@ -164,6 +174,8 @@ def _limits(words: list[str]) -> dict[str, str]:
     for word in words:
         if "=" not in word:
             raise InputError(f"--limit {word!r} is not name=value, as in --limit max_frames=32.")
+        if word.split("=")[0] not in LIMITS:
+            raise InputError(f"--limit {word.split('=')[0]!r} is no limit; there are {', '.join(LIMITS)}.")
     return dict(word.split("=", 1) for word in words)
 
 

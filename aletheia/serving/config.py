@@ -11,6 +11,11 @@ from aletheia.errors import InputError
 from aletheia.settings import cores
 
 API_KEY = "ALETHEIA_API_KEY"
+#: What `aletheia serve --limit name=value` can be told.
+LIMITS = (
+    "max_upload_bytes", "max_video_bytes", "max_kept_bytes", "max_pixels", "max_frames", "default_frames",
+    "max_duration_s", "request_timeout_s", "decode_timeout_s", "decode_memory_bytes", "queue", "jobs",
+)  # fmt: skip
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -26,6 +31,9 @@ class ServeConfig(BaseModel):
     weights: tuple[Weight, ...] = Field((), description="Of the models, when they answer as one; none: all the same.")
     precision: Literal["f32", "bf16", "int8"] = Field("f32", description="Of the networks; the latter two if measured.")
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    names: tuple[str, ...] = Field(
+        (), description="By which callers may call it; none: on the loopback this machine's own, else any."
+    )
     port: int = Field(7860, ge=0, le=65535, description="0 takes a free one.")
     api_key: SecretStr | None = Field(
         None, description=f"Callers must show it; default: {API_KEY}; without, anybody asks."

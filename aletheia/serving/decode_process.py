@@ -8,11 +8,18 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from aletheia.serving.config import API_KEY
 from aletheia.serving.refusal import Refused
 from aletheia.serving.wire import Broken, receive
 
 COMMAND = (sys.executable, "-m", "aletheia.serving.decode_worker")
+# What Python and its libraries need to be found; no key, no password, no address of anything.
+_PASSED_ON = ("PATH", "PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_", "TZ", "TMPDIR", "VIRTUAL_ENV")
+_SET = {
+    # Libraries would otherwise reserve memory for threads that they never start.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "ALETHEIA_MAX_FILE_BYTES": str(1 << 62),  # the service has seen how large the file is
+}
 _START_SECONDS = 60.0  # for its imports, on a machine that is busy
 
 
@@ -36,9 +43,7 @@ class DecodeProcess:
 
     def __init__(self, command: Sequence[str], memory: int) -> None:
         self.link, theirs = socket.socketpair()
-        # Its libraries would otherwise reserve memory for threads that it never starts.
-        environment = {name: value for name, value in os.environ.items() if name != API_KEY}
-        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)} | _SET
         with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), str(memory)],

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from aletheia.serving.admission import Turn
+from aletheia.serving.answers import model_info
+from aletheia.serving.protocol import checked_id, chosen_outputs
 from aletheia.serving.refusal import Refused
 from aletheia.serving.service import Service
 
@@ -31,7 +33,7 @@ class Graph:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._server: Any = None
-        self._built = threading.Event()
+        self._done = threading.Event()
 
     def build(self) -> None:
         """Import MLRun and build the graph. A failure is logged; requests are told."""
@@ -40,15 +42,21 @@ class Graph:
         except Exception:
             logger.exception("the serving graph could not be built; /v2/models/…/infer does not answer")
         finally:
-            self._built.set()
+            self._done.set()
+
+    def check(self) -> None:
+        """Raise Refused when the graph is not built yet, or could not be."""
+        if not self._done.is_set():
+            raise Refused("not_ready", "The serving graph is not there yet; try again in 5 seconds.", retry_after=5)
+        if self._server is None:
+            raise Refused("not_ready", "The serving graph could not be built: the log says why. Ask /v1/predict.")
 
     async def ready(self, seconds: float) -> None:
         """Wait until the graph is built; Refused when it is not within so many seconds, or could not be."""
         deadline = time.monotonic() + seconds
-        while not self._built.is_set() and time.monotonic() < deadline:
+        while not self._done.is_set() and time.monotonic() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
-        if self._server is None:
-            raise Refused("not_ready", "The serving graph is not there yet; try again in 5 seconds.", retry_after=5)
+        self.check()
 
     def infer(self, request: dict[str, Any], turn: Turn) -> dict[str, Any]:
         """Answer a request of the V2 inference protocol, for a caller that has its turn, with a graph that is ready.
@@ -56,8 +64,15 @@ class Graph:
         Parameters
         ----------
         request : dict
-            With ``inputs``, see `aletheia.serving.protocol`.
+            With ``inputs``, see `aletheia.serving.protocol`; the names of the ``outputs`` that are wanted, and an
+            ``id`` to be given back, if any.
         turn : Turn
+
+        Returns
+        -------
+        dict
+            What the graph answers, with the model's version and, as ``parameters``, the rest of what is said of the
+            model and the time of each stage in milliseconds.
 
         Raises
         ------
@@ -67,7 +82,9 @@ class Graph:
         from mlrun.serving.server import MockEvent
 
         # Only these: MLRun would take a model, an operation, or the address of a picture from the body as well.
-        body = {name: request[name] for name in ("id", "inputs") if name in request}
+        body = {"inputs": request["inputs"]} if "inputs" in request else {}
+        if "id" in request:
+            body["id"] = checked_id(request["id"])
         event = MockEvent(body, path=f"/v2/models/{self._service.loaded.name}/infer", method="POST")
         with self._service.timed(turn) as stages:
             answer = self._server.run(event, get_body=True)
@@ -75,7 +92,14 @@ class Graph:
             raise stages.refused
         if getattr(answer, "status_code", 200) >= 300:
             raise Refused("bad_request", _message(answer.body))
-        return answer
+        self._service.metrics.timed(stages)
+        info = model_info(self._service.loaded)
+        return {
+            **answer,
+            "model_version": info["version"],
+            "parameters": {**info, "timing_ms": stages.milliseconds()},
+            "outputs": chosen_outputs(request, answer["outputs"]),
+        }
 
 
 def _mock_server(service: Service) -> Any:

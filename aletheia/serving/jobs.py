@@ -151,15 +151,17 @@ class Jobs:
                 )
                 self._turn(job, RUNNING, DONE)
             except InputError as error:
-                kind = getattr(error, "kind", "bad_request")
-                job.error = failure(kind, str(error))["error"]
-                self._turn(job, RUNNING, FAILED)
+                self._fail(job, getattr(error, "kind", "bad_request"), str(error))
             except Exception:
                 logger.exception("a job failed")
-                job.error = failure("internal", "The service failed at this video; its log says why.")["error"]
-                self._turn(job, RUNNING, FAILED)
+                self._fail(job, "internal", "The service failed at this video; its log says why.")
             if job.state == CANCELLED:
                 job.result = job.error = None
+
+    def _fail(self, job: _Job, kind: str, message: str) -> None:
+        job.error = failure(kind, message)["error"]
+        if self._turn(job, RUNNING, FAILED):
+            self._service.metrics.errors.labels(kind).inc()
 
     def _turn(self, job: _Job, before: str, after: str) -> bool:
         """Change a job's state, unless it was cancelled meanwhile."""

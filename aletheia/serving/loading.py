@@ -34,6 +34,8 @@ class Loaded:
         Of the bundle; of several, of the one with the largest weight.
     heaviest : Predictor
         That one.
+    precision : str
+        In which the networks are computed.
     """
 
     predictor: Predictor
@@ -41,6 +43,7 @@ class Loaded:
     uri: str
     folder: Path
     heaviest: Predictor
+    precision: str = "f32"
 
     @property
     def spec(self) -> ModelSpec:
@@ -70,4 +73,4 @@ def load_model(config: ServeConfig) -> Loaded:
     named = _KEY.match(found[first].uri)
     uri = " + ".join(model.uri if "://" in model.uri else model.folder.resolve().name for model in found)
     name = named[1] if named else MODEL_KEY
-    return Loaded(predictor, name, uri, found[first].folder, predictor.members[first])
+    return Loaded(predictor, name, uri, found[first].folder, predictor.members[first], config.precision)

@@ -22,6 +22,7 @@ disable_created_metrics()  # a second series for each, which says when it was fi
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _FACES = (0, 1, 2, 3, 5, 10, 20, 50)
+_INFO = ("name", "uri", "version", "precision")
 _SCORES = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 
@@ -59,14 +60,14 @@ class Metrics:
         self._abstentions = Counter(
             "aletheia_abstentions", "Faces and people not judged, by cause.", ["cause"], registry=registry
         )
-        info = Gauge("aletheia_model_info", "The model that answers.", ["name", "uri", "version"], registry=registry)
-        info.labels(loaded.name, loaded.uri, loaded.version).set(1)
+        info = Gauge("aletheia_model_info", "The model that answers.", _INFO, registry=registry)
+        info.labels(loaded.name, loaded.uri, loaded.version, loaded.precision).set(1)
         threshold = Gauge("aletheia_model_threshold", "Its threshold.", registry=registry)
         threshold.set(loaded.spec.threshold)
         registry.register(_Now(admission))  # type: ignore[arg-type]
 
-    def answered(self, found: Prediction | VideoPrediction, stages: Stages | None = None) -> None:
-        """Count an answer, and where its time went."""
+    def answered(self, found: Prediction | VideoPrediction) -> None:
+        """Count an answer."""
         parts = getattr(found, "people", None) or getattr(found, "faces", ())
         self._faces.observe(len(parts))
         self._verdicts.labels(found.verdict).inc()
@@ -74,11 +75,13 @@ class Metrics:
             self._scores.observe(part.probability)
             if part.verdict == CANNOT_TELL:
                 self._abstentions.labels(part.cause).inc()
-        if stages:
-            self._queue.observe(stages.seconds["queue"])
-            for name, seconds in stages.seconds.items():
-                if name != "queue":
-                    self._stages.labels(name).observe(seconds)
+
+    def timed(self, stages: Stages) -> None:
+        """Count where the time of a request went that was answered."""
+        self._queue.observe(stages.seconds["queue"])
+        for name, seconds in stages.seconds.items():
+            if name != "queue":
+                self._stages.labels(name).observe(seconds)
 
     def exposition(self) -> bytes:
         """All of it as text."""

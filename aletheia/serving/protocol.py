@@ -21,6 +21,18 @@ from aletheia.serving.engine import Prediction
 from aletheia.settings import get_settings
 
 MAX_IMAGES = 64
+#: The tensors of an answer and their datatypes.
+OUTPUTS = {
+    "fake_probability": "FP32",
+    "raw_probability": "FP32",
+    "box": "FP32",
+    "image": "INT32",
+    "face_verdict": "BYTES",
+    "face_reason": "BYTES",
+    "verdict": "BYTES",
+    "reason": "BYTES",
+}
+_MAX_ID = 200
 
 
 def decode_inputs(inputs: Sequence[Any]) -> list[bytes | np.ndarray]:
@@ -45,8 +57,8 @@ def decode_inputs(inputs: Sequence[Any]) -> list[bytes | np.ndarray]:
     for position, item in enumerate(inputs):
         try:
             pictures.extend(_decode(item))
-        except (InputError, binascii.Error, ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"inputs[{position}] is not an image: {error}") from None
+        except (InputError, binascii.Error, ValueError, TypeError, OverflowError, MemoryError) as error:
+            raise InputError(f"inputs[{position}] is not an image: {str(error)[:300]}") from None
         if len(pictures) > MAX_IMAGES:
             raise InputError(f"At most {MAX_IMAGES} images fit in one request; send the others in another one.")
     if not pictures:
@@ -63,8 +75,7 @@ def _decode(item: Any) -> list[bytes | np.ndarray]:
         return [_pixels(item, None)]
     if not isinstance(item, dict):
         raise InputError(f"expected a tensor, bytes, base64 text or an array, got {type(item).__name__}")
-    datatype = str(item.get("datatype", "")).upper()
-    data = item.get("data")
+    datatype, data = str(item.get("datatype", ""))[:20].upper(), item.get("data")
     if datatype == "BYTES":
         values = data if isinstance(data, list) else [data]
         return [value if isinstance(value, bytes) else _from_base64(value) for value in values]
@@ -85,9 +96,10 @@ def _from_base64(text: Any) -> bytes:
 
 
 def _pixels(data: Any, shape: Any) -> np.ndarray:
-    array = np.asarray(data)
-    if array.dtype == object or not np.issubdtype(array.dtype, np.number):
-        raise InputError("the pixels are not a full block of numbers")
+    # Looked at before numpy does, which makes every element as long as the longest text among them.
+    if not isinstance(data, np.ndarray) and not _only_integers(data):
+        raise InputError("the pixels are not whole numbers from 0 to 255")
+    array = data if isinstance(data, np.ndarray) else np.asarray(data, np.uint8)
     if shape is not None:
         if not isinstance(shape, list) or not all(isinstance(side, int) and side > 0 for side in shape):
             raise InputError("the shape must be a list of positive whole numbers")
@@ -95,24 +107,61 @@ def _pixels(data: Any, shape: Any) -> np.ndarray:
     return array[0] if array.ndim == 4 and array.shape[0] == 1 else array
 
 
+def _only_integers(data: Any) -> bool:
+    """Whether nested lists hold nothing but whole numbers from 0 to 255, at most four deep."""
+    level = data if isinstance(data, list) else [data]
+    for _ in range(4):
+        if all(type(value) is int and 0 <= value <= 255 for value in level):
+            return True
+        if not all(type(value) is list for value in level):
+            return False
+        level = [value for inner in level for value in inner]
+    return False
+
+
+def checked_id(given: Any) -> str:
+    """The id of a request, which the answer gives back; InputError when it is no short text."""
+    if not isinstance(given, str) or len(given) > _MAX_ID or not given.isprintable():
+        raise InputError(f'The "id" of a request must be a printable text of at most {_MAX_ID} characters.')
+    return given
+
+
+def chosen_outputs(request: dict[str, Any], tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of an answer's tensors those that the request names in ``outputs``; all of them when it names none.
+
+    Raises
+    ------
+    InputError
+        When ``outputs`` is no list of ``{"name": …}``, or names a tensor that there is not.
+    """
+    named = request.get("outputs") or []
+    found = {one["name"]: one for one in tensors}
+    names = [one.get("name") if isinstance(one, dict) else None for one in named] if isinstance(named, list) else [None]
+    if not all(isinstance(name, str) and name in found for name in names):
+        raise InputError(f'"outputs" must be a list of {{"name": …}}; there are {", ".join(found)}.')
+    return [found[name] for name in dict.fromkeys(names)] or tensors
+
+
 def encode_outputs(predictions: Sequence[Prediction]) -> list[dict]:
     """The answers as V2 tensors.
 
-    One row a face in ``fake_probability``, ``box``, ``image`` (the picture's position in the request),
-    ``face_verdict`` and ``face_reason``; one row a picture in ``verdict`` and ``reason``. A reason says why a verdict
-    is neither real nor fake. A picture without a face has no row in the former.
+    One row a face in ``fake_probability``, ``raw_probability`` (before calibration), ``box``, ``image`` (the picture's
+    position in the request), ``face_verdict`` and ``face_reason``; one row a picture in ``verdict`` and ``reason``. A
+    reason says why a verdict is neither real nor fake. A picture without a face has no row in the former.
     """
     faces = [(index, face) for index, answer in enumerate(predictions) for face in answer.faces]
+    rows = {
+        "fake_probability": [face.probability for _, face in faces],
+        "raw_probability": [face.raw_probability for _, face in faces],
+        "box": [value for _, face in faces for value in face.box],
+        "image": [index for index, _ in faces],
+        "face_verdict": [face.verdict for _, face in faces],
+        "face_reason": [face.reason for _, face in faces],
+        "verdict": [answer.verdict for answer in predictions],
+        "reason": [answer.reason for answer in predictions],
+    }
+    shapes = {"box": [len(faces), 4]}
     return [
-        _tensor("fake_probability", "FP32", [len(faces)], [face.probability for _, face in faces]),
-        _tensor("box", "FP32", [len(faces), 4], [value for _, face in faces for value in face.box]),
-        _tensor("image", "INT32", [len(faces)], [index for index, _ in faces]),
-        _tensor("face_verdict", "BYTES", [len(faces)], [face.verdict for _, face in faces]),
-        _tensor("face_reason", "BYTES", [len(faces)], [face.reason for _, face in faces]),
-        _tensor("verdict", "BYTES", [len(predictions)], [answer.verdict for answer in predictions]),
-        _tensor("reason", "BYTES", [len(predictions)], [answer.reason for answer in predictions]),
+        {"name": name, "datatype": OUTPUTS[name], "shape": shapes.get(name, [len(data)]), "data": data}
+        for name, data in rows.items()
     ]
-
-
-def _tensor(name: str, datatype: str, shape: list[int], data: list) -> dict:
-    return {"name": name, "datatype": datatype, "shape": shape, "data": data}

@@ -8,9 +8,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import ClientDisconnect
 
 import aletheia
-from aletheia.serving.answers import Answer, Failure, Job
+from aletheia.serving.answers import Answer, Failure, Job, V2Failure
+from aletheia.serving.protocol import OUTPUTS
 from aletheia.serving.refusal import Refused
 from aletheia.serving.service import Service
 from aletheia.serving.uploads import Upload, parsed, picture_of, received
@@ -48,6 +50,11 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     503: {"model": Failure, "description": "Not ready."},
     504: {"model": Failure, "description": "It took too long."},
 }
+_V2_FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {**said, "model": V2Failure} for status, said in {**_FAILURES, 404: {"description": "Not here."}}.items()
+}
+_V2: dict[str, Any] = {"tags": ["V2 inference protocol"], "responses": {404: _V2_FAILURES[404], 503: _V2_FAILURES[503]}}
+_INFER: dict[str, Any] = {**_V2, "responses": _V2_FAILURES, "openapi_extra": {"requestBody": _INFER_BODY}}
 
 router = APIRouter()
 
@@ -70,6 +77,7 @@ async def predict(request: Request, service: Asked) -> Response:
     """Say for every face of a picture, or every person of a video, how probable it is that it is fake."""
     service.admission.check()
     async with received(request) as upload, service.admission.turn(service.config.request_timeout_s) as turn:
+        await _still_there(request)
         answer = await to_thread.run_sync(_answer, service, upload, turn)
     return JSONResponse(answer)
 
@@ -95,6 +103,7 @@ def _answer(service: Service, upload: Upload, turn: Any) -> dict[str, Any]:
 async def submit(request: Request) -> Response:
     """Hand in a long video; ask for its answer later."""
     service: Service = request.app.state.service
+    _ready(request)  # a job that is taken now would be cancelled at once
     async with received(request) as upload:
         if upload.is_json or not upload.is_video():
             raise Refused("unknown_format", "A job takes a video (MP4, MOV, MKV, WebM or AVI) as file of a form.")
@@ -116,15 +125,11 @@ async def cancel(request: Request, job_id: str) -> Response:
     return JSONResponse(request.app.state.jobs.cancel(job_id))
 
 
-@router.post(
-    "/v2/models/{name}/infer",
-    tags=["V2 inference protocol"],
-    responses=_FAILURES,
-    openapi_extra={"requestBody": _INFER_BODY},
-)
-async def infer(request: Request, name: str, service: Asked) -> Response:
+@router.post("/v2/models/{name}/versions/{version}/infer", **_INFER)
+@router.post("/v2/models/{name}/infer", **_INFER)
+async def infer(request: Request, name: str, service: Asked, version: str = "") -> Response:
     """Answer through MLRun's serving graph: the function that would run on Nuclio."""
-    _named(service, name)
+    _named(service, name, version)
     service.admission.check()
     graph = request.app.state.graph
     async with received(request) as upload:
@@ -132,35 +137,35 @@ async def infer(request: Request, name: str, service: Asked) -> Response:
             raise Refused("unknown_format", "The V2 inference protocol is spoken in JSON (application/json).")
         await graph.ready(GRAPH_WAIT_SECONDS)
         async with service.admission.turn(service.config.request_timeout_s) as turn:
+            await _still_there(request)
             answer = await to_thread.run_sync(lambda: graph.infer(parsed(upload.read()), turn))
     return JSONResponse(answer)
 
 
-@router.get("/v2", tags=["V2 inference protocol"])
+@router.get("/v2", tags=_V2["tags"])
 async def server() -> dict[str, Any]:
     """What this server is."""
     return {"name": "aletheia", "version": aletheia.__version__, "extensions": []}
 
 
-@router.get("/v2/models", tags=["V2 inference protocol"])
+@router.get("/v2/models", tags=_V2["tags"])
 async def models(service: Asked) -> dict[str, Any]:
     """The model that answers."""
     return {"models": [service.loaded.name]}
 
 
-@router.get("/v2/models/{name}", tags=["V2 inference protocol"], responses={404: {"model": Failure}})
-async def model(name: str, service: Asked) -> dict[str, Any]:
+@router.get("/v2/models/{name}/versions/{version}", **_V2)
+@router.get("/v2/models/{name}", **_V2)
+async def model(name: str, service: Asked, version: str = "") -> dict[str, Any]:
     """What the model takes and gives."""
-    _named(service, name)
-    outputs = {"fake_probability": "FP32", "box": "FP32", "image": "INT32", "face_verdict": "BYTES"}
-    outputs |= {"face_reason": "BYTES", "verdict": "BYTES", "reason": "BYTES"}
+    _named(service, name, version)
     return {
         "name": name,
         "versions": [service.loaded.version],
         "platform": "aletheia",
         "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}],
         "outputs": [
-            {"name": key, "datatype": kind, "shape": [-1, 4] if key == "box" else [-1]} for key, kind in outputs.items()
+            {"name": key, "datatype": kind, "shape": [-1, 4] if key == "box" else [-1]} for key, kind in OUTPUTS.items()
         ],
         "threshold": service.loaded.spec.threshold,
         "uri": service.loaded.uri,
@@ -168,12 +173,22 @@ async def model(name: str, service: Asked) -> dict[str, Any]:
     }
 
 
-@router.get("/v2/models/{name}/ready", tags=["V2 inference protocol"], responses={404: {"model": Failure}})
-async def model_ready(name: str, request: Request, service: Asked) -> dict[str, Any]:
-    """Whether the model answers."""
-    _named(service, name)
+@router.get("/v2/models/{name}/versions/{version}/ready", **_V2)
+@router.get("/v2/models/{name}/ready", **_V2)
+async def model_ready(name: str, request: Request, service: Asked, version: str = "") -> dict[str, Any]:
+    """Whether the model answers through the serving graph."""
+    _named(service, name, version)
     _ready(request)
+    request.app.state.graph.check()
     return {"name": name, "ready": True}
+
+
+@router.get("/v2/health/ready", **_V2)
+async def v2_ready(request: Request) -> dict[str, Any]:
+    """Whether the V2 inference protocol is answered: as ``/readyz``, and the serving graph is built."""
+    _ready(request)
+    request.app.state.graph.check()
+    return {"ready": True}
 
 
 @router.get("/healthz", tags=["probes"])
@@ -184,7 +199,6 @@ async def live() -> dict[str, Any]:
 
 
 @router.get("/readyz", tags=["probes"], responses={503: {"model": Failure}})
-@router.get("/v2/health/ready", tags=["probes"], responses={503: {"model": Failure}})
 async def ready(request: Request) -> dict[str, Any]:
     """Whether it takes requests: the model is loaded, and nobody told it to stop."""
     _ready(request)
@@ -197,9 +211,17 @@ def metrics(service: Asked) -> Response:
     return Response(service.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _named(service: Service, name: str) -> None:
+def _named(service: Service, name: str, version: str = "") -> None:
     if name != service.loaded.name:
         raise Refused("not_found", f"There is no model {name[:60]!r} here; {service.loaded.name!r} is the one.")
+    if version not in ("", service.loaded.version):
+        raise Refused("not_found", f"There is no version {version[:60]!r} here; {service.loaded.version!r} answers.")
+
+
+async def _still_there(request: Request) -> None:
+    """Nobody is answered who has gone while waiting."""
+    if await request.is_disconnected():
+        raise ClientDisconnect
 
 
 def _ready(request: Request) -> None:

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aletheia.hosts import LOCAL_NAMES, host_of
 from aletheia.serving.answers import failure
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.metrics import Metrics
@@ -48,8 +49,12 @@ _ASSETS = ("/assets/", "/static/", "/svelte/", "/page/", "/theme.css", "/favicon
 #: Routes that are counted by their own names; all others together.
 _COUNTED = ("/v1/predict", "/v1/jobs", "/healthz", "/readyz", "/metrics")
 
+#: Of the page's, those that stay open as long as a tab does: their time says nothing.
+_STREAMS = ("/heartbeat/", "/queue/data")
+
 _OVERHEAD = 1 << 20  # of a form around its file, or of JSON around a picture
 _IDLE_SECONDS = 30.0  # between two parts of a body
+_BODY_SECONDS, _SLOWEST = 60.0, 50_000  # a body has a minute, and one second more for so many bytes
 _DRAIN_SECONDS = 10.0
 
 
@@ -58,8 +63,10 @@ class Guard:
 
     - With a key in the configuration, all but `_FREE` and the page's files need it: ``Authorization: Bearer KEY``,
       ``X-API-Key: KEY``, or as the password of Basic authentication, which a browser asks people for.
-    - Pages of other sites cannot make a visitor's browser ask.
-    - A body that grows beyond its route's limit is cut off, and so is one that makes all together too large.
+    - Pages of other sites cannot make a visitor's browser ask: not in their own name (``Origin``, ``Sec-Fetch-Site``),
+      and on the loopback not by a name of theirs that leads here (``Host``: DNS rebinding).
+    - A body that grows beyond its route's limit is cut off, and so is one that makes all together too large, or comes
+      too slowly.
     - Every answer carries the headers above, is counted, and a failure of the service itself is logged.
 
     Parameters
@@ -75,6 +82,7 @@ class Guard:
         self.app, self.config, self.metrics, self._kept = app, config, metrics, kept
         self._bodies, self._arriving, self._elsewhere = 0, 0, 0
         self._most_bodies = 2 * (config.queue + config.workers)
+        self._names = frozenset(config.names) or (LOCAL_NAMES if config.host in LOCAL_NAMES else None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -86,48 +94,59 @@ class Guard:
             return
         exchange = _Exchange(scope, receive, send, self._limit(scope), self._count)
         began = time.perf_counter()
-        sends_body = scope["method"] in ("POST", "PUT", "PATCH")
-        if sends_body:
-            self._bodies += 1
-            self._elsewhere = self._kept()
         try:
-            await self._answer(scope, exchange, sends_body)
+            await self._answer(scope, exchange)
         except ClientDisconnect:
             exchange.status = 499  # as others write it down: nobody was there to be told
         finally:
-            self._bodies -= sends_body
+            self._bodies -= exchange.admitted
             self._arriving -= exchange.counted
             route = route_of(scope)
             self.metrics.requests.labels(route, exchange.status).inc()
-            self.metrics.latency.labels(route).observe(time.perf_counter() - began)
+            if not any(part in scope["path"] for part in _STREAMS):
+                self.metrics.latency.labels(route).observe(time.perf_counter() - began)
 
-    async def _answer(self, scope: Scope, exchange: _Exchange, sends_body: bool) -> None:
+    async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         try:
-            self._check(scope, exchange, sends_body)
+            self._check(scope, exchange)
             await self.app(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             raise
         except Refused as refused:
             if not exchange.status:
-                await refusal(refused, self.metrics)(scope, exchange.receive, exchange.send)
+                await refusal(refused, self.metrics, scope["path"])(scope, exchange.receive, exchange.send)
         except Exception:  # a defect of ours: it must be seen, and must not end the connection without a word
             logger.exception("%s %s failed", scope["method"], scope["path"][:200])
             self.metrics.errors.labels("internal").inc()
             if not exchange.status:
-                body = failure("internal", "The service failed at this request; its log says why.")
+                body = failure("internal", "The service failed at this request; its log says why.", scope["path"])
                 await JSONResponse(body, 500)(scope, exchange.receive, exchange.send)
 
-    def _check(self, scope: Scope, exchange: _Exchange, sends_body: bool) -> None:
+    def _check(self, scope: Scope, exchange: _Exchange) -> None:
         headers = exchange.headers
+        self._check_names(headers)
         if not self._knows(headers, scope["path"]):
             raise Refused("unauthorised", "This needs the service's key: send it as Authorization: Bearer KEY.")
+        sends_body = scope["method"] in ("POST", "PUT", "PATCH")
         if sends_body and headers.get("sec-fetch-site") == "cross-site":
             raise Refused("forbidden", "This service does not answer pages of other sites (see Sec-Fetch-Site).")
-        if self._bodies > self._most_bodies:
-            raise _too_much()
+        if sends_body:  # not before the key was seen: who has none must not take others' places
+            if self._bodies >= self._most_bodies:
+                raise _too_much()
+            self._bodies += 1
+            exchange.admitted = True
+            self._elsewhere = self._kept()
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > exchange.limit:
             raise exchange.too_large()
+
+    def _check_names(self, headers: dict[str, str]) -> None:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if self._names is not None and host_of(f"//{host}") not in self._names:
+            own = ", ".join(sorted(self._names))
+            raise Refused("forbidden", f"This service answers to {own} alone (see the Host header, or serve --name).")
+        if origin is not None and origin.partition("://")[2] != host and host_of(origin) not in (self._names or ()):
+            raise Refused("forbidden", "This service does not answer pages of other sites (see the Origin header).")
 
     def _knows(self, headers: dict[str, str], path: str) -> bool:
         key = self.config.api_key
@@ -156,7 +175,9 @@ class _Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int, count: Callable[[int], None]) -> None:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        self.limit, self.status, self.counted, self._count = limit, 0, 0, count
+        self.limit, self.status = limit, 0
+        self.admitted, self.counted, self._count = False, 0, count
+        self._began = time.monotonic()
         self._path, self._receive, self._send = scope["path"], receive, send
         self._taken, self._complete = 0, False
 
@@ -168,11 +189,12 @@ class _Exchange:
         """The next part of the body; Refused when there is too much of it, or nothing comes."""
         if self._complete:
             return await self._receive()  # the news that the client has gone
+        left = _BODY_SECONDS + self._taken / _SLOWEST - (time.monotonic() - self._began)
         try:
-            message = await asyncio.wait_for(self._receive(), _IDLE_SECONDS)
+            message = await asyncio.wait_for(self._receive(), min(_IDLE_SECONDS, left))
         except TimeoutError:
             self._complete = True
-            raise Refused("timeout", f"Nothing came for {_IDLE_SECONDS:g} seconds; send the request again.") from None
+            raise Refused("timeout", "The request came too slowly, or not at all; send it again.") from None
         self._complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
         size = len(message.get("body", b""))
         self._taken += size
@@ -188,7 +210,9 @@ class _Exchange:
             self.status = message["status"]
             if not self._complete:
                 await self._drain()
-            headers = [*message.get("headers", ()), *self._own(message)]
+            # Gradio lets any site read its answers.
+            given = [pair for pair in message.get("headers", ()) if not pair[0].lower().startswith(b"access-control-")]
+            headers = [*given, *self._own(message)]
             if not self._complete:  # nobody reads what is still to come
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
@@ -220,11 +244,11 @@ class _Exchange:
                     self._complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
 
 
-def refusal(refused: Refused, metrics: Metrics) -> JSONResponse:
-    """The answer to a request that gets none; counted."""
+def refusal(refused: Refused, metrics: Metrics, path: str) -> JSONResponse:
+    """The answer to a request for a path that gets none; counted."""
     metrics.errors.labels(refused.kind).inc()
     headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
-    return JSONResponse(failure(refused.kind, str(refused)), refused.status, headers)
+    return JSONResponse(failure(refused.kind, str(refused), path), refused.status, headers)
 
 
 def _too_much() -> Refused:

@@ -157,7 +157,7 @@ class Service:
         """
         stages = _current.get() or Stages(self.config.request_timeout_s)
         try:
-            rgb = checked_pixels(image) if isinstance(image, np.ndarray) else self._decoded(image, stages)
+            rgb = self._checked(image) if isinstance(image, np.ndarray) else self._decoded(image, stages)
         except Refused as refused:
             if refused.kind in ("timeout", "not_ready"):
                 stages.refused = refused
@@ -178,7 +178,8 @@ class Service:
         with self.timed(turn) as stages:
             rgb = self._decoded(data, stages)
             prediction = self.predictor.predict_pixels(rgb, stages)
-        self.metrics.answered(prediction, stages)
+        self.metrics.answered(prediction)
+        self.metrics.timed(stages)
         return image_answer(self.loaded, prediction, rgb.shape[:2], stages)
 
     def video_in_turn(
@@ -204,7 +205,8 @@ class Service:
                     progress(min(len(seen) / count, 1.0))
             with stages.stage("judge"):
                 prediction = judge_frames(self.predictor, times, seen)
-        self.metrics.answered(prediction, stages)
+        self.metrics.answered(prediction)
+        self.metrics.timed(stages)
         return video_answer(self.loaded, prediction, size, stages)
 
     def check_frames(self, frames: int | None) -> int:
@@ -231,6 +233,11 @@ class Service:
             yield stages
         finally:
             _current.reset(token)
+
+    def _checked(self, pixels: np.ndarray) -> np.ndarray:
+        if pixels.ndim > 1 and pixels.shape[0] * pixels.shape[1] > self.config.max_pixels:
+            raise InputError(f"The picture has more than {self.config.max_pixels:,} pixels. Send a smaller one.")
+        return checked_pixels(pixels)
 
     def _decoded(self, data: bytes, stages: Stages) -> np.ndarray:
         self.check_size(len(data), video=False)

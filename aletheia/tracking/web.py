@@ -6,20 +6,17 @@ import json
 import math
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from aletheia.hosts import LOCAL_NAMES, host_of
 from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError, Page
 from aletheia.tracking.store import Store
 
 MAX_BODY = 32 * 1024 * 1024
-# Names under which this machine calls itself. A page of a foreign site can make a browser connect here, but
-# then the request carries the foreign name (DNS rebinding) or the foreign origin (cross-site requests).
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "host.docker.internal"})
 
 
 class Json(Response):
@@ -165,18 +162,11 @@ class LocalOnly:
 
     @staticmethod
     def _problem(headers: dict[str, str]) -> str | None:
-        if _host(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
+        if host_of(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
             return "This service answers only what is addressed to localhost or 127.0.0.1 (see the Host header)."
         origin = headers.get("origin")
-        if origin is not None and _host(origin) not in LOCAL_NAMES:
+        if origin is not None and host_of(origin) not in LOCAL_NAMES:
             return "This service does not answer pages of other sites (see the Origin header)."
         if headers.get("sec-fetch-site") == "cross-site":
             return "This service does not answer pages of other sites (see the Sec-Fetch-Site header)."
-        return None
-
-
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
         return None

@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -144,6 +145,35 @@ def test_a_busy_service_is_asked_again_when_it_says(serving, jpeg):
             assert answer.result(30).probability is not None
             assert time.perf_counter() - began >= 1  # what Retry-After said
         assert 'kind="busy"} 2.0' in running.client.get("/metrics").text
+
+
+def test_no_proxy_is_asked_for_this_machine(served, jpeg, monkeypatch):
+    """It would get the key and the picture."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Detector(str(served.client.base_url), "key") as detector:
+        assert detector.predict(jpeg).probability is not None
+
+
+def test_a_job_is_asked_after_until_an_answer_comes(served, clip, monkeypatch):
+    """One lost question must not end a video that is being looked at."""
+    really, lost = httpx.Client.request, []
+
+    def unreliable(client, method, url, **content):
+        if method == "GET" and "/v1/jobs/" in str(url) and len(lost) < 2:
+            lost.append(url)
+            raise httpx.ConnectError("lost")
+        return really(client, method, url, **content)
+
+    with Detector(str(served.client.base_url)) as detector:
+        monkeypatch.setattr(httpx.Client, "request", unreliable)
+        assert detector.predict(clip, frames=2).frames == 2
+        assert len(lost) == 2
+    with Detector(str(served.client.base_url), patience=0.1) as hasty, pytest.raises(InputError, match="not answer"):
+        lost.clear()
+        hasty.predict(clip, frames=2)
 
 
 def test_a_service_with_a_key(serving, jpeg, monkeypatch):

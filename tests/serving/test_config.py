@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
+from aletheia.cli import app
 from aletheia.errors import InputError
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.loading import load_model
@@ -46,3 +48,18 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(monkeypatch):
     config = ServeConfig()
     assert config.api_key.get_secret_value() == "sesame"
     assert "sesame" not in repr(config) + str(config) + config.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("max_frames", "not name=value"),
+        ("port=3", "'port' is no limit; there are max_upload_bytes"),
+        ("api_key=x", "'api_key' is no limit"),
+        ("max_frames=many", "max_frames: Input should be a valid integer"),
+        ("queue=-1", "queue: Input should be greater than or equal to 0"),
+    ],
+)
+def test_limits_on_the_command_line(limit, words):
+    done = CliRunner().invoke(app, ["serve", "--port", "0", "--limit", limit])
+    assert isinstance(done.exception, InputError) and words in str(done.exception)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import math
 import shutil
 from pathlib import Path
 
@@ -67,10 +69,10 @@ def test_the_model_is_not_loaded_twice(served, jpeg):
 def test_what_does_not_fit_is_told_why(served, body, words):
     response = served.client.post(INFER, json=body)
     assert response.status_code == 400
-    error = response.json()["error"]
-    assert error["kind"] == "bad_request"
-    assert words in error["message"]
-    assert "Traceback" not in error["message"]
+    said = response.json()
+    assert said["kind"] == "bad_request"
+    assert words in said["error"]
+    assert "Traceback" not in said["error"]
 
 
 def test_no_field_of_the_body_is_an_address_a_model_or_an_operation(served, jpeg, tmp_path):
@@ -80,17 +82,67 @@ def test_no_field_of_the_body_is_an_address_a_model_or_an_operation(served, jpeg
     for address in (str(secret), secret.as_uri(), f"{served.client.base_url}readyz"):
         response = served.client.post(INFER, json={"data_url": address})
         assert response.status_code == 400
-        assert '"inputs"' in response.json()["error"]["message"]
+        assert '"inputs"' in response.json()["error"]
         for inputs in ([address], [{"datatype": "BYTES", "data": [address]}]):
             assert served.client.post(INFER, json={"inputs": inputs}).status_code == 400
     body = {"inputs": [tensor(jpeg)], "operation": "explain", "model": "other"}
     assert outputs(served.client.post(INFER, json=body))["verdict"]
 
 
+@pytest.mark.parametrize("id", [float("nan"), float("inf"), "\ud800", "x" * 201, "a\nb", ["x"], {}, 3, None])
+def test_an_id_that_is_none(served, jpeg, id):
+    """It would come back in the answer, where not all of these can stand."""
+    content = json.dumps({"id": id, "inputs": [tensor(jpeg)]})
+    response = served.client.post(INFER, content=content, headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["kind"]) == (400, "bad_request")
+    assert '"id"' in response.json()["error"]
+
+
+def test_the_answer_says_which_model_and_how_long(served, jpeg):
+    version = served.app.state.service.loaded.version
+    for path in (INFER, INFER.replace("/infer", f"/versions/{version}/infer")):
+        said = served.client.post(path, json={"id": "42", "inputs": [tensor(jpeg)]}).json()
+        assert (said["id"], said["model_name"], said["model_version"]) == ("42", "detector", version)
+        assert said["parameters"]["threshold"] == 0.4 and said["parameters"]["precision"] == "f32"
+        assert said["parameters"]["timing_ms"]["network"] > 0
+    for path in (INFER.replace("/infer", ""), INFER.replace("/infer", "/ready")):
+        assert served.client.get(path.replace("detector", f"detector/versions/{version}")).status_code == 200
+        response = served.client.get(path.replace("detector", "detector/versions/other"))
+        assert (response.status_code, response.json()["kind"]) == (404, "not_found")
+
+
+def test_where_the_time_went_is_counted(serving, jpeg):
+    with serving() as running:
+        outputs(running.client.post(INFER, json={"inputs": [tensor(jpeg)] * 2}))
+        lines = running.client.get("/metrics").text.splitlines()
+    for line in ("aletheia_queue_seconds_count 1.0", 'aletheia_stage_seconds_count{stage="network"} 1.0'):
+        assert line in lines
+
+
+def test_the_probability_before_calibration(served, jpeg):
+    """Of this model: probability = sigmoid(1.7 logit - 0.3)."""
+    said = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg)]}))
+    (raw,), (probability,) = said["raw_probability"], said["fake_probability"]
+    logit = math.log(raw / (1 - raw))
+    assert probability == pytest.approx(1 / (1 + math.exp(0.3 - 1.7 * logit)), abs=1e-5)
+
+
+def test_only_the_outputs_that_are_wanted(served, jpeg):
+    def ask(wanted):
+        return served.client.post(INFER, json={"inputs": [tensor(jpeg)], "outputs": wanted})
+
+    found = ask([{"name": "verdict"}, {"name": "box"}]).json()["outputs"]
+    assert [one["name"] for one in found] == ["verdict", "box"]
+    assert len(ask([]).json()["outputs"]) == 8
+    for wrong in ([{"name": "other"}], [{}], ["verdict"], {"name": "verdict"}, "verdict", [{"name": []}]):
+        response = ask(wrong)
+        assert response.status_code == 400 and "there are fake_probability" in response.json()["error"]
+
+
 def test_a_request_whose_time_is_up_is_told_so(serving, jpeg):
     with serving(request_timeout_s=0.0001, workers=1) as running:
         response = running.client.post(INFER, json={"inputs": [tensor(jpeg)]})
-    assert (response.status_code, response.json()["error"]["kind"]) == (504, "timeout")
+    assert (response.status_code, response.json()["kind"]) == (504, "timeout")
 
 
 def test_the_project_s_own_function_answers(serving, jpeg, tmp_path, monkeypatch):
@@ -116,5 +168,9 @@ def test_a_graph_that_cannot_be_built_leaves_the_rest(serving, jpeg, tmp_path, m
     (tmp_path / "functions" / "serve" / "function.yaml").write_text("kind: serving\nspec: {default_class: Nothing}\n")
     with serving(workers=1) as running:
         response = running.client.post(INFER, json={"inputs": [tensor(jpeg)]})
-        assert (response.status_code, response.json()["error"]["kind"]) == (503, "not_ready")
+        assert (response.status_code, response.json()["kind"]) == (503, "not_ready")
+        assert "could not be built" in response.json()["error"] and "retry-after" not in response.headers
+        for probe in ("/v2/health/ready", "/v2/models/detector/ready"):
+            assert running.client.get(probe).status_code == 503
+        assert running.client.get("/readyz").status_code == 200
         assert running.client.post("/v1/predict", files={"file": jpeg}).status_code == 200

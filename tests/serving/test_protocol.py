@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import resource
 
 import numpy as np
 import pytest
@@ -49,6 +50,11 @@ def test_the_same_picture_in_every_form():
     [
         ([], "holds no image"),
         ([{"datatype": "FP32", "data": [1.0]}], "datatype 'FP32'"),
+        ([{"datatype": "UINT8", "data": [256]}], "whole numbers from 0 to 255"),
+        ([{"datatype": "UINT8", "data": [-1]}], "whole numbers from 0 to 255"),
+        ([{"datatype": "UINT8", "data": [True]}], "whole numbers from 0 to 255"),
+        ([{"datatype": "UINT8", "data": [1.0]}], "whole numbers from 0 to 255"),
+        ([{"datatype": "UINT8", "data": [[[[[1]]]]]}], "whole numbers from 0 to 255"),
         ([{"datatype": "BYTES", "data": ["not base64!"]}], "inputs\\[0\\] is not an image"),
         ([{"datatype": "UINT8", "shape": [9, 9, 3], "data": [1, 2, 3]}], "cannot reshape"),
         ([{"datatype": "UINT8", "shape": [-1, 3], "data": [1, 2, 3]}], "positive whole numbers"),
@@ -113,3 +119,21 @@ def test_answers_are_tensors_with_consistent_shapes():
     assert tensors["face_verdict"]["data"] == ["cannot tell"] * 2
     assert tensors["face_reason"]["data"] == ["too small"] * 2
     assert tensors["fake_probability"]["data"] == [0.75, 0.75]
+
+
+def test_a_small_request_cannot_take_much_memory():
+    """numpy would make each of the numbers as long as the text: 80 kB would become 800 MB."""
+    data = ["A" * 20_000, *[0] * 10_000]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="whole numbers"):
+        decode_inputs([{"datatype": "UINT8", "data": data}])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+def test_no_error_text_is_as_long_as_the_request():
+    for datatype in ("x" * 1_000_000, ["x"] * 1_000_000, {"x" * 1_000_000: 1}):
+        with pytest.raises(InputError) as told:
+            decode_inputs([{"datatype": datatype, "data": [1]}])
+        assert len(str(told.value)) < 500
+    InputError("x" * 1_000_000)
+    assert max(map(len, InputError.raised)) < 5000

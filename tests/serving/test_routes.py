@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import socket
 import threading
 
 import cv2
@@ -17,6 +18,7 @@ from aletheia.serving.app import create_app
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.engine import Predictor
 from aletheia.serving.video import predict_video
+from aletheia.settings import get_settings
 
 
 def form(data: bytes, name: str = "picture.jpg", **fields) -> dict:
@@ -25,9 +27,12 @@ def form(data: bytes, name: str = "picture.jpg", **fields) -> dict:
 
 def error(response: httpx.Response) -> dict:
     assert response.headers["content-type"] == "application/json"
-    (key,) = response.json()
-    assert key == "error"
-    return response.json()["error"]
+    said = response.json()
+    if response.url.path.startswith("/v2"):  # as its protocol wants it
+        assert set(said) == {"error", "kind"}
+        return {"kind": said["kind"], "message": said["error"]}
+    assert set(said) == {"error"}
+    return said["error"]
 
 
 def test_a_picture(served, bundle, jpeg):
@@ -49,7 +54,8 @@ def test_a_picture(served, bundle, jpeg):
 def test_the_model_is_named_without_a_path(served, bundle, jpeg):
     model = served.client.post("/v1/predict", **form(jpeg)).json()["model"]
     weights = Predictor(bundle).spec.weights_sha256
-    assert model == {"name": "detector", "uri": bundle.name, "version": weights[:12], "threshold": 0.4}
+    wanted = {"name": "detector", "uri": bundle.name, "version": weights[:12], "threshold": 0.4, "precision": "f32"}
+    assert model == wanted
 
 
 def test_a_model_that_gives_no_number(serving, numberless, jpeg, clip, until):
@@ -65,7 +71,8 @@ def test_a_model_that_gives_no_number(serving, numberless, jpeg, clip, until):
         job = f"/v1/jobs/{ask('/v1/jobs', **form(clip)).json()['id']}"
         until(lambda: running.client.get(job).json()["state"] == "failed")
         assert running.client.get(job).json()["error"]["kind"] == "model_failed"
-        assert 'aletheia_errors_total{kind="model_failed"} 3.0' in running.client.get("/metrics").text
+        # Of the three requests and of the job.
+        until(lambda: 'aletheia_errors_total{kind="model_failed"} 4.0' in running.client.get("/metrics").text)
 
 
 def test_base64_gives_the_same(served, jpeg):
@@ -153,6 +160,22 @@ def test_limits_of_size_pixels_and_duration(serving, jpeg, clip):
     with serving(max_pixels=256 * 255) as running:
         response = running.client.post("/v1/predict", **form(jpeg))
         assert (response.status_code, error(response)["kind"]) == (413, "too_large")
+        tensor = {"name": "image", "shape": [256, 256, 3], "datatype": "UINT8", "data": [0] * (3 << 16)}
+        said = running.client.post("/v2/models/detector/infer", json={"inputs": [tensor]}).json()
+        (reason,) = (one["data"] for one in said["outputs"] if one["name"] == "reason")
+        assert "more than 65,280 pixels" in reason[0]
+
+
+def test_a_limit_above_that_of_data_sets(serving, monkeypatch, jpeg):
+    """The service's own limit counts, not the one of files on the disk."""
+    monkeypatch.setenv("ALETHEIA_MAX_FILE_BYTES", "1000")
+    get_settings.cache_clear()
+    try:
+        with serving(workers=1) as running:
+            assert running.client.post("/v1/predict", **form(jpeg)).status_code == 200
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
 
 
 def test_paths_that_are_none(served):
@@ -172,7 +195,7 @@ def test_paths_that_are_none(served):
 def test_a_page_does_not_hide_the_routes(bundle):
     """Before it has been built a page that reloads itself stands in its place."""
     app = create_app(ServeConfig(models=(str(bundle),), workers=1))
-    client = TestClient(app)  # not entered: nothing is built
+    client = TestClient(app, base_url="http://127.0.0.1")  # not entered: nothing is built
     assert (client.get("/v1/predict").status_code, client.get("/nothing").status_code) == (405, 404)
     assert 'http-equiv="refresh"' in client.get("/").text
     assert client.get("/v2/models").json() == {"models": ["detector"]}
@@ -209,7 +232,35 @@ def test_a_request_whose_time_is_up(serving, jpeg):
         assert (response.status_code, error(response)["kind"]) == (504, "timeout")
 
 
-def test_probes_and_models(served):
+def test_nobody_is_answered_who_has_gone(serving, jpeg, until):
+    """Who hangs up while waiting for a turn leaves it to others."""
+    with serving(workers=1) as running:
+        admission = running.app.state.service.admission
+        with admission.turn():
+            for path in ("/v1/predict", "/v2/models/detector/infer"):
+                request = running.client.build_request("POST", path, json={"image": base64.b64encode(jpeg).decode()})
+                head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                head += f"Content-Length: {len(request.content)}\r\n\r\n"
+                until(lambda: running.client.get("/v2/health/ready").status_code == 200)
+                url, waiting = running.client.base_url, admission.waiting
+                with socket.create_connection((url.host, url.port)) as link:
+                    link.sendall(head.encode() + request.content)
+                    until(lambda n=waiting: admission.waiting == n + 1)
+        until(lambda: not admission.waiting and not admission.working)
+        told = running.client.get("/metrics").text
+        assert "aletheia_verdicts_total{" not in told
+        assert 'route="/v1/predict",status="499"} 1.0' in told
+
+
+def test_no_job_is_taken_that_would_be_cancelled(serving, clip):
+    with serving() as running:
+        running.app.state.stopping.set()
+        response = running.client.post("/v1/jobs", **form(clip))
+        assert (response.status_code, error(response)["kind"]) == (503, "not_ready")
+
+
+def test_probes_and_models(served, until):
+    until(lambda: served.client.get("/v2/health/ready").status_code == 200)  # its graph takes seconds to import
     for path in ("/healthz", "/v2/health/live", "/readyz", "/v2/health/ready"):
         assert served.client.get(path).status_code == 200
     assert served.client.get("/v2/models").json() == {"models": ["detector"]}
@@ -256,7 +307,7 @@ def test_metrics(serving, jpeg):
         'aletheia_stage_seconds_count{stage="network"} 2.0',
         "aletheia_faces_sum 2.0",
         "aletheia_scores_count 2.0",
-        f'aletheia_model_info{{name="detector",uri="{loaded.uri}",version="{loaded.version}"}} 1.0',
+        f'aletheia_model_info{{name="detector",precision="f32",uri="{loaded.uri}",version="{loaded.version}"}} 1.0',
         "aletheia_model_threshold 0.4",
     ):
         assert line in text.splitlines()

@@ -13,7 +13,7 @@ import pytest
 
 KEY = "open sesame"
 # A request whose body never comes to an end.
-BEGUN = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+BEGUN = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
 PROBES = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
 
 
@@ -63,7 +63,8 @@ def test_nobody_else_is(locked, jpeg, headers):
     ):
         response = locked.client.request(method, path, headers=headers)
         assert response.status_code == 401, path
-        assert response.json()["error"]["kind"] == "unauthorised"
+        said = response.json()
+        assert (said if path.startswith("/v2") else said["error"])["kind"] == "unauthorised"
         assert response.headers["www-authenticate"].startswith("Basic")
         assert KEY not in response.text
 
@@ -97,6 +98,38 @@ def test_pages_of_other_sites_cannot_ask(served, jpeg):
     for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):
         response = served.client.post("/v1/predict", files={"file": jpeg}, headers={"sec-fetch-site": site})
         assert response.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/v1/predict", "/v2/models", "/readyz", "/metrics", "/"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "192.168.1.5", "127.0.0.1.evil.example", ""])
+def test_on_the_loopback_no_name_of_others_leads_here(served, path, host):
+    """Else a page of evil.example, a name that comes to mean 127.0.0.1, reads what is answered (DNS rebinding)."""
+    response = served.client.get(path, headers={"host": host})
+    assert response.status_code == 403 and "Host header" in response.text
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:7860"])
+def test_this_machine_has_several_names(served, host):
+    assert served.client.get("/readyz", headers={"host": host}).status_code == 200
+
+
+def test_names_can_be_given(serving):
+    with serving(names=("faces.example",)) as running:
+        for host, status in (("faces.example", 200), ("faces.example:443", 200), ("127.0.0.1", 403)):
+            assert running.client.get("/readyz", headers={"host": host}).status_code == status
+        # A proxy may call it by another name than the browser does.
+        headers = {"host": "faces.example", "origin": "https://faces.example"}
+        assert running.client.get("/readyz", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1.evil.example", "file://"])
+def test_no_page_of_another_origin_is_answered(served, jpeg, origin):
+    for method, path in (("POST", "/v1/predict"), ("GET", "/v2/models"), ("GET", "/")):
+        response = served.client.request(method, path, headers={"origin": origin})
+        assert response.status_code == 403 and "Origin header" in response.text
+        assert not [name for name in response.headers if name.startswith("access-control")]
+    own = str(served.client.base_url).rstrip("/")
+    assert served.client.post("/v1/predict", files={"file": jpeg}, headers={"origin": own}).status_code == 200
 
 
 @pytest.fixture
@@ -147,12 +180,72 @@ def test_who_sends_nothing_is_not_waited_for(serving, monkeypatch):
         assert time.monotonic() - began < 15
 
 
+def test_who_sends_a_little_now_and_then_is_not_waited_for(serving, monkeypatch):
+    """Each part comes in time; the body as a whole does not."""
+    monkeypatch.setattr("aletheia.serving.security._BODY_SECONDS", 0.5)
+    with serving() as running:
+        host, port = running.client.base_url.host, running.client.base_url.port
+        with socket.create_connection((host, port), timeout=0.1) as link:
+            link.sendall(BEGUN)
+            answer, began = b"", time.monotonic()
+            while not answer and time.monotonic() - began < 15:
+                link.sendall(b" ")
+                with contextlib.suppress(TimeoutError):
+                    answer = link.recv(4096)
+        assert b" 504 " in answer.splitlines()[0]
+
+
+def test_who_has_no_key_takes_no_place(serving, jpeg):
+    with serving(api_key=KEY, workers=1, queue=0) as running, contextlib.ExitStack() as opened:
+        host, port = running.client.base_url.host, running.client.base_url.port
+        for _ in range(4):
+            opened.enter_context(socket.create_connection((host, port))).sendall(BEGUN)
+        time.sleep(0.2)
+        headers = {"x-api-key": KEY}
+        assert running.client.post("/v1/predict", files={"file": jpeg}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /readyz HTTP/1.1\r\nHo"])
+def test_who_opens_a_connection_and_asks_nothing_loses_it(serving, monkeypatch, begun):
+    monkeypatch.setattr("aletheia.serving.connections._HEAD_SECONDS", 0.5)
+    with serving() as running:
+        host, port = running.client.base_url.host, running.client.base_url.port
+        for earlier in (b"", b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):
+            with socket.create_connection((host, port), timeout=10) as link:
+                if earlier:
+                    link.sendall(earlier)
+                    assert b" 200 " in link.recv(4096)
+                    if not begun:
+                        continue  # kept for the next request, by uvicorn's own clock
+                link.sendall(begun)
+                while link.recv(4096):
+                    pass  # closed by the service, else this would time out
+        assert running.client.get("/readyz").status_code == 200
+
+
+def test_there_are_only_so_many_connections(serving, monkeypatch):
+    """No more than files can be opened: a service without one left answers nobody."""
+    monkeypatch.setattr("aletheia.serving.connections.most_connections", lambda: 3)
+    with serving() as running, contextlib.ExitStack() as opened:
+        host, port = running.client.base_url.host, running.client.base_url.port
+        links = [opened.enter_context(socket.create_connection((host, port), timeout=10)) for _ in range(5)]
+        time.sleep(0.2)
+        for link in links:
+            with contextlib.suppress(OSError):
+                link.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answers = []
+        for link in links:
+            try:
+                answers.append(link.recv(4096))
+            except ConnectionResetError:
+                answers.append(b"")
+        assert sum(b" 200 " in answer for answer in answers) == 3
+
+
 def test_who_leaves_in_the_middle_is_forgotten(served, until):
     host, port = served.client.base_url.host, served.client.base_url.port
     with socket.create_connection((host, port)) as link:
-        link.sendall(
-            b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
-        )
+        link.sendall(BEGUN)
     until(lambda: 'route="/v1/predict",status="499"' in served.client.get("/metrics").text)
 
 

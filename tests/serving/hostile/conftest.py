@@ -50,8 +50,12 @@ class Target:
             return
         said = json.loads(response.content, parse_constant=_no_constant)
         if response.status_code >= 400:
-            assert set(said) == {"error"} and set(said["error"]) == {"kind", "message"}, said
-            message = said["error"]["message"]
+            if response.url.path.startswith("/v2"):
+                assert set(said) == {"error", "kind"}, said
+                message = said["error"]
+            else:
+                assert set(said) == {"error"} and set(said["error"]) == {"kind", "message"}, said
+                message = said["error"]["message"]
             assert 10 < len(message) < 1500 and "Traceback" not in message
             for secret in (tempfile.gettempdir(), str(Path.home()), "site-packages", "root:", 'File "'):
                 assert secret not in message, message

@@ -1,0 +1,31 @@
+"""What a request's body may be."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from aletheia.serving.refusal import Refused
+from aletheia.serving.uploads import parsed
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},", b"0,", b'"",'])
+def test_json_of_a_few_megabytes_is_not_hundreds_in_memory(part):
+    content = b'{"inputs": [' + part * 5_000_000 + b"0]}"
+    tracemalloc.start()
+    began = time.monotonic()
+    with pytest.raises(Refused, match="base64") as refused:
+        parsed(content)
+    assert (refused.value.kind, refused.value.status) == ("too_large", 413)
+    assert time.monotonic() - began < 5
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_picture_of_nearly_a_megapixel_fits_as_numbers():
+    rows = np.zeros((900, 1000, 3), np.uint8).tolist()
+    assert parsed(json.dumps({"inputs": rows}).encode())["inputs"] == rows
