@@ -122,6 +122,7 @@ def _serve(config: ServeConfig, listener: socket.socket) -> None:
     give_memory_back()
     if config.api_key:
         keep_to_itself()
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # strangers would write the log
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(config)
     loaded = app.state.service.loaded
