@@ -19,6 +19,7 @@ logger = logging.getLogger("aletheia.serving")
 
 FUNCTION = Path("functions/serve")
 _POLL_SECONDS = 0.05
+_building = threading.Lock()
 
 
 class Graph:
@@ -120,7 +121,7 @@ def _mock_server(service: Service) -> Any:
         function = mlrun.new_function("serve", kind="serving", image="mlrun/mlrun")
         class_name, namespace = FaceModelServer.__name__, {FaceModelServer.__name__: FaceModelServer}
     function.set_topology("router")
-    with lend(service.loaded.uri, service):
+    with _building, lend(service.loaded.uri, service):  # two services of one process may have the same model
         function.add_model(service.loaded.name, class_name=class_name, model_path=service.loaded.uri)
         return function.to_mock_server(namespace=namespace)
 

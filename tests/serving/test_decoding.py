@@ -22,6 +22,7 @@ from aletheia.faces.video import read_frames
 from aletheia.serving.decoding import Decoder
 from aletheia.serving.refusal import Refused
 from aletheia.serving.stages import Stages
+from aletheia.settings import get_settings
 
 MEMORY = 1 << 30
 # A decoder that does something else with a picture; each is a real process that speaks to the real parent.
@@ -126,6 +127,14 @@ def test_no_picture_names_a_path(decoder):
             decoder.image(data)
         assert "/" not in str(refused.value)
         assert "ALETHEIA_" not in str(refused.value)
+
+
+def test_the_limit_of_files_is_the_service_s_own(decoder):
+    """Not that of pictures in data sets, which is smaller than what a service may be told to accept."""
+    picture = np.full((6000, 6000, 3), 77, np.uint8)
+    content = cv2.imencode(".bmp", picture)[1].tobytes()
+    assert len(content) > get_settings().max_file_bytes
+    assert np.array_equal(decoder.image(content).rgb, picture)
 
 
 def test_too_many_pixels_and_too_many_seconds(jpeg, clip):

@@ -6,12 +6,14 @@ import base64
 import json
 import math
 import shutil
+import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from aletheia.serving.graph import Graph
 from aletheia.serving.server import FaceModelServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,6 +162,17 @@ def test_the_project_s_own_function_answers(serving, jpeg, tmp_path, monkeypatch
         found = outputs(running.client.post(INFER, json={"inputs": [tensor(jpeg)]}))
     assert found["mine"] == [5]
     assert [file.name for file in tmp_path.iterdir()] == ["functions"]
+
+
+def test_graphs_of_one_model_may_be_built_side_by_side(served):
+    graphs = [Graph(served.app.state.service) for _ in range(4)]
+    threads = [threading.Thread(target=graph.build) for graph in graphs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for graph in graphs:
+        graph.check()
 
 
 def test_a_graph_that_cannot_be_built_leaves_the_rest(serving, jpeg, tmp_path, monkeypatch):

@@ -18,7 +18,6 @@ from aletheia.serving.app import create_app
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.engine import Predictor
 from aletheia.serving.video import predict_video
-from aletheia.settings import get_settings
 
 
 def form(data: bytes, name: str = "picture.jpg", **fields) -> dict:
@@ -164,18 +163,6 @@ def test_limits_of_size_pixels_and_duration(serving, jpeg, clip):
         said = running.client.post("/v2/models/detector/infer", json={"inputs": [tensor]}).json()
         (reason,) = (one["data"] for one in said["outputs"] if one["name"] == "reason")
         assert "more than 65,280 pixels" in reason[0]
-
-
-def test_a_limit_above_that_of_data_sets(serving, monkeypatch, jpeg):
-    """The service's own limit counts, not the one of files on the disk."""
-    monkeypatch.setenv("ALETHEIA_MAX_FILE_BYTES", "1000")
-    get_settings.cache_clear()
-    try:
-        with serving(workers=1) as running:
-            assert running.client.post("/v1/predict", **form(jpeg)).status_code == 200
-    finally:
-        monkeypatch.undo()
-        get_settings.cache_clear()
 
 
 def test_paths_that_are_none(served):

@@ -69,7 +69,8 @@ def test_nobody_else_is(locked, jpeg, headers):
         assert KEY not in response.text
 
 
-def test_probes_and_documentation_need_no_key(locked):
+def test_probes_and_documentation_need_no_key(locked, until):
+    until(lambda: locked.client.get("/v2/health/ready").status_code == 200)
     for path in PROBES:
         assert locked.client.get(path).status_code == 200
 
@@ -122,12 +123,13 @@ def test_names_can_be_given(serving):
         assert running.client.get("/readyz", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1.evil.example", "file://"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1.evil.example", "file://", "http://localhost:3000"]
+)
 def test_no_page_of_another_origin_is_answered(served, jpeg, origin):
     for method, path in (("POST", "/v1/predict"), ("GET", "/v2/models"), ("GET", "/")):
         response = served.client.request(method, path, headers={"origin": origin})
         assert response.status_code == 403 and "Origin header" in response.text
-        assert not [name for name in response.headers if name.startswith("access-control")]
     own = str(served.client.base_url).rstrip("/")
     assert served.client.post("/v1/predict", files={"file": jpeg}, headers={"origin": own}).status_code == 200
 
