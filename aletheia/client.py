@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aletheia.errors import InputError
-from aletheia.faces.video import begins_as_video, check_count, is_video
+from aletheia.faces.formats import begins_as_video, is_video
+from aletheia.faces.video import check_count
 from aletheia.serving.config import API_KEY
 
 if TYPE_CHECKING:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import time
 from pathlib import Path
 
+from aletheia.serving.page.gallery import SAMPLES, Gallery
 from benchmarks.serving_process import (
     Memory,
     Request,
@@ -23,12 +25,17 @@ _REFUSED = (400, 413, 415, 422)
 
 
 def good_requests(pictures: list[str]) -> list[Request]:
-    """What deserves an answer: forms, JSON, the V2 protocol, and what is asked by monitors."""
+    """What deserves an answer: pictures and a video, in forms, as JSON, by the V2 protocol; what monitors ask."""
     contents = [Path(path).read_bytes() for path in pictures]
     found = [upload("picture", content) for content in contents]
     found.append(as_json("picture as JSON", {"image": contents[0]}))
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [contents[0]]}
     found.append(as_json("V2", {"inputs": [tensor]}, path="/v2/models/detector/infer"))
+    gallery = Gallery()
+    (film,) = [gallery.path(one) for one in SAMPLES if one.name.endswith(".mp4")]
+    found.append(upload("video", film.read_bytes(), film.name))
+    job = upload("job", film.read_bytes(), film.name, (202, 429))  # so many are kept, and no more
+    found.append(dataclasses.replace(job, path="/v1/jobs"))
     found += [Request(path, method="GET", path=path) for path in ("/readyz", "/metrics", "/v2/models", "/openapi.json")]
     return found
 

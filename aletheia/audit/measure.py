@@ -17,7 +17,7 @@ from PIL import Image
 from aletheia.data.images import read_image
 from aletheia.errors import InputError
 from aletheia.faces.blazeface import Face
-from aletheia.faces.video import is_video
+from aletheia.faces.formats import is_video
 
 THUMBNAIL = 8  # pixels a side: next to nothing of a face is left
 HEAD = 1.8  # times the side of the face's box: hair and neck included

@@ -14,7 +14,8 @@ from aletheia.data.images import read_image
 from aletheia.data.pixels import iterate_images
 from aletheia.data.transforms import augmented
 from aletheia.errors import InputError
-from aletheia.faces.video import is_video, read_frames
+from aletheia.faces.formats import is_video
+from aletheia.faces.video import read_frames
 
 _TITLE = 20  # height of a line's title, pixels
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from aletheia.data.images import IMAGE_SUFFIXES
 from aletheia.data.schema import LABELS
 from aletheia.errors import InputError
-from aletheia.faces.video import is_video
+from aletheia.faces.formats import is_video
 
 Row = dict[str, str]
 _SPLIT_NAMES = {

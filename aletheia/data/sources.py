@@ -19,7 +19,8 @@ from aletheia.data.manifest import read_manifest, validate_manifest
 from aletheia.data.schema import LABELS, name_rows
 from aletheia.data.videos import examine_video
 from aletheia.errors import InputError
-from aletheia.faces.video import UnreadableVideo, is_video
+from aletheia.faces.formats import is_video
+from aletheia.faces.video import UnreadableVideo
 from aletheia.settings import get_settings
 
 _BATCH = 2048

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -15,10 +17,22 @@ if TYPE_CHECKING:
     from aletheia.models.spec import ModelSpec
 
 POLICIES = ("scale", "tight", "aligned")
+_USE_SCALE = "Use the face policy 'scale'."
+_MAX_SIZE, _MAX_MARGIN = 4096, 2.0
+_MAX_SIDE = 32_767  # of a picture that OpenCV warps
+_MAX_PADDED = 4096  # side of a square that is mirrored at the rim; a larger one is shrunk first
 
 # Where eyes, nose and mouth lie in BlazeFace's box (fractions of its side), of an upright frontal face: the
 # medians over 150 portraits, made symmetric.
 _TEMPLATE = np.array([(0.30, 0.335), (0.70, 0.335), (0.50, 0.586), (0.50, 0.769)], np.float32)
+
+
+class NoCrop(InputError):
+    """A face that cannot be cut out; ``reason`` says why."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"The face cannot be cut out: {reason}." + (f" {remedy}" if remedy else ""))
+        self.reason = reason
 
 
 def crop_face(rgb: np.ndarray, face: Face, size: int, margin: float = 0.2, policy: str = "scale") -> np.ndarray:
@@ -45,36 +59,48 @@ def crop_face(rgb: np.ndarray, face: Face, size: int, margin: float = 0.2, polic
 
     Raises
     ------
+    NoCrop
+        For a face that misses the picture, or, to be aligned, has its keypoints in one place.
     InputError
-        For an unknown policy, a size under 8, a margin outside 0..2, or a box that misses the picture.
+        For settings that :func:`check_cut` refuses.
     """
-    if policy not in POLICIES:
-        raise InputError(f"There is no face policy {policy!r}; choose one of {', '.join(POLICIES)}.")
-    if not 8 <= size <= 4096:
-        raise InputError(f"The crop size is {size} pixels; choose 8 to 4096.")
-    if not 0 <= margin <= 2:
-        raise InputError(f"The face margin is {margin}; choose 0 to 2 (a share of the box on each side).")
+    check_cut(size, margin, policy)
     if policy == "aligned":
         return _aligned(rgb, face, size, margin)
     height, width = rgb.shape[:2]
     centre, half = (face.box[:2] + face.box[2:]) / 2, face.size * (0.5 + margin)
     x0, y0 = np.floor(centre - half + 0.5).astype(int)
     x1, y1 = x0 + max(round(2 * half), 1), y0 + max(round(2 * half), 1)
-    inner = (slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width)))
-    part = rgb[inner]
+    part = rgb[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
     if 0 in part.shape:
+        raise NoCrop(f"its box {np.round(face.box).tolist()} lies outside of the picture ({width} x {height})")
+    # Mirroring leaves no bars: a black bar would tell the networks where faces were cut, not whether they are fake.
+    border = (max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0))
+    return _resized(_mirrored(part, border) if policy == "scale" and any(border) else part, size)
+
+
+def check_cut(size: int, margin: float, policy: str) -> None:
+    """Refuse, by InputError, an unknown policy, a size outside of 8 to 4096 pixels and a margin outside of 0 to 2."""
+    if policy not in POLICIES:
+        raise InputError(f"There is no face policy {policy!r}; choose one of {', '.join(POLICIES)}.")
+    if not 8 <= size <= _MAX_SIZE:
+        raise InputError(f"The crop size is {size} pixels; choose 8 to {_MAX_SIZE}.")
+    if not 0 <= margin <= _MAX_MARGIN:
+        raise InputError(f"The face margin is {margin}; choose 0 to {_MAX_MARGIN:g} (a share of the box on each side).")
+
+
+def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
+    """Refuse, by InputError, a model that does not say how to cut a face out of a picture, or says what cannot be."""
+    remedy = "Train it on faces that this package cut out: aletheia run"
+    if spec.crop.policy == "none":
         raise InputError(
-            f"The face box {np.round(face.box).tolist()} lies outside of the picture ({width} x {height})."
+            f"{bundle} cannot answer for pictures: it was trained on crops, and nothing says how they were cut out "
+            f"(face policy 'none'). {remedy}"
         )
-    if policy == "scale":
-        # Mirroring leaves no bars: a black bar would tell the networks where faces were cut, not whether they
-        # are fake.
-        border = (max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0))
-        if any(border):
-            part = cv2.copyMakeBorder(
-                part, *border, cv2.BORDER_REFLECT_101 if min(part.shape[:2]) > 1 else cv2.BORDER_REPLICATE
-            )
-    return _resized(part, size)
+    try:
+        check_cut(spec.crop.size, spec.crop.margin, spec.crop.policy)
+    except InputError as error:
+        raise InputError(f"{bundle} cannot answer for pictures. {error} {remedy}") from None
 
 
 def network_input(rgb: np.ndarray, face: Face, spec: ModelSpec) -> np.ndarray:
@@ -112,7 +138,8 @@ def alignment(keypoints: np.ndarray, size: int, margin: float) -> np.ndarray:
     Both count from the outer edge of the first pixel, so that a picture's width is its right edge.
 
     ``keypoints`` is (6, 2) as in :class:`Face`; its first four points (eyes, nose, mouth) count, the eyes
-    double: nose and mouth wander with the turn of the head, the eyes hardly.
+    double: nose and mouth wander with the turn of the head, the eyes hardly. Points in one place, or
+    as in no face, raise NoCrop.
     """
     source = np.asarray(keypoints, np.float64)[:4]
     target = (_TEMPLATE.astype(np.float64) + margin) / (1 + 2 * margin) * size
@@ -122,8 +149,10 @@ def alignment(keypoints: np.ndarray, size: int, margin: float) -> np.ndarray:
     mean_z, mean_w = weights @ z, weights @ w
     spread = float(weights @ np.abs(z - mean_z) ** 2)
     if spread < 1e-9:
-        raise InputError("The face's keypoints coincide; it cannot be aligned. Use the face policy 'scale'.")
+        raise NoCrop("its keypoints coincide, so that it cannot be aligned", _USE_SCALE)
     a = (weights @ (np.conj(z - mean_z) * (w - mean_w))) / spread
+    if abs(a) < 1e-9:  # as when they are mirrored
+        raise NoCrop("its keypoints lie as those of no face, so that it cannot be aligned", _USE_SCALE)
     b = mean_w - a * mean_z
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
@@ -141,7 +170,40 @@ def _aligned(rgb: np.ndarray, face: Face, size: int, margin: float) -> np.ndarra
         matrix[:, :2] /= factor
     matrix = matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # from edges to centres of pixels
+    (x0, x1), (y0, y1) = _needed(matrix, size, rgb)
+    rgb = rgb[y0:y1, x0:x1]
+    matrix[:, 2] += matrix[:, :2] @ (x0, y0)
     return cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _needed(matrix: np.ndarray, size: int, rgb: np.ndarray) -> list[tuple[int, int]]:
+    """Columns and rows, each from and to, of a picture that a warp by `matrix` (2, 3) looks at.
+
+    What lies beyond the rim is mirrored from within. OpenCV takes no picture of 32,768 pixels a side; what is needed
+    of one is far less, unless that lies far outside of it, which raises NoCrop.
+    """
+    corners = np.array([(0, 0), (size, 0), (0, size), (size, size)]) - 0.5
+    there = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    ranges = []
+    # Two more on each side: the neighbours that are interpolated, and OpenCV's own rounding.
+    for low, high, length in zip(np.floor(there.min(0)) - 2, np.ceil(there.max(0)) + 3, rgb.shape[1::-1], strict=True):
+        start, end = max(min(low, 2 * length - high - 1), 0), min(max(high, 1 - low), length)
+        if end - start >= _MAX_SIDE:
+            raise NoCrop("its keypoints lie far outside of the picture")
+        ranges.append((int(start), int(end)))
+    return ranges
+
+
+def _mirrored(part: np.ndarray, border: Sequence[int]) -> np.ndarray:
+    """A part of a picture with so many pixels mirrored above, below, left and right of it; shrunk if that is large."""
+    height, width = part.shape[:2]
+    mode = cv2.BORDER_REFLECT_101 if min(height, width) > 1 else cv2.BORDER_REPLICATE
+    factor = -(-max(height + sum(border[:2]), width + sum(border[2:])) // _MAX_PADDED)
+    if factor > 1:
+        small = (max(round(width / factor), 1), max(round(height / factor), 1))
+        part, mode = cv2.resize(part, small, interpolation=cv2.INTER_AREA), cv2.BORDER_REFLECT
+        border = [round(pixels / factor) for pixels in border]
+    return cv2.copyMakeBorder(part, *border, mode)
 
 
 def _resized(part: np.ndarray, size: int) -> np.ndarray:

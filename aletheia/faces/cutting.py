@@ -16,10 +16,11 @@ from aletheia.data.images import read_image
 from aletheia.data.transforms import resaved
 from aletheia.errors import InputError
 from aletheia.faces.blazeface import Face
-from aletheia.faces.crop import POLICIES, crop_face
+from aletheia.faces.crop import POLICIES, NoCrop, crop_face
 from aletheia.faces.detector import BlazeFace
+from aletheia.faces.formats import is_video
 from aletheia.faces.journal import Cut, Found
-from aletheia.faces.video import check_count, is_video, read_frames
+from aletheia.faces.video import check_count, read_frames
 
 DIED = "died"  # the stage of a file that killed its reader
 
@@ -89,24 +90,25 @@ class Cutter:
         except InputError as error:
             return Found([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
         faces, stage, smaller = self._usable(picture)
-        if faces:
-            return Found([self._cut(picture, face, i, self._name(path)) for i, face in faces], "", stage)
-        return Found([], smaller or "no face found", stage)
+        cuts, uncut = self._cut(picture, faces, self._name(path)) if faces else ([], "")
+        return Found(cuts, "" if cuts else uncut or smaller or "no face found", stage)
 
     def died(self, path: str) -> Found:
         """What is noted of a file that killed the process that read it."""
         return Found([], "unreadable: the process that read it died", DIED)
 
     def _video(self, path: str) -> Found:
-        name, cuts, frames, smaller = self._name(path), [], 0, ""
+        name, frames, unused = self._name(path), 0, ""
+        cuts: list[Cut] = []
         for frame in read_frames(path, self.cutting.frames):
             frames += 1
             # Named by its time: a run that asks for other frames must not write over these.
             moment = f"{name}-{round(1000 * frame.time):08d}"
             faces, _, too_small = self._usable(frame.rgb)
-            smaller = smaller or too_small
-            cuts += [self._cut(frame.rgb, face, i, moment, frame.time) for i, face in faces]
-        return Found(cuts, "" if cuts else smaller or f"no face found in {frames} frames", "video")
+            more, uncut = self._cut(frame.rgb, faces, moment, frame.time)
+            cuts += more
+            unused = unused or uncut or too_small
+        return Found(cuts, "" if cuts else unused or f"no face found in {frames} frames", "video")
 
     def _usable(self, rgb: np.ndarray) -> tuple[list[tuple[int, Face]], str, str]:
         """Faces to cut out with their indices, the try that found them, and what to say of those too small."""
@@ -122,11 +124,21 @@ class Cutter:
         content.update(self.cutting.tag())
         return content.hexdigest()[:24]
 
-    def _cut(self, rgb: np.ndarray, face: Face, index: int, name: str, time: float = math.nan) -> Cut:
-        crop = crop_face(rgb, face, self.cutting.size, self.cutting.margin, self.cutting.policy)
-        path = Path(self.folder) / f"{name}-{index}.png"
-        store_bytes(path, resaved(crop, None))
-        return Cut(str(path), face, index, time)
+    def _cut(
+        self, rgb: np.ndarray, faces: list[tuple[int, Face]], name: str, time: float = math.nan
+    ) -> tuple[list[Cut], str]:
+        """Crops of the faces, written to the folder, and why there is none of one of them."""
+        cuts, uncut = [], ""
+        for index, face in faces:
+            try:
+                crop = crop_face(rgb, face, self.cutting.size, self.cutting.margin, self.cutting.policy)
+            except NoCrop as error:
+                uncut = f"face that cannot be cut out: {error.reason}"
+                continue
+            path = Path(self.folder) / f"{name}-{index}.png"
+            store_bytes(path, resaved(crop, None))
+            cuts.append(Cut(str(path), face, index, time))
+        return cuts, uncut
 
 
 @functools.lru_cache(maxsize=4)

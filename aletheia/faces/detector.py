@@ -6,6 +6,8 @@ and *short range* (128 x 128 input, for faces that fill it). See :class:`BlazeFa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -15,6 +17,9 @@ from aletheia.faces.blazeface import FULL, SHORT, BlazeFaceNetwork, Face, box_io
 NMS_IOU = 0.3
 TILE = 960  # pixels a side of a tile, see BlazeFace
 TILE_OVERLAP = 240
+MAX_TILES = 256  # a picture of 64 million pixels has fewer, unless it is under 350 pixels high or wide
+# Of a tile's side, that its shorter side is at least: a face of less would have under 5 pixels of the network's 192.
+_LEAST = 1 / 40
 _INPUT = 512  # at least so many pixels are left on the longer side of what the networks are handed
 
 
@@ -30,21 +35,30 @@ def suppress(faces: list[Face], iou: float = NMS_IOU) -> list[Face]:
 
 def tiles(height: int, width: int) -> list[tuple[int, int, int, int]]:
     """Overlapping tiles x0, y0, x1, y1 of a large picture; none for a picture up to one and a half tiles a
-    side.
+    side, or one too narrow for a face to be seen in a tile.
 
     Tiles are :data:`TILE` pixels a side (or the whole side where that is shorter), spread evenly, and overlap
-    by at least :data:`TILE_OVERLAP`: a face up to that size is whole in at least one.
+    by at least a quarter (:data:`TILE_OVERLAP`): a face up to that size is whole in at least one. Where that
+    takes more than :data:`MAX_TILES`, they are twice as large, or four times and so on. A picture whose shorter
+    side is under a fortieth of a tile (24 pixels) gets none.
     """
     if max(height, width) <= 1.5 * TILE:
         return []
+    side = TILE
+    while _count(height, side) * _count(width, side) > MAX_TILES:
+        side *= 2
+    if min(height, width) < _LEAST * side:
+        return []
 
     def starts(length: int) -> list[int]:
-        if length <= TILE:
-            return [0]
-        count = 1 + int(np.ceil((length - TILE) / (TILE - TILE_OVERLAP)))
-        return [round(at) for at in np.linspace(0, length - TILE, count)]
+        return [round(at) for at in np.linspace(0, max(length - side, 0), _count(length, side))]
 
-    return [(x, y, min(x + TILE, width), min(y + TILE, height)) for y in starts(height) for x in starts(width)]
+    return [(x, y, min(x + side, width), min(y + side, height)) for y in starts(height) for x in starts(width)]
+
+
+def _count(length: int, side: int) -> int:
+    """Tiles along a length."""
+    return 1 + max(-(-(length - side) * TILE // (side * (TILE - TILE_OVERLAP))), 0)
 
 
 def _moved(face: Face, scale: float, offset: tuple[float, float] = (0.0, 0.0)) -> Face:
@@ -61,6 +75,12 @@ def _shrunk(rgb: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
     height, width = max(rgb.shape[0] // factor, 1), max(rgb.shape[1] // factor, 1)
     part = rgb[: height * factor, : width * factor]
     return cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), 1 / factor
+
+
+def _within(rgb: np.ndarray, faces: list[Face]) -> list[Face]:
+    """Those with at least a pixel of the picture: the networks look at the bars around it, too."""
+    high = np.array(rgb.shape[1::-1]) - 1
+    return [face for face in faces if (face.box[:2] <= high).all() and (face.box[2:] >= 1).all()]
 
 
 def _ordered(faces: list[Face]) -> list[Face]:
@@ -105,30 +125,33 @@ class BlazeFace:
         self._full.start()
         self._short.start()
 
-    def detect(self, rgb: np.ndarray) -> list[Face]:
+    def detect(self, rgb: np.ndarray, check: Callable[[], None] | None = None) -> list[Face]:
         """Find all faces.
 
         Parameters
         ----------
         rgb : (H, W, 3) uint8
+        check : callable, optional
+            Called before every tile; what it raises ends the search.
 
         Returns
         -------
         list of Face
-            Largest first; of equal size the upper, then the left one first. Empty when there is none.
+            Largest first; of equal size the upper, then the left one first. Empty when there is none. Each box
+            has at least a pixel of the picture.
         """
-        return self.detect_with_stage(rgb)[0]
+        return self.detect_with_stage(rgb, check)[0]
 
-    def detect_with_stage(self, rgb: np.ndarray) -> tuple[list[Face], str]:
+    def detect_with_stage(self, rgb: np.ndarray, check: Callable[[], None] | None = None) -> tuple[list[Face], str]:
         """Like :meth:`detect`; also names the first try that succeeded: ``whole``, ``short``, ``padded``,
         ``agreed`` or ``none``.
         """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise InputError(f"A picture must be uint8 of shape (H, W, 3), not {rgb.dtype} of shape {rgb.shape}.")
         small, shrink = _shrunk(rgb, _INPUT)
-        full = [_moved(face, 1 / shrink) for face in self._full(small)]
-        short = [_moved(face, 1 / shrink) for face in self._short(small)]
-        faces = suppress(self._sure(full) + self._in_tiles(rgb))
+        full = _within(rgb, [_moved(face, 1 / shrink) for face in self._full(small)])
+        short = _within(rgb, [_moved(face, 1 / shrink) for face in self._short(small)])
+        faces = suppress(self._sure(full) + self._in_tiles(rgb, check))
         stage = "whole" if faces else "short"
         # The short-range network adds what the other one did not see; its boxes of the same faces are not mixed in.
         for face in suppress(self._sure(short)):
@@ -159,16 +182,18 @@ class BlazeFace:
                     agreed.append(face)
         return agreed
 
-    def _in_tiles(self, rgb: np.ndarray) -> list[Face]:
+    def _in_tiles(self, rgb: np.ndarray, check: Callable[[], None] | None) -> list[Face]:
         height, width = rgb.shape[:2]
         faces: list[Face] = []
         for x0, y0, x1, y1 in tiles(height, width):
+            if check:
+                check()
             small, shrink = _shrunk(rgb[y0:y1, x0:x1], _INPUT)
             found = [_moved(face, 1 / shrink, (x0, y0)) for face in self._sure(self._full(small))]
             low = [x0 if x0 > 0 else -np.inf, y0 if y0 > 0 else -np.inf]
             high = [x1 if x1 < width else np.inf, y1 if y1 < height else np.inf]
             faces += [face for face in found if (face.box[:2] >= low).all() and (face.box[2:] <= high).all()]
-        return faces
+        return _within(rgb, faces)
 
     def _padded(self, rgb: np.ndarray) -> tuple[list[Face], list[Face]]:
         height, width = rgb.shape[:2]
@@ -179,6 +204,7 @@ class BlazeFace:
         def look(network: BlazeFaceNetwork) -> list[Face]:
             moved = [_moved(face, 1 / shrink, (-left / shrink, -top / shrink)) for face in network(padded)]
             centres = [(face.box[:2] + face.box[2:]) / 2 for face in moved]
-            return [f for f, c in zip(moved, centres, strict=True) if 0 <= c[0] < width and 0 <= c[1] < height]
+            inside = [f for f, c in zip(moved, centres, strict=True) if 0 <= c[0] < width and 0 <= c[1] < height]
+            return _within(rgb, inside)
 
         return look(self._full), look(self._short)

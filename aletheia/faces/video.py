@@ -21,11 +21,6 @@ import numpy as np
 from aletheia.errors import InputError
 from aletheia.settings import get_settings
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
-#: Boxes that a MOV may begin with, and the brands of pictures whose files begin like an MP4.
-_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip")
-_STILLS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
-
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
 
@@ -62,20 +57,6 @@ class VideoProperties:
     height: int
     format: str
     codec: str
-
-
-def is_video(path: str | Path) -> bool:
-    """Whether a file is taken for a video: by its name."""
-    return str(path).lower().endswith(VIDEO_SUFFIXES)
-
-
-def begins_as_video(head: bytes) -> bool:
-    """Whether content is taken for a video: by its first 12 bytes or more, as MP4 and MOV, Matroska and WebM, AVI."""
-    box, brand = head[4:8], head[8:12]
-    if box == b"ftyp":
-        return brand not in _STILLS
-    matroska, avi = head.startswith(b"\x1a\x45\xdf\xa3"), head.startswith(b"RIFF") and brand == b"AVI "
-    return box in _BOXES or matroska or avi
 
 
 def check_count(count: int) -> None:

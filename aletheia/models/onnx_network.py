@@ -1,7 +1,8 @@
 """Running an exported network on ONNX Runtime or OpenVINO. Imports no torch: a process that only answers starts fast.
 
 ``model.onnx`` and ``explain.onnx`` may come from strangers: each is opened only when it is the file that ``model.json``
-names by its hash, and never when it points at other files.
+names by its hash, and never when it points at other files. The very bytes that were hashed are those that an engine is
+given, also when somebody writes to the file meanwhile.
 """
 
 from __future__ import annotations
@@ -161,26 +162,22 @@ def _opened(
 ) -> Callable[[np.ndarray], list[np.ndarray]]:
     """The graph in a file, ready to run, once its hash, its content and what it gives for one face were looked at."""
     check_model_file(file, MAX_WEIGHTS_BYTES)
-    with ThreadPoolExecutor(1) as pool:
-        # What was prepared of this very content before can be loaded meanwhile.
-        intact = pool.submit(check_hash, file, sha256)
 
-        def check(content: bytes) -> None:
-            intact.result()
-            _check_self_contained(content, file)
+    def check(content: bytes) -> None:
+        check_hash(file, sha256, content)
+        _check_self_contained(content, file)
 
-        try:
-            if engine == "onnxruntime":
-                run = _onnxruntime(file, check, threads, outputs)
-            else:
-                run = _openvino(file, sha256, check, threads, outputs, precision)
-            trial = run(np.zeros((1, spec.input_size, spec.input_size, 3), np.uint8))
-        except InputError:
-            raise
-        except Exception as error:  # whatever an engine makes of a graph that somebody else drew
-            first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise InputError(f"{file} cannot be run by {engine}: {first}") from None
-        intact.result()
+    try:
+        if engine == "onnxruntime":
+            run = _onnxruntime(file, check, threads, outputs)
+        else:
+            run = _openvino(file, sha256, check, threads, outputs, precision)
+        trial = run(np.zeros((1, spec.input_size, spec.input_size, 3), np.uint8))
+    except InputError:
+        raise
+    except Exception as error:  # whatever an engine makes of a graph that somebody else drew
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InputError(f"{file} cannot be run by {engine}: {first}") from None
     wanted = {"logits": 1, "attention": 4, "cam": 3}
     shapes = [part.shape for part in trial]
     fits = [len(shape) == wanted[name] and shape[0] == 1 for name, shape in zip(outputs, shapes, strict=True)]
@@ -245,10 +242,16 @@ def _fields(message: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> Any:
-    import onnxruntime
+    def checked() -> bytes:
+        content = file.read_bytes()
+        check(content)
+        return content
 
-    content = file.read_bytes()
-    check(content)
+    with ThreadPoolExecutor(1) as pool:
+        intact = pool.submit(checked)  # while the engine is imported
+        import onnxruntime
+
+        content = intact.result()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -259,7 +262,12 @@ def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> 
 def _openvino(file: Path, sha256: str, check: Check, threads: int, outputs: list[str], precision: str) -> Any:
     from aletheia.runtime import Network
 
-    network = Network(file, sha256, threads=threads, precision=precision, check=check)
+    with ThreadPoolExecutor(1) as pool:
+        # What was prepared of this very content before is loaded meanwhile, and the file not opened: it may be another
+        # one by now, which is to be said all the same.
+        intact = pool.submit(check_hash, file, sha256)
+        network = Network(file, sha256, threads=threads, precision=precision, check=check)
+        intact.result()
     order = [network.outputs.index(name) for name in outputs]
 
     def run(pixels: np.ndarray) -> list[np.ndarray]:

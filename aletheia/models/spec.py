@@ -278,15 +278,17 @@ def check_model_file(file: Path, limit: int) -> None:
     check_file(file, limit)
 
 
-def check_hash(file: Path, stated: str) -> None:
-    """Refuse a file whose SHA-256 is not the one that ``model.json`` states, by InputError."""
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+def check_hash(file: Path, stated: str, content: bytes | None = None) -> None:
+    """Refuse, by InputError, a file, or what was read from it, whose SHA-256 is not the one in ``model.json``."""
+    if content is not None:
+        found = hashlib.sha256(content).hexdigest()
+    else:
+        with file.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != stated:
         raise InputError(
             f"{file} is not the file that {SPEC} describes: its SHA-256 is {found[:12]}…, not "
-            f"{stated[:12] or '(none)'}…. One of them is damaged or was replaced; "
-            "fetch both again."
+            f"{stated[:12] or '(none)'}…. One of them is damaged or was replaced; fetch both again."
         )
 
 

@@ -21,6 +21,8 @@ SMALL, RANGE, BOTH, NEITHER, OTHER, TURNS = (
 )  # fmt: skip
 #: Why a face is not judged, in the order in which it is looked at.
 CAUSES = (SMALL, RANGE, BOTH, NEITHER, OTHER, TURNS)
+#: Further ones: a face that cannot be given to the network as in its training, a person of a video seen too seldom.
+UNCUT, BRIEF = "cannot be cut out", "seen briefly"
 #: Statistics of a crop as readers know them.
 STATISTICS = {
     "luma": "mean luma",
@@ -42,7 +44,7 @@ class Verdict:
     reason : str
         Why it cannot be told; empty when it can.
     cause : str
-        One of `CAUSES`, for counting; empty likewise.
+        One of `CAUSES`, `UNCUT` or `BRIEF`, for counting; empty likewise.
     """
 
     verdict: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aletheia.data.imagefile import IMAGE_SUFFIXES
-from aletheia.faces.video import VIDEO_SUFFIXES
+from aletheia.faces.formats import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
     from aletheia.models.spec import ModelSpec
@@ -39,7 +39,7 @@ def _card_of(spec: ModelSpec, uri: str) -> str:
         f"- **Remedies against shortcuts**: {spec.remedies or 'none recorded'}",
         f"- **Threshold**: {spec.threshold:.3f} ({spec.threshold_how})",
         f"- **Calibration**: {spec.calibration.describe()}",
-        f'- **Says "cannot tell"**: {"where it had better not answer" if spec.abstention else "never"}',
+        f'- **Says "cannot tell"**: {"where it had better not answer" if spec.abstention else "almost never"}',
         f"- **Created**: {spec.created:%Y-%m-%d}, weights {spec.weights_sha256[:12] or 'without a hash'}",
     ]
     if spec.metrics:
@@ -79,9 +79,13 @@ def limits_of(config: ServeConfig, loaded: Loaded) -> dict[str, Any]:
         "A verdict is one piece of evidence. It proves nothing by itself.",
     ]
     if spec.abstention is None:
-        sentences.append('This model never says "cannot tell": faces unlike its training get a verdict as well.')
+        sentences.append('This model hardly says "cannot tell": faces unlike its training get a verdict as well.')
     elif spec.abstention.min_face:
         sentences.append(f"Faces under {spec.abstention.min_face:.0f} pixels a side are not judged.")
+    sentences.append(
+        "In a video, whoever is seen in less than a quarter of the frames is not called fake alone: with many people "
+        "seen briefly, one of them would be called so by chance."
+    )
     return {
         **{name: getattr(config, name) for name in numbers},
         "image_formats": list(IMAGE_SUFFIXES),

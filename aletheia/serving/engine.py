@@ -14,18 +14,20 @@ import numpy as np
 from aletheia.data.images import read_image
 from aletheia.errors import InputError
 from aletheia.faces.blazeface import Face
-from aletheia.faces.crop import network_input
+from aletheia.faces.crop import NoCrop, check_cuts_faces, network_input
 from aletheia.faces.detector import BlazeFace
 from aletheia.faces.reencode import reencoded_inputs
 from aletheia.models.onnx_network import OnnxNetwork
-from aletheia.models.spec import read_spec
-from aletheia.models.verdict import CANNOT_TELL, Verdict, combine, crop_statistics, decide, within_reach
+from aletheia.models.spec import ModelSpec, read_spec
+from aletheia.models.verdict import CANNOT_TELL, UNCUT, Verdict, combine, crop_statistics, decide, within_reach
 from aletheia.serving.stages import Stages
 from aletheia.settings import get_settings
 
 NO_FACE = "no face found"
 # Faces of one picture that are scored at a time; between two times the clock is asked.
 _BATCH = 16
+#: What is taken for the rate of false alarms of a model that promises none.
+UNSAID = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,6 +46,9 @@ class Seen:
         Its logits in the re-encoded picture; empty where nobody asked.
     members : tuple of Seen
         The face as each member of an ensemble saw it; empty for a single model.
+    uncut : str
+        Why the face could not be cut out as the training faces were; empty when it could. Then the logit is that of
+        an upright square, which the model was not trained on: it is shown, and no verdict rests on it.
     """
 
     face: Face
@@ -51,6 +56,7 @@ class Seen:
     statistics: dict[str, float] = dataclasses.field(default_factory=dict)
     reencoded: tuple[float, ...] = ()
     members: tuple[Seen, ...] = ()
+    uncut: str = ""
 
     @property
     def parts(self) -> tuple[Seen, ...]:
@@ -78,7 +84,7 @@ class FaceScore:
     raw_probability : float
         The same before calibration: the sigmoid of the network's logit, 0 to 1.
     cause : str
-        One of `aletheia.models.verdict.CAUSES`, for counting; empty when it can be told.
+        One of `aletheia.models.verdict.CAUSES` or `UNCUT`, for counting; empty when it can be told.
     """
 
     box: tuple[float, float, float, float]
@@ -143,7 +149,8 @@ class Predictor:
     Raises
     ------
     InputError
-        When the bundle is missing, damaged, or not what its JSON says, or does not offer the precision.
+        When the bundle is missing, damaged, or not what its JSON says, does not offer the precision, or does not say
+        how to cut a face out of a picture.
     """
 
     def __init__(
@@ -157,12 +164,18 @@ class Predictor:
         detector: BlazeFace | None = None,
     ) -> None:
         self.spec, self.careful, self.members = read_spec(bundle), careful, (self,)
+        check_cuts_faces(bundle, self.spec)
         self.detector = detector or BlazeFace(threads=threads)
         # The two take about as long to start; neither needs the other.
         with ThreadPoolExecutor(1) as pool:
             started = pool.submit(self.detector.start)
             self.network = OnnxNetwork(bundle, self.spec, engine=engine, threads=threads, precision=precision)
             started.result()
+
+    @property
+    def alpha(self) -> float:
+        """Share of genuine people that are called fake at most, as far as is known; `UNSAID` where nothing is."""
+        return self.spec.abstention.alpha if self.spec.abstention else UNSAID
 
     def predict(self, image: str | Path | bytes | np.ndarray) -> Prediction:
         """Answer for one picture.
@@ -198,7 +211,7 @@ class Predictor:
         stages = stages or Stages()
         stages.check()
         with stages.stage("detect"):
-            faces = self.detector.detect(rgb)
+            faces = self.detector.detect(rgb, stages.check)
         seen: list[Seen] = []
         for start in range(0, len(faces), _BATCH):
             stages.check()
@@ -208,12 +221,14 @@ class Predictor:
 
     def score(self, rgb: np.ndarray, faces: list[Face]) -> list[Seen]:
         """Score the faces, at least one, that were found in a picture (H, W, 3) uint8."""
-        crops = [network_input(rgb, face, self.spec) for face in faces]
+        crops, uncut = zip(*(_input(rgb, face, self.spec) for face in faces), strict=True)
         logits = map(float, self.network.logits(np.stack(crops)))
-        if self.spec.abstention is None:
-            return [Seen(face, logit) for face, logit in zip(faces, logits, strict=True)]
-        seen = [Seen(*part) for part in zip(faces, logits, map(crop_statistics, crops), strict=True)]
-        return self._asked_again(rgb, seen) if self.careful else seen
+        rules = self.spec.abstention is not None
+        seen = [
+            Seen(face, logit, crop_statistics(crop) if rules else {}, uncut=why)
+            for face, logit, crop, why in zip(faces, logits, crops, uncut, strict=True)
+        ]
+        return self._asked_again(rgb, seen) if rules and self.careful else seen
 
     def judge(self, seen: Seen) -> FaceScore:
         """A face as it is told."""
@@ -225,6 +240,8 @@ class Predictor:
     def judged(self, seen: Seen) -> tuple[float, Verdict]:
         """Probability and verdict of this model alone."""
         p, *again = self.spec.calibration.probabilities(np.array([seen.logit, *seen.reencoded])).tolist()
+        if seen.uncut:
+            return p, not_cut(seen)
         said = decide(self.spec, p, face_size=seen.face.size, statistics=seen.statistics, reencoded=again or None)
         return p, said
 
@@ -246,6 +263,20 @@ class Predictor:
         for place, values in zip(near, logits.reshape(len(near), -1).tolist(), strict=True):
             seen[place] = dataclasses.replace(seen[place], reencoded=tuple(values))
         return seen
+
+
+def not_cut(seen: Seen) -> Verdict:
+    """The verdict on a face that could not be cut out as the training faces were."""
+    return Verdict(CANNOT_TELL, f"the face cannot be cut out as those of the training: {seen.uncut}", UNCUT)
+
+
+def _input(rgb: np.ndarray, face: Face, spec: ModelSpec) -> tuple[np.ndarray, str]:
+    """A face as the network takes it, and why it is not cut out as it should be; empty when it is."""
+    try:
+        return network_input(rgb, face, spec), ""
+    except NoCrop as error:
+        upright = spec.model_copy(update={"crop": spec.crop.model_copy(update={"policy": "scale"})})
+        return network_input(rgb, face, upright), error.reason
 
 
 def checked_pixels(array: np.ndarray) -> np.ndarray:

@@ -12,7 +12,8 @@ Learning 108, 2019; with weights: Gasparin and Ramdas, "Merging uncertainty sets
 set misses the truth in at most a share alpha, the vote does in at most 2 alpha, by Markov's inequality, however the
 members depend on each other. Only a set of one label, the one that the threshold says, is an answer: models that
 contradict each other, or of which most cannot judge, lead to "cannot tell". Members without rules count in the score
-and have no vote; without any rules the threshold alone decides, as for a single model.
+and have no vote; without any rules the threshold alone decides, as for a single model. A face that cannot be cut out
+for one of the members has no score that means anything: it is "cannot tell".
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from aletheia.models.verdict import (
     REAL,
     SMALL,
     TURNS,
+    UNCUT,
     Verdict,
 )
 from aletheia.serving.engine import Predictor, Seen
@@ -48,7 +50,8 @@ from aletheia.serving.engine import Predictor, Seen
 ARCHITECTURE = "ensemble"
 #: Members at most: each costs its own memory and its own time for every face.
 MAX_MEMBERS = 16
-#: No member is taken to be surer than this: in a mean of logits a probability of 0 or 1 would be a veto.
+#: No member is taken to be surer than this, nor its threshold to be nearer to 0 or 1: in a mean of logits these would
+#: be a veto.
 SUREST = 1 - 1e-5
 #: Why a member has no opinion on a face, whatever its probability.
 _UNJUDGED = (SMALL, RANGE, TURNS)
@@ -117,10 +120,17 @@ class Ensemble(Predictor):
             for face, parts in zip(faces, columns, strict=True)
         ]
 
+    @property
+    def alpha(self) -> float:
+        """Twice the largest among the members, see this module's docstring."""
+        return min(2 * max(one.alpha for one in self.members), 1.0)
+
     def merge(self, judged: list[tuple[float, Verdict]]) -> tuple[float, Verdict]:
         """One probability and verdict out of the members', as this module's docstring says."""
-        p = _pooled([probability for probability, _ in judged], self.weights, SUREST)
+        p = _pooled([probability for probability, _ in judged], self.weights)
         answer = FAKE if p >= self.spec.threshold else REAL
+        if uncut := [said for _, said in judged if said.cause == UNCUT]:
+            return p, uncut[0]
         votes, unjudged = {REAL: 0.0, FAKE: 0.0}, []
         for one, weight, (probability, said) in zip(self.members, self.weights, judged, strict=True):
             rules = one.spec.abstention
@@ -178,7 +188,7 @@ def ensemble_spec(specs: Sequence[ModelSpec], weights: Sequence[float]) -> Model
         architecture=ARCHITECTURE,
         input_size=heaviest.input_size,
         crop=heaviest.crop,
-        threshold=_pooled([spec.threshold for spec in specs], weights, 1 - 1e-12),
+        threshold=_pooled([spec.threshold for spec in specs], weights),
         threshold_how="the weighted mean of the members' thresholds, as logits",
         aggregation=heaviest.aggregation,
         training={"members": told},
@@ -192,9 +202,9 @@ def ensemble_spec(specs: Sequence[ModelSpec], weights: Sequence[float]) -> Model
     )
 
 
-def _pooled(probabilities: Sequence[float], weights: Sequence[float], surest: float) -> float:
-    """Sigmoid of the weighted mean of the logits, each probability held between 1 - surest and surest."""
-    p = np.clip(np.asarray(probabilities, np.float64), 1 - surest, surest)
+def _pooled(probabilities: Sequence[float], weights: Sequence[float]) -> float:
+    """Sigmoid of the weighted mean of the logits, each probability held between 1 - `SUREST` and `SUREST`."""
+    p = np.clip(np.asarray(probabilities, np.float64), 1 - SUREST, SUREST)
     return float(1 / (1 + np.exp(-np.dot(weights, np.log(p) - np.log1p(-p)))))
 
 

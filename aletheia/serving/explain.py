@@ -84,7 +84,7 @@ class Explainer:
         ------
         InputError
             When ``explain.onnx`` is missing though the model's JSON names it, damaged, or not the one described; or the
-            box misses the picture.
+            face cannot be cut out.
         """
         crop = network_input(rgb, face, self.spec)
         attention, cam = (None if part is None else _enlarged(part[0], len(crop)) for part in self._maps(crop[None]))

@@ -125,7 +125,7 @@ class Service:
         with self.admission.turn(self.config.request_timeout_s) as turn, self.timed(turn) as stages:
             rgb = self._decoded(data, stages)
             with stages.stage("detect"):
-                faces = self.predictor.detector.detect(rgb)
+                faces = self.predictor.detector.detect(rgb, stages.check)
             if not 0 <= face_index < len(faces):
                 raise Refused("not_found", f"There is no face {face_index + 1} in this picture; it has {len(faces)}.")
             return self._explain(rgb, faces[face_index])

@@ -18,12 +18,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from aletheia.errors import DISK_FULL
-from aletheia.faces.video import begins_as_video
+from aletheia.faces.formats import begins_as_video
 from aletheia.serving.refusal import Refused
 
 _IN_MEMORY = 1 << 20
 _MAX_FIELDS = 8
 _MAX_FIELD_BYTES = 1024
+_MAX_VALUES = 4_000_000  # enough for a megapixel as numbers
 _FORMS = "Send a form with the picture or video as file (multipart/form-data), or JSON with the picture as base64."
 
 
@@ -132,7 +133,9 @@ async def _spooled(request: Request) -> Upload:
 
 
 def parsed(content: bytes) -> dict[str, Any]:
-    """A JSON object; Refused for anything else."""
+    """A JSON object; Refused for anything else, and for so many values that Python would need a gigabyte for them."""
+    if sum(map(content.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+        raise Refused("too_large", f"The JSON holds more than {_MAX_VALUES:,} values; send a picture as base64 text.")
     try:
         value = json.loads(content)
     except RecursionError:

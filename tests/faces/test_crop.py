@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 
 from aletheia.errors import InputError
-from aletheia.faces.crop import alignment, crop_face
+from aletheia.faces import crop
+from aletheia.faces.crop import NoCrop, alignment, crop_face
 from aletheia.faces.detector import Face
 
 # Eyes, nose, mouth of an upright face in a box of side 1, as the crop module's template has them.
@@ -97,12 +100,113 @@ def test_settings_that_do_not_fit(ramp, changes, message):
         crop_face(ramp, a_face(10, 10, 50), **{"size": 64, **changes})
 
 
-def test_a_box_outside_of_the_picture(ramp):
-    with pytest.raises(InputError, match="outside"):
-        crop_face(ramp, a_face(900, 10, 50), 64)
+@pytest.mark.parametrize("policy", ["scale", "tight"])
+def test_a_face_outside_of_the_picture(ramp, policy):
+    with pytest.raises(NoCrop, match="outside of the picture"):
+        crop_face(ramp, a_face(900, 10, 50), 64, policy=policy)
 
 
 def test_keypoints_in_one_place(ramp):
     face = Face(np.array((10, 10, 60, 60), np.float32), np.full((6, 2), 30, np.float32), 0.9)
-    with pytest.raises(InputError, match="cannot be aligned"):
+    with pytest.raises(NoCrop, match="keypoints coincide, so that it cannot be aligned") as told:
         crop_face(ramp, face, 64, policy="aligned")
+    assert "policy 'scale'" in str(told.value) and "policy" not in told.value.reason
+    with pytest.raises(NoCrop, match="as those of no face"):
+        crop_face(ramp, dataclasses.replace(face, keypoints=unfit()), 64, policy="aligned")
+
+
+def unfit():
+    """A mirrored face, as wide for its height that no turned and scaled face is more like it than a point."""
+    points, weights = UPRIGHT - 0.5, np.array([2, 2, 1, 1, 0, 0]) / 6
+    points = points - weights @ points
+    across, down = weights @ points**2
+    return 5000 * points * (-down / across, 1)
+
+
+def directly_aligned(rgb, face, size, margin):
+    """The whole picture handed to OpenCV, as far as that takes it."""
+    matrix = alignment(face.keypoints, size, margin)
+    scale = np.hypot(matrix[0, 0], matrix[1, 0])
+    if scale < 0.5:
+        height, width = rgb.shape[:2]
+        small = (max(round(width * 2 * scale), 1), max(round(height * 2 * scale), 1))
+        rgb = cv2.resize(rgb, small, interpolation=cv2.INTER_AREA)
+        matrix[:, :2] /= np.array([small[0] / width, small[1] / height])
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    return cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def test_aligned_from_the_surroundings_is_aligned_from_the_whole_picture():
+    """In the middle, over each rim, over all of them, mirrored more than once; large and small, turned."""
+    rng = np.random.default_rng(2)
+    scene = rng.integers(0, 256, (300, 420, 3), dtype=np.uint8)
+    rims = 0
+    for _ in range(400):
+        side = float(rng.choice([25, 60, 150, 400, 900]))
+        x, y = rng.uniform(-0.6 * side, 420 - 0.4 * side), rng.uniform(-0.6 * side, 300 - 0.4 * side)
+        face, margin = a_face(x, y, side, rng.uniform(-3, 3)), float(rng.choice([0.0, 0.2, 1.0, 2.0]))
+        rims += x < 0 or y < 0 or x + side > 420 or y + side > 300
+        found = crop_face(scene, face, 96, margin, "aligned")
+        np.testing.assert_array_equal(found, directly_aligned(scene, face, 96, margin))
+    assert 100 < rims < 350
+
+
+@pytest.mark.parametrize("upright", [True, False], ids=["wide", "high"])
+def test_aligned_in_a_picture_longer_than_opencv_takes(upright):
+    long, part = (
+        np.zeros((300, 40_000, 3), np.uint8),
+        np.random.default_rng(0).integers(0, 256, (300, 600, 3), np.uint8),
+    )
+    long[:, 33_000:33_600] = part
+    face, same = a_face(33_250, 80, 110, 0.2), a_face(250, 80, 110, 0.2)
+    if not upright:
+        long, part = (np.ascontiguousarray(np.swapaxes(rgb, 0, 1)) for rgb in (long, part))
+        face, same = (dataclasses.replace(f, keypoints=f.keypoints[:, ::-1] + 0) for f in (face, same))
+        face, same = (dataclasses.replace(f, keypoints=_upright(f.keypoints)) for f in (face, same))
+    with pytest.raises(cv2.error):
+        directly_aligned(long, face, 96, 0.2)
+    for far in (-80_000, 90_000):
+        with pytest.raises(NoCrop, match="far outside"):
+            crop_face(long, dataclasses.replace(face, keypoints=face.keypoints + far), 96, 0.2, "aligned")
+    off = np.abs(crop_face(long, face, 96, 0.2, "aligned").astype(int) - directly_aligned(part, same, 96, 0.2))
+    assert (off > 40).mean() < 0.01  # noise, and keypoints of 24 bits: sixteen times as coarse so far from the corner
+
+
+def _upright(points):
+    """Swapping x and y mirrors a face; with its eyes changed places it is one again."""
+    return points[[1, 0, 2, 3, 5, 4]]
+
+
+def _padded(rgb, face, size, margin):
+    """The crop out of the whole mirrored picture."""
+    half = face.size * (0.5 + margin)
+    x0, y0 = np.floor((face.box[:2] + face.box[2:]) / 2 - half + 0.5).astype(int)
+    side = round(2 * half)
+    low, high = (max(-y0, 0), max(-x0, 0)), (max(y0 + side - len(rgb), 0), max(x0 + side - rgb.shape[1], 0))
+    wide = np.pad(rgb, ((low[0], high[0]), (low[1], high[1]), (0, 0)), mode="reflect")
+    part = wide[y0 + low[0] :, x0 + low[1] :][:side, :side]
+    return cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
+
+
+def test_mirroring_is_that_of_numpy_and_shrinking_first_changes_little(portraits, monkeypatch):
+    rng, picture = np.random.default_rng(1), cv2.resize(portraits[0][0], (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    for _ in range(40):
+        side = rng.uniform(100, 800)
+        face = a_face(*rng.uniform(-0.3 * side, 1024 - 0.7 * side, 2), side)
+        margin = float(rng.choice([0.0, 0.2, 1.0, 2.0]))
+        wanted = _padded(picture, face, 128, margin)
+        np.testing.assert_array_equal(crop_face(picture, face, 128, margin), wanted)
+        with monkeypatch.context() as patch:
+            patch.setattr(crop, "_MAX_PADDED", 512)
+            off = np.abs(crop_face(picture, face, 128, margin).astype(int) - wanted)
+        assert off.max() <= 64 and off.mean() < 2.5, (off.max(), off.mean())
+
+
+def test_a_large_margin_takes_little_memory(monkeypatch):
+    """A face that fills 36 million pixels, with its margin, is 30,000 pixels a side: 2.7 GB."""
+    sides, pad = [], cv2.copyMakeBorder
+    monkeypatch.setattr(cv2, "copyMakeBorder", lambda *args, **kw: sides.append(out := pad(*args, **kw)) or out)
+    for shape in ((6000, 6000, 3), (1, 4_000_000, 3)):
+        found = crop_face(np.full(shape, 90, np.uint8), a_face(0, 0, max(shape)), 96, margin=2.0)
+        assert (found == 90).all()
+    assert max(max(one.shape) for one in sides) <= 4097

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import cv2
 import numpy as np
@@ -13,7 +14,8 @@ import torchvision
 
 from aletheia.errors import InputError
 from aletheia.faces import detector as module
-from aletheia.faces.detector import TILE, TILE_OVERLAP, BlazeFace, Face, suppress, tiles
+from aletheia.faces.crop import crop_face
+from aletheia.faces.detector import MAX_TILES, TILE, TILE_OVERLAP, BlazeFace, Face, suppress, tiles
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,76 @@ def test_tiles_cover_and_overlap(height, width):
 
 def test_no_tiles_for_ordinary_pictures():
     assert tiles(1440, 1440) == []
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 40_000_000), (40_000_000, 1), (4, 10_000_000), (23, 5000), (24, 1_600_000)]
+)
+def test_no_tiles_where_no_face_could_be_seen(height, width):
+    assert tiles(height, width) == []
+
+
+@pytest.mark.parametrize(("height", "width"), [(8000, 8000), (64_000, 1000), (350, 182_000), (24, 10_000)])
+def test_pictures_of_64_million_pixels_have_tiles_of_the_usual_size(height, width):
+    found = tiles(height, width)
+    assert 1 < len(found) <= MAX_TILES
+    assert {x1 - x0 for x0, _, x1, _ in found} == {min(TILE, width)}
+    assert {y1 - y0 for _, y0, _, y1 in found} == {min(TILE, height)}
+
+
+@pytest.mark.parametrize(("height", "width"), [(20_000, 20_000), (500, 2_000_000), (300, 400_000)])
+def test_larger_pictures_have_larger_tiles_not_more(height, width):
+    found = tiles(height, width)
+    side = max(x1 - x0 for x0, _, x1, _ in found)
+    assert MAX_TILES / 6 < len(found) <= MAX_TILES and side in (2 * TILE, 4 * TILE, 8 * TILE, 16 * TILE)
+    assert {0, width} <= {t[0] for t in found} | {t[2] for t in found}
+    for length, starts, ends in (
+        (width, {t[0] for t in found}, {t[2] for t in found}),
+        (height, {t[1] for t in found}, {t[3] for t in found}),
+    ):
+        assert min(starts) == 0 and max(ends) == length
+        if length > side:
+            assert np.diff(sorted(starts)).max() <= side * 3 / 4
+
+
+def test_extreme_sides_take_no_time(blazeface):
+    """Over a hundred seconds when each stretch of 720 pixels was a tile."""
+    for shape in ((1, 20_000_000, 3), (20_000_000, 1, 3), (4, 5_000_000, 3)):
+        rgb = np.full(shape, 127, np.uint8)
+        start = time.perf_counter()
+        assert blazeface.detect(rgb) == []
+        assert time.perf_counter() - start < 5
+
+
+def test_the_clock_is_asked_before_every_tile(blazeface, portraits):
+    canvas = np.full((2000, 3000, 3), 110, np.uint8)
+    canvas[100:400, 200:500] = cv2.resize(portraits[0][0], (300, 300))
+    asked = []
+    known, (found,) = blazeface.detect(canvas), blazeface.detect(canvas, lambda: asked.append(1))
+    assert len(asked) == len(tiles(2000, 3000)) > 4
+    np.testing.assert_array_equal(found.box, known[0].box)
+
+    def late() -> None:
+        asked.append(1)
+        if len(asked) > 3:
+            raise InputError("too late")
+
+    asked.clear()
+    with pytest.raises(InputError, match="too late"):
+        blazeface.detect(canvas, late)
+    assert len(asked) == 4
+
+
+def test_finds_in_the_bars_around_a_picture_are_none(monkeypatch):
+    blazeface, rgb = BlazeFace(), np.full((100, 300, 3), 90, np.uint8)
+    inside = [face_at(-49, 20, 50, 0.9), face_at(100, 99, 50, 0.9), face_at(200, 10, 60, 0.9)]
+    outside = [face_at(100, -70, 60, 0.9), face_at(100, 150, 60, 0.9)]
+    monkeypatch.setattr(blazeface, "_full", lambda _: inside + outside)
+    monkeypatch.setattr(blazeface, "_short", lambda _: [])
+    found = blazeface.detect(rgb)
+    assert {tuple(face.box) for face in found} == {tuple(face.box) for face in inside}
+    for face in found:
+        assert crop_face(rgb, face, 32, margin=0.0).shape == (32, 32, 3)
 
 
 def test_suppression_agrees_with_torchvision():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -73,6 +74,24 @@ def test_every_left_out_file_has_its_reason(folder, tmp_path):
     assert "smaller than 32" in reasons["small.png"] or reasons["small.png"] == "no face found"
     assert reasons["copy.png"] == f"the same picture as {folder / '2.png'}"
     assert len(done.manifest) + len(done.skipped) == len(names)
+
+
+@pytest.mark.parametrize("largest_only", [True, False])
+def test_a_face_that_cannot_be_cut_out_has_its_reason(folder, tmp_path, monkeypatch, largest_only):
+    """Of the three faces of the group the largest has its keypoints in one place."""
+    find = BlazeFace.detect_with_stage
+
+    def found(self, rgb):
+        faces, stage = find(self, rgb)
+        return [dataclasses.replace(faces[0], keypoints=np.full((6, 2), 30, np.float32)), *faces[1:]], stage
+
+    monkeypatch.setattr(BlazeFace, "detect_with_stage", found)
+    cutting = Cutting(policy="aligned", largest_only=largest_only)
+    done = extract_faces(a_manifest(folder, ["group.png", "1.png"]), tmp_path, cutting, workers=1, progress=False)
+    reasons = {Path(r.path).name: r.reason for r in done.skipped.itertuples()}
+    left_out = "face that cannot be cut out: its keypoints coincide, so that it cannot be aligned"
+    assert reasons == dict.fromkeys(["group.png", "1.png"] if largest_only else ["1.png"], left_out)
+    assert done.manifest["face_index"].tolist() == ([] if largest_only else [1, 2])
 
 
 def test_small_faces_are_left_out(folder, tmp_path):

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -23,6 +24,7 @@ from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ENGINES, OnnxNetwork
 from aletheia.models.registry import create_model
 from aletheia.models.spec import Calibration, ModelSpec, read_spec, write_spec
+from aletheia.settings import get_settings
 from aletheia.training.batch_norm import measure_batch_norm
 
 SIZE = 64
@@ -152,14 +154,53 @@ def replace(folder, model: onnx.ModelProto | bytes) -> ModelSpec:
 
 def test_a_file_that_is_not_the_one_described(copy):
     spec = read_spec(copy)
+    for engine in ENGINES:
+        OnnxNetwork(copy, spec, engine=engine)  # prepared once, it is not read to be run, and refused all the same
     (copy / "model.onnx").write_bytes((copy / "model.onnx").read_bytes() + b"\0")
-    with pytest.raises(InputError, match="damaged or was replaced"):
-        OnnxNetwork(copy, spec)
+    for engine in ENGINES:
+        with pytest.raises(InputError, match="damaged or was replaced"):
+            OnnxNetwork(copy, spec, engine=engine)
     (copy / "model.onnx").unlink()
     with pytest.raises(InputError, match=r"no model\.onnx"):
         OnnxNetwork(copy, spec)
     with pytest.raises(InputError, match="aletheia models export"):
         OnnxNetwork(copy, spec.model_copy(update={"onnx": None}))
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty folder for what OpenVINO prepares."""
+    get_settings.cache_clear()
+    monkeypatch.setenv("ALETHEIA_CACHE", str(tmp_path / "cache"))
+    yield tmp_path / "cache"
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_run_is_what_was_hashed(copy, cache, monkeypatch, engine):
+    """Somebody else puts another file there while it is opened, and the right one back."""
+    spec, file = read_spec(copy), copy / "model.onnx"
+    right, model = file.read_bytes(), onnx.load(file)
+    bias = next(one for one in model.graph.initializer if one.name.endswith("head.bias"))
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(bias.dims, 50, np.float32), bias.name))
+    known, read, wrong = OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), Path.read_bytes, []
+    shutil.rmtree(cache, ignore_errors=True)
+
+    def swapped(path):
+        if path != file:
+            return read(path)
+        wrong.append(model.SerializeToString())
+        return wrong[-1]
+
+    with monkeypatch.context() as patch:
+        # The file itself is the right one, to whoever hashes it apart from what is read to be run.
+        patch.setattr(Path, "read_bytes", swapped)
+        with pytest.raises(InputError, match="damaged or was replaced"):
+            OnnxNetwork(copy, spec, engine=engine)
+    assert wrong and file.read_bytes() == right
+    # Nor was anything of it kept for the next start.
+    np.testing.assert_array_equal(OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), known)
 
 
 def test_a_graph_that_reads_other_files_is_not_opened(copy, tmp_path, monkeypatch):

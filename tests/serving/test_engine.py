@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import shutil
@@ -22,9 +23,13 @@ from aletheia.faces.crop import crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.models.bundle import load_bundle
 from aletheia.models.onnx_network import ENGINES
-from aletheia.models.spec import read_spec, write_spec
+from aletheia.models.spec import CropSpec, read_spec, write_spec
+from aletheia.models.verdict import UNCUT
 from aletheia.serving.engine import Predictor
-from aletheia.serving.video import predict_video
+from aletheia.serving.ensemble import open_predictor
+from aletheia.serving.refusal import Refused
+from aletheia.serving.stages import Stages
+from aletheia.serving.video import judge_frames, predict_video
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,59 @@ def test_no_number_is_no_verdict(numberless, portraits, clip, tmp_path, engine):
     for answer in (predictor.predict(portraits[0][0]), predict_video(predictor, tmp_path / "clip.mp4", frames=1)):
         assert (answer.verdict, answer.probability) == ("error", None)
         assert "gives no number" in answer.reason
+
+
+@pytest.mark.parametrize("rules", [True, False])
+def test_a_face_that_cannot_be_cut_out_costs_the_others_nothing(with_rules, portraits, monkeypatch, rules):
+    """The model takes aligned faces; the keypoints of one of two lie in one place."""
+    changes = {"crop": CropSpec(size=64, policy="aligned", margin=0.25), **({} if rules else {"abstention": None})}
+    predictor = Predictor(with_rules(changes, reencode=100.0))
+    upright = Predictor(with_rules({"abstention": None}))
+    picture = np.hstack([portraits[0][0], portraits[1][0]])
+    faces, wanted = predictor.detector.detect(picture), predictor.predict(picture)
+    for place in (0, 1):
+        spoilt = list(faces)
+        spoilt[place] = dataclasses.replace(faces[place], keypoints=np.full((6, 2), 40, np.float32))
+        monkeypatch.setattr(predictor.detector, "detect", lambda rgb, check, found=spoilt: found)
+        answer = predictor.predict(picture)
+        assert answer.faces[1 - place] == wanted.faces[1 - place]
+        lost = answer.faces[place]
+        assert (lost.verdict, lost.cause) == ("cannot tell", UNCUT) and "keypoints coincide" in lost.reason
+        assert lost.probability == pytest.approx(upright.predict(picture).faces[place].probability, abs=1e-4)
+        assert answer.verdict == ("fake" if answer.faces[1 - place].verdict == "fake" else "cannot tell")
+        seen = [predictor.look(picture)] * 3
+        people = judge_frames(predictor, [0.0, 1.0, 2.0], seen).people
+        assert [person.cause == UNCUT for person in people] == [place == k for k in range(2)]
+        # Frames in which the face could be cut out are enough.
+        seen = [[dataclasses.replace(one, uncut="") for one in seen[0]], *seen[1:]]
+        assert all(person.cause != UNCUT for person in judge_frames(predictor, [0.0, 1.0, 2.0], seen).people)
+
+
+@pytest.mark.parametrize(
+    ("crop", "words"),
+    [
+        (CropSpec(size=64, policy="none"), "nothing says how they were cut out"),
+        (CropSpec(size=64, margin=3.0), "margin is 3.0; choose 0 to 2"),
+    ],
+)
+def test_a_model_that_cannot_cut_faces_out_is_refused_at_once(with_rules, crop, words):
+    folder = with_rules({"crop": crop})
+    for start in (Predictor, lambda bundle: open_predictor([bundle, bundle])):
+        with pytest.raises(InputError, match=words) as told:
+            start(folder)
+        assert str(folder) in str(told.value) and "aletheia run" in str(told.value)
+    with_rules({"crop": CropSpec(size=64, margin=2.0)})
+
+
+def test_the_time_is_up_between_tiles(predictor, monkeypatch):
+    """A search that would take minutes is left."""
+    stages, looked = Stages(limit=60.0), []
+    slow = predictor.detector._full
+    monkeypatch.setattr(predictor.detector, "_full", lambda rgb: looked.append(1) or slow(rgb))
+    monkeypatch.setattr(stages, "left", lambda: 3.5 - len(looked))
+    with pytest.raises(Refused, match="took longer than 60 seconds"):
+        predictor.look(np.full((2000, 3000, 3), 90, np.uint8), stages)
+    assert len(looked) == 4
 
 
 def test_no_face_is_an_answer(predictor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model
 from aletheia.models.spec import Calibration, CropSpec, ModelSpec, read_spec, write_spec
-from aletheia.models.verdict import decide
+from aletheia.models.verdict import UNCUT, decide
 from aletheia.serving.engine import Predictor
 from aletheia.serving.ensemble import Ensemble, open_predictor
 from aletheia.serving.video import predict_video
@@ -164,6 +165,35 @@ def test_nobody_is_so_sure_that_the_others_do_not_count(with_rules, portraits):
     p = Predictor(doubting).predict(portraits[0][0]).probability
     told = Ensemble([certain, doubting], [1, 9]).predict(portraits[0][0])
     assert told.probability == pytest.approx(pooled([1e-5, p], [1, 9]), rel=1e-3)
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_members_at_the_end_of_the_scale_say_together_what_each_says_alone(with_rules, portraits, end):
+    picture = portraits[0][0]
+    for certain, verdict in ((end, "fake"), (0.5, "real" if end else "fake")):
+        always = Calibration(method="isotonic", knots=((-100.0, certain), (100.0, certain)))
+        folder = with_rules({"calibration": always, "threshold": end, "abstention": None})
+        (alone,) = Predictor(folder).predict(picture).faces
+        (told,) = Ensemble([folder, folder], [1, 2]).predict(picture).faces
+        assert (alone.probability, alone.verdict) == (certain, verdict)
+        assert told.verdict == verdict and told.probability == pytest.approx(certain, abs=2e-5)
+
+
+def test_a_face_that_cannot_be_cut_out_for_one_member(bundle, other, portraits, monkeypatch):
+    """Only the other model aligns faces."""
+    both, picture = Ensemble([bundle, other]), np.hstack([portraits[0][0], portraits[1][0]])
+    wanted = both.predict(picture).faces
+    faces = both.detector.detect(picture)
+    spoilt = [dataclasses.replace(faces[0], keypoints=np.full((6, 2), 30, np.float32)), faces[1]]
+    monkeypatch.setattr(both.detector, "detect", lambda rgb, check: spoilt)
+    first, second = both.predict(picture).faces
+    assert (first.verdict, first.cause) == ("cannot tell", UNCUT) and "keypoints coincide" in first.reason
+    assert second == wanted[1]
+
+
+def test_the_share_of_false_alarms_is_twice_that_of_a_member(with_rules, bundle):
+    assert Ensemble([with_rules(alpha=0.05), with_rules(alpha=0.1)]).alpha == pytest.approx(0.2)
+    assert Ensemble([with_rules(alpha=0.7), bundle]).alpha == 1.0
 
 
 def test_each_member_makes_one_score_of_a_persons_frames(bundle, other, portraits, write_video, tmp_path):
