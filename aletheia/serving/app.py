@@ -92,7 +92,6 @@ def create_app(config: ServeConfig, service: Service | None = None) -> FastAPI:
         return HTMLResponse(docs_page(app.openapi()))
 
     if page:
-        page.stopping = app.state.stopping
         app.router.routes.append(Mount("/", app=page))
     _add_error_handlers(app)
     app.add_middleware(
@@ -146,7 +145,6 @@ class _Page:
         self._service = service
         self._inner: Any = None
         self._uploads: Any = None
-        self.stopping = threading.Event()
 
     @property
     def running(self) -> bool:
@@ -186,23 +184,8 @@ class _Page:
             if scope["path"] != "/" or scope["method"] not in ("GET", "HEAD"):
                 raise HTTPException(404)
             await HTMLResponse(_STARTING, headers={"Cache-Control": "no-store"})(scope, receive, send)
-        elif "/heartbeat/" in scope["path"]:
-            await self._until_stopped(scope, receive, send)
         else:
             await self._inner(scope, receive, send)
-
-    async def _until_stopped(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A connection that a browser keeps open for as long as its tab: it must not hold up the end."""
-        answer = asyncio.ensure_future(self._inner(scope, receive, send))
-        while not answer.done() and not self.stopping.is_set():
-            await asyncio.wait([answer], timeout=0.5)
-        if not answer.done():
-            answer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await answer
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await answer
 
 
 def _add_error_handlers(app: FastAPI) -> None:

@@ -24,8 +24,8 @@ from aletheia.serving.refusal import Refused
 
 logger = logging.getLogger("aletheia.serving")
 
-# Gradio's page writes its configuration into inline scripts and its theme into inline styles; everything comes from
-# here, and nothing goes anywhere else.
+# Gradio's page writes its configuration into inline scripts and its theme into inline styles, and makes functions of
+# texts; everything comes from here, and nothing goes anywhere else.
 _PAGE_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
@@ -45,12 +45,12 @@ _HEADERS = {
 _API = ("/v1/", "/v2", "/metrics", "/healthz", "/readyz", "/openapi.json", "/docs")
 #: What needs no key: probes, the description of the interface, and the page's own files, which hold nothing.
 _FREE = ("/healthz", "/readyz", "/v2/health/", "/openapi.json", "/docs")
-_ASSETS = ("/assets/", "/static/", "/svelte/", "/page/", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
+_ASSETS = ("/assets/", "/static/", "/page/", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
 #: Routes that are counted by their own names; all others together.
 _COUNTED = ("/v1/predict", "/v1/jobs", "/healthz", "/readyz", "/metrics")
 
 #: Of the page's, those that stay open as long as a tab does: their time says nothing.
-_STREAMS = ("/heartbeat/", "/queue/data")
+_STREAMS = ("/queue/data",)
 
 _OVERHEAD = 1 << 20  # of a form around its file, or of JSON around a picture
 _IDLE_SECONDS = 30.0  # between two parts of a body

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aletheia.errors import InputError
+from aletheia.faces.crop import NoCrop
 from aletheia.serving.about import card_text, limits_of
 from aletheia.serving.admission import Admission, Turn
 from aletheia.serving.answers import image_answer, video_answer
@@ -107,28 +108,40 @@ class Service:
         with self.admission.turn(self.config.request_timeout_s) as turn:
             return self.video_in_turn(source, frames, progress, turn)
 
-    def look_closer(self, data: bytes, face_index: int = 0) -> Explanation:
-        """Where in a face the network looked, and the spectrum of the face.
+    def look_closer(self, data: bytes, count: int = 1) -> list[Explanation | None]:
+        """Where in the largest faces the network looked, and the spectra of these faces.
 
         Parameters
         ----------
         data : bytes
             Content of the picture.
-        face_index : int
-            Position in the answer's ``faces``.
+        count : int
+            How many faces, at most.
+
+        Returns
+        -------
+        list
+            In the order of the answer's ``faces``; None for one that cannot be cut out as those of the training.
 
         Raises
         ------
         Refused
-            As `answer_image`; also when there is no such face.
+            As `answer_image`.
+        InputError
+            When the model's file for this is missing, or another one.
         """
         with self.admission.turn(self.config.request_timeout_s) as turn, self.timed(turn) as stages:
             rgb = self._decoded(data, stages)
             with stages.stage("detect"):
                 faces = self.predictor.detector.detect(rgb, stages.check)
-            if not 0 <= face_index < len(faces):
-                raise Refused("not_found", f"There is no face {face_index + 1} in this picture; it has {len(faces)}.")
-            return self._explain(rgb, faces[face_index])
+            found: list[Explanation | None] = []
+            for face in faces[:count]:
+                stages.check()
+                try:
+                    found.append(self._explain(rgb, face))
+                except NoCrop:
+                    found.append(None)
+            return found
 
     def provenance(self, data: bytes) -> dict[str, Any]:
         """What the file says of its origin (EXIF, content credentials): evidence beside the score, never part of it.

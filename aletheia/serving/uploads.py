@@ -106,8 +106,9 @@ async def _form(request: Request) -> Upload:
     )
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        raise Refused("bad_request", f"The form cannot be read ({error.message}). {_FORMS}") from None
+    except (MultiPartException, UnicodeError, LookupError) as error:  # of a charset that is none, too
+        reason = error.message if isinstance(error, MultiPartException) else "its charset"
+        raise Refused("bad_request", f"The form cannot be read ({reason}). {_FORMS}") from None
     file = form.get("file")
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     if not isinstance(file, UploadFile):

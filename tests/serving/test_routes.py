@@ -239,6 +239,15 @@ def test_nobody_is_answered_who_has_gone(serving, jpeg, until):
         assert 'route="/v1/predict",status="499"} 1.0' in told
 
 
+@pytest.mark.parametrize("charset", ["idna", "undefined", "punycode", "hex", "none-such"])
+def test_a_form_of_a_strange_charset(served, jpeg, charset):
+    body = b"--x\r\nContent-Disposition: form-data; name=frames\r\n\r\n" + bytes(range(128, 200))
+    body += b"\r\n--x\r\nContent-Disposition: form-data; name=file; filename=\xff\xfe\r\n\r\n" + jpeg + b"\r\n--x--\r\n"
+    headers = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    response = served.client.post("/v1/predict", content=body, headers=headers)
+    assert response.status_code == 200 or (response.status_code, error(response)["kind"]) == (400, "bad_request")
+
+
 def test_no_job_is_taken_that_would_be_cancelled(serving, clip):
     with serving() as running:
         running.app.state.stopping.set()

@@ -2,3 +2,9 @@
 
 Importing `aletheia.serving.page.build` imports Gradio, which takes seconds: a service does it when it is ready already.
 """
+
+import os
+
+# Gradio reads these when it is imported: nothing is reported to anybody, and no statistics are made of who came.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)

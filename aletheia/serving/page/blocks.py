@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
+
+import gradio as gr
 
 from aletheia.serving.page.examine import Examiner
 from aletheia.serving.page.gallery import Gallery
 from aletheia.serving.page.intake import intake
 from aletheia.serving.page.results import problem
 from aletheia.serving.page.uploads import Uploads
-
-# Before Gradio is imported, which reads it then: nothing is reported to anybody.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-
-import gradio as gr
 
 if TYPE_CHECKING:
     from aletheia.serving.service import Service
@@ -38,16 +34,14 @@ def build_page(service: Service, uploads: Uploads, gallery: Gallery) -> gr.Block
     service : Service
         Who answers.
     uploads : Uploads
-        Where files come in; Gradio has to know the folder as ``GRADIO_TEMP_DIR``.
+        Where files come in.
     gallery : Gallery
         The pictures to try.
     """
     examiner = Examiner(service, uploads, gallery)
     with gr.Blocks(title="Aletheia: is this face genuine?", analytics_enabled=False, fill_width=True) as page:
         _html(_HEADER)
-        zone = _html(
-            "", template=intake(service.limits()), script="aletheia.zone(element, props, upload);", name="intake"
-        )
+        zone = _html("", template=intake(service.limits()), script="aletheia.zone(element, props);", name="intake")
         answer = _html("", script="aletheia.shown(element, watch);", name="answer")
         closer = _html("", script="aletheia.shown(element, watch);", name="closer")
         origin = _html("", name="origin")
@@ -68,7 +62,13 @@ def build_page(service: Service, uploads: Uploads, gallery: Gallery) -> gr.Block
         # Both in the browser alone: where the queue is full, nothing else would be answered either.
         event.failure(None, None, shown, js=_shows(problem(_FULL)), api_visibility="private")
         stop.click(None, None, shown, cancels=event, js=_shows(""), api_visibility="private")
-    return page.queue(api_open=False, max_size=service.config.queue + service.config.workers)
+    most = service.config.queue + service.config.workers
+    page.state_session_capacity = most
+    # Where Gradio mounts a page into another application, it trusts every path that it is told.
+    page.has_launched = True
+    page.queue(api_open=False, max_size=most)
+    page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = 0.02, 0.25
+    return page
 
 
 def _html(value: str, *, template: str = "${value}", script: str | None = None, name: str | None = None) -> gr.HTML:

@@ -23,26 +23,32 @@ _CAM = (
     "What spoke for “manipulated” (Grad-CAM). Bright parts pushed the answer that way. The strongest spot is always "
     "yellow, in a genuine face, too: the map says where, not how much."
 )
+_FAILED = "This closer look did not work just now. The verdict above does not depend on it."
+_UNCUT = '<p class="quiet">This face cannot be cut out as those that the model learnt from.</p>'
 _NO_CAM = "Nothing in this face spoke for “manipulated”, so this map is empty (Grad-CAM)."
 
 
-def closer(explanations: Sequence[Explanation], faces: int, busy: bool = False) -> str:
+def closer(explanations: Sequence[Explanation | None], faces: int, busy: bool = False, failed: bool = False) -> str:
     """The panels of the faces that were looked at so far.
 
     Parameters
     ----------
     explanations : sequence of Explanation
-        Of the first faces of the answer.
+        Of the first faces of the answer; None for one that could not be cut out.
     faces : int
         How many there are.
     busy : bool
         More is to come.
+    failed : bool
+        It did not work.
     """
     panels = "".join(
-        f'<div class="panel" data-panel="{n}">{_panel(found)}</div>' for n, found in enumerate(explanations)
+        f'<div class="panel" data-panel="{n}">{_panel(found) if found else _UNCUT}</div>'
+        for n, found in enumerate(explanations)
     )
     rest = range(len(explanations), faces)
     late = "Looking closer …" if busy else f"Only the {FACES} largest faces are looked at closely."
+    late = _FAILED if failed else late
     panels += "".join(f'<div class="panel" data-panel="{n}"><p class="quiet">{late}</p></div>' for n in rest)
     return (
         f'<section class="block" aria-label="A closer look"{" aria-busy=true" if busy else ""}><h2>A closer look</h2>'

@@ -6,7 +6,7 @@ window.aletheia = (() => {
   let chosen = 0;
   let busy = false;
   let found;
-  const sender = new Promise((resolve) => (found = resolve));
+  const asker = new Promise((resolve) => (found = resolve));
 
   const all = (query, root = document) => [...root.querySelectorAll(query)];
   const say = (text, isProblem = false) => {
@@ -26,11 +26,16 @@ window.aletheia = (() => {
   };
   const isVideo = (file) => file.type.startsWith("video/") || /\.(mp4|m4v|mov|mkv|webm|avi)$/i.test(file.name);
 
-  // A name of its own for every upload: two people with the same file must not share one.
-  const renamed = (file) => {
-    const random = [...crypto.getRandomValues(new Uint8Array(12))].map((b) => b.toString(16).padStart(2, "0")).join("");
-    return new File([file], `${random}${(/\.[a-z0-9]{1,5}$/i.exec(file.name) || [""])[0]}`, { type: file.type });
+  // What the service calls the file; the file's own name is nobody's business.
+  const sent = async (file) => {
+    const form = new FormData();
+    form.append("file", file, "file");
+    const answer = await fetch("gradio_api/upload", { method: "POST", body: form });
+    const told = await answer.json();
+    if (!answer.ok) throw new Refused(told.error.message);
+    return told.token;
   };
+  class Refused extends Error {}
 
   const show = (file) => {
     if (address) URL.revokeObjectURL(address);
@@ -56,11 +61,13 @@ window.aletheia = (() => {
     setBusy(true);
     say("Sending …");
     try {
-      await (await sender)(renamed(file));
+      const [ask, token] = await Promise.all([asker, sent(file)]);
+      ask(token);
       say("");
     } catch (error) {
       setBusy(false);
-      say("The file could not be sent. Is the service still running? Try again.", true);
+      const lost = "The file could not be sent. Is the service still running? Try again.";
+      say(error instanceof Refused ? error.message : lost, true);
     }
   };
 
@@ -70,13 +77,8 @@ window.aletheia = (() => {
     all("#intake input, #intake button").forEach((element) => (element.disabled = on));
   };
 
-  // Gradio hands over how to send a file once it has drawn the place for it; whoever is faster waits.
-  const zone = (element, props, upload) => {
-    found(async (file) => {
-      const { path } = await upload(file);
-      props.value = { path };
-    });
-  };
+  // Gradio hands over how to ask about a file once it has drawn the place for it; whoever is faster waits.
+  const zone = (element, props) => found((token) => (props.value = token));
 
   document.addEventListener("change", (event) => {
     if (event.target.id !== "file") return;

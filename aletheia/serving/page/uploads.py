@@ -1,83 +1,111 @@
-"""Files on their way: they come into a folder of their own and leave it with the answer."""
+"""Files on their way: kept without a name from their arrival to their answer, and known by a token of one's own."""
 
 from __future__ import annotations
 
 import contextlib
-import os
+import secrets
 import threading
-import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 from aletheia.errors import InputError
-from aletheia.scratch import Scratch
+from aletheia.serving.refusal import Refused
+from aletheia.serving.uploads import Upload
 
-_GONE = "The file did not arrive whole. Choose it again."
+GONE = "The file did not arrive whole. Choose it again."
 
 
 class Uploads:
-    """The folder of uploads, which goes with the process.
+    """Files that wait to be examined. May be shared by threads.
 
-    Every file is deleted when it has been answered. What was sent without ever being asked about, or only in part, goes
-    after a while.
+    None of them has a path: small ones are in memory, large ones on the disk without a name, and they go with the
+    process however it ends. A token that nobody can guess stands for each.
+
+    A file is *kept* when it arrives, *claimed* when it is asked about, and *taken* by who examines it. Each happens
+    once, so no file is examined twice or by somebody else.
 
     Parameters
     ----------
-    keep : float
-        Seconds after which such a file goes; longer than any answer may take.
+    most : int
+        Files that may wait; further ones are refused.
     """
 
-    def __init__(self, keep: float = 600.0) -> None:
-        self._scratch = Scratch("uploads")
-        self.folder, self.keep = self._scratch.folder, keep
-        self._closed = threading.Event()
-        threading.Thread(target=_sweep, args=(self.folder, keep, self._closed), name="uploads", daemon=True).start()
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._kept: dict[str, Upload] = {}
+        self._claimed: dict[str, Upload] = {}
+        self._size = 0
+        self._lock = threading.Lock()
 
-    def file(self, payload: Any) -> Path:
-        """The file of an upload.
+    def keep(self, upload: Upload) -> str:
+        """Keep a file that has arrived; its token.
 
-        Parameters
-        ----------
-        payload
-            What the browser sends: ``{"path": …}``. A client can send what it likes, and no request may name a file of
-            the server: only what lies in the folder is one.
+        Raises
+        ------
+        Refused
+            When too many wait already.
+        """
+        token = secrets.token_hex(16)
+        with self._lock:
+            if len(self._kept) + len(self._claimed) >= self.most:
+                raise Refused("busy", "Too many files wait here already; try again in 5 seconds.", retry_after=5)
+            upload.taken = True
+            self._kept[token] = upload
+            self._size += upload.size
+        return token
+
+    def claim(self, token: str) -> bool:
+        """Whether there is a file of this token that nobody asked about yet; from now on somebody has."""
+        with self._lock:
+            upload = self._kept.pop(token, None)
+            if upload is not None:
+                self._claimed[token] = upload
+        return upload is not None
+
+    @contextlib.contextmanager
+    def taken(self, token: str) -> Iterator[Upload]:
+        """A file that was asked about, for as long as it is looked at; then it is gone.
 
         Raises
         ------
         InputError
-            For anything else.
+            When there is none.
         """
-        named = payload.get("path") if isinstance(payload, dict) else None
-        if not isinstance(named, str) or "\0" in named or len(named) > 4096:
-            raise InputError(_GONE)
-        path = Path(named).resolve()
-        if not path.is_relative_to(self.folder) or not path.is_file():
-            raise InputError(_GONE)
-        return path
+        with self._lock:
+            upload = self._claimed.pop(token, None)
+        if upload is None:
+            raise InputError(GONE)
+        try:
+            yield upload
+        finally:
+            self._close(upload)
+
+    def expire(self, token: str) -> None:
+        """Delete a file unless somebody has asked about it."""
+        with self._lock:
+            upload = self._kept.pop(token, None)
+        self._close(upload)
+
+    def discard(self, token: str) -> None:
+        """Delete a file that was asked about unless somebody looks at it."""
+        with self._lock:
+            upload = self._claimed.pop(token, None)
+        self._close(upload)
 
     def size(self) -> int:
-        """Bytes of all files that lie there."""
-        total = 0
-        for path in self.folder.rglob("*"):
-            with contextlib.suppress(OSError):  # gone meanwhile
-                total += path.lstat().st_size
-        return total
-
-    def delete(self, path: Path) -> None:
-        """Delete a file and the folder that was made for it alone."""
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # another upload of the same content lies there, too
-            path.parent.rmdir()
+        """Bytes of all files that wait or are looked at."""
+        return self._size
 
     def close(self) -> None:
-        """Delete the folder."""
-        self._closed.set()
-        self._scratch.close()
+        """Delete all that wait."""
+        with self._lock:
+            left = [*self._kept.values(), *self._claimed.values()]
+            self._kept.clear(), self._claimed.clear()
+        for upload in left:
+            self._close(upload)
 
-
-def _sweep(folder: Path, keep: float, closed: threading.Event) -> None:
-    while not closed.wait(min(keep / 2, 60)):
-        for path in folder.rglob("*"):
-            with contextlib.suppress(OSError):
-                if path.is_file() and time.time() - os.stat(path).st_mtime > keep:
-                    path.unlink()
+    def _close(self, upload: Upload | None) -> None:
+        if upload is None:
+            return
+        upload.file.close()
+        with self._lock:
+            self._size -= upload.size

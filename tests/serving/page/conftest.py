@@ -31,7 +31,7 @@ SMALLEST = 80  # pixels of a face that is judged
 
 @pytest.fixture(scope="session")
 def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespace]]:
-    """Start a service with its page: ``url``, ``service`` and ``uploads``, the folder that files come into."""
+    """Start a service with its page: ``url``, ``service`` and ``kept``, the bytes of files that lie there."""
     from aletheia.serving.app import create_app
     from aletheia.serving.config import ServeConfig
 
@@ -51,9 +51,8 @@ def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespa
         try:
             url = f"http://127.0.0.1:{port}"
             _until_there(f"{url}/config", values.get("api_key", ""))
-            from gradio.utils import get_upload_folder
-
-            yield SimpleNamespace(url=url, service=app.state.service, uploads=get_upload_folder())
+            page = app.router.routes[-1].app
+            yield SimpleNamespace(url=url, service=app.state.service, kept=page.size)
         finally:
             server.should_exit = True
             thread.join(30)

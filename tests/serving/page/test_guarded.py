@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from ..signing import CREATED, Signatory
@@ -71,11 +72,24 @@ def test_who_comes_when_there_is_too_much_to_do_is_told(enter, guarded, portrait
 
 
 def test_when_the_page_s_own_queue_is_full(enter, open_page):
-    open_page.expected += ["503"]
-    enter.route("**/gradio_api/queue/join*", lambda route: route.fulfill(status=503, json={"detail": "Queue is full."}))
+    open_page.expected += ["429"]
+    full = {"error": {"kind": "busy", "message": "Too many files wait here already."}}
+    enter.route("**/gradio_api/queue/join*", lambda route: route.fulfill(status=429, json=full))
     enter.click('[data-sample$="drawn.jpg"]')
     enter.wait_for_selector(".answer.problem")
     assert "Too many files wait here" in enter.inner_text(".answer")
     enter.unroute("**/gradio_api/queue/join*")
     enter.click('[data-sample$="drawn.jpg"]')
     enter.wait_for_selector(f"{DONE}:not(.problem)")
+
+
+def test_what_a_file_is_refused_for_is_told(enter, open_page, guarded):
+    """No mock: as many files wait as may."""
+    open_page.expected += ["429"]
+    headers, form = {"X-API-Key": KEY}, {"file": ("x", b"x")}
+    while httpx.post(f"{guarded.url}/gradio_api/upload", headers=headers, files=form).status_code == 200:
+        pass
+    enter.click('[data-sample$="drawn.jpg"]')
+    enter.wait_for_selector(".state.problem")
+    assert enter.inner_text(".state") == "Too many files wait here already; try again in 5 seconds."
+    assert enter.is_enabled("#file")

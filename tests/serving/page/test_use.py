@@ -148,6 +148,10 @@ def test_the_model_card_is_one_click_away(open_page, site):
         "gradio_api/file=/etc/hostname",
         "gradio_api/deep_link?session_hash=x",
         "gradio_api/proxy=http://x/",
+        "gradio_api/startup-events",
+        "gradio_api/heartbeat/x",
+        "gradio_api/upload_progress?upload_id=x",
+        "gradio_api/info",
     ],
 )
 def test_gradios_other_doors_are_shut(site, path):
