@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import urlsplit
 
 # Names under which this machine calls itself. A page of a foreign site can make a browser connect here, but
@@ -13,5 +14,23 @@ def host_of(url: str) -> str | None:
     """The name in a URL, or in a Host header with "//" before it, in small letters; None when there is none."""
     try:
         return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether who listens at this address is reached from this machine alone."""
+    address = _address(host)
+    return host in LOCAL_NAMES if address is None else address.is_loopback
+
+
+def is_address(host: str) -> bool:
+    """Whether this is an IP address: no page of others can make a browser call this machine by one that is theirs."""
+    return _address(host) is not None
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
     except ValueError:
         return None

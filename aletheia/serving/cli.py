@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aletheia.errors import InputError
-from aletheia.hosts import LOCAL_NAMES
+from aletheia.hosts import is_loopback
 from aletheia.serving.config import API_KEY, LIMITS, ServeConfig
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def serve(
     name: Annotated[
         list[str],
         typer.Option(
-            help="A name by which callers may call it, as behind a proxy; may come several times. Default: on the "
-            "loopback the names of this machine, else any.",
+            help="A host's name by which callers may call it, as behind a proxy; may come several times. Addresses and "
+            "the names of this machine always do. Default: on the loopback no other, else any.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -120,9 +120,9 @@ def _serve(config: ServeConfig, listener: socket.socket) -> None:
     from aletheia.serving.process import give_memory_back, keep_to_itself
 
     give_memory_back()
-    if config.api_key:
-        keep_to_itself()
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # strangers would write the log
+    keep_to_itself()
+    for name in ("python_multipart", "uvicorn.error"):  # strangers would write the log
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(config)
     loaded = app.state.service.loaded
@@ -136,7 +136,7 @@ def _serve(config: ServeConfig, listener: socket.socket) -> None:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             _say(f"Ready at {_address(listener)}" + ("" if config.page else "/docs"))
-            if config.host not in LOCAL_NAMES and config.api_key is None:
+            if not is_loopback(config.host) and config.api_key is None:
                 _say(f"Anybody in the network may ask: set {API_KEY} to change that.")
 
         def handle_exit(self, sig: int, frame: Any) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from aletheia.errors import InputError
 from aletheia.settings import cores
@@ -17,6 +18,7 @@ LIMITS = (
     "max_duration_s", "request_timeout_s", "decode_timeout_s", "decode_memory_bytes", "queue", "jobs",
 )  # fmt: skip
 
+_HOST = re.compile(r"[0-9A-Za-z._-]{1,253}")
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -32,7 +34,7 @@ class ServeConfig(BaseModel):
     precision: Literal["f32", "bf16", "int8"] = Field("f32", description="Of the networks; the latter two if measured.")
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     names: tuple[str, ...] = Field(
-        (), description="By which callers may call it; none: on the loopback this machine's own, else any."
+        (), description="Of hosts, by which callers may call it; none: on the loopback this machine's own, else any."
     )
     port: int = Field(7860, ge=0, le=65535, description="0 takes a free one.")
     api_key: SecretStr | None = Field(
@@ -58,6 +60,13 @@ class ServeConfig(BaseModel):
     queue: int = Field(32, ge=0, description="Requests that wait, at most; further ones are told to come again.")
     workers: Count = Field(default_factory=cores, description="Requests that are answered side by side.")
     jobs: Count = Field(8, description="Long videos that are kept: waiting, running and done.")
+
+    @field_validator("names")
+    @classmethod
+    def _named(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if not _HOST.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is no name of a host; give it as in faces.example, without port and path")
+        return tuple(name.lower() for name in names)
 
     @model_validator(mode="after")
     def _fit(self) -> ServeConfig:

@@ -35,13 +35,15 @@ OUTPUTS = {
 _MAX_ID = 200
 
 
-def decode_inputs(inputs: Sequence[Any]) -> list[bytes | np.ndarray]:
+def decode_inputs(inputs: Sequence[Any], max_bytes: int | None = None) -> list[bytes | np.ndarray]:
     """The pictures of a request, in order.
 
     Parameters
     ----------
     inputs : list
         Tensors, or bare bytes, base64 texts and arrays (height, width, 3).
+    max_bytes : int, optional
+        Of a file; by default the setting.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def decode_inputs(inputs: Sequence[Any]) -> list[bytes | np.ndarray]:
     pictures: list[bytes | np.ndarray] = []
     for position, item in enumerate(inputs):
         try:
-            pictures.extend(_decode(item))
+            pictures.extend(_decode(item, max_bytes or get_settings().max_file_bytes))
         except (InputError, binascii.Error, ValueError, TypeError, OverflowError, MemoryError) as error:
             raise InputError(f"inputs[{position}] is not an image: {str(error)[:300]}") from None
         if len(pictures) > MAX_IMAGES:
@@ -66,11 +68,11 @@ def decode_inputs(inputs: Sequence[Any]) -> list[bytes | np.ndarray]:
     return pictures
 
 
-def _decode(item: Any) -> list[bytes | np.ndarray]:
+def _decode(item: Any, limit: int) -> list[bytes | np.ndarray]:
     if isinstance(item, bytes | bytearray | np.ndarray):
         return [bytes(item) if not isinstance(item, np.ndarray) else item]
     if isinstance(item, str):
-        return [_from_base64(item)]
+        return [_from_base64(item, limit)]
     if isinstance(item, list):
         return [_pixels(item, None)]
     if not isinstance(item, dict):
@@ -78,16 +80,15 @@ def _decode(item: Any) -> list[bytes | np.ndarray]:
     datatype, data = str(item.get("datatype", ""))[:20].upper(), item.get("data")
     if datatype == "BYTES":
         values = data if isinstance(data, list) else [data]
-        return [value if isinstance(value, bytes) else _from_base64(value) for value in values]
+        return [value if isinstance(value, bytes) else _from_base64(value, limit) for value in values]
     if datatype in ("UINT8", "INT32", "INT64"):
         return [_pixels(data, item.get("shape"))]
     raise InputError(f"the datatype {datatype!r} is none of BYTES (base64 of a file) and UINT8 (RGB pixels)")
 
 
-def _from_base64(text: Any) -> bytes:
+def _from_base64(text: Any, limit: int) -> bytes:
     if not isinstance(text, str):
         raise InputError("BYTES data must be base64 text")
-    limit = get_settings().max_file_bytes
     if len(text) > limit * 4 // 3 + 4:
         raise InputError(f"the file has more than {limit} bytes")
     if text.startswith("data:"):

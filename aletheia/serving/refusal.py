@@ -11,6 +11,7 @@ STATUS = {
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
+    "too_slow": 408,
     "too_large": 413,
     "unknown_format": 415,
     "bad_image": 422,

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aletheia.hosts import LOCAL_NAMES, host_of
+from aletheia.hosts import LOCAL_NAMES, host_of, is_address, is_loopback
 from aletheia.serving.answers import failure
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.metrics import Metrics
@@ -54,7 +54,7 @@ _STREAMS = ("/queue/data",)
 
 _OVERHEAD = 1 << 20  # of a form around its file, or of JSON around a picture
 _IDLE_SECONDS = 30.0  # between two parts of a body
-_BODY_SECONDS, _SLOWEST = 60.0, 50_000  # a body has a minute, and one second more for so many bytes
+_BODY_SECONDS, _SLOWEST = 60.0, 10_000  # a body has a minute, and one second more for so many bytes
 _DRAIN_SECONDS = 10.0
 
 
@@ -80,9 +80,10 @@ class Guard:
 
     def __init__(self, app: ASGIApp, config: ServeConfig, metrics: Metrics, kept: Callable[[], int]) -> None:
         self.app, self.config, self.metrics, self._kept = app, config, metrics, kept
-        self._bodies, self._arriving, self._elsewhere = 0, 0, 0
+        self._bodies, self._arriving = 0, 0
         self._most_bodies = 2 * (config.queue + config.workers)
-        self._names = frozenset(config.names) or (LOCAL_NAMES if config.host in LOCAL_NAMES else None)
+        self._is_named = bool(config.names) or is_loopback(config.host)
+        self._names = LOCAL_NAMES | set(config.names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -124,7 +125,8 @@ class Guard:
 
     def _check(self, scope: Scope, exchange: _Exchange) -> None:
         headers = exchange.headers
-        self._check_names(headers)
+        if not scope["path"].startswith(_FREE):
+            self._check_names(headers)
         if not self._knows(headers, scope["path"]):
             raise Refused("unauthorised", "This needs the service's key: send it as Authorization: Bearer KEY.")
         sends_body = scope["method"] in ("POST", "PUT", "PATCH")
@@ -135,16 +137,15 @@ class Guard:
                 raise _too_much()
             self._bodies += 1
             exchange.admitted = True
-            self._elsewhere = self._kept()
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > exchange.limit:
             raise exchange.too_large()
 
     def _check_names(self, headers: dict[str, str]) -> None:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if self._names is not None and host_of(f"//{host}") not in self._names:
-            own = ", ".join(sorted(self._names))
-            raise Refused("forbidden", f"This service answers to {own} alone (see the Host header, or serve --name).")
+        name = host_of(f"//{host}") or ""
+        if host and self._is_named and name not in self._names and not is_address(name):
+            raise Refused("forbidden", f"The Host header says {host[:80]!r}; this service must be told: serve --name.")
         # A proxy may call this service by another name than the browser did.
         if origin is not None and origin.partition("://")[2] != host and host_of(origin) not in self.config.names:
             raise Refused("forbidden", "This service does not answer pages of other sites (see the Origin header).")
@@ -158,7 +159,7 @@ class Guard:
     def _count(self, size: int) -> None:
         """Take note of a part of a body, which is kept until its request has been answered."""
         self._arriving += size
-        if self._arriving + self._elsewhere > self.config.max_kept_bytes:
+        if self._arriving + self._kept() > self.config.max_kept_bytes:
             raise _too_much()
 
     def _limit(self, scope: Scope) -> int:
@@ -180,7 +181,7 @@ class _Exchange:
         self.admitted, self.counted, self._count = False, 0, count
         self._began = time.monotonic()
         self._path, self._receive, self._send = scope["path"], receive, send
-        self._taken, self._complete = 0, False
+        self._taken, self._complete, self._cut = 0, False, False
 
     def too_large(self) -> Refused:
         """The refusal of a body beyond the limit."""
@@ -194,8 +195,8 @@ class _Exchange:
         try:
             message = await asyncio.wait_for(self._receive(), min(_IDLE_SECONDS, left))
         except TimeoutError:
-            self._complete = True
-            raise Refused("timeout", "The request came too slowly, or not at all; send it again.") from None
+            self._cut = True
+            raise Refused("too_slow", "The request came too slowly, or not at all; send it again.") from None
         self._complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
         size = len(message.get("body", b""))
         self._taken += size
@@ -209,7 +210,7 @@ class _Exchange:
         """Pass a part of the answer on, the first with its headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if not self._complete:
+            if not self._complete and not self._cut:
                 await self._drain()
             headers = [*message.get("headers", ()), *self._own(message)]
             if not self._complete:  # nobody reads what is still to come

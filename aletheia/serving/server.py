@@ -46,7 +46,7 @@ class FaceModelServer(mlrun.serving.V2ModelServer):
 
     def predict(self, request: dict) -> list[dict]:
         """Score the pictures of a request; raises InputError naming the input that is no picture."""
-        pictures = decode_inputs(request["inputs"])
+        pictures = decode_inputs(request["inputs"], getattr(self.model, "max_bytes", None))
         return encode_outputs([self.model.predict(picture) for picture in pictures])
 
     def validate(self, request: dict, operation: str) -> dict:

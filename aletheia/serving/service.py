@@ -56,6 +56,11 @@ class Service:
         self._explainer: Explainer | None = None
         self._lock = threading.Lock()
 
+    @property
+    def max_bytes(self) -> int:
+        """Of a picture."""
+        return self.config.max_upload_bytes
+
     def close(self) -> None:
         """End the decoding processes."""
         self.decoder.close()

@@ -50,6 +50,12 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(monkeypatch):
     assert "sesame" not in repr(config) + str(config) + config.model_dump_json()
 
 
+@pytest.mark.parametrize("name", ["faces.example:443", "https://faces.example", "a/b", "", "*"])
+def test_a_name_is_that_of_a_host(name):
+    with pytest.raises(InputError, match="is no name of a host"):
+        ServeConfig(names=(name,))
+
+
 @pytest.mark.parametrize(
     ("limit", "words"),
     [

@@ -121,6 +121,13 @@ def test_answers_are_tensors_with_consistent_shapes():
     assert tensors["fake_probability"]["data"] == [0.75, 0.75]
 
 
+def test_the_limit_of_a_file_can_be_given():
+    content = bytes(2000)
+    with pytest.raises(InputError, match="more than 1000 bytes"):
+        decode_inputs([base64.b64encode(content).decode()], max_bytes=1000)
+    assert decode_inputs([base64.b64encode(content).decode()], max_bytes=2000) == [content]
+
+
 def test_a_small_request_cannot_take_much_memory():
     """numpy would make each of the numbers as long as the text: 80 kB would become 800 MB."""
     data = ["A" * 20_000, *[0] * 10_000]

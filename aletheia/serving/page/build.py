@@ -28,7 +28,7 @@ _HERE = Path(__file__).parent
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
 #: Seconds in which a file that has arrived is asked about; the page does it at once.
-_KEEP_SECONDS = 120.0
+_KEEP_SECONDS = 30.0
 
 
 def mount_page(app: FastAPI, service: Service) -> FastAPI:

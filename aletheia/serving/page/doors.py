@@ -116,6 +116,8 @@ class Doors:
         except BaseException:
             self._uploads.discard(token)
             raise
+        finally:
+            self._readers.joined(session)
 
     async def _listen(self, scope: Scope, receive: Receive, send: Send) -> None:
         session = _SESSION.search(scope["query_string"])

@@ -90,19 +90,22 @@ class Examiner:
                 raise InputError("Nobody waits for this video any more.")
             shares.put(share)
 
-        with ThreadPoolExecutor(1) as pool:
-            try:
-                yield results.waiting("Looking at the frames …"), "", ""
-                answer: Future[dict[str, Any]] = pool.submit(self.service.answer_video, upload.file, None, tell)
-                while not answer.done():
-                    try:
-                        share = shares.get(timeout=_POLL)
-                    except queue.Empty:
-                        continue
-                    yield results.waiting("Looking at the frames …", share), "", ""
-                return answer.result()
-            finally:
-                left = True
+        yield results.waiting("Looking at the frames …"), "", ""
+        pool = ThreadPoolExecutor(1)
+        answer: Future[dict[str, Any]] = pool.submit(self.service.answer_video, upload.file, None, tell)
+        pool.shutdown(wait=False)
+        try:
+            while not answer.done():
+                try:
+                    share = shares.get(timeout=_POLL)
+                except queue.Empty:
+                    continue
+                yield results.waiting("Looking at the frames …", share), "", ""
+            return answer.result()
+        finally:
+            # Nobody waits here for the frame that is looked at: Gradio ends this on the service's event loop. The
+            # file, which may be closed by now, is that thread's to stumble over.
+            left = True
 
     def _provenance(self, data: bytes) -> dict[str, Any] | None:
         try:

@@ -8,6 +8,7 @@ Gradio's own stream and forgets the visitor with the last of them.
 from __future__ import annotations
 
 import asyncio
+import collections
 import json
 from typing import TYPE_CHECKING
 
@@ -45,17 +46,26 @@ class Readers:
     def __init__(self, page: Blocks, uploads: Uploads, patience: float = 30.0) -> None:
         self._page, self._uploads, self.patience = page, uploads, patience
         self._awaited: dict[str, asyncio.Task[None]] = {}
-        self._here: set[str] = set()
+        self._here: dict[str, asyncio.Event] = {}  # set when the one who listens must make room
         self._tokens: dict[str, list[str]] = {}
+        self._joining: collections.Counter[str] = collections.Counter()
 
     def asked(self, session: str, token: str) -> None:
-        """A session has asked about a file: it must listen soon, or is taken for gone."""
+        """A session asks about a file, until `joined`: it must listen soon, or is taken for gone."""
+        self._joining[session] += 1
         self._tokens.setdefault(session, []).append(token)
         self._came(session)
         self._awaited[session] = asyncio.create_task(self._await(session))
 
+    def joined(self, session: str) -> None:
+        """What a session asked for is in Gradio's queue, or was refused."""
+        self._joining[session] -= 1
+        self._joining += collections.Counter()  # keeps those above zero
+
     async def listen(self, session: str, receive: Receive, send: Send) -> None:
         """Send a session the messages of Gradio's queue until all it asked for is answered, or it goes.
+
+        Of two who listen for one session, as when a phone has changed its network and comes again, the later counts.
 
         Raises
         ------
@@ -66,8 +76,10 @@ class Readers:
         if messages is None:
             raise Refused("not_found", "There is no answer to wait for; hand in a file first.")
         self._came(session)
-        self._here.add(session)
-        gone, answered = asyncio.create_task(_gone(receive)), False
+        if session in self._here:
+            self._here[session].set()
+        own = self._here[session] = asyncio.Event()
+        gone, answered = asyncio.create_task(_gone(receive, own)), False
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             while not answered and (message := await _next(messages, gone)) is not None:
@@ -76,9 +88,10 @@ class Readers:
             await _tell(send, CloseStreamMessage(), more=False)
         finally:
             gone.cancel()
-            self._here.discard(session)
-            if not answered:
-                await self.leave(session)
+            if self._here.get(session) is own:  # nobody has taken over
+                del self._here[session]
+                if not answered:
+                    await self.leave(session)
 
     async def leave(self, session: str) -> None:
         """A reader has gone: what waits is dropped, what is under way ends, all is forgotten."""
@@ -108,7 +121,7 @@ class Readers:
             return False
         left = self._queue.pending_event_ids_session.get(session, set())
         left.discard(message.event_id)
-        if left:
+        if left or self._joining[session]:
             return False
         self._forget(session)
         return True
@@ -124,9 +137,19 @@ class Readers:
             self._uploads.discard(token)
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _gone(receive: Receive, replaced: asyncio.Event) -> None:
+    """Comes to an end when the one who listens has gone, or another has taken over."""
+
+    async def left() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    both = [asyncio.ensure_future(left()), asyncio.ensure_future(replaced.wait())]
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in both:
+            one.cancel()
 
 
 async def _next(messages: asyncio.Queue[EventMessage], gone: asyncio.Task[None]) -> EventMessage | None:
@@ -135,6 +158,8 @@ async def _next(messages: asyncio.Queue[EventMessage], gone: asyncio.Task[None])
     try:
         await asyncio.wait([coming, gone], timeout=_BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
+            if coming.done():  # it is for who has taken over
+                messages.put_nowait(coming.result())
             return None
         return coming.result() if coming.done() else HeartbeatMessage()
     finally:

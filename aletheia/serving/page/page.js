@@ -31,9 +31,11 @@ window.aletheia = (() => {
     const form = new FormData();
     form.append("file", file, "file");
     const answer = await fetch("gradio_api/upload", { method: "POST", body: form });
-    const told = await answer.json();
-    if (!answer.ok) throw new Refused(told.error.message);
-    return told.token;
+    const told = await answer.json().catch(() => null); // a proxy before the service answers in its own way
+    if (answer.ok && told) return told.token;
+    if (told?.error) throw new Refused(told.error.message);
+    if (answer.status === 413) throw new Refused("A server on the way takes no file of this size. Choose a smaller one.");
+    throw new Error(`status ${answer.status}`);
   };
   class Refused extends Error {}
 
@@ -88,8 +90,14 @@ window.aletheia = (() => {
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-sample]");
     if (!button || busy) return;
-    const blob = await (await fetch(button.dataset.sample)).blob();
-    take(new File([blob], button.dataset.sample.split("/").pop(), { type: blob.type }));
+    try {
+      const answer = await fetch(button.dataset.sample);
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      const blob = await answer.blob();
+      take(new File([blob], button.dataset.sample.split("/").pop(), { type: blob.type }));
+    } catch {
+      say("The picture could not be fetched. Is the service still running? Try again.", true);
+    }
   });
   // Anywhere on the page: who misses the field by a little must not lose the page to the file.
   let depth = 0;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 
 from aletheia.errors import InputError
@@ -26,12 +27,16 @@ class Uploads:
     Parameters
     ----------
     most : int
-        Files that may wait; further ones are refused.
+        Files that may wait. Of further ones each takes the place of the one that nobody has asked about for longest;
+        when all were asked about, or have just come, they are refused.
+    patience : float
+        Seconds in which a file should be asked about; the page does it at once.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._kept: dict[str, Upload] = {}
+    def __init__(self, most: int, patience: float = 5.0) -> None:
+        self.most, self.patience = most, patience
+        self._kept: dict[str, Upload] = {}  # the oldest first
+        self._since: dict[str, float] = {}
         self._claimed: dict[str, Upload] = {}
         self._size = 0
         self._lock = threading.Lock()
@@ -46,17 +51,17 @@ class Uploads:
         """
         token = secrets.token_hex(16)
         with self._lock:
-            if len(self._kept) + len(self._claimed) >= self.most:
-                raise Refused("busy", "Too many files wait here already; try again in 5 seconds.", retry_after=5)
+            stale = self._stale() if len(self._kept) + len(self._claimed) >= self.most else None
             upload.taken = True
-            self._kept[token] = upload
+            self._kept[token], self._since[token] = upload, time.monotonic()
             self._size += upload.size
+        self._close(stale)
         return token
 
     def claim(self, token: str) -> bool:
         """Whether there is a file of this token that nobody asked about yet; from now on somebody has."""
         with self._lock:
-            upload = self._kept.pop(token, None)
+            upload = self._unkept(token)
             if upload is not None:
                 self._claimed[token] = upload
         return upload is not None
@@ -82,7 +87,7 @@ class Uploads:
     def expire(self, token: str) -> None:
         """Delete a file unless somebody has asked about it."""
         with self._lock:
-            upload = self._kept.pop(token, None)
+            upload = self._unkept(token)
         self._close(upload)
 
     def discard(self, token: str) -> None:
@@ -99,9 +104,20 @@ class Uploads:
         """Delete all that wait."""
         with self._lock:
             left = [*self._kept.values(), *self._claimed.values()]
-            self._kept.clear(), self._claimed.clear()
+            self._kept.clear(), self._since.clear(), self._claimed.clear()
         for upload in left:
             self._close(upload)
+
+    def _unkept(self, token: str) -> Upload | None:
+        self._since.pop(token, None)
+        return self._kept.pop(token, None)
+
+    def _stale(self) -> Upload | None:
+        """The file whose place another may take; Refused when there is none."""
+        oldest = next(iter(self._kept), None)
+        if oldest is None or time.monotonic() - self._since[oldest] < self.patience:
+            raise Refused("busy", "Too many files wait here already; try again in 5 seconds.", retry_after=5)
+        return self._unkept(oldest)
 
     def _close(self, upload: Upload | None) -> None:
         if upload is None:

@@ -166,6 +166,37 @@ def test_nor_of_one_who_leaves_or_cancels(service, portraits, jpeg):
     asyncio.run(visit())
 
 
+def test_who_comes_again_takes_over(service, portraits, jpeg):
+    """As when a phone changes its network: the stream that is dead is noticed late, and must not end the new one."""
+
+    async def visit() -> None:
+        async with mounted(service) as page:
+            old, told = asyncio.Event(), []
+
+            async def receive() -> dict:
+                await old.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message: dict) -> None:
+                told.append(message.get("body", b""))
+
+            with service.admission.turn():
+                await ask(page, jpeg(portraits[0][0]), "phone")
+                first = asyncio.create_task(page.readers.listen("phone", receive, send))
+                await asyncio.sleep(0.1)
+                second = asyncio.create_task(page.client.get(DATA, params={"session_hash": "phone"}))
+                await asyncio.sleep(0.1)
+                assert first.done()
+                old.set()
+            async with asyncio.timeout(20):
+                text = (await second).text
+            assert "data:image/jpeg" in text and "close_stream" in text
+            assert not any(b"data:image/jpeg" in body for body in told)
+            await nothing_kept(page)
+
+    asyncio.run(visit())
+
+
 def test_a_full_queue_refuses_and_keeps_nothing(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:

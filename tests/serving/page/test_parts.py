@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 
 import cv2
@@ -191,7 +192,7 @@ def test_what_fails_after_the_answer_leaves_the_answer(service, uploads, gallery
     assert uploads.size() == 0
 
 
-def test_leaving_ends_the_work_on_a_video(service, uploads, gallery, portraits, write_video, tmp_path):
+def test_leaving_ends_the_work_on_a_video(service, uploads, gallery, portraits, write_video, tmp_path, until):
     film = write_video(tmp_path / "film.mp4", [portraits[0][0]] * 16)
     shown = Examiner(service, uploads, gallery).examine(put(uploads, film.read_bytes()))
     assert "Looking at the frames" in next(shown)[0]
@@ -199,14 +200,18 @@ def test_leaving_ends_the_work_on_a_video(service, uploads, gallery, portraits, 
     looked = service.predictor.detector.detect
     count = 0
 
-    def counted(rgb):
+    def counted(rgb, check):
         nonlocal count
         count += 1
-        return looked(rgb)
+        time.sleep(1)  # Gradio closes on the event loop of the service, where nobody may wait for this
+        return looked(rgb, check)
 
     service.predictor.detector.detect = counted
     try:
+        began = time.monotonic()
         shown.close()
+        assert time.monotonic() - began < 0.5
+        until(lambda: not service.admission.working)
         assert count <= 2  # the frame under way, and no more
     finally:
         del service.predictor.detector.detect

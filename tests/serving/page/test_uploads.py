@@ -50,6 +50,16 @@ def test_what_nobody_wants_any_more_goes():
     assert left.file.closed and uploads.size() == 0
 
 
+def test_what_nobody_asks_about_makes_room():
+    """Else whoever sends files and does nothing with them keeps all others out."""
+    uploads, first, asked = Uploads(most=2, patience=0), upload(), upload()
+    uploads.keep(first)
+    claimed = uploads.keep(asked)
+    assert uploads.claim(claimed)
+    uploads.keep(upload(b"new"))
+    assert first.file.closed and not asked.file.closed and uploads.size() == 4
+
+
 def test_not_more_wait_than_may():
     uploads = Uploads(most=2)
     tokens = [uploads.keep(upload()) for _ in range(2)]
