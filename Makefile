@@ -33,7 +33,7 @@ demo: $(READY) ## the main job: data, search, training, evaluation, registration
 
 test: $(READY) lint check-functions ## every check that CI runs; ends with pytest's summary
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 test-fast: $(READY) ## the tests that take under five minutes together
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
