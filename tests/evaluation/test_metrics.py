@@ -214,9 +214,9 @@ def test_estimates_in_words():
 
 
 @pytest.mark.slow
-def test_2000_replicates_on_100_000_rows_take_less_than_20_seconds():
+def test_2000_replicates_on_100_000_rows_take_seconds():
     y, p = sample(100_000)
     for groups in (None, np.arange(100_000) // 20):
         start = time.process_time()
         evaluate_scores(y, p, 0.5, groups)
-        assert time.process_time() - start < 20
+        assert time.process_time() - start < 45  # seven on a quiet machine; test machines are shared

@@ -146,9 +146,9 @@ def test_the_figure_shows_the_table():
 
 
 @pytest.mark.slow
-def test_100_000_rows_take_less_than_four_seconds():
+def test_100_000_rows_take_seconds():
     y, p, _ = sample(100_000)
     for groups in (None, np.arange(100_000) // 20):
         start = time.process_time()
         prior_shift(y, p, 0.5, groups)
-        assert time.process_time() - start < 4
+        assert time.process_time() - start < 10  # one on a quiet machine; test machines are shared
