@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -169,8 +168,6 @@ class _Page:
                 self._inner = self._uploads = None
 
     def _build(self) -> tuple[FastAPI, Any]:
-        # Read when Gradio is imported: it would tell its makers that it was.
-        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         from aletheia.serving.page.build import mount_page
 
         holder = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

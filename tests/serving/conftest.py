@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,11 @@ class Served(NamedTuple):
 
     client: httpx.Client
     app: FastAPI
+
+    def connect(self, seconds: float | None = None) -> socket.socket:
+        """A connection of its own, on which bytes are sent as they are; it waits so long for an answer."""
+        url = self.client.base_url
+        return socket.create_connection((url.host, url.port), timeout=seconds)
 
 
 def wait_until(true: Callable[[], object], seconds: float = 30.0) -> None:

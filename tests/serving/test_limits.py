@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import socket
 import threading
 
 import pytest
@@ -78,8 +77,8 @@ def test_nobody_is_answered_who_has_gone(serving, jpeg, until):
                 head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 head += f"Content-Length: {len(request.content)}\r\n\r\n"
                 until(lambda: running.client.get("/v2/health/ready").status_code == 200)
-                url, waiting = running.client.base_url, admission.waiting
-                with socket.create_connection((url.host, url.port)) as link:
+                waiting = admission.waiting
+                with running.connect() as link:
                     link.sendall(head.encode() + request.content)
                     until(lambda n=waiting: admission.waiting == n + 1)
         until(lambda: not admission.waiting and not admission.working)

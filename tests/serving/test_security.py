@@ -116,8 +116,7 @@ def test_addresses_and_names_of_this_machine_are_no_one_else_s(served, host):
 
 
 def test_who_says_no_name_is_no_browser(served):
-    host, port = served.client.base_url.host, served.client.base_url.port
-    with socket.create_connection((host, port), timeout=20) as link:
+    with served.connect(20) as link:
         link.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert b" 200 " in link.recv(4096).splitlines()[0]
 
@@ -190,8 +189,7 @@ def test_a_body_without_a_length_is_cut_off(serving, kept):
 def test_who_sends_nothing_is_not_waited_for(serving, monkeypatch):
     monkeypatch.setattr("aletheia.serving.security._IDLE_SECONDS", 0.3)
     with serving() as running:
-        host, port = running.client.base_url.host, running.client.base_url.port
-        with socket.create_connection((host, port), timeout=20) as link:
+        with running.connect(20) as link:
             link.sendall(BEGUN)
             began = time.monotonic()
             answer = link.recv(4096)
@@ -203,8 +201,7 @@ def test_who_sends_a_little_now_and_then_is_not_waited_for(serving, monkeypatch)
     """Each part comes in time; the body as a whole does not."""
     monkeypatch.setattr("aletheia.serving.security._BODY_SECONDS", 0.5)
     with serving() as running:
-        host, port = running.client.base_url.host, running.client.base_url.port
-        with socket.create_connection((host, port), timeout=0.1) as link:
+        with running.connect(0.1) as link:
             link.sendall(BEGUN)
             answer, began = b"", time.monotonic()
             while not answer and time.monotonic() - began < 15:
@@ -216,9 +213,8 @@ def test_who_sends_a_little_now_and_then_is_not_waited_for(serving, monkeypatch)
 
 def test_who_has_no_key_takes_no_place(serving, jpeg):
     with serving(api_key=KEY, workers=1, queue=0) as running, contextlib.ExitStack() as opened:
-        host, port = running.client.base_url.host, running.client.base_url.port
         for _ in range(4):
-            opened.enter_context(socket.create_connection((host, port))).sendall(BEGUN)
+            opened.enter_context(running.connect()).sendall(BEGUN)
         time.sleep(0.2)
         headers = {"x-api-key": KEY}
         assert running.client.post("/v1/predict", files={"file": jpeg}, headers=headers).status_code == 200
@@ -228,9 +224,8 @@ def test_who_has_no_key_takes_no_place(serving, jpeg):
 def test_who_opens_a_connection_and_asks_nothing_loses_it(serving, monkeypatch, begun):
     monkeypatch.setattr("aletheia.serving.connections._HEAD_SECONDS", 0.5)
     with serving() as running:
-        host, port = running.client.base_url.host, running.client.base_url.port
         for earlier in (b"", b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):
-            with socket.create_connection((host, port), timeout=10) as link:
+            with running.connect(10) as link:
                 if earlier:
                     link.sendall(earlier)
                     assert b" 200 " in link.recv(4096)
@@ -248,8 +243,7 @@ def test_who_does_not_read_the_answers_loses_the_connection(serving, monkeypatch
     count, request = 700, b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with serving() as running:
         size = len(running.client.get("/openapi.json").content)
-        host, port = running.client.base_url.host, running.client.base_url.port
-        with socket.create_connection((host, port), timeout=20) as link:
+        with running.connect(20) as link:
             sending = threading.Thread(target=_send, args=(link, request * count))
             sending.start()
             if not reads:
@@ -273,8 +267,7 @@ def test_there_are_only_so_many_connections(serving, monkeypatch):
     """No more than files can be opened: a service without one left answers nobody."""
     monkeypatch.setattr("aletheia.serving.connections.most_connections", lambda: 3)
     with serving() as running, contextlib.ExitStack() as opened:
-        host, port = running.client.base_url.host, running.client.base_url.port
-        links = [opened.enter_context(socket.create_connection((host, port), timeout=10)) for _ in range(5)]
+        links = [opened.enter_context(running.connect(10)) for _ in range(5)]
         time.sleep(0.2)
         for link in links:
             with contextlib.suppress(OSError):
@@ -289,8 +282,7 @@ def test_there_are_only_so_many_connections(serving, monkeypatch):
 
 
 def test_who_leaves_in_the_middle_is_forgotten(served, until):
-    host, port = served.client.base_url.host, served.client.base_url.port
-    with socket.create_connection((host, port)) as link:
+    with served.connect() as link:
         link.sendall(BEGUN)
     until(lambda: 'route="/v1/predict",status="499"' in served.client.get("/metrics").text)
 
@@ -312,8 +304,7 @@ def test_bodies_on_their_way_leave_no_room_for_more(serving, jpeg, until):
         return running.client.post("/v1/predict", files={"file": jpeg}).status_code
 
     with serving(max_kept_bytes=3_000_000) as running:
-        host, port = running.client.base_url.host, running.client.base_url.port
-        with socket.create_connection((host, port)) as link:
+        with running.connect() as link:
             link.sendall(BEGUN.replace(b": 99", b": 3000000") + b" " * (3_000_000 - len(jpeg) // 2))
             until(lambda: ask() == 429)
         until(lambda: ask() == 200)
@@ -321,8 +312,7 @@ def test_bodies_on_their_way_leave_no_room_for_more(serving, jpeg, until):
 
 def test_too_many_bodies_at_a_time(serving, jpeg):
     with serving(workers=1, queue=0) as running:
-        host, port = running.client.base_url.host, running.client.base_url.port
-        links = [socket.create_connection((host, port)) for _ in range(2)]
+        links = [running.connect() for _ in range(2)]
         for link in links:
             link.sendall(BEGUN)
         time.sleep(0.2)

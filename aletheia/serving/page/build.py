@@ -61,7 +61,6 @@ def mount_page(app: FastAPI, service: Service) -> FastAPI:
         footer_links=[],
         run_history=False,
         show_error=False,
-        max_file_size=service.config.max_video_bytes,
         ssr_mode=False,
         pwa=False,
         mcp_server=False,

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from aletheia.serving.page.listening import Readers
-from aletheia.serving.page.uploads import GONE, Uploads
+from aletheia.serving.page.uploads import GONE, Uploads, too_many
 from aletheia.serving.refusal import Refused
 from aletheia.serving.uploads import parsed
 
@@ -37,7 +37,6 @@ _HEARD = (
     b"if-modified-since",
 )
 _HOST = re.compile(rb"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_FULL = "Too many files wait here already; try again in 5 seconds."
 
 
 class Doors:
@@ -87,7 +86,7 @@ class Doors:
 
         await self._gradio(_cleaned(scope), receive, passed)
         if status == 503:
-            raise Refused("busy", _FULL, retry_after=5)
+            raise too_many()
         if status >= 400:
             kind = "not_found" if status in (403, 404) else "bad_request"
             raise Refused(kind, f"The page does not answer {scope['method']} {scope['path'][:200]!r}.")

@@ -15,6 +15,11 @@ from aletheia.serving.uploads import Upload
 GONE = "The file did not arrive whole. Choose it again."
 
 
+def too_many() -> Refused:
+    """The refusal of a file that there is no place for."""
+    return Refused("busy", "Too many files wait here already; try again in 5 seconds.", retry_after=5)
+
+
 class Uploads:
     """Files that wait to be examined. May be shared by threads.
 
@@ -35,8 +40,7 @@ class Uploads:
 
     def __init__(self, most: int, patience: float = 5.0) -> None:
         self.most, self.patience = most, patience
-        self._kept: dict[str, Upload] = {}  # the oldest first
-        self._since: dict[str, float] = {}
+        self._kept: dict[str, tuple[Upload, float]] = {}  # since when; the oldest first
         self._claimed: dict[str, Upload] = {}
         self._size = 0
         self._lock = threading.Lock()
@@ -53,7 +57,7 @@ class Uploads:
         with self._lock:
             stale = self._stale() if len(self._kept) + len(self._claimed) >= self.most else None
             upload.taken = True
-            self._kept[token], self._since[token] = upload, time.monotonic()
+            self._kept[token] = upload, time.monotonic()
             self._size += upload.size
         self._close(stale)
         return token
@@ -103,20 +107,19 @@ class Uploads:
     def close(self) -> None:
         """Delete all that wait."""
         with self._lock:
-            left = [*self._kept.values(), *self._claimed.values()]
-            self._kept.clear(), self._since.clear(), self._claimed.clear()
+            left = [*(upload for upload, _ in self._kept.values()), *self._claimed.values()]
+            self._kept.clear(), self._claimed.clear()
         for upload in left:
             self._close(upload)
 
     def _unkept(self, token: str) -> Upload | None:
-        self._since.pop(token, None)
-        return self._kept.pop(token, None)
+        return self._kept.pop(token, (None, 0.0))[0]
 
     def _stale(self) -> Upload | None:
         """The file whose place another may take; Refused when there is none."""
         oldest = next(iter(self._kept), None)
-        if oldest is None or time.monotonic() - self._since[oldest] < self.patience:
-            raise Refused("busy", "Too many files wait here already; try again in 5 seconds.", retry_after=5)
+        if oldest is None or time.monotonic() - self._kept[oldest][1] < self.patience:
+            raise too_many()
         return self._unkept(oldest)
 
     def _close(self, upload: Upload | None) -> None:

@@ -60,6 +60,22 @@ def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespa
     return start
 
 
+@pytest.fixture(scope="module")
+def make_service(bundle):
+    """Make services of the small model, one at a time in each, without an application; closed with the module."""
+    from aletheia.serving.config import ServeConfig
+    from aletheia.serving.loading import load_model
+    from aletheia.serving.service import Service
+
+    with contextlib.ExitStack() as made:
+
+        def make(**values) -> Service:
+            config = ServeConfig(models=(str(bundle),), workers=1, **values)
+            return made.enter_context(contextlib.closing(Service(load_model(config), config)))
+
+        yield make
+
+
 @pytest.fixture(scope="session")
 def site(start_site) -> Iterator[SimpleNamespace]:
     """A running service with its usual limits."""

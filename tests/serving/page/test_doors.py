@@ -12,19 +12,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from aletheia.serving.config import ServeConfig
-from aletheia.serving.loading import load_model
 from aletheia.serving.service import Service
 
 JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data"
 
 
 @pytest.fixture(scope="module")
-def service(bundle):
-    config = ServeConfig(models=(str(bundle),), workers=1, queue=2)
-    made = Service(load_model(config), config)
-    yield made
-    made.close()
+def service(make_service) -> Service:
+    return make_service(queue=2)
 
 
 @contextlib.asynccontextmanager

@@ -143,15 +143,8 @@ def test_the_gallery_holds_the_faces_that_it_says(gallery):
 
 
 @pytest.fixture(scope="module")
-def service(bundle):
-    from aletheia.serving.config import ServeConfig
-    from aletheia.serving.loading import load_model
-    from aletheia.serving.service import Service
-
-    config = ServeConfig(models=(str(bundle),), workers=1, max_upload_bytes=1_000_000)
-    made = Service(load_model(config), config)
-    yield made
-    made.close()
+def service(make_service):
+    return make_service(max_upload_bytes=1_000_000)
 
 
 def test_a_file_goes_with_its_answer_whatever_happens(service, uploads, gallery, portraits, jpeg, monkeypatch):
