@@ -38,9 +38,10 @@ test: $(READY) lint check-functions ## every check that CI runs; ends with pytes
 test-fast: $(READY) ## the tests that take under five minutes together
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-lint: $(READY) ## style and layout of the code (ruff)
+lint: $(READY) ## style (ruff) and layers (import-linter) of the code
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 
 functions: $(READY) ## generate functions/ from the notebooks
 	@$(BIN)/aletheia functions build

@@ -9,7 +9,6 @@ Imports neither torch nor MLRun.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import os
 from collections.abc import Sequence
@@ -18,40 +17,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aletheia.errors import InputError
-from aletheia.faces.formats import begins_as_video, is_video
-from aletheia.faces.video import check_count
+from aletheia.client_types import ModelNote
+from aletheia.core.errors import InputError
+from aletheia.imaging.media_types import begins_as_video, is_video
+from aletheia.imaging.video import check_count
 from aletheia.serving.config import API_KEY
 
 if TYPE_CHECKING:
-    from aletheia.remote import Remote
-    from aletheia.serving.engine import Prediction
-    from aletheia.serving.video import VideoPrediction
+    from aletheia.client_http import Remote
+    from aletheia.inference.predictor import Prediction
+    from aletheia.inference.video import VideoPrediction
 
 FRAMES = 16
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II", b"MM", b"RIFF")
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelNote:
-    """What is known of the model that answers.
-
-    Attributes
-    ----------
-    uri : str
-        Where it comes from.
-    version : str
-        The beginning of the hash of its weights.
-    trained_on : str
-        Sources and generators of the training, in words; may be empty.
-    tag : str
-        Of the registered model; empty for a folder, an ensemble or a service.
-    """
-
-    uri: str
-    version: str
-    trained_on: str = ""
-    tag: str = ""
 
 
 class Detector:
@@ -65,7 +43,7 @@ class Detector:
     api_key : str, optional
         That a service asks for; default: what is in the environment variable ``ALETHEIA_API_KEY``.
     weights : sequence of float
-        Of the models of an ensemble, see `aletheia.serving.ensemble.Ensemble`.
+        Of the models of an ensemble, see `aletheia.inference.ensemble.Ensemble`.
     precision : str
         Of the network, when it runs here.
     patience : float
@@ -101,7 +79,7 @@ class Detector:
         if not (remote := [name for name in names if name.lower().startswith(("http://", "https://"))]):
             self._model = _Local(names, weights, precision)
         elif len(names) == 1 and not weights and precision == "f32":
-            from aletheia.remote import Remote
+            from aletheia.client_http import Remote
 
             key = api_key or os.environ.get(API_KEY)
             self._model = Remote(remote[0], key, patience=patience, timeout=timeout)
@@ -156,8 +134,8 @@ class _Local:
     """The model, in this process."""
 
     def __init__(self, names: Sequence[str], weights: Sequence[float], precision: str) -> None:
-        from aletheia.lifecycle.registry import find_model
-        from aletheia.serving.ensemble import open_predictor
+        from aletheia.inference.ensemble import open_predictor
+        from aletheia.release.registry import find_model
 
         found = [find_model(name or None) for name in names]
         self._predictor = open_predictor([model.folder for model in found], weights, precision=precision)
@@ -169,7 +147,7 @@ class _Local:
         return self._predictor.predict(source)
 
     def video(self, source: str | Path | bytes, frames: int | None, aggregation: str | None) -> VideoPrediction:
-        from aletheia.serving.video import predict_video
+        from aletheia.inference.video import predict_video
 
         opened = io.BytesIO(source) if isinstance(source, bytes) else source
         return predict_video(self._predictor, opened, frames=frames or FRAMES, aggregation=aggregation)

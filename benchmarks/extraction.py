@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from aletheia.data.layouts import list_media
-from aletheia.faces.extract import extract_faces
-from aletheia.faces.video import probe_video
-from aletheia.settings import get_settings
+from aletheia.core.settings import get_settings
+from aletheia.datasets.layouts import list_media
+from aletheia.faces.extraction import extract_faces
+from aletheia.imaging.video import probe_video
 
 
 def main() -> int:

@@ -73,7 +73,7 @@ def find_pictures(count: int, folder: Path) -> list[str]:
     """Files with faces, evenly spread over the real ones at hand, or drawn."""
     shared = Path(os.environ.get("ALETHEIA_SHARED_DATA", "../shared/data")) / "faces"
     if not shared.is_dir():
-        from aletheia.data.synthetic.generate import generate
+        from aletheia.datasets.synthetic.generate import generate
 
         generate(folder / "drawn", n=50, pool=1, progress=False)
         shared = folder / "drawn"
@@ -86,8 +86,8 @@ def make_bundle(folder: Path, pictures: list[str]) -> Path:
     import numpy as np
     import torch
 
-    from aletheia.data.images import read_image
-    from aletheia.data.transforms import normalise, resize_rgb
+    from aletheia.imaging.reading import read_image
+    from aletheia.imaging.transforms import normalise, resize_rgb
     from aletheia.models.bundle import save_bundle
     from aletheia.models.onnx_export import export_onnx
     from aletheia.models.registry import create_model

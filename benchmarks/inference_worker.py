@@ -17,7 +17,7 @@ def main() -> None:
 
         answer, clients = Reference(bundle), 1
     else:
-        from aletheia.serving.engine import Predictor
+        from aletheia.inference.predictor import Predictor
 
         clients = 2 if name == "ours-two" else 1
         precision = "bf16" if name == "ours-bf16" else "f32"

@@ -26,7 +26,7 @@ GENERATORS = ("blend", "swap", "gan", "diffusion")
 def generate(folder: Path, rows: int, pool: int, seed: int = 0) -> None:
     """Write ``main.parquet`` (18 : 82, ten rows a person, some near duplicates) and ``pool.parquet``
     (real)."""
-    from aletheia.data.manifest import write_manifest
+    from aletheia.datasets.manifest import write_manifest
 
     rng = np.random.default_rng(seed)
     for name, n, fakes in (("main", rows, 0.82), ("pool", pool, 0.0)):
@@ -76,10 +76,10 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--pool", type=int, default=200_000)
     options = parser.parse_args()
-    from aletheia.data.balance import balance
-    from aletheia.data.bias import analyse_bias
-    from aletheia.data.manifest import read_manifest
-    from aletheia.data.split import split_manifest
+    from aletheia.datasets.balance import balance
+    from aletheia.datasets.bias import analyse_bias
+    from aletheia.datasets.manifest import read_manifest
+    from aletheia.datasets.split import split_manifest
 
     total = 0.0
 

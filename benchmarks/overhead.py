@@ -28,8 +28,8 @@ def main() -> int:
         os.environ.update(environment)
         os.chdir(folder)
         from aletheia.project.workspace import open_project
-        from aletheia.training.bundling import bundle
         from aletheia.training.config import TrainConfig
+        from aletheia.training.export import bundle
         from aletheia.training.fit import fit
 
         project = open_project(folder)

@@ -7,7 +7,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from aletheia.serving.page.gallery import SAMPLES, Gallery
+from aletheia.serving.web.gallery import SAMPLES, Gallery
 from benchmarks.serving_process import (
     Memory,
     Request,
@@ -42,7 +42,7 @@ def good_requests(pictures: list[str]) -> list[Request]:
 
 def bad_requests(picture: str) -> list[Request]:
     """What deserves a refusal: the files of tests/serving/hostile, and requests that make no sense."""
-    from aletheia.data.images import read_image
+    from aletheia.imaging.reading import read_image
     from tests.serving.hostile.corpus import ANSWERED, REFUSED, every_case, truncations
 
     deserved = {ANSWERED: (200,), REFUSED: _REFUSED}

@@ -100,8 +100,8 @@ class NormaliseFirst(Dataset):
 
 def loader(pictures: list[str], repeats: int) -> int:
     """Images a second from files (or the cache) to batches of normalised tensors."""
-    from aletheia.data.pixels import clear_cache, decode_images
-    from aletheia.data.transforms import normalise
+    from aletheia.imaging.pixel_cache import clear_cache, decode_images
+    from aletheia.imaging.transforms import normalise
 
     # Two processes, as many as there are cores; started before and kept, as in a training of many epochs.
     published = DataLoader(NormaliseFirst(pictures), BATCH, num_workers=2, persistent_workers=True)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aletheia.settings import get_settings
+from aletheia.core.settings import get_settings
 from aletheia.tracking import service
+
+from .factories import face_folder, make_manifest, save_image
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -99,8 +101,8 @@ def mlrun_project(tracking_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.fixture(scope="session")
 def portraits() -> list[tuple]:
     """Pictures (256, 256, 3) uint8 of eight people, and their landmarks in pixels."""
-    from aletheia.data.synthetic.faces import draw_shot, render
-    from aletheia.data.synthetic.people import draw_people
+    from aletheia.datasets.synthetic.faces import draw_shot, render
+    from aletheia.datasets.synthetic.people import draw_people
 
     drawn = []
     for i, person in enumerate(draw_people(8, "cam-b", seed=3)):
@@ -122,10 +124,10 @@ def shared_data() -> Path:
 @pytest.fixture
 def good() -> dict[str, Any]:
     """What `evaluate` writes about a model that passes every check; the numbers are those of drawn scores."""
-    from aletheia.data.plain import records
-    from aletheia.evaluation.metrics import evaluate_scores
-    from aletheia.evaluation.prior import prior_shift
-    from aletheia.evaluation.reliability import calibration_error
+    from aletheia.core.jsonable import records
+    from aletheia.evaluation.prevalence import prior_shift
+    from aletheia.stats.calibration_error import calibration_error
+    from aletheia.stats.metrics import evaluate_scores
 
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 150)

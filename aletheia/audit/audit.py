@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aletheia.audit.measure import CONTROLS, FAMILIES, NOTHING_THERE
-from aletheia.audit.views import PICTURES, measure_faces
-from aletheia.data.groups import connected_groups
-from aletheia.data.plain import plain
-from aletheia.data.tables import encode, fake_flags
-from aletheia.evaluation.shortcut import file_columns, subsample
-from aletheia.evaluation.tabular import Columns, Shortcut, make_folds, not_computed, score_table
+from aletheia.audit.file_properties import file_columns, subsample
+from aletheia.audit.measures import CONTROLS, FAMILIES, NOTHING_THERE
+from aletheia.audit.measuring import PICTURES, measure_faces
+from aletheia.core.jsonable import plain
+from aletheia.datasets.groups import connected_groups
+from aletheia.datasets.labels import fake_flags
+from aletheia.stats.categorical import encode
+from aletheia.stats.tabular import Columns, Shortcut, make_folds, not_computed, score_table
 
 DELIVERY = "delivery"
 SOURCE = "source"
@@ -158,7 +159,7 @@ def audit_faces(
     Parameters
     ----------
     faces : DataFrame
-        A manifest of extracted faces, see :func:`aletheia.faces.extract.extract_faces`.
+        A manifest of extracted faces, see :func:`aletheia.faces.extraction.extract_faces`.
     of : {'pictures', 'crops'}
         The pictures as they were delivered, or the crops that a network will see.
     seed : int
@@ -170,7 +171,7 @@ def audit_faces(
     -------
     tuple
         The audit, and the measures (one row a face that was audited, with its index; columns
-        :data:`~aletheia.audit.measure.COLUMNS`). Of more than 20,000 faces whole groups are drawn up to this number.
+        :data:`~aletheia.audit.measures.COLUMNS`). Of more than 20,000 faces whole groups are drawn up to this number.
     """
     total = len(faces)
     faces = subsample(faces, np.random.default_rng(seed), MAX_ROWS)

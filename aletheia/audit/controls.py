@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aletheia.audit.measure import CONTROLS, FAMILIES, NOTHING_THERE
-from aletheia.audit.views import CROPS, measure_faces
-from aletheia.data.groups import connected_groups
-from aletheia.data.tables import fake_flags
-from aletheia.evaluation.tabular import Columns, Shortcut, not_computed, score_table
+from aletheia.audit.measures import CONTROLS, FAMILIES, NOTHING_THERE
+from aletheia.audit.measuring import CROPS, measure_faces
+from aletheia.datasets.groups import connected_groups
+from aletheia.datasets.labels import fake_flags
+from aletheia.stats.tabular import Columns, Shortcut, not_computed, score_table
 
 
 def score_controls(
@@ -29,7 +29,7 @@ def score_controls(
     Returns
     -------
     dict
-        Key of :data:`~aletheia.audit.measure.CONTROLS` → outcome on the test rows; with a reason instead of numbers
+        Key of :data:`~aletheia.audit.measures.CONTROLS` → outcome on the test rows; with a reason instead of numbers
         where a class is missing, or nothing is there to be measured.
 
     Raises

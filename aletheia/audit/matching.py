@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import logit
 from threadpoolctl import threadpool_limits
 
-from aletheia.errors import InputError
-from aletheia.evaluation.tabular import Columns, make_folds, make_trees, without_unknown
+from aletheia.core.errors import InputError
+from aletheia.stats.tabular import Columns, make_folds, make_trees, without_unknown
 
 CALIPER = 0.2  # standard deviations of the logit: Austin, Pharmaceutical Statistics 10, 2011
 _LEAST = 20  # pairs

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from aletheia.data.imagefile import load_bytes, store_bytes
-from aletheia.data.images import DELIVERED, probe_image, read_image
-from aletheia.data.transforms import drawn_quality, resaved
-from aletheia.errors import InputError
-from aletheia.settings import get_settings
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
+from aletheia.imaging.decoding import load_bytes, store_bytes
+from aletheia.imaging.reading import DELIVERED, probe_image, read_image
+from aletheia.imaging.transforms import drawn_quality, resaved
 
 
 def reencode_faces(

@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 
 from aletheia.audit.audit import source_codes
+from aletheia.audit.file_properties import file_columns
 from aletheia.audit.matching import match_by_score, match_by_value
-from aletheia.audit.measure import FAMILIES
+from aletheia.audit.measures import FAMILIES
+from aletheia.audit.measuring import measure_faces
 from aletheia.audit.reencoding import reencode_faces
-from aletheia.audit.views import measure_faces
-from aletheia.data.groups import connected_groups
-from aletheia.data.tables import encode, fake_flags
-from aletheia.errors import InputError
-from aletheia.evaluation.shortcut import file_columns
-from aletheia.evaluation.tabular import Columns, make_folds, score_table
-from aletheia.project.workspace import data_folder
+from aletheia.core.errors import InputError
+from aletheia.core.paths import data_folder
+from aletheia.datasets.groups import connected_groups
+from aletheia.datasets.labels import fake_flags
+from aletheia.stats.categorical import encode
+from aletheia.stats.tabular import Columns, make_folds, score_table
 
 MATCHABLE = ("source", "delivery", *FAMILIES)
 COLUMN = "remedies"  # of the manifest

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from aletheia.data.tables import fake_flags
-from aletheia.errors import InputError
-from aletheia.evaluation.intervals import Rate, clustered_rate
-from aletheia.evaluation.metrics import Estimate, unit_ids
+from aletheia.core.errors import InputError
+from aletheia.datasets.labels import fake_flags
 from aletheia.evaluation.risk_coverage import risk_coverage, risk_coverage_area
 from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import CAUSES, decide, within_reach
+from aletheia.stats.intervals import Rate, clustered_rate
+from aletheia.stats.metrics import Estimate, unit_ids
 from aletheia.training.abstention import manifest_statistics, reencoded_logits
 
 REENCODED = ("reencoded_jpeg", "reencoded_scaled")
@@ -100,7 +100,7 @@ def crop_evidence(network: nn.Module, spec: ModelSpec, frame: pd.DataFrame, logi
     frame : DataFrame
         A manifest of face crops.
     logits : ndarray
-        (n,) of `aletheia.evaluation.scores.score_manifest`; NaN where there is none.
+        (n,) of `aletheia.models.scoring.score_manifest`; NaN where there is none.
 
     Returns
     -------

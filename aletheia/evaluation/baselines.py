@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from aletheia.audit.controls import score_controls
-from aletheia.audit.measure import CONTROLS, FAMILIES
-from aletheia.data.groups import connected_groups
-from aletheia.data.plain import plain
-from aletheia.data.tables import fake_flags
-from aletheia.errors import InputError
-from aletheia.evaluation.shortcut import shortcut_auc
-from aletheia.evaluation.spectrum import frequency_baseline, spectra
-from aletheia.evaluation.tabular import Shortcut, not_computed
+from aletheia.audit.file_properties import shortcut_auc
+from aletheia.audit.measures import CONTROLS, FAMILIES
+from aletheia.audit.spectrum_baseline import frequency_baseline, spectra
+from aletheia.core.errors import InputError
+from aletheia.core.jsonable import plain
+from aletheia.datasets.groups import connected_groups
+from aletheia.datasets.labels import fake_flags
+from aletheia.stats.tabular import Shortcut, not_computed
 
 FILES, SPECTRUM = "files", "spectrum"
 #: Key → readable name, in the order in which they are shown.

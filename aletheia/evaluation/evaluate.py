@@ -7,25 +7,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aletheia.data.manifest import manifest_hash, validate_manifest
-from aletheia.data.schema import as_text
-from aletheia.data.split import check_leakage, split_manifest
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
+from aletheia.datasets.manifest import manifest_hash, validate_manifest
+from aletheia.datasets.schema import as_text
+from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
+from aletheia.evaluation.aggregation_levels import known_group, level_metrics
 from aletheia.evaluation.baselines import score_baselines
-from aletheia.evaluation.comparison import Comparison, compare_models
-from aletheia.evaluation.gaps import largest_gap
-from aletheia.evaluation.levels import known_group, level_metrics
-from aletheia.evaluation.matrix import cell_table
-from aletheia.evaluation.metrics import evaluate_scores
-from aletheia.evaluation.prior import prior_shift
-from aletheia.evaluation.reliability import calibration_error
+from aletheia.evaluation.cross_matrix import cell_table
+from aletheia.evaluation.fairness_gaps import largest_gap
+from aletheia.evaluation.model_comparison import Comparison, compare_models
+from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
-from aletheia.evaluation.scores import score_manifest
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
 from aletheia.models.bundle import load_bundle
+from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
+from aletheia.stats.calibration_error import calibration_error
+from aletheia.stats.metrics import evaluate_scores
 from aletheia.training.data import encode_labels
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from aletheia.audit.spectrum_baseline import spectrum_figure
 from aletheia.evaluation.baselines import BASELINES, SPECTRUM, Baselines
-from aletheia.evaluation.matrix import matrix_figure
-from aletheia.evaluation.metrics import Metrics
+from aletheia.evaluation.cross_matrix import matrix_figure
 from aletheia.evaluation.plots import (
     calibration,
     confusion,
@@ -17,12 +17,12 @@ from aletheia.evaluation.plots import (
     scores_by_label,
     subgroup_rates,
 )
-from aletheia.evaluation.prior import prior_figure
+from aletheia.evaluation.prevalence import prior_figure
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.risk_coverage import risk_coverage_figure
 from aletheia.evaluation.robustness import delivery_figure
-from aletheia.evaluation.spectrum import spectrum_figure
-from aletheia.evaluation.theme import FAKE, NEUTRAL, SECOND, empty, note, styled
+from aletheia.plotting.theme import FAKE, NEUTRAL, SECOND, empty, note, styled
+from aletheia.stats.metrics import Metrics
 
 
 def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:

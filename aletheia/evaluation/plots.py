@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from aletheia.evaluation.curves import curve
-from aletheia.evaluation.intervals import wilson
-from aletheia.evaluation.metrics import Metrics
-from aletheia.evaluation.reliability import balanced_weights, equal_mass_bins
 from aletheia.evaluation.subgroups import AND
-from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, SECOND, empty, note, styled
+from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SECOND, empty, note, styled
+from aletheia.stats.calibration_error import balanced_weights, equal_mass_bins
+from aletheia.stats.curves import curve
+from aletheia.stats.intervals import wilson
+from aletheia.stats.metrics import Metrics
 from aletheia.training.plots import curve_figures, grid_figures
 
 __all__ = [

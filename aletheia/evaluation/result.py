@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aletheia.data.plain import plain, records
+from aletheia.core.jsonable import plain, records
 from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import FILES, Baselines
-from aletheia.evaluation.comparison import Comparison
-from aletheia.evaluation.matrix import worst_cell
-from aletheia.evaluation.metrics import Metrics
-from aletheia.evaluation.reliability import CalibrationError
-from aletheia.evaluation.tabular import Shortcut
+from aletheia.evaluation.cross_matrix import worst_cell
+from aletheia.evaluation.model_comparison import Comparison
 from aletheia.models.spec import ModelSpec
+from aletheia.stats.calibration_error import CalibrationError
+from aletheia.stats.metrics import Metrics
+from aletheia.stats.tabular import Shortcut
 from aletheia.training.data import encode_labels
 
 
@@ -40,14 +40,14 @@ class Evaluation:
     subgroups, generators : DataFrame
         See `aletheia.evaluation.subgroups`.
     gaps : DataFrame
-        See `aletheia.evaluation.gaps`.
+        See `aletheia.evaluation.fairness_gaps`.
     cells : DataFrame
-        See `aletheia.evaluation.matrix.cell_table`.
+        See `aletheia.evaluation.cross_matrix.cell_table`.
     baselines : Baselines
         What trivial detectors score on the same rows.
     calibration : CalibrationError
     prior : DataFrame
-        See `aletheia.evaluation.prior.prior_shift`.
+        See `aletheia.evaluation.prevalence.prior_shift`.
     delivery : DataFrame
         See `aletheia.evaluation.robustness.delivery_curves`.
     abstention : Abstention

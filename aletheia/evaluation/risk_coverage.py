@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
-from aletheia.evaluation.intervals import clustered_rate
-from aletheia.evaluation.metrics import Estimate, unit_ids
-from aletheia.evaluation.theme import FAKE, NEUTRAL, note, shaded, styled
+from aletheia.plotting.theme import FAKE, NEUTRAL, note, shaded, styled
+from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
+from aletheia.stats.intervals import clustered_rate
+from aletheia.stats.metrics import Estimate, unit_ids
 
 _POINTS = 200
 

@@ -13,19 +13,18 @@ from plotly.subplots import make_subplots
 from torch import nn
 from tqdm.auto import tqdm
 
-from aletheia.data.delivery import LEGEND, short
-from aletheia.data.images import read_image
-from aletheia.data.tables import fake_flags
-from aletheia.data.transforms import resize_rgb
-from aletheia.errors import InputError
-from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
-from aletheia.evaluation.chains import OPERATIONS, Operation
-from aletheia.evaluation.intervals import clustered_rate, perfect_auc_limits
-from aletheia.evaluation.metrics import unit_ids
-from aletheia.evaluation.scores import predict_crops
-from aletheia.evaluation.theme import NEUTRAL, SECOND, empty, note, shaded, styled
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
+from aletheia.datasets.labels import fake_flags
+from aletheia.imaging.corruptions import OPERATIONS, Operation
+from aletheia.imaging.reading import read_image
+from aletheia.imaging.transforms import resize_rgb
+from aletheia.models.scoring import predict_crops
 from aletheia.models.spec import ModelSpec
-from aletheia.settings import get_settings
+from aletheia.plotting.theme import LEGEND, NEUTRAL, SECOND, empty, note, shaded, short, styled
+from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
+from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
+from aletheia.stats.metrics import unit_ids
 
 COLUMNS = (
     "operation", "severity", "unit", "n", "auc", "auc_low", "auc_high",
@@ -63,7 +62,7 @@ def delivery_curves(
         (n,) identity or video of each row, the unit of the intervals; '' stands for unknown. None: each row on its
         own.
     operations : sequence, optional
-        Keys of `aletheia.evaluation.chains.OPERATIONS`, or operations of your own; by default all of them.
+        Keys of `aletheia.imaging.corruptions.OPERATIONS`, or operations of your own; by default all of them.
     max_faces : int
         Of more faces, groups are drawn at random up to this number, in both classes.
     seed : int

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from aletheia.data.tables import encode
-from aletheia.errors import InputError
-from aletheia.evaluation.bootstrap import GroupedScores, draw_counts, percentile_interval
-from aletheia.evaluation.intervals import clustered_rate, perfect_auc_limits
-from aletheia.evaluation.metrics import unit_ids
-from aletheia.evaluation.reliability import BinnedErrors
+from aletheia.core.errors import InputError
+from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
+from aletheia.stats.calibration_error import BinnedErrors
+from aletheia.stats.categorical import encode
+from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
+from aletheia.stats.metrics import unit_ids
 
 DEMOGRAPHICS = ("gender", "age", "skin_tone", "ethnicity")
 #: Between the names of two columns, and of two of their values, in the rows of an intersection.
@@ -65,7 +65,7 @@ def subgroup_table(
     DataFrame
         column, value, n, n_real, n_fake, auc, auc_low, auc_high, fpr, fpr_low, fpr_high, fnr, fnr_low,
         fnr_high, ece, ece_low, ece_high, ece_expected (what chance alone would show on these rows, see
-        `aletheia.evaluation.reliability`), verdict.
+        `aletheia.stats.calibration_error`), verdict.
 
     Raises
     ------

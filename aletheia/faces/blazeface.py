@@ -16,8 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from aletheia.errors import InputError
-from aletheia.runtime import Network
+from aletheia.core.errors import InputError
+from aletheia.core.openvino import Network
 
 KEYPOINTS = (
     "right_eye",

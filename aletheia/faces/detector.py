@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.faces.blazeface import FULL, SHORT, BlazeFaceNetwork, Face, box_iou
 
 NMS_IOU = 0.3

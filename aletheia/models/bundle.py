@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from aletheia.errors import InputError
-from aletheia.models.files import atomic_write
+from aletheia.core.errors import InputError
+from aletheia.core.files import atomic_write
 from aletheia.models.registry import create_model
 from aletheia.models.spec import (
     MAX_WEIGHTS_BYTES,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from aletheia.data.transforms import normalise
+from aletheia.imaging.transforms import normalise
 from aletheia.models.attention_cnn import AttentionCNN
 from aletheia.models.efficientnet import EfficientNetDetector
 from aletheia.models.pooled import PooledDetector

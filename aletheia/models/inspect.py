@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from aletheia.errors import InputError
-from aletheia.models.files import MAX_BYTES, check_file
+from aletheia.core.errors import InputError
+from aletheia.core.files import MAX_BYTES, check_file
 from aletheia.models.registry import count_parameters, create_model, list_models
-from aletheia.models.statefile import read_archive, state_of
+from aletheia.models.state_dict import read_archive, state_of
 
 _PREFIXES = ("net.", "module.", "model.")  # of Lightning modules and of data-parallel wrappers
 

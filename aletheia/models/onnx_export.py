@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from aletheia.data.transforms import normalise
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
+from aletheia.core.files import atomic_write
+from aletheia.imaging.transforms import normalise
 from aletheia.models.bundle import load_bundle
 from aletheia.models.explain_export import Explained, last_map
-from aletheia.models.files import atomic_write
 from aletheia.models.onnx_network import ENGINES, ExplainNetwork, OnnxNetwork
-from aletheia.models.reduced import measure_reduced, milliseconds
+from aletheia.models.reduced_precision import measure_reduced, milliseconds
 from aletheia.models.spec import EXPLAIN, ONNX, Calibration, ModelSpec, OnnxSpec, write_spec
 
 OPSET = 17

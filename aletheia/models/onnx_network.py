@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.spec import EXPLAIN, INT8, MAX_WEIGHTS_BYTES, ONNX, ModelSpec, check_hash, check_model_file
 
 ENGINES = ("onnxruntime", "openvino")
@@ -41,8 +41,8 @@ class OnnxNetwork:
     threads : int
         CPU threads for one call; 0 takes all cores. Under load one thread a request gives the most answers.
     precision : {'f32', 'bf16', 'int8'}
-        The latter two are faster, run on OpenVINO, and are there when `aletheia.models.reduced` measured what they
-        cost.
+        The latter two are faster, run on OpenVINO, and are there when `aletheia.models.reduced_precision` measured
+        what they cost.
 
     Raises
     ------
@@ -260,7 +260,7 @@ def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> 
 
 
 def _openvino(file: Path, sha256: str, check: Check, threads: int, outputs: list[str], precision: str) -> Any:
-    from aletheia.runtime import Network
+    from aletheia.core.openvino import Network
 
     with ThreadPoolExecutor(1) as pool:
         # What was prepared of this very content before is loaded meanwhile, and the file not opened: it may be another

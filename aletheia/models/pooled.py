@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
 from aletheia.models.registry import register
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]

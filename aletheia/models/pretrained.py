@@ -9,8 +9,8 @@ from urllib.error import URLError
 import torch
 from torch import nn
 
-from aletheia.errors import InputError
-from aletheia.models.statefile import read_state
+from aletheia.core.errors import InputError
+from aletheia.models.state_dict import read_state
 
 _REMEDY = "Name a local file instead (weights=FILE), or start from scratch (weights='none')."
 

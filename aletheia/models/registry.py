@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError, validate_call
 from torch import nn
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 
 # Imported when a name is first asked for: each module registers its entry points.
 _FAMILIES = ("attention_cnn", "efficientnet", "pooled")

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD
-from aletheia.errors import InputError
-from aletheia.models.files import atomic_write, check_file
-from aletheia.models.spectra import TypicalSpectra
+from aletheia.core.errors import InputError
+from aletheia.core.files import atomic_write, check_file
+from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
+from aletheia.models.typical_spectra import TypicalSpectra
 
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
@@ -28,7 +28,7 @@ SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
 MAX_KNOTS = 200
-#: How the scores of a video's frames may become one, see `aletheia.serving.video.aggregate`.
+#: How the scores of a video's frames may become one, see `aletheia.inference.video.aggregate`.
 AGGREGATIONS = ("mean_logit", "mean_probability", "upper_quantile")
 LABELS = {"0": "real", "1": "fake"}
 _PACKAGES = (

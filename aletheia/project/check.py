@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from aletheia.errors import InputError
-from aletheia.project.findings import Finding
+from aletheia.core.errors import InputError
 from aletheia.project.functions import FOLDER, SOURCE, SPEC, duplicate_names, generated_files
 from aletheia.project.lint import lint_notebook
+from aletheia.project.lint_finding import Finding
 from aletheia.project.notebooks import function_name, notebook_paths, read_notebook
 
 _REMEDY = "Run 'aletheia functions build' (make functions) and commit the result."

@@ -21,11 +21,11 @@ from typing import Any
 
 import yaml
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.project.entrypoints import entry_point, public_functions
-from aletheia.project.findings import Finding
 from aletheia.project.lint import lint_notebook
 from aletheia.project.lint_code import choose_handler
+from aletheia.project.lint_finding import Finding
 from aletheia.project.notebooks import (
     Notebook,
     find_region,

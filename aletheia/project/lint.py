@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aletheia.errors import InputError
-from aletheia.project.findings import Finding
+from aletheia.core.errors import InputError
 from aletheia.project.lint_code import lint_region
+from aletheia.project.lint_finding import Finding
 from aletheia.project.notebooks import (
     FILE_NAME,
     Notebook,

@@ -17,9 +17,9 @@ from aletheia.project.entrypoints import (
     public_classes,
     public_functions,
 )
-from aletheia.project.findings import Finding
-from aletheia.project.names import module_names, unbound_names
+from aletheia.project.lint_finding import Finding
 from aletheia.project.notebooks import FunctionConfig, Notebook, Region, read_config
+from aletheia.project.unbound_names import module_names, unbound_names
 
 _MAGIC = re.compile(r"\s*(%{1,2}\w|!|\?)|[\w, .\[\]]+=\s*(!|%\w)|\s*[\w.]+\?{1,2}\s*$")
 _KEYS = ", ".join(field.alias or key for key, field in FunctionConfig.model_fields.items())

@@ -30,7 +30,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 
 FOLDER = "notebooks"
 FILE_NAME = re.compile(r"\d{2,}-(?P<name>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)\.ipynb")

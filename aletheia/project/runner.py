@@ -12,10 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
-from aletheia.errors import DISK_FULL, InputError, tells_of_full_disk
-from aletheia.project.announce import announce, current_workflow
+from aletheia.core.errors import DISK_FULL, InputError, tells_of_full_disk
+from aletheia.core.paths import project_root
+from aletheia.project.progress import announce, current_workflow
 from aletheia.project.summary import print_summary, summarise, write_summary
-from aletheia.project.workspace import open_project, project_root
+from aletheia.project.workspace import open_project
 
 
 def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Console | None = None) -> dict[str, Any]:
@@ -103,8 +104,8 @@ def check_arguments(arguments: dict[str, Any]) -> None:
         A balance policy, a remedy, a way to cut faces out, a network or a cell of the grid that cannot be.
     """
     from aletheia.audit.remedies import Remedies
-    from aletheia.data.balance import check_policy
-    from aletheia.faces.cutting import Cutting
+    from aletheia.datasets.balance import check_policy
+    from aletheia.faces.worker import Cutting
     from aletheia.training.config import TrainConfig
 
     check_policy(arguments.get("balance", "matched"))

@@ -160,7 +160,7 @@ def _interval(results: dict, name: str) -> list[float | None]:
 def _artifact_path(run: dict | None, key: str, root: Path) -> str | None:
     import mlrun
 
-    from aletheia.project.here import local_path
+    from aletheia.project.notebook_run import local_path
 
     uri = ((run or {}).get("status", {}).get("artifact_uris") or {}).get(key)
     if uri is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aletheia.errors import InputError
+from aletheia.core.paths import project_root
 
 if TYPE_CHECKING:
     import mlrun
@@ -14,41 +13,6 @@ if TYPE_CHECKING:
 PROJECT_NAME = "aletheia"
 #: Where the artifacts of a run go, below the project's folder; MLRun fills in the run's uid.
 ARTIFACTS = Path("artifacts") / "{{run.uid}}"
-
-
-def project_root(start: str | Path | None = None) -> Path:
-    """The folder with ``project.yaml``: ``start`` (default: the working directory) or the nearest one above it.
-
-    ``ALETHEIA_PROJECT`` names it from anywhere.
-
-    Raises
-    ------
-    InputError
-        When there is none.
-    """
-    named = os.environ.get("ALETHEIA_PROJECT") if start is None else None
-    start = Path(named or start or ".").resolve()
-    for folder in (start, *start.parents):
-        if (folder / "project.yaml").is_file():
-            return folder
-    raise InputError(
-        f"No project.yaml in {start} or above it. Run this inside the project, or name the project's folder "
-        "in ALETHEIA_PROJECT."
-    )
-
-
-def data_folder() -> Path:
-    """The folder for generated data and face crops: ``ALETHEIA_DATA``, else ``data/`` of the project.
-
-    Outside of a project (a pod, say) it is ``data/`` of the working directory.
-    """
-    named = os.environ.get("ALETHEIA_DATA")
-    if named:
-        return Path(named).resolve()
-    try:
-        return project_root() / "data"
-    except InputError:
-        return Path("data").resolve()
 
 
 def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject:
@@ -75,8 +39,8 @@ def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
     """What ``project_setup.py`` does whenever MLRun loads the project, from a notebook or the ``mlrun`` command."""
     import mlrun
 
-    from aletheia.project.definition import keep_definition
     from aletheia.project.functions import build_functions, outdated
+    from aletheia.project.project_yaml import keep_definition
     from aletheia.tracking import ensure_tracking
     from aletheia.tracking.mlflow_mirror import start_mirror
 

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from aletheia.serving.refusal import Refused
+from aletheia.inference.errors import Refused
 
 # Weight of the latest request in the running mean of how long one takes.
 _LATEST = 0.2

@@ -18,15 +18,15 @@ from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
 import aletheia
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
+from aletheia.inference.errors import Refused
 from aletheia.serving import routes
-from aletheia.serving.apidocs import docs_page
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder
+from aletheia.serving.docs_page import docs_page
 from aletheia.serving.graph import Graph
 from aletheia.serving.jobs import Jobs
-from aletheia.serving.loading import load_model
-from aletheia.serving.refusal import Refused
+from aletheia.serving.model_loading import load_model
 from aletheia.serving.security import Guard, refusal
 from aletheia.serving.service import Service
 
@@ -158,7 +158,7 @@ class _Page:
     async def built(self) -> AsyncIterator[None]:
         """Build the page and keep it running."""
         holder, mounted = await _aside(self._build)
-        from aletheia.serving.page.build import running
+        from aletheia.serving.web.mount import running
 
         async with running(mounted):
             self._inner, self._uploads = holder, mounted.state.uploads
@@ -168,7 +168,7 @@ class _Page:
                 self._inner = self._uploads = None
 
     def _build(self) -> tuple[FastAPI, Any]:
-        from aletheia.serving.page.build import mount_page
+        from aletheia.serving.web.mount import mount_page
 
         holder = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         return holder, mount_page(holder, self._service)

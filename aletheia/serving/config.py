@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from aletheia.errors import InputError
-from aletheia.settings import cores
+from aletheia.core.cores import cores
+from aletheia.core.errors import InputError
 
 API_KEY = "ALETHEIA_API_KEY"
 #: What `aletheia serve --limit name=value` can be told.

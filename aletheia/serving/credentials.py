@@ -14,7 +14,7 @@ import mmap
 from pathlib import Path
 from typing import Any
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 
 #: No remote manifest, no revocation server, no identity's web address.
 _OFFLINE = {

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from aletheia.serving.refusal import Refused
-from aletheia.serving.wire import Broken, receive
+from aletheia.inference.errors import Refused
+from aletheia.serving.ipc import Broken, receive
 
 COMMAND = (sys.executable, "-m", "aletheia.serving.decode_worker")
 # What Python and its libraries need to be found; no key, no password, no address of anything.
@@ -36,7 +36,7 @@ class DecodeProcess:
     Attributes
     ----------
     link : socket
-        To it, see `aletheia.serving.wire`.
+        To it, see `aletheia.serving.ipc`.
     uses : int
         How many files it was given.
     """

@@ -19,10 +19,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from aletheia.data.imagefile import UnreadableImage
-from aletheia.data.images import read_image
-from aletheia.errors import InputError
-from aletheia.serving.wire import MAX_MESSAGE, Broken, nameless, receive, send, shared, write
+from aletheia.core.errors import InputError
+from aletheia.imaging.decoding import UnreadableImage
+from aletheia.imaging.reading import read_image
+from aletheia.serving.ipc import MAX_MESSAGE, Broken, nameless, receive, send, shared, write
 
 Request = dict[str, Any]
 #: A task gets the open file and the request; it yields messages, each with pixels or without.
@@ -33,7 +33,7 @@ _KEPT_BYTES = 32 << 20
 
 
 class Unusable(Exception):
-    """The file cannot be used; `kind` is one of `aletheia.serving.refusal.STATUS`."""
+    """The file cannot be used; `kind` is one of `aletheia.inference.errors.STATUS`."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ def decode_image(content: IO[bytes], request: Request) -> Iterator[tuple[dict[st
 
 def decode_video(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
     """Frames of a video, evenly spread, upright RGB."""
-    from aletheia.faces.video import UnreadableVideo, probe_video, read_frames
+    from aletheia.imaging.video import UnreadableVideo, probe_video, read_frames
 
     pixels, longest = request["max_pixels"], request["max_duration"]
     try:

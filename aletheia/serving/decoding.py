@@ -14,13 +14,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from aletheia.errors import InputError
-from aletheia.faces.video import Frame
+from aletheia.core.errors import InputError
+from aletheia.imaging.video import Frame
+from aletheia.inference.errors import STATUS, Refused
+from aletheia.inference.timing import Stages
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decode_process import COMMAND, DecodeProcess
-from aletheia.serving.refusal import STATUS, Refused
-from aletheia.serving.stages import Stages
-from aletheia.serving.wire import Broken, fill, receive, send, shared
+from aletheia.serving.ipc import Broken, fill, receive, send, shared
 
 #: Files after which a process is replaced: libraries that decode leave some memory behind.
 _MAX_USES = 1000

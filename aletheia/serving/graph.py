@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from aletheia.inference.errors import Refused
 from aletheia.serving.admission import Turn
-from aletheia.serving.answers import model_info
 from aletheia.serving.protocol import checked_id, chosen_outputs
-from aletheia.serving.refusal import Refused
+from aletheia.serving.schemas import model_info
 from aletheia.serving.service import Service
 
 logger = logging.getLogger("aletheia.serving")

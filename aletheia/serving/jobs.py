@@ -11,10 +11,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
+from aletheia.inference.errors import Refused
 from aletheia.serving.admission import Busy
-from aletheia.serving.answers import failure
-from aletheia.serving.refusal import Refused
+from aletheia.serving.schemas import failure
 from aletheia.serving.service import Service
 
 logger = logging.getLogger("aletheia.serving")
@@ -39,7 +39,7 @@ class _Job:
         return self.state in (DONE, FAILED, CANCELLED)
 
     def told(self) -> dict[str, Any]:
-        """As `aletheia.serving.answers.Job`."""
+        """As `aletheia.serving.schemas.Job`."""
         return {
             "id": self.id,
             "state": self.state,
@@ -70,7 +70,7 @@ class Jobs:
         Returns
         -------
         dict
-            See `aletheia.serving.answers.Job`.
+            See `aletheia.serving.schemas.Job`.
 
         Raises
         ------

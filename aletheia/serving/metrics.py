@@ -12,11 +12,11 @@ from prometheus_client.core import GaugeMetricFamily
 from aletheia.models.verdict import CANNOT_TELL
 
 if TYPE_CHECKING:
+    from aletheia.inference.predictor import Prediction
+    from aletheia.inference.timing import Stages
+    from aletheia.inference.video import VideoPrediction
     from aletheia.serving.admission import Admission
-    from aletheia.serving.engine import Prediction
-    from aletheia.serving.loading import Loaded
-    from aletheia.serving.stages import Stages
-    from aletheia.serving.video import VideoPrediction
+    from aletheia.serving.model_loading import Loaded
 
 disable_created_metrics()  # a second series for each, which says when it was first counted
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from aletheia.errors import InputError
-from aletheia.serving.engine import Prediction
-from aletheia.settings import get_settings
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
+from aletheia.inference.predictor import Prediction
 
 MAX_IMAGES = 64
 #: The tensors of an answer and their datatypes.

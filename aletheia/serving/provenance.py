@@ -14,8 +14,8 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from aletheia.data.imagefile import load_bytes, open_image
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
+from aletheia.imaging.decoding import load_bytes, open_image
 from aletheia.serving.credentials import ORIGINS, clean, credentials_of
 
 # What tells of an origin; maker's notes and thumbnails do not, and may be of any size.

@@ -11,9 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect
 
 import aletheia
-from aletheia.serving.answers import Answer, Failure, Job, V2Failure
+from aletheia.inference.errors import Refused
 from aletheia.serving.protocol import OUTPUTS
-from aletheia.serving.refusal import Refused
+from aletheia.serving.schemas import Answer, Failure, Job, V2Failure
 from aletheia.serving.service import Service
 from aletheia.serving.uploads import Upload, parsed, picture_of, received
 

@@ -16,11 +16,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aletheia.hosts import LOCAL_NAMES, host_of, is_address, is_loopback
-from aletheia.serving.answers import failure
+from aletheia.core.hosts import LOCAL_NAMES, host_of, is_address, is_loopback
+from aletheia.inference.errors import Refused
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.metrics import Metrics
-from aletheia.serving.refusal import Refused
+from aletheia.serving.schemas import failure
 
 logger = logging.getLogger("aletheia.serving")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import mlrun.serving
 
-from aletheia.errors import InputError
-from aletheia.lifecycle.registry import fetch_model
-from aletheia.serving.engine import Predictor
+from aletheia.core.errors import InputError
+from aletheia.inference.predictor import Predictor
+from aletheia.release.registry import fetch_model
 from aletheia.serving.protocol import decode_inputs, encode_outputs
 
 _lent: dict[str, Any] = {}
@@ -25,7 +25,7 @@ def lend(model_path: str, model: Any) -> Iterator[None]:
     model_path : str
         Of the server.
     model
-        Anything with the `predict` of `aletheia.serving.engine.Predictor`.
+        Anything with the `predict` of `aletheia.inference.predictor.Predictor`.
     """
     _lent[model_path] = model
     try:

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.faces.crop import NoCrop
-from aletheia.serving.about import card_text, limits_of
+from aletheia.inference.errors import Refused
+from aletheia.inference.predictor import Prediction, checked_pixels
+from aletheia.inference.timing import Stages
+from aletheia.inference.video import judge_frames
 from aletheia.serving.admission import Admission, Turn
-from aletheia.serving.answers import image_answer, video_answer
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder, Source
-from aletheia.serving.engine import Prediction, checked_pixels
-from aletheia.serving.loading import Loaded
 from aletheia.serving.metrics import Metrics
-from aletheia.serving.refusal import Refused
-from aletheia.serving.stages import Stages
-from aletheia.serving.video import judge_frames
+from aletheia.serving.model_info import card_text, limits_of
+from aletheia.serving.model_loading import Loaded
+from aletheia.serving.schemas import image_answer, video_answer
 
 if TYPE_CHECKING:
-    from aletheia.serving.explain import Explainer, Explanation
+    from aletheia.inference.explain import Explainer, Explanation
 
 Progress = Callable[[float], None]
 _current: contextvars.ContextVar[Stages | None] = contextvars.ContextVar("stages", default=None)
@@ -34,7 +34,7 @@ _current: contextvars.ContextVar[Stages | None] = contextvars.ContextVar("stages
 class Service:
     """Answers for pictures and videos. May be shared by threads.
 
-    Whatever cannot be answered raises `aletheia.serving.refusal.Refused`, an InputError whose text is a sentence for
+    Whatever cannot be answered raises `aletheia.inference.errors.Refused`, an InputError whose text is a sentence for
     the one who asked.
 
     Parameters
@@ -76,7 +76,7 @@ class Service:
         Returns
         -------
         dict
-            See `aletheia.serving.answers.Answer`; the faces largest first.
+            See `aletheia.serving.schemas.Answer`; the faces largest first.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Service:
         Returns
         -------
         dict
-            See `aletheia.serving.answers.Answer`, with ``people``, ``frames`` and ``aggregation``.
+            See `aletheia.serving.schemas.Answer`, with ``people``, ``frames`` and ``aggregation``.
 
         Raises
         ------
@@ -263,7 +263,7 @@ class Service:
             return self.decoder.image(data, stages.left()).rgb
 
     def _explain(self, rgb: np.ndarray, face: Any) -> Explanation:
-        from aletheia.serving.explain import Explainer
+        from aletheia.inference.explain import Explainer
 
         with self._lock:
             if self._explainer is None:

@@ -17,9 +17,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from aletheia.errors import DISK_FULL
-from aletheia.faces.formats import begins_as_video
-from aletheia.serving.refusal import Refused
+from aletheia.core.errors import DISK_FULL
+from aletheia.imaging.media_types import begins_as_video
+from aletheia.inference.errors import Refused
 
 _IN_MEMORY = 1 << 20
 _MAX_FIELDS = 8

@@ -7,8 +7,8 @@ import sys
 import urllib.error
 from pathlib import Path
 
-from aletheia.errors import InputError
-from aletheia.settings import get_settings
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
 from aletheia.tracking import service
 
 _VARIABLE = "MLRUN_DBPATH"

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from aletheia.errors import InputError
-from aletheia.settings import get_settings
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
 from aletheia.tracking.mlflow_values import is_number, milliseconds, same, valid_names
 from aletheia.tracking.reader import Reader
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aletheia.settings import get_settings
+from aletheia.core.settings import get_settings
 from aletheia.tracking import folders
 from aletheia.tracking.mlflow_values import local_path
 from aletheia.tracking.resources.artifacts import store_uri

@@ -12,7 +12,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.tracking import mlflow_export
 from aletheia.tracking.reader import Reader
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from aletheia.settings import get_settings
+from aletheia.core.settings import get_settings
 from aletheia.tracking import folders
 
 

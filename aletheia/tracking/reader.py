@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 
 _PAGE = 200
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 import uvicorn
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.tracking import folders
 from aletheia.tracking.app import create_app
 from aletheia.tracking.store import Store

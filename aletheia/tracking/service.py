@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from aletheia.errors import InputError
-from aletheia.settings import get_settings
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
 from aletheia.tracking import folders
 
 HOST = "127.0.0.1"

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x414C4554  # "ALET": tells our file from any other SQLite file

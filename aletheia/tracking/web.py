@@ -11,7 +11,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aletheia.hosts import LOCAL_NAMES, host_of
+from aletheia.core.hosts import LOCAL_NAMES, host_of
 from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError, Page
 from aletheia.tracking.store import Store

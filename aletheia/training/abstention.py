@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from aletheia.data.images import read_image
-from aletheia.data.pixels import iterate_images
-from aletheia.data.transforms import resize_rgb
-from aletheia.errors import InputError
-from aletheia.evaluation.scores import crop_logits
-from aletheia.faces.crop import network_input
-from aletheia.faces.extract import faces_of
-from aletheia.faces.reencode import compressed, reencoded_inputs
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
+from aletheia.faces.extraction import faces_of
+from aletheia.imaging.pixel_cache import iterate_images
+from aletheia.imaging.reading import read_image
+from aletheia.imaging.transforms import resize_rgb
+from aletheia.models.preprocessing import network_input
+from aletheia.models.reencoding import compressed, reencoded_inputs
+from aletheia.models.scoring import crop_logits
 from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.models.verdict import STATISTICS, crop_statistics
-from aletheia.settings import get_settings
 
 _CORNERS = ["face_x0", "face_y0", "face_x1", "face_y1"]
 #: A face is like those of the training when each statistic lies between these quantiles of theirs, widened on both
@@ -138,8 +138,9 @@ def reencoded_logits(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame) -> 
     Returns
     -------
     ndarray
-        (n, 3) as it is, as JPEG, scaled (see `aletheia.faces.reencode`). Where the picture is not at hand (crops were
-        delivered, or the face is of a video) the crop itself is compressed and never scaled; NaN for what is not there.
+        (n, 3) as it is, as JPEG, scaled (see `aletheia.models.reencoding`). Where the picture is not at hand (crops
+        were delivered, or the face is of a video) the crop itself is compressed and never scaled; NaN for what is not
+        there.
     """
     found = np.full((len(frame), 3), np.nan, dtype=np.float32)
     rows = frame.to_dict("records")

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from aletheia.errors import InputError
-from aletheia.evaluation.curves import curve
+from aletheia.core.errors import InputError
 from aletheia.models.spec import MAX_KNOTS, Calibration
+from aletheia.stats.curves import curve
 
 
 def fit_calibration(y: np.ndarray, logits: np.ndarray, method: str = "platt", *, balanced: bool = False) -> Calibration:

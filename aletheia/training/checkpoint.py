@@ -20,11 +20,11 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
-from aletheia.data.manifest import manifest_hash
-from aletheia.errors import InputError
-from aletheia.models.files import atomic_write
-from aletheia.models.statefile import read_archive
-from aletheia.project.workspace import data_folder
+from aletheia.core.errors import InputError
+from aletheia.core.files import atomic_write
+from aletheia.core.paths import data_folder
+from aletheia.datasets.manifest import manifest_hash
+from aletheia.models.state_dict import read_archive
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 
 _REMEDY = "Delete it or name another folder to start afresh (resume=False overwrites it)."

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.registry import list_models
-from aletheia.training.faults import Fault
+from aletheia.training.fault_injection import Fault
 
 #: Fields that do not change what a training computes epoch by epoch: a checkpoint may be resumed with other values of
 #: them. They say where it runs, or what is fitted on the validation rows when it has ended.
@@ -81,7 +81,9 @@ class TrainConfig(BaseModel):
         "always answers.",
     )
 
-    fault: Fault = Field("none", description="Break the training on purpose, see `aletheia.training.faults.FAULTS`.")
+    fault: Fault = Field(
+        "none", description="Break the training on purpose, see `aletheia.training.fault_injection.FAULTS`."
+    )
     fault_share: float = Field(0.3, gt=0, le=1, description="How much of it: rows, steps, or range of the pixels.")
 
     seed: int = Field(0, ge=0, lt=2**31)

@@ -16,12 +16,12 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from aletheia.data.pixels import Pixels, decode_images
-from aletheia.data.transforms import albumentations_recipe
-from aletheia.errors import InputError
-from aletheia.settings import get_settings
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
+from aletheia.imaging.pixel_cache import Pixels, decode_images
+from aletheia.imaging.transforms import albumentations_recipe
 from aletheia.training.config import TrainConfig
-from aletheia.training.faults import faulty_labels
+from aletheia.training.fault_injection import faulty_labels
 
 if TYPE_CHECKING:
     import albumentations

@@ -22,12 +22,12 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import nn
 from torch.multiprocessing import ProcessRaisedException
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.training.checkpoint import AtomicCheckpointIO, KeepBest, read_checkpoint
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.data import FaceData
+from aletheia.training.distributed import error_of_process, silence, started_elsewhere, trainer_options
 from aletheia.training.module import Detector, Diverged, as_network, initialise
-from aletheia.training.processes import error_of_process, silence, started_elsewhere, trainer_options
 from aletheia.training.progress import EpochBar
 
 __all__ = ["Diverged", "FitResult", "fit"]

@@ -13,16 +13,16 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD, augment_batch, normalise
-from aletheia.errors import InputError
-from aletheia.evaluation.curves import auc
+from aletheia.core.errors import InputError
+from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD, augment_batch, normalise
 from aletheia.models.pretrained import backbone_parameters
 from aletheia.models.registry import create_model
+from aletheia.stats.curves import auc
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import Batch, mix_seed, rank_seed
-from aletheia.training.faults import faulty_pixels, skips_gradient
-from aletheia.training.processes import gather, share_threads
+from aletheia.training.distributed import gather, share_threads
+from aletheia.training.fault_injection import faulty_pixels, skips_gradient
 
 
 class Diverged(InputError):

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from aletheia.errors import InputError
-from aletheia.evaluation.theme import FAKE, NEUTRAL, REAL, SCALE, SECOND, note, styled
+from aletheia.core.errors import InputError
+from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SCALE, SECOND, note, styled
 
 _CHANCE = float(np.log(2))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aletheia.evaluation.spectrum import spectra
-from aletheia.models.spectra import TypicalSpectra, TypicalSpectrum, spectrum_size
+from aletheia.audit.spectrum_baseline import spectra
+from aletheia.models.typical_spectra import TypicalSpectra, TypicalSpectrum, spectrum_size
 
 #: At most so many faces of a class are looked at; a percentile of them is known to about one percent.
 _FACES = 1000

@@ -4,9 +4,9 @@ import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.audit.audit import audit_faces
+from aletheia.audit.measuring import CROPS
 from aletheia.audit.remedies import Remedies, apply_remedies
-from aletheia.audit.report import audit_figure, audit_report
-from aletheia.audit.views import CROPS
+from aletheia.reports.audit_report import audit_figure, audit_report
 
 
 def audit(context: mlrun.MLClientCtx, faces: mlrun.DataItem, remedies: list | None = None, seed: int = 0):

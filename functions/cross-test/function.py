@@ -4,8 +4,8 @@ import mlrun
 import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.errors import InputError
-from aletheia.evaluation.crosstest import cell_results, leave_one_out_figure, leave_out, score_everywhere
+from aletheia.core.errors import InputError
+from aletheia.evaluation.leave_one_out import cell_results, leave_one_out_figure, leave_out, score_everywhere
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import Diverged, fit
 

@@ -7,9 +7,9 @@ from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
-from aletheia.evaluation.report import evaluation_report
-from aletheia.lifecycle.gate import judge
-from aletheia.lifecycle.registry import fetch_model, present_production
+from aletheia.release.gate import judge
+from aletheia.release.registry import fetch_model, present_production
+from aletheia.reports.evaluation_report import evaluation_report
 
 
 def evaluate(

@@ -2,9 +2,9 @@
 
 import mlrun
 
-from aletheia.data.contact import contact_sheet, png, rejected_sheet
-from aletheia.data.gather import extract_all, gather
-from aletheia.faces.cutting import Cutting
+from aletheia.datasets.pipeline import extract_all, gather
+from aletheia.faces.worker import Cutting
+from aletheia.plotting.contact_sheet import contact_sheet, png, rejected_sheet
 
 
 def extract_faces(

@@ -5,18 +5,18 @@ import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.audit.audit import audit_faces
+from aletheia.audit.balance_policies import compare_policies
+from aletheia.audit.file_properties import shortcut_auc
+from aletheia.audit.measuring import CROPS
 from aletheia.audit.remedies import Remedies, apply_remedies
-from aletheia.audit.report import audit_figure, audit_report
-from aletheia.audit.views import CROPS
-from aletheia.data.balance import balance
-from aletheia.data.bias import analyse_bias
-from aletheia.data.contact import contact_sheet, png
-from aletheia.data.manifest import manifest_hash, validate_manifest
-from aletheia.data.plots import preparation_figures
-from aletheia.data.policies import compare_policies
-from aletheia.data.report import data_report
-from aletheia.data.split import check_leakage, split_manifest
-from aletheia.evaluation.shortcut import shortcut_auc
+from aletheia.datasets.balance import balance
+from aletheia.datasets.bias import analyse_bias
+from aletheia.datasets.manifest import manifest_hash, validate_manifest
+from aletheia.datasets.split import check_leakage, split_manifest
+from aletheia.plotting.contact_sheet import contact_sheet, png
+from aletheia.reports.audit_report import audit_figure, audit_report
+from aletheia.reports.data_plots import preparation_figures
+from aletheia.reports.data_report import data_report
 
 
 def prepare_data(

@@ -5,10 +5,10 @@ from tempfile import TemporaryDirectory
 
 import mlrun
 
-from aletheia.lifecycle.card import CARD
-from aletheia.lifecycle.gate import GateLimits, judge
-from aletheia.lifecycle.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model, present_weights
-from aletheia.lifecycle.release import release_bundle
+from aletheia.release.bundle import release_bundle
+from aletheia.release.gate import GateLimits, judge
+from aletheia.release.model_card import CARD
+from aletheia.release.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model, present_weights
 
 
 def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem, limits: dict | None = None):

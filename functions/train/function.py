@@ -7,9 +7,9 @@ import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.evaluation.plots import curve_figures
-from aletheia.training.bundling import bundle
 from aletheia.training.checkpoint import checkpoint_folder
 from aletheia.training.config import TrainConfig
+from aletheia.training.export import bundle
 from aletheia.training.fit import fit
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from aletheia.audit.audit import ALL, Audit, audit_faces
-from aletheia.audit.report import audit_figure, audit_report
 from aletheia.cli import app
-from aletheia.data.sources import load_source
+from aletheia.datasets.ingest import load_source
+from aletheia.reports.audit_report import audit_figure, audit_report
 
 N = 120
 
@@ -161,7 +161,7 @@ def test_one_class_gives_a_reason(tmp_path):
 
 @pytest.mark.slow
 def test_processes_measure_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("aletheia.audit.views._FEW", 1)
+    monkeypatch.setattr("aletheia.audit.measuring._FEW", 1)
     faces = planted(tmp_path, "light")
     (one, first), (two, second) = (audit_faces(faces, workers=n, progress=False) for n in (1, 2))
     pd.testing.assert_frame_equal(first, second)
@@ -188,7 +188,7 @@ def test_the_page_shows_and_escapes(tmp_path):
 def test_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("ALETHEIA_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    from aletheia.data.synthetic.generate import generate
+    from aletheia.datasets.synthetic.generate import generate
 
     manifest = generate(tmp_path / "drawn", n=120, pool=1, progress=False)
     done = CliRunner().invoke(app, ["audit", str(manifest), "--json", "--strict"])

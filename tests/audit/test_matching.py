@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
 from aletheia.audit.matching import match_by_score, match_by_value, pair_within
-from aletheia.errors import InputError
-from aletheia.evaluation.tabular import Columns
+from aletheia.core.errors import InputError
+from aletheia.stats.tabular import Columns
 
 COLUMNS = Columns(("a", "b"), ("size", "tilt"), (False, False))
 

@@ -15,18 +15,19 @@ from scipy.stats import ks_2samp
 
 from aletheia.audit.audit import audit_faces
 from aletheia.audit.controls import score_controls
-from aletheia.audit.measure import CONTROLS
+from aletheia.audit.measures import CONTROLS
+from aletheia.audit.measuring import CROPS, measure_faces
 from aletheia.audit.reencoding import reencode_faces
 from aletheia.audit.remedies import Remedies, apply_remedies
-from aletheia.audit.views import CROPS, measure_faces
-from aletheia.data.images import probe_image, read_image
-from aletheia.data.manifest import validate_manifest
-from aletheia.data.transforms import resaved
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
+from aletheia.datasets.manifest import validate_manifest
 from aletheia.faces.blazeface import Face
-from aletheia.faces.crop import crop_face, network_input
+from aletheia.faces.crop import crop_face
+from aletheia.imaging.reading import probe_image, read_image
+from aletheia.imaging.transforms import resaved
+from aletheia.models.preprocessing import network_input
 from aletheia.models.spec import ModelSpec
-from aletheia.training.bundling import crop_of
+from aletheia.training.export import crop_of
 
 N, SIDE = 160, 96
 

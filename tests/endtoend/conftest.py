@@ -89,7 +89,7 @@ class Checkout:
         """Results and artifacts of the newest completed run of that name."""
         code = (
             "import sys, json; from aletheia.project.workspace import open_project; open_project();"
-            "from aletheia.project.here import last_outputs;"
+            "from aletheia.project.notebook_run import last_outputs;"
             "print('OUT' + json.dumps(last_outputs(sys.argv[1]), default=str))"
         )
         return json.loads(self.command("python", "-c", code, name, check=True).stdout.split("OUT")[-1])

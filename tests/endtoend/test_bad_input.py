@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aletheia.data.synthetic.generate import generate
+from aletheia.datasets.synthetic.generate import generate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

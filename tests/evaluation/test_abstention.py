@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.evaluation.abstention import (
     REENCODED,
     abstention_table,
@@ -17,12 +17,12 @@ from aletheia.evaluation.abstention import (
     decide_rows,
     evaluate_abstention,
 )
-from aletheia.evaluation.intervals import clustered_rate
-from aletheia.evaluation.scores import predict_crops, score_manifest
-from aletheia.faces.reencode import compressed
 from aletheia.models.bundle import load_bundle
+from aletheia.models.reencoding import compressed
+from aletheia.models.scoring import predict_crops, score_manifest
 from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.models.verdict import BOTH, CAUSES, RANGE, TURNS, crop_statistics, decide
+from aletheia.stats.intervals import clustered_rate
 
 RULES = AbstentionSpec(alpha=0.1, real_upper=0.7, fake_lower=0.5, ranges={"luma": (105.0, 140.0)}, reencode=0.2)
 

@@ -11,11 +11,11 @@ import pytest
 from scipy.integrate import trapezoid
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model, halves
 from aletheia.evaluation.figures import evaluation_figures
-from aletheia.evaluation.report import evaluation_report
-from aletheia.lifecycle.gate import judge
+from aletheia.release.gate import judge
+from aletheia.reports.evaluation_report import evaluation_report
 
 
 @pytest.fixture(scope="module")

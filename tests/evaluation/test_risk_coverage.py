@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aletheia.evaluation.metrics import Estimate
 from aletheia.evaluation.risk_coverage import distance, risk_coverage, risk_coverage_area, risk_coverage_figure
+from aletheia.stats.metrics import Estimate
 
 
 @pytest.fixture(scope="module")

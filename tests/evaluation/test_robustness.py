@@ -11,15 +11,15 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from aletheia.data.images import read_image
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.evaluation import robustness
-from aletheia.evaluation.chains import OPERATIONS, Operation
-from aletheia.evaluation.intervals import clustered_rate, wilson
-from aletheia.evaluation.metrics import evaluate_scores
 from aletheia.evaluation.robustness import COLUMNS, delivery_curves, delivery_figure, score_deliveries
-from aletheia.evaluation.scores import predict_crops, predict_manifest
+from aletheia.imaging.corruptions import OPERATIONS, Operation
+from aletheia.imaging.reading import read_image
 from aletheia.models.bundle import load_bundle
+from aletheia.models.scoring import predict_crops, predict_manifest
+from aletheia.stats.intervals import clustered_rate, wilson
+from aletheia.stats.metrics import evaluate_scores
 
 SHIFTED = Operation(
     "shifted", "Shifted", "grey levels", (-6, -18, 18),

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from aletheia.errors import InputError
-from aletheia.evaluation.intervals import wilson
-from aletheia.evaluation.metrics import evaluate_scores, unit_ids
+from aletheia.core.errors import InputError
 from aletheia.evaluation.plots import subgroup_rates
-from aletheia.evaluation.reliability import calibration_error
 from aletheia.evaluation.subgroups import TOO_FEW, demographic_values, generator_table, subgroup_table
+from aletheia.stats.calibration_error import calibration_error
+from aletheia.stats.intervals import wilson
+from aletheia.stats.metrics import evaluate_scores, unit_ids
 
 
 @pytest.fixture

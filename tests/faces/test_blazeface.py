@@ -11,7 +11,7 @@ import torch
 import torchvision
 from mediapipe.python.solutions.face_detection import FaceDetection
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.faces import blazeface
 from aletheia.faces.blazeface import FULL, SHORT, BlazeFaceNetwork, box_iou
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.faces import crop
 from aletheia.faces.crop import NoCrop, alignment, crop_face
 from aletheia.faces.detector import Face

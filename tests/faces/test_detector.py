@@ -12,7 +12,7 @@ import pytest
 import torch
 import torchvision
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.faces import detector as module
 from aletheia.faces.crop import crop_face
 from aletheia.faces.detector import MAX_TILES, TILE, TILE_OVERLAP, BlazeFace, Face, suppress, tiles
@@ -278,7 +278,7 @@ def test_works_without_a_standard_error(portraits):
 @pytest.mark.slow
 def test_recall_on_photographs(shared_data):
     """All 1,605 shared pictures were chosen to show a face; a few are profiles that hardly do."""
-    from aletheia.data.images import read_image
+    from aletheia.imaging.reading import read_image
 
     blazeface = BlazeFace()
     paths = [p for name in ("faces", "ffhq") for p in sorted((shared_data / name).rglob("*.*"))]

@@ -11,9 +11,9 @@ import cv2
 import pandas as pd
 import pytest
 
-from aletheia.faces.cutting import Cutter, Cutting
-from aletheia.faces.extract import extract_faces
+from aletheia.faces.extraction import extract_faces
 from aletheia.faces.journal import JOURNAL
+from aletheia.faces.worker import Cutter, Cutting
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """The fault scorecard: each mistake is made on purpose, in a small form, and the check that must catch it does.
 
-The mistakes of a training (`aletheia.training.faults`) are refused by name, since the model says what was done to it;
-and were it not said, by comparison with an honest model. Those of a data set (`aletheia.data.faults`) nobody says:
-there the check has to find them.
+The mistakes of a training (`aletheia.training.fault_injection`) are refused by name, since the model says what was done
+to it; and were it not said, by comparison with an honest model. Those of a data set
+(`aletheia.datasets.fault_injection`) nobody says: there the check has to find them.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import pytest
 import torch
 
 from aletheia.audit.audit import audit_faces
-from aletheia.audit.views import CROPS
-from aletheia.data.balance import balance
-from aletheia.data.faults import saved_again, shared_duplicates, shared_identities, swapped_labels
-from aletheia.data.gather import Faces, extract_all, gather
-from aletheia.data.split import check_leakage, split_manifest
-from aletheia.errors import InputError
+from aletheia.audit.file_properties import shortcut_auc
+from aletheia.audit.measuring import CROPS
+from aletheia.core.errors import InputError
+from aletheia.datasets.balance import balance
+from aletheia.datasets.fault_injection import saved_again, shared_duplicates, shared_identities, swapped_labels
+from aletheia.datasets.pipeline import Faces, extract_all, gather
+from aletheia.datasets.split import check_leakage, split_manifest
+from aletheia.evaluation.cross_matrix import cell_table, worst_cell
 from aletheia.evaluation.evaluate import evaluate_model
-from aletheia.evaluation.matrix import cell_table, worst_cell
 from aletheia.evaluation.result import Evaluation
-from aletheia.evaluation.shortcut import shortcut_auc
-from aletheia.faces.cutting import Cutting
-from aletheia.lifecycle.gate import judge
-from aletheia.training.bundling import bundle
+from aletheia.faces.worker import Cutting
+from aletheia.release.gate import judge
 from aletheia.training.config import TrainConfig
-from aletheia.training.faults import FAULTS
+from aletheia.training.export import bundle
+from aletheia.training.fault_injection import FAULTS
 from aletheia.training.fit import fit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from ..factories import crops
+from ..model_factories import brightness_bundle as bundle
+
 
 @pytest.fixture(
     params=[

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.registry import create_model
 from aletheia.models.spec import ModelSpec, read_spec

@@ -13,9 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from aletheia.data.transforms import normalise
-from aletheia.errors import InputError
-from aletheia.lifecycle.release import release_bundle
+from aletheia.core.errors import InputError
+from aletheia.imaging.transforms import normalise
 from aletheia.models import onnx_export
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.explain_export import Explained, last_map
@@ -23,6 +22,7 @@ from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ENGINES, ExplainNetwork
 from aletheia.models.registry import create_model, list_models
 from aletheia.models.spec import ModelSpec, read_spec, write_spec
+from aletheia.release.bundle import release_bundle
 from aletheia.training.batch_norm import measure_batch_norm
 
 SIZE = 96

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from aletheia.cli import app
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.bundle import save_bundle
 from aletheia.models.inspect import inspect_model
 from aletheia.models.registry import create_model

@@ -16,15 +16,15 @@ import onnx
 import pytest
 import torch
 
-from aletheia.data.transforms import normalise
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
+from aletheia.imaging.transforms import normalise
 from aletheia.models import onnx_export
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ENGINES, OnnxNetwork
 from aletheia.models.registry import create_model
 from aletheia.models.spec import Calibration, ModelSpec, read_spec, write_spec
-from aletheia.settings import get_settings
 from aletheia.training.batch_norm import measure_batch_norm
 
 SIZE = 64

@@ -7,7 +7,7 @@ import timm
 import torch
 import torchvision
 
-from aletheia.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
 from aletheia.models.registry import count_parameters, create_model
 from aletheia.training.batch_norm import measure_batch_norm
 

@@ -10,7 +10,7 @@ import torch
 from efficientnet_pytorch import EfficientNet
 from safetensors.torch import save_file
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.registry import create_model
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.registry import count_parameters, create_model, list_models, model_options, register
 
 

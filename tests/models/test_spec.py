@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.spec import MAX_KNOTS, AbstentionSpec, Calibration, ModelSpec, read_spec, write_spec
 
 KNOTS = ((-2.0, 0.1), (0.0, 0.1), (1.0, 0.6), (3.0, 0.9))

@@ -4,9 +4,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from aletheia.errors import InputError
+from aletheia.cli.functions import app
+from aletheia.core.errors import InputError
 from aletheia.project.check import check_functions
-from aletheia.project.cli import app
 
 
 def only(findings):

@@ -10,7 +10,7 @@ import sys
 import pytest
 import yaml
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.project.functions import build_functions, outdated
 
 FILES = ["lengths/function.py", "lengths/function.yaml", "scale/function.py", "scale/function.yaml"]
@@ -57,7 +57,7 @@ def test_same_bytes_on_another_machine(project, tmp_path, make):
         "MLRUN_DEFAULT_FUNCTION_PRIORITY_CLASS_NAME": "high",
         "MLRUN_DEFAULT_FUNCTION_NODE_SELECTOR": base64.b64encode(b'{"a": "b"}').decode(),
     }
-    call = "from aletheia.project.cli import app; app()"
+    call = "from aletheia.cli.functions import app; app()"
     done = subprocess.run(
         [sys.executable, "-c", call, "build", "--project", str(other)],
         env=environment,

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from aletheia.project.lint import VOLATILE, lint_notebook
-from aletheia.project.names import unbound_names
+from aletheia.project.unbound_names import unbound_names
 
 ROOT = Path(__file__).parents[2]
 #: What is wrong -> (the region of an otherwise usual notebook; the rule; cell and line; words of the message)

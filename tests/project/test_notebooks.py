@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.project.notebooks import (
     Region,
     find_region,

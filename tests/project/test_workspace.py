@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
+from aletheia.core.paths import data_folder, project_root
 from aletheia.project.runner import check_arguments
-from aletheia.project.workspace import data_folder, open_project, project_root
+from aletheia.project.workspace import open_project
 
 ROOT = Path(__file__).parents[2]
 

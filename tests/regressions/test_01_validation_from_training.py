@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aletheia.data.balance import balance
-from aletheia.data.manifest import validate_manifest
-from aletheia.data.split import split_manifest
+from aletheia.datasets.balance import balance
+from aletheia.datasets.manifest import validate_manifest
+from aletheia.datasets.split import split_manifest
 
 
 def people(n: int, people: int, seed: int, label: str | None = None) -> pd.DataFrame:

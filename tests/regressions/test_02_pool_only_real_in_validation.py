@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.data.balance import POLICIES, balance
-from aletheia.data.bias import analyse_bias
-from aletheia.data.manifest import validate_manifest
-from aletheia.data.split import check_leakage, split_manifest
-from aletheia.errors import InputError
-from aletheia.evaluation.shortcut import shortcut_auc
+from aletheia.audit.file_properties import shortcut_auc
+from aletheia.core.errors import InputError
+from aletheia.datasets.balance import POLICIES, balance
+from aletheia.datasets.bias import analyse_bias
+from aletheia.datasets.manifest import validate_manifest
+from aletheia.datasets.split import check_leakage, split_manifest
 
 
 def rows(n: int, seed: int, fakes: float, **columns: object) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from aletheia.data.pixels import decode_images
-from aletheia.data.transforms import (
+from aletheia.imaging.pixel_cache import decode_images
+from aletheia.imaging.transforms import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     albumentations_recipe,

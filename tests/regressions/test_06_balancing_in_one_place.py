@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OWNER = Path("aletheia/data/balance.py")
+OWNER = Path("aletheia/datasets/balance.py")
 
 
 def python_of(path: Path) -> str:
@@ -73,7 +73,7 @@ def test_notebooks_and_functions_import_it_and_bring_none_of_their_own() -> None
         assert own_balancing(tree) == [], path
         if calls(tree, "balance"):
             users += 1
-            assert imported_from(tree, "balance") == {"aletheia.data.balance"}, path
+            assert imported_from(tree, "balance") == {"aletheia.datasets.balance"}, path
     assert users, "no notebook balances: has prepare-data lost it?"
 
 
@@ -81,4 +81,6 @@ def test_the_scan_finds_a_copy() -> None:
     copied = "def balance_train(df, pool):\n    return df\nextra = pool.sample(100)\nbalance(1, 2)\n"
     assert len(own_balancing(ast.parse(copied))) == 2
     assert calls(ast.parse(copied), "balance")
-    assert imported_from(ast.parse("from aletheia.data.balance import balance"), "balance") == {"aletheia.data.balance"}
+    assert imported_from(ast.parse("from aletheia.datasets.balance import balance"), "balance") == {
+        "aletheia.datasets.balance"
+    }

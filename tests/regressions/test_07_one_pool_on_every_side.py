@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.data.balance import balance
-from aletheia.data.manifest import validate_manifest
-from aletheia.data.split import check_leakage, split_manifest
+from aletheia.datasets.balance import balance
+from aletheia.datasets.manifest import validate_manifest
+from aletheia.datasets.split import check_leakage, split_manifest
 
 
 def rows(n: int, seed: int, label: str, source: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aletheia.evaluation.metrics import evaluate_scores
+from aletheia.stats.metrics import evaluate_scores
 
 
 @pytest.mark.parametrize("fakes", [18, 50, 82])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from aletheia.data.sources import load_source
-from aletheia.data.split import split_manifest
-from aletheia.faces.cutting import Cutting
-from aletheia.faces.extract import extract_faces
+from aletheia.datasets.ingest import load_source
+from aletheia.datasets.split import split_manifest
+from aletheia.faces.extraction import extract_faces
+from aletheia.faces.worker import Cutting
 
 
 def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits, write_video):

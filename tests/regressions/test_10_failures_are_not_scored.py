@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from aletheia.evaluation.metrics import evaluate_scores
-from aletheia.evaluation.scores import score_manifest
 from aletheia.models.registry import create_model
+from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
+from aletheia.stats.metrics import evaluate_scores
 
 
 @pytest.fixture

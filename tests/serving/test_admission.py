@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from aletheia.inference.errors import Refused
 from aletheia.serving.admission import Admission, Busy
-from aletheia.serving.refusal import Refused
 
 
 @pytest.mark.parametrize("workers", [1, 2])

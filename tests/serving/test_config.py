@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from aletheia.cli import app
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.serving.config import ServeConfig
-from aletheia.serving.loading import load_model
+from aletheia.serving.model_loading import load_model
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from aletheia.cli import app
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.credentials import credentials_of, read_anchors
 from aletheia.serving.decoding import Decoder

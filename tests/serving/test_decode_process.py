@@ -13,9 +13,9 @@ import numpy as np
 import psutil
 import pytest
 
-from aletheia.data.images import read_image
+from aletheia.imaging.reading import read_image
+from aletheia.inference.errors import Refused
 from aletheia.serving.decoding import Decoder
-from aletheia.serving.refusal import Refused
 
 MEMORY = 1 << 30
 # A decoder that does something else with a picture; each is a real process that speaks to the real parent.
@@ -38,7 +38,7 @@ import socket
 import sys
 
 from aletheia.serving.decode_worker import decode_image, main
-from aletheia.serving.wire import send, shared
+from aletheia.serving.ipc import send, shared
 
 link = socket.socket(fileno=os.dup(int(sys.argv[1])))
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aletheia.data.images import read_image
-from aletheia.faces.video import read_frames
+from aletheia.core.settings import get_settings
+from aletheia.imaging.reading import read_image
+from aletheia.imaging.video import read_frames
+from aletheia.inference.errors import Refused
+from aletheia.inference.timing import Stages
 from aletheia.serving.decoding import Decoder
-from aletheia.serving.refusal import Refused
-from aletheia.serving.stages import Stages
-from aletheia.settings import get_settings
 
 MEMORY = 1 << 30
 

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from aletheia.inference.errors import Refused
 from aletheia.serving.jobs import Jobs
-from aletheia.serving.refusal import Refused
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aletheia.errors import InputError
-from aletheia.serving.engine import FaceScore, Prediction, checked_pixels
+from aletheia.core.errors import InputError
+from aletheia.inference.predictor import FaceScore, Prediction, checked_pixels
 from aletheia.serving.protocol import MAX_IMAGES, decode_inputs, encode_outputs
 
 PIXELS = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
@@ -68,7 +68,7 @@ def test_what_is_no_picture_is_named(inputs, words):
     with pytest.raises(InputError, match=words):
         pictures = decode_inputs(inputs)
         # A path that happens to be base64 decodes to bytes, which are then no image: never a file that is opened.
-        from aletheia.data.images import read_image
+        from aletheia.imaging.reading import read_image
 
         read_image(pictures[0])
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.serving.credentials import clean
 from aletheia.serving.provenance import Provenance, provenance_of, read_provenance
 

@@ -10,10 +10,10 @@ import pytest
 from jsonschema import validate
 from starlette.testclient import TestClient
 
+from aletheia.inference.predictor import Predictor
+from aletheia.inference.video import predict_video
 from aletheia.serving.app import create_app
 from aletheia.serving.config import ServeConfig
-from aletheia.serving.engine import Predictor
-from aletheia.serving.video import predict_video
 
 from .asking import error, form
 

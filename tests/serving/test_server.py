@@ -8,7 +8,7 @@ import cv2
 import mlrun
 import pytest
 
-from aletheia.serving.engine import Predictor
+from aletheia.inference.predictor import Predictor
 from aletheia.serving.server import FaceModelServer
 
 INFER = "/v2/models/detector/infer"

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from aletheia.serving.refusal import Refused
+from aletheia.inference.errors import Refused
 from aletheia.serving.uploads import parsed
 
 

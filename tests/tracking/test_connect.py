@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from aletheia.errors import InputError
-from aletheia.settings import get_settings
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
 from aletheia.tracking import ensure_tracking, folders, service
 
 

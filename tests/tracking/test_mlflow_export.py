@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.tracking import mlflow_export, mlflow_models, mlflow_values
 
 pytestmark = pytest.mark.usefixtures("tracking_url")

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.tracking.mlflow_mirror import Mirror, start_mirror
 
 

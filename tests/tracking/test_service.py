@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.tracking import service
 
 

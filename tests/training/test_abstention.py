@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import torch
 
-from aletheia.data.images import read_image
-from aletheia.data.transforms import normalise
-from aletheia.errors import InputError
-from aletheia.faces.crop import network_input
-from aletheia.faces.cutting import Cutting
-from aletheia.faces.extract import extract_faces, faces_of
-from aletheia.faces.reencode import compressed, reencoded_inputs
+from aletheia.core.errors import InputError
+from aletheia.faces.extraction import extract_faces, faces_of
+from aletheia.faces.worker import Cutting
+from aletheia.imaging.reading import read_image
+from aletheia.imaging.transforms import normalise
+from aletheia.models.preprocessing import network_input
+from aletheia.models.reencoding import compressed, reencoded_inputs
 from aletheia.models.registry import create_model
 from aletheia.models.spec import CropSpec, ModelSpec
 from aletheia.models.verdict import STATISTICS, crop_statistics, decide

@@ -12,7 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_curve
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.spec import MAX_KNOTS, Calibration
 from aletheia.training.calibration import _thinned, choose_threshold, fit_calibration
 

@@ -9,7 +9,7 @@ import os
 import pytest
 import torch
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.inspect import inspect_model
 from aletheia.training.checkpoint import AtomicCheckpointIO, checkpoint_folder
 from aletheia.training.config import TrainConfig

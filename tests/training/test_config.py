@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.training.config import TrainConfig
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import BatchesAhead, EpochBatches, FaceData, PixelDataset, encode_labels
 from aletheia.training.fit import fit

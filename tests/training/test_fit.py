@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.models.registry import create_model
 from aletheia.training import fit as fit_module
 from aletheia.training.checkpoint import AtomicCheckpointIO

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.errors import InputError
+from aletheia.core.errors import InputError
 from aletheia.training.plots import curve_figures, grid_figures
 
 HISTORY = pd.DataFrame(

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.evaluation.rings import radial_spectrum
+from aletheia.imaging.power_spectrum import radial_spectrum
 from aletheia.models.spec import read_spec
-from aletheia.training.bundling import bundle
+from aletheia.training.export import bundle
 from aletheia.training.fit import fit
 from aletheia.training.spectra import typical_spectra
 

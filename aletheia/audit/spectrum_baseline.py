@@ -1,0 +1,236 @@
+"""The frequency view: power spectra of face crops, and how well they alone tell real from fake.
+
+Networks that enlarge their feature maps leave traces in the spectrum (Durall, Keuper and Keuper, "Watch Your
+Up-Convolution", CVPR 2020; Frank et al., "Leveraging Frequency Analysis for Deep Fake Image Recognition", ICML 2020).
+So does every change of size and every JPEG: a detector that does no better than its spectrum has seen no face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+from tqdm.auto import tqdm
+
+from aletheia.imaging.pixel_cache import iterate_images
+from aletheia.imaging.power_spectrum import SIZE, check_size, decibels, frequencies, radial_power
+from aletheia.plotting.theme import FAKE, LEGEND, NEUTRAL, REAL, empty, note, shaded, styled
+from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
+from aletheia.stats.metrics import unit_ids
+from aletheia.stats.tabular import Shortcut, make_folds, not_computed
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+#: Bands of equal width whose worth is told.
+BANDS = 8
+_BATCH = 64
+_STRENGTHS = np.logspace(-4, 1, 6)
+_SHUFFLES = 3
+
+
+@dataclass(frozen=True)
+class FrequencyBaseline(Shortcut):
+    """What the power spectrum alone tells; `features` are its bands.
+
+    Attributes
+    ----------
+    scores : ndarray
+        (n,) one for each test row, log odds of fake; NaN where it has no spectrum, empty when nothing was computed.
+    """
+
+    scores: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+
+    def sentence(self) -> str:
+        """What was found, in plain words."""
+        if self.reason:
+            return f"What the power spectrum alone tells was not computed: {self.reason}."
+        text = f"From the power spectrum alone, the label is told with AUC {self.auc:.2f}"
+        text += f" ({self.low:.2f} to {self.high:.2f})"
+        if self.low <= 0.5:
+            return text + ", which may be chance."
+        return text + (f"; what gives it away: {', '.join(self.leading)}." if self.leading else "; by no band alone.")
+
+
+def spectra(frame: pd.DataFrame, size: int = SIZE, progress: bool = True) -> np.ndarray:
+    """`radial_spectrum` of every row of a manifest of face crops: (n, size // 2) float32.
+
+    Images are read as they are needed, not kept; a row that cannot be read is NaN.
+    """
+    check_size(size)
+    paths = frame["path"].astype(str).tolist()
+    out = np.full((len(paths), size // 2), np.nan, dtype=np.float32)
+    with tqdm(total=len(paths), desc="Spectra", unit="face", disable=not progress) as bar:
+        for start in range(0, len(paths), _BATCH):
+            part = paths[start : start + _BATCH]
+            images = enumerate(iterate_images(part, size), start)
+            read = {i: image for i, image in images if not isinstance(image, str)}
+            if read:
+                out[list(read)] = decibels(radial_power(np.stack(list(read.values()))))
+            bar.update(len(part))
+    return out
+
+
+def frequency_baseline(
+    train_spectra: np.ndarray,
+    y_train: np.ndarray,
+    test_spectra: np.ndarray,
+    y_test: np.ndarray,
+    groups: tuple[np.ndarray | None, np.ndarray | None],
+    seed: int = 0,
+) -> FrequencyBaseline:
+    """Tell real from fake by the power spectrum alone: logistic regression on standardised decibels.
+
+    Parameters
+    ----------
+    train_spectra, test_spectra : ndarray
+        (n, bins) and (m, bins), of `spectra`; rows with NaN are left out.
+    y_train, y_test : ndarray
+        (n,) and (m,), 1 for fake.
+    groups : pair of ndarray or None
+        (n,) and (m,) identity, video or connected group of the training and of the test rows, '' for unknown, None for
+        each row on its own. The first keep folds apart, in which the regularisation is chosen by log loss; the second
+        are drawn in the bootstrap of the interval (95 %, 500 replicates).
+    seed : int
+        Of folds, bootstrap and shuffles.
+
+    Returns
+    -------
+    FrequencyBaseline
+        On the test rows; with NaN and a reason when a class is missing, or the training rows cannot be
+        cross-validated. `features` holds eight bands: what the AUC loses when a band is shuffled among the test rows,
+        and the AUC of a model that sees this band only.
+    """
+    rng = np.random.default_rng(seed)
+    sides = [
+        _side("training", train_spectra, y_train, groups[0]),
+        _side("test", test_spectra, y_test, groups[1]),
+    ]
+    if reasons := [side for side in sides if isinstance(side, str)]:
+        return _nothing(reasons[0])
+    (x_train, fake, train_groups), (x_test, y, test_groups) = sides
+    folds = make_folds(train_groups, fake, rng)
+    if isinstance(folds, str):
+        return _nothing(folds)
+    model = _chosen(x_train, fake, folds)
+    scores, fold = model.decision_function(x_test), np.zeros(len(y), dtype=np.int64)
+    auc = float(weighted_auc(y, scores, fold, np.ones((1, len(y))))[0])
+    low, high = bootstrap_auc(y, scores, fold, test_groups, 0.95, rng)
+    all_scores = np.full(len(test_spectra), np.nan)
+    all_scores[np.isfinite(test_spectra).all(axis=1)] = scores
+    features = _bands(model, (x_train, fake), (x_test, y), rng)
+    return FrequencyBaseline(auc, low, high, len(y), features, cross_validated=False, scores=all_scores)
+
+
+def spectrum_figure(values: np.ndarray, y: np.ndarray, baseline: Shortcut | None = None) -> go.Figure:
+    """Mean spectrum of real and of fake faces with the range of 90 % of them, and the difference beneath.
+
+    Parameters
+    ----------
+    values : ndarray
+        (n, bins), of `spectra`; rows with NaN are left out.
+    y : ndarray
+        (n,), 1 for fake.
+    baseline : Shortcut, optional
+        Of `frequency_baseline`, for the note.
+    """
+    title = "Power spectra of real and fake faces"
+    known = np.isfinite(values).all(axis=1)
+    if not known.any():
+        return empty(title, "No face has a spectrum.")
+    values, y = values[known], np.asarray(y)[known]
+    x = frequencies(values.shape[1])
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.06)
+    means = {}
+    for label, name, colour, dash in ((0, "real", REAL, "solid"), (1, "fake", FAKE, "dash")):
+        mine = values[y == label]
+        if not len(mine):
+            continue
+        means[label] = mine.mean(axis=0)
+        low, high = np.percentile(mine, [5, 95], axis=0)
+        shaded(figure, x, low, high, colour, row=1, col=1)
+        figure.add_scatter(
+            x=x, y=means[label], name=f"{name} (n = {len(mine):,}; shaded: 5 to 95 %)", mode="lines",
+            line={"color": colour, "dash": dash, "width": 2.5}, row=1, col=1,
+            hovertemplate="%{x:.3f} cycles per pixel: %{y:.1f} dB<extra>" + name + "</extra>",
+        )  # fmt: skip
+    styled(figure, title, height=620)
+    figure.add_hline(y=0, line={"color": NEUTRAL, "dash": "dot", "width": 1}, row=2, col=1)
+    if len(means) == 2:
+        figure.add_scatter(
+            x=x, y=means[1] - means[0], mode="lines", line={"color": NEUTRAL, "width": 2.5}, showlegend=False,
+            hovertemplate="%{x:.3f} cycles per pixel: %{y:+.2f} dB<extra></extra>", row=2, col=1,
+        )  # fmt: skip
+    figure.update_xaxes(range=[0, 0.505])
+    figure.update_xaxes(title_text="spatial frequency (cycles per pixel)", row=2, col=1)
+    figure.update_yaxes(title_text="power (dB, low frequencies = 0)", row=1, col=1)
+    figure.update_yaxes(title_text="fake − real (dB)", row=2, col=1)
+    figure.update_layout(legend=LEGEND | {"traceorder": "normal"}, margin_b=110)
+    # Which bands they are, the figure shows.
+    return figure if baseline is None else note(figure, baseline.sentence().partition(";")[0].rstrip(".") + ".")
+
+
+def _side(
+    name: str, values: np.ndarray, labels: np.ndarray, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | str:
+    """Spectra, labels and groups (numbered from 0 on) of the rows that have a spectrum; or why they are of no use."""
+    known = np.isfinite(values).all(axis=1)
+    fake = np.asarray(labels)[known] == 1
+    if not len(fake):
+        return f"the {name} rows have no spectrum"
+    if fake.all() or not fake.any():
+        return f"the {name} rows are all {'fake' if fake.all() else 'real'}"
+    ids = unit_ids(groups, len(known))
+    return values[known].astype(np.float64), fake, np.unique(ids[known], return_inverse=True)[1]
+
+
+def _nothing(reason: str) -> FrequencyBaseline:
+    return FrequencyBaseline(**vars(not_computed(reason, False)))
+
+
+def _model(strength: float) -> Pipeline:
+    """To be fitted; `strength` is the inverse of the regularisation."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
+
+
+def _chosen(x: np.ndarray, fake: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]]) -> Pipeline:
+    """Fitted to all rows, with the strength whose log loss was lowest over the folds; the smaller on a tie."""
+    from sklearn.model_selection import GridSearchCV
+
+    grid = {"logisticregression__C": _STRENGTHS}
+    return GridSearchCV(_model(1.0), grid, scoring="neg_log_loss", cv=folds).fit(x, fake).best_estimator_
+
+
+def _bands(
+    model: Pipeline,
+    fit: tuple[np.ndarray, np.ndarray],
+    scored: tuple[np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """What each band is worth, as `Shortcut.features`."""
+    (x_train, fake), (x, y) = fit, scored
+    one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
+
+    def auc(scores: np.ndarray) -> float:
+        return float(weighted_auc(y, scores, fold, one)[0])
+
+    parts = model[0].transform(x) * model[1].coef_[0]
+    whole = parts.sum(axis=1)
+    band = np.ceil(frequencies(x.shape[1]) * 2 * BANDS).astype(int) - 1
+    rows = []
+    for b in range(BANDS):
+        part = parts[:, band == b].sum(axis=1)
+        lost = np.mean([auc(whole) - auc(whole - part + rng.permutation(part)) for _ in range(_SHUFFLES)])
+        alone = _model(model[1].C).fit(x_train[:, band == b], fake).decision_function(x[:, band == b])
+        edges = f"{b / (2 * BANDS):.2f} to {(b + 1) / (2 * BANDS):.2f} cycles per pixel"
+        rows.append((f"band_{b}", edges, float(lost), auc(alone)))
+    table = pd.DataFrame(rows, columns=["feature", "name", "importance", "alone"])
+    return table.sort_values(["importance", "alone"], ascending=False, ignore_index=True, kind="stable")

@@ -1,0 +1,5 @@
+"""``python -m aletheia.cli``."""
+
+from aletheia.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""``aletheia functions …``: generate the functions from the notebooks, and check that they are in step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aletheia.core.paths import project_root
+
+app = typer.Typer(no_args_is_help=True, help="Functions generated from the notebooks.")
+Project = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the project; by default the one you are in.", show_default=False),
+]
+
+
+@app.command()
+def build(
+    names: Annotated[list[str] | None, typer.Argument(help="Functions; by default all.", show_default=False)] = None,
+    project: Project = None,
+) -> None:
+    """Generate functions/<name>/function.yaml and function.py from notebooks/NN-<name>.ipynb."""
+    root = project_root(project)
+    with _no_server():
+        from aletheia.project.functions import build_functions
+
+        written = build_functions(root, names or None)
+    for path in written:
+        typer.echo(f"wrote {path.relative_to(root)}")
+    if not written:
+        typer.echo("Already up to date.")
+
+
+@app.command()
+def check(project: Project = None) -> None:
+    """Compare functions/ with the notebooks byte for byte, and look through notebooks and project.yaml.
+
+    Exit code 1 when there is something to mend.
+    """
+    root = project_root(project)
+    with _no_server():
+        from aletheia.project.check import check_functions
+
+        findings = check_functions(root)
+    for finding in findings:
+        typer.echo(finding)
+    if findings:
+        typer.echo(f"{len(findings)} to mend.")
+        raise typer.Exit(1)
+    typer.echo("Notebooks, functions and project.yaml agree.")
+
+
+@contextlib.contextmanager
+def _no_server() -> Iterator[None]:
+    """Import MLRun without a server: it would ask MLRUN_DBPATH for settings, and functions depend on none."""
+    kept = {key: os.environ.get(key) for key in ("MLRUN_DBPATH", "MLRUN_IGNORE_ENV_FILE")}
+    os.environ.pop("MLRUN_DBPATH", None)
+    os.environ["MLRUN_IGNORE_ENV_FILE"] = "1"
+    try:
+        yield
+    finally:
+        for key, value in kept.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value

@@ -1,0 +1,146 @@
+"""``aletheia models …``: which networks there are, and what is in a model file."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True, help="Networks, and the files that hold trained ones.")
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
+@app.command("list")
+def list_networks(
+    pattern: Annotated[str, typer.Argument(help="Shell pattern, for example 'efficientnet*'.")] = "*",
+    as_json: AsJson = False,
+) -> None:
+    """List the networks that can be trained, with their number of parameters."""
+    import torch
+
+    from aletheia.models.registry import count_parameters, create_model, list_models, model_options
+
+    with torch.device("meta"):
+        rows = [
+            {"name": name, "parameters": count_parameters(create_model(name)), "options": model_options(name)}
+            for name in list_models(pattern)
+        ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("network", "options")
+    table.add_column("parameters", justify="right")
+    for row in rows:
+        options = ", ".join(f"{key}={value}" for key, value in row["options"].items())
+        table.add_row(row["name"], options, f"{row['parameters']:,}")
+    Console().print(table)
+
+
+@app.command()
+def inspect(
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A model's folder, model.json, .safetensors, .pth, .pt or .ckpt; or a registered model's tag or URI."
+        ),
+    ],
+    tensors: Annotated[bool, typer.Option("--tensors", help="Also list every tensor.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a model file holds, without running anything that is in it.
+
+    Shows the architecture (as stated, or recognised by its tensors), parameters, element types, the hash of the
+    training data, and what else the file states. Safe on files of strangers: nothing is unpickled but tensors and plain
+    containers, and sizes are limited. Exit code 2 when the file cannot be trusted or read.
+    """
+    from aletheia.models.inspect import inspect_model
+    from aletheia.release.registry import find_model
+
+    is_file = Path(file).exists() or ("." in Path(file).name and "://" not in file)
+    found = inspect_model(file if is_file else find_model(file).folder)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2, default=str))
+        return
+    stated = {
+        "file": found.path,
+        "kind": found.kind,
+        "size": f"{found.bytes:,} bytes",
+        "SHA-256": found.sha256,
+        "architecture": (found.architecture or "unknown") + (" (recognised by its tensors)" * found.recognised),
+        "parameters": "unknown" if found.parameters is None else f"{found.parameters:,}",
+        "numbers": f"{found.elements:,} in {len(found.tensors)} tensors",
+        "element types": ", ".join(f"{dtype} × {count}" for dtype, count in found.dtypes.items()),
+        "training data": found.data_hash or "the file does not say",
+        **{key.replace("_", " "): _short(value) for key, value in found.details.items() if value not in ("", {}, None)},
+    }
+    console, table = Console(), Table.grid(padding=(0, 2))
+    for key, value in stated.items():
+        table.add_row(escape(key), escape(str(value)))
+    console.print(table)
+    if tensors:
+        names = Table("tensor", "shape", "type")
+        for tensor in map(dataclasses.asdict, found.tensors):
+            names.add_row(escape(tensor["name"]), " × ".join(map(str, tensor["shape"])) or "scalar", tensor["dtype"])
+        console.print(names)
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="A model's folder with model.safetensors and model.json.")],
+    faces: Annotated[Path, typer.Option(help="Folder of pictures with faces to compare ONNX with torch on.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Also add model.int8.onnx, with what it costs.")] = False,
+) -> None:
+    """Add model.onnx to a model, as training does: what `aletheia predict` and the servers run; and explain.onnx, from
+    which the service shows where the network looked.
+
+    The exported network is compared with torch on up to 64 faces of the folder, and refused when any probability
+    differs by more than 1e-4. Which engine is faster on this machine is noted in model.json, and what computing in bf16
+    (where the processor has it) and int8 costs: `aletheia predict --precision` offers what was measured.
+    """
+    import numpy as np
+
+    from aletheia.core.errors import InputError
+    from aletheia.datasets.layouts import list_media
+    from aletheia.faces.detector import BlazeFace
+    from aletheia.imaging.reading import read_image
+    from aletheia.models.onnx_export import export_onnx
+    from aletheia.models.preprocessing import network_input
+    from aletheia.models.reduced_precision import add_int8
+    from aletheia.models.spec import read_spec
+
+    spec, detector, crops = read_spec(model), BlazeFace(), []
+    for path in list_media(faces)[0][:64]:
+        with contextlib.suppress(InputError):  # the other pictures will do
+            picture = read_image(faces / path)
+            for face in detector.detect(picture)[:1]:
+                crops.append(network_input(picture, face, spec))
+    if not crops:
+        raise InputError(f"There is no readable picture of a face in {faces}; the comparison needs at least one.")
+    onnx = export_onnx(model, np.stack(crops)).onnx
+    if int8:
+        onnx = add_int8(model, np.stack(crops)).onnx
+    times = ", ".join(f"{engine} {time:.1f} ms" for engine, time in onnx.milliseconds.items())
+    typer.echo(
+        f"{model / 'model.onnx'}: differs from torch by at most {onnx.max_difference:.1g} on {onnx.crops} faces."
+    )
+    typer.echo(f"One face on one thread: {times}; {onnx.engine} will answer.")
+    for precision, cost in onnx.reduced.items():
+        typer.echo(
+            f"{precision}: {cost.speedup:.2f} times as fast; differs from fp32 by at most {cost.max_difference:.2g}, "
+            f"turns {cost.flip_rate:.1%} of {cost.faces} verdicts."
+        )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_short(part)}" for key, part in value.items())
+    if isinstance(value, list) and len(value) > 8:
+        return f"{len(value)} values"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)[:500]

@@ -1,0 +1,184 @@
+"""``aletheia serve``: answers for people and programs."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aletheia.core.errors import InputError
+from aletheia.core.hosts import is_loopback
+from aletheia.serving.config import API_KEY, LIMITS, ServeConfig
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+
+def serve(
+    model: Annotated[
+        list[str],
+        typer.Option(
+            help="A tag (production, candidate), a store://models/… URI, or a folder; several answer as one. "
+            "Default: production, else candidate."
+        ),
+    ] = [],  # noqa: B006
+    weight: Annotated[
+        list[float], typer.Option(help="How much each of several models counts, in their order; default: all alike.")
+    ] = [],  # noqa: B006
+    precision: Annotated[
+        str, typer.Option(help="f32, bf16 or int8; what the latter two cost stands in the model's JSON.")
+    ] = "f32",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets the network in.")] = "127.0.0.1",
+    name: Annotated[
+        list[str],
+        typer.Option(
+            help="A host's name by which callers may call it, as behind a proxy; may come several times. Addresses and "
+            "the names of this machine always do. Default: on the loopback no other, else any.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
+    trust_anchors: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of certificates (PEM): who signs content credentials by one of them is trusted. Without it "
+            "nobody is, since everybody can sign.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Requests answered side by side; 0: one a core.")] = 0,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="Whether there is a page for people at /.")] = True,
+    limit: Annotated[
+        list[str],
+        typer.Option(help=f"Another limit, as name=value; may come several times: {', '.join(LIMITS)}."),
+    ] = [],  # noqa: B006
+) -> None:
+    """Answer by HTTP and with a page: POST /v1/predict, /docs, and / in a browser.
+
+    With ALETHEIA_API_KEY in the environment, callers must show that key. SIGTERM or Ctrl-C ends it after the requests
+    that it has taken.
+    """
+    values: dict[str, Any] = {"models": model, "weights": weight, "precision": precision, "page": page}
+    values |= {"host": host, "port": port, "names": name}
+    if workers:
+        values["workers"] = workers
+    if trust_anchors:
+        from aletheia.serving.credentials import read_anchors
+
+        values["trust_anchors"] = read_anchors(trust_anchors)
+    config = ServeConfig(**values, **_limits(limit))
+    run(config)
+
+
+def run(config: ServeConfig) -> None:
+    """Serve until told to stop.
+
+    Raises
+    ------
+    InputError
+        When the address is taken or not of this machine, or there is no model.
+    """
+    listener = listen(config.host, config.port)
+    try:
+        _serve(config, listener)
+    finally:
+        listener.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; InputError when that cannot be."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (socket.gaierror, UnicodeError):
+        raise InputError(f"--host {host!r} is no address; 127.0.0.1 is this machine alone.") from None
+    # The protocol is named because asyncio switches Nagle's algorithm off only then.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        # Here, not later: a second service on the same port would notice only now.
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise InputError(f"Port {port} on {host} is taken. Choose another: aletheia serve --port …") from None
+        raise InputError(f"The service cannot listen on {host}:{port}: {error.strerror}.") from None
+    return listener
+
+
+def _serve(config: ServeConfig, listener: socket.socket) -> None:
+    import uvicorn
+
+    from aletheia.serving.app import create_app
+    from aletheia.serving.hardening import give_memory_back, keep_to_itself
+
+    give_memory_back()
+    keep_to_itself()
+    for name in ("python_multipart", "uvicorn.error"):  # strangers would write the log
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    app = create_app(config)
+    loaded = app.state.service.loaded
+    if not config.models and loaded.uri.endswith(":candidate"):
+        _say("No model passed every check yet; the candidate answers.")
+    _say(f"{loaded.uri}, trained on {loaded.spec.trained_on or 'rows that it does not name'}")
+
+    class Server(uvicorn.Server):
+        """Tells the application at once that the end has come, and people when it begins."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            _say(f"Ready at {_address(listener)}" + ("" if config.page else "/docs"))
+            if not is_loopback(config.host) and config.api_key is None:
+                _say(f"Anybody in the network may ask: set {API_KEY} to change that.")
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            app.state.stopping.set()
+            super().handle_exit(sig, frame)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(settings(app, config)).run(sockets=[listener])
+
+
+def settings(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
+    """How the web server runs the application."""
+    import uvicorn
+
+    from aletheia.serving.connections import Connection
+
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        # Longer than clients keep a connection, so that none writes into one that is being closed.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(config.request_timeout_s) + 1,
+    )
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _limits(words: list[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word:
+            raise InputError(f"--limit {word!r} is not name=value, as in --limit max_frames=32.")
+        if word.split("=")[0] not in LIMITS:
+            raise InputError(f"--limit {word.split('=')[0]!r} is no limit; there are {', '.join(LIMITS)}.")
+    return dict(word.split("=", 1) for word in words)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,139 @@
+"""Spreading work on many files over processes or a Dask cluster, results in order.
+
+A file that kills the process that reads it (a decoder's defect, too little memory) costs its own result and no other.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+import cv2
+
+from aletheia.core.errors import InputError
+
+R = TypeVar("R")
+T = TypeVar("T")  # a path, or what else says which file to work on
+
+_WINDOW = 16  # files a worker has before it: enough never to wait, few enough to forget on Ctrl-C
+_BATCH = 8  # files of one task on a cluster
+
+
+def in_processes(work: Callable[[T], R], items: Sequence[T], workers: int, died: Callable[[T], R]) -> Iterator[R]:
+    """Results of `work` for each item, in order.
+
+    Parameters
+    ----------
+    work : callable
+        Must survive pickling, and is sent along with every item: it should be small.
+    items : sequence
+        Paths, or what else says which file to work on.
+    workers : int
+        Processes.
+    died : callable
+        The result for an item that killed its process even when it was alone.
+    """
+    left = collections.deque(items)
+    waiting: collections.deque[tuple[T, Future]] = collections.deque()
+    pool = _pool(workers)
+    try:
+        while left or waiting:
+            try:
+                while left and len(waiting) < _WINDOW * workers:
+                    waiting.append((left[0], pool.submit(work, left[0])))
+                    left.popleft()
+                result = waiting[0][1].result()
+            except BrokenProcessPool:
+                pool.shutdown(wait=False, cancel_futures=True)
+                yield from _after_a_death(work, waiting, died)
+                waiting.clear()
+                pool = _pool(workers)
+            else:
+                waiting.popleft()
+                yield result
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _after_a_death(work: Callable[[T], R], waiting: Iterable[tuple[T, Future]], died: Callable[[T], R]) -> Iterator[R]:
+    """Results of what was under way when a process died. Whose fault it was is not said: each is tried alone."""
+    pool = _pool(1)
+    try:
+        for item, future in waiting:
+            if not future.cancelled() and not isinstance(future.exception(), BrokenProcessPool):
+                yield future.result()
+                continue
+            try:
+                yield pool.submit(work, item).result()
+            except BrokenProcessPool:
+                pool = _pool(1)
+                _check(pool)
+                yield died(item)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _check(pool: ProcessPoolExecutor) -> None:
+    """Before a file is blamed: can processes be started at all?"""
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool:
+        raise InputError(
+            "Worker processes cannot be started: there is too little memory, or the script that asks for them does so "
+            "outside of `if __name__ == '__main__':`. Mend that, or work with one worker (ALETHEIA_WORKERS=1)."
+        ) from None
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: OpenVINO, OpenCV and torch hold threads, which do not survive a fork.
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start)
+
+
+def _start() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    cv2.setNumThreads(1)  # the processes already share the cores
+
+
+def on_dask(work: Callable[[str], R], paths: Sequence[str], client: Any, died: Callable[[str], R]) -> Iterator[R]:
+    """As `in_processes`, on the workers of a Dask cluster; they must see the same files under the same paths.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster. A task whose worker died is tried again on another one; when it kills three, its files are tried
+        one by one.
+    """
+    from distributed.scheduler import KilledWorker
+
+    def submit(batch: Sequence[str]) -> Future:
+        return client.submit(functools.partial(_each, work), batch, pure=False)
+
+    batches = collections.deque(paths[k : k + _BATCH] for k in range(0, len(paths), _BATCH))
+    window = 2 * max(len(client.scheduler_info()["workers"]), 1)
+    waiting: collections.deque[tuple[Sequence[str], Future]] = collections.deque()
+    try:
+        while batches or waiting:
+            while batches and len(waiting) < window:
+                batch = batches.popleft()
+                waiting.append((batch, submit(batch)))
+            batch, future = waiting.popleft()
+            try:
+                yield from future.result()
+            except KilledWorker:
+                for path in batch:
+                    try:
+                        yield from submit([path]).result()
+                    except KilledWorker:
+                        yield died(path)
+    finally:
+        client.cancel([future for _, future in waiting])
+
+
+def _each(work: Callable[[str], R], paths: Sequence[str]) -> list[R]:
+    return [work(path) for path in paths]

@@ -1,0 +1,54 @@
+"""Settings of the project, read from the environment (prefix ``ALETHEIA_``)."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aletheia.core.cores import cores
+from aletheia.core.errors import InputError
+
+
+class Settings(BaseModel):
+    """What can be set from outside; every field is an environment variable ``ALETHEIA_<FIELD>``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("aletheia")),
+        description="Folder of the embedded tracking database and its log.",
+    )
+    cache: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("aletheia")),
+        description="Folder of what can be made again: networks prepared for this machine.",
+    )
+    tracking_port: int = Field(8766, ge=1, le=65535, description="Port of the embedded tracking service, on 127.0.0.1.")
+    max_pixels: int = Field(64_000_000, gt=0, description="An image with more pixels than this is refused, unread.")
+    max_file_bytes: int = Field(100_000_000, gt=0, description="An image file larger than this is refused, unread.")
+    max_video_bytes: int = Field(4_000_000_000, gt=0, description="A video file larger than this is refused.")
+    workers: int = Field(
+        default_factory=lambda: cores(),
+        ge=1,
+        description="Processes that read images side by side.",
+    )
+
+
+@functools.cache
+def get_settings() -> Settings:
+    """Read the settings once a process.
+
+    Raises
+    ------
+    InputError
+        When an environment variable holds a value that does not fit.
+    """
+    given = {name: os.environ.get(f"ALETHEIA_{name.upper()}") for name in Settings.model_fields}
+    try:
+        return Settings(**{name: text for name, text in given.items() if text is not None})
+    except ValidationError as error:
+        lines = [f"ALETHEIA_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise InputError("The environment holds a setting that does not fit. " + "; ".join(lines)) from None

@@ -1,0 +1,164 @@
+"""Near duplicates: pairs of 64-bit perceptual hashes that differ in few bits."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from aletheia.core.errors import InputError
+
+MAX_DISTANCE = 16
+_CHUNK = 4_000_000
+
+
+def near_duplicates(phash: np.ndarray, max_distance: int = 4, *, forest: bool = False) -> np.ndarray:
+    """Pairs of hashes that differ in at most ``max_distance`` bits.
+
+    A banded index (the pigeonhole principle; Norouzi, Punjani & Fleet, "Fast Search in Hamming Space with
+    Multi-Index Hashing", CVPR 2012, section 3): cut into d + m bands, two hashes within distance d agree in
+    at least m bands, so that only hashes which share m bands are compared. Finds every such pair of different
+    hashes.
+
+    Equal hashes are linked as a chain, first to second to third, and only the first of them is paired with
+    other hashes: thousands of copies would make millions of pairs. Connected components are those of all
+    pairs. The hash 0 means unknown (or an image without structure) and is never paired.
+
+    Parameters
+    ----------
+    phash
+        uint64, shape (n,).
+    max_distance
+        Bits, 0 to 16.
+    forest
+        Return no more pairs than it takes to connect what belongs together (at most n - 1): for grouping,
+        where thousands of frames of one video would otherwise make millions of pairs.
+
+    Returns
+    -------
+    np.ndarray
+        int64, shape (pairs, 2), the smaller index first; in ascending order unless ``forest``.
+
+    Raises
+    ------
+    InputError
+        When ``max_distance`` is out of range or ``phash`` is not one-dimensional.
+    """
+    phash = np.asarray(phash)
+    if phash.ndim != 1 or phash.dtype.kind not in "ui":
+        raise InputError(f"Perceptual hashes are a row of 64-bit integers, not {phash.dtype} of shape {phash.shape}.")
+    if not 0 <= max_distance <= MAX_DISTANCE:
+        raise InputError(f"A near duplicate's distance is 0 to {MAX_DISTANCE} bits, not {max_distance}.")
+    phash = phash.astype(np.uint64, copy=False)
+    order = np.argsort(phash, kind="stable")
+    ordered = phash[order]
+    first = np.ones(len(ordered), dtype=bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    known = ordered != 0
+    chain = ~first & known
+    links = np.stack([order[:-1][chain[1:]], order[1:][chain[1:]]], axis=1)
+    values, owners = ordered[first & known], order[first & known]
+
+    found = [links]
+    for pairs in _distinct(values, max_distance, forest):
+        found.append(owners[pairs])
+    pairs = np.sort(np.concatenate(found), axis=1)
+    if forest:
+        return _spanning_forest(pairs, len(phash)) if len(pairs) else pairs
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    repeated = np.zeros(len(pairs), dtype=bool)
+    repeated[1:] = (pairs[1:] == pairs[:-1]).all(axis=1)
+    return pairs[~repeated]
+
+
+def _distinct(values: np.ndarray, distance: int, forest: bool) -> Iterator[np.ndarray]:
+    """Pairs among distinct hashes, in pieces; a pair may come more than once."""
+    if distance == 0 or len(values) < 2:
+        return
+    shared = min((1, 2, 3), key=lambda m: _cost(len(values), distance, m))
+    edges = np.linspace(0, 64, distance + shared + 1).round().astype(int)
+    bands = [(int(low), int(high - low)) for low, high in itertools.pairwise(edges)]
+    fields = [((values >> np.uint64(low)) & np.uint64((1 << bits) - 1)).astype(np.uint32) for low, bits in bands]
+    chosen = list(itertools.combinations(range(len(bands)), shared))
+    # Two at a time: numpy and scipy let go of Python's lock, and more would multiply the memory.
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(chosen), 2):
+            keys = [
+                _key([fields[i] for i in c], [bands[i][1] for i in c], len(values)) for c in chosen[start : start + 2]
+            ]
+            yield from pool.map(lambda key: _one_index(values, *key, distance, forest), keys)
+
+
+def _key(fields: list[np.ndarray], widths: list[int], n: int) -> tuple[np.ndarray, int]:
+    """One number, int32, for the shared bands of each hash, and how many bits it has."""
+    width, limit = sum(widths), _index_bits(n)
+    key, low = fields[0], widths[0]
+    if width > 32:
+        key = key.astype(np.uint64)
+    for field, bits in zip(fields[1:], widths[1:], strict=True):
+        key = key | (field.astype(key.dtype) << key.dtype.type(low))
+        low += bits
+    if width > limit:
+        # Folded to fit (Knuth's multiplicative hash); two keys in one place only mean a comparison in vain.
+        odd, size = (0x9E3779B1, 32) if key.dtype == np.uint32 else (0x9E3779B97F4A7C15, 64)
+        key = (key * key.dtype.type(odd)) >> key.dtype.type(size - limit)
+        width = limit
+    return key.astype(np.int32), width
+
+
+def _cost(n: int, distance: int, shared: int) -> float:
+    """Rough nanoseconds (measured) to search n hashes by ``shared`` common bands of ``distance + shared``."""
+    bits = min(shared * 64 / (distance + shared), _index_bits(n))
+    return math.comb(distance + shared, shared) * (n * 60 + 2**bits * 8 + n * n / 2 ** (bits + 1) * 20)
+
+
+def _index_bits(n: int) -> int:
+    """Bits of a key that is worth an index of 2**bits entries."""
+    return min(max(8, n.bit_length() + 1), 22)
+
+
+def _one_index(values: np.ndarray, key: np.ndarray, width: int, distance: int, forest: bool) -> np.ndarray:
+    n = len(values)
+    # The transpose of a sparse matrix with one entry a row is a counting sort: six times as fast as argsort.
+    places = np.arange(n + 1, dtype=np.int32)
+    by_key = csr_matrix((np.ones(n, dtype=np.bool_), key, places), shape=(n, 1 << width)).tocsc()
+    rows = by_key.indices
+    ordered, key = values[rows], key[rows]
+    found, held = [np.empty((0, 2), dtype=np.int64)], 0
+    # Row after row is compared with the k-th after it in its bucket: memory stays linear, whatever the
+    # buckets' sizes.
+    k, active = 1, np.flatnonzero(key[1:] == key[:-1])
+    while active.size:
+        near = active[popcount(ordered[active] ^ ordered[active + k]) <= distance]
+        if near.size:
+            found.append(np.stack([rows[near], rows[near + k]], axis=1).astype(np.int64))
+            held += near.size
+        if forest and held > _CHUNK:
+            found, held = [_spanning_forest(np.concatenate(found), n)], 0
+        k += 1
+        active = active[: np.searchsorted(active, n - k)]
+        active = active[key[active] == key[active + k]]
+    pairs = np.concatenate(found)
+    return _spanning_forest(pairs, n) if forest and len(pairs) else pairs
+
+
+def popcount(x: np.ndarray) -> np.ndarray:
+    """Number of bits set in each uint64 (Warren, *Hacker's Delight*, section 5-1)."""
+    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+def _spanning_forest(pairs: np.ndarray, n: int) -> np.ndarray:
+    """One pair less than members for each connected set of more than one."""
+    graph = coo_matrix((np.ones(len(pairs), dtype=np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, component = connected_components(graph, directed=False)
+    order = np.argsort(component, kind="stable")
+    joined = component[order[1:]] == component[order[:-1]]
+    return np.stack([order[:-1][joined], order[1:][joined]], axis=1)

@@ -1,0 +1,79 @@
+"""What stands on more than one side of a split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from aletheia.datasets.duplicates import near_duplicates
+from aletheia.datasets.groups import LINKING_COLUMNS, connected_groups
+from aletheia.datasets.schema import SPLITS
+from aletheia.stats.categorical import encode
+
+
+def check_leakage(df: pd.DataFrame, *, max_distance: int = 4) -> pd.DataFrame:
+    """Look for what stands on more than one side of a split.
+
+    Parameters
+    ----------
+    df
+        A manifest with ``split``; rows without one are left out.
+    max_distance
+        Bits for near duplicates.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row a leak: ``kind`` (path, identity, video, pair, original, sha256, near duplicate, pool),
+        ``value``, ``splits``, ``rows`` (how many) and ``example`` (a path). Empty when nothing leaks. A
+        ``pool`` leak is a row of a balancing pool (column ``pool``, see :mod:`aletheia.datasets.balance`) outside
+        of train.
+    """
+    names = ["kind", "value", "splits", "rows", "example"]
+    codes, values = encode(df["split"])
+    df, codes = df[codes >= 0], codes[codes >= 0]
+    sides = np.array([SPLITS.index(value) for value in values], dtype=np.int64)[codes]
+    leaks: list[dict[str, object]] = []
+    for kind in ("path", *LINKING_COLUMNS):
+        if kind in df.columns:
+            codes, values = encode(df[kind])
+            leaks += _crossing(kind, codes, values, sides, df)
+    if "phash" in df.columns and len(df):
+        phash = df["phash"].to_numpy()
+        links = near_duplicates(phash, max_distance, forest=True)
+        twins = pd.DataFrame({"phash": phash})
+        component = connected_groups(twins, max_distance=max_distance)
+        codes = np.full(len(df), -1, dtype=np.int64)
+        codes[links.ravel()] = component[links.ravel()]
+        first = np.zeros(component.max(initial=0) + 1, dtype=np.uint64)
+        first[component[::-1]] = phash[::-1]
+        leaks += _crossing("near duplicate", codes, np.array([f"{h:016x}" for h in first], dtype=object), sides, df)
+    if "pool" in df.columns:
+        codes, values = encode(df["pool"])
+        for i in np.unique(codes[(codes >= 0) & (sides > 0)]):
+            rows = np.flatnonzero((codes == i) & (sides > 0))
+            where = ", ".join(SPLITS[s] for s in np.unique(sides[rows]))
+            leaks.append(dict(zip(names, ("pool", values[i], where, len(rows), df["path"].iloc[rows[0]]), strict=True)))
+    return pd.DataFrame(leaks, columns=names)
+
+
+def _crossing(
+    kind: str, codes: np.ndarray, values: np.ndarray, sides: np.ndarray, df: pd.DataFrame
+) -> list[dict[str, object]]:
+    known = codes >= 0
+    if not known.any():
+        return []
+    counts = np.bincount(codes[known] * 3 + sides[known], minlength=3 * len(values)).reshape(-1, 3)
+    crossing = np.flatnonzero((counts > 0).sum(axis=1) > 1)
+    example = np.zeros(len(values), dtype=np.int64)
+    example[codes[known][::-1]] = np.flatnonzero(known)[::-1]
+    return [
+        {
+            "kind": kind,
+            "value": values[i],
+            "splits": ", ".join(SPLITS[s] for s in np.flatnonzero(counts[i])),
+            "rows": int(counts[i].sum()),
+            "example": df["path"].iloc[example[i]],
+        }
+        for i in crossing
+    ]

@@ -1,0 +1,201 @@
+"""The manifest: one table a data set, one row a face image; reading and writing its files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from aletheia.core.errors import InputError
+from aletheia.datasets.fingerprint import manifest_hash
+from aletheia.datasets.schema import (
+    DEMOGRAPHICS,
+    GROUP_COLUMNS,
+    LABELS,
+    SPLITS,
+    name_rows,
+)
+from aletheia.datasets.validation import URI, validate_manifest
+
+__all__ = [
+    "DEMOGRAPHICS",
+    "GROUP_COLUMNS",
+    "LABELS",
+    "SPLITS",
+    "manifest_hash",
+    "read_manifest",
+    "validate_manifest",
+    "write_manifest",
+]
+
+MAX_ROWS = 50_000_000
+MAX_BYTES = 4_000_000_000
+_CHUNK = 100_000
+
+
+def read_manifest(path: str | Path, *, allow_absolute: bool = False) -> pd.DataFrame:
+    """Read a CSV or parquet manifest.
+
+    A manifest from elsewhere must not point at files of this machine that its author does not own. So the
+    rule is: a path in it is relative, and stays inside the folder that holds the manifest.
+    ``allow_absolute=True`` lifts the rule, for manifests that this machine wrote itself: absolute paths,
+    ``..`` and URIs are then taken as they are.
+
+    Parameters
+    ----------
+    path
+        A ``.csv`` (UTF-8, commas, first line the column names) or ``.parquet`` file.
+    allow_absolute
+        Trust the manifest's paths.
+
+    Returns
+    -------
+    pd.DataFrame
+        As :func:`validate_manifest`, with absolute paths. Files are not looked for.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, is too large, breaks the rule, or does not pass
+        :func:`validate_manifest`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such manifest file.")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path}: a manifest of more than {MAX_BYTES:,} bytes is not read. Split it.")
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise InputError(f"{path}: a manifest is a .csv or a .parquet file, not {suffix or 'one without a suffix'!r}.")
+    try:
+        df = _read_csv(path) if suffix == ".csv" else _read_parquet(path)
+        df = validate_manifest(df, copy=False)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{path}: cannot be read as {suffix[1:]} ({reason}).") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    df["path"] = _resolve(df["path"], path, allow_absolute)
+    pa.default_memory_pool().release_unused()
+    return df
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    data = path.read_bytes()
+    if not data.strip():
+        raise InputError("The file is empty.")
+    if b"\0" in data:
+        raise InputError("The file holds NUL bytes: it is no UTF-8 text (UTF-16 perhaps?). Save it as CSV in UTF-8.")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        first = data[: 1 << 20].split(b"\n", 1)[0].decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("The file is not UTF-8 text. Save it as CSV in UTF-8.") from None
+    names = next(csv.reader(io.StringIO(first.rstrip("\r"))), [])
+    table = pa.csv.read_csv(
+        pa.py_buffer(data),
+        parse_options=pa.csv.ParseOptions(newlines_in_values=b'"' in data),
+        # Text stays text ("007" is an identity); the schema turns into numbers what should be numbers.
+        convert_options=pa.csv.ConvertOptions(
+            column_types={name: pa.string() for name in names}, strings_can_be_null=False
+        ),
+    )
+    return _to_pandas(table)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    rows = pa.parquet.ParquetFile(path).metadata.num_rows
+    if rows > MAX_ROWS:
+        raise InputError(f"The file has {rows:,} rows, more than the {MAX_ROWS:,} that are read. Split it.")
+    df = _to_pandas(pa.parquet.read_table(path))
+    return df.drop(columns=[name for name in df.columns if str(name).startswith("__index_level_")])
+
+
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Column by column, each of arrow's freed at once: half the memory of keeping both."""
+    return table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+
+
+def _resolve(paths: pd.Series, manifest: Path, allow_absolute: bool) -> np.ndarray:
+    pieces = [
+        _resolve_some(paths.iloc[start : start + _CHUNK], start, manifest, allow_absolute)
+        for start in range(0, len(paths), _CHUNK)
+    ]
+    return np.concatenate(pieces)
+
+
+def _resolve_some(paths: pd.Series, start: int, manifest: Path, allow_absolute: bool) -> np.ndarray:
+    large = pa.large_string()
+    folder = manifest.resolve().parent.as_posix().rstrip("/")
+    texts = pa.array(paths, type=large)
+    slashed = pc.replace_substring(texts, "\\", "/") if os.sep == "\\" else texts
+    absolute = pc.match_substring_regex(slashed, r"^(/|\\|~|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]+:)")
+    climbing = pc.match_substring_regex(slashed, r"(^|[/\\])\.\.([/\\]|$)")
+    if not allow_absolute:
+        outside = np.flatnonzero(pc.or_(absolute, climbing).to_numpy(zero_copy_only=False))
+        if outside.size:
+            raise InputError(
+                f"{manifest}: 'path' leads out of the manifest's folder in "
+                f"{name_rows(outside[:3] + start, paths.iloc[outside[:3]], outside.size)}. Paths in a "
+                "manifest are "
+                "relative to its "
+                f"folder and stay inside it; move the manifest up to a folder that holds all images."
+            )
+    joined = pc.binary_join_element_wise(pa.scalar(folder, large), slashed, pa.scalar("/", large))
+    out = pc.if_else(absolute, slashed, joined).to_numpy(zero_copy_only=False)
+    odd = np.flatnonzero(pc.match_substring_regex(slashed, r"(^|/)\.{0,2}/|(^|/)\.\.?$").to_numpy(zero_copy_only=False))
+    for i in odd:
+        if not URI.match(out[i]):
+            out[i] = os.path.normpath(out[i])
+    return out
+
+
+def write_manifest(df: pd.DataFrame, path: str | Path) -> Path:
+    """Write a manifest as parquet (or CSV, by the suffix), whole or not at all.
+
+    Paths under the folder of the new file are written relative to it; others stay absolute, and then
+    ``read_manifest(…, allow_absolute=True)`` is needed to read the file again.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        As :func:`validate_manifest`; or when the file cannot be written.
+    """
+    path = Path(path)
+    full = validate_manifest(df, copy=False)
+    folder = path.resolve().parent.as_posix().rstrip("/") + "/"
+    texts = pa.array(full["path"], type=pa.large_string())
+    inside = pc.utf8_slice_codeunits(texts, len(folder))
+    full["path"] = pc.if_else(pc.starts_with(texts, folder), inside, texts).to_numpy(zero_copy_only=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside its place and moved there: a full disk or Ctrl-C leaves the old file as it was.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        try:
+            if path.suffix.lower() == ".csv":
+                full.to_csv(temporary, index=False)
+            else:
+                full.to_parquet(temporary, index=False, compression="zstd")
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: the manifest cannot be written ({error.strerror or error}).") from None
+    return path

@@ -1,0 +1,89 @@
+"""Drawing rows of a pool within cells: of delivery properties, or of sources."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from aletheia.stats.categorical import encode
+
+
+def draw_matched(
+    train: pd.DataFrame,
+    fake: np.ndarray,
+    pool: pd.DataFrame,
+    usable: np.ndarray,
+    wanted: int,
+    target_share: float,
+    rng: np.random.Generator,
+    notes: list[str],
+) -> np.ndarray:
+    cells = _delivery_cells(pd.concat([_delivery(train), _delivery(pool)], ignore_index=True))
+    drawn, lacking = _draw_within(cells[: len(train)], fake, cells[len(train) :], usable, target_share, rng)
+    if lacking:
+        notes.append(
+            f"{lacking:,} fakes' worth of real rows could not be matched: the pool has too few images "
+            "delivered like "
+            "these fakes (size, format, JPEG quality, chroma)."
+        )
+    return drawn[:wanted]
+
+
+def draw_per_source(
+    train: pd.DataFrame,
+    fake: np.ndarray,
+    pool: pd.DataFrame,
+    usable: np.ndarray,
+    target_share: float,
+    rng: np.random.Generator,
+    notes: list[str],
+) -> np.ndarray:
+    codes, values = encode(pd.concat([train["source"], pool["source"]], ignore_index=True))
+    drawn, lacking = _draw_within(codes[: len(train)], fake, codes[len(train) :], usable, target_share, rng)
+    if lacking:
+        notes.append(f"{lacking:,} real rows are lacking in sources of which the pool has no more.")
+    alone = np.setdiff1d(codes[len(train) :], codes[: len(train)][fake])
+    for code in alone[alone >= 0][:5]:
+        notes.append(f"Source {values[code]!r} of the pool was not used: no fake comes from it.")
+    return drawn
+
+
+def _draw_within(
+    cells: np.ndarray,
+    fake: np.ndarray,
+    pool_cells: np.ndarray,
+    usable: np.ndarray,
+    target_share: float,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, int]:
+    """Draw rows of the pool so that the reals of each cell reach their share; and how many are lacking."""
+    count = int(max(cells.max(initial=-1), pool_cells.max(initial=-1))) + 1
+    known = cells >= 0
+    fakes = np.bincount(cells[known & fake], minlength=count)
+    reals = np.bincount(cells[known & ~fake], minlength=count)
+    missing = np.maximum(np.round(target_share / (1 - target_share) * fakes).astype(np.int64) - reals, 0)
+    usable = usable[pool_cells[usable] >= 0]
+    there = pool_cells[usable]
+    order = np.lexsort((rng.random(len(usable)), there))
+    available = np.bincount(there, minlength=count)
+    rank = np.arange(len(usable)) - np.repeat(np.cumsum(available) - available, available)
+    drawn = usable[order[rank < missing[there[order]]]]
+    return rng.permutation(drawn), int(np.maximum(missing - available, 0).sum())
+
+
+def _delivery(df: pd.DataFrame) -> pd.DataFrame:
+    return df[["width", "height", "format", "jpeg_quality", "chroma"]]
+
+
+def _delivery_cells(df: pd.DataFrame) -> np.ndarray:
+    """One code for each combination of delivery properties: sizes by half octaves, JPEG quality by fives."""
+    with np.errstate(divide="ignore"):
+        sizes = [
+            np.round(2 * np.log2(np.maximum(df[name].to_numpy(), 1))).astype(np.int64) for name in ("width", "height")
+        ]
+    quality = np.floor(df["jpeg_quality"].fillna(-5).to_numpy() / 5).astype(np.int64) + 1
+    cells = np.zeros(len(df), dtype=np.int64)
+    for codes in (*sizes, quality, encode(df["format"])[0] + 1, encode(df["chroma"])[0] + 1):
+        # Renumbered after each column, so that the products stay small.
+        cells = pd.factorize(cells * (codes.max(initial=0) + 1) + codes)[0]
+    return cells

@@ -1,0 +1,158 @@
+"""Plan the data set, and draw the pictures of a plan: who is pictured how often, real or forged how."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from aletheia.datasets.synthetic.cameras import CAMERAS, capture, deliver, draw_delivery
+from aletheia.datasets.synthetic.faces import draw_shot, render
+from aletheia.datasets.synthetic.forgeries import GENERATORS, face_swap, self_blended, upsampled
+from aletheia.datasets.synthetic.people import Person, draw_people
+from aletheia.imaging.reading import examine_image
+
+FAKE_SHARE = 0.82  # as in DFDC (Dolhansky et al., 2020)
+CIRCLE = 3  # identities that swap faces among themselves
+SHOTS = 10  # pictures an identity, on average
+_GENERATOR_SHARES = (0.34, 0.36, 0.30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One file to be made."""
+
+    path: str  # relative to the data set
+    person: int  # index into the job's people
+    generator: str  # '' for a real one
+    donor: int  # index into the job's people; -1 without one
+    number: int  # seeds everything that is random in it
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """The pictures of one circle of identities: the unit of parallel work."""
+
+    seed: int
+    source: str
+    people: list[Person]
+    pictures: list[Picture]
+
+
+def _circles(people: list[Person], seed: int) -> list[list[Person]]:
+    """Circles of three alike identities: forgers choose donors that resemble the target.
+
+    A swap connects target and donor, and a split must keep what is connected together. Were donors drawn from
+    everyone, a few hundred swaps would connect all identities and nothing could be split.
+    """
+    rng = np.random.default_rng((seed, 21))
+    order = sorted(people, key=lambda p: (p.gender, p.monk + rng.normal(0, 0.7), p.years))
+    return [order[i : i + CIRCLE] for i in range(0, len(order), CIRCLE)]
+
+
+def _reality(person: Person) -> float:
+    """How much more likely than others a person's pictures are real: the bias to be found."""
+    return (
+        (0.40 if person.monk >= 7 else 1.0)
+        * (0.6 if person.age == "18-29" else 1.25)
+        * (0.85 if person.gender == "female" else 1.1)
+    )
+
+
+def _deal_labels(people: list[Person], shots: np.ndarray, n_real: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """For each person which shots are real, (shots,) bool: ``n_real`` in all, by systematic sampling."""
+    odds = np.repeat([_reality(p) for p in people], shots).astype(float)
+    chance = np.minimum(odds / odds.sum() * n_real, 1.0)
+    at = np.cumsum(chance) * (n_real / chance.sum()) + rng.random()
+    real = np.diff(np.floor(at), prepend=np.floor(at[0] - chance[0])) > 0
+    missing = n_real - int(real.sum())
+    if missing:  # by rounding, at most a few
+        pick = rng.permutation(np.flatnonzero(real != (missing > 0)))[: abs(missing)]
+        real[pick] = missing > 0
+    return [rng.permutation(part) for part in np.split(real, np.cumsum(shots)[:-1])]
+
+
+def plan(n: int, pool: int, seed: int) -> list[Job]:
+    """Decide on every picture before any is drawn; ``n`` in the main set, ``pool`` in the other."""
+    rng = np.random.default_rng((seed, 22))
+    count = CIRCLE * max(round(n / SHOTS / CIRCLE), 1)
+    circles = _circles(draw_people(count, "cam-a", seed), seed)
+    people = [person for circle in circles for person in circle]
+    shots = np.full(count, n // count) + (np.arange(count) < n % count)
+    labels = _deal_labels(people, shots, n - round(FAKE_SHARE * n), rng)
+    n_fake = sum(int((~part).sum()) for part in labels)
+    at = (np.arange(n_fake) + 0.5) / max(n_fake, 1)
+    generators = rng.permutation(np.searchsorted(np.cumsum(_GENERATOR_SHARES), at)).tolist()
+    jobs, number, k = [], 0, 0
+    for circle in circles:
+        pictures = []
+        for i, person in enumerate(circle):
+            for real in labels[k]:
+                generator = "" if real else GENERATORS[generators.pop()]
+                donor = int(rng.choice([j for j in range(CIRCLE) if j != i])) if generator == "face-swap" else -1
+                folder = f"fake/{generator}" if generator else "real"
+                pictures.append(Picture(f"{folder}/{person.identity}-{number:06d}.jpg", i, generator, donor, number))
+                number += 1
+            k += 1
+        jobs.append(Job(seed, "cam-a", circle, pictures))
+    strangers = draw_people((pool + 1) // 2, "cam-b", seed)  # two shots each
+    for start in range(0, len(strangers), 8):
+        group = strangers[start : start + 8]
+        pictures = [
+            Picture(f"ffhq/{2 * (start + i) + shot:05d}.jpg", i, "", -1, 10_000_000 + 2 * (start + i) + shot)
+            for i in range(len(group))
+            for shot in range(2)
+            if 2 * (start + i) + shot < pool
+        ]
+        jobs.append(Job(seed, "cam-b", group, pictures))
+    return jobs
+
+
+def draw_picture(job: Job, picture: Picture) -> bytes:
+    """The JPEG of one picture of a plan. Depends on the seed and the picture's number alone."""
+    rng = np.random.default_rng((job.seed, 31, picture.number))
+    camera, person = CAMERAS[job.source], job.people[picture.person]
+    shot = draw_shot(rng)
+    delivery = draw_delivery(camera, rng)
+    scene, points = render(person, shot)
+    image = capture(scene, camera, rng)
+    if picture.generator == "self-blended":
+        image = self_blended(image, points, rng)
+    elif picture.generator == "face-swap":
+        donor, donor_points = render(job.people[picture.donor], shot, head_only=True)
+        image = face_swap(image, points, donor * np.float32(255), donor_points, rng)
+    elif picture.generator == "upsampled":
+        image = upsampled(image, points, rng)
+    return deliver(image, delivery)
+
+
+def run_job(job: Job, folder: str) -> list[dict]:
+    """Draw and write the pictures of one job; returns their manifest rows."""
+    cv2.setNumThreads(1)  # the processes already share the cores
+    rows = []
+    for picture in job.pictures:
+        data = draw_picture(job, picture)
+        path = Path(folder) / picture.path
+        path.write_bytes(data)
+        properties, phash, sha256 = examine_image(data)
+        person = job.people[picture.person]
+        pair = f"{person.identity}|{job.people[picture.donor].identity}" if picture.donor >= 0 else ""
+        rows.append(
+            {
+                "path": str(path),
+                "label": "fake" if picture.generator else "real",
+                "source": job.source,
+                "generator": picture.generator,
+                "identity": person.identity,
+                "pair": pair,
+                **dataclasses.asdict(properties),
+                "gender": person.gender,
+                "age": person.age,
+                "skin_tone": person.skin_tone,
+                "phash": phash,
+                "sha256": sha256,
+            }
+        )
+    return rows

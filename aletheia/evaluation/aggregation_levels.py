@@ -1,0 +1,192 @@
+"""The same scores seen face by face, picture by picture and video by video.
+
+A test set of faces may hold several of one picture and hundreds of one video; what is asked about are pictures and
+videos. How scores are joined:
+
+- *face*: the rows as they are.
+- *frame*: a picture, or one frame of a video. Its most suspicious face counts: the largest logit.
+- *video*: the logits of its frames, by the model's `aggregation` (`aletheia.inference.video.aggregate`).
+
+A frame or a video is fake when any of its faces is. The service follows people from frame to frame and lets the worst
+person decide; a table of scores does not say who is who, so here the worst face of each frame stands for the frame. The
+two agree where there is one person. All levels use the model's threshold, which was chosen on faces.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.special import logit
+
+from aletheia.datasets.labels import fake_flags
+from aletheia.datasets.schema import as_text
+from aletheia.inference.video import aggregate
+from aletheia.models.spec import Calibration, ModelSpec
+from aletheia.stats.categorical import encode
+from aletheia.stats.metrics import Metrics, evaluate_scores
+
+COLUMNS = ("unit", "label", "logit", "probability", "group", "n")
+
+
+def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:
+    """Scores of faces, frames and videos.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row a face: path, label, logit and probability (NaN without a score); as far as they are there, original
+        and frame_time (see `aletheia.faces.extraction`), video and identity. Faces without an original are pictures of
+        their own. Videos of the same name are different ones when their files (or the folders of their frames) stand in
+        different folders.
+    spec : ModelSpec
+        The model: its calibration and aggregation.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``face`` and, where any of its units joins several of the level before, ``frame`` and ``video``; rows that are
+        of no video are in no unit of the latter. Columns: unit (what it is, in words), label, logit, probability (NaN
+        where no face could be scored), group (identity, or else video; units that share one, over any number of steps,
+        have the same; '' when unknown) and n (faces or frames with a score).
+
+    Raises
+    ------
+    InputError
+        For a table without rows, or without labels.
+    """
+    label = np.where(fake_flags(scores), "fake", "real")
+    texts = {name: _text(scores, name) for name in ("path", "original", "video", "identity")}
+    file = np.where(texts["original"] == "", texts["path"], texts["original"])
+    folder = pd.Series(file).str.replace("\\", "/", regex=False).str.rpartition("/")[0].to_numpy()
+    video, videos = _videos(folder, texts["video"])
+    time = pd.Series(scores["frame_time"].to_numpy() if "frame_time" in scores else np.nan, index=range(len(scores)))
+    frame = pd.DataFrame({"file": file, "time": time.fillna(-1)}).groupby(["file", "time"], sort=False).ngroup()
+    names = np.where(time.isna(), file, file + time.map(" at {:.3f} s".format).to_numpy(dtype=object))
+    faces = pd.DataFrame(
+        {
+            "unit": texts["path"],
+            "label": label,
+            "logit": scores["logit"].to_numpy(dtype=np.float64),
+            "probability": scores["probability"].to_numpy(dtype=np.float64),
+            "group": known_group(texts["identity"], videos[video]),
+            "n": scores["logit"].notna().to_numpy(dtype=np.int64),
+        }
+    )
+    frame = frame.to_numpy()
+    frames = _join_faces(faces, frame, names, spec.calibration)
+    first = np.unique(frame, return_index=True)[1]
+    clips = _join_frames(frames, video[first], videos, spec)
+    levels = {"face": faces}
+    if len(frames) < len(faces):
+        levels["frame"] = frames
+    if len(clips) < np.sum(video[first] >= 0):
+        levels["video"] = clips
+    return levels
+
+
+def level_metrics(
+    scores: pd.DataFrame, spec: ModelSpec, *, seed: int = 0, replicates: int = 2000
+) -> dict[str, Metrics]:
+    """Metrics of each level of `score_levels`; one of which nothing could be scored is left out.
+
+    Parameters
+    ----------
+    scores, spec
+        As there.
+    seed, replicates
+        Of the bootstrap over the groups.
+
+    Raises
+    ------
+    InputError
+        As there.
+    """
+    return {
+        name: evaluate_scores(
+            fake_flags(table),
+            table["probability"].to_numpy(),
+            spec.threshold,
+            table["group"].to_numpy(),
+            seed=seed,
+            replicates=replicates,
+        )
+        for name, table in score_levels(scores, spec).items()
+        if table["n"].any()
+    }
+
+
+def _text(scores: pd.DataFrame, name: str) -> np.ndarray:
+    return as_text(scores[name]) if name in scores else np.full(len(scores), "", dtype=object)
+
+
+def _videos(folder: np.ndarray, video: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the video of each row, -1 for none, and names of the videos, the last one '' for none."""
+    known = video != ""
+    # The pair, not its text, is the key: two videos called 000.mp4 in two folders are two.
+    pairs = pd.DataFrame({"folder": folder[known], "video": video[known]})
+    number = np.full(len(video), -1)
+    number[known] = pairs.groupby(["folder", "video"], sort=False).ngroup()
+    unique = pairs.drop_duplicates().to_numpy()
+    names = [name if name.startswith(place) else f"{place}/{name}" for place, name in unique]
+    return number, np.array([*names, ""], dtype=object)
+
+
+def known_group(identity: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """The identity where known, else the video, else ''; no video is taken for a person of the same name.
+
+    So the frames of a video stay together where nobody says who is in it.
+    """
+    return np.where(identity != "", identity, np.where(video != "", "video " + video, ""))
+
+
+def _join_faces(faces: pd.DataFrame, frame: np.ndarray, names: np.ndarray, calibration: Calibration) -> pd.DataFrame:
+    first = np.unique(frame, return_index=True)[1]
+    best = faces["logit"].groupby(frame).max().to_numpy()
+    return _units(faces, frame, names[first], best, calibration.probabilities(best), faces["n"].to_numpy())
+
+
+def _join_frames(frames: pd.DataFrame, video: np.ndarray, names: np.ndarray, spec: ModelSpec) -> pd.DataFrame:
+    inside = video >= 0
+    frames, video = frames[inside], video[inside]
+    scored = frames["logit"].notna().to_numpy()
+    probability = np.full(len(names) - 1, np.nan)
+    for number, logits in frames["logit"][scored].groupby(video[scored]):
+        probability[number] = aggregate(logits.to_numpy(), spec.calibration, spec.aggregation)
+    # The logit that has this probability: the mean of probabilities has none of its own.
+    z = logit(np.clip(probability, 1e-7, 1 - 1e-7))
+    joined = (z - spec.calibration.shift) / spec.calibration.scale
+    return _units(frames, video, names[:-1], joined, probability, scored.astype(np.int64))
+
+
+def _units(
+    rows: pd.DataFrame,
+    unit: np.ndarray,
+    names: np.ndarray,
+    logits: np.ndarray,
+    probability: np.ndarray,
+    scored: np.ndarray,
+) -> pd.DataFrame:
+    fake = np.bincount(unit, rows["label"] == "fake", minlength=len(names)) > 0
+    values = (
+        names,
+        np.where(fake, "fake", "real"),
+        logits,
+        probability.astype(np.float64),
+        _linked(rows["group"], unit, len(names)),
+        np.bincount(unit, scored, minlength=len(names)).astype(np.int64),
+    )
+    return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
+
+
+def _linked(group: pd.Series, unit: np.ndarray, count: int) -> np.ndarray:
+    """One group a unit: those of units that share one are the same, named after the first of them."""
+    codes, values = encode(group)
+    known = codes >= 0
+    nodes = count + len(values)
+    graph = coo_matrix((np.ones(known.sum()), (unit[known], count + codes[known])), shape=(nodes, nodes))
+    _, component = connected_components(graph, directed=False)
+    names = np.full(component.max(initial=-1) + 1, "", dtype=object)
+    names[component[count:][::-1]] = values[::-1]
+    return names[component[:count]]

@@ -1,0 +1,244 @@
+"""How far apart the groups of people are at worst, with an interval, and whether chance could do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+from scipy.stats import random_table
+
+from aletheia.evaluation.subgroups import TOO_FEW, demographic_values
+from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
+from aletheia.stats.categorical import encode
+from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
+from aletheia.stats.metrics import unit_ids
+
+COLUMNS = (
+    "column", "rate", "n_values", "gap", "gap_low", "gap_high", "p_value", "highest", "highest_rate",
+    "lowest", "lowest_rate", "ratio", "ratio_low", "ratio_high", "verdict",
+)  # fmt: skip
+_BATCH = 2_000_000  # cells of permuted tables at a time
+
+
+def largest_gap(
+    frame: pd.DataFrame,
+    y: np.ndarray,
+    p: np.ndarray,
+    threshold: float,
+    columns: Sequence[str] | None = None,
+    *,
+    groups: np.ndarray | None = None,
+    intersections: bool = False,
+    min_n: int = 20,
+    replicates: int = 500,
+    permutations: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Largest difference between two groups of people, for each demographic column and each rate.
+
+    A largest difference is biased upwards: of several groups that a model treats alike, two lie apart by chance, the
+    farther the more groups there are and the smaller they are. Its interval is so biased, too, and need not reach down
+    to 0. Whether there is a difference at all is said by `p_value`: how often the largest gap is at least as large when
+    it is drawn by lot which units (identities, videos) bear which value, among those of the same class (Good,
+    "Permutation, Parametric and Bootstrap Tests of Hypotheses", 3rd ed. 2005, chapter 6). It is not corrected for the
+    number of columns and rates.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        (n rows) the manifest.
+    y, p : ndarray
+        (n,) labels (1 for fake) and probabilities; NaN rows are left out.
+    threshold : float
+        The deployed one.
+    columns : sequence of str, optional
+        By default the demographic columns that hold anything.
+    groups : ndarray, optional
+        (n,) the unit of the intervals and of the permutations (identity, video).
+    intersections : bool
+        Also look at each two columns together, see `aletheia.evaluation.subgroups.demographic_values`.
+    min_n : int
+        Values with fewer rows of the class that a rate is about (of either class, for the AUC) are not compared.
+    replicates, permutations, seed : int
+        Of the bootstrap and of the test; without permutations there is no `p_value`. In each replicate highest and
+        lowest are looked for anew, among the same values.
+    level : float
+        Of the percentile intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row a column and rate (fpr, fnr, auc): n_values that are compared, gap with gap_low, gap_high and p_value;
+        highest and lowest, the values of the column, with their rates; ratio (with ratio_low, ratio_high) of the
+        highest fpr or fnr to that of all rows, NaN where that is 0 and for the AUC; verdict, "too few to say" where
+        fewer than two values have enough rows.
+
+    Raises
+    ------
+    InputError
+        When the manifest lacks one of the columns.
+    """
+    y, p, ids = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64), unit_ids(groups, len(frame))
+    scored = ~np.isnan(p)
+    y, p, ids = y[scored], p[scored], np.unique(ids[scored], return_inverse=True)[1]
+    n_groups = int(ids.max(initial=-1)) + 1
+    rates: list[tuple[str, str, _ErrorRate | _Auc]] = []
+    for column, texts in demographic_values(frame, columns, intersections=intersections).items():
+        codes, names = encode(pd.Series(texts[scored], dtype=object))
+        for rate, fake, hit in (("fpr", 0, p >= threshold), ("fnr", 1, p < threshold)):
+            of = y == fake
+            rates.append((column, rate, _ErrorRate(hit[of], codes[of], names, ids[of], n_groups, min_n)))
+        rates.append((column, "auc", _Auc(y, p, codes, names, ids, min_n)))
+    draws: list[list[np.ndarray]] = [[] for _ in rates]
+    for counts in draw_counts(n_groups, replicates, np.random.default_rng(seed)):
+        for values, (_, _, rate) in zip(draws, rates, strict=True):
+            values.append(rate.evaluate(counts))
+    rows = []
+    for values, (column, name, rate) in zip(draws, rates, strict=True):
+        rng = np.random.default_rng([seed, 1])
+        found = _summary(rate, np.array(values), np.ones(n_groups), level, permutations, rng)
+        rows.append({"column": column, "rate": name, "n_values": len(rate.names), **found})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+class _ErrorRate:
+    """Share of hits among the rows of one class, of each value that has enough of them and, last, of all rows."""
+
+    def __init__(
+        self, hit: np.ndarray, codes: np.ndarray, names: np.ndarray, ids: np.ndarray, n_groups: int, min_n: int
+    ) -> None:
+        sizes = np.bincount(codes[codes >= 0], minlength=len(names))
+        self.names, codes = _keep(names, codes, sizes >= min_n)
+        self._total = len(self.names) + 1
+        kept = codes >= 0
+        self._hit, self._codes, self._ids = hit[kept].astype(np.float64), codes[kept], ids[kept]
+        # Hits and rows of each value and of all, group by group: drawing groups is then a product.
+        cell = np.concatenate([self._codes, np.full(len(hit), self._total - 1)])
+        terms = np.concatenate([self._hit, hit, np.ones(len(cell))])
+        places = np.concatenate([cell, cell + self._total]), np.tile(np.concatenate([self._ids, ids]), 2)
+        self._sums = csr_matrix((terms, places), shape=(2 * self._total, n_groups))
+
+    def evaluate(self, counts: np.ndarray) -> np.ndarray:
+        sums = self._sums @ counts
+        with np.errstate(invalid="ignore"):
+            return sums[: self._total] / sums[self._total :]
+
+    def limits(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        chosen = [self._codes == code for code in range(len(self.names))]
+        rates = [clustered_rate(self._hit[rows], self._ids[rows], level) for rows in chosen]
+        return np.array([rate.low for rate in rates]), np.array([rate.high for rate in rates])
+
+    def shuffled(self, permutations: int, rng: np.random.Generator) -> np.ndarray:
+        unit, label = _units(self._ids, self._codes)
+        sums = np.stack([np.bincount(unit, weights=self._hit), np.bincount(unit)], axis=1)
+        # Units with the same sums are of one kind; how many of each kind get which value is a random table of
+        # which both margins are fixed.
+        kinds, times = np.unique(sums, axis=0, return_counts=True)
+        tables = random_table(times, np.bincount(label, minlength=len(self.names)))
+        batch = max(1, _BATCH // (len(kinds) * len(self.names)))
+        sizes = [min(batch, permutations - start) for start in range(0, permutations, batch)]
+        drawn = [np.einsum("rkv,kc->rvc", tables.rvs(size=size, random_state=rng), kinds) for size in sizes]
+        hits, rows = np.moveaxis(np.concatenate(drawn), 2, 0)
+        return hits / rows
+
+
+class _Auc:
+    """AUC of each value that has enough rows of both classes, and NaN in the place of all rows."""
+
+    def __init__(
+        self, y: np.ndarray, p: np.ndarray, codes: np.ndarray, names: np.ndarray, ids: np.ndarray, min_n: int
+    ) -> None:
+        sizes = [np.bincount(codes[(codes >= 0) & (y == fake)], minlength=len(names)) for fake in (0, 1)]
+        self.names, codes = _keep(names, codes, np.minimum(*sizes) >= min_n)
+        kept = codes >= 0
+        self._y, self._p, self._codes, self._ids = y[kept], p[kept], codes[kept], ids[kept]
+        self._parts = []
+        for code in range(len(self.names)):
+            rows = self._codes == code
+            part = GroupedScores(self._y[rows], self._p[rows], self._ids[rows])
+            self._parts.append((part, np.unique(self._ids[rows])))
+
+    def evaluate(self, counts: np.ndarray) -> np.ndarray:
+        return np.array([*(part.auc(counts[members]) for part, members in self._parts), np.nan])
+
+    def limits(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        values = [part.auc(np.ones(part.n_groups)) for part, _ in self._parts]
+        both = [
+            perfect_auc_limits(value, part.y, part.group, level)
+            for value, (part, _) in zip(values, self._parts, strict=True)
+        ]
+        low, high = np.array(both).T
+        return low, high
+
+    def shuffled(self, permutations: int, rng: np.random.Generator) -> np.ndarray:
+        unit, label = _units(self._ids, self._codes)
+        data = GroupedScores(self._y, self._p, unit)
+        # A person with real rows only cannot change places with one who has fakes: a value might lose a class.
+        stratum = 2 * (np.bincount(unit, self._y) > 0) + (np.bincount(unit, 1 - self._y) > 0)
+        members = [np.flatnonzero(stratum == k) for k in np.unique(stratum)]
+        out = np.empty((permutations, len(self.names)))
+        for row in out:
+            for places in members:
+                label[places] = rng.permutation(label[places])
+            row[:] = [data.auc((label == code).astype(np.float64)) for code in range(len(self.names))]
+        return out
+
+
+def _keep(names: np.ndarray, codes: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The chosen names, and the codes renumbered to them; -1 for the others."""
+    place = np.append(np.where(chosen, np.cumsum(chosen) - 1, -1), -1)
+    return names[chosen], place[codes]
+
+
+def _units(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Units that get one value when values are drawn by lot: the unit of each row, and the value of each unit."""
+    many = int(codes.max()) + 1
+    pairs, unit = np.unique(ids * many + codes, return_inverse=True)
+    return unit, pairs % many
+
+
+def _summary(
+    rate: _ErrorRate | _Auc,
+    draws: np.ndarray,
+    ones: np.ndarray,
+    level: float,
+    permutations: int,
+    rng: np.random.Generator,
+) -> dict[str, float | str]:
+    if len(rate.names) < 2:
+        return {"highest": "", "lowest": "", "verdict": TOO_FEW}
+    values, overall = rate.evaluate(ones)[:-1], rate.evaluate(ones)[-1]
+    draws = draws.reshape(-1, len(values) + 1)
+    lower, upper = widen_steady(draws[:, :-1], *rate.limits(level))
+    gap = np.ptp(values)
+    return {
+        "gap": gap,
+        # The least and the most that the rates can lie apart; where none is steady, both are highest minus lowest.
+        "gap_low": percentile_interval(np.maximum(lower.max(axis=1) - upper.min(axis=1), 0), level)[0],
+        "gap_high": percentile_interval(upper.max(axis=1) - lower.min(axis=1), level)[1],
+        "p_value": _p_value(rate, gap, permutations, rng),
+        "highest": rate.names[values.argmax()],
+        "highest_rate": values.max(),
+        "lowest": rate.names[values.argmin()],
+        "lowest_rate": values.min(),
+        "ratio": _over(values.max(), overall),
+        "ratio_low": percentile_interval(_over(lower.max(axis=1), draws[:, -1]), level)[0],
+        "ratio_high": percentile_interval(_over(upper.max(axis=1), draws[:, -1]), level)[1],
+        "verdict": "",
+    }
+
+
+def _p_value(rate: _ErrorRate | _Auc, gap: float, permutations: int, rng: np.random.Generator) -> float:
+    """Share of permutations with at least this gap, the data being one of them (Phipson and Smyth, 2010)."""
+    if not permutations:
+        return float("nan")
+    shuffled = np.ptp(rate.shuffled(permutations, rng), axis=1)
+    return float(1 + np.sum(shuffled >= gap - 1e-12)) / (1 + permutations)  # rounding is no difference
+
+
+def _over(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.divide(a, b)

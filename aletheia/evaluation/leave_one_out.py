@@ -1,0 +1,132 @@
+"""Leave one out: train without one source or one generator, and test on it; the matrix of trained on × tested on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from torch import nn
+
+from aletheia.core.errors import InputError
+from aletheia.datasets.labels import fake_flags
+from aletheia.evaluation.cross_matrix import auc_with_interval, heat_map
+from aletheia.evaluation.evaluate import bootstrap_unit
+from aletheia.models.scoring import predict_manifest
+from aletheia.models.spec import ModelSpec
+from aletheia.plotting.theme import FAKE, empty, note
+from aletheia.stats.metrics import unit_ids
+from aletheia.training.config import TrainConfig
+
+KINDS = ("generator", "source")
+NOTHING = "nothing"
+_RESULT = re.compile(r"auc_(generator|source)_(.+)")
+
+
+def leave_out(frame: pd.DataFrame, held_out: str) -> pd.DataFrame:
+    """The rows without one generator's fakes, or without one source.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A manifest.
+    held_out : str
+        ``"generator=NAME"``, ``"source=NAME"``, or ``"nothing"``.
+
+    Raises
+    ------
+    InputError
+        When there is no such row, or no genuine or no fake row would be left.
+    """
+    if held_out == NOTHING:
+        return frame
+    kind, _, value = held_out.partition("=")
+    if kind not in KINDS or not value:
+        raise InputError(f"{held_out!r} is nothing that can be left out; write generator=NAME or source=NAME.")
+    gone = frame[kind].astype(str) == value
+    if not gone.any():
+        there = sorted(set(frame[kind].astype(str)) - {""})
+        raise InputError(f"No row has the {kind} {value!r}; there are {', '.join(there[:12]) or 'none'}.")
+    kept = frame[~gone].reset_index(drop=True)
+    if set(kept["label"]) != {"real", "fake"}:
+        raise InputError(f"Without {held_out} only {len(kept)} rows of one class are left to learn from.")
+    return kept
+
+
+def score_everywhere(
+    network: nn.Module,
+    config: TrainConfig,
+    test: pd.DataFrame,
+    *,
+    min_n: int = 20,
+    replicates: int = 500,
+    seed: int = 0,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """AUC on each generator's fakes (against all genuine test faces), and within each source.
+
+    Returns
+    -------
+    DataFrame
+        ``kind``, ``value``, ``n_real``, ``n_fake``, ``auc``, ``low``, ``high``; NaN where there are fewer than `min_n`
+        rows of a class.
+    """
+    spec = ModelSpec(architecture=config.architecture, options=config.options, input_size=config.image_size)
+    p = predict_manifest(network, spec, test, progress=progress).astype(np.float64)
+    fake = fake_flags(test)
+    units, _ = bootstrap_unit(test)
+    ids = unit_ids(units, len(test))
+    scored = np.isfinite(p)
+    rows = []
+    for kind in KINDS:
+        values = test[kind].astype(str).to_numpy()
+        for value in sorted(set(values[scored & (fake | (kind == "source"))]) - {""}):
+            chosen = scored & ((values == value) | (~fake & (kind == "generator")))
+            n_fake = int((chosen & fake).sum())
+            n_real = int(chosen.sum()) - n_fake
+            estimate = (float("nan"),) * 3
+            if min(n_fake, n_real) >= min_n:
+                estimate = auc_with_interval(fake[chosen], p[chosen], ids[chosen], replicates, seed)
+            rows.append((kind, value, n_real, n_fake, *estimate))
+    return pd.DataFrame(rows, columns=["kind", "value", "n_real", "n_fake", "auc", "low", "high"])
+
+
+def cell_results(table: pd.DataFrame, held_out: str) -> dict[str, Any]:
+    """Flat results of one cell of the grid: ``auc_generator_NAME`` and so on, and of what it had never seen
+    ``unseen_auc`` with its interval.
+    """
+    known = table[table["auc"].notna()]
+    results = {f"auc_{row.kind}_{row.value}": float(row.auc) for row in known.itertuples()}
+    kind, _, value = held_out.partition("=")
+    unseen = known[(known["kind"] == kind) & (known["value"] == value)]
+    for row in unseen.itertuples():
+        results |= {"unseen_auc": row.auc, "unseen_auc_low": row.low, "unseen_auc_high": row.high}
+    return results
+
+
+def leave_one_out_table(iterations: pd.DataFrame) -> pd.DataFrame:
+    """MLRun's table of the grid as a matrix: index what was left out, columns what was tested on, values AUC."""
+    columns = {name: _RESULT.fullmatch(name.removeprefix("output.")) for name in iterations}
+    table = pd.DataFrame(
+        {f"{found[1]} {found[2]}": iterations[name].to_numpy() for name, found in columns.items() if found},
+        index=iterations["param.held_out"].astype(str).tolist(),
+    )
+    return table.astype(np.float64)
+
+
+def leave_one_out_figure(iterations: pd.DataFrame) -> go.Figure:
+    """Heat map of :func:`leave_one_out_table`; a frame marks what the model of the row had never seen."""
+    title = "Trained without … and tested on …"
+    table = leave_one_out_table(iterations)
+    if not table.size or table.isna().to_numpy().all():
+        return empty(title, "No source or generator has enough test rows.")
+    figure = heat_map(table, title, "tested on", "trained without")
+    for row, held_out in enumerate(table.index):
+        name = held_out.replace("=", " ", 1)
+        if name in table.columns:
+            column = table.columns.get_loc(name)
+            box = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+            figure.add_shape(type="rect", **box, line={"color": FAKE, "width": 4})
+    return note(figure, "Framed: what the model had never seen. That is what the next forgery will be like.")

@@ -1,0 +1,130 @@
+"""Ways in which a face crop is delivered: compressed, shrunk, blurred, noisy, cropped, taken from a screen."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from aletheia.core.errors import InputError
+from aletheia.imaging.transforms import resaved
+
+#: Blurs are given for a face of this side, in pixels, and grow with the crop.
+BLUR_SIDE = 96
+#: JPEG quality of each of a row of screenshots.
+SCREEN_QUALITY = 85
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One way to deliver a crop, in several degrees.
+
+    Attributes
+    ----------
+    key, name : str
+        For tables; for readers.
+    unit : str
+        What its severities count.
+    severities : tuple of float
+        From mild to harsh; 0 always means "as it is".
+    change : callable
+        (crop, severity, seed) to the crop as delivered, (H, W, 3) uint8 both.
+    """
+
+    key: str
+    name: str
+    unit: str
+    severities: tuple[float, ...]
+    change: Callable[[np.ndarray, float, int], np.ndarray]
+
+    def __call__(self, crop: np.ndarray, severity: float, seed: int = 0) -> np.ndarray:
+        """Deliver a crop (H, W, 3) uint8 RGB; it comes back in its own size, and is not changed itself.
+
+        What is drawn at random depends on the seed and the crop's pixels only: not on its place in a table.
+
+        Raises
+        ------
+        InputError
+            For an array of another shape or type.
+        """
+        if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8 or 0 in crop.shape:
+            raise InputError(f"A face crop must be (height, width, 3) uint8, not {crop.shape} {crop.dtype}.")
+        return crop if severity == 0 else self.change(crop, severity, seed)
+
+
+def compress(crop: np.ndarray, quality: float, seed: int = 0) -> np.ndarray:
+    """JPEG with chroma 4:2:0, decoded again; quality 1 to 100."""
+    data = np.frombuffer(resaved(crop, int(quality)), np.uint8)
+    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def scale_down(crop: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
+    """Shrink to a share of the side, 0 to 1, and enlarge again."""
+    height, width = crop.shape[:2]
+    return _resize(_resize(crop, width * share, height * share), width, height)
+
+
+def blur(crop: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
+    """Gaussian blur of `sigma` pixels on a face of `BLUR_SIDE` pixels, of more on a larger one."""
+    sigma = sigma * min(crop.shape[:2]) / BLUR_SIDE
+    # On bytes OpenCV rounds the kernel, too, and cuts it off at three sigma.
+    return np.rint(cv2.GaussianBlur(crop.astype(np.float32), (0, 0), sigma)).astype(np.uint8)
+
+
+def add_noise(crop: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
+    """Independent Gaussian noise of `sigma` grey levels in each channel; of one pattern at every level."""
+    noise = _generator(crop, seed).standard_normal(crop.shape, dtype=np.float32)
+    return np.clip(np.rint(crop + np.float32(sigma) * noise), 0, 255).astype(np.uint8)
+
+
+def crop_centre(crop: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
+    """Keep the middle `share` (0 to 1) of both sides, and enlarge it to the whole."""
+    height, width = crop.shape[:2]
+    inner_height, inner_width = max(1, round(height * share)), max(1, round(width * share))
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    return _resize(crop[top : top + inner_height, left : left + inner_width], width, height)
+
+
+def screenshots(crop: np.ndarray, times: float, seed: int = 0) -> np.ndarray:
+    """Show on a screen, take a screenshot and save it; several times in a row.
+
+    Each time: scaled by a factor between 0.74 and 0.92 or 1.08 and 1.35, which fits no grid of pixels; a gamma
+    between 0.9 and 1.1; JPEG of quality 85; and back to the crop's size. The first steps of a longer chain are
+    those of a shorter one.
+    """
+    height, width = crop.shape[:2]
+    rng = _generator(crop, seed)
+    for _ in range(int(times)):
+        factor = np.exp(rng.choice((-1, 1)) * rng.uniform(0.08, 0.3))
+        gamma = np.exp(rng.uniform(-0.1, 0.1))
+        curve = np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+        shown = cv2.LUT(_resize(crop, width * factor, height * factor), curve)
+        crop = _resize(compress(shown, SCREEN_QUALITY), width, height)
+    return crop
+
+
+OPERATIONS = {
+    operation.key: operation
+    for operation in (
+        Operation("jpeg", "JPEG compression", "quality", (95, 90, 80, 70, 60, 50, 40, 30), compress),
+        Operation("scale", "Scaled down and back", "share of the side", (0.9, 0.75, 0.5, 0.33, 0.25), scale_down),
+        Operation("blur", "Gaussian blur", f"sigma in pixels of a {BLUR_SIDE} px face", (0.5, 1, 1.5, 2, 3), blur),
+        Operation("noise", "Gaussian noise", "sigma in grey levels", (2, 4, 8, 12, 16), add_noise),
+        Operation("crop", "Cropped and enlarged", "share of the side kept", (0.95, 0.9, 0.8, 0.7), crop_centre),
+        Operation("screenshot", "Screenshots", "times in a row", (1, 2, 3, 4), screenshots),
+    )
+}
+
+
+def _generator(crop: np.ndarray, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(crop))])
+
+
+def _resize(crop: np.ndarray, width: float, height: float) -> np.ndarray:
+    """As `aletheia.imaging.transforms.resize_rgb`, to any width and height."""
+    size = max(1, round(width)), max(1, round(height))
+    shrinks = size[0] * size[1] < crop.shape[0] * crop.shape[1]
+    return cv2.resize(crop, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -1,0 +1,152 @@
+"""From a file or bytes to an open image: limits, formats, and errors that name the file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, JpegImagePlugin
+
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+# Pillow warns of large images, which our own limit judges, and of broken EXIF, which is simply not used.
+warnings.filterwarnings("ignore", module=r"PIL\..*")
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+)
+_READ_HINT = "Formats read are JPEG, PNG, WebP, BMP, TIFF and GIF"
+# A progressive JPEG costs one pass over all its pixels per scan, and a scan may take ten bytes. Encoders
+# write ten or so.
+_MAX_SCANS = 200
+
+
+class UnreadableImage(InputError):
+    """An image that cannot be read.
+
+    Attributes
+    ----------
+    name : str
+        The file, or a description of the bytes.
+    reason : str
+        What is wrong with it.
+    remedy : str
+        What to do about it.
+    """
+
+    def __init__(self, name: str, reason: str, remedy: str = "Leave it out or replace it") -> None:
+        self.name, self.reason, self.remedy = name, reason, remedy
+        super().__init__(name, reason, remedy)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}. {self.remedy}."
+
+
+def store_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a killed run leaves whole crops only."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_bytes(source: str | Path | bytes) -> tuple[str, bytes]:
+    """Name and content of a source, within the byte limit."""
+    limit = get_settings().max_file_bytes
+    too_large = "more than the {:,} that ALETHEIA_MAX_FILE_BYTES allows"
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+        name = f"image of {len(data):,} bytes"
+    else:
+        name = os.fspath(source)
+        try:
+            # A pipe or device would block or never end; only a regular file is opened.
+            if not stat.S_ISREG(os.stat(name).st_mode):
+                raise UnreadableImage(name, "is not a regular file")
+            with open(name, "rb") as stream:
+                data = stream.read(limit + 1)
+        except (OSError, ValueError) as error:
+            if isinstance(error, UnreadableImage):
+                raise
+            raise UnreadableImage(name, f"cannot be opened ({_reason(error)})") from None
+    if len(data) > limit:
+        raise UnreadableImage(name, "is a file of " + too_large.format(limit) + " bytes")
+    if not data:
+        raise UnreadableImage(name, "is empty (zero bytes)")
+    return name, data
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())[:200]
+
+
+@contextlib.contextmanager
+def decoder_errors(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a broken file into :class:`UnreadableImage`."""
+    try:
+        yield
+    except UnreadableImage:
+        raise
+    except Image.DecompressionBombError:
+        raise UnreadableImage(name, "has far too many pixels") from None
+    except Exception as error:  # decoders raise nearly everything when a file is made to hurt them
+        raise UnreadableImage(name, f"is damaged or truncated ({_reason(error)})") from None
+
+
+def _sniff(data: bytes) -> str:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return next((name for magic, name in _MAGIC if data.startswith(magic)), "")
+
+
+def _not_an_image(data: bytes) -> str:
+    head = data[:512]
+    if head[4:8] == b"ftyp":
+        return f"is of the format {head[8:12].decode('latin-1')!r} (HEIC, AVIF or a video), which is not read"
+    try:
+        text = head.decode("utf-8").isprintable() or b"\n" in head
+    except UnicodeDecodeError:
+        text = False
+    return "is text, not an image" if text else "is not an image of a known format"
+
+
+def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
+    """Open by what the bytes are; only the header is read."""
+    kind = _sniff(data)
+    if not kind:
+        raise UnreadableImage(name, _not_an_image(data), _READ_HINT)
+    if kind == "jpeg":
+        if data.count(b"\xff\xda") > _MAX_SCANS:
+            raise UnreadableImage(name, f"has more than {_MAX_SCANS} JPEG scans, as only an attack would")
+        # Image.open would turn a JPEG with a multi-picture index into an MPO and trust that index.
+        image: Image.Image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    else:
+        image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
+    limit = get_settings().max_pixels if max_pixels is None else max_pixels
+    if image.width * image.height > limit:
+        raise UnreadableImage(
+            name,
+            f"has {image.width} x {image.height} pixels, more than the {limit:,} allowed",
+            "Reduce it, or raise ALETHEIA_MAX_PIXELS",
+        )
+    return image

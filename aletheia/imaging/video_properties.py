@@ -1,0 +1,44 @@
+"""What is known of a video before its faces are looked for: how it was delivered, and what it looks like."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from pathlib import Path
+
+from aletheia.core.settings import get_settings
+from aletheia.imaging.reading import ImageProperties, perceptual_hash
+from aletheia.imaging.video import UnreadableVideo, probe_video, read_frames
+
+_CONTAINERS = {"mov": "MP4", "matroska": "MATROSKA", "avi": "AVI"}
+
+
+def examine_video(path: str | Path) -> tuple[ImageProperties, int, str]:
+    """Properties of the file, perceptual hash of the frame in its middle, and SHA-256; the same as `examine_image`
+    gives of a picture.
+
+    Raises
+    ------
+    UnreadableVideo
+        As :func:`aletheia.imaging.video.read_frames`; or when the file is larger than ``ALETHEIA_MAX_VIDEO_BYTES``.
+    """
+    container = probe_video(path).format.split(",")[0]
+    size, limit = os.stat(path).st_size, get_settings().max_video_bytes
+    if size > limit:
+        raise UnreadableVideo(str(path), f"has {size:,} bytes, more than the {limit:,} of ALETHEIA_MAX_VIDEO_BYTES")
+    (frame,) = read_frames(path, 1)
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    height, width = frame.rgb.shape[:2]
+    properties = ImageProperties(
+        width=width,
+        height=height,
+        format=_CONTAINERS.get(container, "VIDEO"),
+        jpeg_quality=math.nan,
+        chroma="",
+        file_bytes=size,
+        progressive=False,
+        has_exif=False,
+    )
+    return properties, perceptual_hash(frame.rgb), digest

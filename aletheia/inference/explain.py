@@ -1,0 +1,140 @@
+"""A closer look at one face: where the network looked, and its spectrum beside those of the training faces.
+
+None of it is a proof. The attention map is what the network multiplies its features by, Grad-CAM what speaks for a fake
+in its last feature map (Selvaraju et al., ICCV 2017), the spectrum what does not depend on the network at all. Imports
+neither torch nor MLRun.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from aletheia.faces.blazeface import Face
+from aletheia.imaging.power_spectrum import frequencies, radial_spectrum
+from aletheia.models.onnx_network import ExplainNetwork, OnnxNetwork
+from aletheia.models.preprocessing import network_input
+from aletheia.models.spec import ModelSpec
+from aletheia.models.typical_spectra import TypicalSpectra, spectrum_size
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Explanation:
+    """What there is to see of one face.
+
+    Attributes
+    ----------
+    crop : ndarray
+        (size, size, 3) uint8 RGB: what the network was given.
+    attention : ndarray or None
+        (size, size) float32 in [0, 1]: how much of the features the network let through; None for a network without
+        an attention map.
+    cam : ndarray or None
+        (size, size) float32 in [0, 1], scaled to a maximum of 1: Grad-CAM of the logit of "fake"; zero throughout where
+        nothing speaks for a fake. None for a model that was exported without it.
+    spectrum : tuple of ndarray
+        Frequencies (bins,) in cycles per pixel and power (bins,) in decibels relative to the low frequencies, NaN for a
+        crop of one colour.
+    typical : TypicalSpectra or None
+        Of real and fake training faces at the same frequencies; None for a model that does not say.
+    """
+
+    crop: np.ndarray
+    attention: np.ndarray | None
+    cam: np.ndarray | None
+    spectrum: tuple[np.ndarray, np.ndarray]
+    typical: TypicalSpectra | None
+
+
+class Explainer:
+    """Looks at faces for one model. May be shared by threads.
+
+    The network is loaded with the first face: few are looked at, and a server that starts should not wait for it.
+
+    Parameters
+    ----------
+    bundle : path
+        The folder of the model.
+    spec : ModelSpec
+        Its description.
+    threads : int
+        CPU threads for one face; 0 takes all cores.
+    """
+
+    def __init__(self, bundle: str | Path, spec: ModelSpec, *, threads: int = 1) -> None:
+        self.bundle, self.spec, self.threads = Path(bundle), spec, threads
+        self._lock = threading.Lock()
+        self._network: ExplainNetwork | OnnxNetwork | None = None
+
+    def explain(self, rgb: np.ndarray, face: Face) -> Explanation:
+        """Look at one face of a picture.
+
+        Parameters
+        ----------
+        rgb : ndarray
+            (H, W, 3) uint8, the whole picture.
+        face : Face
+            As the detector found it there.
+
+        Raises
+        ------
+        InputError
+            When ``explain.onnx`` is missing though the model's JSON names it, damaged, or not the one described; or the
+            face cannot be cut out.
+        """
+        crop = network_input(rgb, face, self.spec)
+        attention, cam = (None if part is None else _enlarged(part[0], len(crop)) for part in self._maps(crop[None]))
+        # At the size that the typical spectra were taken at; a model without any has one that suits its input.
+        typical = self.spec.spectra
+        size = typical.size if typical else spectrum_size(self.spec.input_size)
+        return Explanation(crop, attention, cam, (frequencies(size // 2), radial_spectrum(crop, size)), typical)
+
+    def _maps(self, crops: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+        with self._lock:
+            if self._network is None:
+                explains = self.spec.onnx is not None and self.spec.onnx.explain
+                kind = ExplainNetwork if explains else OnnxNetwork
+                self._network = kind(self.bundle, self.spec, threads=self.threads)
+        if isinstance(self._network, ExplainNetwork):
+            return self._network.maps(crops)
+        return self._network.attention(crops), None
+
+
+def overlay(rgb: np.ndarray, heat: np.ndarray, size: int | None = None, strength: float = 0.75) -> np.ndarray:
+    """Lay a map over its picture: grey where there is nothing, coloured where there is much.
+
+    The colours get lighter all the way from violet over green to yellow, so that they can be ordered with any kind of
+    colour vision and in black and white (viridis: van der Walt and Smith, SciPy 2015).
+
+    Parameters
+    ----------
+    rgb : ndarray
+        (H, W, 3) uint8.
+    heat : ndarray
+        (h, w) in [0, 1].
+    size : int, optional
+        Side of the result in pixels; by default that of the picture.
+    strength : float
+        How opaque the colour is where the map is 1, 0 to 1.
+
+    Returns
+    -------
+    ndarray
+        (size, size, 3) uint8.
+    """
+    wide, high = (size, size) if size else (rgb.shape[1], rgb.shape[0])
+    rgb = cv2.resize(rgb, (wide, high), interpolation=cv2.INTER_CUBIC)
+    heat = np.clip(cv2.resize(heat.astype(np.float32), (wide, high), interpolation=cv2.INTER_LINEAR), 0, 1)
+    grey = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    steps = np.rint(255 * heat).astype(np.uint8)
+    colour = cv2.cvtColor(cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    opacity = strength * heat[..., None]
+    return np.rint((1 - opacity) * grey + opacity * colour).astype(np.uint8)
+
+
+def _enlarged(heat: np.ndarray, size: int) -> np.ndarray:
+    return np.clip(cv2.resize(heat, (size, size), interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)

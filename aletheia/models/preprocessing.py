@@ -1,0 +1,43 @@
+"""From a picture to the input of a network, as in its training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from aletheia.core.errors import InputError
+from aletheia.faces.crop import check_cut, crop_face
+from aletheia.faces.detector import Face
+from aletheia.imaging.transforms import drawn_quality, resaved, resize_rgb
+from aletheia.models.spec import ModelSpec
+
+
+def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
+    """Refuse, by InputError, a model that does not say how to cut a face out of a picture, or says what cannot be."""
+    remedy = "Train it on faces that this package cut out: aletheia run"
+    if spec.crop.policy == "none":
+        raise InputError(
+            f"{bundle} cannot answer for pictures: it was trained on crops, and nothing says how they were cut out "
+            f"(face policy 'none'). {remedy}"
+        )
+    try:
+        check_cut(spec.crop.size, spec.crop.margin, spec.crop.policy)
+    except InputError as error:
+        raise InputError(f"{bundle} cannot answer for pictures. {error} {remedy}") from None
+
+
+def network_input(rgb: np.ndarray, face: Face, spec: ModelSpec) -> np.ndarray:
+    """A face as a model's network takes it: cut out and saved as in its training, resized to its input.
+
+    Returns
+    -------
+    (input_size, input_size, 3) uint8
+    """
+    crop = crop_face(rgb, face, spec.crop.size, spec.crop.margin, spec.crop.policy)
+    if spec.crop.quality or spec.crop.resolution:
+        quality = drawn_quality(crop, *spec.crop.quality) if spec.crop.quality else None
+        data = resaved(crop, quality, spec.crop.resolution)
+        crop = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return resize_rgb(crop, spec.input_size)

@@ -1,0 +1,137 @@
+"""Probabilities of fake for crops and for manifests. What cannot be read has no score, never 0.5."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from aletheia.core.errors import InputError
+from aletheia.imaging.pixel_cache import iterate_images
+from aletheia.imaging.transforms import normalise, resize_rgb
+from aletheia.models.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of the rows of a manifest.
+
+    Attributes
+    ----------
+    probabilities : ndarray
+        (n,) float32 in [0, 1]; NaN where there is none.
+    logits : ndarray
+        (n,) float32, before calibration; NaN likewise.
+    skipped : DataFrame
+        Columns path and reason: rows that could not be read.
+    """
+
+    probabilities: np.ndarray
+    logits: np.ndarray
+    skipped: pd.DataFrame
+
+
+def predict_crops(model: nn.Module, spec: ModelSpec, crops: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    """Score face crops.
+
+    Parameters
+    ----------
+    model, spec
+        Of `aletheia.models.bundle.load_bundle`.
+    crops : ndarray
+        (n, H, W, 3) uint8 RGB, cut out as `spec.crop` says; resized to the network's input where they differ
+        from it.
+    batch_size : int
+        Crops at a time.
+
+    Returns
+    -------
+    ndarray
+        (n,) float32 probabilities of fake.
+
+    Raises
+    ------
+    InputError
+        For another shape or type.
+    """
+    return _calibrated(spec, crop_logits(model, spec, crops, batch_size))
+
+
+def crop_logits(model: nn.Module, spec: ModelSpec, crops: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    """Logits (n,) float32 of face crops, before calibration; otherwise as `predict_crops`."""
+    crops = np.asarray(crops)
+    if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8 or 0 in crops.shape[1:]:
+        raise InputError(f"Face crops must be (n, height, width, 3) uint8, not {crops.shape} {crops.dtype}.")
+    logits = [
+        _logits(model, spec, [resize_rgb(crop, spec.input_size) for crop in crops[i : i + batch_size]])
+        for i in range(0, len(crops), batch_size)
+    ]
+    return np.concatenate(logits) if logits else np.zeros(0, dtype=np.float32)
+
+
+def score_manifest(
+    model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, batch_size: int = 64, *, progress: bool = True
+) -> Scores:
+    """Score every row of a manifest of face crops; images are read as they are needed, not kept.
+
+    Parameters
+    ----------
+    model, spec
+        Of `aletheia.models.bundle.load_bundle`.
+    frame : DataFrame
+        With the column path.
+    batch_size : int
+        Images at a time.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Scores
+        In the order of the rows.
+    """
+    paths = frame["path"].astype(str).tolist()
+    logits = np.full(len(paths), np.nan, dtype=np.float32)
+    skipped: list[tuple[str, str]] = []
+    with tqdm(total=len(paths), desc="Scoring", unit="image", disable=not progress) as bar:
+        for batch in _batches(range(len(paths)), batch_size):
+            rows, images = [], []
+            for row, image in zip(batch, iterate_images([paths[i] for i in batch], spec.input_size), strict=True):
+                if isinstance(image, str):
+                    skipped.append((paths[row], image))
+                else:
+                    rows.append(row)
+                    images.append(image)
+            if images:
+                logits[rows] = _logits(model, spec, images)
+            bar.update(len(batch))
+    return Scores(_calibrated(spec, logits), logits, pd.DataFrame(skipped, columns=["path", "reason"]))
+
+
+def predict_manifest(
+    model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, batch_size: int = 64, *, progress: bool = True
+) -> np.ndarray:
+    """Probabilities of `score_manifest` alone: (n,) float32, NaN where a row could not be read."""
+    return score_manifest(model, spec, frame, batch_size, progress=progress).probabilities
+
+
+def _batches(items: range, size: int):
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
+
+
+@torch.inference_mode()
+def _logits(model: nn.Module, spec: ModelSpec, images: list[np.ndarray]) -> np.ndarray:
+    device = next(model.parameters()).device
+    pixels = torch.from_numpy(np.stack(images)).to(device)
+    return model(normalise(pixels, spec.mean, spec.std)).float().cpu().numpy()
+
+
+def _calibrated(spec: ModelSpec, logits: np.ndarray) -> np.ndarray:
+    return spec.calibration.probabilities(logits)

@@ -1,0 +1,158 @@
+"""Finding a registered model without importing MLRun: one question to the tracking service."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote, urlencode, urlparse
+
+from aletheia.core.errors import InputError
+from aletheia.core.tempdirs import Scratch
+from aletheia.models.spec import EXPLAIN, INT8, ONNX, SPEC, WEIGHTS
+
+MODEL_KEY = "detector"
+PRODUCTION = "production"
+CANDIDATE = "candidate"
+
+_URI = re.compile(
+    r"store://models/(?P<project>[\w-]+)/(?P<key>[\w.-]+?)(#\d+)?(:(?P<tag>[\w.-]+))?(@(?P<tree>[\w-]+))?(\^.*)?"
+)
+
+_fetched: list[Scratch] = []  # as long as the process lives
+
+
+@dataclasses.dataclass(frozen=True)
+class RegisteredModel:
+    """A model that was found: where its bundle lies, by what URI, under which tag."""
+
+    folder: Path
+    uri: str
+    tag: str
+
+
+def find_model(model: str | None = None, *, project: str = "aletheia") -> RegisteredModel:
+    """Find the bundle of a model.
+
+    Parameters
+    ----------
+    model : str, optional
+        A folder with ``model.safetensors`` and ``model.json``, a ``store://models/…`` URI, or a tag of the registered
+        model. Default: the one tagged ``production``, else the ``candidate``.
+    project : str
+        The project that registered it.
+
+    Raises
+    ------
+    InputError
+        When there is no such model, or its files are not on this machine.
+    """
+    if model and (Path(model) / "model.json").is_file():
+        return RegisteredModel(Path(model), str(Path(model)), "")
+    if model and not model.startswith("store://") and ("/" in model or Path(model).exists()):
+        raise InputError(f"{model} holds no model: it needs model.safetensors and model.json.")
+    if model and model.startswith("store://"):
+        match = _URI.fullmatch(model)
+        if not match:
+            raise InputError(f"{model} is not a model's URI; expected store://models/PROJECT/KEY:TAG.")
+        wanted = [(match["project"], match["key"], {"tag": match["tag"], "tree": match["tree"]})]
+    else:
+        tags = [model] if model else [PRODUCTION, CANDIDATE]
+        wanted = [(project, MODEL_KEY, {"tag": tag, "tree": None}) for tag in tags]
+    for owner, key, version in wanted:
+        if found := _look_up(owner, key, version):
+            return found
+    asked = model or f"a model tagged {PRODUCTION} or {CANDIDATE}"
+    raise InputError(f"There is no {asked} in the project {project}. Run `make demo` (or `aletheia run`) to train one.")
+
+
+def present_production(*, project: str = "aletheia") -> tuple[str, Path | None] | None:
+    """URI and folder of the model that answers now, fetched when it lies in a remote store.
+
+    None when there is no such model; no folder when its files are gone.
+    """
+    if _ask(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None}) is None:
+        return None
+    uri = f"store://models/{project}/{MODEL_KEY}:{PRODUCTION}"
+    try:
+        return uri, fetch_model(uri)
+    except Exception:  # whatever a store raises: the evaluation goes on, and says what it could not compare with
+        return uri, None
+
+
+def present_weights(*, project: str = "aletheia") -> str | None:
+    """The beginning of the SHA-256 of the weights that answer now; "" when none do, None when nobody can say."""
+    artifact = _ask(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None})
+    return "" if artifact is None else (artifact["metadata"].get("labels") or {}).get("weights")
+
+
+def fetch_model(model: Any) -> Path:
+    """A folder with the bundle of a logged model, fetched for this process when it lies in a remote store.
+
+    Parameters
+    ----------
+    model : DataItem or str
+        What a handler gets as its input, or a ``store://models/…`` URI.
+
+    Raises
+    ------
+    InputError
+        When the artifact is not one of our bundles.
+    """
+    import mlrun
+
+    file, _, extra = mlrun.artifacts.get_model(model, suffix=".safetensors")
+    folder = Path(file).parent
+    if (folder / SPEC).is_file():
+        return folder
+    if SPEC not in extra:
+        raise InputError(f"{model} is no model bundle: there is no {SPEC} beside its weights.")
+    # A remote store's client downloads each file to a name of its own.
+    _fetched.append(Scratch("model"))
+    folder = _fetched[-1].folder
+    shutil.copy(file, folder / WEIGHTS)
+    for name in (SPEC, ONNX, INT8, EXPLAIN):
+        if name in extra:
+            extra[name].download(str(folder / name))
+    return folder
+
+
+def _look_up(project: str, key: str, version: dict) -> RegisteredModel | None:
+    artifact = _ask(project, key, version)
+    if artifact is None:
+        return None
+    tag = version["tag"] or artifact["metadata"].get("tag") or ""
+    folder = _local_folder(artifact["spec"]["target_path"])
+    return RegisteredModel(folder, f"store://models/{project}/{key}:{tag}", tag)
+
+
+def _ask(project: str, key: str, version: dict) -> dict | None:
+    from aletheia.tracking import ensure_tracking
+    from aletheia.tracking.service import request_json
+
+    query = urlencode({name: value for name, value in version.items() if value})
+    url = f"{ensure_tracking()}/api/v2/projects/{quote(project)}/artifacts/{quote(key)}?{query}"
+    try:
+        body = request_json(url, timeout=10)
+    except HTTPError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            return None
+        raise InputError(f"The tracking service answered {url} with {error.code}: {error.reason}.") from None
+    except OSError as error:
+        raise InputError(f"The tracking service did not answer {url}: {error}.") from None
+    return body.get("data", body)
+
+
+def _local_folder(target: str) -> Path:
+    parts = urlparse(target)
+    path = Path(unquote(parts.path) if parts.scheme == "file" else target)
+    if parts.scheme not in ("", "file"):
+        raise InputError(f"The model lies at {target}, not on this machine; download that folder and name it.")
+    folder = path if path.is_dir() else path.parent
+    if not (folder / "model.json").is_file():
+        raise InputError(f"The registered model's files are gone from {folder}; train it again with `make demo`.")
+    return folder

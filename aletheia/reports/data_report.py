@@ -1,0 +1,185 @@
+"""The data report: one HTML file that works offline, plain findings first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from aletheia.audit.audit import Audit
+from aletheia.datasets.balance import BalanceReport
+from aletheia.datasets.bias import TOO_FEW, BiasReport
+from aletheia.plotting.html import html_page, plot, table
+from aletheia.reports.data_findings import findings, number
+from aletheia.reports.data_plots import shortcut_figure
+from aletheia.stats.tabular import Shortcut
+
+_MAX_ROWS = 200
+
+
+def data_report(
+    figures: Mapping[str, go.Figure],
+    before: BiasReport,
+    after: BiasReport,
+    balancing: BalanceReport,
+    shortcut: Shortcut,
+    shortcut_train: Shortcut | None = None,
+    skipped: pd.DataFrame | None = None,
+    leaks: pd.DataFrame | None = None,
+    policies: pd.DataFrame | None = None,
+    audits: tuple[Audit, Audit] | None = None,
+    done: Iterable[str] = (),
+    *,
+    title: str = "What is in the data",
+) -> str:
+    """Write the report of prepare-data.
+
+    Parameters
+    ----------
+    figures
+        Of :func:`aletheia.reports.data_plots.preparation_figures`, in the order in which they are shown.
+    before, after
+        Bias analyses before and after balancing.
+    balancing
+        What balancing did.
+    shortcut
+        How well files alone tell the label on the test rows.
+    shortcut_train
+        The same, cross-validated within the training rows.
+    skipped
+        ``path`` and ``reason`` of files left aside.
+    leaks
+        Of :func:`aletheia.datasets.split.check_leakage`; None when it was not looked for.
+    policies
+        Of :func:`aletheia.audit.balance_policies.compare_policies`.
+    audits
+        Of the pictures as delivered, and of the crops that the network will see.
+    done
+        What the remedies between the two did, in sentences.
+    title
+        Heading of the page.
+
+    Returns
+    -------
+    str
+        HTML with plotly's code inside, once; nothing is fetched from anywhere. Names that come from the data
+        are escaped.
+    """
+    skipped = pd.DataFrame(columns=["path", "reason"]) if skipped is None else skipped
+    plots = [*figures.values(), shortcut_figure(shortcut)]
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        findings(before, after, balancing, shortcut, shortcut_train, skipped, leaks, audits, done),
+        "<h2>Pictures</h2>",
+        *map(plot, plots),
+        "<h2>What the columns say about the label</h2>",
+        _associations(before, after),
+        "<h2>Share of fakes by group, after balancing</h2>",
+        _rates(after),
+        _policies(policies, balancing.policy),
+        _leaks(leaks),
+        _skipped(skipped),
+    ]
+    return html_page(title, body)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]], more: int = 0) -> str:
+    return table(map(escape, head), ([escape(str(cell)) for cell in row] for row in rows), more)
+
+
+def _associations(before: BiasReport, after: BiasReport) -> str:
+    if not len(after.associations):
+        return "<p>The manifest knows no source, generator or group of people.</p>"
+    rows = [
+        (
+            row.column.replace("_", " "),
+            f"{row.n:,}",
+            number(before.cramers_v(row.column), ".3f"),
+            number(row.cramers_v, ".3f"),
+            number(row.cramers_v_corrected, ".3f"),
+            number(row.chi2, ".1f"),
+            number(row.dof, ".0f"),
+            "< 0.001" if row.p < 0.001 else number(row.p, ".3f"),
+            f"{number(row.known_real, '.0%')} / {number(row.known_fake, '.0%')}",
+            row.verdict,
+        )
+        for row in after.associations.itertuples()
+    ]
+    head = (
+        "column",
+        "images",
+        "V before",
+        "V after",
+        "V corrected",
+        "chi²",
+        "dof",
+        "p",
+        "known: real / fake",
+        "verdict",
+    )
+    legend = (
+        "V: Cramér's V with the label, 0 to 1; corrected for small samples after Bergsma (2013); "
+        "p of a chi-squared test."
+    )
+    return _table(head, rows) + f'<p class="quiet">{legend}</p>'
+
+
+def _rates(report: BiasReport) -> str:
+    rates = report.rates
+    said = rates[rates["verdict"] != TOO_FEW]
+    rows = [
+        (
+            row.column.replace("_", " "),
+            row.group,
+            f"{row.n:,}",
+            f"{row.fake_rate:.1%}",
+            f"{row.low:.1%} to {row.high:.1%}",
+            row.verdict,
+        )
+        for row in said.head(_MAX_ROWS).itertuples()
+    ]
+    few = len(rates) - len(said)
+    hidden = (
+        f'<p class="quiet">{few:,} groups of fewer than {report.min_n} images are not listed: too few to say.</p>'
+        if few
+        else ""
+    )
+    head = ("column", "group", "images", "fake", "95 % interval (Wilson)", "verdict")
+    return _table(head, rows, max(0, len(said) - _MAX_ROWS)) + hidden
+
+
+def _policies(policies: pd.DataFrame | None, chosen: str) -> str:
+    if policies is None or not len(policies):
+        return ""
+    rows = [
+        (
+            f"{row.policy} (chosen)" if row.policy == chosen else row.policy,
+            f"{row.real:,}",
+            f"{row.fake:,}",
+            f"{row.fake_share:.0%}",
+            number(row.cramers_v, ".3f"),
+            f"{row.auc:.3f} ({row.low:.3f} to {row.high:.3f})" if row.auc == row.auc else row.reason,
+        )
+        for row in policies.itertuples()
+    ]
+    head = ("policy", "real", "fake", "share of fakes", "V of source and label", "shortcut AUC")
+    legend = "The training part under each balance policy; the shortcut AUC is cross-validated within it."
+    return "<h2>What each balance policy would do</h2>" + _table(head, rows) + f'<p class="quiet">{legend}</p>'
+
+
+def _leaks(leaks: pd.DataFrame | None) -> str:
+    if leaks is None or not len(leaks):
+        return ""
+    shown = leaks.head(_MAX_ROWS)
+    rows = shown[["kind", "value", "splits", "rows", "example"]].itertuples(index=False)
+    return "<h2>Leaks</h2>" + _table(("kind", "value", "splits", "rows", "example"), rows, len(leaks) - len(shown))
+
+
+def _skipped(skipped: pd.DataFrame) -> str:
+    if not len(skipped):
+        return ""
+    shown = skipped.head(_MAX_ROWS)
+    rows = shown[["path", "reason"]].itertuples(index=False)
+    return "<h2>Files left aside</h2>" + _table(("file", "reason"), rows, len(skipped) - len(shown))

@@ -1,0 +1,207 @@
+"""The answers of the service as JSON: what the routes document and what they send."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from aletheia.inference.predictor import FaceScore, Prediction
+    from aletheia.inference.timing import Stages
+    from aletheia.inference.video import VideoPrediction
+    from aletheia.serving.model_loading import Loaded
+
+FaceVerdict = Literal["real", "fake", "cannot tell"]
+_FACE = {
+    "box": [212.4, 96.1, 403.9, 287.6],
+    "detection_score": 0.93,
+    "probability": 0.87,
+    "raw_probability": 0.94,
+    "verdict": "fake",
+    "reason": "",
+    "cause": "",
+}
+_MODEL = {
+    "name": "detector",
+    "uri": "store://models/aletheia/detector:production",
+    "version": "5d1f0c3a9b7e",
+    "threshold": 0.42,
+    "precision": "f32",
+}
+_TIMES = {"queue": 0.1, "decode": 6.2, "detect": 9.8, "network": 41.5, "judge": 0.2, "total": 58.4}
+_IMAGE = {
+    "id": "0b9c1c5e8a4f4f0f9a53a4f3c6a1f0d2",
+    "model": _MODEL,
+    "kind": "image",
+    "verdict": "fake",
+    "probability": 0.87,
+    "reason": "",
+    "width": 640,
+    "height": 480,
+    "faces": [_FACE],
+    "timing_ms": _TIMES,
+}
+_PERSON = {"probability": 0.87, "verdict": "fake", "reason": "", "cause": "", "times": [0.31], "faces": [_FACE]}
+_VIDEO = {**_IMAGE, "kind": "video", "people": [_PERSON], "frames": 1, "aggregation": "mean_logit"}
+
+
+class ModelInfo(BaseModel):
+    """The model that answered."""
+
+    name: str
+    uri: str = Field(description="Where it comes from; of an ensemble, joined by ' + '.")
+    version: str = Field(description="The beginning of the SHA-256 of its weights.")
+    threshold: float = Field(description='From this probability on the verdict is "fake".')
+    precision: Literal["f32", "bf16", "int8"] = Field(description="In which its network was computed.")
+
+
+class Face(BaseModel):
+    """A face of a picture or frame."""
+
+    box: tuple[float, float, float, float] = Field(description="Left, top, right, bottom; pixels, upright.")
+    detection_score: float = Field(description="How sure the detector is that this is a face, 0 to 1.")
+    probability: float = Field(description="That it is fake, calibrated, 0 to 1.")
+    raw_probability: float = Field(description="The same before calibration.")
+    verdict: FaceVerdict
+    reason: str = Field(description="Why it cannot be told; else empty.")
+    cause: str = Field(description="The kind of reason, one of a few; else empty.")
+
+
+class Person(BaseModel):
+    """A person of a video, over all frames."""
+
+    probability: float
+    verdict: FaceVerdict
+    reason: str
+    cause: str
+    times: list[float] = Field(description="Seconds into the video of the frames with this person.")
+    faces: list[Face] = Field(description="The face in each of these frames, judged alone.")
+
+
+class Timing(BaseModel):
+    """Milliseconds of each stage."""
+
+    queue: float
+    decode: float
+    detect: float
+    network: float
+    judge: float
+    total: float
+
+
+class Answer(BaseModel):
+    """The answer for a picture or a video."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_IMAGE, _VIDEO]})
+
+    id: str
+    model: ModelInfo
+    kind: Literal["image", "video"]
+    verdict: Literal["real", "fake", "cannot tell", "no face found"]
+    probability: float | None = Field(description="The largest among the faces or people; null without a face.")
+    reason: str = Field(description="Why it is neither real nor fake; else empty.")
+    width: int = Field(description="Pixels, upright.")
+    height: int
+    faces: list[Face] = Field(description="Of a picture, largest first; of a video, see people.")
+    timing_ms: Timing
+    people: list[Person] | None = Field(None, description="Of a video, in the order of appearance.")
+    frames: int | None = Field(None, description="Of a video that were looked at.")
+    aggregation: str | None = Field(None, description="How a person's frames became one score.")
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "bad_image", "message": "The picture is empty (zero bytes)."}]}
+    )
+
+    kind: str
+    message: str = Field(description="A sentence with the remedy.")
+
+
+class Failure(BaseModel):
+    """What is sent in place of an answer."""
+
+    error: Problem
+
+
+class V2Failure(BaseModel):
+    """The same in the V2 inference protocol."""
+
+    error: str = Field(description="A sentence with the remedy.")
+    kind: str
+
+
+class Job(BaseModel):
+    """A long video at work."""
+
+    id: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    progress: float = Field(description="Share that is done, 0 to 1.")
+    result: Answer | None = None
+    error: Problem | None = None
+
+
+def model_info(loaded: Loaded) -> dict[str, Any]:
+    """What is said of the model in every answer."""
+    return {
+        "name": loaded.name,
+        "uri": loaded.uri,
+        "version": loaded.version,
+        "threshold": loaded.spec.threshold,
+        "precision": loaded.precision,
+    }
+
+
+def image_answer(loaded: Loaded, found: Prediction, size: tuple[int, int], stages: Stages) -> dict[str, Any]:
+    """An `Answer` for a picture of this size (height, width)."""
+    return _answer(loaded, "image", found, size, stages)
+
+
+def video_answer(loaded: Loaded, found: VideoPrediction, size: tuple[int, int], stages: Stages) -> dict[str, Any]:
+    """An `Answer` for a video with frames of this size (height, width)."""
+    people = [
+        {
+            "probability": person.probability,
+            "verdict": person.verdict,
+            "reason": person.reason,
+            "cause": person.cause,
+            "times": list(person.times),
+            "faces": [_face(face) for face in person.faces],
+        }
+        for person in found.people
+    ]
+    more = {"people": people, "frames": found.frames, "aggregation": found.aggregation}
+    return {**_answer(loaded, "video", found, size, stages), **more}
+
+
+def failure(kind: str, message: str, path: str = "") -> dict[str, Any]:
+    """A `Failure`, or what the V2 inference protocol wants in its place for the paths that are its own."""
+    if path.startswith("/v2"):
+        return {"error": message, "kind": kind}
+    return {"error": {"kind": kind, "message": message}}
+
+
+def _answer(
+    loaded: Loaded, kind: str, found: Prediction | VideoPrediction, size: tuple[int, int], stages: Stages
+) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid4().hex,
+        "model": model_info(loaded),
+        "kind": kind,
+        "verdict": found.verdict,
+        "probability": found.probability,
+        "reason": found.reason,
+        "width": int(size[1]),
+        "height": int(size[0]),
+        "faces": [_face(face) for face in getattr(found, "faces", ())],
+        "timing_ms": stages.milliseconds(),
+    }
+
+
+def _face(face: FaceScore) -> dict[str, Any]:
+    return {**dataclasses.asdict(face), "box": list(face.box)}

@@ -1,0 +1,76 @@
+"""Counting in columns of text, for tables of a million rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def encode(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Whole-number codes of a text column and the values they stand for; -1 where the text is empty.
+
+    Returns
+    -------
+    codes : np.ndarray
+        int64, shape (n,), -1 to k - 1.
+    values : np.ndarray
+        str objects, shape (k,); in alphabetical order when there are at most 1,000, of first appearance
+        otherwise.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = (
+            column.cat.codes.to_numpy().astype(np.int64),
+            column.cat.categories.to_numpy(dtype=object),
+        )
+    else:
+        codes, values = pd.factorize(column.to_numpy())
+    values = np.asarray(values, dtype=object)
+    used = np.zeros(len(values) + 1, dtype=bool)
+    used[codes] = True
+    order = np.flatnonzero(used[:-1] & (values != ""))
+    if len(order) <= 1000:
+        order = np.array(sorted(order, key=lambda i: str(values[i])), dtype=np.int64)
+    renumber = np.full(len(values) + 1, -1, dtype=np.int64)  # the last one stands for missing, code -1
+    renumber[order] = np.arange(len(order))
+    return renumber[codes], values[order]
+
+
+def renumber(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The codes that occur (-1 aside), in order, and every row's place among them; -1 stays -1.
+
+    ``size`` is one more than the largest possible code; counting is much faster than sorting while it is not
+    far above the number of rows, beyond which the codes are sorted after all.
+    """
+    if size > 10 * len(codes) + 1000:
+        used, places = np.unique(codes, return_inverse=True)
+        empty = int(used.size > 0 and used[0] < 0)
+        return used[empty:], places - empty
+    occurs = np.bincount(codes + 1, minlength=size + 1)[1:] > 0
+    place = np.cumsum(np.concatenate([[0], occurs])) - 1
+    place[0] = -1
+    return np.flatnonzero(occurs), place[codes + 1]
+
+
+def cross_table(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Counts of each combination of two codes: int64 of the given shape; pairs with a code of -1 are left
+    out."""
+    known = (rows >= 0) & (columns >= 0)
+    if not known.all():
+        rows, columns = rows[known], columns[known]
+    return np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def cramers_v(table: np.ndarray) -> float:
+    """Cramér's V, 0 (independent) to 1 (one tells the other), of a table of counts.
+
+    The plain one (Cramér 1946, section 21.9), without a correction for small samples. Empty rows and columns
+    are left out; a single row says nothing about the column (0), and with a single column there is nothing to
+    tell (NaN).
+    """
+    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0].astype(np.float64)
+    if min(table.shape) < 2:
+        return 0.0 if table.shape[1] > 1 else float("nan")
+    total = table.sum()
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / total
+    chi2 = ((table - expected) ** 2 / expected).sum()
+    return float(min(1.0, np.sqrt(chi2 / total / (min(table.shape) - 1))))

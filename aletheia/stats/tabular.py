@@ -1,0 +1,241 @@
+"""How well a label can be told from a table of properties: gradient-boosted trees, scored on rows they did not see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+MAX_FOLDS = 5
+#: What each column is worth is asked of tables up to this width; a thumbnail's pixels mean nothing one by one.
+MAX_EXPLAINED = 40
+_SHUFFLES = 3
+_FEW = 1000  # rows
+_CELLS = 5_000_000  # of shuffled tables at a time
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a table: their keys, readable names, and which of them are codes of categories."""
+
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+    categorical: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """How well the label can be told from a table of what is not the face.
+
+    Attributes
+    ----------
+    auc : float
+        Area under the ROC curve for "fake" from file properties, 0 to 1; NaN when it was not computed.
+    low, high : float
+        Its 95 % interval, by bootstrap over connected groups.
+    n : int
+        Rows scored.
+    features : pd.DataFrame
+        ``feature``, ``name`` (readable), ``importance``: what the AUC loses when the property is shuffled
+        among the scored rows (little, when another property says the same), and ``alone``: the AUC of a model
+        that sees this property only. Most important first.
+    reason : str
+        Why nothing was computed; empty otherwise.
+    cross_validated : bool
+        Whether the AUC is within the folds of one set, rather than on a test set of its own.
+    """
+
+    auc: float
+    low: float
+    high: float
+    n: int
+    features: pd.DataFrame = field(repr=False)
+    reason: str = ""
+    cross_validated: bool = True
+
+    @property
+    def leading(self) -> list[str]:
+        """Readable names of up to three properties that carry the AUC, or would alone come close to it."""
+        telling = (self.features["importance"] >= 0.01) | (
+            (self.features["alone"] >= 0.6) & (self.features["alone"] >= self.auc - 0.1)
+        )
+        return self.features.loc[telling, "name"].head(3).tolist()
+
+    def sentence(self) -> str:
+        """What was found, in plain words."""
+        if self.reason:
+            return f"The shortcut AUC was not computed: {self.reason}."
+        interval = f"{self.auc:.2f} ({self.low:.2f} to {self.high:.2f})"
+        text = f"From the files alone, without a pixel, the label is told with AUC {interval}"
+        leading = self.leading
+        if self.low <= 0.5 or not leading:
+            return text + ": no property of the files gives it away."
+        return text + f"; what gives it away: {', '.join(leading)}."
+
+
+def not_computed(reason: str, cross_validated: bool) -> Shortcut:
+    """An outcome without numbers, and why."""
+    nan = float("nan")
+    empty = pd.DataFrame({"feature": [], "name": [], "importance": np.empty(0), "alone": np.empty(0)})
+    return Shortcut(nan, nan, nan, 0, empty, reason, cross_validated)
+
+
+def score_table(
+    columns: Columns,
+    fit: tuple[np.ndarray, np.ndarray],
+    scored: tuple[np.ndarray, np.ndarray],
+    folds: list[tuple[np.ndarray, np.ndarray]],
+    groups: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    seed: int = 0,
+    confidence: float = 0.95,
+    cross_validated: bool = True,
+) -> Shortcut:
+    """Fit on some rows, score others, and say what the columns are worth.
+
+    Parameters
+    ----------
+    columns : Columns
+        k of them.
+    fit, scored : tuple of ndarray
+        (n, k) float64 (NaN where unknown) and (n,) bool, True for fake: the rows to learn from and those to score; the
+        same when cross-validated.
+    folds : list of tuple of ndarray
+        Rows of `fit` to learn from and rows of `scored` to score with that; only rows of one fold are compared.
+    groups : ndarray
+        (n,) int64 of the scored rows: what must be drawn together for the interval.
+    rng, seed, confidence
+        Of the bootstrap and the shuffles; of the trees; of the interval.
+    """
+    (x_train, fake), (x_test, y) = fit, scored
+    scores, fold_of = np.zeros(len(y)), np.full(len(y), -1)
+    width = len(columns.keys)
+    explained = width <= MAX_EXPLAINED
+    importance, alone = np.zeros(width), np.zeros(width)
+    pairs_all = 0.0
+    # On small tables OpenMP's threads wait for each other longer than they work.
+    with threadpool_limits(1 if len(x_train) < 20_000 else None, user_api="openmp"):
+        for i, (fit_rows, test_rows) in enumerate(folds):
+            learnt, x, y_fold = x_train[fit_rows], x_test[test_rows], y[test_rows]
+            learnt, x = without_unknown(learnt, x)
+            model = make_trees(seed, columns.categorical, len(fit_rows)).fit(learnt, fake[fit_rows])
+            scores[test_rows] = model.predict_proba(x)[:, 1]
+            fold_of[test_rows] = i
+            pairs = float(y_fold.sum() * (~y_fold).sum())
+            if explained:
+                importance += pairs * _importance(model, x, y_fold, rng)
+                alone += pairs * _alone(learnt, fake[fit_rows], x, y_fold, seed)
+            pairs_all += pairs
+    auc = float(weighted_auc(y, scores, fold_of, np.ones((1, len(y))))[0])
+    low, high = bootstrap_auc(y, scores, fold_of, groups, confidence, rng)
+    features = pd.DataFrame(
+        {
+            "feature": list(columns.keys),
+            "name": list(columns.names),
+            "importance": importance / pairs_all,
+            "alone": alone / pairs_all,
+        }
+    ).sort_values(["importance", "alone"], ascending=False, ignore_index=True, kind="stable")
+    return Shortcut(auc, low, high, len(y), features.iloc[: len(features) * explained], cross_validated=cross_validated)
+
+
+def without_unknown(learnt: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both tables with zeros in the columns of which the first knows nothing: the trees cannot bin those."""
+    unknown = np.isnan(learnt).all(axis=0)
+    return np.where(unknown, 0.0, learnt), np.where(unknown, 0.0, scored)
+
+
+def make_folds(
+    groups: np.ndarray, fake: np.ndarray, rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]] | str:
+    """Rows to fit on and rows to score, for each fold; or why there are none.
+
+    Groups of one kind (real only, mixed, fake only) are dealt out to the folds from the largest on, forth and
+    back.
+    """
+    if fake.all() or not fake.any():
+        return f"the rows are all {'fake' if fake.all() else 'real'}"
+    sizes, fakes = np.bincount(groups), np.bincount(groups, weights=fake)
+    having = int(min((fakes > 0).sum(), (fakes < sizes).sum()))
+    if having < 2:
+        return "one class forms a single connected group, which cannot be cross-validated"
+    count = min(MAX_FOLDS, having)
+    order = np.lexsort((rng.random(len(sizes)), -sizes, (fakes > 0).astype(int) + (fakes == sizes)))
+    turn = np.arange(len(sizes)) % (2 * count)
+    fold = np.empty(len(sizes), dtype=np.int64)
+    fold[order] = np.minimum(turn, 2 * count - 1 - turn)
+    usable = []
+    for i in range(count):
+        held = fold[groups] == i
+        if 0 < fake[held].sum() < held.sum() and 0 < fake[~held].sum() < (~held).sum():
+            usable.append((np.flatnonzero(~held), np.flatnonzero(held)))
+    return usable or "no fold has both classes on both sides"
+
+
+def make_trees(seed: int, categorical: tuple[bool, ...], rows: int) -> HistGradientBoostingClassifier:
+    """The model of every table: gradient-boosted trees, whose binning takes unknown values as they are."""
+    few = rows < _FEW  # fewer and larger steps come to the same there, in half of the time
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(
+        max_iter=30 if few else 60,
+        learning_rate=0.2 if few else 0.1,
+        max_leaf_nodes=15,
+        min_samples_leaf=10,
+        l2_regularization=1.0,
+        early_stopping=False,
+        categorical_features=list(categorical),
+        random_state=seed,
+    )
+
+
+def _alone(x_fit: np.ndarray, y_fit: np.ndarray, x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    """AUC of a small tree that sees one column only, shape (features,)."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    aucs = np.full(x_fit.shape[1], 0.5)
+    one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
+    leaf = max(1, min(10, len(y_fit) // 20))
+    for j in range(x_fit.shape[1]):
+        if len(np.unique(x_fit[:, j])) > 1:
+            tree = DecisionTreeClassifier(max_leaf_nodes=12, min_samples_leaf=leaf, random_state=seed)
+            tree.fit(x_fit[:, [j]], y_fit)
+            aucs[j] = weighted_auc(y, tree.predict_proba(x[:, [j]])[:, 1], fold, one)[0]
+    return aucs
+
+
+def _importance(
+    model: HistGradientBoostingClassifier, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """AUC lost when a column is shuffled (Breiman, "Random Forests", 2001, section 10), shape (features,)."""
+    rows = rng.permutation(len(y))[:10_000]
+    x, y = x[rows], y[rows]
+    if y.all() or not y.any():
+        return np.zeros(x.shape[1])
+    one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
+
+    def aucs(tables: list[np.ndarray]) -> list[float]:
+        scores = model.predict_proba(np.concatenate(tables))[:, 1].reshape(len(tables), -1)
+        return [float(weighted_auc(y, row, fold, one)[0]) for row in scores]
+
+    base = aucs([x])[0]
+    lower: list[float] = []
+    # Many columns in one call, whose overhead is larger than its work; but not the memory of all of them.
+    at_once = max(1, _CELLS // (_SHUFFLES * x.size))
+    for start in range(0, x.shape[1], at_once):
+        tables = []
+        for j in range(start, min(start + at_once, x.shape[1])):
+            for _ in range(_SHUFFLES):
+                tables.append(x.copy())
+                tables[-1][:, j] = x[rng.permutation(len(x)), j]
+        lower += aucs(tables)
+    return base - np.reshape(lower, (x.shape[1], _SHUFFLES)).mean(axis=1)

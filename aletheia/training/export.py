@@ -1,0 +1,151 @@
+"""From a finished training to a model bundle: calibrate, choose the threshold, describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aletheia.core.errors import InputError
+from aletheia.datasets.manifest import manifest_hash
+from aletheia.imaging.pixel_cache import iterate_images
+from aletheia.models.bundle import save_bundle
+from aletheia.models.onnx_export import export_onnx
+from aletheia.models.spec import AbstentionSpec, CropSpec, ModelSpec
+from aletheia.stats.curves import auc
+from aletheia.training.abstention import fit_abstention, manifest_statistics, reencoded_logits
+from aletheia.training.calibration import choose_threshold, fit_calibration
+from aletheia.training.fit import FitResult
+from aletheia.training.spectra import typical_spectra
+
+#: At most so many training faces are measured, and so many validation faces re-encoded.
+_MEASURED, _REENCODED = 10_000, 256
+
+
+def bundle(
+    result: FitResult,
+    train: pd.DataFrame,
+    val: pd.DataFrame,
+    *,
+    folder: str | Path,
+    run: str = "",
+) -> tuple[Path, ModelSpec]:
+    """Write the model of a training with everything needed to use it.
+
+    Calibration, threshold and limits of abstention are fitted on the validation rows, as the configuration says
+    (`calibration`, `max_fpr`, `abstention_alpha`). The epoch was chosen on them, too: the metrics in the description
+    are therefore named ``val_…`` and flatter the model a little. What it is worth is said on test rows. Both classes
+    weigh the same in the calibration: probabilities refer to a prior of one half.
+
+    Parameters
+    ----------
+    result : FitResult
+        Of `aletheia.training.fit.fit`.
+    train, val : DataFrame
+        The manifests it was fitted on.
+    folder : path
+        Where to write.
+    run : str
+        MLRun's uid, for the record.
+
+    Returns
+    -------
+    tuple
+        The folder and the specification as it was written.
+    """
+    y, logits, config = result.val_labels, result.val_logits, result.config
+    fitted = fit_calibration(y, logits, config.calibration, balanced=True)
+    p = fitted.probabilities(logits)
+    threshold = choose_threshold(y, p, max_fpr=config.max_fpr)
+    fake = y == 1
+    spec = ModelSpec(
+        architecture=config.architecture,
+        options=config.options,
+        input_size=config.image_size,
+        crop=crop_of(train, config.image_size),
+        calibration=fitted,
+        threshold=threshold.value,
+        threshold_how=threshold.how,
+        training=config.model_dump(mode="json"),
+        trained_on=describe_rows(train),
+        remedies=", ".join(sorted({str(word) for word in train["remedies"].dropna()})) if "remedies" in train else "",
+        data_hash=manifest_hash(pd.concat([train, val], ignore_index=True)),
+        metrics={
+            "val_loss": float(result.val_loss),
+            "val_auc": auc(y, logits),
+            "val_balanced_accuracy": (threshold.tpr + 1 - threshold.fpr) / 2,
+            "val_fpr": threshold.fpr,
+            "val_fnr": 1 - threshold.tpr,
+            "val_brier": float(np.mean((p - y) ** 2)),
+            "val_majority_share": float(max(fake.mean(), 1 - fake.mean())),
+            "val_rows": len(y),
+            "train_rows": len(train) - int((result.skipped["split"] == "train").sum()),
+            "unreadable_rows": len(result.skipped),
+            "best_epoch": result.best_epoch,
+            "epochs": len(result.history),
+        },
+        spectra=typical_spectra(train, config.image_size),
+        fault=config.fault,
+        seed=config.seed,
+        run=run,
+    )
+    folder, scored = Path(folder), val.iloc[result.val_rows]
+    if config.abstention_alpha is not None:
+        spec = spec.model_copy(update={"abstention": _abstention(result, spec, train, scored, p)})
+    save_bundle(folder, result.model, spec)
+    return folder, export_onnx(folder, _examples(scored, config.image_size))
+
+
+def _abstention(
+    result: FitResult, spec: ModelSpec, train: pd.DataFrame, scored: pd.DataFrame, p: np.ndarray
+) -> AbstentionSpec:
+    rows = train.sample(min(len(train), _MEASURED), random_state=0)
+    statistics = manifest_statistics(rows, spec.input_size)
+    logits = reencoded_logits(result.model, spec, scored.iloc[:: -(-len(scored) // _REENCODED)])
+    shifts, alpha = logits[:, 1:] - logits[:, :1], result.config.abstention_alpha
+    return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=shifts)
+
+
+def _examples(frame: pd.DataFrame, size: int) -> np.ndarray:
+    """Up to 64 faces, evenly spread over the rows: what serving will be handed."""
+    paths = frame["path"].astype(str).tolist()
+    images = iterate_images(paths[:: -(-len(paths) // 64)], size)
+    return np.stack([image for image in images if not isinstance(image, str)])
+
+
+def describe_rows(frame: pd.DataFrame) -> str:
+    """The rows of a manifest in a few words: how many, from which sources the real and by which generators the fake."""
+    parts = [f"{len(frame):,} faces"]
+    for label, column, word in (("real", "source", "from"), ("fake", "generator", "by")):
+        rows = frame[frame["label"] == label]
+        named = sorted({str(name) for name in rows[column].dropna() if str(name)}) if column in rows else []
+        others = f" and {len(named) - 8} more" if len(named) > 8 else ""
+        parts.append(f"{len(rows):,} {label}" + (f" {word} {', '.join(named[:8])}{others}" if named else ""))
+    return f"{parts[0]}: {parts[1]}; {parts[2]}"
+
+
+def crop_of(frame: pd.DataFrame, size: int) -> CropSpec:
+    """How the rows of a manifest were cut out, and saved by a remedy, where its columns say so.
+
+    Raises
+    ------
+    InputError
+        When the rows were cut or saved in more than one way.
+    """
+
+    def only(column: str) -> Any:
+        found = frame[column].dropna().unique() if column in frame else ()
+        if len(found) > 1:
+            raise InputError(
+                f"{column}: the training faces were cut in {len(found)} ways "
+                f"({', '.join(map(str, found[:3]))}); extract them all alike."
+            )
+        return (found[0].item() if hasattr(found[0], "item") else found[0]) if len(found) else None
+
+    names = {"size": "crop_size", "policy": "crop_policy", "margin": "crop_margin", "resolution": "crop_resolution"}
+    values = {field: value for field, column in names.items() if (value := only(column)) is not None}
+    if high := only("crop_quality_high"):
+        values["quality"] = (only("crop_quality_low"), high)
+    return CropSpec(**{"size": size, **values})

@@ -1,0 +1,76 @@
+"""Atomic writing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from aletheia.core.errors import InputError
+from aletheia.core.files import atomic_write
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Temporary files are on a disk without space: the system's own device of that kind."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full on this system")
+    really = tempfile.mkstemp
+
+    def without_space(*args, **options) -> tuple[int, str]:
+        handle, name = really(*args, **options)
+        os.close(handle)
+        return os.open("/dev/full", os.O_WRONLY), name
+
+    monkeypatch.setattr("tempfile.mkstemp", without_space)
+
+
+def test_the_new_content_replaces_the_old_one(tmp_path):
+    path = tmp_path / "sub" / "file"
+    for content in (b"old", b"new"):
+        with atomic_write(path) as file:
+            file.write(content)
+    assert path.read_bytes() == b"new"
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_an_interruption_leaves_the_old_content_and_no_litter(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as file:
+        file.write(b"half of the ne")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_kill_leaves_the_old_content(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    code = (
+        "import os, sys\n"
+        "from aletheia.core.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as file:\n"
+        "    file.write(b'half of the ne'); file.flush(); os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, timeout=60)
+    assert done.returncode == -9, done.stderr
+    assert path.read_bytes() == b"old"
+
+
+def test_a_full_disk_is_said(tmp_path, full_disk):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(InputError, match="The disk is full"), atomic_write(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises((InputError, FileExistsError)), atomic_write(tmp_path / "file" / "below"):
+        pass

@@ -1,0 +1,157 @@
+"""Work on many files: order, a file that kills its process, a Dask cluster, MLRun's dask runtime."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from aletheia.core.parallel import in_processes, on_dask
+from aletheia.faces import worker as cutting
+from aletheia.faces.extraction import extract_faces
+
+ROOT = Path(__file__).parents[2]
+
+
+def work(path: str) -> tuple[str, int]:
+    """Slow at first, so that order is not kept by chance; some files end the process that reads them."""
+    if path.startswith("bomb"):
+        os._exit(9)
+    if path.startswith("bad"):
+        raise OSError(28, "No space left on device")
+    time.sleep(0.05 if path.endswith("0") else 0)
+    return path, os.getpid()
+
+
+def died(path: str) -> tuple[str, int]:
+    return path, 0
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    yield from started()
+
+
+def started():
+    # Imported here: the processes that the tests start import this file, too.
+    from distributed import Client, LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local, Client(local) as client:
+        yield client
+
+
+def ways(name: str, cluster, paths: list[str]):
+    return in_processes(work, paths, 2, died) if name == "processes" else on_dask(work, paths, cluster, died)
+
+
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_results_come_in_order_from_several_processes(name, cluster):
+    paths = [f"picture {k}" for k in range(60)]
+    results = list(ways(name, cluster, paths))
+    assert [path for path, _ in results] == paths
+    assert len({process for _, process in results}) == 2
+    assert os.getpid() not in {process for _, process in results}
+
+
+@pytest.mark.slow
+def test_a_file_that_kills_its_process_costs_only_itself():
+    paths = [f"picture {k}" for k in range(40)]
+    paths[7], paths[30] = "bomb a", "bomb b"
+    results = list(in_processes(work, paths, 2, died))
+    assert [path for path, _ in results] == paths
+    assert [path for path, process in results if process == 0] == ["bomb a", "bomb b"]
+
+
+@pytest.mark.slow
+def test_a_death_while_the_caller_is_busy_is_survived():
+    """The pool is found broken when the next file is handed in, not when a result is asked for."""
+    paths = [f"picture {k}" for k in range(60)]
+    paths[12] = "bomb"
+    results = []
+    for result in in_processes(work, paths, 2, died):
+        results.append(result)
+        time.sleep(0.02)
+    assert [path for path, _ in results] == paths
+    assert [path for path, process in results if process == 0] == ["bomb"]
+
+
+def test_no_file_is_blamed_when_processes_cannot_be_started(tmp_path):
+    """A script without the main guard: each process starts the whole script again, and fails."""
+    (tmp_path / "script.py").write_text(
+        "from aletheia.core.parallel import in_processes\n"
+        "print(list(in_processes(len, ['a'] * 20, 2, lambda path: 'died')))\n"
+    )
+    done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    assert "died" not in done.stdout
+    assert "outside of `if __name__ == '__main__':`" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_file_that_kills_dasks_workers_costs_only_itself():
+    paths = [f"picture {k}" for k in range(12)]
+    paths[7] = "bomb"
+    import dask
+
+    # By default a task may take three workers along before it is given up.
+    dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    for client in started():
+        results = list(on_dask(work, paths, client, died))
+    assert [path for path, _ in results] == paths
+    assert [path for path, process in results if process == 0] == ["bomb"]
+
+
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_an_error_reaches_the_caller_and_stops_the_rest(name, cluster):
+    with pytest.raises(OSError, match="No space left"):
+        list(ways(name, cluster, ["picture 1", "bad", *(f"picture {k}" for k in range(500))]))
+
+
+@pytest.fixture
+def pictures(tmp_path, portraits):
+    for index, (image, *_) in enumerate(portraits[:6]):
+        for label in ("real", "fake"):
+            folder = tmp_path / "source" / label
+            folder.mkdir(parents=True, exist_ok=True)
+            shifted = np.clip(image.astype(int) + 9 * index + 5 * (label == "fake"), 0, 255).astype(np.uint8)
+            cv2.imwrite(str(folder / f"{index}.png"), shifted[..., ::-1])
+    (tmp_path / "source" / "real" / "wall.png").write_bytes(cv2.imencode(".png", np.full((99, 99, 3), 90))[1].tobytes())
+    return tmp_path / "source"
+
+
+def test_a_cluster_finds_what_processes_find(pictures, tmp_path, cluster):
+    manifest = pd.DataFrame({"path": sorted(map(str, pictures.rglob("*.png"))), "label": "real"})
+    alone = extract_faces(manifest, tmp_path / "faces", workers=1, progress=False)
+    contents = [Path(path).read_bytes() for path in alone.manifest["path"]]
+    for file in (tmp_path / "faces").iterdir():
+        file.unlink()
+    together = extract_faces(manifest, tmp_path / "faces", client=cluster, progress=False)
+    assert together.resumed == 0
+    pd.testing.assert_frame_equal(alone.manifest, together.manifest)
+    pd.testing.assert_frame_equal(alone.skipped, together.skipped)
+    assert [Path(path).read_bytes() for path in together.manifest["path"]] == contents
+
+
+def test_mlruns_dask_runtime_runs_the_generated_function(pictures, cluster, mlrun_project):
+    """As the README says it: kind dask, the cluster that is connected."""
+    import mlrun
+
+    source = str(ROOT / "functions" / "extract-faces" / "function.py")
+    function = mlrun.new_function("extract-faces", kind="dask", command=source, image="unused")
+    function.spec.remote = False
+    here = cutting._detector.cache_info()
+    done = function.run(handler="extract_faces", params={"source": str(pictures), "face_size": 64})
+    assert done.state() == "completed", done.error
+    results = done.status.results
+    assert (results["files"], results["faces"], results["skipped_because"]) == (13, 12, {"no face found": 1})
+    assert results["files_per_second"] > 0 and sum(results["found_by"].values()) == 13
+    faces = mlrun.get_dataitem(done.outputs["faces"]).as_df()
+    assert len(faces) == 12 and (faces.crop_size == 64).all()
+    assert cutting._detector.cache_info() == here  # the cluster did it

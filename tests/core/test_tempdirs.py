@@ -1,0 +1,65 @@
+"""Folders for a while: private, gone with the process, and what a killed process left goes with the next."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from aletheia.core.tempdirs import Scratch
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
+def age(folder: Path) -> None:
+    hour_ago = time.time() - 3600
+    os.utime(folder, (hour_ago, hour_ago))
+
+
+def test_it_is_private_and_goes(tmp_path):
+    scratch = Scratch("test")
+    (scratch.folder / "below").mkdir()
+    (scratch.folder / "below" / "file").write_bytes(b"x")
+    assert scratch.folder.parent == tmp_path
+    assert scratch.folder.stat().st_mode & 0o077 == 0
+    scratch.close()
+    assert not scratch.folder.exists()
+    scratch.close()
+
+
+@pytest.mark.parametrize("end", ["pass", "raise SystemExit(3)", "import os; os.kill(os.getpid(), 9)"])
+def test_nothing_stays_of_a_process_that_ended(tmp_path, end):
+    """A killed one leaves its folder, to the next that makes one; a process that lives keeps its own."""
+    code = f"from aletheia.core.tempdirs import Scratch\nscratch = Scratch('test')\n{end}"
+    alive = Scratch("test")
+    subprocess.run([sys.executable, "-c", code], timeout=60)
+    left = set(tmp_path.iterdir()) - {alive.folder}
+    assert len(left) == ("kill" in end)
+    for folder in tmp_path.iterdir():
+        age(folder)
+    other = Scratch("test")
+    assert set(tmp_path.iterdir()) == {alive.folder, other.folder}
+    alive.close()
+    other.close()
+
+
+def test_what_is_not_ours_stays(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "aletheia-test-link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "aletheia-test-file").write_bytes(b"x")
+    for name in ("aletheia-other-x", "aletheia-test-new"):
+        (tmp_path / name).mkdir()
+    age(tmp_path / "aletheia-other-x")
+    age(tmp_path / "elsewhere")
+    before = set(tmp_path.iterdir())
+    Scratch("test").close()
+    assert set(tmp_path.iterdir()) == before

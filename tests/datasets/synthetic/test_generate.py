@@ -1,0 +1,186 @@
+"""The data set as a whole: shares, groups, reproducibility, no shortcut, faces that are found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+
+from aletheia.core.errors import InputError
+from aletheia.datasets.groups import connected_groups
+from aletheia.datasets.manifest import read_manifest
+from aletheia.datasets.synthetic import generate
+from aletheia.datasets.synthetic.plan import draw_picture, plan
+from aletheia.faces.detector import BlazeFace
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("synthetic") / "set"
+    path = generate(folder, n=60, pool=12, seed=4, workers=1, progress=False)
+    return folder, read_manifest(path), read_manifest(folder / "pool.parquet")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.jpg"))
+    }
+
+
+def shortcut_auc(df: pd.DataFrame, groups: np.ndarray) -> float:
+    features = np.c_[
+        df["width"], df["height"], df["jpeg_quality"], df["chroma"] == "4:4:4", df["progressive"],
+        df["file_bytes"] / (df["width"] * df["height"]),
+    ]  # fmt: skip
+    model = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.05, min_samples_leaf=10)
+    fake = (df["label"] == "fake").to_numpy()
+    scores = cross_val_predict(model, features, fake, groups=groups, cv=GroupKFold(5), method="predict_proba")
+    return roc_auc_score(fake, scores[:, 1])
+
+
+def test_counts_and_columns(made):
+    folder, main, pool = made
+    assert len(main) == 60
+    assert (main["label"] == "real").sum() == 11  # 18 %
+    assert set(main["generator"]) == {"", "self-blended", "face-swap", "upsampled"}
+    assert ((main["generator"] == "") == (main["label"] == "real")).all()
+    assert len(pool) == 12
+    assert (pool["label"] == "real").all()
+    assert set(main["source"]) == {"cam-a"}
+    assert set(pool["source"]) == {"cam-b"}
+    for column in ("gender", "age", "skin_tone", "identity"):
+        assert (main[column] != "").all()
+    assert all(Path(path).is_file() for path in main["path"])
+    assert {Path(p).relative_to(folder).parts[0] for p in main["path"]} == {"real", "fake"}
+
+
+def test_swaps_name_their_donors_and_stay_in_circles(made):
+    _, main, pool = made
+    swaps = main[main["generator"] == "face-swap"]
+    assert len(swaps)
+    for row in swaps.itertuples():
+        target, donor = row.pair.split("|")
+        assert target == row.identity != donor
+    assert (main.loc[main["generator"] != "face-swap", "pair"] == "").all()
+    both = pd.concat([main, pool], ignore_index=True)
+    sizes = pd.Series(connected_groups(both)).groupby(both["identity"]).agg(set)
+    assert len(set(connected_groups(main))) == main["identity"].nunique() // 3  # circles, not one lump
+    assert all(len(groups) == 1 for groups in sizes)
+    assert not set(main["identity"]) & set(pool["identity"])
+
+
+def test_same_files_whatever_the_workers(made, tmp_path):
+    folder, main, _ = made
+    path = generate(tmp_path / "again", n=60, pool=12, seed=4, workers=2, progress=False)
+    assert digests(tmp_path / "again") == digests(folder)
+    again = read_manifest(path)
+    pd.testing.assert_frame_equal(again.drop(columns="path"), main.drop(columns="path"))
+
+
+def test_another_seed_other_files(made):
+    one, other = plan(60, 12, 4), plan(60, 12, 5)
+    assert draw_picture(one[0], one[0].pictures[0]) != draw_picture(other[0], other[0].pictures[0])
+
+
+def test_a_finished_set_is_reused_and_a_damaged_one_redone(tmp_path):
+    folder = tmp_path / "set"
+    path = generate(folder, n=30, pool=2, seed=1, workers=1, progress=False)
+    before = digests(folder)
+    stamp = path.stat().st_mtime_ns
+    generate(folder, n=30, pool=2, seed=1, workers=1, progress=False)
+    assert path.stat().st_mtime_ns == stamp
+    next(folder.rglob("*.jpg")).unlink()
+    generate(folder, n=30, pool=2, seed=1, workers=1, progress=False)
+    assert digests(folder) == before
+    generate(folder, n=30, pool=2, seed=2, workers=1, progress=False)
+    assert digests(folder) != before
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_killed_generation_leaves_nothing_that_looks_finished(tmp_path):
+    folder = tmp_path / "set"
+    code = (
+        "from aletheia.datasets.synthetic import generate\n"
+        f"generate({str(folder)!r}, n=600, pool=10, seed=1, workers=1, progress=False)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.rglob("*.jpg")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    assert not folder.exists()
+    assert any(tmp_path.glob(".set.partial-*"))
+    generate(folder, n=30, pool=1, seed=1, workers=1, progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
+@pytest.mark.parametrize("numbers", [{"n": 29}, {"pool": 0}, {"seed": -1}])
+def test_numbers_out_of_range(tmp_path, numbers):
+    with pytest.raises(InputError, match="needs n >= 30"):
+        generate(tmp_path / "set", **{"n": 30, "pool": 1, **numbers}, progress=False)
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="not empty"):
+        generate(tmp_path, n=30, pool=1, progress=False)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(InputError, match="is a file"):
+        generate(tmp_path / "thesis.txt", n=30, pool=1, progress=False)
+
+
+def test_blazeface_finds_the_faces(made):
+    from aletheia.imaging.reading import read_image
+
+    _, main, pool = made
+    detector = BlazeFace()
+    found = [bool(detector.detect(read_image(p))) for p in [*main["path"], *pool["path"]]]
+    assert np.mean(found) >= 0.95
+
+
+def test_labels_are_skewed_by_group_on_purpose():
+    pictures = [
+        (job.people[p.person], bool(p.generator))
+        for seed in range(3)
+        for job in plan(1000, 2, seed)
+        if job.source == "cam-a"
+        for p in job.pictures
+    ]
+    dark = np.array([person.monk >= 7 for person, _ in pictures])
+    fake = np.array([is_fake for _, is_fake in pictures])
+    assert fake.mean() == pytest.approx(0.82)
+    assert 0.1 < dark.mean() < 0.3
+    assert fake[dark].mean() > fake[~dark].mean() + 0.05
+
+
+@pytest.mark.slow
+def test_a_thousand_pictures(tmp_path):
+    """Speed, no shortcut in file properties, faces found in every group."""
+    from aletheia.imaging.reading import read_image
+
+    start = time.monotonic()
+    path = generate(tmp_path / "set", n=1000, pool=300, seed=0, workers=min(2, os.cpu_count() or 1))
+    assert time.monotonic() - start < 1.3 * 120  # twice the target: test machines are shared
+    main, pool = read_manifest(path), read_manifest(path.with_name("pool.parquet"))
+    both = pd.concat([main, pool], ignore_index=True)
+    groups = connected_groups(both)
+    assert shortcut_auc(main, groups[: len(main)]) <= 0.60
+    assert shortcut_auc(both, groups) <= 0.60
+    assert len(set(groups[: len(main)])) >= 30
+    detector = BlazeFace()
+    found = pd.Series([bool(detector.detect(read_image(p))) for p in both["path"]])
+    assert found.groupby(both["skin_tone"]).mean().min() >= 0.95
+    assert json.loads((tmp_path / "set" / "synthetic.json").read_text())["n"] == 1000

@@ -1,0 +1,54 @@
+"""From a source to faces, a pool and a list of what was left out, with the numbers that are logged."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from aletheia.core.errors import InputError
+from aletheia.datasets import pipeline as module
+from aletheia.datasets.pipeline import extract_all, gather
+from aletheia.faces.worker import Cutting
+
+
+@pytest.fixture
+def folder(tmp_path, portraits, monkeypatch):
+    """Three faces of each label, a wall, a broken file; and a pool of two."""
+    monkeypatch.setattr(module, "data_folder", lambda: tmp_path / "data")
+
+    def write(path, image):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), image[..., ::-1])
+
+    for k in range(3):
+        write(tmp_path / "faces" / "real" / f"{k}.png", portraits[k][0])
+        write(tmp_path / "faces" / "fake" / f"{k}.png", portraits[k + 3][0])
+    for k in range(2):
+        write(tmp_path / "pool" / f"{k}.png", portraits[k + 6][0])
+    write(tmp_path / "faces" / "fake" / "wall.png", np.full((200, 200, 3), 90, np.uint8))
+    (tmp_path / "faces" / "real" / "broken.jpg").write_bytes(b"no picture")
+    return tmp_path
+
+
+def test_everything_is_counted(folder):
+    data = gather(str(folder / "faces"), ffhq=str(folder / "pool"), progress=False)
+    found = extract_all(data, Cutting(size=64, policy="aligned", margin=0.3), workers=1, progress=False)
+    assert found.main["label"].value_counts().to_dict() == {"real": 3, "fake": 3}
+    assert len(found.pool) == 2 and set(found.pool["label"]) == {"real"}
+    assert set(found.main["crop_policy"]) == {"aligned"} and set(found.main["crop_margin"]) == {0.3}
+    results = found.results
+    assert (results["files"], results["faces"], results["skipped"], results["resumed"]) == (10, 8, 2, 0)
+    assert results["files"] == results["faces"] + results["skipped"]
+    assert sum(results["skipped_because"].values()) == 2
+    assert results["skipped_because"]["no face found"] == 1
+    assert results["files_per_second"] == pytest.approx(9 / results["seconds"])
+    again = extract_all(data, Cutting(size=64, policy="aligned", margin=0.3), workers=1, progress=False).results
+    assert again["resumed"] == 9 and again["files_per_second"] is None
+
+
+def test_a_class_without_a_face(folder):
+    for k in range(3):
+        (folder / "faces" / "fake" / f"{k}.png").unlink()
+    with pytest.raises(InputError, match=r"only of the classes \['real'\]"):
+        extract_all(gather(str(folder / "faces"), progress=False), Cutting(), workers=1, progress=False)

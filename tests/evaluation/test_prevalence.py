@@ -1,0 +1,154 @@
+"""Predictive values at other base rates, against Bayes' rule by hand, scikit-learn's weights and a closed form."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.metrics import precision_score
+
+from aletheia.core.errors import InputError
+from aletheia.evaluation.prevalence import BASE_RATES, predictive_values, prior_figure, prior_shift
+from aletheia.stats.bootstrap import draw_counts
+from aletheia.stats.intervals import wilson
+from aletheia.stats.metrics import evaluate_scores
+
+
+def sample(n=600, seed=0):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.4).astype(int)
+    p = 1 / (1 + np.exp(-rng.normal(3.0 * y - 1.5, 1)))
+    return y, p, rng.integers(0, n // 5, n)
+
+
+def test_bayes_rule_by_hand():
+    # 1,000,000 photos, 1,000 of them fakes: 900 found, 9,990 false alarms.
+    ppv, npv = predictive_values(0.9, 0.01, 0.001)
+    assert ppv == pytest.approx(900 / 10_890) and npv == pytest.approx(989_010 / 989_110)
+    # Axelsson's intrusions, 2 in 100,000 records, at one false alarm in 100,000.
+    assert predictive_values([1.0, 0.7], 1e-5, 2e-5)[0] == pytest.approx([0.667, 0.583], abs=1e-3)
+    nothing_called, nothing_passed = predictive_values(0.0, 0.0, 0.1), predictive_values(1.0, 1.0, 0.1)
+    assert np.isnan(nothing_called[0]) and nothing_called[1] == pytest.approx(0.9)
+    assert np.isnan(nothing_passed[1]) and nothing_passed[0] == pytest.approx(0.1)
+
+
+def weights(y, base_rate):
+    return np.where(y == 1, base_rate / np.mean(y), (1 - base_rate) / np.mean(1 - y))
+
+
+def test_values_are_scikit_learns_with_reweighted_classes():
+    y, p, _ = sample()
+    table = prior_shift(y, p, 0.5, replicates=0)
+    called = (p >= 0.5).astype(int)
+    assert tuple(table["base_rate"]) == BASE_RATES
+    for row in table.itertuples():
+        weight = weights(y, row.base_rate)
+        assert row.ppv == pytest.approx(precision_score(y, called, sample_weight=weight))
+        assert row.npv == pytest.approx(precision_score(1 - y, 1 - called, sample_weight=weight))
+        assert row.false_alarms == pytest.approx(10_000 * called[y == 0].mean())
+        assert np.isnan([row.ppv_low, row.npv_high, row.false_alarms_low]).all()
+    own = prior_shift(y, p, 0.5, base_rates=[y.mean()], replicates=0)
+    assert own["ppv"].item() == pytest.approx(precision_score(y, called))
+
+
+def test_replicates_are_those_of_repeated_rows():
+    y, p, groups = sample(200)
+    table = prior_shift(y, p, 0.5, groups, base_rates=[0.01, 0.3], replicates=60, seed=4)
+    # Groups are numbered in the order of their texts.
+    number = np.unique(groups.astype(str), return_inverse=True)[1]
+    found = []
+    for counts in draw_counts(number.max() + 1, 60, np.random.default_rng(4)):
+        rows = np.repeat(np.arange(len(y)), counts[number].astype(int))
+        again, called = y[rows], (p[rows] >= 0.5).astype(int)
+        found.append([precision_score(again, called, sample_weight=weights(again, rate)) for rate in (0.01, 0.3)])
+    low, high = np.percentile(found, [2.5, 97.5], axis=0)
+    np.testing.assert_allclose(table["ppv_low"], low)
+    np.testing.assert_allclose(table["ppv_high"], high)
+
+
+def test_false_alarms_have_the_interval_of_the_false_positive_rate():
+    y, p, groups = sample()
+    fpr = evaluate_scores(y, p, 0.5, groups, seed=2)["fpr"]
+    row = prior_shift(y, p, 0.5, groups, seed=2).iloc[0]
+    found = [row["false_alarms"], row["false_alarms_low"], row["false_alarms_high"]]
+    assert found == pytest.approx([10_000 * fpr.value, 10_000 * fpr.low, 10_000 * fpr.high])
+
+
+def test_intervals_have_the_textbook_width():
+    # The log-odds of the predictive value are those of the base rate plus log(tpr / fpr), whose standard error
+    # is known (Mercaldo, Lau and Zhou, Statistics in Medicine 26, 2007).
+    y, p, _ = sample(6000)
+    called = p >= 0.5
+    tpr, fpr = called[y == 1].mean(), called[y == 0].mean()
+    error = np.sqrt((1 - tpr) / (tpr * np.sum(y == 1)) + (1 - fpr) / (fpr * np.sum(y == 0)))
+    row = prior_shift(y, p, 0.5, base_rates=[0.01]).iloc[0]
+    width = np.diff(np.log(row[["ppv_low", "ppv_high"]] / (1 - row[["ppv_low", "ppv_high"]])).astype(float))
+    assert width == pytest.approx(2 * norm.ppf(0.975) * error, rel=0.08)
+
+
+def test_no_false_alarm_is_not_certainty():
+    y = np.array([0] * 40 + [1] * 40)
+    groups = np.arange(80) // 2
+    perfect = prior_shift(y, y.astype(float), 0.5, groups, base_rates=[0.01]).iloc[0]
+    low, high = wilson(0, 20)[0], wilson(0, 20)[1]
+    assert perfect["ppv"] == perfect["ppv_high"] == 1.0 and low == 0
+    assert perfect["ppv_low"] == pytest.approx(predictive_values(1 - high, high, 0.01)[0])
+    assert perfect["npv_low"] == pytest.approx(predictive_values(1 - high, high, 0.01)[1])
+    assert perfect["false_alarms_high"] == pytest.approx(10_000 * high) and perfect["false_alarms_low"] == 0
+    # Some fakes missed, still no false alarm: the one rate varies, the other is at its limit.
+    p = np.where(np.arange(80) % 4 == 0, 0.1, y)
+    some = prior_shift(y, p, 0.5, groups, base_rates=[0.01]).iloc[0]
+    recall = evaluate_scores(y, p, 0.5, groups)["recall"]
+    assert some["ppv_low"] == pytest.approx(predictive_values(recall.low, high, 0.01)[0])
+    assert some["ppv_high"] == 1.0
+
+
+def test_copies_are_no_evidence():
+    y, p, _ = sample(200)
+    single = prior_shift(y, p, 0.5, np.arange(200))
+    copies = prior_shift(np.repeat(y, 8), np.repeat(p, 8), 0.5, np.repeat(np.arange(200), 8))
+    np.testing.assert_allclose(copies, single)
+
+
+def test_rows_without_a_score_and_missing_classes():
+    y, p, groups = sample()
+    gaps = p.copy()
+    gaps[::3] = np.nan
+    keep = ~np.isnan(gaps)
+    left = prior_shift(y[keep], p[keep], 0.5, groups[keep], replicates=50)
+    np.testing.assert_array_equal(prior_shift(y, gaps, 0.5, groups, replicates=50), left)
+    one = prior_shift(np.ones(30), np.linspace(0, 1, 30), 0.5)
+    assert one.drop(columns="base_rate").isna().all().all()
+    for rates in ([0.0, 0.1], [1.0], [-0.1], [[0.1]]):
+        with pytest.raises(InputError, match="base_rates"):
+            prior_shift(y, p, 0.5, base_rates=rates)
+    with pytest.raises(InputError, match="logits"):
+        prior_shift(y, p * 9, 0.5)
+
+
+def test_the_figure_shows_the_table():
+    y, p, groups = sample()
+    table = prior_shift(y, p, 0.5, groups)
+    figure = prior_figure(table)
+    band, line, always = figure.data
+    np.testing.assert_allclose(line.x, 100 * table["base_rate"])
+    np.testing.assert_allclose(line.y, 100 * table["ppv"])
+    np.testing.assert_allclose(band.y, 100 * np.concatenate([table["ppv_high"], table["ppv_low"][::-1]]))
+    np.testing.assert_allclose(always.y, always.x)
+    assert figure.layout.xaxis.type == "log" and "%" in figure.layout.xaxis.title.text
+    assert "%" in figure.layout.yaxis.title.text
+    assert f"{table['false_alarms'][0]:,.0f}" in figure.layout.annotations[0].text
+    assert len(prior_figure(prior_shift(y, p, 0.5, replicates=0)).data) == 2
+    nothing = prior_figure(prior_shift(np.ones(9), np.linspace(0, 1, 9), 0.5))
+    assert not nothing.data and "needed" in nothing.layout.annotations[0].text
+
+
+@pytest.mark.slow
+def test_100_000_rows_take_seconds():
+    y, p, _ = sample(100_000)
+    for groups in (None, np.arange(100_000) // 20):
+        start = time.process_time()
+        prior_shift(y, p, 0.5, groups)
+        assert time.process_time() - start < 10  # one on a quiet machine; test machines are shared

@@ -1,0 +1,6 @@
+"""The models and pictures of the service's tests."""
+
+from __future__ import annotations
+
+from ..model_factories import clip, jpeg, numberless, with_rules
+from ..model_factories import random_bundle as bundle

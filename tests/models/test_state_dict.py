@@ -1,0 +1,88 @@
+"""Weights files of strangers."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import zipfile
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from aletheia.core.errors import InputError
+from aletheia.models import state_dict as statefile
+from aletheia.models.state_dict import read_archive, read_state
+
+
+@pytest.fixture
+def state():
+    return {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.zeros(2, dtype=torch.int64)}
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.ckpt", "a.safetensors"])
+def test_what_was_saved_is_read(tmp_path, state, name):
+    path = tmp_path / name
+    save_file(state, path) if name.endswith("safetensors") else torch.save({"state_dict": state, "epoch": 3}, path)
+    torch.testing.assert_close(read_state(path), state)
+
+
+class _Bomb:
+    def __reduce__(self):
+        return (print, ("unpickled",))
+
+
+def test_objects_are_not_unpickled(tmp_path, capsys):
+    path = tmp_path / "bomb.pth"
+    torch.save({"state_dict": {"weight": _Bomb()}}, path)
+    with pytest.raises(InputError, match="objects other than tensors"):
+        read_archive(path)
+    path.write_bytes(pickle.dumps(_Bomb(), protocol=2))
+    with pytest.raises(InputError, match="no archive"):
+        read_archive(path)
+    assert "unpickled" not in capsys.readouterr().out
+
+
+def test_a_compressed_archive_is_not_opened(tmp_path, state):
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    path = tmp_path / "small.pth"
+    with zipfile.ZipFile(buffer) as plain, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for member in plain.infolist():
+            packed.writestr(member.filename, plain.read(member))
+    with pytest.raises(InputError, match="compressed"):
+        read_archive(path)
+
+
+def test_sizes_are_limited(tmp_path, state, monkeypatch):
+    path = tmp_path / "a.pth"
+    torch.save(state, path)
+    monkeypatch.setattr(statefile, "MAX_MEMBERS", 2)
+    with pytest.raises(InputError, match="members"):
+        read_archive(path)
+    with pytest.raises(InputError, match="at most 10 are read"):
+        statefile.check_file(path, 10)
+    os.mkfifo(tmp_path / "pipe.pth")
+    for name, match in (("pipe.pth", "regular"), ("missing.pth", "no file"), ("a\0b.pth", "no file")):
+        with pytest.raises(InputError, match=match):
+            read_state(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_every_truncation_is_an_input_error(tmp_path, state, suffix):
+    path = tmp_path / f"a.{suffix}"
+    save_file(state, path) if suffix == "safetensors" else torch.save(state, path)
+    content = path.read_bytes()
+    for length in range(0, len(content) - 1, max(1, len(content) // 60)):
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError):
+            read_state(path)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"weight": 3}, {1: torch.zeros(1)}, torch.zeros(3)])
+def test_what_is_no_state_dict(tmp_path, content):
+    path = tmp_path / "a.pth"
+    torch.save(content, path)
+    with pytest.raises(InputError, match="no state dict"):
+        read_state(path)

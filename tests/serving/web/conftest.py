@@ -1,0 +1,152 @@
+"""The service with its page, as it is started for people, and a browser that notes all it asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import uvicorn
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+LEARNT = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
+SMALLEST = 80  # pixels of a face that is judged
+
+
+@pytest.fixture(scope="session")
+def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespace]]:
+    """Start a service with its page: ``url``, ``service`` and ``kept``, the bytes of files that lie there."""
+    from aletheia.serving.app import create_app
+    from aletheia.serving.config import ServeConfig
+
+    # All that the random network says lies between 0.4 and 0.6: here far above the threshold.
+    model = with_rules({"trained_on": LEARNT, "threshold": 0.2, "threshold_how": "by the test"}, min_face=SMALLEST)
+
+    @contextlib.contextmanager
+    def start(**values) -> Iterator[SimpleNamespace]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        limits = {"max_upload_bytes": 1_000_000, "max_video_bytes": 3_000_000}
+        app = create_app(ServeConfig(models=(str(model),), port=port, **limits, **values))
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _until_there(f"{url}/config", values.get("api_key", ""))
+            page = app.router.routes[-1].app
+            yield SimpleNamespace(url=url, service=app.state.service, kept=page.size)
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def make_service(bundle):
+    """Make services of the small model, one at a time in each, without an application; closed with the module."""
+    from aletheia.serving.config import ServeConfig
+    from aletheia.serving.model_loading import load_model
+    from aletheia.serving.service import Service
+
+    with contextlib.ExitStack() as made:
+
+        def make(**values) -> Service:
+            config = ServeConfig(models=(str(bundle),), workers=1, **values)
+            return made.enter_context(contextlib.closing(Service(load_model(config), config)))
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def site(start_site) -> Iterator[SimpleNamespace]:
+    """A running service with its usual limits."""
+    with start_site() as running:
+        yield running
+
+
+def _until_there(url: str, key: str) -> None:
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        request = urllib.request.Request(url, headers={"X-API-Key": key})
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5):
+            return
+        time.sleep(0.1)
+    raise AssertionError("The page did not come.")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium as it is installed here."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser, site, tmp_path, request) -> Iterator:
+    """Open the page in a window of its own; nothing may leave this machine, and nothing may go wrong in the browser."""
+    contexts, asked, wrong, sites = [], [], [], {site.url}
+
+    def start(width: int = 1280, height: int = 900, dark: bool = False, at: str = site.url, **options):
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            **options,
+        )
+        sites.add(at)
+        contexts.append(context)
+        context.on("request", lambda one: asked.append(one.url))
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.goto(at)
+        page.wait_for_selector("#intake .zone")
+        return page
+
+    start.expected = []  # parts of errors that a test brings about
+    yield start
+    for number, context in enumerate(contexts):
+        for page in context.pages:
+            page.screenshot(path=tmp_path / f"{request.node.name}-{number}.png", full_page=True)
+        context.close()
+    assert asked
+    own = (*(f"{url}/" for url in sites), "blob:", "data:")
+    assert [url for url in asked if not url.startswith(own)] == []
+    assert [text for text in wrong if not any(part in text for part in start.expected)] == []
+
+
+@pytest.fixture(scope="session")
+def jpeg():
+    """Pixels (H, W, 3) as the bytes of a JPEG."""
+
+    def encode(rgb: np.ndarray) -> bytes:
+        return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+    return encode

@@ -1,0 +1,310 @@
+"""What of Gradio can be reached, and what it keeps of a visitor: the real page, asked without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from aletheia.serving.service import Service
+
+JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data"
+
+
+@pytest.fixture(scope="module")
+def service(make_service) -> Service:
+    return make_service(queue=2)
+
+
+@contextlib.asynccontextmanager
+async def mounted(service: Service) -> AsyncIterator[SimpleNamespace]:
+    """The page in an application: ``client`` of it, ``gradio``, its ``blocks``, ``doors`` and ``uploads``."""
+    from aletheia.serving.web.mount import mount_page, running
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gradio = mount_page(app, service)
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 9))
+    async with (
+        running(gradio),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client,
+    ):
+        yield SimpleNamespace(
+            client=client,
+            gradio=gradio,
+            blocks=gradio.get_blocks(),
+            doors=app.router.routes[-1].app,
+            readers=gradio.state.readers,
+            uploads=gradio.state.uploads,
+        )
+
+
+async def ask(page: SimpleNamespace, data: bytes, session: str) -> None:
+    """Hand in a file and ask about it, as the page's script does."""
+    token = (await page.client.post("/gradio_api/upload", files={"file": ("x", data)})).json()["token"]
+    body = {"fn_index": 0, "data": [token], "session_hash": session, "trigger_id": 2}
+    response = await page.client.post(JOIN, json=body)
+    assert response.status_code == 200, response.text
+
+
+def kept(page: SimpleNamespace) -> dict[str, int]:
+    """How many things there are of any visitor."""
+    queue, blocks, gradio = page.blocks._queue, page.blocks, page.gradio
+    things = {
+        "sessions": blocks.state_holder.session_data,
+        "times": blocks.state_holder.time_last_used,
+        "messages": queue.pending_messages_per_session,
+        "ids": queue.pending_event_ids_session,
+        "events": queue.event_ids_to_events,
+        "analytics": queue.event_analytics,
+        "iterators": gradio.iterators,
+        "to reset": gradio.iterators_to_reset,
+        "differences": blocks.pending_diff_streams,
+        "streams": blocks.pending_streams,
+        "paths": blocks.upload_file_set,
+        "readers": page.readers._awaited.keys() | page.readers._here | page.readers._tokens.keys(),
+        "bytes": range(page.uploads.size()),
+    }
+    return {name: len(all_of) for name, all_of in things.items() if all_of}
+
+
+async def nothing_kept(page: SimpleNamespace) -> None:
+    async with asyncio.timeout(10):
+        while kept(page):
+            await asyncio.sleep(0.02)
+
+
+def test_nothing_of_a_visitor_stays_after_the_answer(service, portraits, jpeg):
+    async def visit() -> None:
+        async with mounted(service) as page:
+            for number in range(5):
+                await ask(page, jpeg(portraits[number][0]), f"visitor{number}")
+                told = (await page.client.get(DATA, params={"session_hash": f"visitor{number}"})).text
+                assert "Not part of the score" in told and "data:image/jpeg" in told
+                assert json.loads(told.strip().splitlines()[-1].removeprefix("data: "))["msg"] == "close_stream"
+                assert page.blocks._queue.pending_messages_per_session.keys() == set()  # at once
+            await nothing_kept(page)
+            assert page.blocks._queue.cached_event_analytics_summary == {"functions": {}}
+            assert page.gradio.state_holder.capacity == 3  # should Gradio find another way to keep one
+
+    asyncio.run(visit())
+
+
+def test_nor_of_one_who_never_comes_for_it(service, portraits, jpeg):
+    async def visit() -> None:
+        async with mounted(service) as page:
+            page.readers.patience = 0.5
+            with service.admission.turn():  # one is looked at when nobody comes, the other waits
+                await ask(page, jpeg(portraits[0][0]), "one")
+                await ask(page, jpeg(portraits[1][0]), "two")
+                await asyncio.sleep(0.3)
+                assert {"sessions", "messages", "ids", "events", "bytes"} <= kept(page).keys()
+                await asyncio.sleep(0.6)
+            await nothing_kept(page)
+            await ask(page, jpeg(portraits[0][0]), "one")  # and the page goes on
+            assert "data:image/jpeg" in (await page.client.get(DATA, params={"session_hash": "one"})).text
+
+    asyncio.run(visit())
+
+
+def test_a_file_that_nobody_asks_about_goes(service, monkeypatch):
+    from aletheia.serving.web import mount as build
+
+    monkeypatch.setattr(build, "_KEEP_SECONDS", 0.2)
+
+    async def visit() -> None:
+        async with mounted(service) as page:
+            await page.client.post("/gradio_api/upload", files={"file": ("x", b"x" * 2_000_000)})
+            assert page.uploads.size() == 2_000_000
+            await nothing_kept(page)
+
+    asyncio.run(visit())
+
+
+def test_nor_of_one_who_leaves_or_cancels(service, portraits, jpeg):
+    async def visit() -> None:
+        async with mounted(service) as page:
+            left = asyncio.Event()
+
+            async def receive() -> dict:
+                await left.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message: dict) -> None:
+                if b"process_generating" in message.get("body", b""):
+                    left.set()
+
+            await ask(page, jpeg(portraits[0][0]), "leaves")
+            async with asyncio.timeout(20):
+                await page.readers.listen("leaves", receive, send)
+            await nothing_kept(page)
+            with service.admission.turn():
+                await ask(page, jpeg(portraits[0][0]), "underway")
+                await asyncio.sleep(0.2)
+                await ask(page, jpeg(portraits[1][0]), "cancels")
+                (event,) = page.blocks._queue.pending_event_ids_session["cancels"]
+                size = page.uploads.size()
+                listening = asyncio.create_task(page.client.get(DATA, params={"session_hash": "cancels"}))
+                await asyncio.sleep(0.1)
+                body = {"session_hash": "cancels", "fn_index": 0, "event_id": event}
+                assert (await page.client.post("/gradio_api/cancel", json=body)).status_code == 200
+                assert "close_stream" in (await listening).text
+                assert page.uploads.size() < size
+                await page.readers.leave("underway")
+            await nothing_kept(page)
+
+    asyncio.run(visit())
+
+
+def test_who_comes_again_takes_over(service, portraits, jpeg):
+    """As when a phone changes its network: the stream that is dead is noticed late, and must not end the new one."""
+
+    async def visit() -> None:
+        async with mounted(service) as page:
+            old, told = asyncio.Event(), []
+
+            async def receive() -> dict:
+                await old.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message: dict) -> None:
+                told.append(message.get("body", b""))
+
+            with service.admission.turn():
+                await ask(page, jpeg(portraits[0][0]), "phone")
+                first = asyncio.create_task(page.readers.listen("phone", receive, send))
+                await asyncio.sleep(0.1)
+                second = asyncio.create_task(page.client.get(DATA, params={"session_hash": "phone"}))
+                await asyncio.sleep(0.1)
+                assert first.done()
+                old.set()
+            async with asyncio.timeout(20):
+                text = (await second).text
+            assert "data:image/jpeg" in text and "close_stream" in text
+            assert not any(b"data:image/jpeg" in body for body in told)
+            await nothing_kept(page)
+
+    asyncio.run(visit())
+
+
+def test_a_full_queue_refuses_and_keeps_nothing(service, portraits, jpeg):
+    async def visit() -> None:
+        async with mounted(service) as page:
+            page.readers.patience = 0.5
+            with service.admission.turn():
+                for number in range(4):  # one under way, three may wait
+                    await ask(page, jpeg(portraits[0][0]), f"s{number}")
+                    await asyncio.sleep(0.1)
+                before = page.uploads.size()
+                taken = await page.client.post("/gradio_api/upload", files={"file": ("x", b"x" * 999)})
+                body = {"fn_index": 0, "data": [taken.json()["token"]], "session_hash": "late"}
+                refused = await page.client.post(JOIN, json=body)
+                assert refused.status_code == 429 and refused.json()["error"]["kind"] == "busy"
+                assert page.uploads.size() == before
+                await asyncio.sleep(0.8)
+            await nothing_kept(page)
+
+    asyncio.run(visit())
+
+
+def test_gradio_hears_only_what_the_page_has_to_say(service):
+    """Whatever else a request brings: a path, an address, a block to change, somebody's name."""
+
+    async def visit() -> list:
+        heard = []
+        async with mounted(service) as page:
+
+            async def spy(scope, receive, send) -> None:
+                heard.append((scope["path"], scope["query_string"], json.loads((await receive())["body"])))
+                assert {name for name, _ in scope["headers"]} <= {b"host", b"accept-encoding", b"content-type"}
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": b"{}"})
+
+            spy.iterators_to_reset = set()
+            page.doors._gradio = spy
+            token = (await page.client.post("/gradio_api/upload", files={"file": ("../../x\0", b"x")})).json()["token"]
+            file = {"path": "/etc/passwd", "url": "http://a.example/", "meta": {"_type": "gradio.FileData"}}
+            extra = {"trigger_id": 1, "event_data": file, "event_id": "x", "oauth_token": "x", "simple_format": True}
+            body = {"fn_index": 0, "session_hash": "s", "data": [token], "batched": True, "request": file, **extra}
+            strange = {"cookie": "a=b", "x-gradio-server": "http://a.example", "origin": "http://localhost"}
+            assert (await page.client.post(f"{JOIN}?deep_link=x", json=body, headers=strange)).status_code == 200
+            again = await page.client.post(JOIN, json=body)
+            assert again.status_code == 400 and "did not arrive" in again.json()["error"]["message"]
+            cancel = {"fn_index": 0, "session_hash": "s", "event_id": "e", "data": file}
+            assert (await page.client.post("/gradio_api/cancel", json=cancel)).status_code == 200
+            await page.readers.leave("s")
+        asked = {"fn_index": 0, "session_hash": "s", "data": [token]}
+        cancelled = {"session_hash": "s", "event_id": "e", "fn_index": 0}
+        assert heard == [(JOIN, b"", asked), ("/gradio_api/cancel", b"", cancelled)]
+
+    asyncio.run(visit())
+
+
+@pytest.mark.parametrize("name", ["[", "a:b:c", "", "a b", "a/b", "a@b", "é"])
+def test_a_host_that_is_none_is_refused(service, name):
+    """Gradio would fail at it in the middle of the work, and never say so."""
+
+    async def visit() -> None:
+        async with mounted(service) as page:
+            for header in ("host", "x-forwarded-host"):
+                answer = await page.client.get("/", headers={header: name.encode()})
+                assert answer.status_code == 400 and "names no host" in answer.json()["error"]["message"]
+                token = (await page.client.post("/gradio_api/upload", files={"file": ("x", b"x")})).json()["token"]
+                body = {"fn_index": 0, "session_hash": "s", "data": [token]}
+                assert (await page.client.post(JOIN, json=body, headers={header: name.encode()})).status_code == 400
+            assert page.uploads.size() == 0
+            assert (await page.client.get("/", headers={"x-forwarded-host": "a.example:80, b"})).status_code == 200
+            await page.readers.leave("s")
+
+    asyncio.run(visit())
+
+
+def test_gradio_s_own_check_of_paths_holds_too(service, tmp_path, portraits, jpeg):
+    """Behind the doors, where nobody comes: mounted into another application, Gradio would not look."""
+    (tmp_path / "face.jpg").write_bytes(jpeg(portraits[0][0]))
+    file = {"path": str(tmp_path / "face.jpg"), "meta": {"_type": "gradio.FileData"}}
+
+    async def visit() -> None:
+        async with mounted(service) as page:
+            transport = httpx.ASGITransport(page.gradio)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                body = {"fn_index": 0, "data": [file], "session_hash": "s"}
+                assert (await client.post(JOIN, json=body)).status_code == 200
+                told = (await client.get(DATA, params={"session_hash": "s"})).text
+        (done,) = [line for line in told.splitlines() if "process_completed" in line]
+        assert json.loads(done.removeprefix("data: "))["success"] is False
+
+    asyncio.run(visit())
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/page/nothing", "/page/gallery/x.jpg", "/assets/x.js", "/monitoring"])
+def test_what_is_not_there_is_told_in_the_service_s_own_form(service, path):
+    async def visit() -> None:
+        async with mounted(service) as page:
+            before = page.blocks, service.metrics.errors.labels("not_found")._value.get()
+            for method in ("GET", "POST"):
+                answer = await page.client.request(method, path)
+                assert answer.status_code == 404
+                assert answer.json()["error"]["kind"] == "not_found" and len(answer.json()["error"]["message"]) > 10
+            assert service.metrics.errors.labels("not_found")._value.get() == before[1] + 2
+
+    asyncio.run(visit())
+
+
+def test_it_is_idle_when_nobody_asks(service):
+    """Gradio looks a thousand times a second whether somebody does."""
+    import time
+
+    async def visit() -> float:
+        async with mounted(service):
+            await asyncio.sleep(0.3)
+            began = time.process_time()
+            await asyncio.sleep(2)
+            return (time.process_time() - began) / 2
+
+    assert asyncio.run(visit()) < 0.02

@@ -1,0 +1,93 @@
+"""Files that wait: nobody else's, not for ever, and counted."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import pytest
+
+from aletheia.core.errors import InputError
+from aletheia.inference.errors import Refused
+from aletheia.serving.uploads import Upload
+from aletheia.serving.web.uploads import Uploads
+
+
+def upload(data: bytes = b"x") -> Upload:
+    return Upload(io.BytesIO(data), len(data))
+
+
+def test_a_file_is_asked_about_once_and_looked_at_once():
+    uploads, file = Uploads(most=9), upload(b"abc")
+    token = uploads.keep(file)
+    assert file.taken and uploads.size() == 3
+    with pytest.raises(InputError, match="did not arrive"), uploads.taken(token):
+        pass  # nobody asked about it yet
+    assert uploads.claim(token) and not uploads.claim(token)
+    uploads.expire(token)  # too late: it was asked about
+    with uploads.taken(token) as taken:
+        assert taken.read() == b"abc" and uploads.size() == 3
+        uploads.discard(token)  # somebody looks at it
+        assert taken.read() == b"abc"
+    assert file.file.closed and uploads.size() == 0
+    with pytest.raises(InputError, match="did not arrive"), uploads.taken(token):
+        pass
+
+
+def test_what_nobody_wants_any_more_goes():
+    uploads, early, late, left = Uploads(most=9), upload(), upload(), upload()
+    token = uploads.keep(early)
+    uploads.discard(token)  # nobody asked yet: that is `expire`'s
+    assert not early.file.closed
+    uploads.expire(token)
+    assert early.file.closed and not uploads.claim(token)
+    token = uploads.keep(late)
+    assert uploads.claim(token)
+    uploads.discard(token)
+    assert late.file.closed and uploads.size() == 0
+    uploads.keep(left)
+    uploads.close()
+    assert left.file.closed and uploads.size() == 0
+
+
+def test_what_nobody_asks_about_makes_room():
+    """Else whoever sends files and does nothing with them keeps all others out."""
+    uploads, first, asked = Uploads(most=2, patience=0), upload(), upload()
+    uploads.keep(first)
+    claimed = uploads.keep(asked)
+    assert uploads.claim(claimed)
+    uploads.keep(upload(b"new"))
+    assert first.file.closed and not asked.file.closed and uploads.size() == 4
+
+
+def test_not_more_wait_than_may():
+    uploads = Uploads(most=2)
+    tokens = [uploads.keep(upload()) for _ in range(2)]
+    assert len(set(tokens)) == 2 and uploads.claim(tokens[0])
+    refused = upload()
+    with pytest.raises(Refused, match="try again") as busy, refused.file:
+        uploads.keep(refused)
+    assert busy.value.kind == "busy" and not refused.taken and uploads.size() == 2
+    uploads.discard(tokens[0])
+    uploads.keep(upload())
+
+
+def test_many_at_once_are_counted_right():
+    uploads, wrong = Uploads(most=1000), []
+
+    def churn() -> None:
+        try:
+            for _ in range(500):
+                token = uploads.keep(upload(b"x" * 10))
+                assert uploads.size() >= 10 and uploads.claim(token)
+                with uploads.taken(token):
+                    pass
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=churn) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong and uploads.size() == 0

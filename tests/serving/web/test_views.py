@@ -1,0 +1,233 @@
+"""The parts of the page that need no browser: drawings, evidence, uploads, gallery, what happens to a file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+
+import cv2
+import numpy as np
+import pytest
+
+from aletheia.core.errors import InputError
+from aletheia.imaging.media_types import begins_as_video
+from aletheia.serving.uploads import Upload
+from aletheia.serving.web import charts
+from aletheia.serving.web.gallery import SAMPLES, Gallery
+from aletheia.serving.web.handlers import Examiner
+from aletheia.serving.web.provenance_html import provenance
+from aletheia.serving.web.uploads import Uploads
+
+
+def points(svg: str, kind: str) -> np.ndarray:
+    """Places of a line's points (n, 2)."""
+    (text,) = re.findall(rf'<polyline class="line {kind}" points="([^"]*)"', svg)
+    return np.array([[float(v) for v in pair.split(",")] for pair in text.split()])
+
+
+def test_a_spectrum_is_drawn_to_scale():
+    x = np.linspace(0.01, 0.5, 32)
+    typical = {"real": {"low": np.full(32, -50.0), "mean": np.full(32, -40.0), "high": np.full(32, -30.0)}}
+    drawn = charts.spectrum(x, np.linspace(0, -60, 32), typical)
+    this, mean = points(drawn, "this"), points(drawn, "real")
+    assert np.allclose(np.diff(this[:, 1]), np.diff(this[:, 1])[0], atol=0.11) and this[0, 1] < this[-1, 1]
+    # -40 dB is two thirds of the way from 0 to -60.
+    assert mean[0, 1] == pytest.approx(this[0, 1] + (this[-1, 1] - this[0, 1]) * 2 / 3, abs=0.2)
+    assert "typical genuine faces" in drawn and "typical manipulated" not in drawn
+    ElementTree.fromstring(re.search(r"<svg.*</svg>", drawn)[0])
+
+
+def test_a_spectrum_of_one_colour_is_none():
+    assert "no spectrum" in charts.spectrum(np.linspace(0, 0.5, 8), np.full(8, np.nan), {})
+
+
+def test_a_timeline_has_each_frame_at_its_time_and_height():
+    person = {
+        "times": [0.0, 5.0, 10.0],
+        "faces": [{"probability": p, "verdict": "fake"} for p in (0.0, 1.0, 0.5)],
+    }
+    drawn = charts.timeline([person], 10.0, 0.5)
+    found = np.array([[float(v) for v in pair] for pair in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', drawn)])
+    assert found[1, 0] == pytest.approx((found[0, 0] + found[2, 0]) / 2, abs=0.1)
+    assert found[2, 1] == pytest.approx((found[0, 1] + found[1, 1]) / 2, abs=0.1)
+    assert re.findall(r'data-seek="([\d.]+)"', drawn) == ["0.000", "5.000", "10.000"]
+    ElementTree.fromstring(re.search(r"<svg.*</svg>", drawn)[0])
+
+
+def test_evidence_escapes_what_others_wrote():
+    bad = "<script>alert(1)</script>"
+    c2pa = {
+        "valid": True,
+        "trusted": False,
+        "issuer": bad,
+        "generator": bad,
+        "when": bad,
+        "actions": [bad],
+        "problems": [bad],
+    }
+    html = provenance({"exif": [[bad, bad]], "c2pa": c2pa, "software": [bad]})
+    assert "<script" not in html and html.count("&lt;script&gt;") == 8
+
+
+def test_evidence_does_not_overclaim():
+    empty = {"exif": [], "c2pa": None, "software": []}
+    assert "neither for nor against" in provenance(empty)
+    c2pa = {"valid": True, "trusted": False, "issuer": "X", "generator": "", "when": "", "actions": [], "problems": []}
+    assert "anybody can sign" in provenance({**empty, "c2pa": c2pa})
+    assert "trusted here" in provenance({**empty, "c2pa": {**c2pa, "trusted": True}})
+    broken = provenance({**empty, "c2pa": {**c2pa, "valid": False, "problems": ["it was changed"]}})
+    assert "do not hold" in broken and "it was changed" in broken
+    for html in (provenance(None), provenance(empty), broken):
+        assert "Not part of the score" in html
+
+
+@pytest.fixture
+def uploads() -> Uploads:
+    made = Uploads(most=2)
+    yield made
+    made.close()
+
+
+def put(uploads: Uploads, data: bytes) -> str:
+    """A file that has arrived and was asked about; its token."""
+    file = tempfile.SpooledTemporaryFile(1 << 20)  # noqa: SIM115 -- closed with the uploads
+    file.write(data)
+    token = uploads.keep(Upload(file, len(data)))
+    assert uploads.claim(token)
+    return token
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory) -> Gallery:
+    return Gallery(tmp_path_factory.mktemp("gallery"))
+
+
+def test_the_gallery_is_small_and_known(gallery):
+    sizes = [gallery.path(sample).stat().st_size for sample in SAMPLES]
+    assert sum(sizes) < 300_000
+    for sample in SAMPLES:
+        assert gallery.truth(gallery.path(sample).read_bytes()) == sample.truth
+    assert gallery.truth(b"anything else") == ""
+
+
+def test_the_gallery_is_made_once_and_the_same_everywhere(gallery, tmp_path):
+    times = [gallery.path(sample).stat().st_mtime_ns for sample in SAMPLES]
+    Gallery(gallery.folder)
+    assert [gallery.path(sample).stat().st_mtime_ns for sample in SAMPLES] == times
+    again = Gallery(tmp_path)
+    drawn = [gallery.path(SAMPLES[0]), again.path(SAMPLES[0])]
+    assert np.array_equal(*(cv2.imread(str(path)) for path in drawn))
+
+
+def test_the_gallery_holds_the_faces_that_it_says(gallery):
+    from aletheia.faces.detector import BlazeFace
+
+    detector = BlazeFace(threads=1)
+    counts = {
+        sample.name: len(detector.detect(cv2.imread(str(gallery.path(sample)))[..., ::-1].copy()))
+        for sample in SAMPLES
+        if sample.name.endswith(".jpg")
+    }
+    assert counts == {
+        "drawn.jpg": 1,
+        "swapped.jpg": 1,
+        "blended.jpg": 1,
+        "upsampled.jpg": 1,
+        "three.jpg": 3,
+        "nobody.jpg": 0,
+    }
+
+
+@pytest.fixture(scope="module")
+def service(make_service):
+    return make_service(max_upload_bytes=1_000_000)
+
+
+def test_a_file_goes_with_its_answer_whatever_happens(service, uploads, gallery, portraits, jpeg, monkeypatch):
+    examiner = Examiner(service, uploads, gallery)
+    *_, last = examiner.examine(put(uploads, jpeg(portraits[0][0])))
+    assert (
+        "the model leans to taking this face for" in last[0]
+        and "A closer look" in last[1]
+        and "Not part of the score" in last[2]
+    )
+    assert uploads.size() == 0
+    ((shown, *_),) = list(examiner.examine(put(uploads, bytes(1_000_001))))
+    assert "send a smaller one" in shown and uploads.size() == 0
+    monkeypatch.setattr(service, "answer_image", lambda data: 1 / 0)
+    *_, (shown, _, _) = examiner.examine(put(uploads, jpeg(portraits[0][0])))
+    assert "on our side" in shown and "division" not in shown and uploads.size() == 0
+
+
+def test_what_fails_after_the_answer_leaves_the_answer(service, uploads, gallery, portraits, jpeg, monkeypatch, caplog):
+    """As where the file of the maps is missing, or too many wait: no path of the server's is told."""
+    examiner, data = Examiner(service, uploads, gallery), jpeg(np.hstack([portraits[0][0], portraits[1][0]]))
+    whole = [shown for shown in examiner.examine(put(uploads, data))]
+
+    def fails(data: bytes, count: int):
+        raise InputError("There is no explain.onnx in /srv/models/secret.")
+
+    monkeypatch.setattr(service, "look_closer", fails)
+    *_, (answer, closer, origin) = examiner.examine(put(uploads, data))
+    assert [re.sub(r"[\d.]+ s<", "", text) for text in (answer, origin)] == [
+        re.sub(r"[\d.]+ s<", "", text) for text in (whole[-1][0], whole[-1][2])
+    ]
+    assert "did not work just now" in closer and "Face, cut out" in whole[-1][1]
+    assert "aria-busy" not in closer and "secret" not in closer and "/srv/models/secret" in caplog.text
+    monkeypatch.setattr(service, "look_closer", lambda data, count: 1 / 0)
+    monkeypatch.setattr(service, "provenance", lambda data: 1 / 0)
+    *_, (answer, closer, origin) = examiner.examine(put(uploads, data))
+    assert "That did not work" not in answer and "could not be read" in origin and "did not work just now" in closer
+    assert uploads.size() == 0
+
+
+def test_leaving_ends_the_work_on_a_video(service, uploads, gallery, portraits, write_video, tmp_path, until):
+    film = write_video(tmp_path / "film.mp4", [portraits[0][0]] * 16)
+    shown = Examiner(service, uploads, gallery).examine(put(uploads, film.read_bytes()))
+    assert "Looking at the frames" in next(shown)[0]
+    assert "value=" in next(shown)[0]  # the first frame is done
+    looked = service.predictor.detector.detect
+    count = 0
+
+    def counted(rgb, check):
+        nonlocal count
+        count += 1
+        time.sleep(1)  # Gradio closes on the event loop of the service, where nobody may wait for this
+        return looked(rgb, check)
+
+    service.predictor.detector.detect = counted
+    try:
+        began = time.monotonic()
+        shown.close()
+        assert time.monotonic() - began < 0.9
+        until(lambda: not service.admission.working)
+        assert count <= 2  # the frame under way, and no more
+    finally:
+        del service.predictor.detector.detect
+    assert uploads.size() == 0
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"\0\0\0\x18ftypmp42", True),
+        (b"\0\0\0\x18ftypavif", False),
+        (b"\x1aE\xdf\xa3....", True),
+        (b"RIFF\0\0\0\0AVI LIST", True),
+        (b"RIFF\0\0\0\0WEBPVP8 ", False),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", False),
+        (b"", False),
+    ],
+)
+def test_videos_are_known_by_their_content(head, expected):
+    assert begins_as_video(head) is expected
+
+
+def test_the_page_needs_neither_torch_nor_mlrun():
+    code = "import sys, aletheia.serving.web.mount; print({'torch', 'mlrun', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

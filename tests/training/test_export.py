@@ -1,0 +1,134 @@
+"""From a finished training to a bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aletheia.core.errors import InputError
+from aletheia.datasets.manifest import manifest_hash
+from aletheia.models.bundle import load_bundle
+from aletheia.models.scoring import predict_manifest
+from aletheia.models.spec import read_spec
+from aletheia.models.verdict import decide
+from aletheia.training.abstention import manifest_statistics
+from aletheia.training.config import TrainConfig
+from aletheia.training.export import bundle, crop_of, describe_rows
+from aletheia.training.fit import FitResult, fit
+
+
+@pytest.fixture(scope="module")
+def trained(discs):
+    config = {"image_size": 48, "options": {"width": 8}, "max_epochs": 3, "batch_size": 16}
+    return fit(config, *discs, progress=False)
+
+
+def told(trained: FitResult, **changes) -> FitResult:
+    """The same training, to be bundled otherwise."""
+    return dataclasses.replace(trained, config=TrainConfig.parse(trained.config, **changes))
+
+
+def test_the_bundle_scores_as_the_training_did(trained, discs, tmp_path):
+    folder, spec = bundle(trained, *discs, folder=tmp_path / "model", run="uid-1")
+    model, loaded = load_bundle(folder)
+    assert loaded == spec
+    assert (spec.run, spec.architecture, spec.options) == ("uid-1", "attention_cnn", {"width": 8})
+    assert (spec.input_size, spec.crop.size, spec.training["batch_size"]) == (48, 48, 16)
+    p = predict_manifest(model, spec, discs[1], progress=False)
+    fitted = spec.calibration
+    wanted = 1 / (1 + np.exp(-(fitted.scale * trained.val_logits.astype(float) + fitted.shift)))
+    np.testing.assert_allclose(p, wanted, atol=1e-5)
+    fake = trained.val_labels == 1
+    called = wanted >= spec.threshold
+    assert spec.metrics["val_fpr"] == pytest.approx(called[~fake].mean())
+    assert spec.metrics["val_fnr"] == pytest.approx(1 - called[fake].mean())
+    assert spec.metrics["val_loss"] == trained.val_loss
+    assert spec.metrics["val_majority_share"] == pytest.approx(max(fake.mean(), 1 - fake.mean()))
+    assert (spec.metrics["val_rows"], spec.metrics["train_rows"]) == (60, 120)
+
+
+def test_the_data_hash_is_that_of_both_manifests(trained, discs, tmp_path):
+    _, spec = bundle(trained, *discs, folder=tmp_path / "a")
+    _, other = bundle(trained, discs[0].iloc[1:], discs[1], folder=tmp_path / "b")
+    assert spec.data_hash == manifest_hash(pd.concat(discs, ignore_index=True))
+    assert other.data_hash != spec.data_hash
+
+
+def test_a_threshold_for_a_stated_rate(trained, discs, tmp_path):
+    _, spec = bundle(told(trained, max_fpr=0.0, calibration="temperature"), *discs, folder=tmp_path)
+    assert spec.metrics["val_fpr"] == 0.0
+    assert "at most 0" in spec.threshold_how
+    assert spec.calibration.method == "temperature" and spec.calibration.shift == 0
+
+
+def test_an_isotonic_bundle_scores_as_scikit_learn_does(trained, discs, tmp_path):
+    from sklearn.isotonic import IsotonicRegression
+
+    folder, spec = bundle(told(trained, calibration="isotonic"), *discs, folder=tmp_path)
+    y, n = trained.val_labels, np.bincount(trained.val_labels.astype(int))
+    fitted = IsotonicRegression().fit(trained.val_logits.astype(float), y, sample_weight=1 / n[y.astype(int)])
+    low, high = 1 / (n[0] + 2), (n[1] + 1) / (n[1] + 2)
+    p = predict_manifest(load_bundle(folder)[0], spec, discs[1], progress=False)
+    np.testing.assert_allclose(p, low + (high - low) * fitted.predict(trained.val_logits.astype(float)), atol=1e-3)
+    assert spec.training["calibration"] == "isotonic"
+    assert read_spec(folder) == spec
+    assert spec.onnx.max_difference < 1e-4
+
+
+def test_abstention_is_fitted_on_these_rows(trained, discs, tmp_path):
+    train = discs[0].assign(face_x0=10.0, face_y0=20.0, face_x1=np.linspace(51.5, 90, 120), face_y1=30.0)
+    _, spec = bundle(told(trained, abstention_alpha=0.2), train, discs[1], folder=tmp_path)
+    rules, fake = spec.abstention, trained.val_labels == 1
+    p = spec.calibration.probabilities(trained.val_logits).astype(float)
+    reals, fakes = np.sort(p[~fake]), np.sort(p[fake])[::-1]
+    assert rules.alpha == 0.2
+    assert rules.real_upper == reals[math.ceil(0.8 * (len(reals) + 1)) - 1]
+    assert rules.fake_lower == fakes[math.ceil(0.8 * (len(fakes) + 1)) - 1]
+    assert rules.min_face == 41 and 0 < rules.reencode < 100
+    luma = manifest_statistics(train, 48)["luma"]
+    margin = np.diff(luma.quantile([0.005, 0.995])).item() / 10
+    assert rules.ranges["luma"] == pytest.approx((luma.quantile(0.005) - margin, luma.quantile(0.995) + margin))
+    assert set(rules.ranges) == {"luma", "contrast", "sharpness", "face_size"}
+    # Of five genuine validation faces one at most is called fake.
+    said = [decide(spec, value).verdict for value in p[~fake]]
+    assert said.count("fake") <= 0.2 * len(said)
+
+
+def test_a_model_that_is_to_answer_always(trained, discs, tmp_path):
+    _, spec = bundle(told(trained, abstention_alpha=None), *discs, folder=tmp_path)
+    assert spec.abstention is None
+
+
+def test_the_crop_comes_from_the_manifest(discs):
+    frame = discs[0].assign(crop_size=96, crop_policy="aligned", crop_margin=0.3)
+    crop = crop_of(frame, 48)
+    assert (crop.size, crop.policy, crop.margin) == (96, "aligned", 0.3)
+    assert (crop_of(discs[0], 48).size, crop_of(discs[0], 48).policy) == (48, "scale")
+    frame.loc[0, "crop_policy"] = "tight"
+    with pytest.raises(InputError, match=r"crop_policy.*2 ways"):
+        crop_of(frame, 48)
+
+
+def test_the_model_is_the_one_that_was_trained(trained, discs, tmp_path):
+    model, _ = load_bundle(bundle(trained, *discs, folder=tmp_path)[0])
+    for key, value in trained.model.state_dict().items():
+        assert torch.equal(model.state_dict()[key], value)
+
+
+def test_what_a_model_was_trained_on_in_words():
+    frame = pd.DataFrame(
+        {
+            "label": ["real"] * 3 + ["fake"] * 1200,
+            "source": ["b", "a", ""] + ["x"] * 1200,
+            "generator": [""] * 3 + [f"g{i % 10}" for i in range(1200)],
+        }
+    )
+    assert describe_rows(frame) == (
+        "1,203 faces: 3 real from a, b; 1,200 fake by g0, g1, g2, g3, g4, g5, g6, g7 and 2 more"
+    )
+    assert describe_rows(frame[["label"]].iloc[:4]) == "4 faces: 3 real; 1 fake"
