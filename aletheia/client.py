@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aletheia.client_types import ModelNote
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.imaging.media_types import begins_as_video, is_video
 from aletheia.imaging.video import check_count
@@ -98,7 +99,7 @@ class Detector:
         self._model.close()
 
     def predict(
-        self, source: str | Path | bytes | np.ndarray, *, frames: int | None = None, aggregation: str | None = None
+        self, source: str | Path | bytes | Array, *, frames: int | None = None, aggregation: str | None = None
     ) -> Prediction | VideoPrediction:
         """Answer for one picture or video.
 
@@ -143,7 +144,7 @@ class _Local:
         tag = found[0].tag if len(found) == 1 else ""
         self.note = ModelNote(uri, spec.weights_sha256[:12], spec.trained_on, tag)
 
-    def image(self, source: str | Path | bytes | np.ndarray) -> Prediction:
+    def image(self, source: str | Path | bytes | Array) -> Prediction:
         return self._predictor.predict(source)
 
     def video(self, source: str | Path | bytes, frames: int | None, aggregation: str | None) -> VideoPrediction:

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 
 from aletheia.client_types import ModelNote
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.hosts import LOCAL_NAMES, host_of
 from aletheia.inference.predictor import FaceScore, Prediction, checked_pixels
@@ -59,7 +60,7 @@ class Remote:
             self.close()
             raise
 
-    def image(self, source: str | Path | bytes | np.ndarray) -> Prediction:
+    def image(self, source: str | Path | bytes | Array) -> Prediction:
         """The answer for a picture, as `aletheia.inference.predictor.Predictor.predict` gives it."""
         try:
             name, data = _content(_png(checked_pixels(source)) if isinstance(source, np.ndarray) else source)
@@ -68,7 +69,7 @@ class Remote:
         try:
             said = self._send("/v1/predict", name, data, {})
             return Prediction(said["verdict"], said["probability"], _faces(said["faces"]), said["reason"])
-        except _Unusable as error:
+        except _UnusableFileError as error:
             return Prediction("error", None, reason=str(error))
         except (KeyError, TypeError):
             raise self._strange("/v1/predict") from None
@@ -86,7 +87,7 @@ class Remote:
             )
             whole = (said["verdict"], said["probability"], people, said["frames"], said["aggregation"], said["reason"])
             return VideoPrediction(*whole)
-        except _Unusable as error:
+        except _UnusableFileError as error:
             return VideoPrediction("error", None, reason=str(error))
         except (KeyError, TypeError):
             raise self._strange("/v1/jobs") from None
@@ -151,7 +152,7 @@ class Remote:
 
     def _refusal(self, error: dict[str, str], name: str) -> InputError:
         if error["kind"] in FILE_ERRORS:
-            return _Unusable(f"{name}: {error['message']}" if name else error["message"])
+            return _UnusableFileError(f"{name}: {error['message']}" if name else error["message"])
         return InputError(f"{self._url} refuses: {error['message']}")
 
     def _strange(self, path: str, status: int = 200) -> InputError:
@@ -161,7 +162,7 @@ class Remote:
         )
 
 
-class _Unusable(InputError):
+class _UnusableFileError(InputError):
     """The file is what is wrong, not the service."""
 
 
@@ -188,10 +189,10 @@ def _content(source: str | Path | bytes) -> tuple[str, bytes]:
         return str(source), Path(source).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise _Unusable(f"{source}: cannot be opened ({reason}). Leave it out or replace it.") from None
+        raise _UnusableFileError(f"{source}: cannot be opened ({reason}). Leave it out or replace it.") from None
 
 
-def _png(rgb: np.ndarray) -> bytes:
+def _png(rgb: Array) -> bytes:
     """The pixels as a file that loses nothing."""
     import cv2
 

@@ -69,7 +69,7 @@ class Server:
             return False
 
     def kill(self) -> None:
-        """kill -9, as when the machine takes it away."""
+        """Kill -9, as when the machine takes it away."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 

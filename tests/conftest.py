@@ -124,7 +124,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def good() -> dict[str, Any]:
     """What `evaluate` writes about a model that passes every check; the numbers are those of drawn scores."""
-    from aletheia.core.jsonable import records
+    from aletheia.core.jsonable import to_records
     from aletheia.evaluation.prevalence import prior_shift
     from aletheia.stats.calibration_error import calibration_error
     from aletheia.stats.metrics import evaluate_scores
@@ -166,7 +166,7 @@ def good() -> dict[str, Any]:
         },
         "calibration_error": calibration_error(y, p).to_dict(),
         "subgroups": [],
-        "prior": records(prior_shift(y, p, 0.5)),
+        "prior": to_records(prior_shift(y, p, 0.5)),
         "production": None,
         "test_data_hash": "d" * 64,
         "evaluate_run": "run-of-evaluate",

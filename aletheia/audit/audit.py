@@ -11,7 +11,8 @@ import pandas as pd
 from aletheia.audit.file_properties import file_columns, subsample
 from aletheia.audit.measures import CONTROLS, FAMILIES, NOTHING_THERE
 from aletheia.audit.measuring import PICTURES, measure_faces
-from aletheia.core.jsonable import plain
+from aletheia.core.arrays import Array
+from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
@@ -137,9 +138,9 @@ class Audit:
                     "name": family.name,
                     "control": family.control,
                     "tells": family.tells,
-                    "auc": plain(family.outcome.auc),
-                    "low": plain(family.outcome.low),
-                    "high": plain(family.outcome.high),
+                    "auc": to_jsonable(family.outcome.auc),
+                    "low": to_jsonable(family.outcome.low),
+                    "high": to_jsonable(family.outcome.high),
                     "reason": family.outcome.reason,
                     "features": [
                         {"name": row.name, "importance": float(row.importance), "alone": float(row.alone)}
@@ -182,7 +183,7 @@ def audit_faces(
     unmeasured = int(measures["thumb_0"].isna().sum())
     blind = "most of the files could not be measured" if unmeasured > len(faces) / 2 else ""
 
-    def scored(columns: Columns, values: np.ndarray, missing: str = "") -> Shortcut:
+    def scored(columns: Columns, values: Array, missing: str = "") -> Shortcut:
         if isinstance(folds, str) or missing:
             return not_computed(missing or str(folds), True)
         known = values.astype(np.float64)
@@ -231,7 +232,7 @@ def _delivered(faces: pd.DataFrame, of: str) -> bool:
     return of == PICTURES or bool("crop_quality_high" in faces and faces["crop_quality_high"].max() > 0)
 
 
-def source_codes(sources: pd.Series) -> np.ndarray:
+def source_codes(sources: pd.Series) -> Array:
     """Codes of the commonest sources; all others share one: the trees take no more than 255 categories."""
     codes, values = encode(sources)
     common = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(values)), kind="stable")[:_SOURCES]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
@@ -89,12 +90,12 @@ def shortcut_auc(
     )
 
 
-def file_columns(df: pd.DataFrame) -> tuple[Columns, np.ndarray]:
+def file_columns(df: pd.DataFrame) -> tuple[Columns, Array]:
     """The columns of file properties and their values (n, 9), categories coded within these rows."""
     return _COLUMNS, file_features(df, {name: encode(df[name])[1] for name in _CATEGORIES})
 
 
-def file_features(df: pd.DataFrame, levels: dict[str, np.ndarray]) -> np.ndarray:
+def file_features(df: pd.DataFrame, levels: dict[str, Array]) -> Array:
     """Table of file properties: float64, shape (n, 9), columns as ``FEATURES``; NaN where unknown.
 
     Parameters

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import logit
 from threadpoolctl import threadpool_limits
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.stats.tabular import Columns, make_folds, make_trees, without_unknown
 
@@ -13,9 +14,7 @@ CALIPER = 0.2  # standard deviations of the logit: Austin, Pharmaceutical Statis
 _LEAST = 20  # pairs
 
 
-def match_by_score(
-    columns: Columns, values: np.ndarray, fake: np.ndarray, groups: np.ndarray, *, seed: int = 0
-) -> np.ndarray:
+def match_by_score(columns: Columns, values: Array, fake: Array, groups: Array, *, seed: int = 0) -> Array:
     """Pair genuine and fake rows that a model of these columns takes for equally probably fake.
 
     Propensity-score matching (Rosenbaum and Rubin, Biometrika 70, 1983), one to one, within a caliper. The score of a
@@ -62,7 +61,7 @@ def match_by_score(
     return kept
 
 
-def match_by_value(values: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> np.ndarray:
+def match_by_value(values: Array, fake: Array, *, seed: int = 0) -> Array:
     """Keep, of each value, as many genuine as fake rows; values that one class lacks are left out.
 
     Parameters
@@ -88,7 +87,7 @@ def match_by_value(values: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> np
     return kept
 
 
-def pair_within(first: np.ndarray, second: np.ndarray, caliper: float) -> np.ndarray:
+def pair_within(first: Array, second: Array, caliper: float) -> Array:
     """As many pairs as there can be whose scores differ by at most the caliper: positions, shape (pairs, 2).
 
     On a line, taking the lowest two that fit is optimal: whoever is left behind fits nobody that comes later.

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.blazeface import Face
 from aletheia.imaging.media_types import is_video
@@ -119,7 +120,7 @@ class Measure:
 
     head: float = HEAD
 
-    def __call__(self, item: tuple[str, Face]) -> np.ndarray:
+    def __call__(self, item: tuple[str, Face]) -> Array:
         """Values of :data:`COLUMNS`, float32; NaN throughout for a file that cannot be read."""
         path, face = item
         values = dict.fromkeys(COLUMNS, math.nan)
@@ -133,7 +134,7 @@ class Measure:
             pass
         return np.array([values[column] for column in COLUMNS], np.float32)
 
-    def died(self, item: tuple[str, Face]) -> np.ndarray:
+    def on_crash(self, item: tuple[str, Face]) -> Array:
         """For a file that killed the process that read it."""
         return np.full(len(COLUMNS), np.nan, np.float32)
 
@@ -158,7 +159,7 @@ def quantisation(path: str) -> dict[str, float]:
     return values
 
 
-def measure_picture(rgb: np.ndarray, face: Face, head_share: float = HEAD) -> dict[str, float]:
+def measure_picture(rgb: Array, face: Face, head_share: float = HEAD) -> dict[str, float]:
     """All families that need pixels or the face's place.
 
     Parameters
@@ -171,7 +172,7 @@ def measure_picture(rgb: np.ndarray, face: Face, head_share: float = HEAD) -> di
     """
     height, width = rgb.shape[:2]
     side = max(face.size, 1.0)
-    centre = (face.box[:2] + face.box[2:]).astype(np.float64) / 2
+    centre = face.centre.astype(np.float64)
     # At full size: shrinking would wipe the grid out.
     values = _residue(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), _outside(rgb.shape, centre, side + 4))
     values |= {
@@ -203,7 +204,7 @@ def measure_picture(rgb: np.ndarray, face: Face, head_share: float = HEAD) -> di
     return values
 
 
-def _square(shape: tuple[int, ...], centre: np.ndarray, side: float) -> np.ndarray:
+def _square(shape: tuple[int, ...], centre: Array, side: float) -> Array:
     mask = np.zeros(shape[:2], bool)
     x0, y0 = np.maximum(np.floor(centre - side / 2), 0).astype(int)
     x1, y1 = np.maximum(np.ceil(centre + side / 2), 0).astype(int)
@@ -211,7 +212,7 @@ def _square(shape: tuple[int, ...], centre: np.ndarray, side: float) -> np.ndarr
     return mask
 
 
-def _outside(shape: tuple[int, ...], centre: np.ndarray, side: float) -> np.ndarray:
+def _outside(shape: tuple[int, ...], centre: Array, side: float) -> Array:
     """Where the face is not: what was done to it must not count as a property of the picture.
 
     Nothing, when less than a twentieth of the picture is left.
@@ -220,7 +221,7 @@ def _outside(shape: tuple[int, ...], centre: np.ndarray, side: float) -> np.ndar
     return outside if outside.mean() > 0.05 else np.zeros(shape[:2], bool)
 
 
-def _light(rgb: np.ndarray, mask: np.ndarray, prefix: str) -> dict[str, float]:
+def _light(rgb: Array, mask: Array, prefix: str) -> dict[str, float]:
     if not mask.any():
         return {}
     # Channel by channel: reductions over an axis of three are slow.
@@ -238,7 +239,7 @@ def _light(rgb: np.ndarray, mask: np.ndarray, prefix: str) -> dict[str, float]:
     }
 
 
-def _sharpness(rgb: np.ndarray, mask: np.ndarray, reach: int, prefix: str) -> dict[str, float]:
+def _sharpness(rgb: Array, mask: Array, reach: int, prefix: str) -> dict[str, float]:
     if not mask.any():
         return {}
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -257,7 +258,7 @@ def _sharpness(rgb: np.ndarray, mask: np.ndarray, reach: int, prefix: str) -> di
     return values
 
 
-def _residue(grey: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+def _residue(grey: Array, mask: Array) -> dict[str, float]:
     """How much stronger steps are on the grid of 8 pixels than beside it, and what is left of the flattest patch."""
     if min(grey.shape) < 40:
         return {}
@@ -275,19 +276,19 @@ def _residue(grey: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     return values
 
 
-def _blocks(array: np.ndarray, side: int = 32) -> np.ndarray:
+def _blocks(array: Array, side: int = 32) -> Array:
     """(H, W) to (H / side, W / side, side, side); what is left over at the rims is dropped."""
     rows, columns = array.shape[0] // side, array.shape[1] // side
     return array[: rows * side, : columns * side].reshape(rows, side, columns, side).swapaxes(1, 2)
 
 
-def _on_grid(steps: np.ndarray, mask: np.ndarray) -> float:
+def _on_grid(steps: Array, mask: Array) -> float:
     """Mean of the steps between columns 8k - 1 and 8k, relative to the others; 1 without a grid."""
     on = np.arange(steps.shape[1]) % 8 == 7
     means = [steps[:, part][mask[:, part]].mean() if mask[:, part].any() else np.nan for part in (on, ~on)]
     return float((means[0] + 0.01) / (means[1] + 0.01))
 
 
-def _thumbnail(rgb: np.ndarray, prefix: str) -> dict[str, float]:
+def _thumbnail(rgb: Array, prefix: str) -> dict[str, float]:
     small = cv2.resize(rgb, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel()
     return {f"{prefix}{k}": float(value) for k, value in enumerate(small)}

@@ -7,7 +7,7 @@ from tqdm.auto import tqdm
 
 from aletheia.audit.measures import COLUMNS, HEAD, Measure
 from aletheia.core.errors import InputError
-from aletheia.core.parallel import in_processes
+from aletheia.core.parallel import map_processes
 from aletheia.core.settings import get_settings
 from aletheia.faces.crop import place_in_crop
 from aletheia.faces.extraction import CROP_COLUMNS, faces_of
@@ -58,7 +58,7 @@ def measure_faces(
     if workers == 1 or len(unique) < _FEW:
         results = map(measure, unique)
     else:
-        results = in_processes(measure, unique, workers, measure.died)
+        results = map_processes(measure, unique, workers, measure.on_crash)
     bar = tqdm(results, desc=f"Measuring {of}", total=len(unique), unit="file", disable=not progress)
     values = {path: row for (path, _), row in zip(unique, bar, strict=True)}
     return pd.DataFrame([values[path] for path in paths], columns=list(COLUMNS), index=faces.index)

@@ -11,8 +11,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from aletheia.core.errors import InputError
+from aletheia.core.files import replacing
 from aletheia.core.settings import get_settings
-from aletheia.imaging.decoding import load_bytes, store_bytes
+from aletheia.imaging.decoding import load_bytes
 from aletheia.imaging.reading import DELIVERED, probe_image, read_image
 from aletheia.imaging.transforms import drawn_quality, resaved
 
@@ -61,7 +62,8 @@ def reencode_faces(
             drawn = drawn_quality(rgb, low, high) if quality else None
             name = folder / f"{digest}-{twin}-s{resolution}-q{drawn or 0}.{'jpg' if drawn else 'png'}"
             if not name.is_file():
-                store_bytes(name, resaved(rgb, drawn, resolution))
+                with replacing(name) as file:
+                    file.write(resaved(rgb, drawn, resolution))
             found = probe_image(name)
         except InputError as error:
             return str(getattr(error, "reason", error))

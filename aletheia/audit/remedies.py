@@ -16,6 +16,7 @@ from aletheia.audit.matching import match_by_score, match_by_value
 from aletheia.audit.measures import FAMILIES
 from aletheia.audit.measuring import measure_faces
 from aletheia.audit.reencoding import reencode_faces
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.paths import data_folder
 from aletheia.datasets.groups import connected_groups
@@ -125,7 +126,7 @@ def apply_remedies(
     told: list[str] = []
     left: list[pd.DataFrame] = []
 
-    def without(frame: pd.DataFrame, gone: np.ndarray, why: str) -> pd.DataFrame:
+    def without(frame: pd.DataFrame, gone: Array, why: str) -> pd.DataFrame:
         if gone.any():
             left.append(pd.DataFrame({"path": frame.loc[gone, "path"], "reason": why}))
         return frame[~gone].reset_index(drop=True)
@@ -176,7 +177,7 @@ def apply_remedies(
     return Remedied(faces, pool, left_out, told)
 
 
-def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, np.ndarray]:
+def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, Array]:
     """Columns of a family and their values (n, k) in the pictures.
 
     Raises
@@ -197,7 +198,7 @@ def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, n
     return columns, values
 
 
-def _told(columns: Columns, values: np.ndarray, fake: np.ndarray, groups: np.ndarray, seed: int) -> str:
+def _told(columns: Columns, values: Array, fake: Array, groups: Array, seed: int) -> str:
     rng = np.random.default_rng(seed)
     groups = np.unique(groups, return_inverse=True)[1]
     folds = make_folds(groups, fake, rng)

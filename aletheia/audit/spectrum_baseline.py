@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from tqdm.auto import tqdm
 
+from aletheia.core.arrays import Array
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.power_spectrum import SIZE, check_size, decibels, frequencies, radial_power
 from aletheia.plotting.theme import FAKE, LEGEND, NEUTRAL, REAL, empty, note, shaded, styled
@@ -43,7 +44,7 @@ class FrequencyBaseline(Shortcut):
         (n,) one for each test row, log odds of fake; NaN where it has no spectrum, empty when nothing was computed.
     """
 
-    scores: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+    scores: Array = field(default_factory=lambda: np.empty(0), repr=False)
 
     def sentence(self) -> str:
         """What was found, in plain words."""
@@ -56,7 +57,7 @@ class FrequencyBaseline(Shortcut):
         return text + (f"; what gives it away: {', '.join(self.leading)}." if self.leading else "; by no band alone.")
 
 
-def spectra(frame: pd.DataFrame, size: int = SIZE, progress: bool = True) -> np.ndarray:
+def spectra(frame: pd.DataFrame, size: int = SIZE, progress: bool = True) -> Array:
     """`radial_spectrum` of every row of a manifest of face crops: (n, size // 2) float32.
 
     Images are read as they are needed, not kept; a row that cannot be read is NaN.
@@ -76,11 +77,11 @@ def spectra(frame: pd.DataFrame, size: int = SIZE, progress: bool = True) -> np.
 
 
 def frequency_baseline(
-    train_spectra: np.ndarray,
-    y_train: np.ndarray,
-    test_spectra: np.ndarray,
-    y_test: np.ndarray,
-    groups: tuple[np.ndarray | None, np.ndarray | None],
+    train_spectra: Array,
+    y_train: Array,
+    test_spectra: Array,
+    y_test: Array,
+    groups: tuple[Array | None, Array | None],
     seed: int = 0,
 ) -> FrequencyBaseline:
     """Tell real from fake by the power spectrum alone: logistic regression on standardised decibels.
@@ -126,7 +127,7 @@ def frequency_baseline(
     return FrequencyBaseline(auc, low, high, len(y), features, cross_validated=False, scores=all_scores)
 
 
-def spectrum_figure(values: np.ndarray, y: np.ndarray, baseline: Shortcut | None = None) -> go.Figure:
+def spectrum_figure(values: Array, y: Array, baseline: Shortcut | None = None) -> go.Figure:
     """Mean spectrum of real and of fake faces with the range of 90 % of them, and the difference beneath.
 
     Parameters
@@ -174,9 +175,7 @@ def spectrum_figure(values: np.ndarray, y: np.ndarray, baseline: Shortcut | None
     return figure if baseline is None else note(figure, baseline.sentence().partition(";")[0].rstrip(".") + ".")
 
 
-def _side(
-    name: str, values: np.ndarray, labels: np.ndarray, groups: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | str:
+def _side(name: str, values: Array, labels: Array, groups: Array | None) -> tuple[Array, Array, Array] | str:
     """Spectra, labels and groups (numbered from 0 on) of the rows that have a spectrum; or why they are of no use."""
     known = np.isfinite(values).all(axis=1)
     fake = np.asarray(labels)[known] == 1
@@ -201,7 +200,7 @@ def _model(strength: float) -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
 
 
-def _chosen(x: np.ndarray, fake: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]]) -> Pipeline:
+def _chosen(x: Array, fake: Array, folds: list[tuple[Array, Array]]) -> Pipeline:
     """Fitted to all rows, with the strength whose log loss was lowest over the folds; the smaller on a tie."""
     from sklearn.model_selection import GridSearchCV
 
@@ -211,15 +210,15 @@ def _chosen(x: np.ndarray, fake: np.ndarray, folds: list[tuple[np.ndarray, np.nd
 
 def _bands(
     model: Pipeline,
-    fit: tuple[np.ndarray, np.ndarray],
-    scored: tuple[np.ndarray, np.ndarray],
+    fit: tuple[Array, Array],
+    scored: tuple[Array, Array],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """What each band is worth, as `Shortcut.features`."""
     (x_train, fake), (x, y) = fit, scored
     one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
 
-    def auc(scores: np.ndarray) -> float:
+    def auc(scores: Array) -> float:
         return float(weighted_auc(y, scores, fold, one)[0])
 
     parts = model[0].transform(x) * model[1].coef_[0]

@@ -13,8 +13,8 @@ from aletheia.audit.audit import Audit, audit_faces
 from aletheia.audit.measuring import CROPS
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
-from aletheia.datasets.pipeline import extract_all, gather
-from aletheia.faces.worker import Cutting
+from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
+from aletheia.faces.worker import CropConfig
 from aletheia.reports.audit_report import audit_report
 
 
@@ -24,7 +24,7 @@ def audit_source(
     report: Path,
     images: int,
     words: Sequence[str],
-    cutting: Cutting,
+    cutting: CropConfig,
     seed: int,
     *,
     as_json: bool,
@@ -37,8 +37,8 @@ def audit_source(
         For a source or remedies that cannot be used.
     """
     remedies = Remedies.parse(words)
-    data = gather(source, manifest=manifest, images=images, seed=seed)
-    faces = extract_all(data, cutting).main
+    data = load_dataset(source, manifest=manifest, images=images, seed=seed)
+    faces = extract_dataset_faces(data, cutting).main
     pictures, measures = audit_faces(faces, seed=seed)
     done = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
     crops, _ = audit_faces(done.faces, CROPS, seed=seed)

@@ -12,13 +12,13 @@ from rich.table import Table
 
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
-from aletheia.datasets.pipeline import extract_all, gather
+from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
 from aletheia.evaluation.result import Evaluation
-from aletheia.faces.worker import Cutting
+from aletheia.faces.worker import CropConfig
 from aletheia.models.spec import CropSpec, read_spec
-from aletheia.release.gate import Check, judge
+from aletheia.release.gate import Check, run_gate
 from aletheia.release.registry import find_model
 from aletheia.reports.evaluation_report import evaluation_report
 
@@ -37,12 +37,12 @@ def evaluate_source(
     """
     found = find_model(model or None)
     spec = read_spec(found.folder)
-    data = gather(source, manifest=manifest, images=images, seed=seed)
+    data = load_dataset(source, manifest=manifest, images=images, seed=seed)
     crop = spec.crop
-    extracted = extract_all(data, Cutting(crop.size, crop.policy, crop.margin))
+    extracted = extract_dataset_faces(data, CropConfig(crop.size, crop.policy, crop.margin))
     faces = saved_as_in_training(extracted.main, crop, seed)
     result = evaluate_model(found.folder, None, faces, delivery_faces=delivery_faces, seed=seed)
-    checks = judge(result.summary())
+    checks = run_gate(result.summary())
     with atomic_write(report) as file:
         file.write(evaluation_report(result, evaluation_figures(result), checks).encode())
     if as_json:

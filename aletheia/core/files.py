@@ -1,4 +1,4 @@
-"""Files of models: written whole or not at all, read only when they are what they should be."""
+"""Files written whole or not at all, and read only when they are what they should be."""
 
 from __future__ import annotations
 
@@ -27,39 +27,59 @@ _UMASK = _umask()  # once: while it is read, files of other threads would get th
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
+def replacing(path: str | Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes the place of `path` only when the block ends without an error.
 
-    The content goes to a temporary file in the same folder (renaming is atomic only within a file system), is
-    flushed to the disk, and then renamed.
+    The content goes to a temporary file in the same folder: renaming is atomic only within a file system.
+
+    Parameters
+    ----------
+    path : path
+        Its folder is made if it is missing.
+    durable : bool
+        Flush the content to the disk before the renaming, so that it survives a power cut, too.
+
+    Raises
+    ------
+    OSError
+        As the system raises it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_UMASK)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
+    """Open a file for writing as `replacing` does, durably, and say in one sentence why it cannot be written.
 
     Raises
     ------
     InputError
         When the disk is full or the folder cannot be written.
     """
-    path = Path(path)
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
+        with replacing(path, durable=True) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_UMASK)
-        os.replace(temporary, path)
-        temporary = None
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise InputError(f"{path} cannot be written. {DISK_FULL}") from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EPERM):
             raise InputError(f"{path} cannot be written ({error.strerror}); name another folder.") from None
         raise
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
 
 def check_file(file: Path, limit: int = MAX_BYTES) -> None:

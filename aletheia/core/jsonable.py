@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as plain values for JSON; None for NaN."""
-    return [{str(key): plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+    return [{str(key): to_jsonable(value) for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """A value as JSON knows it."""
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.cores import cores
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
@@ -75,7 +76,7 @@ class Network:
         self._compiled = _cached(file, sha256, options, check)
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def __call__(self, tensor: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, tensor: Array) -> list[Array]:
         """All outputs of the network, in its order, for its one input (1, ...)."""
         with self._request() as request:
             request.infer([tensor], share_inputs=True)

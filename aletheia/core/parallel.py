@@ -25,7 +25,7 @@ _WINDOW = 16  # files a worker has before it: enough never to wait, few enough t
 _BATCH = 8  # files of one task on a cluster
 
 
-def in_processes(work: Callable[[T], R], items: Sequence[T], workers: int, died: Callable[[T], R]) -> Iterator[R]:
+def map_processes(work: Callable[[T], R], items: Sequence[T], workers: int, on_crash: Callable[[T], R]) -> Iterator[R]:
     """Results of `work` for each item, in order.
 
     Parameters
@@ -51,7 +51,7 @@ def in_processes(work: Callable[[T], R], items: Sequence[T], workers: int, died:
                 result = waiting[0][1].result()
             except BrokenProcessPool:
                 pool.shutdown(wait=False, cancel_futures=True)
-                yield from _after_a_death(work, waiting, died)
+                yield from _after_a_death(work, waiting, on_crash)
                 waiting.clear()
                 pool = _pool(workers)
             else:
@@ -61,7 +61,9 @@ def in_processes(work: Callable[[T], R], items: Sequence[T], workers: int, died:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _after_a_death(work: Callable[[T], R], waiting: Iterable[tuple[T, Future]], died: Callable[[T], R]) -> Iterator[R]:
+def _after_a_death(
+    work: Callable[[T], R], waiting: Iterable[tuple[T, Future]], on_crash: Callable[[T], R]
+) -> Iterator[R]:
     """Results of what was under way when a process died. Whose fault it was is not said: each is tried alone."""
     pool = _pool(1)
     try:
@@ -74,7 +76,7 @@ def _after_a_death(work: Callable[[T], R], waiting: Iterable[tuple[T, Future]], 
             except BrokenProcessPool:
                 pool = _pool(1)
                 _check(pool)
-                yield died(item)
+                yield on_crash(item)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -100,8 +102,8 @@ def _start() -> None:
     cv2.setNumThreads(1)  # the processes already share the cores
 
 
-def on_dask(work: Callable[[str], R], paths: Sequence[str], client: Any, died: Callable[[str], R]) -> Iterator[R]:
-    """As `in_processes`, on the workers of a Dask cluster; they must see the same files under the same paths.
+def map_dask(work: Callable[[str], R], paths: Sequence[str], client: Any, on_crash: Callable[[str], R]) -> Iterator[R]:
+    """As `map_processes`, on the workers of a Dask cluster; they must see the same files under the same paths.
 
     Parameters
     ----------
@@ -130,7 +132,7 @@ def on_dask(work: Callable[[str], R], paths: Sequence[str], client: Any, died: C
                     try:
                         yield from submit([path]).result()
                     except KilledWorker:
-                        yield died(path)
+                        yield on_crash(path)
     finally:
         client.cancel([future for _, future in waiting])
 

@@ -13,7 +13,7 @@ from pathlib import Path
 _FRESH_SECONDS = 60.0
 
 
-class Scratch:
+class TemporaryFolder:
     """A folder that nobody else can read, deleted by `close`, at the latest when the process ends.
 
     A process that is killed deletes nothing. So each holds a lock on its folder, which the system lets go of with the

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.groups import LINKING_COLUMNS
@@ -212,12 +213,12 @@ def _unknown(column: pd.Series) -> object:
 
 def _usable(
     pool: pd.DataFrame, train: pd.DataFrame, held_out: pd.DataFrame | None, max_distance: int
-) -> tuple[np.ndarray, dict[str, int]]:
+) -> tuple[Array, dict[str, int]]:
     """Positions of rows of the pool that may be drawn, and how many may not, by reason."""
     reasons: dict[str, int] = {}
     usable = np.ones(len(pool), dtype=bool)
 
-    def leave_out(rows: np.ndarray, reason: str) -> None:
+    def leave_out(rows: Array, reason: str) -> None:
         count = int((rows & usable).sum())
         if count:
             reasons[reason] = count
@@ -243,7 +244,7 @@ def _usable(
     return np.flatnonzero(usable), reasons
 
 
-def _shared(mine: pd.Series, others: pd.Series) -> np.ndarray:
+def _shared(mine: pd.Series, others: pd.Series) -> Array:
     """Which of my values, unless empty, stand among the others; only the shorter column, mine, is hashed."""
     met = others[others.isin(mine)].unique()
     return (mine.isin(met) & (mine != "") & mine.notna()).to_numpy()

@@ -1,5 +1,6 @@
 """Bias analysis of a manifest: how the share of fakes differs between sources, generators and groups of
-people."""
+people.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import DEMOGRAPHICS
@@ -62,12 +64,13 @@ class BiasReport:
 
     def cramers_v(self, column: str) -> float:
         """Cramér's V between a column and the label, 0 to 1; NaN when it was not analysed or is known for one
-        label only."""
+        label only.
+        """
         row = self.associations[self.associations["column"] == column]
         return float(row["cramers_v"].iloc[0]) if len(row) else float("nan")
 
 
-def wilson_interval(successes: np.ndarray, n: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def wilson_interval(successes: Array, n: Array, confidence: float = 0.95) -> tuple[Array, Array]:
     """Interval of a rate (Wilson, "Probable Inference", JASA 1927).
 
     Parameters
@@ -124,7 +127,7 @@ def analyse_bias(
     missing = [name for name in columns or () if name not in df.columns]
     if missing:
         raise InputError(f"The manifest has no column {missing[0]!r} to look for bias in.")
-    codes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    codes: dict[str, tuple[Array, Array]] = {}
     for name in columns if columns is not None else ("source", "generator", *DEMOGRAPHICS):
         if name in df.columns:
             codes[name] = encode(df[name])
@@ -151,9 +154,7 @@ def analyse_bias(
     )
 
 
-def _intersection(
-    first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
+def _intersection(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
     (a, a_values), (b, b_values) = first, second
     both = np.where((a >= 0) & (b >= 0), a * len(b_values) + b, -1)
     used, codes = renumber(both, len(a_values) * len(b_values))
@@ -164,7 +165,7 @@ def _intersection(
 def _rates(
     column: str,
     groups: Sequence[str],
-    table: np.ndarray,
+    table: Array,
     overall: float,
     min_n: int,
     confidence: float,
@@ -180,7 +181,7 @@ def _rates(
     return pd.DataFrame(dict(zip(RATE_COLUMNS, values, strict=True)))
 
 
-def _association(column: str, table: np.ndarray, totals: np.ndarray, min_n: int) -> dict[str, object]:
+def _association(column: str, table: Array, totals: Array, min_n: int) -> dict[str, object]:
     with np.errstate(divide="ignore", invalid="ignore"):
         known = table.sum(axis=0) / totals
     row: dict[str, object] = dict.fromkeys(ASSOCIATION_COLUMNS, float("nan"))
@@ -213,10 +214,10 @@ def _association(column: str, table: np.ndarray, totals: np.ndarray, min_n: int)
     return row | {"verdict": next(name for least, name in _EFFECTS if v >= least)}
 
 
-def _expected(table: np.ndarray) -> np.ndarray:
+def _expected(table: Array) -> Array:
     return table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
 
 
-def _chi_squared(table: np.ndarray) -> float:
+def _chi_squared(table: Array) -> float:
     expected = _expected(table)
     return float(((table - expected) ** 2 / expected).sum())

@@ -11,13 +11,14 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 
 MAX_DISTANCE = 16
 _CHUNK = 4_000_000
 
 
-def near_duplicates(phash: np.ndarray, max_distance: int = 4, *, forest: bool = False) -> np.ndarray:
+def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False) -> Array:
     """Pairs of hashes that differ in at most ``max_distance`` bits.
 
     A banded index (the pigeonhole principle; Norouzi, Punjani & Fleet, "Fast Search in Hamming Space with
@@ -76,7 +77,7 @@ def near_duplicates(phash: np.ndarray, max_distance: int = 4, *, forest: bool = 
     return pairs[~repeated]
 
 
-def _distinct(values: np.ndarray, distance: int, forest: bool) -> Iterator[np.ndarray]:
+def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
     """Pairs among distinct hashes, in pieces; a pair may come more than once."""
     if distance == 0 or len(values) < 2:
         return
@@ -94,7 +95,7 @@ def _distinct(values: np.ndarray, distance: int, forest: bool) -> Iterator[np.nd
             yield from pool.map(lambda key: _one_index(values, *key, distance, forest), keys)
 
 
-def _key(fields: list[np.ndarray], widths: list[int], n: int) -> tuple[np.ndarray, int]:
+def _key(fields: list[Array], widths: list[int], n: int) -> tuple[Array, int]:
     """One number, int32, for the shared bands of each hash, and how many bits it has."""
     width, limit = sum(widths), _index_bits(n)
     key, low = fields[0], widths[0]
@@ -122,7 +123,7 @@ def _index_bits(n: int) -> int:
     return min(max(8, n.bit_length() + 1), 22)
 
 
-def _one_index(values: np.ndarray, key: np.ndarray, width: int, distance: int, forest: bool) -> np.ndarray:
+def _one_index(values: Array, key: Array, width: int, distance: int, forest: bool) -> Array:
     n = len(values)
     # The transpose of a sparse matrix with one entry a row is a counting sort: six times as fast as argsort.
     places = np.arange(n + 1, dtype=np.int32)
@@ -147,7 +148,7 @@ def _one_index(values: np.ndarray, key: np.ndarray, width: int, distance: int, f
     return _spanning_forest(pairs, n) if forest and len(pairs) else pairs
 
 
-def popcount(x: np.ndarray) -> np.ndarray:
+def popcount(x: Array) -> Array:
     """Number of bits set in each uint64 (Warren, *Hacker's Delight*, section 5-1)."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -155,7 +156,7 @@ def popcount(x: np.ndarray) -> np.ndarray:
     return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-def _spanning_forest(pairs: np.ndarray, n: int) -> np.ndarray:
+def _spanning_forest(pairs: Array, n: int) -> Array:
     """One pair less than members for each connected set of more than one."""
     graph = coo_matrix((np.ones(len(pairs), dtype=np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     _, component = connected_components(graph, directed=False)

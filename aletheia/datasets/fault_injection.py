@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.crop import crop_face
 from aletheia.faces.extraction import faces_of
@@ -17,7 +18,7 @@ from aletheia.imaging.reading import DELIVERED, probe_image, read_image
 from aletheia.imaging.transforms import resaved
 
 
-def saved_again(faces: pd.DataFrame, rows: np.ndarray, folder: str | Path, quality: int = 60) -> pd.DataFrame:
+def saved_again(faces: pd.DataFrame, rows: Array, folder: str | Path, quality: int = 60) -> pd.DataFrame:
     """Save the pictures of some faces once more as JPEG, and cut the faces out of those.
 
     With the fakes as rows it is the most common of all shortcuts: forgeries went through one more program than

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.schema import as_text
 from aletheia.datasets.validation import validate_manifest
 
@@ -45,7 +46,7 @@ def manifest_hash(df: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _from_common_folder(places: pd.Series) -> np.ndarray:
+def _from_common_folder(places: pd.Series) -> Array:
     texts = [place.replace("\\", "/") for place in places]
     # The first and the last in order differ earliest: what they share, all share.
     common = os.path.commonprefix([min(texts), max(texts)])  # noqa: RUF071 - cut at a / below

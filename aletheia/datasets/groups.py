@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.schema import GROUP_COLUMNS
 from aletheia.stats.categorical import encode, renumber
@@ -17,7 +18,7 @@ LINKING_COLUMNS = (*GROUP_COLUMNS, "original", "sha256")
 PAIR_SEPARATOR = "|"
 
 
-def connected_groups(df: pd.DataFrame, *, max_distance: int | None = 4) -> np.ndarray:
+def connected_groups(df: pd.DataFrame, *, max_distance: int | None = 4) -> Array:
     """Number the groups of rows that are connected.
 
     Two rows are connected when they share an identity, a video, a pair, an original photo or their bytes, or
@@ -40,7 +41,7 @@ def connected_groups(df: pd.DataFrame, *, max_distance: int | None = 4) -> np.nd
     """
     rows = len(df)
     heads, tails, nodes = [], [], rows
-    identity_values: np.ndarray = np.empty(0, dtype=object)
+    identity_values: Array = np.empty(0, dtype=object)
     identity_start = rows
     for name in LINKING_COLUMNS:
         if name not in df.columns:
@@ -72,9 +73,7 @@ def connected_groups(df: pd.DataFrame, *, max_distance: int | None = 4) -> np.nd
     return renumber(component[:rows].astype(np.int64), int(component.max(initial=-1)) + 1)[1]
 
 
-def _identities_of_pairs(
-    pairs: np.ndarray, pair_start: int, identities: np.ndarray, identity_start: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _identities_of_pairs(pairs: Array, pair_start: int, identities: Array, identity_start: int) -> tuple[Array, Array]:
     """Nodes of the identities that pairs name, and the pairs' own nodes.
 
     A name that is no row's identity gets a negative number, -1, -2, …: the caller makes nodes for them, so

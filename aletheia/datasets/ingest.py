@@ -19,8 +19,8 @@ from aletheia.datasets.layouts import EXPECTED, describe_files, is_inside, list_
 from aletheia.datasets.manifest import read_manifest, validate_manifest
 from aletheia.datasets.schema import LABELS, name_rows
 from aletheia.imaging.media_types import is_video
-from aletheia.imaging.reading import ImageProperties, UnreadableImage, examine_image
-from aletheia.imaging.video import UnreadableVideo
+from aletheia.imaging.reading import ImageProperties, UnreadableImageError, examine_image
+from aletheia.imaging.video import UnreadableVideoError
 from aletheia.imaging.video_properties import examine_video
 
 _BATCH = 2048
@@ -139,7 +139,8 @@ def _rows(
     source: Path, manifest: str | Path | None, allow_absolute: bool, *, pool: bool
 ) -> tuple[pd.DataFrame, list[tuple[str, str]], str | None]:
     """The manifest before any image was opened, what is skipped already, and the folder that no link may
-    leave."""
+    leave.
+    """
     if source.is_file():
         if manifest is not None:
             raise InputError(f"{source} is a file: a second manifest goes with a folder only.")
@@ -224,7 +225,7 @@ def _examined(
             return "is a link that leads out of the folder"
         try:
             return examine_video(path) if is_video(path) else examine_image(path)
-        except (UnreadableImage, UnreadableVideo) as error:
+        except (UnreadableImageError, UnreadableVideoError) as error:
             return error.reason
 
     executor = ThreadPoolExecutor(workers)

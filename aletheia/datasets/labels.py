@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.schema import LABELS, name_rows
 from aletheia.stats.categorical import encode
 
 
-def fake_flags(df: pd.DataFrame) -> np.ndarray:
+def fake_flags(df: pd.DataFrame) -> Array:
     """Which rows are fake: bool, shape (n,).
 
     Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.groups import LINKING_COLUMNS, connected_groups
 from aletheia.datasets.schema import SPLITS
@@ -57,9 +58,7 @@ def check_leakage(df: pd.DataFrame, *, max_distance: int = 4) -> pd.DataFrame:
     return pd.DataFrame(leaks, columns=names)
 
 
-def _crossing(
-    kind: str, codes: np.ndarray, values: np.ndarray, sides: np.ndarray, df: pd.DataFrame
-) -> list[dict[str, object]]:
+def _crossing(kind: str, codes: Array, values: Array, sides: Array, df: pd.DataFrame) -> list[dict[str, object]]:
     known = codes >= 0
     if not known.any():
         return []

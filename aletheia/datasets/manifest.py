@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.files import replacing
 from aletheia.datasets.fingerprint import manifest_hash
 from aletheia.datasets.schema import (
     DEMOGRAPHICS,
@@ -125,7 +126,7 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
 
 
-def _resolve(paths: pd.Series, manifest: Path, allow_absolute: bool) -> np.ndarray:
+def _resolve(paths: pd.Series, manifest: Path, allow_absolute: bool) -> Array:
     pieces = [
         _resolve_some(paths.iloc[start : start + _CHUNK], start, manifest, allow_absolute)
         for start in range(0, len(paths), _CHUNK)
@@ -133,7 +134,7 @@ def _resolve(paths: pd.Series, manifest: Path, allow_absolute: bool) -> np.ndarr
     return np.concatenate(pieces)
 
 
-def _resolve_some(paths: pd.Series, start: int, manifest: Path, allow_absolute: bool) -> np.ndarray:
+def _resolve_some(paths: pd.Series, start: int, manifest: Path, allow_absolute: bool) -> Array:
     large = pa.large_string()
     folder = manifest.resolve().parent.as_posix().rstrip("/")
     texts = pa.array(paths, type=large)
@@ -182,20 +183,12 @@ def write_manifest(df: pd.DataFrame, path: str | Path) -> Path:
     inside = pc.utf8_slice_codeunits(texts, len(folder))
     full["path"] = pc.if_else(pc.starts_with(texts, folder), inside, texts).to_numpy(zero_copy_only=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside its place and moved there: a full disk or Ctrl-C leaves the old file as it was.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        try:
+        # A full disk or Ctrl-C leaves the old file as it was.
+        with replacing(path) as file:
             if path.suffix.lower() == ".csv":
-                full.to_csv(temporary, index=False)
+                full.to_csv(file, index=False, mode="wb")
             else:
-                full.to_parquet(temporary, index=False, compression="zstd")
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+                full.to_parquet(file, index=False, compression="zstd")
     except OSError as error:
         raise InputError(f"{path}: the manifest cannot be written ({error.strerror or error}).") from None
     return path

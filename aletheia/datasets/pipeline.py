@@ -13,14 +13,14 @@ from aletheia.core.paths import data_folder
 from aletheia.datasets.ingest import load_pool, load_source
 from aletheia.datasets.manifest import read_manifest
 from aletheia.faces.extraction import extract_faces
-from aletheia.faces.worker import Cutting
+from aletheia.faces.worker import CropConfig
 from aletheia.plotting.contact_sheet import reason_kinds
 
 SYNTHETIC = "synthetic"
 
 
 @dataclasses.dataclass(frozen=True)
-class Gathered:
+class Dataset:
     """Manifests of the pictures to learn from and of the pool to balance with; what could not be read, and why."""
 
     main: pd.DataFrame
@@ -28,7 +28,7 @@ class Gathered:
     skipped: pd.DataFrame
 
 
-def gather(
+def load_dataset(
     source: str,
     *,
     manifest: str = "",
@@ -36,7 +36,7 @@ def gather(
     images: int = 1500,
     seed: int = 0,
     progress: bool = True,
-) -> Gathered:
+) -> Dataset:
     """Read a source of labelled pictures and a pool of genuine ones.
 
     Parameters
@@ -73,12 +73,12 @@ def gather(
         extra = load_pool(ffhq, progress=progress)
         pool = extra.manifest
         skipped = pd.concat([skipped, extra.skipped], ignore_index=True)
-    return Gathered(main, pool, skipped)
+    return Dataset(main, pool, skipped)
 
 
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """What came of :func:`extract_all`.
+    """What came of :func:`extract_dataset_faces`.
 
     Attributes
     ----------
@@ -96,8 +96,8 @@ class Faces:
     results: dict[str, Any]
 
 
-def extract_all(
-    data: Gathered, cutting: Cutting, *, workers: int = 0, client: Any = None, progress: bool = True
+def extract_dataset_faces(
+    data: Dataset, cutting: CropConfig, *, workers: int = 0, client: Any = None, progress: bool = True
 ) -> Faces:
     """Cut the faces out of all pictures and videos.
 

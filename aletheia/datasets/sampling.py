@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.stats.categorical import encode
 
 
 def draw_matched(
     train: pd.DataFrame,
-    fake: np.ndarray,
+    fake: Array,
     pool: pd.DataFrame,
-    usable: np.ndarray,
+    usable: Array,
     wanted: int,
     target_share: float,
     rng: np.random.Generator,
     notes: list[str],
-) -> np.ndarray:
+) -> Array:
     cells = _delivery_cells(pd.concat([_delivery(train), _delivery(pool)], ignore_index=True))
     drawn, lacking = _draw_within(cells[: len(train)], fake, cells[len(train) :], usable, target_share, rng)
     if lacking:
@@ -31,13 +32,13 @@ def draw_matched(
 
 def draw_per_source(
     train: pd.DataFrame,
-    fake: np.ndarray,
+    fake: Array,
     pool: pd.DataFrame,
-    usable: np.ndarray,
+    usable: Array,
     target_share: float,
     rng: np.random.Generator,
     notes: list[str],
-) -> np.ndarray:
+) -> Array:
     codes, values = encode(pd.concat([train["source"], pool["source"]], ignore_index=True))
     drawn, lacking = _draw_within(codes[: len(train)], fake, codes[len(train) :], usable, target_share, rng)
     if lacking:
@@ -49,13 +50,13 @@ def draw_per_source(
 
 
 def _draw_within(
-    cells: np.ndarray,
-    fake: np.ndarray,
-    pool_cells: np.ndarray,
-    usable: np.ndarray,
+    cells: Array,
+    fake: Array,
+    pool_cells: Array,
+    usable: Array,
     target_share: float,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, int]:
+) -> tuple[Array, int]:
     """Draw rows of the pool so that the reals of each cell reach their share; and how many are lacking."""
     count = int(max(cells.max(initial=-1), pool_cells.max(initial=-1))) + 1
     known = cells >= 0
@@ -75,7 +76,7 @@ def _delivery(df: pd.DataFrame) -> pd.DataFrame:
     return df[["width", "height", "format", "jpeg_quality", "chroma"]]
 
 
-def _delivery_cells(df: pd.DataFrame) -> np.ndarray:
+def _delivery_cells(df: pd.DataFrame) -> Array:
     """One code for each combination of delivery properties: sizes by half octaves, JPEG quality by fives."""
     with np.errstate(divide="ignore"):
         sizes = [

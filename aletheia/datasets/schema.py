@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ _SHOWN = 3
 
 def name_rows(positions: Iterable[int], values: Iterable[object] | None = None, total: int | None = None) -> str:
     """Name a few rows, counted from 1, and say how many there are: ``rows 4 ('Fake'), 9 ('x') and 3
-    more``."""
+    more``.
+    """
     positions = list(positions)
     total = len(positions) if total is None else total
     shown = [str(position + 1) for position in positions[:_SHOWN]]
@@ -62,7 +64,8 @@ def _shortened(text: str, limit: int = 120) -> str:
 @functools.cache
 def manifest_schema() -> DataFrameSchema:
     """Pandera's schema of a manifest whose columns have their types already (see
-    :func:`with_all_columns`)."""
+    :func:`with_all_columns`).
+    """
     import pandera.pandas as pa
 
     filled = pa.Check(lambda s: s != "", error="is empty")
@@ -139,7 +142,7 @@ def bare(column: pd.Series) -> object:
     return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
 
 
-def as_text(column: pd.Series, copy: bool = True) -> np.ndarray:
+def as_text(column: pd.Series, copy: bool = True) -> Array:
     """Objects of type str, ``""`` for what is missing; whole numbers lose their ``.0``."""
     values = column.astype(object, copy=False).to_numpy()
     if copy:
@@ -156,7 +159,7 @@ def as_text(column: pd.Series, copy: bool = True) -> np.ndarray:
     return values
 
 
-def _number(name: str, column: pd.Series, copy: bool) -> np.ndarray:
+def _number(name: str, column: pd.Series, copy: bool) -> Array:
     dtype, unknown = NUMBER_COLUMNS[name]
     if column.dtype == dtype:
         return column.to_numpy(copy=copy)
@@ -184,7 +187,7 @@ def _number(name: str, column: pd.Series, copy: bool) -> np.ndarray:
     return np.asarray(numbers).astype(dtype)
 
 
-def _whole(column: pd.Series) -> np.ndarray:
+def _whole(column: pd.Series) -> Array:
     def parse(value: object) -> object:
         try:
             return int(value)  # type: ignore[call-overload]
@@ -194,7 +197,7 @@ def _whole(column: pd.Series) -> np.ndarray:
     return np.array([parse(value) for value in column], dtype=object)
 
 
-def _flag(name: str, column: pd.Series, copy: bool) -> np.ndarray:
+def _flag(name: str, column: pd.Series, copy: bool) -> Array:
     if column.dtype == bool:
         return column.to_numpy(copy=copy)
     texts = pd.Series(as_text(column)).str.lower()

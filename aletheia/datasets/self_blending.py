@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.datasets.layouts import list_media
@@ -38,7 +39,7 @@ class Blended:
     skipped: list[tuple[str, str]]
 
 
-def landmarks_of(keypoints: np.ndarray) -> Landmarks:
+def landmarks_of(keypoints: Array) -> Landmarks:
     """The outline of the inner face from BlazeFace's keypoints.
 
     Parameters
@@ -72,7 +73,7 @@ def landmarks_of(keypoints: np.ndarray) -> Landmarks:
     }
 
 
-def blend_face(rgb: np.ndarray, face: Face, rng: np.random.Generator) -> np.ndarray:
+def blend_face(rgb: Array, face: Face, rng: np.random.Generator) -> Array:
     """The picture with this face blended with a changed version of itself.
 
     Parameters
@@ -87,7 +88,7 @@ def blend_face(rgb: np.ndarray, face: Face, rng: np.random.Generator) -> np.ndar
         The same outside of a square of twice the face's size.
     """
     height, width = rgb.shape[:2]
-    centre, half = (face.box[:2] + face.box[2:]) / 2, face.size
+    centre, half = face.centre, face.size
     x0, y0 = np.maximum(np.floor(centre - half), 0).astype(int)
     x1, y1 = np.minimum(np.ceil(centre + half), (width, height)).astype(int)
     points = {name: where - (x0, y0) for name, where in landmarks_of(face.keypoints).items()}
@@ -147,7 +148,7 @@ def blend_folder(folder: str | Path, out: str | Path, *, seed: int = 0, progress
     return Blended(out / "manifest.csv", len(rows) // 2, skipped)
 
 
-def _write(path: Path, rgb: np.ndarray) -> None:
+def _write(path: Path, rgb: Array) -> None:
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), options)[1].tobytes()
     with atomic_write(path) as file:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.groups import LINKING_COLUMNS, connected_groups
@@ -89,14 +90,14 @@ def split_manifest(
     return out
 
 
-def _check_fractions(fractions: Sequence[float]) -> np.ndarray:
+def _check_fractions(fractions: Sequence[float]) -> Array:
     wanted = np.asarray(fractions, dtype=np.float64)
     if wanted.shape != (3,) or not np.isfinite(wanted).all() or (wanted < 0).any() or abs(wanted.sum() - 1) > 1e-6:
         raise InputError(f"Split fractions are three numbers (train, val, test) that add up to 1, not {fractions}.")
     return wanted / wanted.sum()
 
 
-def _cells(df: pd.DataFrame, fake: np.ndarray) -> list[tuple[np.ndarray, int, float]]:
+def _cells(df: pd.DataFrame, fake: Array) -> list[tuple[Array, int, float]]:
     """Codes of each row, number of codes and weight, for the label and for label × each other column."""
     cells = [(fake.astype(np.int64), 2, _LABEL_WEIGHT)]
     for name in _STRATA:
@@ -108,13 +109,13 @@ def _cells(df: pd.DataFrame, fake: np.ndarray) -> list[tuple[np.ndarray, int, fl
 
 
 def _place(
-    group: np.ndarray,
-    sizes: np.ndarray,
-    cells: list[tuple[np.ndarray, int, float]],
-    chosen: np.ndarray,
-    wanted: np.ndarray,
+    group: Array,
+    sizes: Array,
+    cells: list[tuple[Array, int, float]],
+    chosen: Array,
+    wanted: Array,
     rng: np.random.Generator,
-) -> np.ndarray:
+) -> Array:
     """Place groups one by one, the largest first; the split (0, 1, 2) of each chosen group."""
     number = np.full(len(sizes), -1)
     number[chosen] = np.arange(len(chosen))
@@ -145,12 +146,12 @@ def _place(
 
 
 def _deal(
-    side: np.ndarray,
-    group: np.ndarray,
-    sizes: np.ndarray,
-    fakes: np.ndarray,
-    cells: list[tuple[np.ndarray, int, float]],
-    wanted: np.ndarray,
+    side: Array,
+    group: Array,
+    sizes: Array,
+    fakes: Array,
+    cells: list[tuple[Array, int, float]],
+    wanted: Array,
     rng: np.random.Generator,
 ) -> None:
     """Deal out the groups not placed yet, of which there are thousands, in place.
@@ -175,9 +176,10 @@ def _deal(
     side[open_groups[order]] = np.minimum(np.searchsorted(bounds, deal, side="right"), np.flatnonzero(missing).max())
 
 
-def _fill_gaps(side: np.ndarray, sizes: np.ndarray, fakes: np.ndarray, wanted: np.ndarray) -> None:
+def _fill_gaps(side: Array, sizes: Array, fakes: Array, wanted: Array) -> None:
     """Give every split a group of each label, in place, where the other splits can spare one: for tiny data
-    sets."""
+    sets.
+    """
     counts = np.stack([sizes - fakes, fakes], axis=1)
     for label in (0, 1):
         for split in np.flatnonzero(wanted > 0):
@@ -196,11 +198,11 @@ def _fill_gaps(side: np.ndarray, sizes: np.ndarray, fakes: np.ndarray, wanted: n
 
 def _check_groups(
     df: pd.DataFrame,
-    fake: np.ndarray,
-    group: np.ndarray,
-    sizes: np.ndarray,
-    fakes: np.ndarray,
-    wanted: np.ndarray,
+    fake: Array,
+    group: Array,
+    sizes: Array,
+    fakes: Array,
+    wanted: Array,
 ) -> None:
     needed = int((wanted > 0).sum())
     if fake.all() or not fake.any():
@@ -228,12 +230,12 @@ def _check_groups(
 
 def _check_outcome(
     df: pd.DataFrame,
-    fake: np.ndarray,
-    group: np.ndarray,
-    sizes: np.ndarray,
-    fakes: np.ndarray,
-    side: np.ndarray,
-    wanted: np.ndarray,
+    fake: Array,
+    group: Array,
+    sizes: Array,
+    fakes: Array,
+    side: Array,
+    wanted: Array,
 ) -> None:
     for label, counts, tolerance in (
         ("", sizes, SHARE_TOLERANCE),
@@ -257,7 +259,7 @@ def _check_outcome(
             )
 
 
-def _connection(df: pd.DataFrame, group: np.ndarray, which: int) -> str:
+def _connection(df: pd.DataFrame, group: Array, which: int) -> str:
     """A sentence on what holds a group together."""
     rows = df[group == which]
     links = []

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.labels import fake_flags
 from aletheia.evaluation.risk_coverage import risk_coverage, risk_coverage_area
@@ -54,7 +55,7 @@ def evaluate_abstention(
     scores: pd.DataFrame,
     evidence: pd.DataFrame,
     spec: ModelSpec,
-    groups: np.ndarray | None = None,
+    groups: Array | None = None,
     *,
     seed: int = 0,
 ) -> Abstention:
@@ -90,7 +91,7 @@ def evaluate_abstention(
     )
 
 
-def crop_evidence(network: nn.Module, spec: ModelSpec, frame: pd.DataFrame, logits: np.ndarray) -> pd.DataFrame:
+def crop_evidence(network: nn.Module, spec: ModelSpec, frame: pd.DataFrame, logits: Array) -> pd.DataFrame:
     """What `decide` asks for besides the probability, of every crop of a manifest.
 
     Parameters
@@ -127,7 +128,7 @@ def decide_rows(scores: pd.DataFrame, evidence: pd.DataFrame, spec: ModelSpec) -
     return pd.DataFrame(said, index=scores.index, columns=["verdict", "reason", "cause"])
 
 
-def abstention_table(y: np.ndarray, wrong: np.ndarray, answered: np.ndarray, ids: np.ndarray) -> pd.DataFrame:
+def abstention_table(y: Array, wrong: Array, answered: Array, ids: Array) -> pd.DataFrame:
     """Who is answered, and how wrong the answers are.
 
     Parameters
@@ -154,7 +155,7 @@ def abstention_table(y: np.ndarray, wrong: np.ndarray, answered: np.ndarray, ids
     return pd.DataFrame(out)
 
 
-def cause_table(y: np.ndarray, wrong: np.ndarray, cause: np.ndarray, ids: np.ndarray) -> pd.DataFrame:
+def cause_table(y: Array, wrong: Array, cause: Array, ids: Array) -> pd.DataFrame:
     """Why faces are not answered: cause, n, share (with _low, _high), real, fake (shares of that class), and wrong: how
     much of these the threshold alone would have got wrong, which is what not answering them was good for.
     """
@@ -167,7 +168,7 @@ def cause_table(y: np.ndarray, wrong: np.ndarray, cause: np.ndarray, ids: np.nda
     return pd.DataFrame(out)
 
 
-def coverage_table(y: np.ndarray, p: np.ndarray, spec: ModelSpec, ids: np.ndarray) -> pd.DataFrame:
+def coverage_table(y: Array, p: Array, spec: ModelSpec, ids: Array) -> pd.DataFrame:
     """Whether the conformal sets keep their promise: label, n, covered (share of rows whose set holds their own label;
     with _low, _high), promised (1 - alpha), kept (the interval does not lie below it).
     """
@@ -184,5 +185,5 @@ def _named(name: str, rate: Rate) -> dict[str, float]:
     return {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
 
 
-def _mean(hits: np.ndarray) -> float:
+def _mean(hits: Array) -> float:
     return float(hits.mean()) if len(hits) else float("nan")

@@ -20,6 +20,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.special import logit
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import as_text
 from aletheia.inference.video import aggregate
@@ -117,11 +118,11 @@ def level_metrics(
     }
 
 
-def _text(scores: pd.DataFrame, name: str) -> np.ndarray:
+def _text(scores: pd.DataFrame, name: str) -> Array:
     return as_text(scores[name]) if name in scores else np.full(len(scores), "", dtype=object)
 
 
-def _videos(folder: np.ndarray, video: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _videos(folder: Array, video: Array) -> tuple[Array, Array]:
     """Number of the video of each row, -1 for none, and names of the videos, the last one '' for none."""
     known = video != ""
     # The pair, not its text, is the key: two videos called 000.mp4 in two folders are two.
@@ -133,7 +134,7 @@ def _videos(folder: np.ndarray, video: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return number, np.array([*names, ""], dtype=object)
 
 
-def known_group(identity: np.ndarray, video: np.ndarray) -> np.ndarray:
+def known_group(identity: Array, video: Array) -> Array:
     """The identity where known, else the video, else ''; no video is taken for a person of the same name.
 
     So the frames of a video stay together where nobody says who is in it.
@@ -141,13 +142,13 @@ def known_group(identity: np.ndarray, video: np.ndarray) -> np.ndarray:
     return np.where(identity != "", identity, np.where(video != "", "video " + video, ""))
 
 
-def _join_faces(faces: pd.DataFrame, frame: np.ndarray, names: np.ndarray, calibration: Calibration) -> pd.DataFrame:
+def _join_faces(faces: pd.DataFrame, frame: Array, names: Array, calibration: Calibration) -> pd.DataFrame:
     first = np.unique(frame, return_index=True)[1]
     best = faces["logit"].groupby(frame).max().to_numpy()
     return _units(faces, frame, names[first], best, calibration.probabilities(best), faces["n"].to_numpy())
 
 
-def _join_frames(frames: pd.DataFrame, video: np.ndarray, names: np.ndarray, spec: ModelSpec) -> pd.DataFrame:
+def _join_frames(frames: pd.DataFrame, video: Array, names: Array, spec: ModelSpec) -> pd.DataFrame:
     inside = video >= 0
     frames, video = frames[inside], video[inside]
     scored = frames["logit"].notna().to_numpy()
@@ -162,11 +163,11 @@ def _join_frames(frames: pd.DataFrame, video: np.ndarray, names: np.ndarray, spe
 
 def _units(
     rows: pd.DataFrame,
-    unit: np.ndarray,
-    names: np.ndarray,
-    logits: np.ndarray,
-    probability: np.ndarray,
-    scored: np.ndarray,
+    unit: Array,
+    names: Array,
+    logits: Array,
+    probability: Array,
+    scored: Array,
 ) -> pd.DataFrame:
     fake = np.bincount(unit, rows["label"] == "fake", minlength=len(names)) > 0
     values = (
@@ -180,7 +181,7 @@ def _units(
     return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
 
 
-def _linked(group: pd.Series, unit: np.ndarray, count: int) -> np.ndarray:
+def _linked(group: pd.Series, unit: Array, count: int) -> Array:
     """One group a unit: those of units that share one are the same, named after the first of them."""
     codes, values = encode(group)
     known = codes >= 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from aletheia.audit.controls import score_controls
 from aletheia.audit.file_properties import shortcut_auc
 from aletheia.audit.measures import CONTROLS, FAMILIES
 from aletheia.audit.spectrum_baseline import frequency_baseline, spectra
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.core.jsonable import plain
+from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.tabular import Shortcut, not_computed
@@ -34,15 +34,15 @@ class Baselines:
     """
 
     outcomes: dict[str, Shortcut]
-    spectra: np.ndarray
-    fake: np.ndarray
+    spectra: Array
+    fake: Array
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain values for JSON; None for what was not computed."""
         told = {}
         for key, outcome in self.outcomes.items():
             numbers = {name: getattr(outcome, name) for name in ("auc", "low", "high")}
-            known = {name: plain(value) for name, value in numbers.items()}
+            known = {name: to_jsonable(value) for name, value in numbers.items()}
             told[key] = {"name": BASELINES[key], **known, "reason": outcome.reason, "leading": outcome.leading}
         return told
 

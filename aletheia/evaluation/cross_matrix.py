@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from aletheia.core.arrays import Array
 from aletheia.plotting.theme import SCALE, empty, note, short, styled
 from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
 from aletheia.stats.intervals import perfect_auc_limits
@@ -19,9 +21,9 @@ CELL_COLUMNS = ("trained_on", "source", "generator", "n_real", "n_fake", "auc", 
 
 def cell_table(
     frame: pd.DataFrame,
-    y: np.ndarray,
-    p: np.ndarray,
-    groups: np.ndarray | None = None,
+    y: Array,
+    p: Array,
+    groups: Array | None = None,
     *,
     trained_on: str = "everything",
     min_n: int = 20,
@@ -65,7 +67,7 @@ def cell_table(
 
 
 def auc_with_interval(
-    y: np.ndarray, p: np.ndarray, ids: np.ndarray, replicates: int = 500, seed: int = 0
+    y: Array, p: Array, ids: Array, replicates: int = 500, seed: int = 0
 ) -> tuple[float, float, float]:
     """AUC and its 95 % interval by bootstrap over groups (n,) int; of a perfect one, the closed form."""
     data = GroupedScores(y, p, ids)
@@ -76,7 +78,7 @@ def auc_with_interval(
     return auc, *percentile_interval(np.array([data.auc(row) for row in counts]), 0.95)
 
 
-def worst_cell(cells: pd.DataFrame) -> dict | None:
+def worst_cell(cells: pd.DataFrame) -> dict[str, Any] | None:
     """The cell with the lowest AUC as a dict of :data:`CELL_COLUMNS`; None when no cell has enough rows."""
     known = cells[cells["auc"].notna()]
     return None if known.empty else known.loc[known["auc"].idxmin()].to_dict()

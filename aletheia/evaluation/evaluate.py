@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash, validate_manifest
 from aletheia.datasets.schema import as_text
@@ -114,7 +115,7 @@ def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFra
     return tuple(frame[split == side].reset_index(drop=True) for side in ("train", "test"))
 
 
-def bootstrap_unit(frame: pd.DataFrame) -> tuple[np.ndarray | None, str]:
+def bootstrap_unit(frame: pd.DataFrame) -> tuple[Array | None, str]:
     """Choose what is drawn in the bootstrap: identities where known, else videos, else rows (None)."""
     blank = pd.Series("", frame.index)
     known = {name: as_text(frame.get(name, blank)) for name in ("identity", "video")}
@@ -125,7 +126,7 @@ def bootstrap_unit(frame: pd.DataFrame) -> tuple[np.ndarray | None, str]:
 def _compared(
     spec: ModelSpec,
     scores: pd.DataFrame,
-    groups: np.ndarray | None,
+    groups: Array | None,
     production: tuple[str, Path | None] | None,
     seed: int,
     progress: bool,

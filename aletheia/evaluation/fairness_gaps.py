@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.stats import random_table
 
+from aletheia.core.arrays import Array
 from aletheia.evaluation.subgroups import TOO_FEW, demographic_values
 from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
 from aletheia.stats.categorical import encode
@@ -24,12 +25,12 @@ _BATCH = 2_000_000  # cells of permuted tables at a time
 
 def largest_gap(
     frame: pd.DataFrame,
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     threshold: float,
     columns: Sequence[str] | None = None,
     *,
-    groups: np.ndarray | None = None,
+    groups: Array | None = None,
     intersections: bool = False,
     min_n: int = 20,
     replicates: int = 500,
@@ -92,7 +93,7 @@ def largest_gap(
             of = y == fake
             rates.append((column, rate, _ErrorRate(hit[of], codes[of], names, ids[of], n_groups, min_n)))
         rates.append((column, "auc", _Auc(y, p, codes, names, ids, min_n)))
-    draws: list[list[np.ndarray]] = [[] for _ in rates]
+    draws: list[list[Array]] = [[] for _ in rates]
     for counts in draw_counts(n_groups, replicates, np.random.default_rng(seed)):
         for values, (_, _, rate) in zip(draws, rates, strict=True):
             values.append(rate.evaluate(counts))
@@ -107,9 +108,7 @@ def largest_gap(
 class _ErrorRate:
     """Share of hits among the rows of one class, of each value that has enough of them and, last, of all rows."""
 
-    def __init__(
-        self, hit: np.ndarray, codes: np.ndarray, names: np.ndarray, ids: np.ndarray, n_groups: int, min_n: int
-    ) -> None:
+    def __init__(self, hit: Array, codes: Array, names: Array, ids: Array, n_groups: int, min_n: int) -> None:
         sizes = np.bincount(codes[codes >= 0], minlength=len(names))
         self.names, codes = _keep(names, codes, sizes >= min_n)
         self._total = len(self.names) + 1
@@ -121,17 +120,17 @@ class _ErrorRate:
         places = np.concatenate([cell, cell + self._total]), np.tile(np.concatenate([self._ids, ids]), 2)
         self._sums = csr_matrix((terms, places), shape=(2 * self._total, n_groups))
 
-    def evaluate(self, counts: np.ndarray) -> np.ndarray:
+    def evaluate(self, counts: Array) -> Array:
         sums = self._sums @ counts
         with np.errstate(invalid="ignore"):
             return sums[: self._total] / sums[self._total :]
 
-    def limits(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+    def limits(self, level: float) -> tuple[Array, Array]:
         chosen = [self._codes == code for code in range(len(self.names))]
         rates = [clustered_rate(self._hit[rows], self._ids[rows], level) for rows in chosen]
         return np.array([rate.low for rate in rates]), np.array([rate.high for rate in rates])
 
-    def shuffled(self, permutations: int, rng: np.random.Generator) -> np.ndarray:
+    def shuffled(self, permutations: int, rng: np.random.Generator) -> Array:
         unit, label = _units(self._ids, self._codes)
         sums = np.stack([np.bincount(unit, weights=self._hit), np.bincount(unit)], axis=1)
         # Units with the same sums are of one kind; how many of each kind get which value is a random table of
@@ -148,9 +147,7 @@ class _ErrorRate:
 class _Auc:
     """AUC of each value that has enough rows of both classes, and NaN in the place of all rows."""
 
-    def __init__(
-        self, y: np.ndarray, p: np.ndarray, codes: np.ndarray, names: np.ndarray, ids: np.ndarray, min_n: int
-    ) -> None:
+    def __init__(self, y: Array, p: Array, codes: Array, names: Array, ids: Array, min_n: int) -> None:
         sizes = [np.bincount(codes[(codes >= 0) & (y == fake)], minlength=len(names)) for fake in (0, 1)]
         self.names, codes = _keep(names, codes, np.minimum(*sizes) >= min_n)
         kept = codes >= 0
@@ -161,10 +158,10 @@ class _Auc:
             part = GroupedScores(self._y[rows], self._p[rows], self._ids[rows])
             self._parts.append((part, np.unique(self._ids[rows])))
 
-    def evaluate(self, counts: np.ndarray) -> np.ndarray:
+    def evaluate(self, counts: Array) -> Array:
         return np.array([*(part.auc(counts[members]) for part, members in self._parts), np.nan])
 
-    def limits(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+    def limits(self, level: float) -> tuple[Array, Array]:
         values = [part.auc(np.ones(part.n_groups)) for part, _ in self._parts]
         both = [
             perfect_auc_limits(value, part.y, part.group, level)
@@ -173,7 +170,7 @@ class _Auc:
         low, high = np.array(both).T
         return low, high
 
-    def shuffled(self, permutations: int, rng: np.random.Generator) -> np.ndarray:
+    def shuffled(self, permutations: int, rng: np.random.Generator) -> Array:
         unit, label = _units(self._ids, self._codes)
         data = GroupedScores(self._y, self._p, unit)
         # A person with real rows only cannot change places with one who has fakes: a value might lose a class.
@@ -187,13 +184,13 @@ class _Auc:
         return out
 
 
-def _keep(names: np.ndarray, codes: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _keep(names: Array, codes: Array, chosen: Array) -> tuple[Array, Array]:
     """The chosen names, and the codes renumbered to them; -1 for the others."""
     place = np.append(np.where(chosen, np.cumsum(chosen) - 1, -1), -1)
     return names[chosen], place[codes]
 
 
-def _units(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _units(ids: Array, codes: Array) -> tuple[Array, Array]:
     """Units that get one value when values are drawn by lot: the unit of each row, and the value of each unit."""
     many = int(codes.max()) + 1
     pairs, unit = np.unique(ids * many + codes, return_inverse=True)
@@ -202,8 +199,8 @@ def _units(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _summary(
     rate: _ErrorRate | _Auc,
-    draws: np.ndarray,
-    ones: np.ndarray,
+    draws: Array,
+    ones: Array,
     level: float,
     permutations: int,
     rng: np.random.Generator,
@@ -239,6 +236,6 @@ def _p_value(rate: _ErrorRate | _Auc, gap: float, permutations: int, rng: np.ran
     return float(1 + np.sum(shuffled >= gap - 1e-12)) / (1 + permutations)  # rounding is no difference
 
 
-def _over(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _over(a: Array, b: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.divide(a, b)

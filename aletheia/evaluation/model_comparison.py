@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.core.jsonable import plain
+from aletheia.core.jsonable import to_jsonable
 from aletheia.faces.extraction import faces_of
 from aletheia.imaging.reading import read_image
 from aletheia.models.bundle import load_bundle
@@ -56,13 +57,13 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None for NaN."""
-        return {key: plain(value) for key, value in asdict(self).items()}
+        return {key: to_jsonable(value) for key, value in asdict(self).items()}
 
 
 def compare_models(
     spec: ModelSpec,
     scores: pd.DataFrame,
-    groups: np.ndarray | None,
+    groups: Array | None,
     other: str | Path,
     *,
     uri: str = "",
@@ -119,14 +120,14 @@ def compare_models(
 
 
 def paired_auc(
-    y: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-    groups: np.ndarray | None = None,
+    y: Array,
+    first: Array,
+    second: Array,
+    groups: Array | None = None,
     *,
     replicates: int = 2000,
     seed: int = 0,
-) -> tuple[tuple[float, float], np.ndarray]:
+) -> tuple[tuple[float, float], Array]:
     """Both AUCs, and their difference in each replicate: the same groups are drawn for both, so that what makes a
     draw hard for one makes it hard for the other, too.
     """
@@ -138,12 +139,12 @@ def paired_auc(
     return (one, two), np.array(differences)
 
 
-def _cut_again(network: Any, spec: ModelSpec, scores: pd.DataFrame) -> np.ndarray:
+def _cut_again(network: Any, spec: ModelSpec, scores: pd.DataFrame) -> Array:
     """Probabilities (n,), NaN where the picture cannot be read."""
     if "face_keypoints" not in scores or "original" not in scores:
         raise InputError("The model in production takes faces cut out otherwise, and the rows do not say where from.")
     out = np.full(len(scores), np.nan)
-    pending: list[tuple[int, np.ndarray]] = []
+    pending: list[tuple[int, Array]] = []
 
     def flush() -> None:
         if pending:

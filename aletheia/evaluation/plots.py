@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from aletheia.core.arrays import Array
 from aletheia.evaluation.subgroups import AND
 from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SECOND, empty, note, styled
 from aletheia.stats.calibration_error import balanced_weights, equal_mass_bins
@@ -23,7 +24,7 @@ __all__ = [
 _MAX_POINTS = 1500
 
 
-def roc(y: np.ndarray, p: np.ndarray, metrics: Metrics, shortcut_auc: float | None = None) -> go.Figure:
+def roc(y: Array, p: Array, metrics: Metrics, shortcut_auc: float | None = None) -> go.Figure:
     """ROC curve with the point of the threshold, chance, and the shortcut's AUC in words."""
     title = "ROC curve"
     if _one_class(y):
@@ -56,7 +57,7 @@ def roc(y: np.ndarray, p: np.ndarray, metrics: Metrics, shortcut_auc: float | No
     return figure
 
 
-def precision_recall(y: np.ndarray, p: np.ndarray, metrics: Metrics) -> go.Figure:
+def precision_recall(y: Array, p: Array, metrics: Metrics) -> go.Figure:
     """Precision over recall, with what always saying "fake" would have."""
     title = "Precision and recall"
     if _one_class(y):
@@ -85,7 +86,7 @@ def precision_recall(y: np.ndarray, p: np.ndarray, metrics: Metrics) -> go.Figur
     return figure
 
 
-def calibration(y: np.ndarray, p: np.ndarray, bins: int = 10) -> go.Figure:
+def calibration(y: Array, p: Array, bins: int = 10) -> go.Figure:
     """Reliability diagram with both classes weighing the same, in bins of equal numbers of rows.
 
     The probabilities refer to a prior of one half; against the raw share of fakes in a test set they would
@@ -155,7 +156,7 @@ def confusion(metrics: Metrics) -> go.Figure:
     )
 
 
-def scores_by_label(y: np.ndarray, p: np.ndarray, threshold: float, bins: int = 40) -> go.Figure:
+def scores_by_label(y: Array, p: Array, threshold: float, bins: int = 40) -> go.Figure:
     """Histograms of the probabilities, each label normalised to 1."""
     edges = np.linspace(0, 1, bins + 1)
     figure = go.Figure()
@@ -250,9 +251,9 @@ def generator_rates(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def _one_class(y: np.ndarray) -> bool:
+def _one_class(y: Array) -> bool:
     return not len(y) or y.min() == y.max()
 
 
-def _thin(n: int) -> np.ndarray:
+def _thin(n: int) -> Array:
     return np.unique(np.linspace(0, n - 1, min(n, _MAX_POINTS)).round().astype(int))

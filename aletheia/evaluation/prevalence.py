@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.plotting.theme import FAKE, NEUTRAL, empty, note, styled
 from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
@@ -27,9 +28,7 @@ GENUINE = 10_000
 _BAND = "rgba(213, 94, 0, 0.18)"  # FAKE, see-through
 
 
-def predictive_values(
-    tpr: np.ndarray | float, fpr: np.ndarray | float, base_rate: np.ndarray | float
-) -> tuple[np.ndarray, np.ndarray]:
+def predictive_values(tpr: Array | float, fpr: Array | float, base_rate: Array | float) -> tuple[Array, Array]:
     """Bayes' rule.
 
     Parameters
@@ -52,10 +51,10 @@ def predictive_values(
 
 
 def prior_shift(
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     threshold: float,
-    groups: np.ndarray | None = None,
+    groups: Array | None = None,
     *,
     base_rates: Sequence[float] = BASE_RATES,
     seed: int = 0,
@@ -115,14 +114,14 @@ def prior_shift(
 
 
 def _rates(
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     threshold: float,
-    groups: np.ndarray | None,
+    groups: Array | None,
     replicates: int,
     level: float,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Array, Array]:
     """True- and false-positive rates of the replicates, for lower and for upper ends: (replicates, 2) each."""
     y, p = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
     scored = ~np.isnan(p)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aletheia.core.jsonable import plain, records
+from aletheia.core.arrays import Array
+from aletheia.core.jsonable import to_jsonable, to_records
 from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
@@ -93,7 +94,7 @@ class Evaluation:
         """What may be said of the test faces."""
         return " it never saw" if self.leaks == 0 and self.own_rows is not False else ""
 
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+    def labels(self) -> tuple[Array, Array]:
         """Labels (1 for fake) and probabilities of the rows that have a score."""
         scored = self.scores[self.scores["probability"].notna()]
         return encode_labels(scored["label"]).astype(int), scored["probability"].to_numpy(dtype=np.float64)
@@ -126,16 +127,18 @@ class Evaluation:
             "own_rows": self.own_rows,
             "fault": self.spec.fault,
             "calibration_error": self.calibration.to_dict(),
-            "subgroups": records(self.subgroups),
-            "generators": records(self.generators),
-            "gaps": records(self.gaps),
+            "subgroups": to_records(self.subgroups),
+            "generators": to_records(self.generators),
+            "gaps": to_records(self.gaps),
             "fpr_ratios": fpr_ratios(self.gaps),
-            "cells": records(self.cells),
+            "cells": to_records(self.cells),
             "unjudged_cells": [f"{cell.generator} × {cell.source}" for cell in few.itertuples()],
-            "worst_cell": None if worst is None else {key: plain(value) for key, value in worst.items()},
-            "prior": records(self.prior),
-            "delivery": records(self.delivery),
-            "abstention": {name: records(getattr(self.abstention, name)) for name in ("table", "causes", "coverage")},
+            "worst_cell": None if worst is None else {key: to_jsonable(value) for key, value in worst.items()},
+            "prior": to_records(self.prior),
+            "delivery": to_records(self.delivery),
+            "abstention": {
+                name: to_records(getattr(self.abstention, name)) for name in ("table", "causes", "coverage")
+            },
             "production": self._production(),
             "weights_sha256": self.spec.weights_sha256,
             "run": self.spec.run,
@@ -154,4 +157,4 @@ def fpr_ratios(gaps: pd.DataFrame) -> list[dict[str, Any]]:
     found = gaps[gaps["rate"] == "fpr"]
     names = {"column": "column", "highest": "group", "ratio": "ratio", "ratio_low": "low", "ratio_high": "high"}
     names["p_value"] = "p"
-    return records(found[list(names)].rename(columns=names))
+    return to_records(found[list(names)].rename(columns=names))

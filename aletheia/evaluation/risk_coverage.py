@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from aletheia.core.arrays import Array
 from aletheia.plotting.theme import FAKE, NEUTRAL, note, shaded, styled
 from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
 from aletheia.stats.intervals import clustered_rate
@@ -16,7 +17,7 @@ from aletheia.stats.metrics import Estimate, unit_ids
 _POINTS = 200
 
 
-def distance(p: np.ndarray, threshold: float) -> np.ndarray:
+def distance(p: Array, threshold: float) -> Array:
     """How far probabilities lie from the threshold: 0 on it, 1 at the end of either side."""
     with np.errstate(divide="ignore", invalid="ignore"):
         far = np.where(p >= threshold, (p - threshold) / (1 - threshold), (threshold - p) / threshold)
@@ -24,11 +25,11 @@ def distance(p: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def risk_coverage(
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     threshold: float,
-    confidence: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    confidence: Array | None = None,
+    groups: Array | None = None,
     *,
     seed: int = 0,
     replicates: int = 500,
@@ -74,11 +75,11 @@ def risk_coverage(
 
 
 def risk_coverage_area(
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     threshold: float,
-    confidence: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    confidence: Array | None = None,
+    groups: Array | None = None,
     *,
     seed: int = 0,
     replicates: int = 500,
@@ -127,8 +128,8 @@ def risk_coverage_figure(curve: pd.DataFrame, area: Estimate, answered: float, e
 
 
 def _prepared(
-    y: np.ndarray, p: np.ndarray, threshold: float, confidence: np.ndarray | None, groups: np.ndarray | None
-) -> tuple[GroupedScores, np.ndarray]:
+    y: Array, p: Array, threshold: float, confidence: Array | None, groups: Array | None
+) -> tuple[GroupedScores, Array]:
     """Rows with a score, ranked by confidence, the wrong answers as the positive class; and which are wrong."""
     y, p = np.asarray(y), np.asarray(p, dtype=np.float64)
     scored = ~np.isnan(p)
@@ -137,17 +138,17 @@ def _prepared(
     return GroupedScores(wrong, sure[scored], unit_ids(groups, len(y))[scored]), wrong
 
 
-def _draws(data: GroupedScores, replicates: int, seed: int) -> Iterator[np.ndarray]:
+def _draws(data: GroupedScores, replicates: int, seed: int) -> Iterator[Array]:
     return draw_counts(data.n_groups, replicates, np.random.default_rng(seed))
 
 
-def _risk(data: GroupedScores, counts: np.ndarray) -> np.ndarray:
+def _risk(data: GroupedScores, counts: Array) -> Array:
     """Risk at or above each confidence; NaN where nothing was drawn."""
     failed, right = data.counts_above(counts)
     n = failed + right
     return np.divide(failed, n, out=np.full(len(n), np.nan), where=n > 0)
 
 
-def _area(data: GroupedScores, counts: np.ndarray) -> float:
+def _area(data: GroupedScores, counts: Array) -> float:
     n = np.add(*data.counts_above(counts))
     return float(np.nansum(np.diff(n, prepend=0.0) * _risk(data, counts)) / n[-1])

@@ -13,10 +13,11 @@ from plotly.subplots import make_subplots
 from torch import nn
 from tqdm.auto import tqdm
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.datasets.labels import fake_flags
-from aletheia.imaging.corruptions import OPERATIONS, Operation
+from aletheia.imaging.corruptions import OPERATIONS, Corruption
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import resize_rgb
 from aletheia.models.scoring import predict_crops
@@ -40,9 +41,9 @@ def delivery_curves(
     network: nn.Module,
     spec: ModelSpec,
     frame: pd.DataFrame,
-    groups: np.ndarray | None = None,
+    groups: Array | None = None,
     *,
-    operations: Sequence[str | Operation] | None = None,
+    operations: Sequence[str | Corruption] | None = None,
     max_faces: int = 2000,
     seed: int = 0,
     progress: bool = True,
@@ -116,11 +117,11 @@ def score_deliveries(
     network: nn.Module,
     spec: ModelSpec,
     paths: Sequence[str],
-    steps: Sequence[tuple[Operation, float]],
+    steps: Sequence[tuple[Corruption, float]],
     seed: int = 0,
     *,
     progress: bool = True,
-) -> tuple[np.ndarray, list[dict[str, str]]]:
+) -> tuple[Array, list[dict[str, str]]]:
     """Probabilities of fake of face crops as they are, and after each step alone.
 
     Parameters
@@ -139,7 +140,7 @@ def score_deliveries(
         dictionaries of path and reason.
     """
 
-    def versions(path: str) -> np.ndarray | str:
+    def versions(path: str) -> Array | str:
         try:
             crop = read_image(path)
         except InputError as error:
@@ -211,14 +212,14 @@ def _panel(figure: go.Figure, part: pd.DataFrame, legend: bool, place: dict[str,
     figure.add_hline(y=0.5, line={"color": NEUTRAL, "dash": "dot", "width": 1}, **place)
 
 
-def _known(operations: Sequence[str | Operation] | None) -> list[Operation]:
+def _known(operations: Sequence[str | Corruption] | None) -> list[Corruption]:
     chosen = list(OPERATIONS) if operations is None else list(operations)
     if unknown := [name for name in chosen if isinstance(name, str) and name not in OPERATIONS]:
         raise InputError(f"There is no operation {unknown[0]!r}; there are {', '.join(OPERATIONS)}.")
     return [OPERATIONS[name] if isinstance(name, str) else name for name in chosen]
 
 
-def _subsample(ids: np.ndarray, fake: np.ndarray, limit: int, seed: int) -> np.ndarray:
+def _subsample(ids: Array, fake: Array, limit: int, seed: int) -> Array:
     """At most so many rows, in order: of each class its share, group by group as drawn; the last one is cut."""
     if len(ids) <= limit:
         return np.arange(len(ids))
@@ -230,7 +231,7 @@ def _subsample(ids: np.ndarray, fake: np.ndarray, limit: int, seed: int) -> np.n
 
 
 def _summary(
-    y: np.ndarray, ids: np.ndarray, p: np.ndarray, called: np.ndarray, before: np.ndarray, draws: list[np.ndarray]
+    y: Array, ids: Array, p: Array, called: Array, before: Array, draws: list[Array]
 ) -> dict[str, float | int]:
     data = GroupedScores(y, p, ids)
     auc = data.auc(np.ones(data.n_groups))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
 from aletheia.stats.calibration_error import BinnedErrors
@@ -24,12 +25,12 @@ _RATES = ("fpr", "fnr")
 
 def subgroup_table(
     frame: pd.DataFrame,
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     threshold: float,
     columns: Sequence[str] | None = None,
     *,
-    groups: np.ndarray | None = None,
+    groups: Array | None = None,
     intersections: bool = True,
     min_n: int = 20,
     replicates: int = 500,
@@ -89,7 +90,7 @@ def subgroup_table(
 
 def demographic_values(
     frame: pd.DataFrame, columns: Sequence[str] | None = None, *, intersections: bool = False
-) -> dict[str, np.ndarray]:
+) -> dict[str, Array]:
     """What the manifest says of each row, column by column and, if wanted, for each two columns together.
 
     Parameters
@@ -125,11 +126,11 @@ def demographic_values(
 
 def generator_table(
     frame: pd.DataFrame,
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     threshold: float,
     *,
-    groups: np.ndarray | None = None,
+    groups: Array | None = None,
     min_n: int = 20,
     replicates: int = 500,
     seed: int = 0,
@@ -154,7 +155,7 @@ _COLUMNS = (
 
 
 def _summarise(
-    y: np.ndarray, p: np.ndarray, ids: np.ndarray, threshold: float, min_n: int, replicates: int, seed: int
+    y: Array, p: Array, ids: Array, threshold: float, min_n: int, replicates: int, seed: int
 ) -> dict[str, float | int | str]:
     real, fake, called = y == 0, y == 1, p >= threshold
     out: dict[str, float | int | str] = {"n": len(y), "n_real": int(real.sum()), "n_fake": int(fake.sum())}
@@ -172,7 +173,7 @@ def _summarise(
     return out
 
 
-def _auc_and_calibration(y: np.ndarray, p: np.ndarray, ids: np.ndarray, replicates: int, seed: int) -> dict[str, float]:
+def _auc_and_calibration(y: Array, p: Array, ids: Array, replicates: int, seed: int) -> dict[str, float]:
     data, errors = GroupedScores(y, p, ids), BinnedErrors(y, p, ids)
     ones = np.ones(data.n_groups)
     out = {"auc": data.auc(ones), "ece": errors.error(ones), "ece_expected": errors.expected(seed)}

@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.openvino import Network
 
@@ -47,9 +48,14 @@ class Face:
         Confidence of the network, 0..1.
     """
 
-    box: np.ndarray
-    keypoints: np.ndarray
+    box: Array
+    keypoints: Array
     score: float
+
+    @property
+    def centre(self) -> Array:
+        """Centre (x, y) of the box, (2,) float32, pixels."""
+        return (self.box[:2] + self.box[2:]) / 2
 
     @property
     def size(self) -> float:
@@ -89,7 +95,7 @@ class BlazeFaceNetwork:
         """Load the network now."""
         self._network  # noqa: B018
 
-    def __call__(self, rgb: np.ndarray) -> list[Face]:
+    def __call__(self, rgb: Array) -> list[Face]:
         """Faces of a picture (H, W, 3) uint8, best first."""
         tensor, scale, offset = _letterbox(rgb, self._kind.side)
         outputs = {output.shape[-1]: output[0] for output in self._network(tensor)}
@@ -108,7 +114,7 @@ class BlazeFaceNetwork:
         return _merged((shapes - offset) / scale, scores[kept])
 
 
-def _letterbox(rgb: np.ndarray, side: int) -> tuple[np.ndarray, float, np.ndarray]:
+def _letterbox(rgb: Array, side: int) -> tuple[Array, float, Array]:
     """The picture in the middle of a black square, as (1, side, side, 3) float32 in -1..1.
 
     Also returns the scale and the (2,) offset that take the picture's pixels to the square's.
@@ -122,7 +128,7 @@ def _letterbox(rgb: np.ndarray, side: int) -> tuple[np.ndarray, float, np.ndarra
     return square[None].astype(np.float32) * np.float32(2 / 255) - 1, scale, offset.astype(np.float32)
 
 
-def _merged(shapes: np.ndarray, scores: np.ndarray) -> list[Face]:
+def _merged(shapes: Array, scores: Array) -> list[Face]:
     """Where finds overlap they become one, their mean weighted by score (the paper's blending).
 
     Parameters
@@ -144,7 +150,7 @@ def _merged(shapes: np.ndarray, scores: np.ndarray) -> list[Face]:
     return faces
 
 
-def box_iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def box_iou(box: Array, boxes: Array) -> Array:
     """Intersection over union of one box (4,) with boxes (n, 4), all x0, y0, x1, y1; returns (n,) in 0..1."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=1)
@@ -153,7 +159,7 @@ def box_iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _anchors(kind: _Range) -> np.ndarray:
+def _anchors(kind: _Range) -> Array:
     """Centres of all anchors, (n, 2) in 0..1, row by row."""
     centres = []
     for cells, each in kind.grids:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.detector import Face
 
@@ -25,7 +26,7 @@ _MAX_PADDED = 4096  # side of a square that is mirrored at the rim; a larger one
 _TEMPLATE = np.array([(0.30, 0.335), (0.70, 0.335), (0.50, 0.586), (0.50, 0.769)], np.float32)
 
 
-class NoCrop(InputError):
+class CropError(InputError):
     """A face that cannot be cut out; ``reason`` says why."""
 
     def __init__(self, reason: str, remedy: str = "") -> None:
@@ -33,7 +34,7 @@ class NoCrop(InputError):
         self.reason = reason
 
 
-def crop_face(rgb: np.ndarray, face: Face, size: int, margin: float = 0.2, policy: str = "scale") -> np.ndarray:
+def crop_face(rgb: Array, face: Face, size: int, margin: float = 0.2, policy: str = "scale") -> Array:
     """Cut out one face.
 
     Parameters
@@ -66,12 +67,12 @@ def crop_face(rgb: np.ndarray, face: Face, size: int, margin: float = 0.2, polic
     if policy == "aligned":
         return _aligned(rgb, face, size, margin)
     height, width = rgb.shape[:2]
-    centre, half = (face.box[:2] + face.box[2:]) / 2, face.size * (0.5 + margin)
+    centre, half = face.centre, face.size * (0.5 + margin)
     x0, y0 = np.floor(centre - half + 0.5).astype(int)
     x1, y1 = x0 + max(round(2 * half), 1), y0 + max(round(2 * half), 1)
     part = rgb[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
     if 0 in part.shape:
-        raise NoCrop(f"its box {np.round(face.box).tolist()} lies outside of the picture ({width} x {height})")
+        raise CropError(f"its box {np.round(face.box).tolist()} lies outside of the picture ({width} x {height})")
     # Mirroring leaves no bars: a black bar would tell the networks where faces were cut, not whether they are fake.
     border = (max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0))
     return _resized(_mirrored(part, border) if policy == "scale" and any(border) else part, size)
@@ -87,7 +88,7 @@ def check_cut(size: int, margin: float, policy: str) -> None:
         raise InputError(f"The face margin is {margin}; choose 0 to {_MAX_MARGIN:g} (a share of the box on each side).")
 
 
-def place_in_crop(face: Face, size: int, margin: float, policy: str) -> tuple[np.ndarray, np.ndarray]:
+def place_in_crop(face: Face, size: int, margin: float, policy: str) -> tuple[Array, Array]:
     """Where a face came to lie in its crop: box (4,) and keypoints (6, 2), in pixels of the crop.
 
     A rectangle that ``tight`` cut at the picture's rim counts as whole.
@@ -97,11 +98,11 @@ def place_in_crop(face: Face, size: int, margin: float, policy: str) -> tuple[np
     if policy == "aligned":
         matrix = alignment(face.keypoints, size, margin)
         return box, face.keypoints @ matrix[:, :2].T + matrix[:, 2]
-    centre = (face.box[:2] + face.box[2:]) / 2
+    centre = face.centre
     return box, (face.keypoints - centre) / (face.size * (1 + 2 * margin)) * size + size / 2
 
 
-def alignment(keypoints: np.ndarray, size: int, margin: float) -> np.ndarray:
+def alignment(keypoints: Array, size: int, margin: float) -> Array:
     """The similarity transform, (2, 3) float64, from picture to crop pixels, in the least-squares sense.
 
     Both count from the outer edge of the first pixel, so that a picture's width is its right edge.
@@ -118,15 +119,15 @@ def alignment(keypoints: np.ndarray, size: int, margin: float) -> np.ndarray:
     mean_z, mean_w = weights @ z, weights @ w
     spread = float(weights @ np.abs(z - mean_z) ** 2)
     if spread < 1e-9:
-        raise NoCrop("its keypoints coincide, so that it cannot be aligned", _USE_SCALE)
+        raise CropError("its keypoints coincide, so that it cannot be aligned", _USE_SCALE)
     a = (weights @ (np.conj(z - mean_z) * (w - mean_w))) / spread
     if abs(a) < 1e-9:  # as when they are mirrored
-        raise NoCrop("its keypoints lie as those of no face, so that it cannot be aligned", _USE_SCALE)
+        raise CropError("its keypoints lie as those of no face, so that it cannot be aligned", _USE_SCALE)
     b = mean_w - a * mean_z
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def _aligned(rgb: np.ndarray, face: Face, size: int, margin: float) -> np.ndarray:
+def _aligned(rgb: Array, face: Face, size: int, margin: float) -> Array:
     matrix = alignment(face.keypoints, size, margin)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:
@@ -145,7 +146,7 @@ def _aligned(rgb: np.ndarray, face: Face, size: int, margin: float) -> np.ndarra
     return cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def _needed(matrix: np.ndarray, size: int, rgb: np.ndarray) -> list[tuple[int, int]]:
+def _needed(matrix: Array, size: int, rgb: Array) -> list[tuple[int, int]]:
     """Columns and rows, each from and to, of a picture that a warp by `matrix` (2, 3) looks at.
 
     What lies beyond the rim is mirrored from within. OpenCV takes no picture of 32,768 pixels a side; what is needed
@@ -158,12 +159,12 @@ def _needed(matrix: np.ndarray, size: int, rgb: np.ndarray) -> list[tuple[int, i
     for low, high, length in zip(np.floor(there.min(0)) - 2, np.ceil(there.max(0)) + 3, rgb.shape[1::-1], strict=True):
         start, end = max(min(low, 2 * length - high - 1), 0), min(max(high, 1 - low), length)
         if end - start >= _MAX_SIDE:
-            raise NoCrop("its keypoints lie far outside of the picture")
+            raise CropError("its keypoints lie far outside of the picture")
         ranges.append((int(start), int(end)))
     return ranges
 
 
-def _mirrored(part: np.ndarray, border: Sequence[int]) -> np.ndarray:
+def _mirrored(part: Array, border: Sequence[int]) -> Array:
     """A part of a picture with so many pixels mirrored above, below, left and right of it; shrunk if that is large."""
     height, width = part.shape[:2]
     mode = cv2.BORDER_REFLECT_101 if min(height, width) > 1 else cv2.BORDER_REPLICATE
@@ -175,7 +176,7 @@ def _mirrored(part: np.ndarray, border: Sequence[int]) -> np.ndarray:
     return cv2.copyMakeBorder(part, *border, mode)
 
 
-def _resized(part: np.ndarray, size: int) -> np.ndarray:
+def _resized(part: Array, size: int) -> Array:
     if part.shape[:2] == (size, size):
         return np.ascontiguousarray(part)
     shrinks = max(part.shape[:2]) > size

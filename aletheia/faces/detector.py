@@ -11,6 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.blazeface import FULL, SHORT, BlazeFaceNetwork, Face, box_iou
 
@@ -67,7 +68,7 @@ def _moved(face: Face, scale: float, offset: tuple[float, float] = (0.0, 0.0)) -
     return Face(box, (face.keypoints * scale + shift).astype(np.float32), face.score)
 
 
-def _shrunk(rgb: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
+def _shrunk(rgb: Array, longest: int) -> tuple[Array, float]:
     """A picture whose longer side is at most twice `longest`, and its scale: means over squares of whole pixels."""
     factor = max(rgb.shape[:2]) // longest
     if factor <= 1:
@@ -77,7 +78,7 @@ def _shrunk(rgb: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
     return cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), 1 / factor
 
 
-def _within(rgb: np.ndarray, faces: list[Face]) -> list[Face]:
+def _within(rgb: Array, faces: list[Face]) -> list[Face]:
     """Those with at least a pixel of the picture: the networks look at the bars around it, too."""
     high = np.array(rgb.shape[1::-1]) - 1
     return [face for face in faces if (face.box[:2] <= high).all() and (face.box[2:] >= 1).all()]
@@ -125,7 +126,7 @@ class BlazeFace:
         self._full.start()
         self._short.start()
 
-    def detect(self, rgb: np.ndarray, check: Callable[[], None] | None = None) -> list[Face]:
+    def detect(self, rgb: Array, check: Callable[[], None] | None = None) -> list[Face]:
         """Find all faces.
 
         Parameters
@@ -142,7 +143,7 @@ class BlazeFace:
         """
         return self.detect_with_stage(rgb, check)[0]
 
-    def detect_with_stage(self, rgb: np.ndarray, check: Callable[[], None] | None = None) -> tuple[list[Face], str]:
+    def detect_with_stage(self, rgb: Array, check: Callable[[], None] | None = None) -> tuple[list[Face], str]:
         """Like :meth:`detect`; also names the first try that succeeded: ``whole``, ``short``, ``padded``,
         ``agreed`` or ``none``.
         """
@@ -182,7 +183,7 @@ class BlazeFace:
                     agreed.append(face)
         return agreed
 
-    def _in_tiles(self, rgb: np.ndarray, check: Callable[[], None] | None) -> list[Face]:
+    def _in_tiles(self, rgb: Array, check: Callable[[], None] | None) -> list[Face]:
         height, width = rgb.shape[:2]
         faces: list[Face] = []
         for x0, y0, x1, y1 in tiles(height, width):
@@ -195,7 +196,7 @@ class BlazeFace:
             faces += [face for face in found if (face.box[:2] >= low).all() and (face.box[2:] <= high).all()]
         return _within(rgb, faces)
 
-    def _padded(self, rgb: np.ndarray) -> tuple[list[Face], list[Face]]:
+    def _padded(self, rgb: Array) -> tuple[list[Face], list[Face]]:
         height, width = rgb.shape[:2]
         small, shrink = _shrunk(rgb, _INPUT // 2)
         top, left = small.shape[0] // 2, small.shape[1] // 2
@@ -203,8 +204,7 @@ class BlazeFace:
 
         def look(network: BlazeFaceNetwork) -> list[Face]:
             moved = [_moved(face, 1 / shrink, (-left / shrink, -top / shrink)) for face in network(padded)]
-            centres = [(face.box[:2] + face.box[2:]) / 2 for face in moved]
-            inside = [f for f, c in zip(moved, centres, strict=True) if 0 <= c[0] < width and 0 <= c[1] < height]
+            inside = [face for face in moved if 0 <= face.centre[0] < width and 0 <= face.centre[1] < height]
             return _within(rgb, inside)
 
         return look(self._full), look(self._short)

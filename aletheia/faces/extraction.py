@@ -15,11 +15,11 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from aletheia.core.errors import DISK_FULL, InputError
-from aletheia.core.parallel import in_processes, on_dask
+from aletheia.core.parallel import map_dask, map_processes
 from aletheia.core.settings import get_settings
 from aletheia.faces.blazeface import Face
-from aletheia.faces.journal import Found, Journal
-from aletheia.faces.worker import DIED, Cutter, Cutting
+from aletheia.faces.journal import FileResult, Journal
+from aletheia.faces.worker import DIED, CropConfig, FaceExtractor
 
 FACE_COLUMNS = (
     "face_x0",
@@ -68,7 +68,7 @@ class Extracted:
 def extract_faces(
     manifest: pd.DataFrame,
     out_dir: str | Path,
-    cutting: Cutting | None = None,
+    cutting: CropConfig | None = None,
     *,
     workers: int | None = None,
     client: Any = None,
@@ -102,16 +102,16 @@ def extract_faces(
     InputError
         For an output folder that cannot be written.
     """
-    cutting = cutting or Cutting()
+    cutting = cutting or CropConfig()
     folder = Path(out_dir).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot make this folder for the face crops ({error.strerror}).") from None
     paths = [str(path) for path in manifest["path"]]
-    cutter = Cutter(cutting, str(folder))
+    cutter = FaceExtractor(cutting, str(folder))
     started = time.perf_counter()
-    found: list[Found] = []
+    found: list[FileResult] = []
     with _disk_errors(folder), contextlib.closing(Journal(folder, cutting.journal_tag())) as journal:
         finished = [journal.find(path) for path in paths]
         left = [path for path, known in zip(paths, finished, strict=True) if known is None]
@@ -146,13 +146,13 @@ def faces_of(manifest: pd.DataFrame) -> list[Face]:
     return [Face(*face) for face in zip(boxes, points, map(float, scores), strict=True)]
 
 
-def _spread(cutter: Cutter, paths: list[str], workers: int, client: Any) -> Iterator[Found]:
+def _spread(cutter: FaceExtractor, paths: list[str], workers: int, client: Any) -> Iterator[FileResult]:
     if client is not None:
-        yield from on_dask(cutter, paths, client, cutter.died)
+        yield from map_dask(cutter, paths, client, cutter.on_crash)
     elif workers == 1:
         yield from map(cutter, paths)
     else:
-        yield from in_processes(cutter, paths, workers, cutter.died)
+        yield from map_processes(cutter, paths, workers, cutter.on_crash)
 
 
 @contextlib.contextmanager
@@ -169,7 +169,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         raise
 
 
-def _table(manifest: pd.DataFrame, paths: list[str], found: list[Found]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _table(manifest: pd.DataFrame, paths: list[str], found: list[FileResult]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One row a face, and one a picture that was left out."""
     rows: list[int] = []
     cells: list[tuple] = []

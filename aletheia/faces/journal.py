@@ -17,7 +17,7 @@ JOURNAL = "finished.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)
-class Cut:
+class FaceCrop:
     """One face that was cut out.
 
     Attributes
@@ -39,7 +39,7 @@ class Cut:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class FileResult:
     """What came of one picture or video.
 
     Attributes
@@ -52,7 +52,7 @@ class Found:
         The detector's try that settled it, see :class:`~aletheia.faces.detector.BlazeFace`.
     """
 
-    faces: list[Cut]
+    faces: list[FaceCrop]
     reason: str
     stage: str
 
@@ -83,7 +83,7 @@ class Journal:
         if content and not content.endswith(b"\n"):
             self._file.write(b"\n")
 
-    def find(self, picture: str) -> Found | None:
+    def find(self, picture: str) -> FileResult | None:
         """What came of this picture, None when it is not finished."""
         line = self._lines.get(self._key(picture))
         if not line:
@@ -91,15 +91,17 @@ class Journal:
         try:
             record = json.loads(line)
             faces = [
-                Cut(str(self.folder / os.path.basename(name)), _face(box, keypoints, score), int(index), float(time))
+                FaceCrop(
+                    str(self.folder / os.path.basename(name)), _face(box, keypoints, score), int(index), float(time)
+                )
                 for name, box, keypoints, score, index, time in record["faces"]
             ]
-            found = Found(faces, str(record["reason"]), str(record["stage"]))
+            found = FileResult(faces, str(record["reason"]), str(record["stage"]))
         except (ValueError, KeyError, TypeError):
             return None
         return found if all(_is_there(cut.crop) for cut in faces) else None
 
-    def add(self, picture: str, found: Found) -> None:
+    def add(self, picture: str, found: FileResult) -> None:
         """Note that this picture is finished. Raises OSError when the disk is full."""
         key = self._key(picture)
         if not key:

@@ -59,8 +59,7 @@ def link_faces(frames: Sequence[Sequence[Face]]) -> list[list[int]]:
 
 
 def _distance(a: Face, b: Face) -> float:
-    centres = [(face.box[:2] + face.box[2:]) / 2 for face in (a, b)]
     size = (a.size + b.size) / 2
     if size <= 0:
         return np.inf
-    return float(np.hypot(*(centres[0] - centres[1])) / size + abs(np.log(max(a.size, 1e-6) / max(b.size, 1e-6))))
+    return float(np.hypot(*(a.centre - b.centre)) / size + abs(np.log(max(a.size, 1e-6) / max(b.size, 1e-6))))

@@ -9,14 +9,13 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
-
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.files import replacing
 from aletheia.faces.blazeface import Face
-from aletheia.faces.crop import POLICIES, NoCrop, crop_face
+from aletheia.faces.crop import POLICIES, CropError, crop_face
 from aletheia.faces.detector import BlazeFace
-from aletheia.faces.journal import Cut, Found
-from aletheia.imaging.decoding import store_bytes
+from aletheia.faces.journal import FaceCrop, FileResult
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import resaved
@@ -26,7 +25,7 @@ DIED = "died"  # the stage of a file that killed its reader
 
 
 @dataclasses.dataclass(frozen=True)
-class Cutting:
+class CropConfig:
     """How faces are found and cut out.
 
     Attributes
@@ -76,30 +75,30 @@ class Cutting:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cutter:
+class FaceExtractor:
     """Cuts the faces out of a file into a folder. Travels to other processes; each has one detector for all of them."""
 
-    cutting: Cutting
+    cutting: CropConfig
     folder: str
 
-    def __call__(self, path: str) -> Found:
+    def __call__(self, path: str) -> FileResult:
         try:
             if is_video(path):
                 return self._video(path)
             picture = read_image(path)
         except InputError as error:
-            return Found([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
+            return FileResult([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
         faces, stage, smaller = self._usable(picture)
         cuts, uncut = self._cut(picture, faces, self._name(path)) if faces else ([], "")
-        return Found(cuts, "" if cuts else uncut or smaller or "no face found", stage)
+        return FileResult(cuts, "" if cuts else uncut or smaller or "no face found", stage)
 
-    def died(self, path: str) -> Found:
+    def on_crash(self, path: str) -> FileResult:
         """What is noted of a file that killed the process that read it."""
-        return Found([], "unreadable: the process that read it died", DIED)
+        return FileResult([], "unreadable: the process that read it died", DIED)
 
-    def _video(self, path: str) -> Found:
+    def _video(self, path: str) -> FileResult:
         name, frames, unused = self._name(path), 0, ""
-        cuts: list[Cut] = []
+        cuts: list[FaceCrop] = []
         for frame in read_frames(path, self.cutting.frames):
             frames += 1
             # Named by its time: a run that asks for other frames must not write over these.
@@ -108,9 +107,9 @@ class Cutter:
             more, uncut = self._cut(frame.rgb, faces, moment, frame.time)
             cuts += more
             unused = unused or uncut or too_small
-        return Found(cuts, "" if cuts else unused or f"no face found in {frames} frames", "video")
+        return FileResult(cuts, "" if cuts else unused or f"no face found in {frames} frames", "video")
 
-    def _usable(self, rgb: np.ndarray) -> tuple[list[tuple[int, Face]], str, str]:
+    def _usable(self, rgb: Array) -> tuple[list[tuple[int, Face]], str, str]:
         """Faces to cut out with their indices, the try that found them, and what to say of those too small."""
         cutting = self.cutting
         faces, stage = _detector(cutting.threshold).detect_with_stage(rgb)
@@ -125,19 +124,20 @@ class Cutter:
         return content.hexdigest()[:24]
 
     def _cut(
-        self, rgb: np.ndarray, faces: list[tuple[int, Face]], name: str, time: float = math.nan
-    ) -> tuple[list[Cut], str]:
+        self, rgb: Array, faces: list[tuple[int, Face]], name: str, time: float = math.nan
+    ) -> tuple[list[FaceCrop], str]:
         """Crops of the faces, written to the folder, and why there is none of one of them."""
         cuts, uncut = [], ""
         for index, face in faces:
             try:
                 crop = crop_face(rgb, face, self.cutting.size, self.cutting.margin, self.cutting.policy)
-            except NoCrop as error:
+            except CropError as error:
                 uncut = f"face that cannot be cut out: {error.reason}"
                 continue
             path = Path(self.folder) / f"{name}-{index}.png"
-            store_bytes(path, resaved(crop, None))
-            cuts.append(Cut(str(path), face, index, time))
+            with replacing(path) as file:
+                file.write(resaved(crop, None))
+            cuts.append(FaceCrop(str(path), face, index, time))
         return cuts, uncut
 
 

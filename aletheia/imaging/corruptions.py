@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.imaging.transforms import resaved
 
@@ -19,7 +20,7 @@ SCREEN_QUALITY = 85
 
 
 @dataclass(frozen=True)
-class Operation:
+class Corruption:
     """One way to deliver a crop, in several degrees.
 
     Attributes
@@ -38,9 +39,9 @@ class Operation:
     name: str
     unit: str
     severities: tuple[float, ...]
-    change: Callable[[np.ndarray, float, int], np.ndarray]
+    change: Callable[[Array, float, int], Array]
 
-    def __call__(self, crop: np.ndarray, severity: float, seed: int = 0) -> np.ndarray:
+    def __call__(self, crop: Array, severity: float, seed: int = 0) -> Array:
         """Deliver a crop (H, W, 3) uint8 RGB; it comes back in its own size, and is not changed itself.
 
         What is drawn at random depends on the seed and the crop's pixels only: not on its place in a table.
@@ -55,32 +56,32 @@ class Operation:
         return crop if severity == 0 else self.change(crop, severity, seed)
 
 
-def compress(crop: np.ndarray, quality: float, seed: int = 0) -> np.ndarray:
+def compress(crop: Array, quality: float, seed: int = 0) -> Array:
     """JPEG with chroma 4:2:0, decoded again; quality 1 to 100."""
     data = np.frombuffer(resaved(crop, int(quality)), np.uint8)
     return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def scale_down(crop: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
+def scale_down(crop: Array, share: float, seed: int = 0) -> Array:
     """Shrink to a share of the side, 0 to 1, and enlarge again."""
     height, width = crop.shape[:2]
     return _resize(_resize(crop, width * share, height * share), width, height)
 
 
-def blur(crop: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
+def blur(crop: Array, sigma: float, seed: int = 0) -> Array:
     """Gaussian blur of `sigma` pixels on a face of `BLUR_SIDE` pixels, of more on a larger one."""
     sigma = sigma * min(crop.shape[:2]) / BLUR_SIDE
     # On bytes OpenCV rounds the kernel, too, and cuts it off at three sigma.
     return np.rint(cv2.GaussianBlur(crop.astype(np.float32), (0, 0), sigma)).astype(np.uint8)
 
 
-def add_noise(crop: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
+def add_noise(crop: Array, sigma: float, seed: int = 0) -> Array:
     """Independent Gaussian noise of `sigma` grey levels in each channel; of one pattern at every level."""
     noise = _generator(crop, seed).standard_normal(crop.shape, dtype=np.float32)
     return np.clip(np.rint(crop + np.float32(sigma) * noise), 0, 255).astype(np.uint8)
 
 
-def crop_centre(crop: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
+def crop_centre(crop: Array, share: float, seed: int = 0) -> Array:
     """Keep the middle `share` (0 to 1) of both sides, and enlarge it to the whole."""
     height, width = crop.shape[:2]
     inner_height, inner_width = max(1, round(height * share)), max(1, round(width * share))
@@ -88,7 +89,7 @@ def crop_centre(crop: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
     return _resize(crop[top : top + inner_height, left : left + inner_width], width, height)
 
 
-def screenshots(crop: np.ndarray, times: float, seed: int = 0) -> np.ndarray:
+def screenshots(crop: Array, times: float, seed: int = 0) -> Array:
     """Show on a screen, take a screenshot and save it; several times in a row.
 
     Each time: scaled by a factor between 0.74 and 0.92 or 1.08 and 1.35, which fits no grid of pixels; a gamma
@@ -109,21 +110,21 @@ def screenshots(crop: np.ndarray, times: float, seed: int = 0) -> np.ndarray:
 OPERATIONS = {
     operation.key: operation
     for operation in (
-        Operation("jpeg", "JPEG compression", "quality", (95, 90, 80, 70, 60, 50, 40, 30), compress),
-        Operation("scale", "Scaled down and back", "share of the side", (0.9, 0.75, 0.5, 0.33, 0.25), scale_down),
-        Operation("blur", "Gaussian blur", f"sigma in pixels of a {BLUR_SIDE} px face", (0.5, 1, 1.5, 2, 3), blur),
-        Operation("noise", "Gaussian noise", "sigma in grey levels", (2, 4, 8, 12, 16), add_noise),
-        Operation("crop", "Cropped and enlarged", "share of the side kept", (0.95, 0.9, 0.8, 0.7), crop_centre),
-        Operation("screenshot", "Screenshots", "times in a row", (1, 2, 3, 4), screenshots),
+        Corruption("jpeg", "JPEG compression", "quality", (95, 90, 80, 70, 60, 50, 40, 30), compress),
+        Corruption("scale", "Scaled down and back", "share of the side", (0.9, 0.75, 0.5, 0.33, 0.25), scale_down),
+        Corruption("blur", "Gaussian blur", f"sigma in pixels of a {BLUR_SIDE} px face", (0.5, 1, 1.5, 2, 3), blur),
+        Corruption("noise", "Gaussian noise", "sigma in grey levels", (2, 4, 8, 12, 16), add_noise),
+        Corruption("crop", "Cropped and enlarged", "share of the side kept", (0.95, 0.9, 0.8, 0.7), crop_centre),
+        Corruption("screenshot", "Screenshots", "times in a row", (1, 2, 3, 4), screenshots),
     )
 }
 
 
-def _generator(crop: np.ndarray, seed: int) -> np.random.Generator:
+def _generator(crop: Array, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(crop))])
 
 
-def _resize(crop: np.ndarray, width: float, height: float) -> np.ndarray:
+def _resize(crop: Array, width: float, height: float) -> Array:
     """As `aletheia.imaging.transforms.resize_rgb`, to any width and height."""
     size = max(1, round(width)), max(1, round(height))
     shrinks = size[0] * size[1] < crop.shape[0] * crop.shape[1]

@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import stat
-import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +37,7 @@ _READ_HINT = "Formats read are JPEG, PNG, WebP, BMP, TIFF and GIF"
 _MAX_SCANS = 200
 
 
-class UnreadableImage(InputError):
+class UnreadableImageError(InputError):
     """An image that cannot be read.
 
     Attributes
@@ -59,16 +58,6 @@ class UnreadableImage(InputError):
         return f"{self.name}: {self.reason}. {self.remedy}."
 
 
-def store_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: a killed run leaves whole crops only."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def load_bytes(source: str | Path | bytes) -> tuple[str, bytes]:
     """Name and content of a source, within the byte limit."""
     limit = get_settings().max_file_bytes
@@ -81,17 +70,17 @@ def load_bytes(source: str | Path | bytes) -> tuple[str, bytes]:
         try:
             # A pipe or device would block or never end; only a regular file is opened.
             if not stat.S_ISREG(os.stat(name).st_mode):
-                raise UnreadableImage(name, "is not a regular file")
+                raise UnreadableImageError(name, "is not a regular file")
             with open(name, "rb") as stream:
                 data = stream.read(limit + 1)
         except (OSError, ValueError) as error:
-            if isinstance(error, UnreadableImage):
+            if isinstance(error, UnreadableImageError):
                 raise
-            raise UnreadableImage(name, f"cannot be opened ({_reason(error)})") from None
+            raise UnreadableImageError(name, f"cannot be opened ({_reason(error)})") from None
     if len(data) > limit:
-        raise UnreadableImage(name, "is a file of " + too_large.format(limit) + " bytes")
+        raise UnreadableImageError(name, "is a file of " + too_large.format(limit) + " bytes")
     if not data:
-        raise UnreadableImage(name, "is empty (zero bytes)")
+        raise UnreadableImageError(name, "is empty (zero bytes)")
     return name, data
 
 
@@ -102,15 +91,15 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def decoder_errors(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on a broken file into :class:`UnreadableImage`."""
+    """Turn whatever a decoder raises on a broken file into :class:`UnreadableImageError`."""
     try:
         yield
-    except UnreadableImage:
+    except UnreadableImageError:
         raise
     except Image.DecompressionBombError:
-        raise UnreadableImage(name, "has far too many pixels") from None
+        raise UnreadableImageError(name, "has far too many pixels") from None
     except Exception as error:  # decoders raise nearly everything when a file is made to hurt them
-        raise UnreadableImage(name, f"is damaged or truncated ({_reason(error)})") from None
+        raise UnreadableImageError(name, f"is damaged or truncated ({_reason(error)})") from None
 
 
 def _sniff(data: bytes) -> str:
@@ -134,17 +123,17 @@ def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
     """Open by what the bytes are; only the header is read."""
     kind = _sniff(data)
     if not kind:
-        raise UnreadableImage(name, _not_an_image(data), _READ_HINT)
+        raise UnreadableImageError(name, _not_an_image(data), _READ_HINT)
     if kind == "jpeg":
         if data.count(b"\xff\xda") > _MAX_SCANS:
-            raise UnreadableImage(name, f"has more than {_MAX_SCANS} JPEG scans, as only an attack would")
+            raise UnreadableImageError(name, f"has more than {_MAX_SCANS} JPEG scans, as only an attack would")
         # Image.open would turn a JPEG with a multi-picture index into an MPO and trust that index.
         image: Image.Image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     else:
         image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
     limit = get_settings().max_pixels if max_pixels is None else max_pixels
     if image.width * image.height > limit:
-        raise UnreadableImage(
+        raise UnreadableImageError(
             name,
             f"has {image.width} x {image.height} pixels, more than the {limit:,} allowed",
             "Reduce it, or raise ALETHEIA_MAX_PIXELS",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aletheia.core.arrays import Array
+
 # Annex K.1 of ITU-T T.81 (JPEG), tables K.1 and K.2: what libjpeg scales by its quality setting. Row by row.
 LUMA_TABLE = np.array(
     [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
@@ -14,7 +16,7 @@ LUMA_TABLE = np.array(
 )  # fmt: skip
 
 
-def scaled_table(quality: int | np.ndarray) -> np.ndarray:
+def scaled_table(quality: int | Array) -> Array:
     """Luma quantisation table that libjpeg writes at a quality.
 
     Parameters

@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
-from aletheia.core.tempdirs import Scratch
+from aletheia.core.tempdirs import TemporaryFolder
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import resize_rgb
 
@@ -46,8 +47,8 @@ class Pixels:
         Columns path and reason: those that could not be read.
     """
 
-    array: np.ndarray
-    rows: np.ndarray
+    array: Array
+    rows: Array
     skipped: pd.DataFrame
 
 
@@ -84,7 +85,7 @@ def decode_images(paths: Sequence[str], size: int, *, workers: int | None = None
     return pixels
 
 
-def iterate_images(paths: Iterable[str], size: int, workers: int | None = None) -> Iterable[np.ndarray | str]:
+def iterate_images(paths: Iterable[str], size: int, workers: int | None = None) -> Iterable[Array | str]:
     """Decode and resize files in order; a string in place of an image says why there is none."""
     with ThreadPoolExecutor(workers or get_settings().workers) as pool:
         yield from pool.map(lambda path: _read(path, size), paths)
@@ -112,7 +113,7 @@ def _decode(paths: list[str], size: int, workers: int, progress: bool) -> Pixels
     return Pixels(array, np.asarray(rows, dtype=np.int64), pd.DataFrame(skipped, columns=["path", "reason"]))
 
 
-def _read(path: str, size: int) -> np.ndarray | str:
+def _read(path: str, size: int) -> Array | str:
     try:
         return resize_rgb(read_image(path), size)
     except InputError as error:
@@ -121,11 +122,11 @@ def _read(path: str, size: int) -> np.ndarray | str:
         return f"{path}: {error.strerror or error}"
 
 
-def _allocate(n: int, size: int) -> np.ndarray:
+def _allocate(n: int, size: int) -> Array:
     shape = (n, size, size, 3)
     if n * size * size * 3 <= MAX_CACHE_BYTES:
         return np.empty(shape, dtype=np.uint8)
-    scratch = Scratch("pixels")
+    scratch = TemporaryFolder("pixels")
     array = np.lib.format.open_memmap(scratch.folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
     weakref.finalize(array, scratch.close)
     return array

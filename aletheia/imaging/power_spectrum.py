@@ -8,6 +8,7 @@ import numpy as np
 from scipy.fft import rfft2
 from scipy.sparse import csr_matrix
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.imaging.transforms import resize_rgb
 
@@ -19,12 +20,12 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in
 _FLOOR = 1e-3  # grey levels squared, well below the 1/12 of rounding: keeps logarithms finite
 
 
-def frequencies(bins: int) -> np.ndarray:
+def frequencies(bins: int) -> Array:
     """Frequencies of a spectrum's bins, cycles per pixel: (bins,), from 0.5 / bins to 0.5."""
     return np.arange(1, bins + 1) / (2 * bins)
 
 
-def radial_power(crops: np.ndarray) -> np.ndarray:
+def radial_power(crops: Array) -> Array:
     """Power spectral density of the luma, averaged over directions.
 
     The mean is removed, a Hann window applied in both directions (against the jump between opposite edges), and the
@@ -50,14 +51,14 @@ def radial_power(crops: np.ndarray) -> np.ndarray:
     return (rings @ power.reshape(len(crops), -1).T).T
 
 
-def decibels(power: np.ndarray) -> np.ndarray:
+def decibels(power: Array) -> Array:
     """Densities (n, bins) relative to those of the low frequencies, float32; NaN where there are none at all."""
     low = power[:, frequencies(power.shape[1]) <= REFERENCE].mean(axis=1, keepdims=True)
     relative = 10 * np.log10(np.maximum(power, _FLOOR) / np.maximum(low, _FLOOR))
     return np.where((power > _FLOOR).any(axis=1, keepdims=True), relative, np.nan).astype(np.float32)
 
 
-def radial_spectrum(rgb: np.ndarray, size: int = SIZE) -> np.ndarray:
+def radial_spectrum(rgb: Array, size: int = SIZE) -> Array:
     """Azimuthally averaged log power spectrum of a crop, relative to its own low frequencies.
 
     Brightness goes with the mean, contrast with the reference: the mean power up to 1/32 cycles per pixel is 0 dB.
@@ -91,7 +92,7 @@ def check_size(size: int) -> None:
 
 
 @lru_cache(maxsize=4)
-def _rings(size: int) -> tuple[np.ndarray, csr_matrix]:
+def _rings(size: int) -> tuple[Array, csr_matrix]:
     """Window (size, size), and the means over rings as a matrix (size // 2, size * (size // 2 + 1))."""
     # Periodic, as the transform takes it.
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
-from aletheia.imaging.decoding import IMAGE_SUFFIXES, UnreadableImage, decoder_errors, load_bytes, open_image
+from aletheia.core.arrays import Array
+from aletheia.imaging.decoding import IMAGE_SUFFIXES, UnreadableImageError, decoder_errors, load_bytes, open_image
 from aletheia.imaging.jpeg import chroma_subsampling, estimate_quality
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "ImageProperties",
-    "UnreadableImage",
+    "UnreadableImageError",
     "examine_image",
     "perceptual_hash",
     "probe_image",
@@ -56,7 +57,7 @@ class ImageProperties:
 DELIVERED = tuple(field.name for field in fields(ImageProperties))
 
 
-def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min_size: int | None = None) -> np.ndarray:
+def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min_size: int | None = None) -> Array:
     """Decode an image into upright 8-bit RGB.
 
     Grey, CMYK and palette images are converted; 16-bit values are scaled to 8 bits; transparent parts are
@@ -120,7 +121,7 @@ def examine_image(source: str | Path | bytes, *, max_pixels: int | None = None) 
     return properties, perceptual_hash(rgb), hashlib.sha256(data).hexdigest()
 
 
-def _dct_rows() -> np.ndarray:
+def _dct_rows() -> Array:
     """Rows 1 to 8 of the orthonormal DCT-II matrix of length 32, shape (8, 32)."""
     k, n = np.arange(1, 9)[:, None], np.arange(32)[None, :]
     return math.sqrt(2 / 32) * np.cos(math.pi * (2 * n + 1) * k / 64)
@@ -129,7 +130,7 @@ def _dct_rows() -> np.ndarray:
 _DCT = _dct_rows()
 
 
-def perceptual_hash(rgb: np.ndarray) -> int:
+def perceptual_hash(rgb: Array) -> int:
     """64-bit hash that stays nearly the same when an image is re-encoded or resized.
 
     Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), section 3.2.1: grey,
@@ -188,7 +189,7 @@ def _properties(image: Image.Image, file_bytes: int) -> ImageProperties:
     )
 
 
-def _decode(image: Image.Image, name: str, min_size: int | None) -> np.ndarray:
+def _decode(image: Image.Image, name: str, min_size: int | None) -> Array:
     orientation = _orientation(image)
     if min_size is not None:
         image.draft(None, (min_size, min_size))
@@ -203,7 +204,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode.startswith("I;16"):
         return _from_16_bit(image)
     if image.mode in ("I", "F"):
-        raise UnreadableImage(
+        raise UnreadableImageError(
             name, "holds 32-bit values, whose range nobody can know", "Save it with 8 or 16 bits a channel"
         )
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
+
 if TYPE_CHECKING:
     import albumentations
     import torch
@@ -26,7 +28,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 LEVELS = ("none", "light", "strong")
 
 
-def resize_rgb(rgb: np.ndarray, size: int) -> np.ndarray:
+def resize_rgb(rgb: Array, size: int) -> Array:
     """Resize an image to a square; a square crop of that size already comes back as it is.
 
     Parameters
@@ -47,7 +49,7 @@ def resize_rgb(rgb: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def drawn_quality(rgb: np.ndarray, low: int, high: int) -> int:
+def drawn_quality(rgb: Array, low: int, high: int) -> int:
     """A JPEG quality, evenly between both, by the pixels alone: the same face gets the same one wherever it is saved;
     its label, place and order have no say.
     """
@@ -55,7 +57,7 @@ def drawn_quality(rgb: np.ndarray, low: int, high: int) -> int:
     return low + int.from_bytes(digest[:8]) % (high - low + 1)
 
 
-def resaved(rgb: np.ndarray, quality: int | None, resolution: int = 0) -> bytes:
+def resaved(rgb: Array, quality: int | None, resolution: int = 0) -> bytes:
     """A face crop as a file: shrunk to a resolution and enlarged again, then compressed.
 
     Parameters
@@ -186,7 +188,7 @@ def albumentations_recipe(size: int) -> albumentations.Compose:
     )
 
 
-def augmented(images: np.ndarray, augmentation: str, seed: int) -> np.ndarray:
+def augmented(images: Array, augmentation: str, seed: int) -> Array:
     """Faces (n, size, size, 3) uint8 as a training with this augmentation would see them, each by its own draw."""
     import torch
 

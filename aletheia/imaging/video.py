@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 
@@ -25,7 +26,7 @@ _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
 
 
-class UnreadableVideo(InputError):
+class UnreadableVideoError(InputError):
     """A video that cannot be used; ``reason`` is the message without the file's name."""
 
     def __init__(self, name: str, reason: str) -> None:
@@ -44,7 +45,7 @@ class Frame:
         Seconds since the video's beginning.
     """
 
-    rgb: np.ndarray
+    rgb: Array
     time: float
 
 
@@ -105,7 +106,7 @@ def read_frames(
             seen = True
             yield frame
     if not seen:
-        raise UnreadableVideo(name, "not one frame of it can be decoded")
+        raise UnreadableVideoError(name, "not one frame of it can be decoded")
 
 
 def probe_video(source: str | Path | IO[bytes], *, max_pixels: int | None = None) -> VideoProperties:
@@ -142,27 +143,29 @@ class _Video:
         if isinstance(self.source, str | Path):
             try:
                 if not stat.S_ISREG(os.stat(self.source).st_mode):  # a pipe would block for ever
-                    raise UnreadableVideo(self.name, "is not a regular file")
+                    raise UnreadableVideoError(self.name, "is not a regular file")
                 self._own = open(self.source, "rb")
-            except UnreadableVideo:
+            except UnreadableVideoError:
                 raise
             except (OSError, ValueError) as error:
-                raise UnreadableVideo(self.name, f"cannot be opened ({getattr(error, 'strerror', error)})") from None
+                raise UnreadableVideoError(
+                    self.name, f"cannot be opened ({getattr(error, 'strerror', error)})"
+                ) from None
         file = self._own or self.source
         try:
             self._container: Any = av.open(file, options=_OPTIONS, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OSError, MemoryError) as error:
             self._close_own()
-            raise UnreadableVideo(
+            raise UnreadableVideoError(
                 self.name, f"is no video that can be read ({_first(error)}); MP4, MOV, MKV, WebM and AVI can"
             ) from None
         try:
             streams = self._container.streams.video
             if not streams:
-                raise UnreadableVideo(self.name, "has no picture, only sound or nothing")
+                raise UnreadableVideoError(self.name, "has no picture, only sound or nothing")
             self._stream = streams[0]
             if self._stream.codec_context is None:
-                raise UnreadableVideo(self.name, "has a codec that is not known here")
+                raise UnreadableVideoError(self.name, "has a codec that is not known here")
             self._stream.thread_type = "NONE"  # processes share the cores already
             self._check_pixels(self._stream.codec_context.width, self._stream.codec_context.height)
         except BaseException:
@@ -180,7 +183,7 @@ class _Video:
 
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self.max_pixels:
-            raise UnreadableVideo(
+            raise UnreadableVideoError(
                 self.name, f"has frames of {width} x {height} pixels; at most {self.max_pixels:,} pixels are accepted"
             )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aletheia.core.settings import get_settings
 from aletheia.imaging.reading import ImageProperties, perceptual_hash
-from aletheia.imaging.video import UnreadableVideo, probe_video, read_frames
+from aletheia.imaging.video import UnreadableVideoError, probe_video, read_frames
 
 _CONTAINERS = {"mov": "MP4", "matroska": "MATROSKA", "avi": "AVI"}
 
@@ -26,7 +26,9 @@ def examine_video(path: str | Path) -> tuple[ImageProperties, int, str]:
     container = probe_video(path).format.split(",")[0]
     size, limit = os.stat(path).st_size, get_settings().max_video_bytes
     if size > limit:
-        raise UnreadableVideo(str(path), f"has {size:,} bytes, more than the {limit:,} of ALETHEIA_MAX_VIDEO_BYTES")
+        raise UnreadableVideoError(
+            str(path), f"has {size:,} bytes, more than the {limit:,} of ALETHEIA_MAX_VIDEO_BYTES"
+        )
     (frame,) = read_frames(path, 1)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -27,10 +27,11 @@ from typing import Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.blazeface import Face
 from aletheia.faces.detector import BlazeFace
-from aletheia.inference.predictor import Predictor, Seen
+from aletheia.inference.predictor import FaceEvidence, Predictor
 from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import (
     BOTH,
@@ -112,11 +113,11 @@ class Ensemble(Predictor):
         )
         self.spec = ensemble_spec([one.spec for one in self.members], self.weights)
 
-    def score(self, rgb: np.ndarray, faces: list[Face]) -> list[Seen]:
+    def score(self, rgb: Array, faces: list[Face]) -> list[FaceEvidence]:
         """Score the faces by every member; the logit is the weighted mean of theirs, before any calibration."""
         columns = zip(*(one.score(rgb, faces) for one in self.members), strict=True)
         return [
-            Seen(face, float(np.dot(self.weights, [seen.logit for seen in parts])), members=parts)
+            FaceEvidence(face, float(np.dot(self.weights, [seen.logit for seen in parts])), members=parts)
             for face, parts in zip(faces, columns, strict=True)
         ]
 

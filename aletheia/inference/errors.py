@@ -25,7 +25,7 @@ STATUS = {
 }
 
 
-class Refused(InputError):
+class RequestError(InputError):
     """A request that gets no answer.
 
     Parameters

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.faces.blazeface import Face
 from aletheia.imaging.power_spectrum import frequencies, radial_spectrum
 from aletheia.models.onnx_network import ExplainNetwork, OnnxNetwork
@@ -43,10 +44,10 @@ class Explanation:
         Of real and fake training faces at the same frequencies; None for a model that does not say.
     """
 
-    crop: np.ndarray
-    attention: np.ndarray | None
-    cam: np.ndarray | None
-    spectrum: tuple[np.ndarray, np.ndarray]
+    crop: Array
+    attention: Array | None
+    cam: Array | None
+    spectrum: tuple[Array, Array]
     typical: TypicalSpectra | None
 
 
@@ -70,7 +71,7 @@ class Explainer:
         self._lock = threading.Lock()
         self._network: ExplainNetwork | OnnxNetwork | None = None
 
-    def explain(self, rgb: np.ndarray, face: Face) -> Explanation:
+    def explain(self, rgb: Array, face: Face) -> Explanation:
         """Look at one face of a picture.
 
         Parameters
@@ -93,7 +94,7 @@ class Explainer:
         size = typical.size if typical else spectrum_size(self.spec.input_size)
         return Explanation(crop, attention, cam, (frequencies(size // 2), radial_spectrum(crop, size)), typical)
 
-    def _maps(self, crops: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+    def _maps(self, crops: Array) -> tuple[Array | None, Array | None]:
         with self._lock:
             if self._network is None:
                 explains = self.spec.onnx is not None and self.spec.onnx.explain
@@ -104,7 +105,7 @@ class Explainer:
         return self._network.attention(crops), None
 
 
-def overlay(rgb: np.ndarray, heat: np.ndarray, size: int | None = None, strength: float = 0.75) -> np.ndarray:
+def overlay(rgb: Array, heat: Array, size: int | None = None, strength: float = 0.75) -> Array:
     """Lay a map over its picture: grey where there is nothing, coloured where there is much.
 
     The colours get lighter all the way from violet over green to yellow, so that they can be ordered with any kind of
@@ -136,5 +137,5 @@ def overlay(rgb: np.ndarray, heat: np.ndarray, size: int | None = None, strength
     return np.rint((1 - opacity) * grey + opacity * colour).astype(np.uint8)
 
 
-def _enlarged(heat: np.ndarray, size: int) -> np.ndarray:
+def _enlarged(heat: Array, size: int) -> Array:
     return np.clip(cv2.resize(heat, (size, size), interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)

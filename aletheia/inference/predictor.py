@@ -8,13 +8,15 @@ from __future__ import annotations
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.faces.blazeface import Face
-from aletheia.faces.crop import NoCrop
+from aletheia.faces.crop import CropError
 from aletheia.faces.detector import BlazeFace
 from aletheia.imaging.reading import read_image
 from aletheia.inference.timing import Stages
@@ -28,11 +30,11 @@ NO_FACE = "no face found"
 # Faces of one picture that are scored at a time; between two times the clock is asked.
 _BATCH = 16
 #: What is taken for the rate of false alarms of a model that promises none.
-UNSAID = 0.1
+DEFAULT_ALPHA = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Seen:
+class FaceEvidence:
     """What is known of one face before it is judged.
 
     Attributes
@@ -56,11 +58,11 @@ class Seen:
     logit: float
     statistics: dict[str, float] = dataclasses.field(default_factory=dict)
     reencoded: tuple[float, ...] = ()
-    members: tuple[Seen, ...] = ()
+    members: tuple[FaceEvidence, ...] = ()
     uncut: str = ""
 
     @property
-    def parts(self) -> tuple[Seen, ...]:
+    def parts(self) -> tuple[FaceEvidence, ...]:
         """One for each of the predictor's `members`."""
         return self.members or (self,)
 
@@ -119,7 +121,7 @@ class Prediction:
     faces: tuple[FaceScore, ...] = ()
     reason: str = ""
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The same as plain lists, numbers and strings."""
         return dataclasses.asdict(self)
 
@@ -161,10 +163,10 @@ class Predictor:
         engine: str | None = None,
         threads: int = 0,
         precision: str = "f32",
-        careful: bool = True,
+        check_reencoding: bool = True,
         detector: BlazeFace | None = None,
     ) -> None:
-        self.spec, self.careful, self.members = read_spec(bundle), careful, (self,)
+        self.spec, self.check_reencoding, self.members = read_spec(bundle), check_reencoding, (self,)
         check_cuts_faces(bundle, self.spec)
         self.detector = detector or BlazeFace(threads=threads)
         # The two take about as long to start; neither needs the other.
@@ -175,10 +177,10 @@ class Predictor:
 
     @property
     def alpha(self) -> float:
-        """Share of genuine people that are called fake at most, as far as is known; `UNSAID` where nothing is."""
-        return self.spec.abstention.alpha if self.spec.abstention else UNSAID
+        """Bound on the share of genuine people called fake; `DEFAULT_ALPHA` where none is known."""
+        return self.spec.abstention.alpha if self.spec.abstention else DEFAULT_ALPHA
 
-    def predict(self, image: str | Path | bytes | np.ndarray) -> Prediction:
+    def predict(self, image: str | Path | bytes | Array) -> Prediction:
         """Answer for one picture.
 
         Parameters
@@ -196,49 +198,49 @@ class Predictor:
         except InputError as error:
             return Prediction("error", None, reason=str(error))
 
-    def predict_pixels(self, rgb: np.ndarray, stages: Stages | None = None) -> Prediction:
+    def predict_pixels(self, rgb: Array, stages: Stages | None = None) -> Prediction:
         """Answer for the pixels (H, W, 3) uint8 of a picture; the clock, when there is one, is told of every stage."""
         stages = stages or Stages()
-        seen = self.look(rgb, stages)
+        seen = self.detect_and_score(rgb, stages)
         if not seen:
             return Prediction(NO_FACE, None, reason="The detector found no face in this picture.")
         with stages.stage("judge"):
-            scores = tuple(self.judge(face) for face in seen)
+            scores = tuple(self.decide(face) for face in seen)
             whole = combine(scores)
         return Prediction(whole.verdict, max(score.probability for score in scores), scores, whole.reason)
 
-    def look(self, rgb: np.ndarray, stages: Stages | None = None) -> list[Seen]:
+    def detect_and_score(self, rgb: Array, stages: Stages | None = None) -> list[FaceEvidence]:
         """Find and score the faces of a picture (H, W, 3) uint8, largest first."""
         stages = stages or Stages()
         stages.check()
         with stages.stage("detect"):
             faces = self.detector.detect(rgb, stages.check)
-        seen: list[Seen] = []
+        seen: list[FaceEvidence] = []
         for start in range(0, len(faces), _BATCH):
             stages.check()
             with stages.stage("network"):
                 seen += self.score(rgb, faces[start : start + _BATCH])
         return seen
 
-    def score(self, rgb: np.ndarray, faces: list[Face]) -> list[Seen]:
+    def score(self, rgb: Array, faces: list[Face]) -> list[FaceEvidence]:
         """Score the faces, at least one, that were found in a picture (H, W, 3) uint8."""
         crops, uncut = zip(*(_input(rgb, face, self.spec) for face in faces), strict=True)
         logits = map(float, self.network.logits(np.stack(crops)))
         rules = self.spec.abstention is not None
         seen = [
-            Seen(face, logit, crop_statistics(crop) if rules else {}, uncut=why)
+            FaceEvidence(face, logit, crop_statistics(crop) if rules else {}, uncut=why)
             for face, logit, crop, why in zip(faces, logits, crops, uncut, strict=True)
         ]
-        return self._asked_again(rgb, seen) if rules and self.careful else seen
+        return self._rescore_reencoded(rgb, seen) if rules and self.check_reencoding else seen
 
-    def judge(self, seen: Seen) -> FaceScore:
+    def decide(self, seen: FaceEvidence) -> FaceScore:
         """A face as it is told."""
-        p, said = self.merge([one.judged(part) for one, part in zip(self.members, seen.parts, strict=True)])
+        p, said = self.merge([one.member_verdict(part) for one, part in zip(self.members, seen.parts, strict=True)])
         box = tuple(round(float(v), 1) for v in seen.face.box)
         raw = float(0.5 * (1 + np.tanh(0.5 * seen.logit)))
         return FaceScore(box, round(float(seen.face.score), 4), p, said.verdict, said.reason, raw, said.cause)
 
-    def judged(self, seen: Seen) -> tuple[float, Verdict]:
+    def member_verdict(self, seen: FaceEvidence) -> tuple[float, Verdict]:
         """Probability and verdict of this model alone."""
         p, *again = self.spec.calibration.probabilities(np.array([seen.logit, *seen.reencoded])).tolist()
         if seen.uncut:
@@ -250,12 +252,12 @@ class Predictor:
         """One probability and verdict out of those of the members, in their order."""
         return judged[0]
 
-    def _asked_again(self, rgb: np.ndarray, seen: list[Seen]) -> list[Seen]:
+    def _rescore_reencoded(self, rgb: Array, seen: list[FaceEvidence]) -> list[FaceEvidence]:
         """Score the faces whose answer may turn in the re-encoded picture, too; the others would only cost time."""
         near = [
             place
             for place, face in enumerate(seen)
-            if within_reach(self.spec, face.logit) and self.judged(face)[1].verdict != CANNOT_TELL
+            if within_reach(self.spec, face.logit) and self.member_verdict(face)[1].verdict != CANNOT_TELL
         ]
         if not near:
             return seen
@@ -266,21 +268,21 @@ class Predictor:
         return seen
 
 
-def not_cut(seen: Seen) -> Verdict:
+def not_cut(seen: FaceEvidence) -> Verdict:
     """The verdict on a face that could not be cut out as the training faces were."""
     return Verdict(CANNOT_TELL, f"the face cannot be cut out as those of the training: {seen.uncut}", UNCUT)
 
 
-def _input(rgb: np.ndarray, face: Face, spec: ModelSpec) -> tuple[np.ndarray, str]:
+def _input(rgb: Array, face: Face, spec: ModelSpec) -> tuple[Array, str]:
     """A face as the network takes it, and why it is not cut out as it should be; empty when it is."""
     try:
         return network_input(rgb, face, spec), ""
-    except NoCrop as error:
+    except CropError as error:
         upright = spec.model_copy(update={"crop": spec.crop.model_copy(update={"policy": "scale"})})
         return network_input(rgb, face, upright), error.reason
 
 
-def checked_pixels(array: np.ndarray) -> np.ndarray:
+def checked_pixels(array: Array) -> Array:
     """RGB pixels of an array that somebody handed in.
 
     Raises

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from aletheia.core.errors import InputError
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 
 STAGES = ("queue", "decode", "detect", "network", "judge")
 
@@ -46,7 +46,7 @@ class Stages:
     def check(self) -> None:
         """Refuse to go on when the time is up; called where work can be left without harm."""
         if self.left() <= 0:
-            raise Refused("timeout", f"The answer took longer than {self._limit:g} seconds; send less at a time.")
+            raise RequestError("timeout", f"The answer took longer than {self._limit:g} seconds; send less at a time.")
 
     def left(self) -> float:
         """Seconds until the time is up."""

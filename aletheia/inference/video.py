@@ -19,14 +19,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.tracking import link_faces
 from aletheia.imaging.video import check_count, read_frames
-from aletheia.inference.predictor import NO_FACE, FaceScore, Predictor, Seen, not_cut
+from aletheia.inference.predictor import NO_FACE, FaceEvidence, FaceScore, Predictor, not_cut
 from aletheia.models.spec import AGGREGATIONS, Calibration, ModelSpec
 from aletheia.models.verdict import BRIEF, CANNOT_TELL, FAKE, RANGE, SMALL, UNCUT, Verdict, combine, decide
 
@@ -93,12 +94,12 @@ class VideoPrediction:
     aggregation: str = ""
     reason: str = ""
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The same as plain lists, numbers and strings."""
         return dataclasses.asdict(self)
 
 
-def aggregate(logits: np.ndarray, calibration: Calibration, how: str = "mean_logit") -> float:
+def aggregate(logits: Array, calibration: Calibration, how: str = "mean_logit") -> float:
     """One probability out of the logits of a person's frames.
 
     Parameters
@@ -161,7 +162,7 @@ def predict_video(
     times, seen = [], []
     try:
         for frame in read_frames(source, frames):
-            seen.append(predictor.look(frame.rgb))
+            seen.append(predictor.detect_and_score(frame.rgb))
             times.append(round(frame.time, 3))
     except InputError as error:
         return VideoPrediction("error", None, reason=str(error))
@@ -169,7 +170,7 @@ def predict_video(
 
 
 def judge_frames(
-    predictor: Predictor, times: Sequence[float], seen: Sequence[Sequence[Seen]], how: str | None = None
+    predictor: Predictor, times: Sequence[float], seen: Sequence[Sequence[FaceEvidence]], how: str | None = None
 ) -> VideoPrediction:
     """The answer for a video whose frames were looked at.
 
@@ -188,7 +189,7 @@ def judge_frames(
     if not any(seen):
         reason = f"The detector found no face in {len(times)} frames of this video."
         return VideoPrediction(NO_FACE, None, frames=len(times), aggregation=how, reason=reason)
-    people: dict[int, list[tuple[float, Seen]]] = {}
+    people: dict[int, list[tuple[float, FaceEvidence]]] = {}
     linked = link_faces([[one.face for one in frame] for frame in seen])
     for time, frame, numbers in zip(times, seen, linked, strict=True):
         for one, number in zip(frame, numbers, strict=True):
@@ -197,7 +198,7 @@ def judge_frames(
     for places in people.values():
         moments, faces = zip(*places, strict=True)
         probability, said = judge_person(predictor, faces, how)
-        alone = tuple(map(predictor.judge, faces))
+        alone = tuple(map(predictor.decide, faces))
         scores.append(PersonScore(probability, said.verdict, moments, alone, said.reason, said.cause))
     scores = _beyond_chance(scores, len(times), predictor.alpha)
     whole, worst = combine(scores), max(person.probability for person in scores)
@@ -234,13 +235,13 @@ def needed(people: int, alpha: float) -> int:
     return 1 + int(np.argmax(tails <= alpha * (1 + 1e-9)))
 
 
-def judge_person(predictor: Predictor, faces: Sequence[Seen], how: str) -> tuple[float, Verdict]:
+def judge_person(predictor: Predictor, faces: Sequence[FaceEvidence], how: str) -> tuple[float, Verdict]:
     """Probability and verdict for a person, over all frames; each member of an ensemble judges for itself first."""
     columns = zip(*(seen.parts for seen in faces), strict=True)
     return predictor.merge([_judged(one.spec, part, how) for one, part in zip(predictor.members, columns, strict=True)])
 
 
-def _judged(spec: ModelSpec, faces: Sequence[Seen], how: str) -> tuple[float, Verdict]:
+def _judged(spec: ModelSpec, faces: Sequence[FaceEvidence], how: str) -> tuple[float, Verdict]:
     """What one model says of a person.
 
     Frames in which the face could not be cut out as in the training count only where there are no others. Size, light

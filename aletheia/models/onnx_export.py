@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.imaging.transforms import normalise
@@ -35,7 +36,7 @@ class _Pixels(nn.Module):
         return self.net(normalise(pixels, self.spec.mean, self.spec.std), return_attention=self.attention)
 
 
-def export_onnx(folder: str | Path, crops: np.ndarray) -> ModelSpec:
+def export_onnx(folder: str | Path, crops: Array) -> ModelSpec:
     """Add ``model.onnx`` to a bundle and say in its JSON how it compares with torch and which engine is faster.
 
     Beside it comes ``explain.onnx``: the same network with its attention map and Grad-CAM, for the few faces that
@@ -108,7 +109,7 @@ def export_onnx(folder: str | Path, crops: np.ndarray) -> ModelSpec:
     return measure_reduced(folder, crops)
 
 
-def _with_explanations(folder: Path, model: nn.Module, spec: ModelSpec, crops: np.ndarray) -> ModelSpec:
+def _with_explanations(folder: Path, model: nn.Module, spec: ModelSpec, crops: Array) -> ModelSpec:
     """Write ``explain.onnx``, compare it with torch on a few faces, and note its hash; nothing where it cannot be."""
     (folder / EXPLAIN).unlink(missing_ok=True)
     found = last_map(model)
@@ -127,7 +128,7 @@ def _with_explanations(folder: Path, model: nn.Module, spec: ModelSpec, crops: n
     return spec
 
 
-def _written(file: Path, network: nn.Module, example: np.ndarray, outputs: list[str]) -> str:
+def _written(file: Path, network: nn.Module, example: Array, outputs: list[str]) -> str:
     """Export a network into a file; returns the SHA-256."""
     payload = _export(network, torch.from_numpy(example), outputs)
     with atomic_write(file) as stream:

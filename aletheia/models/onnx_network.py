@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.models.spec import EXPLAIN, INT8, MAX_WEIGHTS_BYTES, ONNX, ModelSpec, check_hash, check_model_file
 
@@ -21,7 +22,7 @@ ENGINES = ("onnxruntime", "openvino")
 Check = Callable[[bytes], None]
 
 
-class NoNumber(InputError):
+class NonFiniteError(InputError):
     """The network answers with infinity or not a number, which is neither real nor fake."""
 
     kind = "model_failed"
@@ -81,7 +82,7 @@ class OnnxNetwork:
         outputs = ["logits", "attention"] if spec.onnx.attention else ["logits"]
         self._run = _opened(file, sha256, spec, outputs, engine, threads, "f32" if quantised else precision)
 
-    def logits(self, pixels: np.ndarray) -> np.ndarray:
+    def logits(self, pixels: Array) -> Array:
         """Logits of faces, positive meaning fake.
 
         Parameters
@@ -101,13 +102,13 @@ class OnnxNetwork:
         """
         logits = self._run(_checked(pixels, self.spec))[0] if len(pixels) else np.zeros(0, np.float32)
         if not np.isfinite(logits).all():
-            raise NoNumber(
+            raise NonFiniteError(
                 "The model gives no number for this face: its weights are damaged, or its precision is too low for "
                 "them. Use another version of the model, or the precision f32."
             )
         return logits
 
-    def attention(self, pixels: np.ndarray) -> np.ndarray | None:
+    def attention(self, pixels: Array) -> Array | None:
         """Attention maps (n, h, w) in [0, 1] of faces as in `logits`; None for a network without."""
         outputs = self._run(_checked(pixels, self.spec))
         return outputs[1][:, 0] if len(outputs) > 1 else None
@@ -141,7 +142,7 @@ class ExplainNetwork:
             Path(folder) / EXPLAIN, spec.onnx.explain, spec, self._names, spec.onnx.engine, threads, "f32"
         )
 
-    def maps(self, pixels: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    def maps(self, pixels: Array) -> tuple[Array | None, Array]:
         """Attention (n, h, w), None for a network without, and Grad-CAM (n, h', w') of faces, both in [0, 1].
 
         ``pixels`` is (n, size, size, 3) uint8 RGB with the network's input size, n at least 1.
@@ -150,7 +151,7 @@ class ExplainNetwork:
         return (found["attention"][:, 0] if "attention" in found else None), found["cam"]
 
 
-def _checked(pixels: np.ndarray, spec: ModelSpec) -> np.ndarray:
+def _checked(pixels: Array, spec: ModelSpec) -> Array:
     size = spec.input_size
     if pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3) or pixels.dtype != np.uint8:
         raise InputError(f"Faces must be (n, {size}, {size}, 3) uint8, not {pixels.shape} {pixels.dtype}.")
@@ -159,7 +160,7 @@ def _checked(pixels: np.ndarray, spec: ModelSpec) -> np.ndarray:
 
 def _opened(
     file: Path, sha256: str, spec: ModelSpec, outputs: list[str], engine: str, threads: int, precision: str
-) -> Callable[[np.ndarray], list[np.ndarray]]:
+) -> Callable[[Array], list[Array]]:
     """The graph in a file, ready to run, once its hash, its content and what it gives for one face were looked at."""
     check_model_file(file, MAX_WEIGHTS_BYTES)
 
@@ -270,7 +271,7 @@ def _openvino(file: Path, sha256: str, check: Check, threads: int, outputs: list
         intact.result()
     order = [network.outputs.index(name) for name in outputs]
 
-    def run(pixels: np.ndarray) -> list[np.ndarray]:
+    def run(pixels: Array) -> list[Array]:
         found = [network(pixels[k : k + 1]) for k in range(len(pixels))]
         return [np.concatenate([parts[k] for parts in found]) for k in order]
 

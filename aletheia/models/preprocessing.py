@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.crop import check_cut, crop_face
 from aletheia.faces.detector import Face
@@ -28,7 +29,7 @@ def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
         raise InputError(f"{bundle} cannot answer for pictures. {error} {remedy}") from None
 
 
-def network_input(rgb: np.ndarray, face: Face, spec: ModelSpec) -> np.ndarray:
+def network_input(rgb: Array, face: Face, spec: ModelSpec) -> Array:
     """A face as a model's network takes it: cut out and saved as in its training, resized to its input.
 
     Returns

@@ -65,7 +65,9 @@ def _target(model: nn.Module) -> nn.Module:
 
 
 def _is_head(key: str) -> bool:
-    return key.split(".")[0] in {"_fc", "fc", "classifier", "head"} or ".head." in f".{key}." or "_fc." in key
+    return (
+        key.split(".", maxsplit=1)[0] in {"_fc", "fc", "classifier", "head"} or ".head." in f".{key}." or "_fc." in key
+    )
 
 
 def _download(model: nn.Module, name: str) -> dict[str, torch.Tensor]:

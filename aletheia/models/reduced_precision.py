@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.core.openvino import supported_precisions
@@ -24,7 +25,7 @@ from aletheia.models.onnx_network import OnnxNetwork
 from aletheia.models.spec import INT8, ONNX, ModelSpec, ReducedSpec, read_spec, write_spec
 
 
-def measure_reduced(folder: str | Path, crops: np.ndarray) -> ModelSpec:
+def measure_reduced(folder: str | Path, crops: Array) -> ModelSpec:
     """Measure what bf16 costs and write it into the bundle's JSON; nothing where the processor has no bf16.
 
     Parameters
@@ -43,7 +44,7 @@ def measure_reduced(folder: str | Path, crops: np.ndarray) -> ModelSpec:
     return _noted(folder, spec, "bf16", crops) if "bf16" in supported_precisions() else spec
 
 
-def add_int8(folder: str | Path, crops: np.ndarray) -> ModelSpec:
+def add_int8(folder: str | Path, crops: Array) -> ModelSpec:
     """Add ``model.int8.onnx`` to a bundle; every second face gives the ranges, on the others its cost is measured.
 
     Raises
@@ -62,7 +63,7 @@ def add_int8(folder: str | Path, crops: np.ndarray) -> ModelSpec:
     return _noted(folder, spec, "int8", crops[1::2], hashlib.sha256(payload).hexdigest())
 
 
-def milliseconds(network: OnnxNetwork, crop: np.ndarray, repeats: int = 7) -> float:
+def milliseconds(network: OnnxNetwork, crop: Array, repeats: int = 7) -> float:
     """Median time of one face (1, size, size, 3)."""
     network.logits(crop)
     times = []
@@ -73,7 +74,7 @@ def milliseconds(network: OnnxNetwork, crop: np.ndarray, repeats: int = 7) -> fl
     return round(statistics.median(times), 3)
 
 
-def _noted(folder: str | Path, spec: ModelSpec, precision: str, crops: np.ndarray, sha256: str = "") -> ModelSpec:
+def _noted(folder: str | Path, spec: ModelSpec, precision: str, crops: Array, sha256: str = "") -> ModelSpec:
     # Nothing is offered that was not measured; to measure it, it has to be offered for a moment.
     claim = ReducedSpec(faces=len(crops), max_difference=1, flip_rate=1, speedup=1, sha256=sha256)
     spec = _with(spec, precision, claim)
@@ -97,14 +98,14 @@ def _with(spec: ModelSpec, precision: str, reduced: ReducedSpec) -> ModelSpec:
     return spec.model_copy(update={"onnx": onnx})
 
 
-def _quantised(file: Path, crops: np.ndarray) -> bytes:
+def _quantised(file: Path, crops: Array) -> bytes:
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Faces(quantization.CalibrationDataReader):
         def __init__(self) -> None:
-            self._crops: Iterator[np.ndarray] = iter(crops)
+            self._crops: Iterator[Array] = iter(crops)
 
         def get_next(self) -> dict[str, Any] | None:
             crop = next(self._crops, None)

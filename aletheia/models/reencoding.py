@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.faces.blazeface import Face
 from aletheia.imaging.transforms import resaved
 from aletheia.models.preprocessing import network_input
@@ -19,7 +20,7 @@ QUALITY, SCALE = 90, 0.9
 _GRID = 80  # pixels; blocks of a JPEG repeat every 16, steps of the scaling every 10
 
 
-def reencoded_inputs(rgb: np.ndarray, face: Face, spec: ModelSpec) -> np.ndarray:
+def reencoded_inputs(rgb: Array, face: Face, spec: ModelSpec) -> Array:
     """A face as a model's network takes it after two mild re-encodings of the picture.
 
     Not the crop is saved again but the picture: a crop that is scaled and brought back to the network's size shows
@@ -47,21 +48,21 @@ def reencoded_inputs(rgb: np.ndarray, face: Face, spec: ModelSpec) -> np.ndarray
     return np.stack([network_input(version, there, spec) for version, there in versions])
 
 
-def compressed(rgb: np.ndarray) -> np.ndarray:
+def compressed(rgb: Array) -> Array:
     """The picture (H, W, 3) uint8 as it comes back from a JPEG of quality `QUALITY`."""
     return cv2.imdecode(np.frombuffer(resaved(rgb, QUALITY), np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
-def _surroundings(rgb: np.ndarray, face: Face, margin: float) -> tuple[np.ndarray, Face]:
+def _surroundings(rgb: Array, face: Face, margin: float) -> tuple[Array, Face]:
     """The part of the picture that a crop is taken from, and the face in it."""
     # Twice the half side: an aligned crop is a turned square, and not quite in the middle of the box.
-    centre, reach = (face.box[:2] + face.box[2:]) / 2, face.size * (1 + 2 * margin)
+    centre, reach = face.centre, face.size * (1 + 2 * margin)
     low = np.maximum(np.floor((centre - reach) / _GRID) * _GRID, 0).astype(int)
     high = (np.ceil((centre + reach) / _GRID) * _GRID).astype(int)
     return rgb[low[1] : high[1], low[0] : high[0]], _moved(face, low, np.ones(2))
 
 
-def _moved(face: Face, origin: np.ndarray, factor: np.ndarray) -> Face:
+def _moved(face: Face, origin: Array, factor: Array) -> Face:
     """The face in a picture that begins at `origin` (x, y) of this one and is scaled by `factor` (x, y)."""
     box, points = face.box.reshape(2, 2), face.keypoints
     return Face(((box - origin) * factor).reshape(4), (points - origin) * factor, face.score)

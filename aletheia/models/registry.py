@@ -18,6 +18,7 @@ from pydantic import ValidationError, validate_call
 from torch import nn
 
 from aletheia.core.errors import InputError
+from aletheia.core.validation import explain_validation
 
 # Imported when a name is first asked for: each module registers its entry points.
 _FAMILIES = ("attention_cnn", "efficientnet", "pooled")
@@ -92,8 +93,9 @@ def create_model(name: str, *, weights: str = "none", **options: Any) -> nn.Modu
         model = entry(**options)
     except ValidationError as error:
         known = ", ".join(model_options(name)) or "none"
-        lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise InputError(f"Options of the architecture {name!r} do not fit. {lines}. Its options: {known}.") from None
+        raise InputError(
+            f"Options of the architecture {name!r} do not fit. {explain_validation(error)}. Its options: {known}."
+        ) from None
     if weights != "none":
         from aletheia.models.pretrained import load_pretrained
 

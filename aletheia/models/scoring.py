@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.transforms import normalise, resize_rgb
@@ -31,12 +32,12 @@ class Scores:
         Columns path and reason: rows that could not be read.
     """
 
-    probabilities: np.ndarray
-    logits: np.ndarray
+    probabilities: Array
+    logits: Array
     skipped: pd.DataFrame
 
 
-def predict_crops(model: nn.Module, spec: ModelSpec, crops: np.ndarray, batch_size: int = 64) -> np.ndarray:
+def predict_crops(model: nn.Module, spec: ModelSpec, crops: Array, batch_size: int = 64) -> Array:
     """Score face crops.
 
     Parameters
@@ -62,7 +63,7 @@ def predict_crops(model: nn.Module, spec: ModelSpec, crops: np.ndarray, batch_si
     return _calibrated(spec, crop_logits(model, spec, crops, batch_size))
 
 
-def crop_logits(model: nn.Module, spec: ModelSpec, crops: np.ndarray, batch_size: int = 64) -> np.ndarray:
+def crop_logits(model: nn.Module, spec: ModelSpec, crops: Array, batch_size: int = 64) -> Array:
     """Logits (n,) float32 of face crops, before calibration; otherwise as `predict_crops`."""
     crops = np.asarray(crops)
     if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8 or 0 in crops.shape[1:]:
@@ -115,7 +116,7 @@ def score_manifest(
 
 def predict_manifest(
     model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, batch_size: int = 64, *, progress: bool = True
-) -> np.ndarray:
+) -> Array:
     """Probabilities of `score_manifest` alone: (n,) float32, NaN where a row could not be read."""
     return score_manifest(model, spec, frame, batch_size, progress=progress).probabilities
 
@@ -127,11 +128,11 @@ def _batches(items: range, size: int):
 
 
 @torch.inference_mode()
-def _logits(model: nn.Module, spec: ModelSpec, images: list[np.ndarray]) -> np.ndarray:
+def _logits(model: nn.Module, spec: ModelSpec, images: list[Array]) -> Array:
     device = next(model.parameters()).device
     pixels = torch.from_numpy(np.stack(images)).to(device)
     return model(normalise(pixels, spec.mean, spec.std)).float().cpu().numpy()
 
 
-def _calibrated(spec: ModelSpec, logits: np.ndarray) -> np.ndarray:
+def _calibrated(spec: ModelSpec, logits: Array) -> Array:
     return spec.calibration.probabilities(logits)

@@ -15,8 +15,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write, check_file
+from aletheia.core.validation import explain_validation
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
 from aletheia.models.typical_spectra import TypicalSpectra
 
@@ -90,7 +92,7 @@ class Calibration(_Strict):
                 raise ValueError("knots must be at least 2, their logits rising and their probabilities not falling")
         return self
 
-    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+    def probabilities(self, logits: Array) -> Array:
         """Logits (n,) to probabilities (n,) in [0, 1], float32; NaN stays NaN."""
         z = np.asarray(logits, dtype=np.float64)
         if self.knots:
@@ -226,7 +228,7 @@ class ModelSpec(_Strict):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise InputError(f"The model's description does not fit. {_explain(error)}") from None
+            raise InputError(f"The model's description does not fit. {explain_validation(error)}.") from None
 
 
 def package_versions() -> dict[str, str]:
@@ -290,8 +292,3 @@ def check_hash(file: Path, stated: str, content: bytes | None = None) -> None:
             f"{file} is not the file that {SPEC} describes: its SHA-256 is {found[:12]}…, not "
             f"{stated[:12] or '(none)'}…. One of them is damaged or was replaced; fetch both again."
         )
-
-
-def _explain(error: ValidationError) -> str:
-    lines = [f"{'.'.join(map(str, e['loc']))[:100]}: {e['msg'][:200]}" for e in error.errors()[:5]]
-    return "; ".join(lines) + ("." if len(error.errors()) <= 5 else f"; and {len(error.errors()) - 5} more.")

@@ -13,6 +13,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.models.spec import AbstentionSpec, ModelSpec
 
 REAL, FAKE, CANNOT_TELL = "real", "fake", "cannot tell"
@@ -52,7 +53,7 @@ class Verdict:
     cause: str = ""
 
 
-class Told(Protocol):
+class HasVerdict(Protocol):
     """Anything with a verdict and its reason."""
 
     @property
@@ -62,7 +63,7 @@ class Told(Protocol):
     def reason(self) -> str: ...
 
 
-def crop_statistics(rgb: np.ndarray) -> dict[str, float]:
+def crop_statistics(rgb: Array) -> dict[str, float]:
     """What the light and the sharpness of a crop are.
 
     Parameters
@@ -140,7 +141,7 @@ def decide(
     return found or Verdict(answer)
 
 
-def combine(parts: Sequence[Told]) -> Verdict:
+def combine(parts: Sequence[HasVerdict]) -> Verdict:
     """One verdict for all faces of a picture, or all people of a video.
 
     "fake" when any is, else "cannot tell" when any cannot be told, else "real".

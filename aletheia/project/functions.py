@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 import yaml
 
 from aletheia.core.errors import InputError
+from aletheia.core.files import replacing
 from aletheia.project.entrypoints import entry_point, public_functions
 from aletheia.project.lint import lint_notebook
 from aletheia.project.lint_code import choose_handler
@@ -237,16 +237,8 @@ def _write(path: Path, text: str) -> bool:
     data = text.encode()
     if path.is_file() and path.read_bytes() == data:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path) as file:
+        file.write(data)
     return True
 
 

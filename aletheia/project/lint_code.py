@@ -87,7 +87,7 @@ def _breach(region: Region, rule: str, line: int, message: str, remedy: str) -> 
     return {"rule": rule, "message": message, "remedy": remedy, **region.place(line)}
 
 
-def _handlers(notebook: Notebook, region: Region, tree: ast.Module, config: FunctionConfig) -> Iterator[dict]:
+def _handlers(notebook: Notebook, region: Region, tree: ast.Module, config: FunctionConfig) -> Iterator[dict[str, Any]]:
     serving = config.kind == "serving"
     chosen = choose_handler(tree, config, notebook.name)
     what, key = ("class", "class") if serving else ("function", "handler")

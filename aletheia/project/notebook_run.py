@@ -12,7 +12,7 @@ from mlrun.model import HyperParamOptions, RunObject
 from aletheia.core.errors import InputError
 
 
-def run_here(
+def run_handler(
     handler: Callable,
     *,
     params: Mapping[str, Any] | None = None,
@@ -51,7 +51,7 @@ def run_here(
     )
 
 
-def last_outputs(name: str) -> dict:
+def last_outputs(name: str) -> dict[str, Any]:
     """Results and artifact URIs of the newest completed run of that name.
 
     Raises
@@ -66,7 +66,7 @@ def last_outputs(name: str) -> dict:
     return RunObject.from_dict(runs[0]).outputs
 
 
-def show(run: RunObject, key: str):
+def display_artifact(run: RunObject, key: str):
     """Display the plot or picture ``key`` of a run in the notebook.
 
     Raises

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from tqdm.auto import tqdm
@@ -23,7 +24,7 @@ def current_workflow() -> tuple[str, str]:
     return context.project.metadata.name, context.workflow_id
 
 
-class Announcer:
+class ProgressReporter:
     """Reads the workflow's runs from the tracking service and tells what changed since it last looked.
 
     Parameters
@@ -38,7 +39,7 @@ class Announcer:
         self._states: dict[str, str] = {}
         self._bars: dict[str, tqdm] = {}
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Tell of every step whose state changed and of every grid cell that is done."""
         # MLRun forgets the workflow as soon as it ends; its last step is still to be told of.
         self._workflow = now if (now := current_workflow())[1] else self._workflow
@@ -64,7 +65,7 @@ class Announcer:
         except Exception:  # a listing that fails costs a line of progress, never the run
             return
 
-    def _show_grid(self, name: str, cells: int, runs: list[dict]) -> None:
+    def _show_grid(self, name: str, cells: int, runs: list[dict[str, Any]]) -> None:
         if name not in self._bars:
             self._bars[name] = tqdm(total=cells, desc="Grid", unit="cell", mininterval=0)
         bar = self._bars[name]
@@ -81,12 +82,12 @@ class Announcer:
 @contextlib.contextmanager
 def announce(console: Console, interval: float = 0.5) -> Iterator[None]:
     """Announce in the background, every `interval` seconds, and once more at the end."""
-    announcer, done = Announcer(console), threading.Event()
+    announcer, done = ProgressReporter(console), threading.Event()
 
     def watch() -> None:
         while not done.wait(interval):
-            announcer.look()
-        announcer.look()
+            announcer.poll()
+        announcer.poll()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -6,11 +6,12 @@ copy in the repository would never come to rest, and would carry one user's path
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from aletheia.core.files import replacing
 
 if TYPE_CHECKING:
     import mlrun
@@ -61,9 +62,8 @@ def keep_definition(project: mlrun.projects.MlrunProject) -> None:
         # Sorted: MLRun keeps some keys in sets, whose order differs from process to process.
         text = yaml.safe_dump(definition(project.to_dict()))
         if path.read_text() != text:
-            fresh = path.with_suffix(".tmp")
-            fresh.write_text(text)
-            os.replace(fresh, path)
+            with replacing(path) as file:
+                file.write(text.encode())
         return None
 
     project.export = write

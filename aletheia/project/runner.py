@@ -105,13 +105,13 @@ def check_arguments(arguments: dict[str, Any]) -> None:
     """
     from aletheia.audit.remedies import Remedies
     from aletheia.datasets.balance import check_policy
-    from aletheia.faces.worker import Cutting
+    from aletheia.faces.worker import CropConfig
     from aletheia.training.config import TrainConfig
 
     check_policy(arguments.get("balance", "matched"))
     Remedies.parse(arguments.get("remedies"))
     faces = {"image_size": "size", "face_policy": "policy", "face_margin": "margin", "frames": "frames"}
-    Cutting(**{field: arguments[name] for name, field in faces.items() if name in arguments})
+    CropConfig(**{field: arguments[name] for name, field in faces.items() if name in arguments})
     given = {
         "architecture": "architecture",
         "image_size": "image_size",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from aletheia.core.files import replacing
 
 STEPS = (
     "extract-faces",
@@ -24,7 +25,7 @@ STEPS = (
 
 
 def summarise(
-    runs: list[dict], *, state: str, seconds: float, root: Path, peak_mb: float | None = None
+    runs: list[dict[str, Any]], *, state: str, seconds: float, root: Path, peak_mb: float | None = None
 ) -> dict[str, Any]:
     """Collect what the steps of one workflow logged.
 
@@ -89,10 +90,8 @@ def summarise(
 def write_summary(summary: dict[str, Any], root: Path) -> Path:
     """Write ``artifacts/summary.json`` whole or not at all."""
     path = root / "artifacts" / "summary.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(json.dumps(summary, indent=1) + "\n")
-    os.replace(fresh, path)
+    with replacing(path) as file:
+        file.write((json.dumps(summary, indent=1) + "\n").encode())
     return path
 
 
@@ -144,7 +143,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"{title + ':':15}{value}", highlight=False, soft_wrap=True)
 
 
-def _step(run: dict) -> int:
+def _step(run: dict[str, Any]) -> int:
     name = run["metadata"]["name"]
     return STEPS.index(name) if name in STEPS else len(STEPS)
 
@@ -153,11 +152,11 @@ def _number(value: float | None) -> str:
     return "not computed" if value is None else f"{value:.3f}"
 
 
-def _interval(results: dict, name: str) -> list[float | None]:
+def _interval(results: dict[str, Any], name: str) -> list[float | None]:
     return [results.get(f"{name}_low"), results.get(f"{name}_high")]
 
 
-def _artifact_path(run: dict | None, key: str, root: Path) -> str | None:
+def _artifact_path(run: dict[str, Any] | None, key: str, root: Path) -> str | None:
     import mlrun
 
     from aletheia.project.notebook_run import local_path
@@ -169,7 +168,7 @@ def _artifact_path(run: dict | None, key: str, root: Path) -> str | None:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _seconds(run: dict) -> float | None:
+def _seconds(run: dict[str, Any]) -> float | None:
     from datetime import datetime
 
     status = run["status"]

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aletheia.core.errors import InputError
+from aletheia.core.validation import explain_validation
 
 _CONTROLS = ("keypoints", "thumbnail", "blanked")
 
@@ -38,8 +39,9 @@ class GateLimits(BaseModel):
         try:
             return cls(**(values or {}))
         except ValidationError as error:
-            told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise InputError(f"limits of the gate: {told}. There are: {', '.join(cls.model_fields)}.") from None
+            raise InputError(
+                f"limits of the gate: {explain_validation(error)}. There are: {', '.join(cls.model_fields)}."
+            ) from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Check:
         return ("passed" if self.judged else "not judged") if self.passed else "FAILED"
 
 
-def judge(
+def run_gate(
     evaluation: Mapping[str, Any], limits: GateLimits | None = None, *, present: str | None = None
 ) -> list[Check]:
     """Judge the result of ``evaluate``.
@@ -101,13 +103,13 @@ def judge(
         raise InputError(f"The evaluation is not one that `evaluate` wrote: {error!r}. Run evaluate again.") from None
 
 
-def _told(estimate: Mapping) -> str:
+def _told(estimate: Mapping[str, Any]) -> str:
     if estimate["value"] is None or estimate["low"] is None:
         return "not defined"
     return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
 
 
-def _beats(name: str, auc: Mapping, baselines: list[Mapping]) -> Check:
+def _beats(name: str, auc: Mapping[str, Any], baselines: list[Mapping[str, Any]]) -> Check:
     """By more than both intervals; where none of the baselines has numbers, nothing shows that faces decide."""
     known = [baseline for baseline in baselines if baseline["auc"] is not None]
     if not known:
@@ -120,7 +122,7 @@ def _beats(name: str, auc: Mapping, baselines: list[Mapping]) -> Check:
     return Check(name, auc["low"] is not None and auc["low"] > best["high"], detail)
 
 
-def _beats_chance(balanced: Mapping) -> Check:
+def _beats_chance(balanced: Mapping[str, Any]) -> Check:
     detail = f"balanced accuracy {_told(balanced)}; always answering with the majority class has 0.5"
     return Check("beats the majority class", balanced["low"] is not None and balanced["low"] > 0.5, detail)
 
@@ -135,7 +137,7 @@ def _no_leak(leaks: int | None, own_rows: bool | None) -> Check:
     return Check("no leakage", leaks == 0, detail)
 
 
-def _fair(ratios: list[Mapping], limit: float) -> Check:
+def _fair(ratios: list[Mapping[str, Any]], limit: float) -> Check:
     """Fails when a subgroup's false alarms exceed the limit with the whole interval, and a permutation test says that
     groups differ at all: the largest of several ratios is large by chance alone.
     """
@@ -152,7 +154,7 @@ def _fair(ratios: list[Mapping], limit: float) -> Check:
     return Check(name, worst["low"] <= limit or worst["p"] >= 0.05, detail)
 
 
-def _no_weak_cell(worst: Mapping | None, unjudged: list[str], floor: float) -> Check:
+def _no_weak_cell(worst: Mapping[str, Any] | None, unjudged: list[str], floor: float) -> Check:
     name = "no weak cell"
     if worst is None:
         return Check(name, True, "not judged: no pair of source and generator has enough test rows", judged=False)
@@ -166,7 +168,7 @@ def _no_weak_cell(worst: Mapping | None, unjudged: list[str], floor: float) -> C
     return Check(name, worst["auc"] >= floor, detail)
 
 
-def _calibrated(error: Mapping, bound: float) -> Check:
+def _calibrated(error: Mapping[str, Any], bound: float) -> Check:
     if error["value"] is None:
         return Check("calibrated", False, "the calibration error is not defined")
     detail = (
@@ -180,7 +182,7 @@ def _no_fault(fault: str) -> Check:
     return Check("no injected fault", fault == "none", f"fault injected into the training: {fault}")
 
 
-def _beats_production(production: Mapping | None, present: str | None) -> Check:
+def _beats_production(production: Mapping[str, Any] | None, present: str | None) -> Check:
     name = "better than the model in production"
     compared = (production or {}).get("weights_sha256", "")
     if present is not None and compared[: len(present) or None] != present and not (production or {}).get("reason"):

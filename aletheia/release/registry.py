@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlencode, urlparse
 
 from aletheia.core.errors import InputError
-from aletheia.core.tempdirs import Scratch
+from aletheia.core.tempdirs import TemporaryFolder
 from aletheia.models.spec import EXPLAIN, INT8, ONNX, SPEC, WEIGHTS
 
 MODEL_KEY = "detector"
@@ -23,7 +23,7 @@ _URI = re.compile(
     r"store://models/(?P<project>[\w-]+)/(?P<key>[\w.-]+?)(#\d+)?(:(?P<tag>[\w.-]+))?(@(?P<tree>[\w-]+))?(\^.*)?"
 )
 
-_fetched: list[Scratch] = []  # as long as the process lives
+_fetched: list[TemporaryFolder] = []  # as long as the process lives
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ def find_model(model: str | None = None, *, project: str = "aletheia") -> Regist
     raise InputError(f"There is no {asked} in the project {project}. Run `make demo` (or `aletheia run`) to train one.")
 
 
-def present_production(*, project: str = "aletheia") -> tuple[str, Path | None] | None:
+def production_model(*, project: str = "aletheia") -> tuple[str, Path | None] | None:
     """URI and folder of the model that answers now, fetched when it lies in a remote store.
 
     None when there is no such model; no folder when its files are gone.
@@ -84,7 +84,7 @@ def present_production(*, project: str = "aletheia") -> tuple[str, Path | None] 
         return uri, None
 
 
-def present_weights(*, project: str = "aletheia") -> str | None:
+def production_weights(*, project: str = "aletheia") -> str | None:
     """The beginning of the SHA-256 of the weights that answer now; "" when none do, None when nobody can say."""
     artifact = _ask(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None})
     return "" if artifact is None else (artifact["metadata"].get("labels") or {}).get("weights")
@@ -112,7 +112,7 @@ def fetch_model(model: Any) -> Path:
     if SPEC not in extra:
         raise InputError(f"{model} is no model bundle: there is no {SPEC} beside its weights.")
     # A remote store's client downloads each file to a name of its own.
-    _fetched.append(Scratch("model"))
+    _fetched.append(TemporaryFolder("model"))
     folder = _fetched[-1].folder
     shutil.copy(file, folder / WEIGHTS)
     for name in (SPEC, ONNX, INT8, EXPLAIN):
@@ -121,7 +121,7 @@ def fetch_model(model: Any) -> Path:
     return folder
 
 
-def _look_up(project: str, key: str, version: dict) -> RegisteredModel | None:
+def _look_up(project: str, key: str, version: dict[str, Any]) -> RegisteredModel | None:
     artifact = _ask(project, key, version)
     if artifact is None:
         return None
@@ -130,7 +130,7 @@ def _look_up(project: str, key: str, version: dict) -> RegisteredModel | None:
     return RegisteredModel(folder, f"store://models/{project}/{key}:{tag}", tag)
 
 
-def _ask(project: str, key: str, version: dict) -> dict | None:
+def _ask(project: str, key: str, version: dict[str, Any]) -> dict[str, Any] | None:
     from aletheia.tracking import ensure_tracking
     from aletheia.tracking.service import request_json
 

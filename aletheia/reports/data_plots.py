@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.bias import TOO_FEW, BiasReport
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import DEMOGRAPHICS, SPLITS
@@ -49,8 +50,9 @@ def preparation_figures(
 
 def data_vis(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
     """Number of real and fake images by split, source, generator and group of people, before and after
-    balancing."""
-    rows: list[tuple[str, np.ndarray, np.ndarray]] = []
+    balancing.
+    """
+    rows: list[tuple[str, Array, Array]] = []
     for name in ("label", "split", "source", "generator", *DEMOGRAPHICS):
         rows += _counts(name, before, after)
     if not rows:
@@ -84,9 +86,9 @@ def data_vis(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def _counts(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def _counts(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[str, Array, Array]]:
     """Label of the bar, and (real, fake) before and after, for the largest groups of a column."""
-    tables: list[dict[str, np.ndarray]] = []
+    tables: list[dict[str, Array]] = []
     for df in (before, after):
         if name not in df.columns or not len(df):
             tables.append({})
@@ -213,7 +215,8 @@ def association_figure(before: BiasReport, after: BiasReport) -> go.Figure:
 
 def shortcut_figure(shortcut: Shortcut) -> go.Figure:
     """What the label can be told by, without a pixel: each file property alone, and what it adds to the
-    others."""
+    others.
+    """
     title = "What gives the label away"
     if shortcut.reason:
         return empty(title, f"Not computed: {escape(shortcut.reason)}")

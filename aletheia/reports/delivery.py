@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.labels import fake_flags
 from aletheia.plotting.theme import COLOURS, LEGEND, short, styled
 from aletheia.stats.categorical import cross_table, encode
@@ -18,7 +19,7 @@ def delivery_figure(df: pd.DataFrame) -> go.Figure:
     pixels = df["width"].to_numpy(dtype=np.float64) * df["height"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         density = np.where((pixels > 0) & (df["file_bytes"] > 0), df["file_bytes"] / pixels, np.nan)
-    panels: list[tuple[str, str, np.ndarray | pd.Series]] = [
+    panels: list[tuple[str, str, Array | pd.Series]] = [
         ("Width", "pixels", df["width"].where(df["width"] > 0).to_numpy(dtype=np.float64)),
         ("Height", "pixels", df["height"].where(df["height"] > 0).to_numpy(dtype=np.float64)),
         ("JPEG quality", "1 to 100", df["jpeg_quality"].to_numpy(dtype=np.float64)),
@@ -48,7 +49,7 @@ def delivery_figure(df: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def _shares(values: np.ndarray | pd.Series, fake: np.ndarray) -> tuple[list, list[np.ndarray]]:
+def _shares(values: Array | pd.Series, fake: Array) -> tuple[list, list[Array]]:
     """Positions along the axis, and the percentage of real and of fake images at each."""
     if isinstance(values, pd.Series):
         codes, names = encode(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -195,7 +196,7 @@ def interval(estimate: Estimate) -> str:
     return f"{estimate.low:.3f} to {estimate.high:.3f}" if estimate.low == estimate.low else "–"
 
 
-def _rate(row: dict, name: str) -> str:
+def _rate(row: dict[str, Any], name: str) -> str:
     if row[name] != row[name]:
         return "–"
     low, high = row[f"{name}_low"], row[f"{name}_high"]

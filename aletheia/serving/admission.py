@@ -12,13 +12,13 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 
 # Weight of the latest request in the running mean of how long one takes.
 _LATEST = 0.2
 
 
-class Busy(Refused):
+class QueueFullError(RequestError):
     """Too many wait already."""
 
     def __init__(self, waiting: int, retry_after: int) -> None:
@@ -94,7 +94,7 @@ class Admission:
         """Raise Busy when the queue is full: before a body is taken in for nothing."""
         with self._lock:
             if not self._free and self._bounded >= self.queue:
-                raise Busy(self._bounded, self.retry_after())
+                raise QueueFullError(self._bounded, self.retry_after())
 
     def retry_after(self) -> int:
         """Whole seconds after which the queue should have gone down by one, as fast as it has been going."""
@@ -109,7 +109,7 @@ class Admission:
                 future.set_result(None)
                 return future
             if bounded and self._bounded >= self.queue:
-                raise Busy(self._bounded, self.retry_after())
+                raise QueueFullError(self._bounded, self.retry_after())
             future.bounded = bounded  # type: ignore[attr-defined]
             self._bounded += bounded
             self._waiting.append(future)
@@ -184,7 +184,7 @@ class _Entrance:
     def _too_late(self, future: concurrent.futures.Future[None]) -> None:
         """The time is up, unless the turn has come just now."""
         if self._admission.leave(future):
-            raise Refused(
+            raise RequestError(
                 "timeout",
                 f"The turn did not come within {self._timeout:g} seconds; try again.",
                 retry_after=self._admission.retry_after(),

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 import aletheia
 from aletheia.core.errors import InputError
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving import routes
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder
@@ -188,18 +188,18 @@ class _Page:
 def _add_error_handlers(app: FastAPI) -> None:
     metrics = app.state.service.metrics
 
-    @app.exception_handler(Refused)
-    def refused(request: Request, problem: Refused) -> Response:
+    @app.exception_handler(RequestError)
+    def refused(request: Request, problem: RequestError) -> Response:
         return refusal(problem, metrics, request.url.path)
 
     @app.exception_handler(InputError)
     def unusable(request: Request, problem: InputError) -> Response:
-        return refusal(Refused(getattr(problem, "kind", "bad_request"), str(problem)), metrics, request.url.path)
+        return refusal(RequestError(getattr(problem, "kind", "bad_request"), str(problem)), metrics, request.url.path)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, problem: RequestValidationError) -> Response:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()[:5]]
-        return refusal(Refused("bad_request", "; ".join(lines)), metrics, request.url.path)
+        return refusal(RequestError("bad_request", "; ".join(lines)), metrics, request.url.path)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, problem: HTTPException) -> Response:
@@ -207,4 +207,4 @@ def _add_error_handlers(app: FastAPI) -> None:
         text = f"{problem.detail}: {request.method} {request.url.path[:200]}"
         if kind == "not_found" and request.url.path == "/":
             text = _NO_PAGE
-        return refusal(Refused(kind, text), metrics, request.url.path)
+        return refusal(RequestError(kind, text), metrics, request.url.path)

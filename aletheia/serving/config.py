@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from aletheia.core.cores import cores
 from aletheia.core.errors import InputError
+from aletheia.core.validation import explain_validation
 
 API_KEY = "ALETHEIA_API_KEY"
 #: What `aletheia serve --limit name=value` can be told.
@@ -83,5 +84,4 @@ class ServeConfig(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            lines = [f"{'.'.join(map(str, e['loc'])) or 'values'}: {e['msg']}" for e in error.errors()]
-            raise InputError("The service cannot be set up like this. " + "; ".join(lines)) from None
+            raise InputError(f"The service cannot be set up like this. {explain_validation(error)}") from None

@@ -172,7 +172,7 @@ def _told(store: Any) -> dict[str, Any]:
     }
 
 
-def _generator(manifest: dict) -> str:
+def _generator(manifest: dict[str, Any]) -> str:
     infos = manifest.get("claim_generator_info")
     named = [_named(info) for info in infos[:3]] if isinstance(infos, list) else []
     return ", ".join(filter(None, named)) or clean(manifest.get("claim_generator") or "")
@@ -185,7 +185,7 @@ def _named(agent: Any) -> str:
     return clean(f"{agent.get('name') or ''} {agent.get('version') or ''}")
 
 
-def _actions(manifest: dict) -> list[str]:
+def _actions(manifest: dict[str, Any]) -> list[str]:
     """Sentences such as "created by Painter 3: made by generative AI, 2024-05-06T07:08:09Z"."""
     told = []
     assertions = manifest.get("assertions")
@@ -203,15 +203,15 @@ def _actions(manifest: dict) -> list[str]:
     return told
 
 
-def _problems(store: dict) -> list[str]:
+def _problems(store: dict[str, Any]) -> list[str]:
     status = store.get("validation_status")
     found = [_mapping(entry) for entry in status[:_MOST]] if isinstance(status, list) else []
     return list(dict.fromkeys(_PROBLEMS.get(str(entry.get("code"))) or _explained(entry) for entry in found))
 
 
-def _explained(entry: dict) -> str:
+def _explained(entry: dict[str, Any]) -> str:
     return clean(f"{entry.get('explanation') or 'it does not hold'} ({entry.get('code')})")
 
 
-def _mapping(value: Any) -> dict:
+def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}

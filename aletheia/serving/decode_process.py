@@ -8,8 +8,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from aletheia.inference.errors import Refused
-from aletheia.serving.ipc import Broken, receive
+from aletheia.inference.errors import RequestError
+from aletheia.serving.ipc import ChannelError, receive
 
 COMMAND = (sys.executable, "-m", "aletheia.serving.decode_worker")
 # What Python and its libraries need to be found; no key, no password, no address of anything.
@@ -62,8 +62,8 @@ class DecodeProcess:
             return
         try:
             receive(self.link, _START_SECONDS)
-        except (Broken, TimeoutError):
-            raise Refused("not_ready", "The decoder does not start; look at the service's log.") from None
+        except (ChannelError, TimeoutError):
+            raise RequestError("not_ready", "The decoder does not start; look at the service's log.") from None
         self._ready = True
 
     def alive(self) -> bool:

@@ -19,20 +19,21 @@ from typing import IO, Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.imaging.decoding import UnreadableImage
+from aletheia.imaging.decoding import UnreadableImageError
 from aletheia.imaging.reading import read_image
-from aletheia.serving.ipc import MAX_MESSAGE, Broken, nameless, receive, send, shared, write
+from aletheia.serving.ipc import MAX_MESSAGE, ChannelError, anonymous_file, receive, send, shared, write
 
 Request = dict[str, Any]
 #: A task gets the open file and the request; it yields messages, each with pixels or without.
-Task = Callable[[IO[bytes], Request], Iterator[tuple[dict[str, Any], np.ndarray | None]]]
+Task = Callable[[IO[bytes], Request], Iterator[tuple[dict[str, Any], Array | None]]]
 # Pillow and FFmpeg read hundreds of formats through libraries that keep a file or a pipe open; these do not.
 _MAX_FILES = 64
 _KEPT_BYTES = 32 << 20
 
 
-class Unusable(Exception):
+class UnusableFileError(Exception):
     """The file cannot be used; `kind` is one of `aletheia.inference.errors.STATUS`."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -40,45 +41,47 @@ class Unusable(Exception):
         self.kind = kind
 
 
-def decode_image(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+def decode_image(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], Array | None]]:
     """The pixels of a picture, upright RGB."""
     try:
         rgb = read_image(content.read(), max_pixels=request["max_pixels"])
-    except UnreadableImage as error:
+    except UnreadableImageError as error:
         if isinstance(error.__context__, MemoryError):
             raise MemoryError from None
         if "pixels" in error.reason:
-            raise Unusable("too_large", f"The picture {error.reason}. Send a smaller one.") from None
+            raise UnusableFileError("too_large", f"The picture {error.reason}. Send a smaller one.") from None
         kind = "unknown_format" if error.remedy.startswith("Formats read") else "bad_image"
-        raise Unusable(kind, f"The picture {error.reason}. {error.remedy}.") from None
+        raise UnusableFileError(kind, f"The picture {error.reason}. {error.remedy}.") from None
     yield {}, rgb
 
 
-def decode_video(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+def decode_video(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], Array | None]]:
     """Frames of a video, evenly spread, upright RGB."""
-    from aletheia.imaging.video import UnreadableVideo, probe_video, read_frames
+    from aletheia.imaging.video import UnreadableVideoError, probe_video, read_frames
 
     pixels, longest = request["max_pixels"], request["max_duration"]
     try:
         duration = probe_video(content, max_pixels=pixels).duration
         if not duration <= longest:
-            raise Unusable("too_large", f"The video takes {duration:,.0f} seconds; send at most {longest:,.0f}.")
+            raise UnusableFileError(
+                "too_large", f"The video takes {duration:,.0f} seconds; send at most {longest:,.0f}."
+            )
         content.seek(0)
         # The limit of time is that of the process and of the one who waits.
         for frame in read_frames(content, request["frames"], max_pixels=pixels, max_seconds=math.inf):
             yield {"time": frame.time, "more": True}, frame.rgb
-    except UnreadableVideo as error:
+    except UnreadableVideoError as error:
         kind = "too_large" if "pixels are accepted" in error.reason else "bad_video"
-        raise Unusable(kind, f"The video {error.reason}.") from None
+        raise UnusableFileError(kind, f"The video {error.reason}.") from None
 
 
-def read_origin(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+def read_origin(content: IO[bytes], request: Request) -> Iterator[tuple[dict[str, Any], Array | None]]:
     """What the file says of its origin."""
     from aletheia.serving.provenance import provenance_of
 
     found = {"value": provenance_of(content.read(), request["anchors"])}
     if len(json.dumps(found)) > MAX_MESSAGE // 2:
-        raise Unusable("too_large", "What the file says of its origin is too long to be shown.")
+        raise UnusableFileError("too_large", "What the file says of its origin is too long to be shown.")
     yield found, None
 
 
@@ -91,7 +94,7 @@ def serve(link: socket.socket, tasks: Mapping[str, Task] = TASKS) -> None:
     while True:
         request, descriptor = receive(link)
         if descriptor is None:
-            raise Broken("a request without a file")
+            raise ChannelError("a request without a file")
         # The place in the file is shared with the sender, who has read its beginning.
         os.lseek(descriptor, 0, os.SEEK_SET)
         with os.fdopen(descriptor, "rb") as content:
@@ -108,7 +111,7 @@ def _do(link: socket.socket, task: Task, content: IO[bytes], request: Request) -
                 limit_cpu(request["seconds"])
         if request["task"] == "video":
             send(link, {"done": True})
-    except Unusable as error:
+    except UnusableFileError as error:
         send(link, {"refused": error.kind, "message": str(error)})
     except InputError as error:
         send(link, {"refused": "bad_request", "message": str(error)})
@@ -116,7 +119,7 @@ def _do(link: socket.socket, task: Task, content: IO[bytes], request: Request) -
         send(link, {"refused": "memory"})
 
 
-def _send_result(link: socket.socket, message: dict[str, Any], pixels: np.ndarray | None) -> None:
+def _send_result(link: socket.socket, message: dict[str, Any], pixels: Array | None) -> None:
     if pixels is None:
         send(link, message)
         return
@@ -135,8 +138,9 @@ def _send_result(link: socket.socket, message: dict[str, Any], pixels: np.ndarra
 @functools.cache
 def _kept() -> int:
     """A file that is written again for every picture of usual size, after the last one was read: a new one takes longer
-    than copying."""
-    return nameless()
+    than copying.
+    """
+    return anonymous_file()
 
 
 def limit_cpu(seconds: float) -> None:
@@ -162,7 +166,7 @@ def main(tasks: Mapping[str, Task] = TASKS) -> None:
     confine(int(sys.argv[2]))
     # Decoders' complaints about hostile files would fill the service's log.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    with contextlib.suppress(Broken):
+    with contextlib.suppress(ChannelError):
         serve(link, tasks)
 
 

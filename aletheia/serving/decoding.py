@@ -14,13 +14,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.imaging.video import Frame
-from aletheia.inference.errors import STATUS, Refused
+from aletheia.inference.errors import STATUS, RequestError
 from aletheia.inference.timing import Stages
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decode_process import COMMAND, DecodeProcess
-from aletheia.serving.ipc import Broken, fill, receive, send, shared
+from aletheia.serving.ipc import ChannelError, fill, receive, send, shared
 
 #: Files after which a process is replaced: libraries that decode leave some memory behind.
 _MAX_USES = 1000
@@ -31,7 +32,7 @@ Source = str | Path | bytes | IO[bytes]
 class Picture:
     """A decoded picture: `rgb` (H, W, 3) uint8, upright."""
 
-    rgb: np.ndarray
+    rgb: Array
 
 
 class Decoder:
@@ -142,7 +143,7 @@ class Decoder:
         with self._task("provenance", data, math.inf, anchors=self._anchors) as task:
             value = task.reply().get("value")
             if not isinstance(value, dict):
-                raise Broken("no object")
+                raise ChannelError("no object")
             return value
 
     def close(self) -> None:
@@ -166,17 +167,19 @@ class Decoder:
                 send(worker.link, request, descriptor)
             yield task
             reusable = task.finished
-        except Refused:
+        except RequestError:
             reusable = task.finished
             raise
         except TimeoutError:
             if limit < self._timeout:
-                raise Refused("timeout", "The time for this request was up while the file was decoded.") from None
-            raise Refused(
+                raise RequestError("timeout", "The time for this request was up while the file was decoded.") from None
+            raise RequestError(
                 kind, f"Decoding the {what} took longer than {self._timeout:g} seconds; save it anew or reduce it."
             ) from None
-        except Broken:
-            raise Refused(kind, f"The {what} made its decoder fail: it is damaged, or was made to do harm.") from None
+        except ChannelError:
+            raise RequestError(
+                kind, f"The {what} made its decoder fail: it is damaged, or was made to do harm."
+            ) from None
         finally:
             task.close()
             self._give(worker, reusable)
@@ -184,7 +187,7 @@ class Decoder:
     def _take(self) -> DecodeProcess:
         with self._lock:
             if self._closed:
-                raise Refused("not_ready", "The service is shutting down; try again in a moment.", retry_after=5)
+                raise RequestError("not_ready", "The service is shutting down; try again in a moment.", retry_after=5)
             while self._idle:
                 worker = self._idle.pop()
                 if worker.alive():
@@ -222,21 +225,21 @@ class _Task:
         kind, text = message["refused"], message.get("message")
         if kind == "memory":
             self.finished = False  # what is left of its memory may not do for the next file
-            raise Refused("too_large", "Decoding this needs more memory than is given to it; send a smaller one.")
+            raise RequestError("too_large", "Decoding this needs more memory than is given to it; send a smaller one.")
         if kind not in STATUS or not isinstance(text, str):
-            raise Broken("an unknown refusal")
-        raise Refused(kind, text[:1000])
+            raise ChannelError("an unknown refusal")
+        raise RequestError(kind, text[:1000])
 
     def ask_on(self) -> None:
         """Let the process go on with the next frame."""
         send(self._link, {"next": True})
 
-    def pixels(self, message: dict[str, Any]) -> np.ndarray:
+    def pixels(self, message: dict[str, Any]) -> Array:
         """The pixels (H, W, 3) uint8 that came with a message."""
         shape = message.get("shape")
         sides = isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)
         if not sides or shape[2] != 3 or shape[0] * shape[1] > self._max_pixels or self._descriptor is None:
-            raise Broken("no picture")
+            raise ChannelError("no picture")
         rgb = np.empty(shape, np.uint8)
         fill(self._descriptor, memoryview(rgb).cast("B"))
         self.close()
@@ -247,7 +250,7 @@ class _Task:
         """A finite number of a message."""
         value = message.get(name)
         if not isinstance(value, float | int) or not math.isfinite(value):
-            raise Broken(f"no {name}")
+            raise ChannelError(f"no {name}")
         return float(value)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.admission import Turn
 from aletheia.serving.protocol import checked_id, chosen_outputs
 from aletheia.serving.schemas import model_info
@@ -48,9 +48,11 @@ class Graph:
     def check(self) -> None:
         """Raise Refused when the graph is not built yet, or could not be."""
         if not self._done.is_set():
-            raise Refused("not_ready", "The serving graph is not there yet; try again in 5 seconds.", retry_after=5)
+            raise RequestError(
+                "not_ready", "The serving graph is not there yet; try again in 5 seconds.", retry_after=5
+            )
         if self._server is None:
-            raise Refused("not_ready", "The serving graph could not be built: the log says why. Ask /v1/predict.")
+            raise RequestError("not_ready", "The serving graph could not be built: the log says why. Ask /v1/predict.")
 
     async def ready(self, seconds: float) -> None:
         """Wait until the graph is built; Refused when it is not within so many seconds, or could not be."""
@@ -92,7 +94,7 @@ class Graph:
         if stages.refused:  # MLRun made a text of it
             raise stages.refused
         if getattr(answer, "status_code", 200) >= 300:
-            raise Refused("bad_request", _message(answer.body))
+            raise RequestError("bad_request", _message(answer.body))
         self._service.metrics.timed(stages)
         info = model_info(self._service.loaded)
         return {

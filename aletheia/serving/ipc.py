@@ -18,11 +18,11 @@ MAX_MESSAGE = 1 << 20
 _LENGTH = struct.Struct(">I")
 
 
-class Broken(Exception):
+class ChannelError(Exception):
     """The other side is gone, or says what makes no sense."""
 
 
-def nameless() -> int:
+def anonymous_file() -> int:
     """An empty file in memory; the caller closes the descriptor."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("aletheia", os.MFD_CLOEXEC)
@@ -39,7 +39,7 @@ def write(descriptor: int, content: bytes | memoryview) -> None:
 
 def shared(content: bytes | memoryview) -> int:
     """A file in memory with this content; the caller closes the descriptor."""
-    descriptor = nameless()
+    descriptor = anonymous_file()
     try:
         write(descriptor, content)
     except BaseException:
@@ -57,7 +57,7 @@ def fill(descriptor: int, target: memoryview) -> None:
     while done < len(target):
         count = os.preadv(descriptor, [target[done:]], done)
         if not count:
-            raise Broken("the content is shorter than announced")
+            raise ChannelError("the content is shorter than announced")
         done += count
 
 
@@ -69,7 +69,7 @@ def send(link: socket.socket, message: dict[str, Any], descriptor: int | None = 
         sent = socket.send_fds(link, [data], [] if descriptor is None else [descriptor])
         link.sendall(data[sent:])
     except OSError as error:
-        raise Broken(str(error)) from None
+        raise ChannelError(str(error)) from None
 
 
 def receive(link: socket.socket, seconds: float | None = None) -> tuple[dict[str, Any], int | None]:
@@ -88,13 +88,13 @@ def receive(link: socket.socket, seconds: float | None = None) -> tuple[dict[str
         head = _exactly(link, _LENGTH.size, deadline, files)
         (length,) = _LENGTH.unpack(head)
         if length > MAX_MESSAGE or len(files) > 1:
-            raise Broken("a message that is too long")
+            raise ChannelError("a message that is too long")
         message = json.loads(_exactly(link, length, deadline, files))
         if not isinstance(message, dict):
-            raise Broken("a message that is no object")
+            raise ChannelError("a message that is no object")
         return message, files.pop() if files else None
     except (ValueError, RecursionError):
-        raise Broken("a message that is not JSON") from None
+        raise ChannelError("a message that is not JSON") from None
     finally:
         for descriptor in files:  # none, unless something is wrong
             os.close(descriptor)
@@ -112,9 +112,9 @@ def _exactly(link: socket.socket, count: int, deadline: float | None, files: lis
         except TimeoutError:
             raise
         except OSError as error:
-            raise Broken(str(error)) from None
+            raise ChannelError(str(error)) from None
         files += received
         if not part:
-            raise Broken("the other side is gone")
+            raise ChannelError("the other side is gone")
         data += part
     return data

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 from aletheia.core.errors import InputError
-from aletheia.inference.errors import Refused
-from aletheia.serving.admission import Busy
+from aletheia.inference.errors import RequestError
+from aletheia.serving.admission import QueueFullError
 from aletheia.serving.schemas import failure
 from aletheia.serving.service import Service
 
@@ -130,7 +130,7 @@ class Jobs:
         with self._lock:
             job = self._jobs.get(job_id)
         if job is None:
-            raise Refused("not_found", "There is no such job; it was cancelled, or newer ones took its place.")
+            raise RequestError("not_found", "There is no such job; it was cancelled, or newer ones took its place.")
         return job
 
     def _make_room(self) -> None:
@@ -139,7 +139,7 @@ class Jobs:
         for job in ended[: max(len(self._jobs) - most + 1, 0)]:  # the oldest first: dicts keep their order
             del self._jobs[job.id]
         if len(self._jobs) >= most:
-            raise Busy(len(self._jobs), _RETRY_SECONDS)
+            raise QueueFullError(len(self._jobs), _RETRY_SECONDS)
 
     def _run(self, job: _Job) -> None:
         with contextlib.closing(job.file):
@@ -176,4 +176,4 @@ class Jobs:
     def _tell(job: _Job, share: float) -> None:
         job.progress = share
         if job.state == CANCELLED:
-            raise Refused("cancelled", "The job was cancelled.")
+            raise RequestError("cancelled", "The job was cancelled.")

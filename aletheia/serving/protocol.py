@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.inference.predictor import Prediction
@@ -35,7 +36,7 @@ OUTPUTS = {
 _MAX_ID = 200
 
 
-def decode_inputs(inputs: Sequence[Any], max_bytes: int | None = None) -> list[bytes | np.ndarray]:
+def decode_inputs(inputs: Sequence[Any], max_bytes: int | None = None) -> list[bytes | Array]:
     """The pictures of a request, in order.
 
     Parameters
@@ -55,7 +56,7 @@ def decode_inputs(inputs: Sequence[Any], max_bytes: int | None = None) -> list[b
     InputError
         When the request holds no picture, too many, or something that is none.
     """
-    pictures: list[bytes | np.ndarray] = []
+    pictures: list[bytes | Array] = []
     for position, item in enumerate(inputs):
         try:
             pictures.extend(_decode(item, max_bytes or get_settings().max_file_bytes))
@@ -68,7 +69,7 @@ def decode_inputs(inputs: Sequence[Any], max_bytes: int | None = None) -> list[b
     return pictures
 
 
-def _decode(item: Any, limit: int) -> list[bytes | np.ndarray]:
+def _decode(item: Any, limit: int) -> list[bytes | Array]:
     if isinstance(item, bytes | bytearray | np.ndarray):
         return [bytes(item) if not isinstance(item, np.ndarray) else item]
     if isinstance(item, str):
@@ -96,7 +97,7 @@ def _from_base64(text: Any, limit: int) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-def _pixels(data: Any, shape: Any) -> np.ndarray:
+def _pixels(data: Any, shape: Any) -> Array:
     # Looked at before numpy does, which makes every element as long as the longest text among them.
     if not isinstance(data, np.ndarray) and not _only_integers(data):
         raise InputError("the pixels are not whole numbers from 0 to 255")
@@ -143,7 +144,7 @@ def chosen_outputs(request: dict[str, Any], tensors: list[dict[str, Any]]) -> li
     return [found[name] for name in dict.fromkeys(names)] or tensors
 
 
-def encode_outputs(predictions: Sequence[Prediction]) -> list[dict]:
+def encode_outputs(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     """The answers as V2 tensors.
 
     One row a face in ``fake_probability``, ``raw_probability`` (before calibration), ``box``, ``image`` (the picture's

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect
 
 import aletheia
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.protocol import OUTPUTS
 from aletheia.serving.schemas import Answer, Failure, Job, V2Failure
 from aletheia.serving.service import Service
@@ -106,7 +106,7 @@ async def submit(request: Request) -> Response:
     _ready(request)  # a job that is taken now would be cancelled at once
     async with received(request) as upload:
         if upload.is_json or not upload.is_video():
-            raise Refused("unknown_format", "A job takes a video (MP4, MOV, MKV, WebM or AVI) as file of a form.")
+            raise RequestError("unknown_format", "A job takes a video (MP4, MOV, MKV, WebM or AVI) as file of a form.")
         service.check_size(upload.size, video=True)
         frames = upload.frames()
         upload.taken = True
@@ -134,7 +134,7 @@ async def infer(request: Request, name: str, service: Asked, version: str = "") 
     graph = request.app.state.graph
     async with received(request) as upload:
         if not upload.is_json:
-            raise Refused("unknown_format", "The V2 inference protocol is spoken in JSON (application/json).")
+            raise RequestError("unknown_format", "The V2 inference protocol is spoken in JSON (application/json).")
         await graph.ready(GRAPH_WAIT_SECONDS)
         async with service.admission.turn(service.config.request_timeout_s) as turn:
             await _still_there(request)
@@ -213,9 +213,11 @@ def metrics(service: Asked) -> Response:
 
 def _named(service: Service, name: str, version: str = "") -> None:
     if name != service.loaded.name:
-        raise Refused("not_found", f"There is no model {name[:60]!r} here; {service.loaded.name!r} is the one.")
+        raise RequestError("not_found", f"There is no model {name[:60]!r} here; {service.loaded.name!r} is the one.")
     if version not in ("", service.loaded.version):
-        raise Refused("not_found", f"There is no version {version[:60]!r} here; {service.loaded.version!r} answers.")
+        raise RequestError(
+            "not_found", f"There is no version {version[:60]!r} here; {service.loaded.version!r} answers."
+        )
 
 
 async def _still_there(request: Request) -> None:
@@ -226,4 +228,4 @@ async def _still_there(request: Request) -> None:
 
 def _ready(request: Request) -> None:
     if request.app.state.stopping.is_set():
-        raise Refused("not_ready", "The service is shutting down.", retry_after=5)
+        raise RequestError("not_ready", "The service is shutting down.", retry_after=5)

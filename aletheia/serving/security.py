@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aletheia.core.hosts import LOCAL_NAMES, host_of, is_address, is_loopback
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.metrics import Metrics
 from aletheia.serving.schemas import failure
@@ -113,7 +113,7 @@ class Guard:
             await self.app(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             raise
-        except Refused as refused:
+        except RequestError as refused:
             if not exchange.status:
                 await refusal(refused, self.metrics, scope["path"])(scope, exchange.receive, exchange.send)
         except Exception:  # a defect of ours: it must be seen, and must not end the connection without a word
@@ -128,10 +128,10 @@ class Guard:
         if not scope["path"].startswith(_FREE):
             self._check_names(headers)
         if not self._knows(headers, scope["path"]):
-            raise Refused("unauthorised", "This needs the service's key: send it as Authorization: Bearer KEY.")
+            raise RequestError("unauthorised", "This needs the service's key: send it as Authorization: Bearer KEY.")
         sends_body = scope["method"] in ("POST", "PUT", "PATCH")
         if sends_body and headers.get("sec-fetch-site") == "cross-site":
-            raise Refused("forbidden", "This service does not answer pages of other sites (see Sec-Fetch-Site).")
+            raise RequestError("forbidden", "This service does not answer pages of other sites (see Sec-Fetch-Site).")
         if sends_body:  # not before the key was seen: who has none must not take others' places
             if self._bodies >= self._most_bodies:
                 raise _too_much()
@@ -145,10 +145,14 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         name = host_of(f"//{host}") or ""
         if host and self._is_named and name not in self._names and not is_address(name):
-            raise Refused("forbidden", f"The Host header says {host[:80]!r}; this service must be told: serve --name.")
+            raise RequestError(
+                "forbidden", f"The Host header says {host[:80]!r}; this service must be told: serve --name."
+            )
         # A proxy may call this service by another name than the browser did.
         if origin is not None and origin.partition("://")[2] != host and host_of(origin) not in self.config.names:
-            raise Refused("forbidden", "This service does not answer pages of other sites (see the Origin header).")
+            raise RequestError(
+                "forbidden", "This service does not answer pages of other sites (see the Origin header)."
+            )
 
     def _knows(self, headers: dict[str, str], path: str) -> bool:
         key = self.config.api_key
@@ -183,9 +187,9 @@ class _Exchange:
         self._path, self._receive, self._send = scope["path"], receive, send
         self._taken, self._complete, self._cut = 0, False, False
 
-    def too_large(self) -> Refused:
+    def too_large(self) -> RequestError:
         """The refusal of a body beyond the limit."""
-        return Refused("too_large", f"The request has more than {self.limit:,} bytes; send less.")
+        return RequestError("too_large", f"The request has more than {self.limit:,} bytes; send less.")
 
     async def receive(self) -> Message:
         """The next part of the body; Refused when there is too much of it, or nothing comes."""
@@ -196,7 +200,7 @@ class _Exchange:
             message = await asyncio.wait_for(self._receive(), min(_IDLE_SECONDS, left))
         except TimeoutError:
             self._cut = True
-            raise Refused("too_slow", "The request came too slowly, or not at all; send it again.") from None
+            raise RequestError("too_slow", "The request came too slowly, or not at all; send it again.") from None
         self._complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
         size = len(message.get("body", b""))
         self._taken += size
@@ -244,15 +248,15 @@ class _Exchange:
                     self._complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
 
 
-def refusal(refused: Refused, metrics: Metrics, path: str) -> JSONResponse:
+def refusal(refused: RequestError, metrics: Metrics, path: str) -> JSONResponse:
     """The answer to a request for a path that gets none; counted."""
     metrics.errors.labels(refused.kind).inc()
     headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
     return JSONResponse(failure(refused.kind, str(refused), path), refused.status, headers)
 
 
-def _too_much() -> Refused:
-    return Refused("busy", "Too much is being sent at the same time; try again in 5 seconds.", retry_after=5)
+def _too_much() -> RequestError:
+    return RequestError("busy", "Too much is being sent at the same time; try again in 5 seconds.", retry_after=5)
 
 
 def route_of(scope: Scope) -> str:

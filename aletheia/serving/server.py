@@ -44,12 +44,12 @@ class FaceModelServer(mlrun.serving.V2ModelServer):
         """Fetch the bundle and make the predictor; raises InputError when there is no usable model."""
         self.model = _lent.get(self.model_path) or Predictor(fetch_model(self.model_path))
 
-    def predict(self, request: dict) -> list[dict]:
+    def predict(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """Score the pictures of a request; raises InputError naming the input that is no picture."""
         pictures = decode_inputs(request["inputs"], getattr(self.model, "max_bytes", None))
         return encode_outputs([self.model.predict(picture) for picture in pictures])
 
-    def validate(self, request: dict, operation: str) -> dict:
+    def validate(self, request: dict[str, Any], operation: str) -> dict[str, Any]:
         """Refuse a request without a list of inputs, in a sentence that a caller can use."""
         if not isinstance(request, dict) or not isinstance(request.get("inputs"), list):
             raise InputError('The request must be an object with a list under "inputs".')

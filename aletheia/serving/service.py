@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.crop import NoCrop
-from aletheia.inference.errors import Refused
+from aletheia.faces.crop import CropError
+from aletheia.inference.errors import RequestError
 from aletheia.inference.predictor import Prediction, checked_pixels
 from aletheia.inference.timing import Stages
 from aletheia.inference.video import judge_frames
@@ -34,7 +35,7 @@ _current: contextvars.ContextVar[Stages | None] = contextvars.ContextVar("stages
 class Service:
     """Answers for pictures and videos. May be shared by threads.
 
-    Whatever cannot be answered raises `aletheia.inference.errors.Refused`, an InputError whose text is a sentence for
+    Whatever cannot be answered raises `aletheia.inference.errors.RequestError`, an InputError whose text is a sentence
     the one who asked.
 
     Parameters
@@ -144,7 +145,7 @@ class Service:
                 stages.check()
                 try:
                     found.append(self._explain(rgb, face))
-                except NoCrop:
+                except CropError:
                     found.append(None)
             return found
 
@@ -168,7 +169,7 @@ class Service:
         """What is accepted, and what the model was made for; plain values with a sentence for each."""
         return limits_of(self.config, self.loaded)
 
-    def predict(self, image: bytes | np.ndarray) -> Prediction:
+    def predict(self, image: bytes | Array) -> Prediction:
         """Answer as `Predictor.predict`, for a caller that has its turn: the serving graph.
 
         Bytes are decoded in a process of their own. A picture that cannot be read has the verdict ``"error"``.
@@ -176,7 +177,7 @@ class Service:
         stages = _current.get() or Stages(self.config.request_timeout_s)
         try:
             rgb = self._checked(image) if isinstance(image, np.ndarray) else self._decoded(image, stages)
-        except Refused as refused:
+        except RequestError as refused:
             if refused.kind in ("timeout", "not_ready"):
                 stages.refused = refused
                 raise
@@ -216,7 +217,7 @@ class Service:
             times, seen, size = [], [], (0, 0)
             for frame in self.decoder.video(source, count, stages):
                 with contextlib.nullcontext() if turn else self.admission.patient():
-                    seen.append(self.predictor.look(frame.rgb, stages))
+                    seen.append(self.predictor.detect_and_score(frame.rgb, stages))
                 times.append(round(frame.time, 3))
                 size = frame.rgb.shape[:2]
                 if progress:
@@ -232,7 +233,7 @@ class Service:
         if frames is None:
             return self.config.default_frames
         if not 1 <= frames <= self.config.max_frames:
-            raise Refused("bad_request", f"{frames} frames were asked for; choose 1 to {self.config.max_frames}.")
+            raise RequestError("bad_request", f"{frames} frames were asked for; choose 1 to {self.config.max_frames}.")
         return frames
 
     def check_size(self, size: int, *, video: bool) -> None:
@@ -240,7 +241,7 @@ class Service:
         limit = self.config.max_video_bytes if video else self.config.max_upload_bytes
         if size > limit:
             what = "video" if video else "picture"
-            raise Refused("too_large", f"The {what} has more than {limit:,} bytes; send a smaller one.")
+            raise RequestError("too_large", f"The {what} has more than {limit:,} bytes; send a smaller one.")
 
     @contextlib.contextmanager
     def timed(self, turn: Turn | None) -> Iterator[Stages]:
@@ -252,17 +253,17 @@ class Service:
         finally:
             _current.reset(token)
 
-    def _checked(self, pixels: np.ndarray) -> np.ndarray:
+    def _checked(self, pixels: Array) -> Array:
         if pixels.ndim > 1 and pixels.shape[0] * pixels.shape[1] > self.config.max_pixels:
             raise InputError(f"The picture has more than {self.config.max_pixels:,} pixels. Send a smaller one.")
         return checked_pixels(pixels)
 
-    def _decoded(self, data: bytes, stages: Stages) -> np.ndarray:
+    def _decoded(self, data: bytes, stages: Stages) -> Array:
         self.check_size(len(data), video=False)
         with stages.stage("decode"):
             return self.decoder.image(data, stages.left()).rgb
 
-    def _explain(self, rgb: np.ndarray, face: Any) -> Explanation:
+    def _explain(self, rgb: Array, face: Any) -> Explanation:
         from aletheia.inference.explain import Explainer
 
         with self._lock:

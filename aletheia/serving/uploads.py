@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from aletheia.core.errors import DISK_FULL
 from aletheia.imaging.media_types import begins_as_video
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 
 _IN_MEMORY = 1 << 20
 _MAX_FIELDS = 8
@@ -68,7 +68,7 @@ class Upload:
         if not text:
             return None
         if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise Refused("bad_request", f"frames is {text[:40]!r}; it must be a whole number.")
+            raise RequestError("bad_request", f"frames is {text[:40]!r}; it must be a whole number.")
         return int(text)
 
 
@@ -88,10 +88,12 @@ async def received(request: Request) -> AsyncIterator[Upload]:
         elif kind == "application/json":
             upload = await _spooled(request)
         else:
-            raise Refused("unknown_format", f"The content type {kind[:60]!r} is not read. {_FORMS}")
+            raise RequestError("unknown_format", f"The content type {kind[:60]!r} is not read. {_FORMS}")
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise Refused("no_space", f"What was sent could not be kept while it is looked at. {DISK_FULL}") from None
+            raise RequestError(
+                "no_space", f"What was sent could not be kept while it is looked at. {DISK_FULL}"
+            ) from None
         raise
     try:
         yield upload
@@ -108,12 +110,12 @@ async def _form(request: Request) -> Upload:
         form = await parser.parse()
     except (MultiPartException, UnicodeError, LookupError) as error:  # of a charset that is none, too
         reason = error.message if isinstance(error, MultiPartException) else "its charset"
-        raise Refused("bad_request", f"The form cannot be read ({reason}). {_FORMS}") from None
+        raise RequestError("bad_request", f"The form cannot be read ({reason}). {_FORMS}") from None
     file = form.get("file")
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     if not isinstance(file, UploadFile):
         await form.close()
-        raise Refused("bad_request", f"The form has no file in its field file. {_FORMS}")
+        raise RequestError("bad_request", f"The form has no file in its field file. {_FORMS}")
     return Upload(file.file, file.size or 0, fields)  # type: ignore[arg-type]
 
 
@@ -136,15 +138,17 @@ async def _spooled(request: Request) -> Upload:
 def parsed(content: bytes) -> dict[str, Any]:
     """A JSON object; Refused for anything else, and for so many values that Python would need a gigabyte for them."""
     if sum(map(content.count, (b",", b"[", b"{"))) > _MAX_VALUES:
-        raise Refused("too_large", f"The JSON holds more than {_MAX_VALUES:,} values; send a picture as base64 text.")
+        raise RequestError(
+            "too_large", f"The JSON holds more than {_MAX_VALUES:,} values; send a picture as base64 text."
+        )
     try:
         value = json.loads(content)
     except RecursionError:
-        raise Refused("bad_request", "The JSON is nested too deeply.") from None
+        raise RequestError("bad_request", "The JSON is nested too deeply.") from None
     except ValueError as error:
-        raise Refused("bad_request", f"The body is not the JSON it should be: {str(error)[:200]}.") from None
+        raise RequestError("bad_request", f"The body is not the JSON it should be: {str(error)[:200]}.") from None
     if not isinstance(value, dict):
-        raise Refused("bad_request", "The JSON must be an object.")
+        raise RequestError("bad_request", "The JSON must be an object.")
     return value
 
 
@@ -153,12 +157,14 @@ def picture_of(content: bytes) -> bytes:
     value = parsed(content)
     text = value.pop("image", None)
     if not isinstance(text, str):
-        raise Refused("bad_request", 'The JSON holds no picture; send {"image": "<base64>"}.')
+        raise RequestError("bad_request", 'The JSON holds no picture; send {"image": "<base64>"}.')
     if value:
-        raise Refused("bad_request", f"The JSON holds {min(value)[:60]!r}, which means nothing here; send image alone.")
+        raise RequestError(
+            "bad_request", f"The JSON holds {min(value)[:60]!r}, which means nothing here; send image alone."
+        )
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise Refused("bad_request", "image is not base64.") from None
+        raise RequestError("bad_request", "image is not base64.") from None

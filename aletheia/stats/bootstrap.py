@@ -15,6 +15,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from aletheia.core.arrays import Array
+
 #: Metrics of the ranking, in the order of the columns of `ranking_metrics`.
 RANKING = ("auc", "average_precision", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5")
 _FIXED_FPR = (0.01, 0.05)
@@ -33,7 +35,7 @@ class GroupedScores:
         (n,) anything hashable; rows with the same value are drawn together. None: each row on its own.
     """
 
-    def __init__(self, y: np.ndarray, p: np.ndarray, groups: np.ndarray | None = None) -> None:
+    def __init__(self, y: Array, p: Array, groups: Array | None = None) -> None:
         self.y = np.asarray(y, dtype=np.float64)
         self.p = np.asarray(p, dtype=np.float64)
         n = len(self.y)
@@ -52,22 +54,22 @@ class GroupedScores:
         block_of_real, ends = block[~sorted_y], self._cells[0][1]
         self._above, self._at_least = np.concatenate([[0], ends])[block_of_real], ends[block_of_real]
 
-    def _merge(self, block: np.ndarray, order: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _merge(self, block: Array, order: Array, chosen: Array) -> tuple[Array, Array]:
         """Groups in the order of the scores, and for each distinct score where its rows end."""
         groups = self.group[order][chosen]
         ends = np.searchsorted(block[chosen], np.arange(int(block[-1]) + 1 if len(block) else 0), side="right")
         return groups, ends
 
-    def sums(self, *columns: np.ndarray) -> np.ndarray:
+    def sums(self, *columns: Array) -> Array:
         """Sum each column (n,) over the rows of each group: (n_groups, number of columns)."""
         return np.stack([np.bincount(self.group, weights=c, minlength=self.n_groups) for c in columns], axis=1)
 
-    def counts_above(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def counts_above(self, counts: Array) -> tuple[Array, Array]:
         """Fake and real rows at or above each distinct score, the highest first, with groups counted `counts` times."""
         fake, real = (_cumulative(counts[groups], ends) for groups, ends in self._cells)
         return fake, real
 
-    def ranking_metrics(self, counts: np.ndarray) -> np.ndarray:
+    def ranking_metrics(self, counts: Array) -> Array:
         """Evaluate the ranking with each group counted `counts` times.
 
         Parameters
@@ -95,7 +97,7 @@ class GroupedScores:
         at_fixed = [tp[k - 1] / positives if (k := np.searchsorted(fpr, f, side="right")) else 0.0 for f in _FIXED_FPR]
         return np.array([area, average_precision, _eer(tp / positives, fpr), *at_fixed])
 
-    def auc(self, counts: np.ndarray) -> float:
+    def auc(self, counts: Array) -> float:
         """The first of `ranking_metrics`, without the others and in a fraction of their time."""
         (fakes, _), (reals, _) = self._cells
         found = _cumulative(counts[fakes], slice(None))
@@ -104,12 +106,12 @@ class GroupedScores:
         return float(weights @ (found[self._above] + found[self._at_least])) / (2 * pairs) if pairs else float("nan")
 
 
-def _cumulative(weights: np.ndarray, ends: np.ndarray | slice) -> np.ndarray:
+def _cumulative(weights: Array, ends: Array | slice) -> Array:
     total = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
     return total[ends]
 
 
-def _eer(tpr: np.ndarray, fpr: np.ndarray) -> float:
+def _eer(tpr: Array, fpr: Array) -> float:
     """Where the straight lines between the points of the ROC curve meet tpr = 1 - fpr."""
     k = int(np.searchsorted(tpr + fpr, 1.0))  # both rise along the curve
     k = min(k, len(tpr) - 1)
@@ -119,14 +121,14 @@ def _eer(tpr: np.ndarray, fpr: np.ndarray) -> float:
     return float(f0 + share * (fpr[k] - f0))
 
 
-def draw_counts(n_groups: int, replicates: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def draw_counts(n_groups: int, replicates: int, rng: np.random.Generator) -> Iterator[Array]:
     """Yield, for each replicate, how often each group is drawn: (n_groups,) float64, summing to n_groups."""
     for _ in range(replicates):
         draws = rng.integers(0, n_groups, size=n_groups, dtype=np.int32)
         yield np.bincount(draws, minlength=n_groups).astype(np.float64)
 
 
-def percentile_interval(values: np.ndarray, level: float) -> tuple[float, float]:
+def percentile_interval(values: Array, level: float) -> tuple[float, float]:
     """Percentile interval of the replicates that could be evaluated."""
     values = values[np.isfinite(values)]
     if not len(values):
@@ -136,7 +138,7 @@ def percentile_interval(values: np.ndarray, level: float) -> tuple[float, float]
     return float(low), float(high)
 
 
-def widen_steady(draws: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+def widen_steady(draws: Array, low: Array | float, high: Array | float) -> tuple[Array, Array]:
     """Replicates for the lower and for the upper end of an interval.
 
     They are the same, except where every replicate repeats one value (no error among the rows: none in any

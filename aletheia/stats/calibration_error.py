@@ -14,8 +14,9 @@ from scipy.optimize import brentq
 from scipy.sparse import csr_matrix
 from scipy.special import expit, logit
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.core.jsonable import plain
+from aletheia.core.jsonable import to_jsonable
 from aletheia.stats.bootstrap import draw_counts, percentile_interval
 from aletheia.stats.metrics import group_ids
 
@@ -47,10 +48,10 @@ class CalibrationError:
 
     def to_dict(self) -> dict[str, float | int | None]:
         """JSON knows no NaN: None instead."""
-        return {key: plain(value) for key, value in asdict(self).items()}
+        return {key: to_jsonable(value) for key, value in asdict(self).items()}
 
 
-def equal_mass_bins(p: np.ndarray, bins: int = 10) -> np.ndarray:
+def equal_mass_bins(p: Array, bins: int = 10) -> Array:
     """Sort probabilities into bins of equal numbers of rows.
 
     Parameters
@@ -69,15 +70,15 @@ def equal_mass_bins(p: np.ndarray, bins: int = 10) -> np.ndarray:
     return np.unique(np.searchsorted(edges, p, side="right"), return_inverse=True)[1]
 
 
-def balanced_weights(y: np.ndarray) -> np.ndarray:
+def balanced_weights(y: Array) -> Array:
     """Weights (n,) of rows of both classes (1 for fake) that give either a total of one half."""
     return np.where(y == 1, 0.5 / np.sum(y == 1), 0.5 / np.sum(y == 0))
 
 
 def calibration_error(
-    y: np.ndarray,
-    p: np.ndarray,
-    groups: np.ndarray | None = None,
+    y: Array,
+    p: Array,
+    groups: Array | None = None,
     *,
     balanced: bool = True,
     bins: int = 10,
@@ -136,7 +137,7 @@ class BinnedErrors:
         As in `calibration_error`.
     """
 
-    def __init__(self, y: np.ndarray, p: np.ndarray, ids: np.ndarray, *, balanced: bool = True, bins: int = 10) -> None:
+    def __init__(self, y: Array, p: Array, ids: Array, *, balanced: bool = True, bins: int = 10) -> None:
         self._y, self._p, self._balanced = np.asarray(y), np.asarray(p), balanced
         values, self._group = np.unique(ids, return_inverse=True)
         self.n_groups = len(values)
@@ -147,9 +148,10 @@ class BinnedErrors:
         places = np.concatenate(self._cells(self._y)), np.tile(self._group, 2)
         self._sums = csr_matrix((terms, places), shape=(2 * self._n_bins + 2, self.n_groups))
 
-    def error(self, counts: np.ndarray) -> float:
+    def error(self, counts: Array) -> float:
         """Calibration error with each group counted `counts` (n_groups,) times, in the bins of all rows; NaN without
-        rows and, when balanced, without rows of one class."""
+        rows and, when balanced, without rows of one class.
+        """
         return self._from_sums(self._sums @ counts)
 
     def expected(self, seed: int = 0) -> float:
@@ -176,12 +178,12 @@ class BinnedErrors:
             values.append(self._from_sums(counts + np.bincount(cell, np.abs(drawn - p), minlength=len(counts))))
         return float(np.nanmean(values))
 
-    def _cells(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _cells(self, y: Array) -> tuple[Array, Array]:
         """Where rows' errors and rows themselves are summed: bins of the real ones, bins of the fakes, two counts."""
         fake = y.astype(np.int64)
         return fake * self._n_bins + self._bin, 2 * self._n_bins + fake
 
-    def _from_sums(self, sums: np.ndarray) -> float:
+    def _from_sums(self, sums: Array) -> float:
         """From sums over `_cells`: weighted differences of labels and probabilities, each bin's in absolute value."""
         off_real, off_fake = sums[:-2].reshape(2, -1)
         n_real, n_fake = sums[-2:] * 2 if self._balanced else np.repeat(sums[-2:].sum(), 2)
@@ -190,7 +192,7 @@ class BinnedErrors:
         return float(np.abs(off_fake / n_fake - off_real / n_real).sum())
 
 
-def _scored(y: np.ndarray, p: np.ndarray, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scored(y: Array, p: Array, groups: Array | None) -> tuple[Array, Array, Array]:
     y, p = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
     groups = np.arange(len(y)) if groups is None else np.asarray(groups)
     if y.ndim != 1 or y.shape != p.shape or groups.shape != y.shape:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 
-def encode(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+
+def encode(column: pd.Series) -> tuple[Array, Array]:
     """Whole-number codes of a text column and the values they stand for; -1 where the text is empty.
 
     Returns
@@ -35,7 +37,7 @@ def encode(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return renumber[codes], values[order]
 
 
-def renumber(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def renumber(codes: Array, size: int) -> tuple[Array, Array]:
     """The codes that occur (-1 aside), in order, and every row's place among them; -1 stays -1.
 
     ``size`` is one more than the largest possible code; counting is much faster than sorting while it is not
@@ -51,16 +53,17 @@ def renumber(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(occurs), place[codes + 1]
 
 
-def cross_table(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def cross_table(rows: Array, columns: Array, shape: tuple[int, int]) -> Array:
     """Counts of each combination of two codes: int64 of the given shape; pairs with a code of -1 are left
-    out."""
+    out.
+    """
     known = (rows >= 0) & (columns >= 0)
     if not known.all():
         rows, columns = rows[known], columns[known]
     return np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def cramers_v(table: np.ndarray) -> float:
+def cramers_v(table: Array) -> float:
     """Cramér's V, 0 (independent) to 1 (one tells the other), of a table of counts.
 
     The plain one (Cramér 1946, section 21.9), without a correction for small samples. Empty rows and columns

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aletheia.core.arrays import Array
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -23,22 +25,22 @@ class Curve:
         (k,) fake and real rows at or above each threshold.
     """
 
-    thresholds: np.ndarray
-    tp: np.ndarray
-    fp: np.ndarray
+    thresholds: Array
+    tp: Array
+    fp: Array
 
     @property
-    def tpr(self) -> np.ndarray:
+    def tpr(self) -> Array:
         """True-positive rates (k + 1,), from 0."""
         return np.concatenate([[0.0], self.tp / self.tp[-1]])
 
     @property
-    def fpr(self) -> np.ndarray:
+    def fpr(self) -> Array:
         """False-positive rates (k + 1,), from 0."""
         return np.concatenate([[0.0], self.fp / self.fp[-1]])
 
 
-def curve(y: np.ndarray, scores: np.ndarray) -> Curve:
+def curve(y: Array, scores: Array) -> Curve:
     """Sort once and count.
 
     Parameters
@@ -55,7 +57,7 @@ def curve(y: np.ndarray, scores: np.ndarray) -> Curve:
     return Curve(scores[ends], np.cumsum(y)[ends], np.cumsum(1 - y)[ends])
 
 
-def auc(y: np.ndarray, scores: np.ndarray) -> float:
+def auc(y: Array, scores: Array) -> float:
     """Area under the ROC curve, ties counting half (Hanley and McNeil, 1982); NaN with one class only."""
     y = np.asarray(y)
     if not len(y) or y.min() == y.max():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from aletheia.core.arrays import Array
+
 REPLICATES = 500
 
 
-def weighted_auc(y: np.ndarray, scores: np.ndarray, fold: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_auc(y: Array, scores: Array, fold: Array, weights: Array) -> Array:
     """Share of (fake, real) pairs of one fold that the scores order rightly, ties counting half.
 
     Parameters
@@ -42,10 +44,10 @@ def weighted_auc(y: np.ndarray, scores: np.ndarray, fold: np.ndarray, weights: n
 
 
 def bootstrap_auc(
-    y: np.ndarray,
-    scores: np.ndarray,
-    fold: np.ndarray,
-    groups: np.ndarray,
+    y: Array,
+    scores: Array,
+    fold: Array,
+    groups: Array,
     confidence: float,
     rng: np.random.Generator,
 ) -> tuple[float, float]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from aletheia.core.arrays import Array
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -32,7 +34,7 @@ def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def clustered_rate(hits: np.ndarray, groups: np.ndarray, level: float = 0.95) -> Rate:
+def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Rate:
     """Share of hits among rows that come in groups, with a Wilson interval on the effective number of rows.
 
     The design effect is estimated from the spread between groups (Rao and Scott, "A Simple Method for the
@@ -67,7 +69,7 @@ def clustered_rate(hits: np.ndarray, groups: np.ndarray, level: float = 0.95) ->
     return Rate(share, low, high, n)
 
 
-def perfect_auc_limits(value: float, y: np.ndarray, groups: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+def perfect_auc_limits(value: float, y: Array, groups: Array, level: float = 0.95) -> tuple[float, float]:
     """Limits of an AUC of 0 or 1, which every replicate of a bootstrap repeats.
 
     It rests on the smaller class, of which each group counts as one trial (Wilson's interval).

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.core.jsonable import plain
+from aletheia.core.jsonable import to_jsonable
 from aletheia.stats.bootstrap import RANKING, GroupedScores, draw_counts, percentile_interval
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
 
@@ -28,7 +29,7 @@ class Estimate:
     def to_dict(self) -> dict[str, float | None]:
         """JSON knows no NaN: None instead."""
         values = {"value": self.value, "low": self.low, "high": self.high}
-        return {key: plain(value) for key, value in values.items()}
+        return {key: to_jsonable(value) for key, value in values.items()}
 
     def __str__(self) -> str:
         if not np.isfinite(self.value):
@@ -100,10 +101,10 @@ class Metrics:
 
 
 def evaluate_scores(
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     threshold: float = 0.5,
-    groups: np.ndarray | None = None,
+    groups: Array | None = None,
     *,
     seed: int = 0,
     replicates: int = 2000,
@@ -176,7 +177,7 @@ def evaluate_scores(
     )
 
 
-def group_ids(groups: np.ndarray) -> np.ndarray:
+def group_ids(groups: Array) -> Array:
     """Number the groups; each row whose group is unknown ('' or None) gets a number of its own."""
     texts = np.array(["" if g is None or g != g else str(g) for g in groups], dtype=object)
     _, ids = np.unique(texts.astype(str), return_inverse=True)
@@ -185,12 +186,12 @@ def group_ids(groups: np.ndarray) -> np.ndarray:
     return ids
 
 
-def unit_ids(groups: np.ndarray | None, n: int) -> np.ndarray:
+def unit_ids(groups: Array | None, n: int) -> Array:
     """Numbers (n,) of the units of the bootstrap: those of the groups, or each row on its own."""
     return np.arange(n) if groups is None else group_ids(np.asarray(groups, dtype=object))
 
 
-def _row_terms(y: np.ndarray, p: np.ndarray, threshold: float) -> list[np.ndarray]:
+def _row_terms(y: Array, p: Array, threshold: float) -> list[Array]:
     """Return the per-row terms whose sums give every metric that is not about the ranking."""
     # As scikit-learn does: a probability of 0 or 1 that is wrong costs much, but not infinitely much.
     q = np.clip(p, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
@@ -199,7 +200,7 @@ def _row_terms(y: np.ndarray, p: np.ndarray, threshold: float) -> list[np.ndarra
     return [called * y, called * (1 - y), (1 - called) * y, (1 - called) * (1 - y), log_loss, (p - y) ** 2]
 
 
-def _from_sums(sums: np.ndarray) -> np.ndarray:
+def _from_sums(sums: Array) -> Array:
     """Sums of `_row_terms` (r, 6) to metrics (r, 9), in the order of `_PROBABILITY` and `_DECISION`."""
     tp, fp, fn, tn, log_loss, brier = sums.T
     n = tp + fp + fn + tn
@@ -220,7 +221,7 @@ def _from_sums(sums: np.ndarray) -> np.ndarray:
 
 
 def _intervals(
-    data: GroupedScores, sums: np.ndarray, replicates: int, level: float, seed: int
+    data: GroupedScores, sums: Array, replicates: int, level: float, seed: int
 ) -> tuple[list[float], list[float]]:
     if not replicates:
         return [float("nan")] * len(NAMES), [float("nan")] * len(NAMES)
@@ -236,7 +237,7 @@ def _intervals(
 
 
 def _closed_form(
-    estimates: dict[str, Estimate], y: np.ndarray, called: np.ndarray, group: np.ndarray, level: float
+    estimates: dict[str, Estimate], y: Array, called: Array, group: Array, level: float
 ) -> dict[str, Estimate]:
     """Replace intervals of values of 0 or 1: every replicate repeats them, which is not certainty."""
     wrong = called != (y == 1)
@@ -258,7 +259,7 @@ def _closed_form(
     return out
 
 
-def _checked(y: Any, p: Any, groups: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def _checked(y: Any, p: Any, groups: Any) -> tuple[Array, Array, Array | None]:
     y, p = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
     if y.ndim != 1 or y.shape != p.shape or (groups is not None and len(groups) != len(y)):
         raise InputError("Labels, probabilities and groups must be lists of one length.")

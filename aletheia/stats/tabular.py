@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from aletheia.core.arrays import Array
 from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
 
 if TYPE_CHECKING:
@@ -90,10 +91,10 @@ def not_computed(reason: str, cross_validated: bool) -> Shortcut:
 
 def score_table(
     columns: Columns,
-    fit: tuple[np.ndarray, np.ndarray],
-    scored: tuple[np.ndarray, np.ndarray],
-    folds: list[tuple[np.ndarray, np.ndarray]],
-    groups: np.ndarray,
+    fit: tuple[Array, Array],
+    scored: tuple[Array, Array],
+    folds: list[tuple[Array, Array]],
+    groups: Array,
     rng: np.random.Generator,
     *,
     seed: int = 0,
@@ -148,15 +149,13 @@ def score_table(
     return Shortcut(auc, low, high, len(y), features.iloc[: len(features) * explained], cross_validated=cross_validated)
 
 
-def without_unknown(learnt: np.ndarray, scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def without_unknown(learnt: Array, scored: Array) -> tuple[Array, Array]:
     """Both tables with zeros in the columns of which the first knows nothing: the trees cannot bin those."""
     unknown = np.isnan(learnt).all(axis=0)
     return np.where(unknown, 0.0, learnt), np.where(unknown, 0.0, scored)
 
 
-def make_folds(
-    groups: np.ndarray, fake: np.ndarray, rng: np.random.Generator
-) -> list[tuple[np.ndarray, np.ndarray]] | str:
+def make_folds(groups: Array, fake: Array, rng: np.random.Generator) -> list[tuple[Array, Array]] | str:
     """Rows to fit on and rows to score, for each fold; or why there are none.
 
     Groups of one kind (real only, mixed, fake only) are dealt out to the folds from the largest on, forth and
@@ -198,7 +197,7 @@ def make_trees(seed: int, categorical: tuple[bool, ...], rows: int) -> HistGradi
     )
 
 
-def _alone(x_fit: np.ndarray, y_fit: np.ndarray, x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+def _alone(x_fit: Array, y_fit: Array, x: Array, y: Array, seed: int) -> Array:
     """AUC of a small tree that sees one column only, shape (features,)."""
     from sklearn.tree import DecisionTreeClassifier
 
@@ -213,9 +212,7 @@ def _alone(x_fit: np.ndarray, y_fit: np.ndarray, x: np.ndarray, y: np.ndarray, s
     return aucs
 
 
-def _importance(
-    model: HistGradientBoostingClassifier, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _importance(model: HistGradientBoostingClassifier, x: Array, y: Array, rng: np.random.Generator) -> Array:
     """AUC lost when a column is shuffled (Breiman, "Random Forests", 2001, section 10), shape (features,)."""
     rows = rng.permutation(len(y))[:10_000]
     x, y = x[rows], y[rows]
@@ -223,7 +220,7 @@ def _importance(
         return np.zeros(x.shape[1])
     one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
 
-    def aucs(tables: list[np.ndarray]) -> list[float]:
+    def aucs(tables: list[Array]) -> list[float]:
         scores = model.predict_proba(np.concatenate(tables))[:, 1].reshape(len(tables), -1)
         return [float(weighted_auc(y, row, fold, one)[0]) for row in scores]
 

@@ -203,7 +203,7 @@ class Exporter:
         self.copies[uid, iteration] = made
         return made, True
 
-    def export(self, run: dict) -> None:
+    def export(self, run: dict[str, Any]) -> None:
         """Copy one run, or bring its copy up to date."""
         from aletheia.tracking import mlflow_files
 
@@ -232,7 +232,7 @@ class Exporter:
         else:
             self.result.updated += 1
 
-    def _log(self, copy: Run, run: dict) -> None:
+    def _log(self, copy: Run, run: dict[str, Any]) -> None:
         metadata, spec, status = run["metadata"], run.get("spec") or {}, run["status"]
         results = status.get("results") or {}
         tags = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aletheia.core.settings import get_settings
 from aletheia.tracking import folders
@@ -20,7 +20,7 @@ _MAX_FILES = 200
 REFERENCES = "mlrun-artifacts.json"
 
 
-def copy(exporter: Exporter, run_id: str, run: dict) -> None:
+def copy(exporter: Exporter, run_id: str, run: dict[str, Any]) -> None:
     """Copy the artifacts of a run (of a grid: the parent's own, each iteration's with the iteration)."""
     uid, iteration = run["metadata"]["uid"], int(run["metadata"].get("iteration") or 0)
     # The producer's address is <project>/<uid>[-<iteration>], also where the producer is a workflow.
@@ -49,7 +49,7 @@ def copy(exporter: Exporter, run_id: str, run: dict) -> None:
         exporter.client.log_dict(run_id, references, REFERENCES)
 
 
-def _log_dataset(exporter: Exporter, run_id: str, item: dict) -> None:
+def _log_dataset(exporter: Exporter, run_id: str, item: dict[str, Any]) -> None:
     """Say in MLflow's own way which data set a run made: name, digest and address, not the data."""
     import json
 
@@ -66,7 +66,7 @@ def _log_dataset(exporter: Exporter, run_id: str, item: dict) -> None:
     exporter.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "output")])])
 
 
-def copy_files(exporter: Exporter, run_id: str, item: dict) -> bool:
+def copy_files(exporter: Exporter, run_id: str, item: dict[str, Any]) -> bool:
     """Copy an artifact's file, or the files of its folder, into a folder of its key; False when it stays
     behind.
 
@@ -86,7 +86,7 @@ def copy_files(exporter: Exporter, run_id: str, item: dict) -> bool:
         if not files or len(files) > _MAX_FILES or sum(file.stat().st_size for file in files) > limit:
             return False
         for file in files:
-            inside = file.parent.relative_to(path) if path.is_dir() else Path(".")
+            inside = file.parent.relative_to(path) if path.is_dir() else Path()
             exporter.client.log_artifact(run_id, str(file), str(Path(key) / inside))
     except OSError as error:
         exporter.result.problems.append(f"{key}: {error}")

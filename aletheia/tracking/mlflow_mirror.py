@@ -40,7 +40,7 @@ class Mirror:
         self._ended = threading.Event()
         self._looking = threading.Lock()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Export what has ended since the last look. A failure is told, and costs no run anything."""
         with self._looking:
             try:
@@ -67,12 +67,12 @@ class Mirror:
     def watch(self, interval: float = 2.0) -> None:
         """Look now and then until :meth:`finish`."""
         while not self._ended.wait(interval):
-            self.look()
+            self.poll()
 
     def finish(self) -> None:
         """Look for the last time."""
         self._ended.set()
-        self.look()
+        self.poll()
         if self.copied:
             print(f"MLflow: copied {self.copied} run{'s' * (self.copied != 1)} to {self.uri}", file=sys.stderr)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aletheia.tracking import mlflow_files
 from aletheia.tracking.resources.artifacts import store_uri
@@ -24,7 +24,7 @@ def register(exporter: Exporter) -> None:
         for item in exporter.reader.artifacts(exporter.project, kind="model", **{"best-iteration": "true"})
         if item["metadata"]["tags"]
     ]
-    by_name: dict[str, list[dict]] = {}
+    by_name: dict[str, list[dict[str, Any]]] = {}
     for item in sorted(models, key=lambda item: item["metadata"].get("updated", "")):
         key = (item.get("spec") or {}).get("db_key") or item["metadata"]["key"]
         by_name.setdefault(f"{exporter.project}.{key}", []).append(item)
@@ -32,7 +32,7 @@ def register(exporter: Exporter) -> None:
         _register(exporter, name, items)
 
 
-def _register(exporter: Exporter, name: str, items: list[dict]) -> None:
+def _register(exporter: Exporter, name: str, items: list[dict[str, Any]]) -> None:
     client = exporter.client
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name, tags={"mlrun.project": exporter.project})
@@ -65,7 +65,7 @@ def alias(tag: str) -> str:
     return f"tag-{name}" if re.fullmatch(r"v\d+", name, re.IGNORECASE) else name
 
 
-def _create_version(exporter: Exporter, name: str, item: dict) -> ModelVersion:
+def _create_version(exporter: Exporter, name: str, item: dict[str, Any]) -> ModelVersion:
     metadata, spec = item["metadata"], item.get("spec") or {}
     run, holds = _run_of(exporter, item)
     if not holds:
@@ -82,7 +82,7 @@ def _create_version(exporter: Exporter, name: str, item: dict) -> ModelVersion:
     )
 
 
-def _run_of(exporter: Exporter, item: dict) -> tuple[Run, bool]:
+def _run_of(exporter: Exporter, item: dict[str, Any]) -> tuple[Run, bool]:
     """The MLflow run that a model came from, and whether its files are there already.
 
     A model that the project itself logged came from no run; it gets one of its own, with its metrics.

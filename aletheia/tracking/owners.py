@@ -8,6 +8,7 @@ run is left alone.
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import psutil
 
@@ -71,6 +72,6 @@ class Owners:
         if owners:
             lost_runs.set_owners(self._store, project, uid, owners)
 
-    def sweep(self) -> list[dict]:
+    def sweep(self) -> list[dict[str, Any]]:
         """End the runs whose processes are gone; returns them."""
         return lost_runs.abort_lost(self._store, is_alive, GRACE_SECONDS)

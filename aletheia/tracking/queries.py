@@ -124,7 +124,7 @@ def split_path(path: str) -> list[str]:
     return [*steps, step]
 
 
-def set_in(body: dict, path: str, value: Any) -> None:
+def set_in(body: dict[str, Any], path: str, value: Any) -> None:
     """Set the value at a dotted path, making the dictionaries on the way (null counts as missing)."""
     *parents, last = split_path(path)
     for step in parents:
@@ -207,13 +207,13 @@ class Page:
         return rows[: self.size], len(rows) > self.size
 
 
-def encode_token(kind: str, filters: dict, page: Page) -> str:
+def encode_token(kind: str, filters: dict[str, Any], page: Page) -> str:
     """A page token that carries its query, so that it needs no memory and survives a restart."""
     text = encode({"kind": kind, "filters": filters, "page": page.number, "size": page.size})
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_token(token: str, kind: str) -> tuple[dict, Page]:
+def decode_token(token: str, kind: str) -> tuple[dict[str, Any], Page]:
     """Filters and page of a token of this kind; otherwise 404, for clients the end of the listing."""
     try:
         data = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))

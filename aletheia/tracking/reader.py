@@ -33,7 +33,7 @@ class Reader:
     def __exit__(self, *exception: object) -> None:
         self._client.close()
 
-    def _get(self, path: str, **query: Any) -> dict:
+    def _get(self, path: str, **query: Any) -> dict[str, Any]:
         try:
             response = self._client.get(path, params={k: v for k, v in query.items() if v is not None})
             response.raise_for_status()
@@ -41,7 +41,7 @@ class Reader:
         except (httpx.HTTPError, ValueError) as error:
             raise InputError(f"Reading {self.url}{path} failed: {error}") from None
 
-    def _pages(self, path: str, key: str, **query: Any) -> Iterator[dict]:
+    def _pages(self, path: str, key: str, **query: Any) -> Iterator[dict[str, Any]]:
         answer = self._get(path, page=1, **{"page-size": _PAGE}, **query)
         yield from answer[key]
         while token := (answer.get("pagination") or {}).get("page-token"):
@@ -62,7 +62,7 @@ class Reader:
             if run["status"].get("state") in final
         }
 
-    def runs(self, project: str, uid: str | None = None) -> list[dict]:
+    def runs(self, project: str, uid: str | None = None) -> list[dict[str, Any]]:
         """Runs with their iterations, each parent before its iterations, in the order in which they began."""
         # Without a time filter a server may show the last week only.
         found = self._pages(
@@ -74,9 +74,9 @@ class Reader:
         )
         return sorted(found, key=lambda run: (run["status"].get("start_time", ""), _iteration(run)))
 
-    def artifacts(self, project: str, **query: Any) -> list[dict]:
+    def artifacts(self, project: str, **query: Any) -> list[dict[str, Any]]:
         """Artifacts that match, each once; its tags as a list in ``metadata["tags"]``."""
-        unique: dict[tuple[str, str], dict] = {}
+        unique: dict[tuple[str, str], dict[str, Any]] = {}
         for item in self._pages(f"/api/v2/projects/{project}/artifacts", "artifacts", **query):
             metadata = item["metadata"]
             key = (item.get("spec", {}).get("db_key") or metadata["key"], metadata["uid"])
@@ -86,5 +86,5 @@ class Reader:
         return list(unique.values())
 
 
-def _iteration(run: dict) -> int:
+def _iteration(run: dict[str, Any]) -> int:
     return int(run["metadata"].get("iteration") or 0)

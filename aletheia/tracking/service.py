@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -43,7 +44,7 @@ class Service:
         return int(self.url.rpartition(":")[2])
 
 
-def request_json(url: str, timeout: float = 5.0) -> dict:
+def request_json(url: str, timeout: float = 5.0) -> dict[str, Any]:
     """GET a JSON object without proxies (this is loopback, or a server that somebody named).
 
     Raises
@@ -74,7 +75,7 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def _read_state(home: Path) -> dict | None:
+def _read_state(home: Path) -> dict[str, Any] | None:
     try:
         state = json.loads((home / _STATE).read_text("utf-8"))
         return state if isinstance(state.get("pid"), int) and isinstance(state.get("url"), str) else None

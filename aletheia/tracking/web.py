@@ -114,7 +114,7 @@ def listing(
     filters: Filters,
     paging: PageQuery,
     fetch: Callable[[Filters, Page], tuple[list[Any], bool]],
-) -> dict:
+) -> dict[str, Any]:
     """Answer a listing: the items under ``key``, and where the next page is.
 
     A token stands for its filters and page size; those of the request count only without one. The last page

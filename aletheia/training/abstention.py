@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.faces.extraction import faces_of
@@ -31,12 +32,12 @@ _CHUNK = 64
 
 
 def fit_abstention(
-    y: np.ndarray,
-    p: np.ndarray,
+    y: Array,
+    p: Array,
     statistics: pd.DataFrame,
     *,
     alpha: float = 0.1,
-    shifts: np.ndarray | None = None,
+    shifts: Array | None = None,
 ) -> AbstentionSpec:
     """Fit everything that `aletheia.models.verdict.decide` needs.
 
@@ -89,7 +90,7 @@ def fit_abstention(
     )
 
 
-def conformal_limit(scores: np.ndarray, alpha: float) -> float:
+def conformal_limit(scores: Array, alpha: float) -> float:
     """What a new score exceeds with probability alpha at most: the ceil((n + 1)(1 - alpha))-th smallest, or inf."""
     rank = math.ceil((len(scores) + 1) * (1 - alpha) - 1e-9)  # 1 - alpha is not exact
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
@@ -117,7 +118,7 @@ def manifest_statistics(frame: pd.DataFrame, size: int) -> pd.DataFrame:
     return table.assign(face_size=face_sizes(frame))
 
 
-def face_sizes(frame: pd.DataFrame) -> np.ndarray:
+def face_sizes(frame: pd.DataFrame) -> Array:
     """Longer side of each face's box (n,), pixels of its picture; NaN where the manifest does not say."""
     if not set(_CORNERS) <= set(frame.columns):
         return np.full(len(frame), np.nan)
@@ -125,7 +126,7 @@ def face_sizes(frame: pd.DataFrame) -> np.ndarray:
     return np.maximum(x1 - x0, y1 - y0)
 
 
-def reencoded_logits(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame) -> np.ndarray:
+def reencoded_logits(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame) -> Array:
     """Logits of faces before and after mild re-encodings of their pictures.
 
     Parameters
@@ -154,7 +155,7 @@ def reencoded_logits(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame) -> 
     return found
 
 
-def _versions(row: dict[str, Any], spec: ModelSpec) -> np.ndarray:
+def _versions(row: dict[str, Any], spec: ModelSpec) -> Array:
     """The network's inputs for a row: (3, size, size, 3), (2, …) without a picture, (0, …) if nothing is readable."""
     size = spec.input_size
     with contextlib.suppress(InputError, OSError):

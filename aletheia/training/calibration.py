@@ -8,12 +8,13 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.models.spec import MAX_KNOTS, Calibration
 from aletheia.stats.curves import curve
 
 
-def fit_calibration(y: np.ndarray, logits: np.ndarray, method: str = "platt", *, balanced: bool = False) -> Calibration:
+def fit_calibration(y: Array, logits: Array, method: str = "platt", *, balanced: bool = False) -> Calibration:
     """Fit scale and shift by maximum likelihood, or a rising function by least squares.
 
     Parameters
@@ -52,8 +53,8 @@ def fit_calibration(y: np.ndarray, logits: np.ndarray, method: str = "platt", *,
     return _isotonic(logits, target, weight) if method == "isotonic" else _sigmoid(logits, target, weight, method)
 
 
-def _sigmoid(logits: np.ndarray, target: np.ndarray, weight: np.ndarray, method: str) -> Calibration:
-    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+def _sigmoid(logits: Array, target: Array, weight: Array, method: str) -> Calibration:
+    def loss(parameters: Array) -> tuple[float, Array]:
         log_scale, shift = parameters[0], parameters[1] if method == "platt" else 0.0
         scale = np.exp(log_scale)
         z = scale * logits + shift
@@ -69,7 +70,7 @@ def _sigmoid(logits: np.ndarray, target: np.ndarray, weight: np.ndarray, method:
     return Calibration(method=method, scale=float(np.exp(found.x[0])), shift=shift)
 
 
-def _isotonic(logits: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Calibration:
+def _isotonic(logits: Array, target: Array, weight: Array) -> Calibration:
     from sklearn.isotonic import IsotonicRegression
 
     fitted = IsotonicRegression().fit(logits, target, sample_weight=weight)
@@ -81,7 +82,7 @@ def _isotonic(logits: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Cal
     return Calibration(method="isotonic", knots=knots, thinned=error)
 
 
-def _thinned(z: np.ndarray, p: np.ndarray, most: int) -> tuple[np.ndarray, float]:
+def _thinned(z: Array, p: Array, most: int) -> tuple[Array, float]:
     """Which of the knots to keep, at most so many, and the largest error of the lines between them.
 
     From the two ends on, the knot that the lines miss by most is added (Ramer, 1972; Douglas and Peucker, 1973).
@@ -116,7 +117,7 @@ class Threshold:
     fpr: float
 
 
-def choose_threshold(y: np.ndarray, p: np.ndarray, *, max_fpr: float | None = None) -> Threshold:
+def choose_threshold(y: Array, p: Array, *, max_fpr: float | None = None) -> Threshold:
     """Choose the threshold on validation data.
 
     Parameters
@@ -157,7 +158,7 @@ def choose_threshold(y: np.ndarray, p: np.ndarray, *, max_fpr: float | None = No
     return Threshold(float(value), how, float(tpr[cut]), float(fpr[cut]))
 
 
-def _checked(y: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _checked(y: Array, scores: Array) -> tuple[Array, Array]:
     y, scores = np.asarray(y).astype(np.float64), np.asarray(scores).astype(np.float64)
     if y.shape != scores.shape or y.ndim != 1:
         raise InputError(f"Labels {y.shape} and scores {scores.shape} must be two lists of one length.")

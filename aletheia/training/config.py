@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aletheia.core.errors import InputError
+from aletheia.core.validation import explain_validation
 from aletheia.models.registry import list_models
 from aletheia.training.fault_injection import Fault
 
@@ -108,10 +109,11 @@ class TrainConfig(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            lines = "; ".join(_explain(e) for e in error.errors())
             unknown = any(e["type"] == "extra_forbidden" for e in error.errors())
             known = f" Fields: {', '.join(type(self).model_fields)}." if unknown else ""
-            raise InputError(f"The training configuration does not fit. {lines}.{known}") from None
+            raise InputError(
+                f"The training configuration does not fit. {explain_validation(error, values=True)}.{known}"
+            ) from None
         if self.batch_size % self.devices:
             raise InputError(
                 f"batch_size: {self.batch_size} cannot be shared evenly by {self.devices} processes; choose a multiple."
@@ -128,9 +130,3 @@ class TrainConfig(BaseModel):
         """Build a configuration from another one or a dict, with changes; errors as in the constructor."""
         given = values.model_dump() if isinstance(values, TrainConfig) else dict(values or {})
         return cls(**{**given, **changes})
-
-
-def _explain(error: Any) -> str:
-    field = ".".join(map(str, error["loc"]))
-    given = repr(error.get("input"))
-    return f"{field}: {error['msg']} (given: {given[:80]})"

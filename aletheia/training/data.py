@@ -8,7 +8,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.imaging.pixel_cache import Pixels, decode_images
@@ -43,7 +44,7 @@ class PixelDataset(Dataset):
     """
 
     def __init__(
-        self, pixels: Pixels, labels: np.ndarray, recipe: Callable[[], albumentations.Compose] | None = None
+        self, pixels: Pixels, labels: Array, recipe: Callable[[], albumentations.Compose] | None = None
     ) -> None:
         self.pixels = pixels
         self.labels = torch.from_numpy(np.asarray(labels, dtype=np.float32))
@@ -90,7 +91,7 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
         n: int,
         batch_size: int,
         seed: int | None = None,
-        classes: np.ndarray | None = None,
+        classes: Array | None = None,
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -120,7 +121,7 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
         """This process's part of a batch: neighbours, so that of alternating classes it has both."""
         return rows if self.world == 1 else np.array_split(rows, self.world)[self.rank].tolist()
 
-    def _alternating(self, rng: np.random.Generator) -> np.ndarray:
+    def _alternating(self, rng: np.random.Generator) -> Array:
         """Rows of the two classes in turn, each class shuffled, and shuffled again when it is used up."""
         order = np.empty(self.n, dtype=np.int64)
         for value in (0, 1):
@@ -268,12 +269,12 @@ class FaceData(pl.LightningDataModule):
         trainer = self.trainer
         return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         """What travels to another process of a training: the rows. It decodes the pixels itself, without a word."""
         return {**self.__dict__, "sets": {}, "progress": False}
 
 
-def encode_labels(labels: pd.Series) -> np.ndarray:
+def encode_labels(labels: pd.Series) -> Array:
     """Turn 'real' and 'fake' into 0 and 1, float32.
 
     Raises
@@ -289,7 +290,7 @@ def encode_labels(labels: pd.Series) -> np.ndarray:
     return fake.astype(np.float32)
 
 
-def _check_classes(split: str, labels: np.ndarray, unreadable: int) -> None:
+def _check_classes(split: str, labels: Array, unreadable: int) -> None:
     note = f" ({unreadable} more could not be read)" if unreadable else ""
     if not len(labels):
         raise InputError(f"The {split} set has no readable rows{note}. Check the paths in its manifest.")

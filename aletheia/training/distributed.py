@@ -83,7 +83,7 @@ def share_threads(trainer: pl.Trainer, wanted: int) -> None:
     torch.set_num_threads(wanted or max(cores() // trainer.num_devices, 1))
 
 
-def gather(value: Any, trainer: pl.Trainer) -> list[Any]:
+def all_gather(value: Any, trainer: pl.Trainer) -> list[Any]:
     """The values of all processes, in the order of their ranks, in each of them."""
     if trainer.world_size == 1:
         return [value]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
 from aletheia.imaging.pixel_cache import iterate_images
@@ -99,7 +100,7 @@ def bundle(
 
 
 def _abstention(
-    result: FitResult, spec: ModelSpec, train: pd.DataFrame, scored: pd.DataFrame, p: np.ndarray
+    result: FitResult, spec: ModelSpec, train: pd.DataFrame, scored: pd.DataFrame, p: Array
 ) -> AbstentionSpec:
     rows = train.sample(min(len(train), _MEASURED), random_state=0)
     statistics = manifest_statistics(rows, spec.input_size)
@@ -108,7 +109,7 @@ def _abstention(
     return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=shifts)
 
 
-def _examples(frame: pd.DataFrame, size: int) -> np.ndarray:
+def _examples(frame: pd.DataFrame, size: int) -> Array:
     """Up to 64 faces, evenly spread over the rows: what serving will be handed."""
     paths = frame["path"].astype(str).tolist()
     images = iterate_images(paths[:: -(-len(paths) // 64)], size)

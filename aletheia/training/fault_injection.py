@@ -7,6 +7,8 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 
+from aletheia.core.arrays import Array
+
 Fault = Literal["none", "label_noise", "input_noise", "shuffled_labels", "wrong_loss", "skipped_gradients"]
 
 #: What each fault does; `share` is ``TrainConfig.fault_share``.
@@ -21,7 +23,7 @@ FAULTS: dict[str, str] = {
 assert tuple(FAULTS) == get_args(Fault)
 
 
-def faulty_labels(labels: np.ndarray, fault: str, share: float, seed: int) -> np.ndarray:
+def faulty_labels(labels: Array, fault: str, share: float, seed: int) -> Array:
     """Training labels (n,) float32, 1 for fake, as the fault leaves them; a copy where it changes them."""
     rng = np.random.default_rng((seed, 0xFA17))
     if fault == "shuffled_labels":

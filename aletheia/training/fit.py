@@ -15,22 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import nn
 from torch.multiprocessing import ProcessRaisedException
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.training.checkpoint import AtomicCheckpointIO, KeepBest, read_checkpoint
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.data import FaceData
 from aletheia.training.distributed import error_of_process, silence, started_elsewhere, trainer_options
-from aletheia.training.module import Detector, Diverged, as_network, initialise
+from aletheia.training.module import Detector, DivergedError, as_network, initialise
 from aletheia.training.progress import EpochBar
 
-__all__ = ["Diverged", "FitResult", "fit"]
+__all__ = ["DivergedError", "FitResult", "fit"]
 
 CHECKPOINT = "last.ckpt"
 
@@ -70,9 +70,9 @@ class FitResult:
     model: nn.Module
     checkpoint: Path | None
     seconds: float
-    val_labels: np.ndarray
-    val_logits: np.ndarray
-    val_rows: np.ndarray
+    val_labels: Array
+    val_logits: Array
+    val_rows: Array
     skipped: pd.DataFrame
     config: TrainConfig
 
@@ -199,7 +199,7 @@ def _run_spawned(
         except ProcessRaisedException as error:
             said = error_of_process(error)
             if "Diverged: " in said:
-                raise Diverged(said.split("Diverged: ", 1)[1]) from None
+                raise DivergedError(said.split("Diverged: ", 1)[1]) from None
             if "InputError: " in said:
                 raise InputError(said.split("InputError: ", 1)[1]) from None
             raise
@@ -229,7 +229,7 @@ def _is_finished(state: dict[str, Any], config: TrainConfig, stopper: str) -> bo
 
 
 @torch.no_grad()
-def _score(detector: Detector, data: FaceData) -> tuple[np.ndarray, np.ndarray]:
+def _score(detector: Detector, data: FaceData) -> tuple[Array, Array]:
     detector.eval()
     batches = [(labels, detector(pixels)) for pixels, labels in data.val_batches()]
     return (

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD, augment_batch, normalise
 from aletheia.models.pretrained import backbone_parameters
@@ -21,11 +22,11 @@ from aletheia.stats.curves import auc
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import Batch, mix_seed, rank_seed
-from aletheia.training.distributed import gather, share_threads
+from aletheia.training.distributed import all_gather, share_threads
 from aletheia.training.fault_injection import faulty_pixels, skips_gradient
 
 
-class Diverged(InputError):
+class DivergedError(InputError):
     """The loss became NaN or infinite. A grid search scores such a cell infinite and goes on."""
 
 
@@ -83,7 +84,10 @@ class Detector(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Share the cores with the other processes, and make sure that all of them read the same."""
         share_threads(self.trainer, self.config.num_threads)
-        if self.trainer.world_size > 1 and len(set(gather(self.trainer.datamodule.fingerprint(), self.trainer))) > 1:
+        if (
+            self.trainer.world_size > 1
+            and len(set(all_gather(self.trainer.datamodule.fingerprint(), self.trainer))) > 1
+        ):
             raise InputError(
                 "The processes of this training do not read the same faces: a file is missing or differs on one of the "
                 "machines. Bring the data to all of them, or to a folder that they share."
@@ -167,12 +171,12 @@ class Detector(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log val_loss and val_auc and add the epoch to the history."""
-        parts = [part for parts in gather(self._val, self.trainer) for part in parts]
+        parts = [part for parts in all_gather(self._val, self.trainer) for part in parts]
         logits = torch.cat([x for x, _ in parts]).double().numpy()
         labels = torch.cat([y for _, y in parts]).numpy()
         self._val = []
         train = _Sums()
-        for total, count in gather((self._train.total, self._train.count), self.trainer):
+        for total, count in all_gather((self._train.total, self._train.count), self.trainer):
             train.add(total, count)
         loss = mean_loss(labels, logits, self.config.class_weight == "balanced")
         if not math.isfinite(loss):
@@ -241,10 +245,10 @@ class Detector(pl.LightningModule):
         """Take the history up again."""
         self.history = [dict(row) for row in checkpoint["aletheia_history"]]
 
-    def _diverged(self, what: str, batch_idx: int | None) -> Diverged:
+    def _diverged(self, what: str, batch_idx: int | None) -> DivergedError:
         config = self.config
         where = f"epoch {self.current_epoch + 1}" + ("" if batch_idx is None else f", batch {batch_idx + 1}")
-        return Diverged(
+        return DivergedError(
             f"The training diverged: {what} in {where} (learning_rate {config.learning_rate:g}, batch_size "
             f"{config.batch_size}). Lower learning_rate, or set gradient_clip."
         )
@@ -264,7 +268,7 @@ class _Sums:
         return self.total / self.count if self.count else math.nan
 
 
-def mean_loss(labels: np.ndarray, logits: np.ndarray, balanced: bool) -> float:
+def mean_loss(labels: Array, logits: Array, balanced: bool) -> float:
     """Cross-entropy in nats per sample.
 
     Parameters

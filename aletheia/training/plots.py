@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SCALE, SECOND, note, styled
 
@@ -151,7 +152,7 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def _colour_range(losses: np.ndarray) -> tuple[float, float]:
+def _colour_range(losses: Array) -> tuple[float, float]:
     """From the best loss to the worst, but not far above chance: one bad cell must not fade the rest."""
     finite = losses[np.isfinite(losses)]
     if not len(finite):

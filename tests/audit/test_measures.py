@@ -110,7 +110,7 @@ def test_all_columns_for_a_file_and_none_for_a_broken_one(tmp_path):
     measure = Measure()
     first, *others = (measure((name, face)) for name in names)
     assert first.shape == (len(COLUMNS),) and np.isfinite(first).all()
-    assert np.isnan(others).all() and np.isnan(measure.died(("a", face))).all()
+    assert np.isnan(others).all() and np.isnan(measure.on_crash(("a", face))).all()
 
 
 def test_tiny_pictures_and_faces_over_the_rim():

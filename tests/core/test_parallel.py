@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.core.parallel import in_processes, on_dask
+from aletheia.core.parallel import map_dask, map_processes
 from aletheia.faces import worker as cutting
 from aletheia.faces.extraction import extract_faces
 
@@ -48,7 +48,7 @@ def started():
 
 
 def ways(name: str, cluster, paths: list[str]):
-    return in_processes(work, paths, 2, died) if name == "processes" else on_dask(work, paths, cluster, died)
+    return map_processes(work, paths, 2, died) if name == "processes" else map_dask(work, paths, cluster, died)
 
 
 @pytest.mark.parametrize("name", ["processes", "dask"])
@@ -64,7 +64,7 @@ def test_results_come_in_order_from_several_processes(name, cluster):
 def test_a_file_that_kills_its_process_costs_only_itself():
     paths = [f"picture {k}" for k in range(40)]
     paths[7], paths[30] = "bomb a", "bomb b"
-    results = list(in_processes(work, paths, 2, died))
+    results = list(map_processes(work, paths, 2, died))
     assert [path for path, _ in results] == paths
     assert [path for path, process in results if process == 0] == ["bomb a", "bomb b"]
 
@@ -75,7 +75,7 @@ def test_a_death_while_the_caller_is_busy_is_survived():
     paths = [f"picture {k}" for k in range(60)]
     paths[12] = "bomb"
     results = []
-    for result in in_processes(work, paths, 2, died):
+    for result in map_processes(work, paths, 2, died):
         results.append(result)
         time.sleep(0.02)
     assert [path for path, _ in results] == paths
@@ -103,7 +103,7 @@ def test_a_file_that_kills_dasks_workers_costs_only_itself():
     # By default a task may take three workers along before it is given up.
     dask.config.set({"distributed.scheduler.allowed-failures": 0})
     for client in started():
-        results = list(on_dask(work, paths, client, died))
+        results = list(map_dask(work, paths, client, died))
     assert [path for path, _ in results] == paths
     assert [path for path, process in results if process == 0] == ["bomb"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aletheia.core.tempdirs import Scratch
+from aletheia.core.tempdirs import TemporaryFolder
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def age(folder: Path) -> None:
 
 
 def test_it_is_private_and_goes(tmp_path):
-    scratch = Scratch("test")
+    scratch = TemporaryFolder("test")
     (scratch.folder / "below").mkdir()
     (scratch.folder / "below" / "file").write_bytes(b"x")
     assert scratch.folder.parent == tmp_path
@@ -40,13 +40,13 @@ def test_it_is_private_and_goes(tmp_path):
 def test_nothing_stays_of_a_process_that_ended(tmp_path, end):
     """A killed one leaves its folder, to the next that makes one; a process that lives keeps its own."""
     code = f"from aletheia.core.tempdirs import Scratch\nscratch = Scratch('test')\n{end}"
-    alive = Scratch("test")
+    alive = TemporaryFolder("test")
     subprocess.run([sys.executable, "-c", code], timeout=60)
     left = set(tmp_path.iterdir()) - {alive.folder}
     assert len(left) == ("kill" in end)
     for folder in tmp_path.iterdir():
         age(folder)
-    other = Scratch("test")
+    other = TemporaryFolder("test")
     assert set(tmp_path.iterdir()) == {alive.folder, other.folder}
     alive.close()
     other.close()
@@ -61,5 +61,5 @@ def test_what_is_not_ours_stays(tmp_path):
     age(tmp_path / "aletheia-other-x")
     age(tmp_path / "elsewhere")
     before = set(tmp_path.iterdir())
-    Scratch("test").close()
+    TemporaryFolder("test").close()
     assert set(tmp_path.iterdir()) == before

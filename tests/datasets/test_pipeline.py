@@ -8,8 +8,8 @@ import pytest
 
 from aletheia.core.errors import InputError
 from aletheia.datasets import pipeline as module
-from aletheia.datasets.pipeline import extract_all, gather
-from aletheia.faces.worker import Cutting
+from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
+from aletheia.faces.worker import CropConfig
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def folder(tmp_path, portraits, monkeypatch):
 
 
 def test_everything_is_counted(folder):
-    data = gather(str(folder / "faces"), ffhq=str(folder / "pool"), progress=False)
-    found = extract_all(data, Cutting(size=64, policy="aligned", margin=0.3), workers=1, progress=False)
+    data = load_dataset(str(folder / "faces"), ffhq=str(folder / "pool"), progress=False)
+    found = extract_dataset_faces(data, CropConfig(size=64, policy="aligned", margin=0.3), workers=1, progress=False)
     assert found.main["label"].value_counts().to_dict() == {"real": 3, "fake": 3}
     assert len(found.pool) == 2 and set(found.pool["label"]) == {"real"}
     assert set(found.main["crop_policy"]) == {"aligned"} and set(found.main["crop_margin"]) == {0.3}
@@ -43,7 +43,9 @@ def test_everything_is_counted(folder):
     assert sum(results["skipped_because"].values()) == 2
     assert results["skipped_because"]["no face found"] == 1
     assert results["files_per_second"] == pytest.approx(9 / results["seconds"])
-    again = extract_all(data, Cutting(size=64, policy="aligned", margin=0.3), workers=1, progress=False).results
+    again = extract_dataset_faces(
+        data, CropConfig(size=64, policy="aligned", margin=0.3), workers=1, progress=False
+    ).results
     assert again["resumed"] == 9 and again["files_per_second"] is None
 
 
@@ -51,4 +53,6 @@ def test_a_class_without_a_face(folder):
     for k in range(3):
         (folder / "faces" / "fake" / f"{k}.png").unlink()
     with pytest.raises(InputError, match=r"only of the classes \['real'\]"):
-        extract_all(gather(str(folder / "faces"), progress=False), Cutting(), workers=1, progress=False)
+        extract_dataset_faces(
+            load_dataset(str(folder / "faces"), progress=False), CropConfig(), workers=1, progress=False
+        )

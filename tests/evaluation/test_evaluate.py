@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from aletheia.core.errors import InputError
 from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model, halves
 from aletheia.evaluation.figures import evaluation_figures
-from aletheia.release.gate import judge
+from aletheia.release.gate import run_gate
 from aletheia.reports.evaluation_report import evaluation_report
 
 
@@ -44,7 +44,7 @@ def test_accuracy_stands_beside_the_majority_share_and_auc_beside_the_shortcut(e
 
 def test_the_summary_is_plain_json_that_the_gate_understands(evaluation):
     summary = json.loads(json.dumps(evaluation.summary(), allow_nan=False))
-    checks = judge(summary)
+    checks = run_gate(summary)
     assert len(checks) >= 4
     assert summary["weights_sha256"] == evaluation.spec.weights_sha256
 
@@ -58,7 +58,7 @@ def test_leaks_and_unreadable_rows_are_reported(bundle, crops, tmp_path):
     assert evaluation.leaks >= 1
     assert evaluation.metrics.n_unreadable == 1 and evaluation.metrics.n == 119
     assert evaluation.scores.loc[5, "verdict"] == "unreadable"
-    page = evaluation_report(evaluation, {}, judge(evaluation.summary()))
+    page = evaluation_report(evaluation, {}, run_gate(evaluation.summary()))
     assert "1 rows could not be read" in page
     assert "&lt;b&gt;gone&lt;/b&gt;.png" in page and "<b>gone" not in page
     assert "not to be relied on" in page and "no leakage" in page and "on two sides of the split" in page
@@ -66,7 +66,7 @@ def test_leaks_and_unreadable_rows_are_reported(bundle, crops, tmp_path):
 
 def test_the_report_is_one_file_that_starts_with_the_verdict(evaluation):
     figures = evaluation_figures(evaluation)
-    page = evaluation_report(evaluation, figures, judge(evaluation.summary()))
+    page = evaluation_report(evaluation, figures, run_gate(evaluation.summary()))
     assert page.count("plotly.js v") == 1  # the library's banner: inside, once
     markup = re.sub(r"(?s)<script.*?</script>", "", page)
     assert not re.search(r"(?i)<(script|link|img|iframe)\b", markup) and "http" not in markup
@@ -102,7 +102,7 @@ def test_one_class_is_said_not_crashed(bundle, crops):
     test = crops[1][crops[1]["label"] == "fake"]
     evaluation = evaluate_model(bundle, crops[0], test, progress=False)
     assert evaluation.shortcut.reason and all(outcome.reason for outcome in evaluation.baselines.outcomes.values())
-    checks = {check.name: check for check in judge(evaluation.summary())}
+    checks = {check.name: check for check in run_gate(evaluation.summary())}
     assert not checks["beats the controls"].passed and not checks["beats the frequency spectrum"].passed
     page = evaluation_report(evaluation, evaluation_figures(evaluation), list(checks.values()))
     assert "not defined" in page and "One class only" in page
@@ -116,7 +116,7 @@ def test_without_training_rows_the_baselines_learn_from_one_half_of_the_people(b
     assert evaluation.leaks is None and "leaks" not in evaluation.headline()
     assert evaluation.metrics.n == len(crops[1])
     assert {outcome.n for outcome in evaluation.baselines.outcomes.values()} == {len(two)}
-    checks = judge(evaluation.summary())
+    checks = run_gate(evaluation.summary())
     assert "no leakage" in {check.name for check in checks if not check.judged}
     assert "What the model is worth" in evaluation_report(evaluation, evaluation_figures(evaluation), checks)
 

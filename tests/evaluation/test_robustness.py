@@ -14,18 +14,18 @@ from sklearn.metrics import roc_auc_score
 from aletheia.core.errors import InputError
 from aletheia.evaluation import robustness
 from aletheia.evaluation.robustness import COLUMNS, delivery_curves, delivery_figure, score_deliveries
-from aletheia.imaging.corruptions import OPERATIONS, Operation
+from aletheia.imaging.corruptions import OPERATIONS, Corruption
 from aletheia.imaging.reading import read_image
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import predict_crops, predict_manifest
 from aletheia.stats.intervals import clustered_rate, wilson
 from aletheia.stats.metrics import evaluate_scores
 
-SHIFTED = Operation(
+SHIFTED = Corruption(
     "shifted", "Shifted", "grey levels", (-6, -18, 18),
     lambda crop, by, seed: np.clip(crop.astype(int) + int(by), 0, 255).astype(np.uint8),
 )  # fmt: skip
-SAME = Operation("same", "The same", "times", (1, 2), lambda crop, times, seed: crop.copy())
+SAME = Corruption("same", "The same", "times", (1, 2), lambda crop, times, seed: crop.copy())
 
 
 def by_hand(model, image: np.ndarray) -> float:
@@ -134,7 +134,7 @@ def test_too_many_faces_are_drawn_by_groups_and_in_both_classes(bundle, crops):
 
     def drawn(**options):
         seen = []
-        noted = Operation("noted", "", "", (1,), lambda crop, _, seed: (seen.append(crop.tobytes()), crop)[1])
+        noted = Corruption("noted", "", "", (1,), lambda crop, _, seed: (seen.append(crop.tobytes()), crop)[1])
         return curves(bundle, frame, [noted], **options), pd.Series([who[crop] for crop in seen])
 
     table, people = drawn(max_faces=50, seed=4)
@@ -150,7 +150,7 @@ def test_faces_are_read_as_they_are_needed(bundle, crops, tmp_path):
     frame = crops[1].copy()
     frame["path"] = [shutil.copy(path, tmp_path) for path in frame["path"]]
     last = tmp_path / frame["path"].iloc[-1]
-    remove = Operation("remove", "", "", (1,), lambda crop, _, seed: (last.unlink(missing_ok=True), crop)[1])
+    remove = Corruption("remove", "", "", (1,), lambda crop, _, seed: (last.unlink(missing_ok=True), crop)[1])
     assert curves(bundle, frame, [remove]).attrs["unreadable"] == 1
 
 
@@ -186,7 +186,7 @@ def test_what_cannot_be_judged(bundle, crops, tmp_path):
 
 
 def test_the_figure_has_a_panel_for_each_operation(bundle, crops):
-    odd = Operation("<b>odd", "", "a < b", (1,), SHIFTED.change)
+    odd = Corruption("<b>odd", "", "a < b", (1,), SHIFTED.change)
     table = curves(bundle, crops[1], ["jpeg", "blur", SHIFTED, odd], max_faces=60)
     figure = delivery_figure(table)
     titles = [a.text for a in figure.layout.annotations]

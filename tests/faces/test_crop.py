@@ -10,7 +10,7 @@ import pytest
 
 from aletheia.core.errors import InputError
 from aletheia.faces import crop
-from aletheia.faces.crop import NoCrop, alignment, crop_face
+from aletheia.faces.crop import CropError, alignment, crop_face
 from aletheia.faces.detector import Face
 
 # Eyes, nose, mouth of an upright face in a box of side 1, as the crop module's template has them.
@@ -102,16 +102,16 @@ def test_settings_that_do_not_fit(ramp, changes, message):
 
 @pytest.mark.parametrize("policy", ["scale", "tight"])
 def test_a_face_outside_of_the_picture(ramp, policy):
-    with pytest.raises(NoCrop, match="outside of the picture"):
+    with pytest.raises(CropError, match="outside of the picture"):
         crop_face(ramp, a_face(900, 10, 50), 64, policy=policy)
 
 
 def test_keypoints_in_one_place(ramp):
     face = Face(np.array((10, 10, 60, 60), np.float32), np.full((6, 2), 30, np.float32), 0.9)
-    with pytest.raises(NoCrop, match="keypoints coincide, so that it cannot be aligned") as told:
+    with pytest.raises(CropError, match="keypoints coincide, so that it cannot be aligned") as told:
         crop_face(ramp, face, 64, policy="aligned")
     assert "policy 'scale'" in str(told.value) and "policy" not in told.value.reason
-    with pytest.raises(NoCrop, match="as those of no face"):
+    with pytest.raises(CropError, match="as those of no face"):
         crop_face(ramp, dataclasses.replace(face, keypoints=unfit()), 64, policy="aligned")
 
 
@@ -166,7 +166,7 @@ def test_aligned_in_a_picture_longer_than_opencv_takes(upright):
     with pytest.raises(cv2.error):
         directly_aligned(long, face, 96, 0.2)
     for far in (-80_000, 90_000):
-        with pytest.raises(NoCrop, match="far outside"):
+        with pytest.raises(CropError, match="far outside"):
             crop_face(long, dataclasses.replace(face, keypoints=face.keypoints + far), 96, 0.2, "aligned")
     off = np.abs(crop_face(long, face, 96, 0.2, "aligned").astype(int) - directly_aligned(part, same, 96, 0.2))
     assert (off > 40).mean() < 0.01  # noise, and keypoints of 24 bits: sixteen times as coarse so far from the corner

@@ -16,7 +16,7 @@ from aletheia.datasets.manifest import validate_manifest
 from aletheia.faces.crop import crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.faces.extraction import FACE_COLUMNS, extract_faces
-from aletheia.faces.worker import Cutting
+from aletheia.faces.worker import CropConfig
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ NAMES = [f"{i}.png" for i in range(8)]
 
 
 def test_rows_and_crops(folder, tmp_path):
-    done = extract_faces(a_manifest(folder, NAMES), tmp_path, Cutting(size=96), workers=1, progress=False)
+    done = extract_faces(a_manifest(folder, NAMES), tmp_path, CropConfig(size=96), workers=1, progress=False)
     faces = done.manifest
     assert len(faces) == 8 and done.skipped.empty
     assert set(FACE_COLUMNS) <= set(faces.columns)
@@ -86,7 +86,7 @@ def test_a_face_that_cannot_be_cut_out_has_its_reason(folder, tmp_path, monkeypa
         return [dataclasses.replace(faces[0], keypoints=np.full((6, 2), 30, np.float32)), *faces[1:]], stage
 
     monkeypatch.setattr(BlazeFace, "detect_with_stage", found)
-    cutting = Cutting(policy="aligned", largest_only=largest_only)
+    cutting = CropConfig(policy="aligned", largest_only=largest_only)
     done = extract_faces(a_manifest(folder, ["group.png", "1.png"]), tmp_path, cutting, workers=1, progress=False)
     reasons = {Path(r.path).name: r.reason for r in done.skipped.itertuples()}
     left_out = "face that cannot be cut out: its keypoints coincide, so that it cannot be aligned"
@@ -95,7 +95,7 @@ def test_a_face_that_cannot_be_cut_out_has_its_reason(folder, tmp_path, monkeypa
 
 
 def test_small_faces_are_left_out(folder, tmp_path):
-    done = extract_faces(a_manifest(folder, ["0.png"]), tmp_path, Cutting(min_size=300), workers=1, progress=False)
+    done = extract_faces(a_manifest(folder, ["0.png"]), tmp_path, CropConfig(min_size=300), workers=1, progress=False)
     assert done.manifest.empty
     assert "smaller than 300" in done.skipped["reason"][0]
     assert set(FACE_COLUMNS) <= set(done.manifest.columns)
@@ -103,7 +103,7 @@ def test_small_faces_are_left_out(folder, tmp_path):
 
 def test_all_faces_of_a_picture(folder, tmp_path):
     manifest = a_manifest(folder, ["group.png", "1.png"])
-    every = extract_faces(manifest, tmp_path, Cutting(largest_only=False), workers=1, progress=False).manifest
+    every = extract_faces(manifest, tmp_path, CropConfig(largest_only=False), workers=1, progress=False).manifest
     assert every["face_index"].tolist() == [0, 1, 2, 0]
     sizes = (every["face_x1"] - every["face_x0"])[:3].to_numpy()
     assert (np.diff(np.round(sizes)) <= 0).all()
@@ -136,9 +136,9 @@ def test_workers_do_not_change_anything(folder, tmp_path):
 
 def test_settings_do_not_mix_in_one_folder(folder, tmp_path):
     manifest = a_manifest(folder, ["0.png"])
-    a = extract_faces(manifest, tmp_path, Cutting(size=64), workers=1, progress=False).manifest["path"][0]
-    b = extract_faces(manifest, tmp_path, Cutting(size=96), workers=1, progress=False).manifest["path"][0]
-    again = extract_faces(manifest, tmp_path, Cutting(size=64), workers=1, progress=False).manifest["path"][0]
+    a = extract_faces(manifest, tmp_path, CropConfig(size=64), workers=1, progress=False).manifest["path"][0]
+    b = extract_faces(manifest, tmp_path, CropConfig(size=96), workers=1, progress=False).manifest["path"][0]
+    again = extract_faces(manifest, tmp_path, CropConfig(size=64), workers=1, progress=False).manifest["path"][0]
     assert a == again != b
     assert cv2.imread(a).shape[0] == 64
 
@@ -146,7 +146,7 @@ def test_settings_do_not_mix_in_one_folder(folder, tmp_path):
 @pytest.mark.parametrize("options", [{"policy": "oval"}, {"size": 2}, {"margin": 9}, {"threshold": 1.5}])
 def test_settings_that_do_not_fit(folder, tmp_path, options):
     with pytest.raises(InputError):
-        extract_faces(a_manifest(folder, ["0.png"]), tmp_path, Cutting(**options), workers=1, progress=False)
+        extract_faces(a_manifest(folder, ["0.png"]), tmp_path, CropConfig(**options), workers=1, progress=False)
 
 
 def test_a_folder_that_cannot_be(folder, tmp_path):

@@ -14,7 +14,7 @@ from aletheia.datasets.manifest import validate_manifest
 from aletheia.faces.crop import crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.faces.extraction import extract_faces
-from aletheia.faces.worker import Cutting
+from aletheia.faces.worker import CropConfig
 from aletheia.imaging.video import read_frames
 
 
@@ -40,7 +40,7 @@ def manifest(folder: Path, names=NAMES, **columns) -> pd.DataFrame:
 
 def test_one_row_a_face_and_frame(clips, tmp_path):
     done = extract_faces(
-        manifest(clips, identity=list("abcde")), tmp_path, Cutting(frames=6), workers=1, progress=False
+        manifest(clips, identity=list("abcde")), tmp_path, CropConfig(frames=6), workers=1, progress=False
     )
     faces = done.manifest
     assert [Path(p).name for p in faces["original"]] == ["three.mp4"] * 6 + ["picture.png"] + ["half.mkv"] * 3
@@ -67,7 +67,7 @@ def test_a_video_that_is_named_keeps_its_name(clips, tmp_path):
     named = extract_faces(
         manifest(clips, ["three.mp4", "half.mkv"], video=["clip 7", ""]),
         tmp_path,
-        Cutting(frames=2),
+        CropConfig(frames=2),
         workers=1,
         progress=False,
     ).manifest
@@ -81,7 +81,7 @@ def test_again_and_again_is_the_same(clips, tmp_path):
     pd.testing.assert_frame_equal(first.manifest, again.manifest)
     pd.testing.assert_frame_equal(first.skipped, again.skipped)
     contents = [Path(p).read_bytes() for p in first.manifest["path"]]
-    fewer = extract_faces(manifest(clips), tmp_path, Cutting(frames=2), workers=1, progress=False)
+    fewer = extract_faces(manifest(clips), tmp_path, CropConfig(frames=2), workers=1, progress=False)
     assert [Path(p).read_bytes() for p in first.manifest["path"]] == contents
     assert fewer.resumed == 0 and len(fewer.manifest) < len(first.manifest)
 
@@ -90,7 +90,7 @@ def test_the_same_video_twice_is_taken_once(clips, tmp_path):
     copy = tmp_path / "copy.mp4"
     copy.write_bytes((clips / "three.mp4").read_bytes())
     both = pd.DataFrame({"path": [str(clips / "three.mp4"), str(copy)], "label": "real"})
-    done = extract_faces(both, tmp_path / "out", Cutting(frames=3), workers=1, progress=False)
+    done = extract_faces(both, tmp_path / "out", CropConfig(frames=3), workers=1, progress=False)
     assert len(done.manifest) == 3
     assert done.skipped["reason"].tolist() == [f"the same picture as {clips / 'three.mp4'}"]
 
@@ -98,4 +98,4 @@ def test_the_same_video_twice_is_taken_once(clips, tmp_path):
 @pytest.mark.parametrize("frames", [0, 10_001])
 def test_frames_out_of_range(clips, tmp_path, frames):
     with pytest.raises(InputError, match="frames"):
-        extract_faces(manifest(clips), tmp_path, Cutting(frames=frames), progress=False)
+        extract_faces(manifest(clips), tmp_path, CropConfig(frames=frames), progress=False)

@@ -13,7 +13,7 @@ import pytest
 
 from aletheia.faces.extraction import extract_faces
 from aletheia.faces.journal import JOURNAL
-from aletheia.faces.worker import Cutter, Cutting
+from aletheia.faces.worker import CropConfig, FaceExtractor
 
 
 @pytest.fixture
@@ -30,18 +30,18 @@ def manifest(tmp_path, portraits):
 def looked_at(monkeypatch):
     """Names of the pictures that a detector was asked about."""
     names = []
-    really = Cutter.__call__
+    really = FaceExtractor.__call__
 
     def noted(self, path):
         names.append(os.path.basename(path))
         return really(self, path)
 
-    monkeypatch.setattr(Cutter, "__call__", noted)
+    monkeypatch.setattr(FaceExtractor, "__call__", noted)
     return names
 
 
 def run(manifest, out, **options):
-    return extract_faces(manifest, out, Cutting(**options), workers=1, progress=False)
+    return extract_faces(manifest, out, CropConfig(**options), workers=1, progress=False)
 
 
 def test_nothing_is_done_twice(manifest, tmp_path, looked_at):
@@ -114,10 +114,10 @@ def test_a_killed_extraction_goes_on(manifest, tmp_path):
 
 def test_a_file_whose_reader_died_is_tried_again(manifest, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    really = Cutter.__call__
+    really = FaceExtractor.__call__
     killer = manifest["path"][2]
     monkeypatch.setattr(
-        Cutter, "__call__", lambda self, path: self.died(path) if path == killer else really(self, path)
+        FaceExtractor, "__call__", lambda self, path: self.on_crash(path) if path == killer else really(self, path)
     )
     first = run(manifest, out)
     assert "died" in first.skipped.set_index("path")["reason"][killer]

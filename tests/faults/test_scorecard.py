@@ -22,13 +22,13 @@ from aletheia.audit.measuring import CROPS
 from aletheia.core.errors import InputError
 from aletheia.datasets.balance import balance
 from aletheia.datasets.fault_injection import saved_again, shared_duplicates, shared_identities, swapped_labels
-from aletheia.datasets.pipeline import Faces, extract_all, gather
+from aletheia.datasets.pipeline import Faces, extract_dataset_faces, load_dataset
 from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.cross_matrix import cell_table, worst_cell
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.result import Evaluation
-from aletheia.faces.worker import Cutting
-from aletheia.release.gate import judge
+from aletheia.faces.worker import CropConfig
+from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import bundle
 from aletheia.training.fault_injection import FAULTS
@@ -72,14 +72,16 @@ def evaluated(model: Path, parts: dict[str, pd.DataFrame], production: Path | No
 
 
 def failed(evaluation: Evaluation) -> set[str]:
-    return {check.name for check in judge(evaluation.summary()) if not check.passed}
+    return {check.name for check in run_gate(evaluation.summary()) if not check.passed}
 
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory) -> Honest:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALETHEIA_DATA", str(tmp_path_factory.mktemp("data")))
-        faces = extract_all(gather("synthetic", images=700, progress=False), Cutting(size=64), progress=False)
+        faces = extract_dataset_faces(
+            load_dataset("synthetic", images=700, progress=False), CropConfig(size=64), progress=False
+        )
     parts = parts_of(split_manifest(faces.main, (0.6, 0.1, 0.3), seed=0))
     folder = trained(parts, tmp_path_factory.mktemp("models") / "honest")
     return Honest(faces, parts, folder, evaluated(folder, parts))
@@ -149,7 +151,7 @@ def test_labels_swapped_in_one_source(honest, tmp_path):
         found = evaluated(model, parts)
         y, p = found.labels()
         worst = worst_cell(cell_table(parts["test"], y, p.astype(float), min_n=8))  # the data set is a small one
-        checks = judge(found.summary() | {"worst_cell": worst})
+        checks = run_gate(found.summary() | {"worst_cell": worst})
         return {check.name for check in checks if not check.passed}, worst
 
     whole = two_sources(pd.concat(honest.parts.values(), ignore_index=True))

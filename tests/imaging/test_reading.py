@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from aletheia.core.errors import InputError
-from aletheia.imaging.reading import UnreadableImage, examine_image, perceptual_hash, probe_image, read_image
+from aletheia.imaging.reading import UnreadableImageError, examine_image, perceptual_hash, probe_image, read_image
 
 RNG = np.random.default_rng(0)
 
@@ -106,7 +106,7 @@ def test_white_is_zero_tiff_is_inverted() -> None:
 
 
 def test_32_bit_values_are_refused() -> None:
-    with pytest.raises(UnreadableImage, match="32-bit"):
+    with pytest.raises(UnreadableImageError, match="32-bit"):
         read_image(encode(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"))
 
 
@@ -182,7 +182,7 @@ def test_what_is_no_image_is_refused_by_name(tmp_path: Path, content: bytes, rea
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)
     for read in (read_image, examine_image):
-        with pytest.raises(UnreadableImage, match=reason) as caught:
+        with pytest.raises(UnreadableImageError, match=reason) as caught:
             read(path)
         assert str(path) in str(caught.value)
         assert isinstance(caught.value, InputError)
@@ -194,7 +194,7 @@ def test_a_truncated_file_is_refused(form: str) -> None:
     noise = Image.fromarray(RNG.integers(0, 256, (200, 200, 3), dtype=np.uint8))
     data = encode(noise, form)
     for read in (read_image, examine_image):
-        with pytest.raises(UnreadableImage, match=r"damaged or truncated|pixels|format"):
+        with pytest.raises(UnreadableImageError, match=r"damaged or truncated|pixels|format"):
             read(data[: len(data) // 2])
 
 
@@ -208,7 +208,7 @@ def test_200_megapixels_in_a_small_file_are_refused_unread() -> None:
     import time
 
     start = time.perf_counter()
-    with pytest.raises(UnreadableImage, match="pixels"):
+    with pytest.raises(UnreadableImageError, match="pixels"):
         read_image(bomb)
     assert time.perf_counter() - start < 1
 
@@ -217,13 +217,13 @@ def test_pixel_and_byte_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     from aletheia.core.settings import get_settings
 
     data = encode(Image.new("RGB", (100, 100)), "PNG")
-    with pytest.raises(UnreadableImage, match=r"100 x 100 pixels.*9,999"):
+    with pytest.raises(UnreadableImageError, match=r"100 x 100 pixels.*9,999"):
         read_image(data, max_pixels=9_999)
     assert read_image(data, max_pixels=10_000).shape == (100, 100, 3)
     monkeypatch.setenv("ALETHEIA_MAX_FILE_BYTES", str(len(data) - 1))
     get_settings.cache_clear()
     try:
-        with pytest.raises(UnreadableImage, match="ALETHEIA_MAX_FILE_BYTES"):
+        with pytest.raises(UnreadableImageError, match="ALETHEIA_MAX_FILE_BYTES"):
             probe_image(data)
     finally:
         monkeypatch.undo()
@@ -233,14 +233,14 @@ def test_pixel_and_byte_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_jpeg_of_many_scans_is_refused() -> None:
     data = encode(Image.fromarray(smooth()), "JPEG", progressive=True)
     scan = data[data.index(b"\xff\xda") : -2]
-    with pytest.raises(UnreadableImage, match="scans"):
+    with pytest.raises(UnreadableImageError, match="scans"):
         read_image(data[:-2] + scan * 300 + b"\xff\xd9")
 
 
 def test_pipes_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     for path in (tmp_path / "pipe.jpg", tmp_path, tmp_path / "nothing.jpg", "bad\0name.jpg"):
-        with pytest.raises(UnreadableImage):
+        with pytest.raises(UnreadableImageError):
             read_image(path)
 
 
@@ -260,7 +260,7 @@ def test_random_damage_never_raises_anything_else() -> None:
                 hurt[place] = RNG.integers(0, 256)
             try:
                 rgb = read_image(bytes(hurt), max_pixels=1_000_000)
-            except UnreadableImage:
+            except UnreadableImageError:
                 continue
             assert rgb.dtype == np.uint8
             assert rgb.shape[2] == 3

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.imaging.video import UnreadableVideo, probe_video, read_frames
+from aletheia.imaging.video import UnreadableVideoError, probe_video, read_frames
 
 SIZE = (64, 96)  # height, width
 
@@ -108,7 +108,7 @@ def test_every_truncation_gives_frames_or_an_error_in_words(tmp_path, suffix):
     for share in range(0, 100, 4):
         cut = tmp_path / f"cut.{suffix}"
         cut.write_bytes(content[: len(content) * share // 100])
-        with contextlib.suppress(UnreadableVideo):
+        with contextlib.suppress(UnreadableVideoError):
             given += len(list(read_frames(cut, 8)))
     assert given > 40
 
@@ -145,7 +145,7 @@ def test_what_is_no_video(tmp_path):
         ("missing.mp4", "No such file"),
         ("nul\0.mp4", "opened"),
     ):
-        with pytest.raises(UnreadableVideo, match=words) as caught:
+        with pytest.raises(UnreadableVideoError, match=words) as caught:
             list(read_frames(tmp_path / name))
         assert str(caught.value).startswith(str(tmp_path))
         assert caught.value.reason in str(caught.value)
@@ -156,18 +156,18 @@ def test_a_playlist_opens_no_other_file(tmp_path, monkeypatch, playlist):
     monkeypatch.chdir(tmp_path)
     secret = write(tmp_path / "secret.mp4", EVEN)
     (tmp_path / "a.mp4").write_text(playlist.format(secret.name))
-    with pytest.raises(UnreadableVideo, match="no video"):
+    with pytest.raises(UnreadableVideoError, match="no video"):
         list(read_frames(tmp_path / "a.mp4"))
 
 
 def test_limits(tmp_path):
     path = write(tmp_path / "a.mp4", EVEN)
-    with pytest.raises(UnreadableVideo, match="96 x 64 pixels"):
+    with pytest.raises(UnreadableVideoError, match="96 x 64 pixels"):
         list(read_frames(path, max_pixels=96 * 64 - 1))
-    with pytest.raises(UnreadableVideo, match="96 x 64 pixels"):
+    with pytest.raises(UnreadableVideoError, match="96 x 64 pixels"):
         probe_video(path, max_pixels=96 * 64 - 1)
     assert len(list(read_frames(path, max_pixels=96 * 64))) == 16
-    with pytest.raises(UnreadableVideo, match="not one frame"):
+    with pytest.raises(UnreadableVideoError, match="not one frame"):
         list(read_frames(path, max_seconds=0))
     for count in (0, 10_001):
         with pytest.raises(InputError, match="frames a video"):

@@ -11,7 +11,7 @@ import pytest
 from aletheia.core.settings import get_settings
 from aletheia.datasets.ingest import load_source
 from aletheia.imaging.reading import perceptual_hash
-from aletheia.imaging.video import UnreadableVideo, read_frames
+from aletheia.imaging.video import UnreadableVideoError, read_frames
 from aletheia.imaging.video_properties import examine_video
 
 
@@ -48,7 +48,7 @@ def test_a_video_that_is_too_large(clip, monkeypatch):
     monkeypatch.setenv("ALETHEIA_MAX_VIDEO_BYTES", "1000")
     get_settings.cache_clear()
     try:
-        with pytest.raises(UnreadableVideo, match="ALETHEIA_MAX_VIDEO_BYTES"):
+        with pytest.raises(UnreadableVideoError, match="ALETHEIA_MAX_VIDEO_BYTES"):
             examine_video(clip)
     finally:
         get_settings.cache_clear()

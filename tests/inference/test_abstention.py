@@ -85,7 +85,7 @@ def test_an_answer_that_turns_when_saved_again(plain, with_rules, portraits, log
     answer = Predictor(folder).predict(picture)
     assert (answer.verdict, answer.reason) == ("cannot tell", "the answer turns when the picture is saved again")
     plainly = "fake" if plain.predict(picture).probability >= threshold else "real"
-    assert Predictor(folder, careful=False).predict(picture).verdict == plainly
+    assert Predictor(folder, check_reencoding=False).predict(picture).verdict == plainly
     # Out of reach nobody asks again.
     for other in ({"reencode": 0.4 * reach}, {}):
         folder = with_rules({"threshold": threshold}, **rules, **other)
@@ -94,13 +94,13 @@ def test_an_answer_that_turns_when_saved_again(plain, with_rules, portraits, log
 
 def test_the_network_is_called_again_for_near_faces_only(plain, with_rules, portraits, logits, monkeypatch):
     at = between(plain, *np.sort(logits[:, 0])[3:5])
-    careful = Predictor(with_rules({"threshold": at}, real_upper=at, fake_lower=at, reencode=0.02))
+    check_reencoding = Predictor(with_rules({"threshold": at}, real_upper=at, fake_lower=at, reencode=0.02))
     near = np.abs(logits[:, 0] - plain.spec.calibration.logit_at(at)) <= 0.02
-    counts, run = [], careful.network.logits
-    monkeypatch.setattr(careful.network, "logits", lambda pixels: counts.append(len(pixels)) or run(pixels))
+    counts, run = [], check_reencoding.network.logits
+    monkeypatch.setattr(check_reencoding.network, "logits", lambda pixels: counts.append(len(pixels)) or run(pixels))
     for (picture, _), asked in zip(portraits, near, strict=True):
         counts.clear()
-        careful.predict(picture)
+        check_reencoding.predict(picture)
         assert counts == ([1, 2] if asked else [1])
     assert 0 < near.sum() < len(near)
 
@@ -120,8 +120,8 @@ def test_one_face_that_cannot_be_told_among_others(plain, with_rules, portraits)
     assert (told.verdict, told.reason, told.probability) == ("fake", "", high)
     # The lower one is out of range and the higher one real: the picture cannot be told.
     lumas = {}
-    for seen in Predictor(with_rules()).look(pair):
-        lumas[plain.judge(seen).probability] = seen.statistics["luma"]
+    for seen in Predictor(with_rules()).detect_and_score(pair):
+        lumas[plain.decide(seen).probability] = seen.statistics["luma"]
     only = (lumas[high] - 1e-6, lumas[high] + 1e-6)
     folder = with_rules({"threshold": 1.0}, real_upper=1.0, fake_lower=1.0, ranges={"luma": only})
     other = Predictor(folder).predict(pair)
@@ -173,7 +173,7 @@ def test_a_person_whose_answer_turns(plain, with_rules, clip):
     folder = with_rules({"threshold": threshold}, **rules, reencode=float(np.ptp(scores)))
     answer = predict_video(Predictor(folder), clip, frames=6)
     assert answer.people[0].reason == "the answer turns when the picture is saved again"
-    assert predict_video(Predictor(folder, careful=False), clip, frames=6).people[0].reason == ""
+    assert predict_video(Predictor(folder, check_reencoding=False), clip, frames=6).people[0].reason == ""
 
 
 def test_the_command_says_why(with_rules, portraits, clip, tmp_path):

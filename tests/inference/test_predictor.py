@@ -22,7 +22,7 @@ from aletheia.core.errors import InputError
 from aletheia.faces.crop import crop_face
 from aletheia.faces.detector import BlazeFace
 from aletheia.inference.ensemble import open_predictor
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.timing import Stages
 from aletheia.inference.video import judge_frames, predict_video
@@ -109,7 +109,7 @@ def test_a_face_that_cannot_be_cut_out_costs_the_others_nothing(with_rules, port
         assert (lost.verdict, lost.cause) == ("cannot tell", UNCUT) and "keypoints coincide" in lost.reason
         assert lost.probability == pytest.approx(upright.predict(picture).faces[place].probability, abs=1e-4)
         assert answer.verdict == ("fake" if answer.faces[1 - place].verdict == "fake" else "cannot tell")
-        seen = [predictor.look(picture)] * 3
+        seen = [predictor.detect_and_score(picture)] * 3
         people = judge_frames(predictor, [0.0, 1.0, 2.0], seen).people
         assert [person.cause == UNCUT for person in people] == [place == k for k in range(2)]
         # Frames in which the face could be cut out are enough.
@@ -139,8 +139,8 @@ def test_the_time_is_up_between_tiles(predictor, monkeypatch):
     slow = predictor.detector._full
     monkeypatch.setattr(predictor.detector, "_full", lambda rgb: looked.append(1) or slow(rgb))
     monkeypatch.setattr(stages, "left", lambda: 3.5 - len(looked))
-    with pytest.raises(Refused, match="took longer than 60 seconds"):
-        predictor.look(np.full((2000, 3000, 3), 90, np.uint8), stages)
+    with pytest.raises(RequestError, match="took longer than 60 seconds"):
+        predictor.detect_and_score(np.full((2000, 3000, 3), 90, np.uint8), stages)
     assert len(looked) == 4
 
 

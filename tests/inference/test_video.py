@@ -15,7 +15,7 @@ from aletheia.cli import app
 from aletheia.core.errors import InputError
 from aletheia.faces.blazeface import Face
 from aletheia.inference.ensemble import Ensemble
-from aletheia.inference.predictor import Predictor, Seen
+from aletheia.inference.predictor import FaceEvidence, Predictor
 from aletheia.inference.video import aggregate, judge_frames, needed, predict_video
 from aletheia.models.spec import Calibration
 from aletheia.models.verdict import BRIEF, SMALL
@@ -91,9 +91,11 @@ def test_a_frame_is_scored_as_a_picture_is(predictor, clip):
     assert sorted(got) == pytest.approx(sorted(face.probability for face in wanted.faces), abs=1e-6)
 
 
-def actor(place: float, logit: float, size: float = 50.0) -> Seen:
+def actor(place: float, logit: float, size: float = 50.0) -> FaceEvidence:
     """A face at a place, of which the network says `logit`."""
-    return Seen(Face(np.array([place, 0, place + size, size], np.float32), np.zeros((6, 2), np.float32), 0.9), logit)
+    return FaceEvidence(
+        Face(np.array([place, 0, place + size, size], np.float32), np.zeros((6, 2), np.float32), 0.9), logit
+    )
 
 
 def judged(predictor, frames):

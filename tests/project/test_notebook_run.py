@@ -8,7 +8,7 @@ import pytest
 from mlrun.model import HyperParamOptions
 
 from aletheia.core.errors import InputError
-from aletheia.project.notebook_run import last_outputs, local_path, run_here, show
+from aletheia.project.notebook_run import display_artifact, last_outputs, local_path, run_handler
 
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"not looked at"
 
@@ -22,24 +22,24 @@ def measure(context, factor: float = 1.0):
 
 
 def test_a_run_is_tracked_under_the_handlers_name(mlrun_project):
-    run = run_here(measure, params={"factor": 3.0})
+    run = run_handler(measure, params={"factor": 3.0})
     assert run.outputs["loss"] == 1.0
     stored = mlrun.get_run_db().read_run(run.metadata.uid, mlrun_project.name)
     assert stored["metadata"]["name"] == "measure"
-    run_here(measure, params={"factor": 5.0})
+    run_handler(measure, params={"factor": 5.0})
     assert last_outputs("measure")["loss"] == 9.0
 
 
 def test_a_grid_keeps_the_lowest_loss(mlrun_project):
     options = HyperParamOptions(strategy="grid", selector="min.loss")
-    run = run_here(measure, hyperparams={"factor": [0.0, 2.5, 4.0]}, hyper_param_options=options)
+    run = run_handler(measure, hyperparams={"factor": [0.0, 2.5, 4.0]}, hyper_param_options=options)
     assert run.outputs["loss"] == 0.25
     assert run.outputs["best_iteration"] == 2
 
 
 def test_a_grid_without_values(mlrun_project):
     with pytest.raises(InputError, match="factor"):
-        run_here(measure, hyperparams={"factor": []})
+        run_handler(measure, hyperparams={"factor": []})
 
 
 def test_outputs_of_what_never_ran(mlrun_project):
@@ -48,18 +48,18 @@ def test_outputs_of_what_never_ran(mlrun_project):
 
 
 def test_pages_and_pictures_are_shown(mlrun_project):
-    run = run_here(measure)
-    assert show(run, "picture").data == PNG
-    page = show(run, "page").data
+    run = run_handler(measure)
+    assert display_artifact(run, "picture").data == PNG
+    page = display_artifact(run, "page").data
     assert 'srcdoc="<p title=&quot;a &amp; b&quot;>page</p>"' in page
     with pytest.raises(InputError, match=r"logged no chart; it logged: .*page"):
-        show(run, "chart")
+        display_artifact(run, "chart")
 
 
 def test_no_project_is_open(monkeypatch):
     monkeypatch.setattr(mlrun, "get_current_project", lambda silent: None)
     with pytest.raises(InputError, match="open_project"):
-        run_here(measure)
+        run_handler(measure)
 
 
 @pytest.mark.parametrize(

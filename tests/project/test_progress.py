@@ -10,7 +10,7 @@ from mlrun.model import HyperParamOptions
 from rich.console import Console
 
 from aletheia.project import progress as announce
-from aletheia.project.progress import Announcer, current_workflow
+from aletheia.project.progress import ProgressReporter, current_workflow
 
 
 def cell(context, x: float = 0.0):
@@ -27,10 +27,10 @@ def broken(context):
 def announcer(mlrun_project, monkeypatch):
     """An announcer of the workflow "w" of the test's project, and what it has said."""
     monkeypatch.setattr(announce, "current_workflow", lambda: (mlrun_project.name, "w"))
-    return Announcer(Console(file=io.StringIO(), width=100))
+    return ProgressReporter(Console(file=io.StringIO(), width=100))
 
 
-def said(announcer: Announcer) -> list[str]:
+def said(announcer: ProgressReporter) -> list[str]:
     return [line.split(" ", 1)[1] for line in announcer.console.file.getvalue().splitlines()]
 
 
@@ -42,15 +42,15 @@ def run(project, handler, **arguments):
 
 
 def test_each_state_is_told_once(announcer, mlrun_project):
-    announcer.look()
+    announcer.poll()
     assert said(announcer) == []
     run(mlrun_project, cell)
-    announcer.look()
-    announcer.look()
+    announcer.poll()
+    announcer.poll()
     assert said(announcer) == ["cell: completed"]
     with pytest.raises(Exception, match="on purpose"):
         run(mlrun_project, broken)
-    announcer.look()
+    announcer.poll()
     assert said(announcer) == ["cell: completed", "broken: error"]
 
 
@@ -58,13 +58,13 @@ def test_a_grid_shows_its_cells_and_the_lowest_loss(announcer, mlrun_project, ca
     seen = []
 
     def watched(context, x: float = 0.0):
-        announcer.look()  # as the thread does while a cell is at work
+        announcer.poll()  # as the thread does while a cell is at work
         seen.append([(bar.n, bar.total) for bar in announcer._bars.values()])
         context.log_result("loss", 1 + x * x)
 
     options = HyperParamOptions(strategy="grid", selector="min.loss")
     run(mlrun_project, watched, hyperparams={"x": [2.0, 0.0, 3.0]}, hyper_param_options=options)
-    announcer.look()
+    announcer.poll()
     assert seen[1:] == [[(1, 3)], [(2, 3)]]
     assert said(announcer) == ["watched: running", "watched: completed"]
     shown = capsys.readouterr().err
@@ -79,7 +79,7 @@ def test_a_tracking_service_that_is_gone_costs_nothing(announcer):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mlrun, "get_run_db", Gone)
-        announcer.look()
+        announcer.poll()
     assert said(announcer) == []
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from aletheia.datasets.ingest import load_source
 from aletheia.datasets.split import split_manifest
 from aletheia.faces.extraction import extract_faces
-from aletheia.faces.worker import Cutting
+from aletheia.faces.worker import CropConfig
 
 
 def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits, write_video):
@@ -16,7 +16,7 @@ def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits, write_v
         picture = np.ascontiguousarray(portraits[index][0][:256, :256])
         write_video(tmp_path / folder / "000.mp4", [picture] * 5)
     found = load_source(tmp_path, progress=False)
-    faces = extract_faces(found.manifest, tmp_path / "faces", Cutting(frames=3), workers=1, progress=False).manifest
+    faces = extract_faces(found.manifest, tmp_path / "faces", CropConfig(frames=3), workers=1, progress=False).manifest
     assert faces.groupby("video").size().tolist() == [3, 3, 3]
     for column in ("label", "generator"):
         assert (faces.groupby("video")[column].nunique() == 1).all()

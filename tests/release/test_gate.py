@@ -7,7 +7,7 @@ import json
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.release.gate import GateLimits, judge
+from aletheia.release.gate import GateLimits, run_gate
 
 OTHER = {
     "other": "store://models/aletheia/detector:production",
@@ -24,11 +24,11 @@ OTHER = {
 
 
 def failed(evaluation: dict, limits: GateLimits | None = None) -> list[str]:
-    return [check.name for check in judge(json.loads(json.dumps(evaluation)), limits) if not check.passed]
+    return [check.name for check in run_gate(json.loads(json.dumps(evaluation)), limits) if not check.passed]
 
 
 def test_a_good_model_passes_every_check(good):
-    checks = judge(good)
+    checks = run_gate(good)
     assert failed(good) == [] and len(checks) == 10
     assert [check.name for check in checks if not check.judged] == ["better than the model in production"]
 
@@ -76,7 +76,7 @@ def test_what_is_no_reason_to_refuse(good, change):
 
 def test_what_nobody_can_know_is_said_to_be_not_judged(good):
     good["fpr_ratios"], good["worst_cell"] = [], None
-    unknown = {check.name: check.detail for check in judge(good) if not check.judged}
+    unknown = {check.name: check.detail for check in run_gate(good) if not check.judged}
     assert set(unknown) == {"false alarms are shared fairly", "no weak cell", "better than the model in production"}
     assert all(detail.startswith("not judged: ") for detail in unknown.values())
 
@@ -90,7 +90,7 @@ def test_without_both_classes_nothing_is_shown(good):
 
 def test_the_comparison_must_be_with_what_answers_now(good):
     def refused(present: str, production: dict | None) -> bool:
-        checks = judge(good | {"production": production}, present=present)
+        checks = run_gate(good | {"production": production}, present=present)
         return not next(check for check in checks if check.name == "better than the model in production").passed
 
     assert not refused("", None) and not refused("p" * 64, OTHER)
@@ -99,7 +99,7 @@ def test_the_comparison_must_be_with_what_answers_now(good):
 
 def test_cells_that_are_too_small_are_named(good):
     good["unjudged_cells"] = [f"rare-{k} × cam-a" for k in range(6)]
-    detail = next(check.detail for check in judge(good) if check.name == "no weak cell")
+    detail = next(check.detail for check in run_gate(good) if check.name == "no weak cell")
     assert "too few test rows to judge rare-0 × cam-a, " in detail and detail.endswith("and 2 more")
 
 
@@ -116,7 +116,7 @@ def test_limits_can_be_stated(good):
 
 
 def test_the_detail_holds_the_numbers(good):
-    details = {check.name: check.detail for check in judge(good)}
+    details = {check.name: check.detail for check in run_gate(good)}
     auc = good["metrics"]["auc"]
     numbers = f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
     assert numbers in details["beats the controls"] and "0.520 (0.450 to 0.590)" in details["beats the controls"]
@@ -126,4 +126,4 @@ def test_the_detail_holds_the_numbers(good):
 
 def test_an_evaluation_without_its_parts_is_an_input_error():
     with pytest.raises(InputError, match="Run evaluate again"):
-        judge({"metrics": {}})
+        run_gate({"metrics": {}})

@@ -18,7 +18,7 @@ from aletheia.models.onnx_network import ExplainNetwork
 from aletheia.models.registry import create_model
 from aletheia.models.spec import ModelSpec, read_spec
 from aletheia.release.bundle import release_bundle
-from aletheia.release.gate import judge
+from aletheia.release.gate import run_gate
 from aletheia.release.registry import fetch_model, find_model
 
 
@@ -53,7 +53,7 @@ def released(trained, good):
 
     def released(folder: Path, **changes) -> tuple[Path, ModelSpec]:
         evaluation = {**good, "weights_sha256": read_spec(trained).weights_sha256, **changes}
-        return release_bundle(trained, evaluation, judge(evaluation), folder)
+        return release_bundle(trained, evaluation, run_gate(evaluation), folder)
 
     return released
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from aletheia.inference.errors import Refused
-from aletheia.serving.admission import Admission, Busy
+from aletheia.inference.errors import RequestError
+from aletheia.serving.admission import Admission, QueueFullError
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -56,9 +56,9 @@ def test_a_full_queue_says_when_to_come_again(until):
             threads.append(threading.Thread(target=lambda: admission.turn(60).__enter__() and admission.release()))
             threads[-1].start()
             until(lambda: admission.waiting == len(threads))
-        with pytest.raises(Busy, match="2 requests are waiting") as busy:
+        with pytest.raises(QueueFullError, match="2 requests are waiting") as busy:
             admission.turn().__enter__()
-        with pytest.raises(Busy):
+        with pytest.raises(QueueFullError):
             admission.check()
         assert (busy.value.status, busy.value.retry_after) == (429, 1)
         # What nobody waits for is not sent away.
@@ -82,7 +82,7 @@ def test_the_time_to_come_again_is_what_was_measured():
 def test_who_waits_too_long_leaves():
     admission = Admission(1, 5)
     with admission.turn():
-        with pytest.raises(Refused, match=r"within 0\.05 seconds") as refused:
+        with pytest.raises(RequestError, match=r"within 0\.05 seconds") as refused:
             admission.turn(0.05).__enter__()
         assert refused.value.status == 504
         assert admission.waiting == 0
@@ -91,7 +91,7 @@ def test_who_waits_too_long_leaves():
             async with admission.turn(0.05):
                 pass
 
-        with pytest.raises(Refused, match="within"):
+        with pytest.raises(RequestError, match="within"):
             asyncio.run(wait())
         assert admission.waiting == 0
     with admission.turn(0.05):
@@ -108,7 +108,7 @@ def test_coroutines_and_threads_share_turns_and_none_is_lost():
                 with admission.turn(rng.choice([None, 0.0005, 0.003])):
                     assert admission.working <= 3
                     time.sleep(0.0005)
-            except Refused:
+            except RequestError:
                 pass
 
     async def coroutine() -> None:
@@ -124,7 +124,7 @@ def test_coroutines_and_threads_share_turns_and_none_is_lost():
                 task.cancel()
             await asyncio.wait([task])
             if not task.cancelled() and task.exception():
-                assert isinstance(task.exception(), Refused)
+                assert isinstance(task.exception(), RequestError)
 
     async def coroutines() -> None:
         await asyncio.gather(*(coroutine() for _ in range(8)))

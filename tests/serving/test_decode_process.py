@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from aletheia.imaging.reading import read_image
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.decoding import Decoder
 
 MEMORY = 1 << 30
@@ -81,7 +81,7 @@ def acting(tmp_path, request):
 )
 def test_a_decoder_that_misbehaves_is_replaced(acting, jpeg, act, words, kind):
     before = children()
-    with pytest.raises(Refused, match=words) as refused:
+    with pytest.raises(RequestError, match=words) as refused:
         acting.image(act.encode())
     assert refused.value.kind == kind
     assert np.array_equal(acting.image(jpeg).rgb, read_image(jpeg))
@@ -105,7 +105,7 @@ def test_a_process_is_replaced_after_so_many_files(monkeypatch, jpeg):
 
 def test_the_caller_waits_no_longer_than_it_can(acting):
     began = time.monotonic()
-    with pytest.raises(Refused, match="time for this request") as refused:
+    with pytest.raises(RequestError, match="time for this request") as refused:
         acting.image(b"hang", seconds=0.3)
     assert refused.value.kind == "timeout"
     assert time.monotonic() - began < 10
@@ -125,7 +125,7 @@ def test_a_process_knows_neither_the_key_nor_the_network(tmp_path, monkeypatch):
     decoder = Decoder(1, MEMORY, 20)
     try:
         (pid,) = children() - before
-        with pytest.raises(Refused):
+        with pytest.raises(RequestError):
             decoder.image(b"")
         process = psutil.Process(pid)
         assert "sesame" not in process.environ().values()
@@ -142,7 +142,7 @@ def test_nothing_is_left_open_by_a_process_that_lies(acting, jpeg):
     acting.image(jpeg)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
-        with pytest.raises(Refused):
+        with pytest.raises(RequestError):
             acting.image(b"huge")
         acting.image(jpeg)
     assert len(os.listdir("/proc/self/fd")) == before

@@ -14,7 +14,7 @@ from PIL import Image
 from aletheia.core.settings import get_settings
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.video import read_frames
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.inference.timing import Stages
 from aletheia.serving.decoding import Decoder
 
@@ -67,20 +67,20 @@ def test_frames_are_what_they_are_in_process(decoder, clip, kind, tmp_path):
     ],
 )
 def test_what_is_no_picture_is_told_so(decoder, data, kind, words):
-    with pytest.raises(Refused, match=words) as refused:
+    with pytest.raises(RequestError, match=words) as refused:
         decoder.image(data)
     assert refused.value.kind == kind
 
 
 def test_a_truncated_picture(decoder, jpeg):
-    with pytest.raises(Refused, match="truncated") as refused:
+    with pytest.raises(RequestError, match="truncated") as refused:
         decoder.image(jpeg[: len(jpeg) // 2])
     assert refused.value.status == 422
 
 
 def test_no_picture_names_a_path(decoder):
     for data in (b"", b"text", b"\xff\xd8\xff"):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestError) as refused:
             decoder.image(data)
         assert "/" not in str(refused.value)
         assert "ALETHEIA_" not in str(refused.value)
@@ -97,14 +97,14 @@ def test_the_limit_of_files_is_the_service_s_own(decoder):
 def test_too_many_pixels_and_too_many_seconds(jpeg, clip):
     small = Decoder(1, MEMORY, 20, max_pixels=1000, max_duration=1.0)
     try:
-        with pytest.raises(Refused, match="pixels") as refused:
+        with pytest.raises(RequestError, match="pixels") as refused:
             small.image(jpeg)
         assert (refused.value.kind, refused.value.status) == ("too_large", 413)
-        with pytest.raises(Refused, match="pixels") as refused:
+        with pytest.raises(RequestError, match="pixels") as refused:
             list(small.video(clip, 2))
         assert refused.value.kind == "too_large"
         long = Decoder(1, MEMORY, 20, max_duration=1.0)
-        with pytest.raises(Refused, match="takes 2 seconds") as refused:
+        with pytest.raises(RequestError, match="takes 2 seconds") as refused:
             list(long.video(clip, 2))
         assert refused.value.kind == "too_large"
         long.close()
@@ -114,7 +114,7 @@ def test_too_many_pixels_and_too_many_seconds(jpeg, clip):
 
 def test_what_is_no_video(decoder, clip):
     for data, words in ((b"hello", "no video"), (clip[: len(clip) // 3], "video")):
-        with pytest.raises(Refused, match=words) as refused:
+        with pytest.raises(RequestError, match=words) as refused:
             list(decoder.video(data, 2))
         assert refused.value.kind == "bad_video"
 
@@ -122,7 +122,7 @@ def test_what_is_no_video(decoder, clip):
 def test_a_real_picture_that_needs_too_much_memory():
     decoder = Decoder(1, 256 << 20, 30)
     try:
-        with pytest.raises(Refused, match="needs more memory") as refused:
+        with pytest.raises(RequestError, match="needs more memory") as refused:
             decoder.image(png(np.zeros((6300, 6300, 3), np.uint8)))
         assert refused.value.kind == "too_large"
     finally:
@@ -133,7 +133,7 @@ def test_a_real_picture_that_takes_too_long():
     noise = png(np.random.default_rng(0).integers(0, 256, (4000, 4000, 3), np.uint8))
     decoder = Decoder(1, MEMORY, 0.05)
     try:
-        with pytest.raises(Refused, match="longer than"):
+        with pytest.raises(RequestError, match="longer than"):
             decoder.image(noise)
     finally:
         decoder.close()
@@ -142,7 +142,7 @@ def test_a_real_picture_that_takes_too_long():
 def test_nothing_is_left_open(decoder, jpeg, clip):
     def use():
         for data in (jpeg, b"", b"text", jpeg[:500]):
-            with contextlib.suppress(Refused):
+            with contextlib.suppress(RequestError):
                 decoder.image(data)
         list(decoder.video(clip, 2))
 
@@ -156,5 +156,5 @@ def test_nothing_is_left_open(decoder, jpeg, clip):
 def test_after_the_end_it_refuses(jpeg):
     decoder = Decoder(1, MEMORY, 20)
     decoder.close()
-    with pytest.raises(Refused, match="shutting down"):
+    with pytest.raises(RequestError, match="shutting down"):
         decoder.image(jpeg)

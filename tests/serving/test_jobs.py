@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.jobs import Jobs
 
 
 @pytest.fixture
-def nameless(clip):
+def anonymous_file(clip):
     """Makes files with the video, which have no name; those that it made are in its attribute."""
 
     def make():
@@ -68,12 +68,12 @@ def test_ids_cannot_be_guessed(served, clip):
     assert all(len(each) >= 32 for each in ids)
 
 
-def test_a_job_can_be_cancelled_and_lets_go_of_its_file(serving, clip, until, nameless):
+def test_a_job_can_be_cancelled_and_lets_go_of_its_file(serving, clip, until, anonymous_file):
     """While it runs: it is stopped at the frame it waits for, and the next job runs."""
     with serving(workers=1) as running:
         jobs, admission = running.app.state.jobs, running.app.state.service.admission
         with admission.turn():
-            first = jobs.submit(nameless(), 8)["id"]
+            first = jobs.submit(anonymous_file(), 8)["id"]
             until(lambda: jobs.get(first)["state"] == "running")
             second = running.client.post("/v1/jobs", files={"file": clip}, data={"frames": "1"}).json()["id"]
             assert running.client.delete(f"/v1/jobs/{first}").json()["state"] == "cancelled"
@@ -81,27 +81,27 @@ def test_a_job_can_be_cancelled_and_lets_go_of_its_file(serving, clip, until, na
         told = jobs.get(first)
         assert (told["state"], told["result"], told["error"]) == ("cancelled", None, None)
         assert told["progress"] < 1
-        assert nameless.files[-1].closed
+        assert anonymous_file.files[-1].closed
         # Who deletes one that has ended forgets it.
         assert running.client.delete(f"/v1/jobs/{second}").status_code == 200
         assert running.client.get(f"/v1/jobs/{second}").status_code == 404
 
 
-def test_one_that_waits_lets_go_of_its_file_at_once(serving, until, nameless):
+def test_one_that_waits_lets_go_of_its_file_at_once(serving, until, anonymous_file):
     """Else whoever hands in and cancels, again and again, fills the disk while a long video is looked at."""
     with serving(workers=1) as running:
         jobs, admission = running.app.state.jobs, running.app.state.service.admission
         with admission.turn():
-            first = jobs.submit(nameless(), 8)["id"]
+            first = jobs.submit(anonymous_file(), 8)["id"]
             until(lambda: jobs.get(first)["state"] == "running")
             alone = jobs.size()
-            waiting = jobs.submit(nameless(), 8)["id"]
+            waiting = jobs.submit(anonymous_file(), 8)["id"]
             assert jobs.size() == 2 * alone > 0
             jobs.cancel(waiting)
-            assert nameless.files[-1].closed and not nameless.files[-2].closed
+            assert anonymous_file.files[-1].closed and not anonymous_file.files[-2].closed
             assert jobs.size() == alone
             jobs.cancel(first)
-        until(lambda: nameless.files[-2].closed)
+        until(lambda: anonymous_file.files[-2].closed)
 
 
 def test_progress_grows_and_pictures_pass(serving, clip, jpeg, until):
@@ -139,23 +139,23 @@ def test_only_so_many_are_kept(serving, clip, until):
         assert client.get(f"/v1/jobs/{second}").json()["state"] == "done"
 
 
-def test_the_end_of_the_service_ends_its_jobs(serving, until, nameless):
+def test_the_end_of_the_service_ends_its_jobs(serving, until, anonymous_file):
     with serving(workers=1) as running:
         jobs = running.app.state.jobs
         with running.app.state.service.admission.turn():
-            ids = [jobs.submit(nameless(), 8)["id"] for _ in range(2)]
+            ids = [jobs.submit(anonymous_file(), 8)["id"] for _ in range(2)]
             until(lambda: jobs.get(ids[0])["state"] == "running")
             end = threading.Thread(target=jobs.close)
             end.start()
             until(lambda: jobs.get(ids[0])["state"] == "cancelled")
         end.join()
         assert [jobs.get(each)["state"] for each in ids] == ["cancelled", "cancelled"]
-    assert all(file.closed for file in nameless.files)
+    assert all(file.closed for file in anonymous_file.files)
 
 
-def test_a_job_that_is_not_taken_lets_go_of_its_file(served, nameless):
+def test_a_job_that_is_not_taken_lets_go_of_its_file(served, anonymous_file):
     jobs = Jobs(served.app.state.service)
-    with pytest.raises(Refused, match="choose 1 to"):
-        jobs.submit(nameless(), 10**6)
-    assert nameless.files[-1].closed
+    with pytest.raises(RequestError, match="choose 1 to"):
+        jobs.submit(anonymous_file(), 10**6)
+    assert anonymous_file.files[-1].closed
     jobs.close()

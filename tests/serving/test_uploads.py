@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.uploads import parsed
 
 
@@ -16,7 +16,7 @@ def test_json_of_a_few_megabytes_is_not_hundreds_in_memory(part):
     content = b'{"inputs": [' + part * 5_000_000 + b"0]}"
     tracemalloc.start()
     began = time.monotonic()
-    with pytest.raises(Refused, match="base64") as refused:
+    with pytest.raises(RequestError, match="base64") as refused:
         parsed(content)
     assert (refused.value.kind, refused.value.status) == ("too_large", 413)
     assert time.monotonic() - began < 5

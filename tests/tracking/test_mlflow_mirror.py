@@ -23,11 +23,11 @@ def test_only_runs_that_ended_since_are_copied(recorder, mlflow, uri, tracking_u
     going = uuid.uuid4().hex
     recorder.run(going, name="going", state="running")
     recorder.run(uuid.uuid4().hex, name="failed", state="error", error="no such file")
-    mirror.look()
+    mirror.poll()
     assert names(mlflow, recorder.name) == ["failed"]
     recorder.run(going, name="going", state="completed")
-    mirror.look()
-    mirror.look()
+    mirror.poll()
+    mirror.poll()
     assert names(mlflow, recorder.name) == ["failed", "going"]
     assert mirror.copied == 2
 

@@ -10,7 +10,7 @@ import torch
 
 from aletheia.core.errors import InputError
 from aletheia.faces.extraction import extract_faces, faces_of
-from aletheia.faces.worker import Cutting
+from aletheia.faces.worker import CropConfig
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import normalise
 from aletheia.models.preprocessing import network_input
@@ -161,7 +161,7 @@ def test_pictures_are_saved_again_where_they_are_known(network, portraits, tmp_p
     for index, (picture, _) in enumerate(portraits[:3]):
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture[..., ::-1])
         rows.append({"path": str(tmp_path / f"{index}.png"), "label": "real"})
-    cut = extract_faces(pd.DataFrame(rows), tmp_path / "crops", Cutting(size=64), workers=1, progress=False)
+    cut = extract_faces(pd.DataFrame(rows), tmp_path / "crops", CropConfig(size=64), workers=1, progress=False)
     faces = cut.manifest
     spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropSpec(size=64))
     found = reencoded_logits(network, spec, faces)

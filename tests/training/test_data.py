@@ -172,12 +172,12 @@ def test_batches_are_made_while_the_network_works(discs):
         time.sleep(0.01)
     assert len(list(batches)) == 9
 
-    class Broken:
+    class ChannelError:
         def __getitem__(self, batch):
             raise IndexError
 
     with pytest.raises(IndexError):
-        list(BatchesAhead(Broken(), sampler, 2))
+        list(BatchesAhead(ChannelError(), sampler, 2))
 
 
 def test_waiting_for_batches_is_measured(discs, monkeypatch):

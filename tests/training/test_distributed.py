@@ -19,7 +19,7 @@ from aletheia.models.registry import register
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import EpochBatches
 from aletheia.training.distributed import error_of_process, trainer_options
-from aletheia.training.fit import Diverged, fit
+from aletheia.training.fit import DivergedError, fit
 
 FAST = {"image_size": 48, "batch_size": 16, "augmentation": "none", "accelerator": "cpu", "num_threads": 1}
 pytestmark = pytest.mark.timeout(240)
@@ -93,7 +93,7 @@ def test_a_process_that_diverges_says_so(discs):
         weight_decay=10,
         **FAST,
     )
-    with pytest.raises(Diverged, match="The training diverged"):
+    with pytest.raises(DivergedError, match="The training diverged"):
         fit(config, *discs, progress=False)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from aletheia.core.errors import InputError
 from aletheia.models.spec import read_spec
-from aletheia.release.gate import judge
+from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData, encode_labels
 from aletheia.training.export import bundle
@@ -81,8 +81,8 @@ def test_a_fault_is_recorded_and_refused(discs, good, tmp_path, fault):
     bundle(result, *discs, folder=tmp_path)
     spec = read_spec(tmp_path)
     assert spec.fault == fault and spec.training["fault"] == fault
-    assert [c.name for c in judge({**good, "fault": spec.fault}) if not c.passed] == ["no injected fault"]
-    assert all(check.passed for check in judge({**good, "fault": "none"}))
+    assert [c.name for c in run_gate({**good, "fault": spec.fault}) if not c.passed] == ["no injected fault"]
+    assert all(check.passed for check in run_gate({**good, "fault": "none"}))
 
 
 def test_an_unknown_fault():

@@ -18,7 +18,7 @@ from aletheia.models.registry import create_model
 from aletheia.training import fit as fit_module
 from aletheia.training.checkpoint import AtomicCheckpointIO
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import Diverged, fit
+from aletheia.training.fit import DivergedError, fit
 from aletheia.training.module import initialise, mean_loss
 
 FAST = {"image_size": 48, "options": {"width": 8}, "batch_size": 16, "batch_norm_images": 64}
@@ -210,17 +210,17 @@ def test_ctrl_c_reaches_the_caller_and_the_rerun_goes_on(discs, tmp_path):
 
 
 def test_a_loss_that_becomes_nan_is_named(discs, tmp_path):
-    with pytest.raises(Diverged, match=r"loss is .* in epoch \d+.*learning_rate 10, batch_size 16.*[Ll]ower"):
+    with pytest.raises(DivergedError, match=r"loss is .* in epoch \d+.*learning_rate 10, batch_size 16.*[Ll]ower"):
         run(
             discs, tmp_path, learning_rate=10, optimizer="sgd", gradient_clip=0, max_epochs=20, schedule="constant",
             patience=20,
         )  # fmt: skip
-    assert issubclass(Diverged, InputError)
+    assert issubclass(DivergedError, InputError)
 
 
 def test_nan_in_the_validation_is_named_too(discs, monkeypatch):
     monkeypatch.setattr("aletheia.training.module.mean_loss", lambda *_: float("nan"))
-    with pytest.raises(Diverged, match="validation loss is nan in epoch 1"):
+    with pytest.raises(DivergedError, match="validation loss is nan in epoch 1"):
         run(discs, max_epochs=1)
 
 
@@ -266,7 +266,7 @@ def test_bf16_and_large_batches(discs):
 
 
 def test_fit_module_exports_the_exception():
-    assert fit_module.Diverged is Diverged
+    assert fit_module.DivergedError is DivergedError
 
 
 def test_a_frozen_backbone_keeps_what_it_came_with_and_thaws(discs, tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.synthetic.hair import hair_behind
 from aletheia.datasets.synthetic.layers import noise, step
 from aletheia.datasets.synthetic.people import Person
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from aletheia.datasets.synthetic.faces import Light, Shot
 
 
-def paint_backdrop(size: int, light: Light, rng: np.random.Generator) -> np.ndarray:
+def paint_backdrop(size: int, light: Light, rng: np.random.Generator) -> Array:
     """An out-of-focus place, (size, size, 3) linear: studio sweep, room, foliage or city lights."""
     whole, size = size, size // 2  # out of focus: nothing is lost by drawing it small
     kind = rng.choice(("studio", "room", "foliage", "lights"), p=(0.3, 0.3, 0.25, 0.15))
@@ -59,11 +60,11 @@ def paint_backdrop(size: int, light: Light, rng: np.random.Generator) -> np.ndar
     return image * (1 + 0.015 * noise(rng, (whole, whole), 2))[..., None]
 
 
-def _lay(scene: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> None:
+def _lay(scene: Array, mask: Array, colour: Array) -> None:
     scene += mask.astype(np.float32)[..., None] * (colour.astype(np.float32) - scene)
 
 
-def paint_body(scene: np.ndarray, person: Person, shot: Shot, rng: np.random.Generator) -> None:
+def paint_body(scene: Array, person: Person, shot: Shot, rng: np.random.Generator) -> None:
     """Lay hair behind the neck, the neck and the clothed shoulders over ``scene``, in place."""
     size = scene.shape[0]
     x = (np.arange(size, dtype=np.float32)[None, :] - np.float32(shot.centre[0])) / np.float32(shot.unit)

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from aletheia.core.arrays import Array
+
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
@@ -45,7 +47,7 @@ CAMERAS = {
 }  # fmt: skip
 
 
-def capture(scene: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
+def capture(scene: Array, camera: Camera, rng: np.random.Generator) -> Array:
     """What the device records of a scene.
 
     Parameters
@@ -101,7 +103,7 @@ def draw_delivery(camera: Camera, rng: np.random.Generator) -> Delivery:
     )
 
 
-def deliver(image: np.ndarray, delivery: Delivery) -> bytes:
+def deliver(image: Array, delivery: Delivery) -> bytes:
     """Cut to shape, shrink by areas and write as JPEG without metadata.
 
     Parameters

@@ -13,6 +13,7 @@ import functools
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.synthetic import features, hair, skin
 from aletheia.datasets.synthetic.backdrop import paint_backdrop, paint_body
 from aletheia.datasets.synthetic.head import (
@@ -37,9 +38,9 @@ class Light:
     linear RGB.
     """
 
-    direction: np.ndarray
-    key: np.ndarray
-    ambient: np.ndarray
+    direction: Array
+    key: Array
+    ambient: Array
     softness: float  # 0 bare bulb .. 1 large soft box
 
 
@@ -58,7 +59,7 @@ class Shot:
     light: Light
     seed: int
 
-    def rotation(self) -> np.ndarray:
+    def rotation(self) -> Array:
         """Rotation of the head, 3 x 3, from head to picture."""
         cy, sy, cp, sp = np.cos(self.yaw), np.sin(self.yaw), np.cos(self.pitch), np.sin(self.pitch)
         cr, sr = np.cos(self.roll), np.sin(self.roll)
@@ -110,7 +111,7 @@ def draw_shot(rng: np.random.Generator) -> Shot:
     )
 
 
-def encode_srgb(linear: np.ndarray) -> np.ndarray:
+def encode_srgb(linear: Array) -> Array:
     """Linear light to display values 0..1, with a film-like shoulder above 0.8 (three-root fit of the sRGB
     curve).
     """
@@ -122,7 +123,7 @@ def encode_srgb(linear: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)  # the shots of one person are drawn one after the other
-def _at_rest(person: Person) -> tuple[Layers, np.ndarray, np.ndarray]:
+def _at_rest(person: Person) -> tuple[Layers, Array, Array]:
     """What is the same in every shot of a person: the canvas without eyes and mouth, cover and colour of the
     hair.
     """
@@ -151,7 +152,7 @@ def paint_head(person: Person, shot: Shot) -> Layers:
     return layers
 
 
-def _cast_shadow(height: np.ndarray, direction: np.ndarray, softness: float) -> np.ndarray:
+def _cast_shadow(height: Array, direction: Array, softness: float) -> Array:
     """Light that arrives, 0..1: march from each point towards the light over the height field at quarter
     area.
     """
@@ -169,7 +170,7 @@ def _cast_shadow(height: np.ndarray, direction: np.ndarray, softness: float) -> 
     return 1 - 0.85 * cv2.resize(blocked, height.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def shade(layers: Layers, shot: Shot) -> np.ndarray:
+def shade(layers: Layers, shot: Shot) -> Array:
     """Radiance of the frontal canvas under the shot's light, (H, W, 3) linear."""
     light = shot.light
     to_light = shot.rotation().T @ light.direction  # the light as the turned head sees it
@@ -213,7 +214,7 @@ def shade(layers: Layers, shot: Shot) -> np.ndarray:
     return lit
 
 
-def _place(shot: Shot, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _place(shot: Shot, height: Array) -> tuple[Array, Array]:
     """For each pixel of the frame the canvas pixel that it shows, by fixed-point look-up through the height
     field.
 
@@ -236,7 +237,7 @@ def _place(shot: Shot, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return cv2.resize(mx, size, interpolation=cv2.INTER_LINEAR), cv2.resize(my, size, interpolation=cv2.INTER_LINEAR)
 
 
-def project(shot: Shot, points: np.ndarray, height: np.ndarray) -> np.ndarray:
+def project(shot: Shot, points: Array, height: Array) -> Array:
     """Face units (n, 2) to pixels of the frame (n, 2)."""
     at = to_canvas(points).astype(np.float32).reshape(1, -1, 2)
     z = cv2.remap(height, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
@@ -244,7 +245,7 @@ def project(shot: Shot, points: np.ndarray, height: np.ndarray) -> np.ndarray:
     return turned[:2].T * shot.unit + np.array(shot.centre)
 
 
-def render(person: Person, shot: Shot, head_only: bool = False) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def render(person: Person, shot: Shot, head_only: bool = False) -> tuple[Array, dict[str, Array]]:
     """Draw one shot of one person; ``head_only`` leaves what is behind the head grey, for a donor's face.
 
     Returns

@@ -9,13 +9,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-Landmarks = dict[str, np.ndarray]
+from aletheia.core.arrays import Array
+
+Landmarks = dict[str, Array]
 
 GENERATORS = ("self-blended", "face-swap", "upsampled")
 STAGES = 3  # of the up-sampling network
 
 
-def face_mask(shape: tuple[int, int], points: Landmarks, rng: np.random.Generator, grow: float = 1.0) -> np.ndarray:
+def face_mask(shape: tuple[int, int], points: Landmarks, rng: np.random.Generator, grow: float = 1.0) -> Array:
     """The inner face, (H, W) float32 0 or 1: the hull of brows and jaw, shrunk a little at random."""
     hull = np.concatenate([points["brows"], points["outline"][3:-3], points["mouth"], points["eyes"]])
     centre = hull.mean(axis=0)
@@ -25,7 +27,7 @@ def face_mask(shape: tuple[int, int], points: Landmarks, rng: np.random.Generato
     return mask
 
 
-def _elastic(mask: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
+def _elastic(mask: Array, rng: np.random.Generator, strength: float) -> Array:
     height, width = mask.shape
     grid = rng.uniform(-strength, strength, (2, 6, 6)).astype(np.float32)
     dx, dy = (cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) for part in grid)
@@ -34,14 +36,14 @@ def _elastic(mask: np.ndarray, rng: np.random.Generator, strength: float) -> np.
     return cv2.remap(mask, x, y, cv2.INTER_LINEAR)
 
 
-def _soften(mask: np.ndarray, rng: np.random.Generator, low: float, high: float) -> np.ndarray:
+def _soften(mask: Array, rng: np.random.Generator, low: float, high: float) -> Array:
     """Blur, keep the core, blur again: the edge's width varies and never reaches beyond the mask by much."""
     blurred = cv2.GaussianBlur(mask, (0, 0), rng.uniform(low, high))
     core = np.where(blurred >= 0.95, 1.0, 0.0).astype(np.float32) if rng.random() < 0.5 else blurred
     return np.clip(cv2.GaussianBlur(core, (0, 0), rng.uniform(low, high)), 0, 1)
 
 
-def _change_colours(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def _change_colours(image: Array, level: float, rng: np.random.Generator) -> Array:
     """RGB shift, saturation, brightness and contrast, either way alike, in proportion to the face's ``level``."""
     shift = (level * rng.uniform(-0.14, 0.14, 3)).astype(np.float32)
     grey = image.mean(axis=-1, keepdims=True)
@@ -51,7 +53,7 @@ def _change_colours(image: np.ndarray, level: float, rng: np.random.Generator) -
     return np.clip((saturated - np.float32(level)) * contrast + brightness + shift, 0, 255)
 
 
-def _change_frequency(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _change_frequency(image: Array, rng: np.random.Generator) -> Array:
     """Either shrink and enlarge, or sharpen."""
     if rng.random() < 0.5:
         height, width = image.shape[:2]
@@ -62,7 +64,7 @@ def _change_frequency(image: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return np.clip(image + amount * (image - cv2.GaussianBlur(image, (0, 0), 1.3)), 0, 255)
 
 
-def self_blended(image: np.ndarray, points: Landmarks, rng: np.random.Generator, unit: float = 1.0) -> np.ndarray:
+def self_blended(image: Array, points: Landmarks, rng: np.random.Generator, unit: float = 1.0) -> Array:
     """Blend a picture with a changed version of itself (Shiohara and Yamasaki, CVPR 2022, section 3).
 
     A source is made from the picture by a change in colour and in frequency, then shifted and resized a
@@ -101,7 +103,7 @@ def self_blended(image: np.ndarray, points: Landmarks, rng: np.random.Generator,
     return image + mask[..., None] * (source - image)
 
 
-def _match_colours(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _match_colours(source: Array, target: Array, mask: Array) -> Array:
     """Give the source's face the mean and spread of the target's (Reinhard et al., CG&A 2001; in RGB)."""
     inside = mask > 0.5
     a, b = source[inside], target[inside]
@@ -109,7 +111,7 @@ def _match_colours(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> 
     return np.clip((source - a.mean(axis=0)) * ratio + b.mean(axis=0), 0, 255)
 
 
-def _pyramid_blend(source: np.ndarray, target: np.ndarray, mask: np.ndarray, levels: int = 3) -> np.ndarray:
+def _pyramid_blend(source: Array, target: Array, mask: Array, levels: int = 3) -> Array:
     """Blend band by band of a Laplacian pyramid (Burt and Adelson, ACM TOG 1983)."""
     weights = [mask]
     bands_s, bands_t = [source], [target]
@@ -127,8 +129,8 @@ def _pyramid_blend(source: np.ndarray, target: np.ndarray, mask: np.ndarray, lev
 
 
 def face_swap(
-    image: np.ndarray, points: Landmarks, donor: np.ndarray, donor_points: Landmarks, rng: np.random.Generator
-) -> np.ndarray:
+    image: Array, points: Landmarks, donor: Array, donor_points: Landmarks, rng: np.random.Generator
+) -> Array:
     """Put another identity's inner face onto a picture.
 
     As the autoencoder swaps of FaceForensics++ (Rössler et al., ICCV 2019): the donor's face in the target's
@@ -168,7 +170,7 @@ def face_swap(
     return np.clip(_pyramid_blend(source, image, soft), 0, 255)
 
 
-def _kernels(seed: int) -> list[np.ndarray]:
+def _kernels(seed: int) -> list[Array]:
     """The fixed transposed-convolution kernels, 4 x 4, of one up-sampling network: near bilinear, each a
     little off.
     """
@@ -181,7 +183,7 @@ def _kernels(seed: int) -> list[np.ndarray]:
     return kernels
 
 
-def upsample_network(image: np.ndarray, kernels: list[np.ndarray]) -> np.ndarray:
+def upsample_network(image: Array, kernels: list[Array]) -> Array:
     """Enlarge by 2 a kernel: insert zeros, convolve. Uneven kernel phases leave the checkerboard that gives
     such networks away.
     """
@@ -193,7 +195,7 @@ def upsample_network(image: np.ndarray, kernels: list[np.ndarray]) -> np.ndarray
     return image
 
 
-def upsampled(image: np.ndarray, points: Landmarks, rng: np.random.Generator, network: int = 0) -> np.ndarray:
+def upsampled(image: Array, points: Landmarks, rng: np.random.Generator, network: int = 0) -> Array:
     """Pass the inner face through an up-sampling network.
 
     Zero insertion and convolution, as transposed convolutions do, leave spectral peaks and a wrong fall-off

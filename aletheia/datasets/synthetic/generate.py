@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import psutil
@@ -28,7 +29,7 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
 
 
-def _run(jobs: list[Job], folder: Path, workers: int, progress: bool) -> Iterator[tuple[Job, list[dict]]]:
+def _run(jobs: list[Job], folder: Path, workers: int, progress: bool) -> Iterator[tuple[Job, list[dict[str, Any]]]]:
     bar = tqdm(total=sum(len(job.pictures) for job in jobs), desc="Drawing faces", unit="image", disable=not progress)
     with bar:
         if workers == 1 or len(jobs) < 4:
@@ -52,7 +53,7 @@ def _run(jobs: list[Job], folder: Path, workers: int, progress: bool) -> Iterato
                 raise
 
 
-def _complete(folder: Path, parameters: dict) -> bool:
+def _complete(folder: Path, parameters: dict[str, Any]) -> bool:
     """Whether the folder holds the finished data set of these parameters, all files at their full size."""
     from aletheia.datasets.manifest import read_manifest
 
@@ -138,7 +139,7 @@ def generate(
         _discard_leftovers(folder)
         for name in ("real", "ffhq", *(f"fake/{generator}" for generator in GENERATORS)):
             (partial / name).mkdir(parents=True, exist_ok=True)
-        rows: dict[str, list[dict]] = {"cam-a": [], "cam-b": []}
+        rows: dict[str, list[dict[str, Any]]] = {"cam-a": [], "cam-b": []}
         for job, made in _run(plan(n, pool, seed), partial, workers or get_settings().workers, progress):
             rows[job.source] += made
         write_manifest(pd.DataFrame(rows["cam-a"]), partial / "manifest.parquet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.synthetic.head import EYE_V, canvas, half_width
 from aletheia.datasets.synthetic.layers import Layers, noise, step, window
 from aletheia.datasets.synthetic.people import Person
@@ -12,7 +13,7 @@ from aletheia.datasets.synthetic.people import Person
 _SHORT = ("short", "receding", "bald", "curly")
 
 
-def strands(person: Person, shape: tuple[int, int]) -> np.ndarray:
+def strands(person: Person, shape: tuple[int, int]) -> Array:
     """Texture of hair around 1, (H, W): streaks that run from the crown, or locks when curly."""
     own = np.random.default_rng(person.texture_seed + 6)
     if person.hair_style == "curly":
@@ -51,7 +52,7 @@ def paint_ears(layers: Layers, person: Person) -> None:
         layers.alpha[where] = np.maximum(layers.alpha[where], whole)
 
 
-def _hair_mask(person: Person, shape: tuple[int, int]) -> np.ndarray:
+def _hair_mask(person: Person, shape: tuple[int, int]) -> Array:
     u, v = canvas()
     own = np.random.default_rng(person.texture_seed + 7)
     style = person.hair_style
@@ -86,7 +87,7 @@ def _hair_mask(person: Person, shape: tuple[int, int]) -> np.ndarray:
     return (np.maximum(cap, temple) * step(outer - np.abs(u) + ragged, 0.07)).astype(np.float32)
 
 
-def paint_hair(layers: Layers, person: Person) -> tuple[np.ndarray, np.ndarray]:
+def paint_hair(layers: Layers, person: Person) -> tuple[Array, Array]:
     """Hair on the head: cap, temples and, for long styles, the strands beside the face.
 
     Returns its coverage (H, W) and colour (H, W, 3), to be laid once more over what is painted on the face
@@ -118,7 +119,7 @@ def paint_hair(layers: Layers, person: Person) -> tuple[np.ndarray, np.ndarray]:
     return mask, colour
 
 
-def hair_behind(person: Person, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def hair_behind(person: Person, u: Array, v: Array) -> Array:
     """Coverage of hair behind the neck at face units (u, v): zero for short styles."""
     if person.hair_style in _SHORT or person.hair_style == "tied" or person.gender == "male":
         return np.zeros(np.broadcast(u, v).shape, np.float32)

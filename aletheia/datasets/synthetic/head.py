@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.synthetic.people import Person
 
 PIXELS_PER_UNIT = 60  # of the frontal canvas
@@ -45,7 +46,7 @@ class Expression:
 
 
 @functools.cache
-def canvas() -> tuple[np.ndarray, np.ndarray]:
+def canvas() -> tuple[Array, Array]:
     """Pixel-centre coordinates of the frontal canvas: u of shape (1, W) and v of shape (H, 1), float32."""
     width = round((CANVAS_U[1] - CANVAS_U[0]) * PIXELS_PER_UNIT)
     height = round((CANVAS_V[1] - CANVAS_V[0]) * PIXELS_PER_UNIT)
@@ -54,30 +55,30 @@ def canvas() -> tuple[np.ndarray, np.ndarray]:
     return u[None, :].astype(np.float32), v[:, None].astype(np.float32)
 
 
-def to_canvas(points: np.ndarray) -> np.ndarray:
+def to_canvas(points: Array) -> Array:
     """Face units (n, 2) to canvas pixels (x, y), as OpenCV counts them (pixel centres at integers)."""
     origin = np.array((CANVAS_U[0], CANVAS_V[0]), np.float32)
     return (np.asarray(points, np.float32) - origin) * np.float32(PIXELS_PER_UNIT) - np.float32(0.5)
 
 
-def bump(u0: float, v0: float, su: float, sv: float) -> np.ndarray:
+def bump(u0: float, v0: float, su: float, sv: float) -> Array:
     """A Gaussian hill of height 1 on the canvas, (H, W) float32."""
     u, v = canvas()
     return np.exp(-((v - v0) ** 2) / (2 * sv * sv)) * np.exp(-((u - u0) ** 2) / (2 * su * su))
 
 
-def lift_cheeks(height: np.ndarray, smile: float) -> None:
+def lift_cheeks(height: Array, smile: float) -> None:
     """Raise the cheeks of a smiling face, in place."""
     if smile > 0:
         height += (0.06 * smile) * (bump(-0.52, 0.2, 0.17, 0.14) + bump(0.52, 0.2, 0.17, 0.14))
 
 
-def _curve(points: list[tuple[float, float]], at: np.ndarray) -> np.ndarray:
+def _curve(points: list[tuple[float, float]], at: Array) -> Array:
     x, y = np.array(points).T
     return PchipInterpolator(x, y)(np.clip(at, x[0], x[-1])).astype(np.float32)
 
 
-def half_width(person: Person, v: np.ndarray) -> np.ndarray:
+def half_width(person: Person, v: Array) -> Array:
     """Half the width of skull and jaw at height ``v``, in face units; 0 above the crown, below the chin."""
     jaw, chin, length = person.jaw, person.chin, person.face_length
     points = [
@@ -88,7 +89,7 @@ def half_width(person: Person, v: np.ndarray) -> np.ndarray:
     return _curve([(p * (length if p > 0 else 1.0), w) for p, w in points], v)
 
 
-def landmarks(person: Person, expression: Expression) -> dict[str, np.ndarray]:
+def landmarks(person: Person, expression: Expression) -> dict[str, Array]:
     """Named points in face units, (n, 2) each: eyes, brows, nose, mouth, and the outline from ear to ear by
     the chin.
     """
@@ -109,7 +110,7 @@ def landmarks(person: Person, expression: Expression) -> dict[str, np.ndarray]:
     }
 
 
-def height_field(person: Person) -> tuple[np.ndarray, np.ndarray]:
+def height_field(person: Person) -> tuple[Array, Array]:
     """Height z of skin over the canvas and the coverage of the head, at rest; lips and lids come later.
 
     Returns

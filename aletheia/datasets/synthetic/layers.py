@@ -7,6 +7,7 @@ import dataclasses
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.synthetic.head import PIXELS_PER_UNIT, canvas, to_canvas
 
 
@@ -26,22 +27,22 @@ class Layers:
         Coverage of head, ears and the hair on them.
     """
 
-    albedo: np.ndarray
-    gloss: np.ndarray
-    height: np.ndarray
-    alpha: np.ndarray
+    albedo: Array
+    gloss: Array
+    height: Array
+    alpha: Array
 
     def copy(self) -> Layers:
         """A copy to paint one shot on."""
         return Layers(self.albedo.copy(), self.gloss.copy(), self.height.copy(), self.alpha)
 
-    def blend(self, mask: np.ndarray, colour: np.ndarray, window: tuple[slice, slice] = np.s_[:, :]) -> None:
+    def blend(self, mask: Array, colour: Array, window: tuple[slice, slice] = np.s_[:, :]) -> None:
         """Lay ``colour`` over the albedo where ``mask`` (0..1) says so."""
         part = self.albedo[window]
         part += mask.astype(np.float32, copy=False)[..., None] * (np.asarray(colour, np.float32) - part)
 
 
-def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> np.ndarray:
+def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> Array:
     """Smooth noise of unit variance whose grain is ``cell`` pixels wide."""
     small = rng.standard_normal((int(shape[0] / cell) + 3, int(shape[1] / cell) + 3), dtype=np.float32)
     if cell > 1:
@@ -50,7 +51,7 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> np.n
     return part * (1.0 / max(float(part.std()), 1e-6))
 
 
-def window(u0: float, v0: float, ru: float, rv: float) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
+def window(u0: float, v0: float, ru: float, rv: float) -> tuple[tuple[slice, slice], Array, Array]:
     """The canvas pixels within (ru, rv) face units of a point: the slices, and their coordinates relative to
     the point.
     """
@@ -61,6 +62,6 @@ def window(u0: float, v0: float, ru: float, rv: float) -> tuple[tuple[slice, sli
     return (rows, columns), u[:, columns] - u0, v[rows] - v0
 
 
-def step(distance: np.ndarray, softness: float = 1.0 / PIXELS_PER_UNIT) -> np.ndarray:
+def step(distance: Array, softness: float = 1.0 / PIXELS_PER_UNIT) -> Array:
     """0 to 1 across ``softness`` face units around ``distance`` = 0: an anti-aliased edge."""
     return np.clip(distance / softness + 0.5, 0, 1)

@@ -11,6 +11,8 @@ import dataclasses
 
 import numpy as np
 
+from aletheia.core.arrays import Array
+
 GENDERS = ("female", "male")
 AGES = ("18-29", "30-44", "45-59", "60+")
 SKIN_TONES = ("monk 1-2", "monk 3-4", "monk 5-6", "monk 7-8", "monk 9-10")
@@ -53,10 +55,10 @@ class Person:
     age: str
     monk: int  # 1..10
     years: float
-    skin: np.ndarray  # (3,) linear RGB albedo
-    hair: np.ndarray
-    iris: np.ndarray
-    lips: np.ndarray
+    skin: Array  # (3,) linear RGB albedo
+    hair: Array
+    iris: Array
+    lips: Array
     jaw: float
     chin: float
     face_length: float
@@ -93,13 +95,13 @@ class Person:
         return SKIN_TONES[(self.monk - 1) // 2]
 
 
-def srgb_to_linear(colour: np.ndarray) -> np.ndarray:
+def srgb_to_linear(colour: Array) -> Array:
     """Convert sRGB 0..255 to linear light 0..1 (IEC 61966-2-1)."""
     c = np.asarray(colour, np.float32) / 255.0
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def _skin_albedo(monk: int, rng: np.random.Generator) -> np.ndarray:
+def _skin_albedo(monk: int, rng: np.random.Generator) -> Array:
     swatch = srgb_to_linear(MONK_SRGB[monk - 1])
     # The swatches are paint-flat and, at the dark end, darker and greyer than skin in an exposed photograph:
     # the exponent lifts the dark end, the tint restores the red of blood that shows through.
@@ -108,7 +110,7 @@ def _skin_albedo(monk: int, rng: np.random.Generator) -> np.ndarray:
     return np.clip(lifted * tint * np.exp(0.06 * rng.standard_normal()), 0.01, 0.85).astype(np.float32)
 
 
-def _hair_colour(monk: int, years: float, rng: np.random.Generator) -> np.ndarray:
+def _hair_colour(monk: int, years: float, rng: np.random.Generator) -> Array:
     weights = (0.12, 0.22, 0.26, 0.18, 0.14, 0.08) if monk <= 4 else (0.62, 0.30, 0.08, 0.0, 0.0, 0.0)
     colour = _HAIR_SRGB[rng.choice(6, p=weights)] * np.exp(0.14 * rng.standard_normal() + 0.03 * rng.standard_normal(3))
     grey = np.clip((years - 42) / 28 + 0.25 * rng.standard_normal(), 0, 1)
@@ -203,7 +205,7 @@ def draw_people(count: int, source: str, seed: int) -> list[Person]:
     stream = sorted(GROUP_SHARES).index(source)
     rng = np.random.default_rng((seed, 11, stream))
 
-    def deal(values: tuple[str, ...], share: tuple[float, ...]) -> np.ndarray:
+    def deal(values: tuple[str, ...], share: tuple[float, ...]) -> Array:
         at = (np.arange(count) + rng.random()) / max(count, 1)
         picked = np.minimum(np.searchsorted(np.cumsum(share), at, side="right"), len(values) - 1)
         return np.array(values)[rng.permutation(picked)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.datasets.synthetic.cameras import CAMERAS, capture, deliver, draw_delivery
 from aletheia.datasets.synthetic.faces import draw_shot, render
 from aletheia.datasets.synthetic.forgeries import GENERATORS, face_swap, self_blended, upsampled
@@ -61,7 +63,7 @@ def _reality(person: Person) -> float:
     )
 
 
-def _deal_labels(people: list[Person], shots: np.ndarray, n_real: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _deal_labels(people: list[Person], shots: Array, n_real: int, rng: np.random.Generator) -> list[Array]:
     """For each person which shots are real, (shots,) bool: ``n_real`` in all, by systematic sampling."""
     odds = np.repeat([_reality(p) for p in people], shots).astype(float)
     chance = np.minimum(odds / odds.sum() * n_real, 1.0)
@@ -128,7 +130,7 @@ def draw_picture(job: Job, picture: Picture) -> bytes:
     return deliver(image, delivery)
 
 
-def run_job(job: Job, folder: str) -> list[dict]:
+def run_job(job: Job, folder: str) -> list[dict[str, Any]]:
     """Draw and write the pictures of one job; returns their manifest rows."""
     cv2.setNumThreads(1)  # the processes already share the cores
     rows = []

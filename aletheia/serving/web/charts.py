@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.serving.web.messages import SHORT, TONES, clock, percent
 
 _WIDTH, _HEIGHT = 380, 230  # of a chart's own units: text of 11 of them is as large on a phone as on a desk
@@ -35,7 +36,7 @@ class _Axes:
         self.x, self.y = x, y
         self.parts: list[str] = []
 
-    def at(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, x: Any, y: Any) -> tuple[Array, Array]:
         """Places (n,) of values (n,)."""
         across = (np.asarray(x, float) - self.x[0]) / (self.x[1] - self.x[0])
         up = (np.asarray(y, float) - self.y[0]) / (self.y[1] - self.y[0])

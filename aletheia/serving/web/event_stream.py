@@ -1,7 +1,7 @@
 """How a reader of the page hears of the answer, and how everything about the reader is forgotten with it.
 
 Gradio keeps the last answer of each of thousands of visitors, with the faces in it, and the names of their sessions for
-ever: for who comes back. Nobody can come back here, so `Readers` sends the messages of Gradio's queue in place of
+ever: for who comes back. Nobody can come back here, so `EventStreams` sends the messages of Gradio's queue in place of
 Gradio's own stream and forgets the visitor with the last of them.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gradio.server_messages import CloseStreamMessage, EventMessage, HeartbeatMessage, ProcessCompletedMessage
 from starlette.types import Receive, Send
 
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.web.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _HEADERS = [
 ]
 
 
-class Readers:
+class EventStreams:
     """Who waits for an answer of the page.
 
     Parameters
@@ -50,14 +50,14 @@ class Readers:
         self._tokens: dict[str, list[str]] = {}
         self._joining: collections.Counter[str] = collections.Counter()
 
-    def asked(self, session: str, token: str) -> None:
-        """A session asks about a file, until `joined`: it must listen soon, or is taken for gone."""
+    def register(self, session: str, token: str) -> None:
+        """A session asks about a file, until `enqueued`: it must listen soon, or is taken for gone."""
         self._joining[session] += 1
         self._tokens.setdefault(session, []).append(token)
         self._came(session)
         self._awaited[session] = asyncio.create_task(self._await(session))
 
-    def joined(self, session: str) -> None:
+    def enqueued(self, session: str) -> None:
         """What a session asked for is in Gradio's queue, or was refused."""
         self._joining[session] -= 1
         self._joining += collections.Counter()  # keeps those above zero
@@ -74,7 +74,7 @@ class Readers:
         """
         messages = self._queue.pending_messages_per_session.get(session)
         if messages is None:
-            raise Refused("not_found", "There is no answer to wait for; hand in a file first.")
+            raise RequestError("not_found", "There is no answer to wait for; hand in a file first.")
         self._came(session)
         if session in self._here:
             self._here[session].set()
@@ -91,9 +91,9 @@ class Readers:
             if self._here.get(session) is own:  # nobody has taken over
                 del self._here[session]
                 if not answered:
-                    await self.leave(session)
+                    await self.disconnect(session)
 
-    async def leave(self, session: str) -> None:
+    async def disconnect(self, session: str) -> None:
         """A reader has gone: what waits is dropped, what is under way ends, all is forgotten."""
         await self._queue.clean_events(session_hash=session)
         self._forget(session)
@@ -110,7 +110,7 @@ class Readers:
         await asyncio.sleep(self.patience)
         del self._awaited[session]
         if session not in self._here:
-            await self.leave(session)
+            await self.disconnect(session)
 
     def _was_last(self, session: str, message: EventMessage) -> bool:
         """Whether this message ends all that the session has asked for, which is then forgotten.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
-import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.serving.web import charts
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ _UNCUT = '<p class="quiet">This face cannot be cut out as those that the model l
 _NO_CAM = "Nothing in this face spoke for “manipulated”, so this map is empty (Grad-CAM)."
 
 
-def closer(explanations: Sequence[Explanation | None], faces: int, busy: bool = False, failed: bool = False) -> str:
+def render_explanation(
+    explanations: Sequence[Explanation | None], faces: int, busy: bool = False, failed: bool = False
+) -> str:
     """The panels of the faces that were looked at so far.
 
     Parameters
@@ -92,7 +94,7 @@ def _spectrum(found: Explanation) -> str:
     return f'<div class="beside"><div><h3>Fine detail</h3><p>{text}{band}</p></div><div>{chart}</div></div>'
 
 
-def _address(rgb: np.ndarray) -> str:
+def _address(rgb: Array) -> str:
     """A picture inside of the page, which leaves no file behind."""
     if rgb.shape[0] != _SIDE:
         rgb = cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)

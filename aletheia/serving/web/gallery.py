@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from aletheia.core.arrays import Array
 from aletheia.core.files import atomic_write
 from aletheia.core.settings import get_settings
 
@@ -100,7 +101,7 @@ def _make(name: str, path: Path) -> None:
         file.write(content)
 
 
-def _scene(name: str) -> np.ndarray:
+def _scene(name: str) -> Array:
     if name == "three.jpg":
         return np.hstack([_shot(7, ""), _shot(10, "face-swap"), _shot(2, "")])
     if name == "nobody.jpg":
@@ -108,7 +109,7 @@ def _scene(name: str) -> np.ndarray:
     return _shot(*_SINGLE[name])
 
 
-def _shot(person: int, generator: str, yaw: float | None = None) -> np.ndarray:
+def _shot(person: int, generator: str, yaw: float | None = None) -> Array:
     """One picture of one person as the embedded data set draws and forges them, RGB (256, 256, 3) uint8."""
     # It takes the generator a second to be imported, which is needed once a machine.
     from aletheia.datasets.synthetic.cameras import CAMERAS, capture
@@ -133,7 +134,7 @@ def _shot(person: int, generator: str, yaw: float | None = None) -> np.ndarray:
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
 
-def _nobody() -> np.ndarray:
+def _nobody() -> Array:
     from aletheia.datasets.synthetic.backdrop import paint_backdrop
     from aletheia.datasets.synthetic.faces import FRAME, draw_light, encode_srgb
 
@@ -141,12 +142,12 @@ def _nobody() -> np.ndarray:
     return (encode_srgb(paint_backdrop(FRAME, draw_light(rng), rng)) * 255 + 0.5).astype(np.uint8)
 
 
-def _jpeg(rgb: np.ndarray) -> bytes:
+def _jpeg(rgb: Array) -> bytes:
     _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return data.tobytes()
 
 
-def _video(frames: Sequence[np.ndarray]) -> bytes:
+def _video(frames: Sequence[Array]) -> bytes:
     """H.264 in MP4, which every browser plays; four frames a second."""
     import av
 

@@ -15,9 +15,9 @@ from gradio.routes import App
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.uploads import parsed
-from aletheia.serving.web.event_stream import Readers
+from aletheia.serving.web.event_stream import EventStreams
 from aletheia.serving.web.uploads import GONE, Uploads, too_many
 
 _READ = ("/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
@@ -39,7 +39,7 @@ _HEARD = (
 _HOST = re.compile(rb"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
-class Doors:
+class GradioProxy:
     """The page's part of Gradio.
 
     Parameters
@@ -48,12 +48,12 @@ class Doors:
         Gradio's application.
     uploads : Uploads
         The files that can be asked about.
-    readers : Readers
+    streams : EventStreams
         Who tells the answers.
     """
 
-    def __init__(self, gradio: App, uploads: Uploads, readers: Readers) -> None:
-        self._gradio, self._uploads, self._readers = gradio, uploads, readers
+    def __init__(self, gradio: App, uploads: Uploads, streams: EventStreams) -> None:
+        self._gradio, self._uploads, self._streams = gradio, uploads, streams
         self._functions = frozenset(number for number, function in gradio.get_blocks().fns.items() if function.fn)
         self._asked: dict[tuple[str, str], Callable[[Scope, Receive, Send], Awaitable[None]]] = {
             ("GET", "/"): self._page,
@@ -72,7 +72,9 @@ class Doors:
         elif asked[0] == "GET" and (asked[1] in _READ or asked[1].startswith(_FOLDERS)):
             await self._through(scope, receive, send)
         else:
-            raise Refused("not_found", f"There is nothing at {asked[1][:200]!r}; how to ask by HTTP stands at /docs.")
+            raise RequestError(
+                "not_found", f"There is nothing at {asked[1][:200]!r}; how to ask by HTTP stands at /docs."
+            )
 
     async def _through(self, scope: Scope, receive: Receive, send: Send) -> None:
         """To Gradio, without what was asked for behind the path; what it refuses is told in the service's words."""
@@ -89,7 +91,7 @@ class Doors:
             raise too_many()
         if status >= 400:
             kind = "not_found" if status in (403, 404) else "bad_request"
-            raise Refused(kind, f"The page does not answer {scope['method']} {scope['path'][:200]!r}.")
+            raise RequestError(kind, f"The page does not answer {scope['method']} {scope['path'][:200]!r}.")
 
     async def _post(self, scope: Scope, body: dict[str, Any], receive: Receive, send: Send) -> None:
         """To Gradio, with a body of our own."""
@@ -105,31 +107,31 @@ class Doors:
         asked = parsed(await _body(receive))
         number, session, data = asked.get("fn_index"), _word(asked, "session_hash"), asked.get("data")
         if type(number) is not int or number not in self._functions:
-            raise Refused("bad_request", "The page has no such function.")
+            raise RequestError("bad_request", "The page has no such function.")
         token = data[0] if isinstance(data, list) and len(data) == 1 else None
         if not isinstance(token, str) or not self._uploads.claim(token):
-            raise Refused("bad_request", GONE)
-        self._readers.asked(session, token)
+            raise RequestError("bad_request", GONE)
+        self._streams.register(session, token)
         try:
             await self._post(scope, {"fn_index": number, "session_hash": session, "data": [token]}, receive, send)
         except BaseException:
             self._uploads.discard(token)
             raise
         finally:
-            self._readers.joined(session)
+            self._streams.enqueued(session)
 
     async def _listen(self, scope: Scope, receive: Receive, send: Send) -> None:
         session = _SESSION.search(scope["query_string"])
         if session is None:
-            raise Refused("bad_request", "session_hash is not one that the page gives.")
-        await self._readers.listen(session[1].decode(), receive, send)
+            raise RequestError("bad_request", "session_hash is not one that the page gives.")
+        await self._streams.listen(session[1].decode(), receive, send)
 
     async def _cancel(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = parsed(await _body(receive))
         number, event = asked.get("fn_index"), _word(asked, "event_id")
         body = {"session_hash": _word(asked, "session_hash"), "event_id": event, "fn_index": number}
         if type(number) is not int or number not in self._functions:
-            raise Refused("bad_request", "The page has no such function.")
+            raise RequestError("bad_request", "The page has no such function.")
         await self._post(scope, body, receive, send)
         self._gradio.iterators_to_reset.discard(event)  # its task has ended: nobody else would remove it
 
@@ -158,7 +160,7 @@ def _cleaned(scope: Scope) -> Scope:
     headers = [pair for pair in scope["headers"] if pair[0] in _HEARD]
     for name, value in headers:
         if name.endswith(b"host") and not _HOST.fullmatch(value.split(b",")[0].strip()):
-            raise Refused("bad_request", f"The header {name.decode()} names no host.")
+            raise RequestError("bad_request", f"The header {name.decode()} names no host.")
     kind = [(b"content-type", b"application/json")] if scope["method"] == "POST" else []
     return {**scope, "query_string": b"", "headers": headers + kind}
 
@@ -169,7 +171,7 @@ async def _body(receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused("bad_request", "The request did not arrive whole.")
+            raise RequestError("bad_request", "The request did not arrive whole.")
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return bytes(body)
@@ -179,5 +181,5 @@ def _word(asked: dict[str, Any], name: str) -> str:
     """A value of letters and digits alone; Refused for anything else."""
     word = asked.get(name)
     if not isinstance(word, str) or not _WORD.fullmatch(word):
-        raise Refused("bad_request", f"{name} is not one that the page gives.")
+        raise RequestError("bad_request", f"{name} is not one that the page gives.")
     return word

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aletheia.core.errors import InputError
 from aletheia.serving.uploads import Upload
 from aletheia.serving.web import results_html as results
-from aletheia.serving.web.explanation_html import FACES, closer
+from aletheia.serving.web.explanation_html import FACES, render_explanation
 from aletheia.serving.web.gallery import Gallery
 from aletheia.serving.web.provenance_html import provenance
 from aletheia.serving.web.uploads import Uploads
@@ -60,17 +60,17 @@ class Examiner:
         told = self.service.answer_image(data)
         answer = results.answer(told, self.service.loaded.spec, self.gallery.truth(data))
         faces = len(told["faces"])
-        yield answer, closer([], faces, busy=True) if faces else "", ""
+        yield answer, render_explanation([], faces, busy=True) if faces else "", ""
         origin = provenance(self._provenance(data))
-        yield answer, closer([], faces, busy=True) if faces else "", origin
+        yield answer, render_explanation([], faces, busy=True) if faces else "", origin
         if faces:
             try:
                 seen = self.service.look_closer(data, FACES)
             except Exception as error:  # the answer stands without it
                 _note("the faces could not be looked at closely", error)
-                yield answer, closer([], faces, failed=True), origin
+                yield answer, render_explanation([], faces, failed=True), origin
             else:
-                yield answer, closer(seen, faces), origin
+                yield answer, render_explanation(seen, faces), origin
 
     def _video(self, upload: Upload) -> Iterator[Shown]:
         self.service.check_size(upload.size, video=True)

@@ -20,7 +20,7 @@ _HALF = "as many of them manipulated as genuine"
 
 
 @dataclasses.dataclass(frozen=True)
-class Saying:
+class VerdictMessage:
     """A verdict as it is read.
 
     Attributes
@@ -50,7 +50,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}{_SPACE}%"
 
 
-def headline(answer: Mapping[str, Any]) -> Saying:
+def headline(answer: Mapping[str, Any]) -> VerdictMessage:
     """The verdict on the whole picture or video.
 
     Parameters
@@ -61,21 +61,23 @@ def headline(answer: Mapping[str, Any]) -> Saying:
     parts = answer.get("people") or answer["faces"]
     what = "video" if answer["kind"] == "video" else "picture"
     if not parts:
-        return Saying("none", f"No face was found in this {what}.", _NO_FACE)
+        return VerdictMessage("none", f"No face was found in this {what}.", _NO_FACE)
     kind, kinds = ("person", "people") if what == "video" else ("face", "faces")
     verdict = answer["verdict"]
     tone = TONES[verdict]
     if len(parts) == 1:
         close = _is_close(parts[0]["probability"], answer["model"]["threshold"])
-        return Saying(
+        return VerdictMessage(
             tone, _alone(verdict, "this person’s face" if what == "video" else "this face", close), close=close
         )
     count = sum(part["verdict"] == verdict for part in parts)
     if verdict == CANNOT_TELL:
-        return Saying(tone, f"The model cannot tell for {count} of {len(parts)} {kinds}.")
+        return VerdictMessage(tone, f"The model cannot tell for {count} of {len(parts)} {kinds}.")
     if count == len(parts):
-        return Saying(tone, f"The model takes {'both' if count == 2 else f'all {count}'} {kinds} for {SHORT[verdict]}.")
-    return Saying(
+        return VerdictMessage(
+            tone, f"The model takes {'both' if count == 2 else f'all {count}'} {kinds} for {SHORT[verdict]}."
+        )
+    return VerdictMessage(
         tone,
         f"The model takes {count} of {len(parts)} {kinds} for {SHORT[verdict]}.",
         (f"Choose a {kind} to see which.",),
@@ -100,16 +102,16 @@ def _alone(verdict: str, what: str, close: bool) -> str:
     return f"The model takes {what} for {SHORT[verdict]}."
 
 
-def of_part(part: Mapping[str, Any], spec: ModelSpec, frames: int = 0) -> Saying:
+def of_part(part: Mapping[str, Any], spec: ModelSpec, frames: int = 0) -> VerdictMessage:
     """What is said of one face, or of one person in a number of frames."""
     verdict, p = part["verdict"], part["probability"]
     what = "this person’s face" if frames else "this face"
     number = f"It puts the probability that {what} was manipulated at {percent(p)}"
     number += f", over {frames} frames with it." if frames > 1 else "."
     if verdict == CANNOT_TELL:
-        return Saying("unsure", _alone(verdict, what, False), (_because(part["reason"]), _UNSURE))
+        return VerdictMessage("unsure", _alone(verdict, what, False), (_because(part["reason"]), _UNSURE))
     texts = [number, _consequence(verdict, p, spec.threshold), *_disagreement(part["faces"] if frames else (), verdict)]
-    return Saying(TONES[verdict], _alone(verdict, what, _is_close(p, spec.threshold)), tuple(texts))
+    return VerdictMessage(TONES[verdict], _alone(verdict, what, _is_close(p, spec.threshold)), tuple(texts))
 
 
 def _disagreement(faces: Sequence[Mapping[str, Any]], verdict: str) -> list[str]:

@@ -12,13 +12,13 @@ import gradio as gr
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.security import refusal
 from aletheia.serving.uploads import received
 from aletheia.serving.web.blocks import build_page
-from aletheia.serving.web.event_stream import Readers
+from aletheia.serving.web.event_stream import EventStreams
 from aletheia.serving.web.gallery import SAMPLES, Gallery
-from aletheia.serving.web.gradio_proxy import Doors
+from aletheia.serving.web.gradio_proxy import GradioProxy
 from aletheia.serving.web.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def mount_page(app: FastAPI, service: Service) -> FastAPI:
     _add_files(app, gallery)
     _add_intake(app, uploads)
 
-    @app.exception_handler(Refused)
-    def refused(request: Request, problem: Refused) -> Response:
+    @app.exception_handler(RequestError)
+    def refused(request: Request, problem: RequestError) -> Response:
         return refusal(problem, service.metrics, request.url.path)
 
     page = build_page(service, uploads, gallery)
@@ -69,9 +69,9 @@ def mount_page(app: FastAPI, service: Service) -> FastAPI:
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
     mount = app.router.routes[-1]
-    gradio, readers = mount.app, Readers(page, uploads)
-    mount.app = Doors(gradio, uploads, readers)
-    gradio.state.uploads, gradio.state.readers = uploads, readers
+    gradio, streams = mount.app, EventStreams(page, uploads)
+    mount.app = GradioProxy(gradio, uploads, streams)
+    gradio.state.uploads, gradio.state.streams = uploads, streams
     return gradio
 
 
@@ -99,13 +99,13 @@ def _add_files(app: FastAPI, gallery: Gallery) -> None:
     @app.get("/page/{name}", include_in_schema=False)
     def own(name: str) -> FileResponse:
         if name not in files:
-            raise Refused("not_found", f"The page has no file {name[:40]!r}.")
+            raise RequestError("not_found", f"The page has no file {name[:40]!r}.")
         return FileResponse(_HERE / name, media_type=files[name], headers={"Cache-Control": "no-cache"})
 
     @app.get("/page/gallery/{name}", include_in_schema=False)
     def sample(name: str) -> FileResponse:
         if name not in names:
-            raise Refused("not_found", f"There is no picture {name[:40]!r} in the gallery.")
+            raise RequestError("not_found", f"There is no picture {name[:40]!r} in the gallery.")
         return FileResponse(names[name], headers={"Cache-Control": "max-age=86400"})
 
 
@@ -116,7 +116,7 @@ def _add_intake(app: FastAPI, uploads: Uploads) -> None:
     async def take(request: Request) -> dict[str, str]:
         async with received(request) as upload:
             if upload.is_json:
-                raise Refused("unknown_format", "The page sends the picture or video as file of a form.")
+                raise RequestError("unknown_format", "The page sends the picture or video as file of a form.")
             token = uploads.keep(upload)
         asyncio.get_running_loop().call_later(_KEEP_SECONDS, uploads.expire, token)
         return {"token": token}

@@ -9,15 +9,15 @@ import time
 from collections.abc import Iterator
 
 from aletheia.core.errors import InputError
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.uploads import Upload
 
 GONE = "The file did not arrive whole. Choose it again."
 
 
-def too_many() -> Refused:
+def too_many() -> RequestError:
     """The refusal of a file that there is no place for."""
-    return Refused("busy", "Too many files wait here already; try again in 5 seconds.", retry_after=5)
+    return RequestError("busy", "Too many files wait here already; try again in 5 seconds.", retry_after=5)
 
 
 class Uploads:

@@ -72,7 +72,7 @@ def get(
     tree: str | None = None,
     uid: str | None = None,
     format_: str = "full",
-) -> dict:
+) -> dict[str, Any]:
     """One artifact; of several candidates the best iteration, and of those the newest.
 
     Iteration 0 of a grid has rows of its iterations only, and gives the one that is marked as the best.
@@ -138,7 +138,7 @@ def conditions(f: ArtifactFilters) -> Where:
     return where
 
 
-def _select(connection: sqlite3.Connection, f: ArtifactFilters, page: Page) -> tuple[list[dict], bool]:
+def _select(connection: sqlite3.Connection, f: ArtifactFilters, page: Page) -> tuple[list[dict[str, Any]], bool]:
     where = conditions(f)
     sql, values = f"SELECT a.* FROM artifacts AS a WHERE {where.sql()}", where.values
     if f.partition_by:
@@ -168,21 +168,21 @@ def _select(connection: sqlite3.Connection, f: ArtifactFilters, page: Page) -> t
     return answer, more
 
 
-def list_page(store: Store, filters: ArtifactFilters, page: Page) -> tuple[list[dict], bool]:
+def list_page(store: Store, filters: ArtifactFilters, page: Page) -> tuple[list[dict[str, Any]], bool]:
     """Artifacts that match, once for each of their tags, last updated first; also whether more follow."""
     with store.read() as connection:
         return _select(connection, filters, page)
 
 
-def of_run(connection: sqlite3.Connection, project: str, uid: str, iteration: int) -> list[dict]:
+def of_run(connection: sqlite3.Connection, project: str, uid: str, iteration: int) -> list[dict[str, Any]]:
     """Artifacts of a run, once for each tag: of an iteration, or for iteration 0 those marked as best."""
     filters = ArtifactFilters(project=project, tree=uid, iter=iteration or None, best_iteration=not iteration)
     return _select(connection, filters, Page())[0]
 
 
-def by_uris(connection: sqlite3.Connection, project: str, uris: Any) -> list[dict]:
+def by_uris(connection: sqlite3.Connection, project: str, uris: Any) -> list[dict[str, Any]]:
     """Artifacts that a run of a workflow refers to (their producer is the workflow, not the run)."""
-    found: list[dict] = []
+    found: list[dict[str, Any]] = []
     for uri in uris.values() if isinstance(uris, dict) else ():
         match = _URI.fullmatch(str(uri))
         if not match:

@@ -35,7 +35,7 @@ _NOT_CONTENT_BY_KIND = {
 }
 
 
-def content_uid(body: dict) -> str:
+def content_uid(body: dict[str, Any]) -> str:
     """SHA-1 of what makes a version: all but labels, tags, dates and fields that are filled in later."""
     skipped = ("labels", "updated", "created", "tag", "uid")
     metadata = {k: v for k, v in body["metadata"].items() if k not in skipped}
@@ -45,7 +45,7 @@ def content_uid(body: dict) -> str:
     return hashlib.sha1(json.dumps(content, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
 
-def store_uri(body: dict) -> str:
+def store_uri(body: dict[str, Any]) -> str:
     """The ``store://`` address of a stored artifact."""
     metadata, spec = body.get("metadata") or {}, body.get("spec") or {}
     kind = {"model": "models", "dataset": "datasets"}.get(body.get("kind", ""), "artifacts")
@@ -56,7 +56,7 @@ def store_uri(body: dict) -> str:
     return uri
 
 
-def _prepare(project: str, key: str, body: Any, iteration: int | None, tree: str | None) -> dict:
+def _prepare(project: str, key: str, body: Any, iteration: int | None, tree: str | None) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ApiError(422, "An artifact is a JSON object.")
     for part in ("metadata", "spec"):
@@ -84,7 +84,7 @@ def put(
     tree: str | None = None,
     uid: str | None = None,
     create: bool = False,
-) -> dict:
+) -> dict[str, Any]:
     """Store an artifact and give it a tag (``latest`` when none is named); returns it as stored.
 
     Parameters
@@ -129,7 +129,7 @@ def _save(
     connection: sqlite3.Connection,
     row: sqlite3.Row | None,
     key: tuple[str, str, str],
-    body: dict,
+    body: dict[str, Any],
     iteration: int,
     tree: str,
 ) -> int:
@@ -182,7 +182,9 @@ def set_tag(
     connection.execute("INSERT INTO artifact_tags (artifact, name) VALUES (?, ?)", (identifier, tag))
 
 
-def _mark_best(connection: sqlite3.Connection, project: str, key: str, link: dict, tree: str) -> dict:
+def _mark_best(
+    connection: sqlite3.Connection, project: str, key: str, link: dict[str, Any], tree: str
+) -> dict[str, Any]:
     spec = link["spec"]
     iteration, key = spec.get("link_iteration"), spec.get("link_key") or key
     tree = spec.get("link_tree") or tree

@@ -53,9 +53,9 @@ def normalise(name: str) -> str:
     return re.sub(r"\s+", "-", name).replace("_", "-").lower()
 
 
-def minimal(body: dict, paths: tuple[str, ...]) -> dict:
+def minimal(body: dict[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
     """Only the values at the given dotted paths, in their places."""
-    kept: dict = {}
+    kept: dict[str, Any] = {}
     for path in paths:
         source, target = body, kept
         *parents, last = path.split(".")
@@ -67,7 +67,7 @@ def minimal(body: dict, paths: tuple[str, ...]) -> dict:
     return kept
 
 
-def content_hash(body: dict) -> str:
+def content_hash(body: dict[str, Any]) -> str:
     """SHA-1 of a function without tag, hash, state and dates: the same source gives the same version."""
     metadata = {k: v for k, v in body["metadata"].items() if k not in ("tag", "hash", "updated", "created")}
     text = json.dumps({**body, "metadata": metadata, "status": None}, sort_keys=True)
@@ -119,7 +119,7 @@ def put(store: Store, project: str, name: str, body: Any, tag: str | None, versi
     return hash_key
 
 
-def _find(connection: sqlite3.Connection, project: str, name: str, tag: str, hash_key: str) -> dict | None:
+def _find(connection: sqlite3.Connection, project: str, name: str, tag: str, hash_key: str) -> dict[str, Any] | None:
     if hash_key and not tag:
         row = connection.execute(
             "SELECT body FROM functions WHERE project = ? AND name = ? AND uid = ?", (project, name, hash_key)
@@ -137,7 +137,9 @@ def _find(connection: sqlite3.Connection, project: str, name: str, tag: str, has
     return body
 
 
-def get(store: Store, project: str, name: str, tag: str = "", hash_key: str = "", format_: str = "full") -> dict:
+def get(
+    store: Store, project: str, name: str, tag: str = "", hash_key: str = "", format_: str = "full"
+) -> dict[str, Any]:
     """One version of a function, by tag (``latest`` when none is given) or by hash."""
     with store.read() as connection:
         for candidate in dict.fromkeys((normalise(name), name)):
@@ -148,7 +150,7 @@ def get(store: Store, project: str, name: str, tag: str = "", hash_key: str = ""
     raise ApiError(404, f"Function not found {project}/{name}{version}")
 
 
-def list_page(store: Store, filters: FunctionFilters, page: Page) -> tuple[list[dict], bool]:
+def list_page(store: Store, filters: FunctionFilters, page: Page) -> tuple[list[dict[str, Any]], bool]:
     """Functions that match, once for each of their tags, newest first; also whether more follow."""
     f = filters
     where = Where()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from aletheia.tracking import queries
 from aletheia.tracking.resources import runs
@@ -26,7 +27,7 @@ def set_owners(store: Store, project: str, uid: str, owners: list[list[float]]) 
             )
 
 
-def unfinished(store: Store) -> list[dict]:
+def unfinished(store: Store) -> list[dict[str, Any]]:
     """Runs without an end: project, uid, name, state, updated (seconds), owners ([[pid, start time], …])."""
     with store.read() as connection:
         rows = connection.execute(
@@ -39,7 +40,7 @@ def unfinished(store: Store) -> list[dict]:
     return [{**dict(row), "owners": json.loads(row["owners"])} for row in rows]
 
 
-def abort_lost(store: Store, alive: Callable[[list[float]], bool], grace: float) -> list[dict]:
+def abort_lost(store: Store, alive: Callable[[list[float]], bool], grace: float) -> list[dict[str, Any]]:
     """Mark runs as aborted whose processes are all gone and that were not written to for ``grace`` seconds.
 
     Runs whose process is unknown are left alone: no sign of life is no proof of death.

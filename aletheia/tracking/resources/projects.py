@@ -20,7 +20,7 @@ def ensure(connection: sqlite3.Connection, name: str) -> None:
         raise ApiError(404, f"Project {name} does not exist")
 
 
-def _save(connection: sqlite3.Connection, name: str, body: dict, created: float | None) -> dict:
+def _save(connection: sqlite3.Connection, name: str, body: dict[str, Any], created: float | None) -> dict[str, Any]:
     """Insert or replace a project's row; returns the body as stored."""
     if not isinstance(body, dict):
         raise ApiError(422, "A project is a JSON object.")
@@ -57,7 +57,7 @@ def _save(connection: sqlite3.Connection, name: str, body: dict, created: float 
     return body
 
 
-def create(store: Store, body: Any) -> dict:
+def create(store: Store, body: Any) -> dict[str, Any]:
     """Create a project; 409 when one of its name exists."""
     name = queries.get_in(body, "metadata.name") if isinstance(body, dict) else None
     if not isinstance(name, str):
@@ -69,7 +69,7 @@ def create(store: Store, body: Any) -> dict:
         return _save(connection, name, body, None)
 
 
-def put(store: Store, name: str, body: Any) -> dict:
+def put(store: Store, name: str, body: Any) -> dict[str, Any]:
     """Create or overwrite a project; the moment of its creation stays."""
     queries.check_project(name)
     with store.write() as connection:
@@ -77,7 +77,7 @@ def put(store: Store, name: str, body: Any) -> dict:
         return _save(connection, name, body, row["created"] if row else None)
 
 
-def merge(target: dict, changes: dict, *, additive: bool) -> None:
+def merge(target: dict[str, Any], changes: dict[str, Any], *, additive: bool) -> None:
     """Merge nested objects in place; lists are replaced, or joined when additive."""
     for key, value in changes.items():
         old = target.get(key)
@@ -89,7 +89,7 @@ def merge(target: dict, changes: dict, *, additive: bool) -> None:
             target[key] = value
 
 
-def patch(store: Store, name: str, changes: Any, mode: str) -> dict:
+def patch(store: Store, name: str, changes: Any, mode: str) -> dict[str, Any]:
     """Merge changes into a project; ``mode`` is ``replace`` or ``additive``."""
     if not isinstance(changes, dict):
         raise ApiError(422, "The changes of a project are a JSON object.")
@@ -109,14 +109,14 @@ def _row(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
     return row
 
 
-def _minimal(body: dict) -> dict:
+def _minimal(body: dict[str, Any]) -> dict[str, Any]:
     """Without the long lists, as the UI asks for it."""
     for key in ("functions", "workflows", "artifacts"):
         body.get("spec", {}).pop(key, None)
     return body
 
 
-def get(store: Store, name: str) -> dict:
+def get(store: Store, name: str) -> dict[str, Any]:
     """One project; 404 when there is none of this name."""
     with store.read() as connection:
         return json.loads(_row(connection, name)["body"])
@@ -161,7 +161,7 @@ def delete(store: Store, name: str, strategy: str) -> None:
         connection.execute("DELETE FROM projects WHERE name = ?", (name,))
 
 
-def summaries(store: Store, name: str | None = None) -> list[dict]:
+def summaries(store: Store, name: str | None = None) -> list[dict[str, Any]]:
     """Counts a project, in the form of the UI's first page; "recent" is the last day."""
     since = queries.now() - 86_400
     where = Where()

@@ -45,7 +45,7 @@ class RunFilters(BaseModel):
     max_partitions: int = Field(0, alias="max-partitions", ge=0)
 
 
-def _artifact_uris(status: dict) -> None:
+def _artifact_uris(status: dict[str, Any]) -> None:
     """Keep references of artifacts in the run, not their bodies (old clients send both)."""
     bodies = status.pop("artifacts", None)
     uris = status.get("artifact_uris")
@@ -58,7 +58,9 @@ def _artifact_uris(status: dict) -> None:
         status["artifact_uris"] = uris
 
 
-def _save(connection: sqlite3.Connection, row: sqlite3.Row | None, key: tuple[str, str, int], body: dict) -> None:
+def _save(
+    connection: sqlite3.Connection, row: sqlite3.Row | None, key: tuple[str, str, int], body: dict[str, Any]
+) -> None:
     project, uid, iteration = key
     name = queries.get_in(body, "metadata.name")
     if not isinstance(name, str) or not name:
@@ -142,7 +144,7 @@ def update(store: Store, project: str, uid: str, iteration: int, updates: Any) -
     return body["status"]["state"]
 
 
-def get(store: Store, project: str, uid: str, iteration: int, format_: str = "full") -> dict:
+def get(store: Store, project: str, uid: str, iteration: int, format_: str = "full") -> dict[str, Any]:
     """One run; in the ``full`` format with its artifacts, of a grid with those of the best iteration."""
     with store.read() as connection:
         body = json.loads(_get(connection, project, uid, iteration)["body"])
@@ -157,7 +159,7 @@ def get(store: Store, project: str, uid: str, iteration: int, format_: str = "fu
     return body
 
 
-def list_page(store: Store, filters: RunFilters, page: Page) -> tuple[list[dict], bool]:
+def list_page(store: Store, filters: RunFilters, page: Page) -> tuple[list[dict[str, Any]], bool]:
     """Runs that match, newest first; also whether more follow.
 
     Without any filter: the newest run of each name of the last week, as a real server answers.
@@ -255,7 +257,7 @@ def abort(store: Store, project: str, uid: str, iteration: int, updates: Any) ->
         mark_aborted(connection, row, updates if isinstance(updates, dict) else {})
 
 
-def mark_aborted(connection: sqlite3.Connection, row: sqlite3.Row, updates: dict) -> None:
+def mark_aborted(connection: sqlite3.Connection, row: sqlite3.Row, updates: dict[str, Any]) -> None:
     """Set a run's state to aborted, and the values at the dotted paths of ``updates``."""
     body = json.loads(row["body"])
     for path, value in {**updates, "status.state": "aborted"}.items():

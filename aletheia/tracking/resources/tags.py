@@ -39,7 +39,7 @@ def _rows(connection: sqlite3.Connection, project: str, body: Any) -> list[sqlit
     return list(found.values())
 
 
-def put(store: Store, project: str, tag: str, body: Any, *, replace: bool) -> dict:
+def put(store: Store, project: str, tag: str, body: Any, *, replace: bool) -> dict[str, Any]:
     """Put a tag on artifacts; with ``replace`` their other tags go."""
     queries.check_tag(tag)
     with store.write() as connection:

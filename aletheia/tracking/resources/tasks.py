@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from typing import Any
 
 from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError
@@ -12,7 +13,7 @@ from aletheia.tracking.store import Store
 _KEPT = 1_000
 
 
-def _body(row: sqlite3.Row) -> dict:
+def _body(row: sqlite3.Row) -> dict[str, Any]:
     moment = queries.to_iso(row["created"])
     return {
         "kind": "BackgroundTask",
@@ -28,7 +29,7 @@ def _body(row: sqlite3.Row) -> dict:
     }
 
 
-def done(store: Store, project: str, kind: str) -> dict:
+def done(store: Store, project: str, kind: str) -> dict[str, Any]:
     """Write the receipt of something that was done for a client that expects a task to wait for."""
     name = str(uuid.uuid4())
     with store.write() as connection:
@@ -43,7 +44,7 @@ def done(store: Store, project: str, kind: str) -> dict:
         return _body(connection.execute("SELECT * FROM tasks WHERE name = ?", (name,)).fetchone())
 
 
-def get(store: Store, name: str, project: str | None = None) -> dict:
+def get(store: Store, name: str, project: str | None = None) -> dict[str, Any]:
     """A receipt by its name."""
     with store.read() as connection:
         row = connection.execute("SELECT * FROM tasks WHERE name = ?", (name,)).fetchone()
@@ -52,7 +53,7 @@ def get(store: Store, name: str, project: str | None = None) -> dict:
     return _body(row)
 
 
-def list_all(store: Store, project: str) -> list[dict]:
+def list_all(store: Store, project: str) -> list[dict[str, Any]]:
     """A project's receipts, newest first."""
     with store.read() as connection:
         rows = connection.execute("SELECT * FROM tasks WHERE project = ? ORDER BY created DESC", (project,)).fetchall()

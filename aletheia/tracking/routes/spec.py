@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -24,7 +25,7 @@ def _artifact_path(request: Request) -> str:
     return str(folders.artifact_root(request.app.state.home) / "{{project}}" / "{{run.uid}}")
 
 
-def _identity(request: Request) -> dict:
+def _identity(request: Request) -> dict[str, Any]:
     home = str(request.app.state.home)
     return {"service": SERVICE, "version": __version__, "pid": os.getpid(), "home": home}
 

@@ -39,7 +39,7 @@ async def mounted(service: Service) -> AsyncIterator[SimpleNamespace]:
             gradio=gradio,
             blocks=gradio.get_blocks(),
             doors=app.router.routes[-1].app,
-            readers=gradio.state.readers,
+            readers=gradio.state.streams,
             uploads=gradio.state.uploads,
         )
 
@@ -67,7 +67,7 @@ def kept(page: SimpleNamespace) -> dict[str, int]:
         "differences": blocks.pending_diff_streams,
         "streams": blocks.pending_streams,
         "paths": blocks.upload_file_set,
-        "readers": page.readers._awaited.keys() | page.readers._here | page.readers._tokens.keys(),
+        "readers": page.streams._awaited.keys() | page.streams._here | page.streams._tokens.keys(),
         "bytes": range(page.uploads.size()),
     }
     return {name: len(all_of) for name, all_of in things.items() if all_of}
@@ -98,7 +98,7 @@ def test_nothing_of_a_visitor_stays_after_the_answer(service, portraits, jpeg):
 def test_nor_of_one_who_never_comes_for_it(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
-            page.readers.patience = 0.5
+            page.streams.patience = 0.5
             with service.admission.turn():  # one is looked at when nobody comes, the other waits
                 await ask(page, jpeg(portraits[0][0]), "one")
                 await ask(page, jpeg(portraits[1][0]), "two")
@@ -141,7 +141,7 @@ def test_nor_of_one_who_leaves_or_cancels(service, portraits, jpeg):
 
             await ask(page, jpeg(portraits[0][0]), "leaves")
             async with asyncio.timeout(20):
-                await page.readers.listen("leaves", receive, send)
+                await page.streams.listen("leaves", receive, send)
             await nothing_kept(page)
             with service.admission.turn():
                 await ask(page, jpeg(portraits[0][0]), "underway")
@@ -155,7 +155,7 @@ def test_nor_of_one_who_leaves_or_cancels(service, portraits, jpeg):
                 assert (await page.client.post("/gradio_api/cancel", json=body)).status_code == 200
                 assert "close_stream" in (await listening).text
                 assert page.uploads.size() < size
-                await page.readers.leave("underway")
+                await page.streams.disconnect("underway")
             await nothing_kept(page)
 
     asyncio.run(visit())
@@ -177,7 +177,7 @@ def test_who_comes_again_takes_over(service, portraits, jpeg):
 
             with service.admission.turn():
                 await ask(page, jpeg(portraits[0][0]), "phone")
-                first = asyncio.create_task(page.readers.listen("phone", receive, send))
+                first = asyncio.create_task(page.streams.listen("phone", receive, send))
                 await asyncio.sleep(0.1)
                 second = asyncio.create_task(page.client.get(DATA, params={"session_hash": "phone"}))
                 await asyncio.sleep(0.1)
@@ -195,7 +195,7 @@ def test_who_comes_again_takes_over(service, portraits, jpeg):
 def test_a_full_queue_refuses_and_keeps_nothing(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
-            page.readers.patience = 0.5
+            page.streams.patience = 0.5
             with service.admission.turn():
                 for number in range(4):  # one under way, three may wait
                     await ask(page, jpeg(portraits[0][0]), f"s{number}")
@@ -237,7 +237,7 @@ def test_gradio_hears_only_what_the_page_has_to_say(service):
             assert again.status_code == 400 and "did not arrive" in again.json()["error"]["message"]
             cancel = {"fn_index": 0, "session_hash": "s", "event_id": "e", "data": file}
             assert (await page.client.post("/gradio_api/cancel", json=cancel)).status_code == 200
-            await page.readers.leave("s")
+            await page.streams.disconnect("s")
         asked = {"fn_index": 0, "session_hash": "s", "data": [token]}
         cancelled = {"session_hash": "s", "event_id": "e", "fn_index": 0}
         assert heard == [(JOIN, b"", asked), ("/gradio_api/cancel", b"", cancelled)]
@@ -259,7 +259,7 @@ def test_a_host_that_is_none_is_refused(service, name):
                 assert (await page.client.post(JOIN, json=body, headers={header: name.encode()})).status_code == 400
             assert page.uploads.size() == 0
             assert (await page.client.get("/", headers={"x-forwarded-host": "a.example:80, b"})).status_code == 200
-            await page.readers.leave("s")
+            await page.streams.disconnect("s")
 
     asyncio.run(visit())
 

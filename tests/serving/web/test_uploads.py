@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.inference.errors import Refused
+from aletheia.inference.errors import RequestError
 from aletheia.serving.uploads import Upload
 from aletheia.serving.web.uploads import Uploads
 
@@ -65,7 +65,7 @@ def test_not_more_wait_than_may():
     tokens = [uploads.keep(upload()) for _ in range(2)]
     assert len(set(tokens)) == 2 and uploads.claim(tokens[0])
     refused = upload()
-    with pytest.raises(Refused, match="try again") as busy, refused.file:
+    with pytest.raises(RequestError, match="try again") as busy, refused.file:
         uploads.keep(refused)
     assert busy.value.kind == "busy" and not refused.taken and uploads.size() == 2
     uploads.discard(tokens[0])
