@@ -1,0 +1,5 @@
+"""What every layer may use: errors, settings, folders, files, processes, types of arrays."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend."""
+"""The tree of exceptions, and the one for what a user can mend."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import os
 from typing import ClassVar
 
 
-class InputError(ValueError):
+class AletheiaError(Exception):
+    """Base of every exception that this package defines."""
+
+
+class InputError(AletheiaError, ValueError):
     """Something that was handed in cannot be used.
 
     The message says what is wrong, where, and what to do about it. Command lines print it without a traceback

@@ -20,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.core.errors import InputError
+from aletheia.core.errors import AletheiaError, InputError
 from aletheia.imaging.decoding import UnreadableImageError
 from aletheia.imaging.reading import read_image
 from aletheia.serving.ipc import MAX_MESSAGE, ChannelError, anonymous_file, receive, send, shared, write
@@ -33,7 +33,7 @@ _MAX_FILES = 64
 _KEPT_BYTES = 32 << 20
 
 
-class UnusableFileError(Exception):
+class UnusableFileError(AletheiaError):
     """The file cannot be used; `kind` is one of `aletheia.inference.errors.STATUS`."""
 
     def __init__(self, kind: str, message: str) -> None:

@@ -6,6 +6,8 @@ who holds it. What a decoding process sends is checked like anything else that c
 
 from __future__ import annotations
 
+from aletheia.core.errors import AletheiaError
+
 import json
 import os
 import socket
@@ -18,7 +20,7 @@ MAX_MESSAGE = 1 << 20
 _LENGTH = struct.Struct(">I")
 
 
-class ChannelError(Exception):
+class ChannelError(AletheiaError):
     """The other side is gone, or says what makes no sense."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aletheia.core.errors import AletheiaError
+
 import base64
 import binascii
 import json
@@ -21,7 +23,7 @@ _KEY = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _PROJECT = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
-class ApiError(Exception):
+class ApiError(AletheiaError):
     """An answer other than success: a status code and a sentence for the client."""
 
     def __init__(self, status: int, detail: str) -> None:

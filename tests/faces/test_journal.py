@@ -93,10 +93,10 @@ def test_a_killed_extraction_goes_on(manifest, tmp_path):
     manifest.to_csv(table, index=False)
     code = (
         "import sys, time, pandas as pd\n"
-        "from aletheia.faces import cutting, extract\n"
-        "really = cutting.Cutter.__call__\n"
-        "cutting.Cutter.__call__ = lambda self, path: (time.sleep(0.3), really(self, path))[1]\n"
-        "extract.extract_faces(pd.read_csv(sys.argv[1]), sys.argv[2], workers=1, progress=False)\n"
+        "from aletheia.faces import extraction, worker\n"
+        "really = worker.FaceExtractor.__call__\n"
+        "worker.FaceExtractor.__call__ = lambda self, path: (time.sleep(0.3), really(self, path))[1]\n"
+        "extraction.extract_faces(pd.read_csv(sys.argv[1]), sys.argv[2], workers=1, progress=False)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(table), str(out)])
     deadline = time.monotonic() + 60
