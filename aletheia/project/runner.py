@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from aletheia.core.errors import DISK_FULL, InputError, tells_of_full_disk
+from aletheia.core.errors import DISK_FULL, InputError, is_disk_full_message
 from aletheia.core.paths import project_root
 from aletheia.project.progress import announce, current_workflow
 from aletheia.project.summary import print_summary, summarise, write_summary
@@ -69,7 +69,7 @@ def run_workflow(arguments: dict[str, Any], *, name: str = "main", console: Cons
     steps = ", ".join(summary["errors"] or {}) or "the workflow"
     if InputError.raised:
         raise InputError(f"{steps} failed. {InputError.raised[-1]}")
-    if any(map(tells_of_full_disk, (summary["errors"] or {}).values())):
+    if any(map(is_disk_full_message, (summary["errors"] or {}).values())):
         raise InputError(f"{steps} failed. {DISK_FULL}")
     for step, error in (summary["errors"] or {}).items():
         console.print(f"[bold red]{step} failed:[/] {error}", highlight=False, soft_wrap=True)

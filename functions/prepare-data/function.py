@@ -13,7 +13,7 @@ from aletheia.datasets.balance import balance
 from aletheia.datasets.bias import analyse_bias
 from aletheia.datasets.manifest import manifest_hash, validate_manifest
 from aletheia.datasets.split import check_leakage, split_manifest
-from aletheia.plotting.contact_sheet import contact_sheet, png
+from aletheia.plotting.contact_sheet import face_sheet, png
 from aletheia.reports.audit_report import audit_figure, audit_report
 from aletheia.reports.data_plots import preparation_figures
 from aletheia.reports.data_report import data_report
@@ -60,7 +60,7 @@ def prepare_data(
     figures = {"audit": audit_figure(delivered, seen), **preparation_figures(faces, whole, before, after)}
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))
-    context.log_artifact("faces", body=png(contact_sheet(whole)), local_path="faces.png", format="png")
+    context.log_artifact("faces", body=png(face_sheet(whole)), local_path="faces.png", format="png")
     leaks = check_leakage(whole)
     tables = (before, after, balancing, shortcut, shortcut_train, skipped, leaks, policies)
     page = data_report(figures, *tables, audits=(delivered, seen), done=done.told)
