@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.core.plugins import load_plugins
+from aletheia.core.plugins import Registry, load_plugins
 
 
 @pytest.fixture
@@ -50,3 +51,55 @@ def test_load_plugins_names_a_broken_one_every_time(declare, source, value, mess
     for _ in range(2):
         with pytest.raises(InputError, match=rf"broken_plugin.*{message}.*uninstall broken_plugin"):
             load_plugins("aletheia.tests_broken")
+
+
+@pytest.fixture
+def shapes(tmp_path, monkeypatch):
+    """A registry whose package has one module, which registers `square`."""
+    package = tmp_path / "shapes_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("registry = None\n")
+    (package / "square.py").write_text(
+        "import shapes_package\n\n\n@shapes_package.registry.register('square')\ndef square():\n    return 4\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry("shape", group="aletheia.tests_shapes", package="shapes_package")
+    importlib.import_module("shapes_package").registry = registry
+    yield registry
+    for name in [name for name in sys.modules if name.startswith("shapes_package")]:
+        del sys.modules[name]
+
+
+def triangle():
+    return 3
+
+
+def test_registry_finds_the_modules_of_its_package(shapes):
+    assert shapes.find("square")() == 4
+    assert shapes.is_own(shapes.find("square"))
+
+
+def test_registry_finds_entry_points(shapes, declare):
+    source = "import shapes_package\n\n\n@shapes_package.registry.register('pentagon')\ndef pentagon():\n    return 5\n"
+    declare("pentagon_plugin", source, group="aletheia.tests_shapes")
+    assert shapes.find("pentagon")() == 5
+    assert list(shapes.all()) == ["square", "pentagon"]
+
+
+def test_registry_register_orders_after_its_own(shapes):
+    shapes.register("triangle")(triangle)
+    shapes.register("triangle")(triangle)  # as when the cell of a notebook is run twice
+    assert list(shapes.all()) == ["square", "triangle"]
+    assert not shapes.is_own(triangle)
+    shapes.unregister("triangle")
+    assert list(shapes.all()) == ["square"]
+
+
+def test_registry_refuses_a_name_that_is_taken(shapes):
+    with pytest.raises(InputError, match="two implementations of the shape 'square'"):
+        shapes.register("square")(triangle)
+
+
+def test_registry_names_the_known_ones(shapes):
+    with pytest.raises(InputError, match="no shape 'circle'; there are: square"):
+        shapes.find("circle")
