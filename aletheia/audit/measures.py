@@ -16,7 +16,7 @@ from PIL import Image
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.blazeface import Face
+from aletheia.faces.face import Face
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
 

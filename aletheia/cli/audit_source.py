@@ -14,7 +14,7 @@ from aletheia.audit.measuring import CROPS
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.faces.worker import CropConfig
+from aletheia.faces.crop_config import CropConfig
 from aletheia.reports.audit_report import audit_report
 
 

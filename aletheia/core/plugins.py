@@ -127,5 +127,5 @@ class Registry(Generic[T]):
 
 
 def _origin(entry: object) -> tuple[str, str]:
-    """Module and qualified name of a class or function."""
+    """Name the module and the qualified name of a class or function."""
     return str(getattr(entry, "__module__", "")), str(getattr(entry, "__qualname__", repr(entry)))

@@ -12,8 +12,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.paths import data_folder
 from aletheia.datasets.ingest import load_pool, load_source
 from aletheia.datasets.manifest import read_manifest
+from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.extraction import extract_faces
-from aletheia.faces.worker import CropConfig
 from aletheia.plotting.contact_sheet import reason_kinds
 
 SYNTHETIC = "synthetic"
@@ -139,6 +139,6 @@ def extract_dataset_faces(
         "resumed": found.resumed,
         "seconds": found.seconds,
         "files_per_second": fresh / found.seconds if fresh else None,
-        "found_by": found.tries,
+        "found_by": found.stages,
     }
     return Faces(main, pool, skipped, results)

@@ -21,8 +21,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.datasets.layouts import list_media
 from aletheia.datasets.synthetic.forgeries import Landmarks, self_blended
-from aletheia.faces.blazeface import Face
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.registry import create_detector
+from aletheia.faces.face import Face
 from aletheia.imaging.reading import read_image
 
 GENERATOR = "self-blended"
@@ -45,7 +45,7 @@ def landmarks_of(keypoints: Array) -> Landmarks:
     Parameters
     ----------
     keypoints : (6, 2) ndarray
-        Eyes, nose tip, mouth and ears, see :data:`aletheia.faces.blazeface.KEYPOINTS`.
+        Eyes, nose tip, mouth and ears, see :data:`aletheia.faces.face.KEYPOINTS`.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def blend_folder(folder: str | Path, out: str | Path, *, seed: int = 0, progress
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder of genuine pictures.")
     files, skipped = list_media(folder)
-    detector, rows = BlazeFace(), []
+    detector, rows = create_detector(), []
     for name in tqdm(files, desc="Blending", unit="image", disable=not progress):
         try:
             picture = read_image(folder / name)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aletheia.audit.measures import COLUMNS, CONTROLS, FAMILIES, Measure, measure_picture, quantisation
-from aletheia.faces.blazeface import Face
+from aletheia.faces.face import Face
 
 BOX = np.array([100.0, 80, 180, 160])
 POINTS = np.array([(120, 100), (160, 100), (140, 125), (140, 145), (105, 110), (175, 110)], float)

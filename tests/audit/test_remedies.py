@@ -21,8 +21,8 @@ from aletheia.audit.reencoding import reencode_faces
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import validate_manifest
-from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import crop_face
+from aletheia.faces.face import Face
 from aletheia.imaging.reading import probe_image, read_image
 from aletheia.imaging.transforms import resaved
 from aletheia.models.preprocessing import network_input

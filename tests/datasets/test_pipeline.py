@@ -9,7 +9,7 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.datasets import pipeline as module
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.faces.worker import CropConfig
+from aletheia.faces.crop_config import CropConfig
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from aletheia.datasets.ingest import load_source
 from aletheia.datasets.self_blending import blend_face, blend_folder, landmarks_of
 from aletheia.datasets.split import split_manifest
 from aletheia.datasets.synthetic.forgeries import face_mask
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.blazeface import BlazeFace
 
 UPRIGHT = np.array([(40, 50), (80, 50), (60, 70), (60, 88), (22, 58), (98, 58)], float)
 

@@ -27,7 +27,7 @@ from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.cross_matrix import cell_table, worst_cell
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.result import Evaluation
-from aletheia.faces.worker import CropConfig
+from aletheia.faces.crop_config import CropConfig
 from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import bundle

@@ -22,7 +22,7 @@ from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.manifest import read_manifest
 from aletheia.datasets.synthetic import generate
 from aletheia.datasets.synthetic.plan import draw_picture, plan
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.blazeface import BlazeFace
 
 
 @pytest.fixture(scope="module")
