@@ -1,4 +1,4 @@
-"""What next to nothing of a face scores on the very rows that a network is judged by."""
+"""Controls: the score, on the test rows of a network, of models that see next to nothing of a face."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def score_controls(
     -------
     dict
         Key of :data:`~aletheia.audit.measures.CONTROLS` → outcome on the test rows; with a reason instead of numbers
-        where a class is missing, or nothing is there to be measured.
+        where a class is missing, or a measure is missing or the same everywhere.
 
     Raises
     ------
     InputError
-        For manifests without faces' places.
+        For manifests without boxes and keypoints.
     """
     parts = (train, test)
     flags = [fake_flags(part) for part in parts]

@@ -43,12 +43,12 @@ def audit_source(
     done = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
     crops, _ = audit_faces(done.faces, CROPS, seed=seed)
     with atomic_write(report) as file:
-        file.write(audit_report(pictures, faces, measures, crops, done.told).encode())
+        file.write(audit_report(pictures, faces, measures, crops, done.messages).encode())
     if as_json:
-        told = {"remedies": remedies.words(), "done": done.told, "report": str(report)}
+        told = {"remedies": remedies.words(), "done": done.messages, "report": str(report)}
         print(json.dumps({"pictures": pictures.to_dict(), "crops": crops.to_dict(), **told}, indent=2))
     else:
-        _print(pictures, crops, done.told, report)
+        _print(pictures, crops, done.messages, report)
     return crops.verdict == "good"
 
 
@@ -57,8 +57,8 @@ def _print(pictures: Audit, crops: Audit, done: Sequence[str], report: Path) -> 
     table = Table("family", "pictures: AUC", "crops: AUC", "leading measures")
     for family in pictures.families:
         look = "bold" if family.tells else None
-        beside = crops.family(family.key).told
-        table.add_row(family.name, family.told, beside, ", ".join(family.outcome.leading), style=look)
+        beside = crops.family(family.key).auc_text
+        table.add_row(family.name, family.auc_text, beside, ", ".join(family.outcome.leading), style=look)
     console.print(table)
     for heading, sentences in (
         ("In the pictures as they were delivered:", pictures.sentences()),
