@@ -37,7 +37,7 @@ def audit_source(
         For a source or remedies that cannot be used.
     """
     remedies = Remedies.parse(words)
-    data = load_dataset(source, manifest=manifest, images=images, seed=seed)
+    data = load_dataset(source, manifest=manifest, n_synthetic=images, seed=seed)
     faces = extract_dataset_faces(data, cutting).main
     pictures, measures = audit_faces(faces, seed=seed)
     done = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)

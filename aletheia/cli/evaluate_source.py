@@ -37,7 +37,7 @@ def evaluate_source(
     """
     found = find_model(model or None)
     spec = read_spec(found.folder)
-    data = load_dataset(source, manifest=manifest, images=images, seed=seed)
+    data = load_dataset(source, manifest=manifest, n_synthetic=images, seed=seed)
     crop = spec.crop
     extracted = extract_dataset_faces(data, crop)
     faces = saved_as_in_training(extracted.main, crop, seed)

@@ -32,7 +32,7 @@ def folder(tmp_path, portraits, monkeypatch):
 
 
 def test_everything_is_counted(folder):
-    data = load_dataset(str(folder / "faces"), ffhq=str(folder / "pool"), progress=False)
+    data = load_dataset(str(folder / "faces"), real_pool=str(folder / "pool"), progress=False)
     found = extract_dataset_faces(data, CropConfig(size=64, policy="aligned", margin=0.3), workers=1, progress=False)
     assert found.main["label"].value_counts().to_dict() == {"real": 3, "fake": 3}
     assert len(found.pool) == 2 and set(found.pool["label"]) == {"real"}

@@ -121,7 +121,7 @@ def test_the_command_and_its_errors(folder, tmp_path):
     (tmp_path / "file").write_text("")
     for source, out, words in (
         ("missing", "o", "no such folder"),
-        ("empty", "o", "none of its 0 pictures"),
+        ("empty", "o", "none of its 0 images"),
     ):
         with pytest.raises(InputError, match=words):
             blend_folder(tmp_path / source, tmp_path / out, progress=False)

@@ -80,7 +80,7 @@ def honest(tmp_path_factory) -> Honest:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALETHEIA_DATA", str(tmp_path_factory.mktemp("data")))
         faces = extract_dataset_faces(
-            load_dataset("synthetic", images=700, progress=False), CropConfig(size=64), progress=False
+            load_dataset("synthetic", n_synthetic=700, progress=False), CropConfig(size=64), progress=False
         )
     parts = parts_of(split_manifest(faces.main, (0.6, 0.1, 0.3), seed=0))
     folder = trained(parts, tmp_path_factory.mktemp("models") / "honest")
