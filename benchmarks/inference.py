@@ -73,9 +73,9 @@ def find_pictures(count: int, folder: Path) -> list[str]:
     """Files with faces, evenly spread over the real ones at hand, or drawn."""
     shared = Path(os.environ.get("ALETHEIA_SHARED_DATA", "../shared/data")) / "faces"
     if not shared.is_dir():
-        from aletheia.datasets.synthetic.generate import generate
+        from aletheia.datasets.synthetic.generate import generate_dataset
 
-        generate(folder / "drawn", n=50, pool=1, progress=False)
+        generate_dataset(folder / "drawn", n=50, pool=1, progress=False)
         shared = folder / "drawn"
     files = sorted(str(path.resolve()) for path in shared.rglob("*") if path.suffix.lower() in (".jpg", ".png"))
     return files[:: max(len(files) // count, 1)][:count]

@@ -66,10 +66,12 @@ def load_dataset(
         When the source holds no usable files; the message names its content and the expected layouts.
     """
     if source == SYNTHETIC:
-        from aletheia.datasets.synthetic.generate import generate
+        from aletheia.datasets.synthetic.generate import generate_dataset
 
         folder = data_folder() / f"synthetic-{n_synthetic}-{seed}"
-        path = Path(generate(folder, n=n_synthetic, pool=max(n_synthetic // 3, 1), seed=seed, progress=progress))
+        path = Path(
+            generate_dataset(folder, n=n_synthetic, pool=max(n_synthetic // 3, 1), seed=seed, progress=progress)
+        )
         main, pool = read_manifest(path), read_manifest(path.with_name("pool.parquet"))
         skipped = pd.DataFrame(columns=["path", "reason"])
     elif not source:

@@ -189,9 +189,9 @@ def test_audit_report_escapes(tmp_path):
 def test_audit_command(tmp_path, monkeypatch):
     monkeypatch.setenv("ALETHEIA_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    from aletheia.datasets.synthetic.generate import generate
+    from aletheia.datasets.synthetic.generate import generate_dataset
 
-    manifest = generate(tmp_path / "drawn", n=120, pool=1, progress=False)
+    manifest = generate_dataset(tmp_path / "drawn", n=120, pool=1, progress=False)
     result = CliRunner().invoke(app, ["audit", str(manifest), "--json", "--strict"])
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
