@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.audit.file_properties import file_columns, subsample
-from aletheia.audit.measures import CONTROLS, FAMILIES, NOTHING_THERE
+from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
 from aletheia.audit.measuring import ORIGINALS, measure_faces
 from aletheia.core.arrays import Array
 from aletheia.core.jsonable import to_jsonable
@@ -226,7 +226,7 @@ def audit_faces(
         table = Columns(tuple(columns), tuple(columns.values()), (False,) * len(columns))
         tables[key] = (table, measures[list(columns)].to_numpy())
         varies = measures[list(columns)].nunique().gt(1).any()
-        missing = all_unmeasured or ("" if varies else NOTHING_THERE)
+        missing = all_unmeasured or ("" if varies else NOT_PRESENT)
         visible = bool(all_unmeasured or varies)
         families.append(Family(key, name, key in CONTROLS, scored(*tables[key], missing), chance, visible))
     parts = [tables[family.key] for family in families if family.visible and not family.control]

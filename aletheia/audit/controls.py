@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aletheia.audit.measures import CONTROLS, FAMILIES, NOTHING_THERE
+from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
 from aletheia.audit.measuring import CROPS, measure_faces
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
@@ -49,7 +49,7 @@ def score_controls(
     for key in CONTROLS:
         names = FAMILIES[key][1]
         if not measures[0][list(names)].nunique().gt(1).any():
-            outcomes[key] = not_computed(NOTHING_THERE, False)
+            outcomes[key] = not_computed(NOT_PRESENT, False)
             continue
         columns = Columns(tuple(names), tuple(names.values()), (False,) * len(names))
         fit, scored = (

@@ -105,7 +105,7 @@ FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
 #: Families that see next to nothing of the face; a network below the best of them has shown nothing.
 CONTROLS = ("keypoints", "thumbnail", "blanked")
 #: Such as the background of crops that hold nothing but faces.
-NOTHING_THERE = "nothing of it is in these pictures, or the same in all"
+NOT_PRESENT = "nothing of it is in these images, or the same in all"
 COLUMNS = tuple(column for _, columns in FAMILIES.values() for column in columns)
 
 

@@ -139,20 +139,20 @@ def apply_remedies(
     InputError
         When a column to drop by is missing, too few faces match, or a class has none left.
     """
-    done = RemedyResult(faces, pool, pd.DataFrame(columns=["path", "reason"]), [])
+    result = RemedyResult(faces, pool, pd.DataFrame(columns=["path", "reason"]), [])
     for column, value in remedies.drop:
-        done = _drop(done, column, value)
+        result = _drop(result, column, value)
     for key in remedies.match:
-        done = _match(done, key, seed, progress)
+        result = _match(result, key, seed, progress)
     if remedies.quality or remedies.resolution:
-        done = _save_alike(done, remedies, progress)
-    _check_classes(done.faces)
+        result = _save_alike(result, remedies, progress)
+    _check_classes(result.faces)
     if remedies:
         words = " ".join(remedies.words())
-        done = dataclasses.replace(
-            done, faces=done.faces.assign(**{COLUMN: words}), pool=done.pool.assign(**{COLUMN: words})
+        result = dataclasses.replace(
+            result, faces=result.faces.assign(**{COLUMN: words}), pool=result.pool.assign(**{COLUMN: words})
         )
-    return done
+    return result
 
 
 def _drop(before: RemedyResult, column: str, value: str) -> RemedyResult:
@@ -182,8 +182,8 @@ def _match(before: RemedyResult, key: str, seed: int, progress: bool) -> RemedyR
     else:
         is_kept = match_by_score(columns, values, fake, groups, seed=seed)
     message = (
-        f"Matched by {key}: {int(is_kept.sum()):,} of {len(faces):,} faces are in a pair. In the pictures the label "
-        f"was told by it with AUC {_auc_text(columns, values, fake, groups, seed)}, and is now with "
+        f"Matched by {key}: {int(is_kept.sum()):,} of {len(faces):,} faces are in a pair. In the original "
+        f"files it predicts the label with AUC {_auc_text(columns, values, fake, groups, seed)}, and now with "
         f"{_auc_text(columns, values[is_kept], fake[is_kept], groups[is_kept], seed)}."
     )
     left_out = _joined([before.left_out, _left_out(faces, ~is_kept, f"no match by {key}")])

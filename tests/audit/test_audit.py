@@ -141,7 +141,7 @@ def test_audit_faces_missing_measures(tmp_path):
     faces = faces.assign(face_x0=0.0, face_y0=0.0, face_x1=4000.0, face_y1=4000.0)
     audit, _ = audit_faces(faces, workers=1, progress=False)
     for key in ("background", "light", "sharpness", "blanked"):
-        assert np.isnan(audit[key].auc) and "in these pictures" in audit.family(key).auc_text
+        assert np.isnan(audit[key].auc) and "in these images" in audit.family(key).auc_text
     assert not audit["thumbnail"].reason and audit.verdict == "good"
 
 

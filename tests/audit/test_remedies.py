@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from scipy.stats import ks_2samp
+from typer.testing import CliRunner
 
 from aletheia.audit.audit import audit_faces
 from aletheia.audit.controls import score_controls
@@ -19,6 +20,7 @@ from aletheia.audit.measures import CONTROLS
 from aletheia.audit.measuring import CROPS, measure_faces
 from aletheia.audit.reencoding import reencode_faces
 from aletheia.audit.remedies import Remedies, apply_remedies
+from aletheia.cli import app
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.faces.crop import crop_face
@@ -245,3 +247,12 @@ def test_measure_faces_background_of_crops(tmp_path):
     assert values["face_share"] == pytest.approx(1 / 1.4, abs=0.01)
     with pytest.raises(InputError, match="extract the faces first"):
         measure_faces(faces.drop(columns="face_keypoints"), CROPS)
+
+
+@pytest.mark.parametrize("command", [["run"], ["audit", "synthetic"]])
+def test_resolution_beyond_a_model_is_refused_before_any_work(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALETHEIA_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(app, [*command, "--remedy", "resolution=3000"])
+    assert isinstance(result.exception, InputError) and "less than or equal to 2048" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []

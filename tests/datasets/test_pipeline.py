@@ -41,7 +41,7 @@ def test_extract_dataset_faces_results(folder):
     assert (results["files"], results["faces"], results["skipped"], results["resumed"]) == (10, 8, 2, 0)
     assert results["files"] == results["faces"] + results["skipped"]
     assert sum(results["skipped_because"].values()) == 2
-    assert results["skipped_because"]["no face faces"] == 1
+    assert results["skipped_because"]["no face found"] == 1
     assert results["files_per_second"] == pytest.approx(9 / results["seconds"])
     again = extract_dataset_faces(
         data, CropConfig(size=64, policy="aligned", margin=0.3), workers=1, progress=False
