@@ -101,8 +101,9 @@ def mlrun_project(tracking_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.fixture(scope="session")
 def portraits() -> list[tuple]:
     """Pictures (256, 256, 3) uint8 of eight people, and their landmarks in pixels."""
-    from aletheia.datasets.synthetic.faces import draw_shot, render
+    from aletheia.datasets.synthetic.faces import render
     from aletheia.datasets.synthetic.people import draw_people
+    from aletheia.datasets.synthetic.scene import draw_shot
 
     drawn = []
     for i, person in enumerate(draw_people(8, "cam-b", seed=3)):

@@ -35,10 +35,10 @@ def audit(
     audited; --strict judges the crops.
     """
     from aletheia.cli.audit_source import audit_source
-    from aletheia.faces.worker import CropConfig
+    from aletheia.faces.crop_config import CropConfig
 
     place = source if source == "synthetic" else absolute(source)
-    cutting = CropConfig(image_size, face_policy, face_margin)
+    cutting = CropConfig(size=image_size, policy=face_policy, margin=face_margin)
     names = (place, absolute(manifest), report, images, remedy, cutting, seed)
     if not audit_source(*names, as_json=as_json) and strict:
         raise typer.Exit(1)

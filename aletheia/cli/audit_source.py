@@ -14,7 +14,7 @@ from aletheia.audit.measuring import CROPS
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.faces.worker import CropConfig
+from aletheia.faces.crop_config import CropConfig
 from aletheia.reports.audit_report import audit_report
 
 
@@ -37,18 +37,18 @@ def audit_source(
         For a source or remedies that cannot be used.
     """
     remedies = Remedies.parse(words)
-    data = load_dataset(source, manifest=manifest, images=images, seed=seed)
+    data = load_dataset(source, manifest=manifest, n_synthetic=images, seed=seed)
     faces = extract_dataset_faces(data, cutting).main
     pictures, measures = audit_faces(faces, seed=seed)
     done = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
     crops, _ = audit_faces(done.faces, CROPS, seed=seed)
     with atomic_write(report) as file:
-        file.write(audit_report(pictures, faces, measures, crops, done.told).encode())
+        file.write(audit_report(pictures, faces, measures, crops, done.messages).encode())
     if as_json:
-        told = {"remedies": remedies.words(), "done": done.told, "report": str(report)}
+        told = {"remedies": remedies.words(), "done": done.messages, "report": str(report)}
         print(json.dumps({"pictures": pictures.to_dict(), "crops": crops.to_dict(), **told}, indent=2))
     else:
-        _print(pictures, crops, done.told, report)
+        _print(pictures, crops, done.messages, report)
     return crops.verdict == "good"
 
 
@@ -57,8 +57,8 @@ def _print(pictures: Audit, crops: Audit, done: Sequence[str], report: Path) -> 
     table = Table("family", "pictures: AUC", "crops: AUC", "leading measures")
     for family in pictures.families:
         look = "bold" if family.tells else None
-        beside = crops.family(family.key).told
-        table.add_row(family.name, family.told, beside, ", ".join(family.outcome.leading), style=look)
+        beside = crops.family(family.key).auc_text
+        table.add_row(family.name, family.auc_text, beside, ", ".join(family.outcome.leading), style=look)
     console.print(table)
     for heading, sentences in (
         ("In the pictures as they were delivered:", pictures.sentences()),

@@ -16,8 +16,8 @@ from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
 from aletheia.evaluation.result import Evaluation
-from aletheia.faces.worker import CropConfig
-from aletheia.models.spec import CropSpec, read_spec
+from aletheia.faces.crop_config import CropConfig
+from aletheia.models.spec import read_spec
 from aletheia.release.gate import Check, run_gate
 from aletheia.release.registry import find_model
 from aletheia.reports.evaluation_report import evaluation_report
@@ -37,9 +37,9 @@ def evaluate_source(
     """
     found = find_model(model or None)
     spec = read_spec(found.folder)
-    data = load_dataset(source, manifest=manifest, images=images, seed=seed)
+    data = load_dataset(source, manifest=manifest, n_synthetic=images, seed=seed)
     crop = spec.crop
-    extracted = extract_dataset_faces(data, CropConfig(crop.size, crop.policy, crop.margin))
+    extracted = extract_dataset_faces(data, crop)
     faces = saved_as_in_training(extracted.main, crop, seed)
     result = evaluate_model(found.folder, None, faces, delivery_faces=delivery_faces, seed=seed)
     checks = run_gate(result.summary())
@@ -53,7 +53,7 @@ def evaluate_source(
     return all(check.passed for check in checks)
 
 
-def saved_as_in_training(faces: pd.DataFrame, crop: CropSpec, seed: int) -> pd.DataFrame:
+def saved_as_in_training(faces: pd.DataFrame, crop: CropConfig, seed: int) -> pd.DataFrame:
     """Faces saved alike, when a remedy saved those alike that the model learnt from."""
     remedies = Remedies(quality=crop.quality, resolution=crop.resolution)
     return apply_remedies(faces, faces.iloc[:0], remedies, seed=seed).faces if remedies else faces

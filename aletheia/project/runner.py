@@ -105,7 +105,7 @@ def check_arguments(arguments: dict[str, Any]) -> None:
     """
     from aletheia.audit.remedies import Remedies
     from aletheia.datasets.balance import check_policy
-    from aletheia.faces.worker import CropConfig
+    from aletheia.faces.crop_config import CropConfig
     from aletheia.training.config import TrainConfig
 
     check_policy(arguments.get("balance", "matched"))

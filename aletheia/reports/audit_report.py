@@ -149,9 +149,9 @@ def _table(audit: Audit, after: Audit | None) -> str:
     head = ("family", "AUC (interval)", *(["in the crops"] if after else []), "leading measures")
     rows = []
     for family in audit.families:
-        beside = [escape(after.family(family.key).told)] if after else []
+        beside = [escape(after.family(family.key).auc_text)] if after else []
         name = f"<b>{escape(family.name)}</b>" if family.tells else escape(family.name)
-        rows.append((name, escape(family.told), *beside, escape(", ".join(family.outcome.leading))))
+        rows.append((name, escape(family.auc_text), *beside, escape(", ".join(family.outcome.leading))))
     return table(head, rows)
 
 

@@ -23,7 +23,7 @@ def audit(context: mlrun.MLClientCtx, faces: mlrun.DataItem, remedies: list | No
     crops, _ = audit_faces(done.faces, CROPS, seed=seed)
 
     context.log_artifact(PlotlyArtifact(key="audit", figure=audit_figure(pictures, crops)))
-    page = audit_report(pictures, faces, measures, crops, done.told)
+    page = audit_report(pictures, faces, measures, crops, done.messages)
     context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
     context.log_dataset("measures", df=measures, format="parquet", index=False, stats=False)
     context.log_dataset("remedied", df=done.faces, format="parquet", index=False, stats=False)

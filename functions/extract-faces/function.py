@@ -3,8 +3,8 @@
 import mlrun
 
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.faces.worker import CropConfig
-from aletheia.plotting.contact_sheet import face_sheet, png, rejected_sheet
+from aletheia.faces.crop_config import CropConfig
+from aletheia.plotting.contact_sheet import contact_sheet, png, rejected_sheet
 
 
 def extract_faces(
@@ -18,6 +18,7 @@ def extract_faces(
     face_margin: float = 0.2,
     all_faces: bool = False,
     min_face: int = 32,
+    detector: str = "blazeface",
     threshold: float = 0.75,
     frames: int = 16,
     workers: int = 0,
@@ -35,19 +36,29 @@ def extract_faces(
     :param face_margin: added around the box on each side, as a share of its side
     :param all_faces:   take every face of a picture, not only the largest
     :param min_face:    pixels a side below which a face is left out
+    :param detector:    blazeface, or one that an installed extension adds
     :param threshold:   least confidence of the detector, 0 to 1
     :param frames:      frames of each video, evenly spread
     :param workers:     processes side by side; 0: one a core. In MLRun's dask runtime the cluster works instead
     :param seed:        of the pictures that "synthetic" makes
     """
-    cutting = CropConfig(face_size, face_policy, face_margin, not all_faces, threshold, min_face, frames)
-    data = load_dataset(source, manifest=manifest, ffhq=ffhq, images=images, seed=seed)
-    found = extract_dataset_faces(data, cutting, workers=workers, client=getattr(context, "dask_client", None))
+    config = CropConfig(
+        size=face_size,
+        policy=face_policy,
+        margin=face_margin,
+        largest_only=not all_faces,
+        min_size=min_face,
+        detector=detector,
+        threshold=threshold,
+        frames=frames,
+    )
+    data = load_dataset(source, manifest=manifest, real_pool=ffhq, n_synthetic=images, seed=seed)
+    found = extract_dataset_faces(data, config, workers=workers, client=getattr(context, "dask_client", None))
 
     context.log_dataset("faces", df=found.main, format="parquet", index=False, stats=False)
     context.log_dataset("pool", df=found.pool, format="parquet", index=False, stats=False)
     context.log_dataset("skipped", df=found.skipped, format="csv", index=False, stats=False)
-    context.log_artifact("crops", body=png(face_sheet(found.main)), local_path="crops.png", format="png")
+    context.log_artifact("crops", body=png(contact_sheet(found.main)), local_path="crops.png", format="png")
     if len(found.skipped):
         sheet = png(rejected_sheet(found.skipped))
         context.log_artifact("rejected", body=sheet, local_path="rejected.png", format="png")

@@ -9,7 +9,7 @@ from aletheia.audit.balance_policies import compare_policies
 from aletheia.audit.file_properties import shortcut_auc
 from aletheia.audit.measuring import CROPS
 from aletheia.audit.remedies import Remedies, apply_remedies
-from aletheia.datasets.balance import balance
+from aletheia.datasets.balance import balance_training
 from aletheia.datasets.bias import analyse_bias
 from aletheia.datasets.manifest import manifest_hash, validate_manifest
 from aletheia.datasets.split import check_leakage, split_manifest
@@ -42,13 +42,13 @@ def prepare_data(
     delivered, measures = audit_faces(faces, seed=seed)
     done = apply_remedies(faces, pool.as_df(), Remedies.parse(remedies), seed=seed)
     seen, _ = audit_faces(done.faces, CROPS, seed=seed)
-    page = audit_report(delivered, faces, measures, seen, done.told)
+    page = audit_report(delivered, faces, measures, seen, done.messages)
     context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
 
     faces, skipped = split_manifest(done.faces, seed=seed), pd.concat([skipped.as_df(), done.left_out])
     parts = {name: faces[faces.split == name] for name in ("train", "val", "test")}
-    policies = compare_policies(parts["train"], done.pool, seed, held_out=faces)
-    parts["train"], balancing = balance(parts["train"], done.pool, balance_policy, seed, held_out=faces)
+    policies = compare_policies(parts["train"], done.pool, seed, exclude_rows=faces)
+    parts["train"], balancing = balance_training(parts["train"], done.pool, balance_policy, seed, exclude_rows=faces)
     whole = pd.concat(parts.values(), ignore_index=True)
 
     before, after = analyse_bias(faces), analyse_bias(whole)
@@ -63,7 +63,7 @@ def prepare_data(
     context.log_artifact("faces", body=png(face_sheet(whole)), local_path="faces.png", format="png")
     leaks = check_leakage(whole)
     tables = (before, after, balancing, shortcut, shortcut_train, skipped, leaks, policies)
-    page = data_report(figures, *tables, audits=(delivered, seen), done=done.told)
+    page = data_report(figures, *tables, audits=(delivered, seen), done=done.messages)
     context.log_artifact("data_report", body=page, local_path="data_report.html", format="html")
 
     context.log_results({f"rows_{name}": len(rows) for name, rows in parts.items()})

@@ -13,7 +13,7 @@ from aletheia.core import openvino
 from aletheia.core.errors import InputError
 from aletheia.core.openvino import Network, cache_folder, prune, supported_precisions
 from aletheia.core.settings import get_settings
-from aletheia.faces.blazeface import SHORT, _network_file
+from aletheia.faces.detectors.blazeface_networks import SHORT, network_file
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def start(**options) -> Network:
-    file = _network_file(SHORT.file)
+    file = network_file(SHORT.file)
     return Network(file, hashlib.sha256(file.read_bytes()).hexdigest(), **options)
 
 

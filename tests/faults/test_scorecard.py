@@ -20,14 +20,14 @@ from aletheia.audit.audit import audit_faces
 from aletheia.audit.file_properties import shortcut_auc
 from aletheia.audit.measuring import CROPS
 from aletheia.core.errors import InputError
-from aletheia.datasets.balance import balance
+from aletheia.datasets.balance import balance_training
 from aletheia.datasets.fault_injection import saved_again, shared_duplicates, shared_identities, swapped_labels
 from aletheia.datasets.pipeline import Faces, extract_dataset_faces, load_dataset
 from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.cross_matrix import cell_table, worst_cell
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.result import Evaluation
-from aletheia.faces.worker import CropConfig
+from aletheia.faces.crop_config import CropConfig
 from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import bundle
@@ -80,7 +80,7 @@ def honest(tmp_path_factory) -> Honest:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALETHEIA_DATA", str(tmp_path_factory.mktemp("data")))
         faces = extract_dataset_faces(
-            load_dataset("synthetic", images=700, progress=False), CropConfig(size=64), progress=False
+            load_dataset("synthetic", n_synthetic=700, progress=False), CropConfig(size=64), progress=False
         )
     parts = parts_of(split_manifest(faces.main, (0.6, 0.1, 0.3), seed=0))
     folder = trained(parts, tmp_path_factory.mktemp("models") / "honest")
@@ -124,8 +124,8 @@ def test_a_pool_that_only_genuine_faces_come_from(honest, tmp_path):
     """What published projects do with FFHQ: thousands of genuine faces that were delivered otherwise than the fakes."""
     train = honest.parts["train"]
     pool = saved_again(honest.faces.pool, np.ones(len(honest.faces.pool), bool), tmp_path, quality=55)
-    counted, _ = balance(train, pool, "count", 0)
-    matched, report = balance(train, pool, "matched", 0)
+    counted, _ = balance_training(train, pool, "count", 0)
+    matched, report = balance_training(train, pool, "matched", 0)
     assert shortcut_auc(counted).low > 0.6 > shortcut_auc(matched).low
     assert report.v_after < 0.3
     audit, _ = audit_faces(counted, progress=False)

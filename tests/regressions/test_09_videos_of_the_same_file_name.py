@@ -6,8 +6,8 @@ import numpy as np
 
 from aletheia.datasets.ingest import load_source
 from aletheia.datasets.split import split_manifest
+from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.extraction import extract_faces
-from aletheia.faces.worker import CropConfig
 
 
 def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits, write_video):

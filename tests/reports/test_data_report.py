@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from aletheia.audit.file_properties import shortcut_auc
-from aletheia.datasets.balance import balance
+from aletheia.datasets.balance import balance_training
 from aletheia.datasets.bias import analyse_bias
 from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.reports.data_plots import association_figure, bias_figure, preparation_figures, shortcut_figure
@@ -26,7 +26,7 @@ def prepared(make_manifest: Make) -> dict[str, object]:
     df = split_manifest(df)
     parts = {name: df[df["split"] == name] for name in ("train", "val", "test")}
     pool = make_manifest(300, seed=9, fakes=0.0, source="ffhq")
-    train, report = balance(parts["train"], pool, "count", held_out=df)
+    train, report = balance_training(parts["train"], pool, "count", exclude_rows=df)
     whole = pd.concat([train, parts["val"], parts["test"]], ignore_index=True)
     return {"before": df, "after": whole, "train": train, "test": parts["test"], "balancing": report}
 
