@@ -4,7 +4,7 @@ import mlrun
 
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
 from aletheia.faces.crop_config import CropConfig
-from aletheia.plotting.contact_sheet import contact_sheet, png, rejected_sheet
+from aletheia.plotting.contact_sheet import face_sheet, png, rejected_sheet
 
 
 def extract_faces(
@@ -58,7 +58,7 @@ def extract_faces(
     context.log_dataset("faces", df=found.main, format="parquet", index=False, stats=False)
     context.log_dataset("pool", df=found.pool, format="parquet", index=False, stats=False)
     context.log_dataset("skipped", df=found.skipped, format="csv", index=False, stats=False)
-    context.log_artifact("crops", body=png(contact_sheet(found.main)), local_path="crops.png", format="png")
+    context.log_artifact("crops", body=png(face_sheet(found.main)), local_path="crops.png", format="png")
     if len(found.skipped):
         sheet = png(rejected_sheet(found.skipped))
         context.log_artifact("rejected", body=sheet, local_path="rejected.png", format="png")
