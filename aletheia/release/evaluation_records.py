@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from aletheia.stats.estimate import Estimate
 
@@ -290,9 +290,9 @@ class CoverageRecord(Record):
 class AbstentionRecord(Record):
     """How often the model does not answer, why, and whether the conformal sets keep their promise."""
 
-    table: list[AnsweredRecord] = []
-    causes: list[CauseRecord] = []
-    coverage: list[CoverageRecord] = []
+    table: list[AnsweredRecord] = Field(default_factory=list)
+    causes: list[CauseRecord] = Field(default_factory=list)
+    coverage: list[CoverageRecord] = Field(default_factory=list)
 
 
 class ProductionComparison(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
@@ -66,27 +66,27 @@ class EvaluationReport(MetricsRecord):
     """
 
     unit: str
-    levels: dict[str, MetricsRecord] = {}
+    levels: dict[str, MetricsRecord] = Field(default_factory=dict)
     baselines: dict[str, BaselineScore]
     leaks: int | None
     own_rows: bool | None = None
     fault: str
     calibration_error: CalibrationRecord
     subgroups: list[GroupRecord]
-    generators: list[GroupRecord] = []
-    gaps: list[GapRecord] = []
+    generators: list[GroupRecord] = Field(default_factory=list)
+    gaps: list[GapRecord] = Field(default_factory=list)
     fpr_ratios: list[FprRatio]
-    cells: list[CellRecord] = []
-    unjudged_cells: list[str] = []
+    cells: list[CellRecord] = Field(default_factory=list)
+    unjudged_cells: list[str] = Field(default_factory=list)
     worst_cell: CellRecord | None
     prior: list[PrevalenceRecord]
-    delivery: list[DeliveryRecord] = []
+    delivery: list[DeliveryRecord] = Field(default_factory=list)
     abstention: AbstentionRecord = AbstentionRecord()
     production: ProductionComparison | NotCompared | None
     weights_sha256: str
     run: str = ""
     test_data_hash: str
-    unreadable: list[UnreadableRow] = []
+    unreadable: list[UnreadableRow] = Field(default_factory=list)
     evaluate_run: str = ""
 
     @classmethod
@@ -109,6 +109,18 @@ class EvaluationReport(MetricsRecord):
             raise InputError(
                 f"The evaluation is not one that `evaluate` wrote: {explain_validation(error)}. Run evaluate again."
             ) from None
+
+    def baseline(self, key: str) -> BaselineScore:
+        """Return the outcome of a baseline.
+
+        Raises
+        ------
+        InputError
+            When the evaluation has none of that key.
+        """
+        if key not in self.baselines:
+            raise InputError(f"The evaluation has no baseline {key!r}. Run evaluate again.")
+        return self.baselines[key]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; None for NaN."""
