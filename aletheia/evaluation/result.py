@@ -156,9 +156,7 @@ class Evaluation:
             gaps=_rows(GapRecord, self.gaps),
             fpr_ratios=fpr_ratios(self.gaps),
             cells=_rows(CellRecord, self.cells),
-            unjudged_cells=[
-                f"{cell.generator} × {cell.source}" for cell in self.cells.itertuples() if pd.isna(cell.auc)
-            ],
+            unjudged_cells=[f"{cell.generator} × {cell.source}" for cell in small.itertuples()],
             worst_cell=None if worst is None else CellRecord(**worst),
             prior=_rows(PrevalenceRecord, self.prior),
             delivery=_rows(DeliveryRecord, self.delivery),

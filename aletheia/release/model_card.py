@@ -117,7 +117,7 @@ def _verdict(checks: Sequence[CheckResult], tag: str) -> str:
 def _numbers(report: EvaluationReport) -> str:
     estimates = dict(report.metrics)
     rows = [(name, *_cells(estimates[key])) for key, (name, _) in _METRICS.items()]
-    rows.append(("accuracy of always answering with the larger class", f"{report.majority_share:.3f}", "–"))
+    rows.append(("accuracy of always saying the larger class", f"{report.majority_share:.3f}", "–"))
     rows.append(("expected calibration error", *_cells(report.calibration_error.estimate)))
     return _sourced_table(report, ("metric", "value", "95 % interval"), rows)
 

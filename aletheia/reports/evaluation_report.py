@@ -81,7 +81,7 @@ def _headline(report: EvaluationReport, spec: ModelSpec) -> str:
     best = max(computed, key=lambda baseline: baseline.auc, default=None)
     cards = (
         ("AUC", metrics.auc, f"{escape(best.name)}: {best.auc:.3f}" if best else "trivial detectors: not computed"),
-        ("accuracy", metrics.accuracy, f"always answering with the larger class: {report.majority_share:.3f}"),
+        ("accuracy", metrics.accuracy, f"always saying the larger class: {report.majority_share:.3f}"),
         ("real faces called fake", metrics.fpr, f"threshold {report.threshold:.3f} ({escape(spec.threshold_how)})"),
     )
     body = "".join(

@@ -17,14 +17,14 @@ from aletheia.reports.formatting import number
 #: Metric → readable name, and what to compare it with.
 _METRICS = {
     "auc": ("AUC", "a random fake scores above a random real face; 0.5 is chance"),
-    "average_precision": ("average precision", "always answering fake has the share of fakes"),
+    "average_precision": ("average precision", "always saying fake has the share of fakes"),
     "eer": ("equal error rate", "where both error rates meet"),
     "tpr_at_fpr_1": ("fakes found at 1 % false alarms", ""),
     "tpr_at_fpr_5": ("fakes found at 5 % false alarms", ""),
     "log_loss": ("log loss (nats)", "a coin toss has 0.693"),
     "brier": ("Brier score", "a coin toss has 0.25"),
     "accuracy": ("accuracy", ""),
-    "balanced_accuracy": ("balanced accuracy", "always answering with the larger class has 0.5"),
+    "balanced_accuracy": ("balanced accuracy", "always saying the larger class has 0.5"),
     "precision": ("precision", "share of alarms that are fakes"),
     "recall": ("recall", "share of fakes found"),
     "f1": ("F1", ""),
@@ -57,7 +57,7 @@ def metrics_table(report: EvaluationReport) -> str:
     """List all metrics of the faces, and of frames and videos where they differ."""
     levels = {name: dict(level.metrics) for name, level in report.levels.items()}
     comparisons = {key: text for key, (_, text) in _METRICS.items()}
-    comparisons["accuracy"] = f"always answering with the larger class has {report.majority_share:.3f}"
+    comparisons["accuracy"] = f"always saying the larger class has {report.majority_share:.3f}"
     rows = [
         (
             _METRICS[key][0],
