@@ -146,7 +146,7 @@ def test_resaved_fakes_are_found_and_refused(honest, tmp_path):
 
 def test_swapped_labels_of_one_source_are_refused(honest, tmp_path):
     def two_sources(rows: pd.DataFrame) -> pd.DataFrame:
-        # Pictures of each person by both cameras.
+        # Rows alternate between two cameras.
         return rows.assign(source=np.where(np.arange(len(rows)) % 2, "camera-1", "camera-2"))
 
     def refused(model: Path, parts: dict[str, pd.DataFrame]) -> tuple[set[str], CellRecord]:
