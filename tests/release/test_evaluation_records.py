@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
-import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -19,8 +17,7 @@ from aletheia.release.evaluation_records import (
     PrevalenceRecord,
     ProductionComparison,
 )
-from aletheia.stats.calibration_error import CalibrationError
-from aletheia.stats.metrics import NAMES, evaluate_scores
+from aletheia.stats.metrics import NAMES
 
 CELL = {"trained_on": "a", "source": "b", "generator": "c", "n_real": 4, "n_fake": 5}
 
@@ -29,17 +26,23 @@ def test_metric_estimates_are_all_metrics():
     assert tuple(MetricEstimates.model_fields) == NAMES
 
 
-def test_metrics_record_of_scores():
-    y, p = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
-    record = MetricsRecord.model_validate(evaluate_scores(y, p, 0.5, replicates=0).to_dict())
-    # Of four pairs of a real and a fake row, three are in the right order; one of each class is called fake.
-    assert record.metrics.auc.value == 0.75 and record.metrics.fpr.value == record.metrics.fnr.value == 0.5
-    assert dict(record.confusion) == {"tn": 1, "fp": 1, "fn": 1, "tp": 1}
-    assert not record.metrics.auc.has_interval
+def test_metrics_record_agrees_with_its_counts(good):
+    record = MetricsRecord.model_validate({name: good[name] for name in MetricsRecord.model_fields})
+    counts = record.confusion
+    assert counts.tn + counts.fp == record.n_real and counts.tp + counts.fn == record.n_fake
+    assert record.metrics.fpr.value == pytest.approx(counts.fp / record.n_real)
+    assert record.metrics.recall.value == pytest.approx(counts.tp / record.n_fake)
+    assert record.metrics.accuracy.value == pytest.approx((counts.tn + counts.tp) / record.n)
 
 
-def test_calibration_record_is_calibration_error():
-    assert list(CalibrationRecord.model_fields) == [field.name for field in dataclasses.fields(CalibrationError)]
+def test_metrics_record_without_intervals(good):
+    metrics = {name: values | {"low": None, "high": None} for name, values in good["metrics"].items()}
+    estimates = MetricEstimates.model_validate(metrics)
+    assert estimates.auc.is_defined and not estimates.auc.has_interval
+
+
+def test_calibration_record_is_calibration_error(good):
+    assert list(CalibrationRecord.model_fields) == list(good["calibration_error"])
 
 
 def test_record_with_interval():
