@@ -28,12 +28,12 @@ def evaluate(crops, brightness_bundle, tmp_path, monkeypatch) -> Callable[..., R
     return lambda *more: CliRunner().invoke(app, [*arguments, *report, *more], env={"COLUMNS": "200"})
 
 
-def test_evaluate_source_json_is_an_evaluation(evaluate, tmp_path):
+def test_evaluate_source_json_is_an_evaluation(evaluate, brightness_bundle, tmp_path):
     result = evaluate("--json")
     assert result.exit_code == 0, result.output
     values = json.loads(result.stdout)
     assert values.pop("left_out") == 2 and Path(values.pop("report")) == tmp_path / "report.html"
-    assert values.pop("model").endswith("model0")
+    assert values.pop("model") == str(brightness_bundle)
     checks = values.pop("checks")
     report = EvaluationReport.parse(values)
     assert report.n == 120 and report.leaks is None
