@@ -12,7 +12,8 @@ from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.subgroups import TOO_FEW
 from aletheia.plotting.html import table
 from aletheia.release.gate import Check
-from aletheia.stats.metrics import NAMES, Estimate, Metrics
+from aletheia.stats.estimate import Estimate
+from aletheia.stats.metrics import NAMES, Metrics
 
 _WORDS = {
     "auc": ("AUC", "a random fake scores above a random real face; 0.5 is chance"),
