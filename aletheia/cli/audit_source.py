@@ -1,4 +1,4 @@
-"""What ``aletheia audit`` does: gather, cut out, audit, try remedies, tell."""
+"""Work of ``aletheia audit``: audit the pictures of a source, try remedies, audit the crops, write page and table."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
 from aletheia.faces.crop_config import CropConfig
-from aletheia.reports.audit_report import audit_report
+from aletheia.reports.audit_report import render_audit_report
 
 
 def audit_source(
     source: str,
     manifest: str,
-    report: Path,
+    page: Path,
     images: int,
-    words: Sequence[str],
-    cutting: CropConfig,
+    remedy_words: Sequence[str],
+    crop: CropConfig,
     seed: int,
     *,
     as_json: bool,
@@ -36,37 +36,38 @@ def audit_source(
     InputError
         For a source or remedies that cannot be used.
     """
-    remedies = Remedies.parse(words)
+    remedies = Remedies.parse(remedy_words)
     data = load_dataset(source, manifest=manifest, n_synthetic=images, seed=seed)
-    faces = extract_dataset_faces(data, cutting).main
+    faces = extract_dataset_faces(data, crop).main
     pictures, measures = audit_faces(faces, seed=seed)
-    done = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
-    crops, _ = audit_faces(done.faces, CROPS, seed=seed)
-    with atomic_write(report) as file:
-        file.write(audit_report(pictures, faces, measures, crops, done.messages).encode())
+    remedied = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
+    crops, _ = audit_faces(remedied.faces, CROPS, seed=seed)
+    with atomic_write(page) as file:
+        file.write(render_audit_report(pictures, faces, measures, crops, remedied.messages).encode())
     if as_json:
-        told = {"remedies": remedies.words(), "done": done.messages, "report": str(report)}
-        print(json.dumps({"pictures": pictures.to_dict(), "crops": crops.to_dict(), **told}, indent=2))
+        audits = {"pictures": pictures.to_dict(), "crops": crops.to_dict()}
+        context = {"remedies": remedies.words(), "done": remedied.messages, "report": str(page)}
+        print(json.dumps({**audits, **context}, indent=2))
     else:
-        _print(pictures, crops, done.messages, report)
+        _print_audits(pictures, crops, remedied.messages, page)
     return crops.verdict == "good"
 
 
-def _print(pictures: Audit, crops: Audit, done: Sequence[str], report: Path) -> None:
+def _print_audits(pictures: Audit, crops: Audit, remedy_messages: Sequence[str], page: Path) -> None:
     console = Console()
     table = Table("family", "pictures: AUC", "crops: AUC", "leading measures")
     for family in pictures.families:
-        look = "bold" if family.tells else None
-        beside = crops.family(family.key).auc_text
-        table.add_row(family.name, family.auc_text, beside, ", ".join(family.outcome.leading), style=look)
+        style = "bold" if family.tells else None
+        in_crops = crops.family(family.key).auc_text
+        table.add_row(family.name, family.auc_text, in_crops, ", ".join(family.outcome.leading), style=style)
     console.print(table)
     for heading, sentences in (
         ("In the pictures as they were delivered:", pictures.sentences()),
-        ("Remedies:", done),
+        ("Remedies:", remedy_messages),
         ("In the crops that a network would see:", crops.sentences()),
     ):
         if sentences:
             console.print(heading, style="bold")
         for sentence in sentences:
             console.print(f"  {sentence}", highlight=False, markup=False)
-    console.print(f"The page: {report}", highlight=False, markup=False)
+    console.print(f"The page: {page}", highlight=False, markup=False)

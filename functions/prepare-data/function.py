@@ -14,9 +14,7 @@ from aletheia.datasets.bias import analyse_bias
 from aletheia.datasets.manifest import manifest_hash, validate_manifest
 from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.plotting.contact_sheet import face_sheet, png
-from aletheia.reports.audit_report import audit_figure, audit_report
-from aletheia.reports.data_plots import preparation_figures
-from aletheia.reports.data_report import data_report
+from aletheia.reports import audit_figure, preparation_figures, render_audit_report, render_data_report
 
 
 def prepare_data(
@@ -42,7 +40,7 @@ def prepare_data(
     delivered, measures = audit_faces(faces, seed=seed)
     done = apply_remedies(faces, pool.as_df(), Remedies.parse(remedies), seed=seed)
     seen, _ = audit_faces(done.faces, CROPS, seed=seed)
-    page = audit_report(delivered, faces, measures, seen, done.messages)
+    page = render_audit_report(delivered, faces, measures, seen, done.messages)
     context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
 
     faces, skipped = split_manifest(done.faces, seed=seed), pd.concat([skipped.as_df(), done.left_out])
@@ -63,7 +61,7 @@ def prepare_data(
     context.log_artifact("faces", body=png(face_sheet(whole)), local_path="faces.png", format="png")
     leaks = check_leakage(whole)
     tables = (before, after, balancing, shortcut, shortcut_train, skipped, leaks, policies)
-    page = data_report(figures, *tables, audits=(delivered, seen), done=done.messages)
+    page = render_data_report(figures, *tables, audits=(delivered, seen), remedy_messages=done.messages)
     context.log_artifact("data_report", body=page, local_path="data_report.html", format="html")
 
     context.log_results({f"rows_{name}": len(rows) for name, rows in parts.items()})

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from aletheia.audit.audit import ALL, Audit, audit_faces
 from aletheia.cli import app
 from aletheia.datasets.ingest import load_source
-from aletheia.reports.audit_report import audit_figure, audit_report
+from aletheia.reports.audit_report import audit_figure, render_audit_report
 
 N = 120
 
@@ -113,7 +113,7 @@ def test_audit_faces_draws_whole_groups(tmp_path, monkeypatch):
     audit, measures = audit_faces(faces, workers=1, progress=False)
     assert 40 <= audit.rows == len(measures) <= 62 and audit.total == N
     assert (faces.loc[measures.index, "identity"].value_counts() == 3).all()
-    assert f"drawn from {N}" in audit_report(audit, faces, measures)
+    assert f"drawn from {N}" in render_audit_report(audit, faces, measures)
 
 
 def test_audit_faces_videos(tmp_path):
@@ -173,7 +173,7 @@ def test_audit_report_escapes(tmp_path):
     faces = planted(tmp_path, "source")
     faces["source"] = faces["source"] + "<script>alert(1)</script>"
     audit, measures = audit_faces(faces, workers=1, progress=False)
-    page = audit_report(audit, faces, measures, title="<b>")
+    page = render_audit_report(audit, faces, measures, title="<b>")
     assert "<script>alert" not in page and "&lt;b&gt;" in page
     assert "source: AUC 1.00" in page
     ours = page[page.index("</script>") :]  # behind plotly's own code

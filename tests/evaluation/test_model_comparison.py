@@ -102,5 +102,5 @@ def test_evaluate_says_what_cannot_be_compared(bundle, crops, tmp_path):
     found = evaluate_model(
         bundle, *crops, production=("store://y", tmp_path / "empty"), delivery_faces=20, progress=False
     )
-    assert isinstance(found.production, str) and "store://y could not be compared with" in found.production
-    assert found.summary()["production"] == {"reason": found.production}
+    assert "store://y could not be compared with" in found.production.reason
+    assert found.to_report().production == found.production

@@ -1,0 +1,6 @@
+"""Crude face crops and a crude model, for commands that work on a source."""
+
+from __future__ import annotations
+
+from ..factories import crops
+from ..model_factories import brightness_bundle
