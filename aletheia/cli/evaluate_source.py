@@ -21,6 +21,7 @@ from aletheia.models.spec import CropSpec, read_spec
 from aletheia.release.gate import Check, run_gate
 from aletheia.release.registry import find_model
 from aletheia.reports.evaluation_report import evaluation_report
+from aletheia.stats.estimate import Estimate
 
 _SHOWN = ("auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "fpr", "fnr")
 
@@ -72,7 +73,7 @@ def _print(result: Evaluation, checks: list[Check], uri: str, left_out: int, rep
         table.add_row(name.replace("_", " "), str(metrics[name]), beside)
     for told in result.baselines.to_dict().values():
         known = told["auc"] is not None
-        numbers = f"{told['auc']:.3f} ({told['low']:.3f} to {told['high']:.3f})" if known else escape(told["reason"])
+        numbers = f"{Estimate.from_dict(told, 'auc'):.3f}" if known else escape(told["reason"])
         table.add_row("AUC of", numbers, told["name"])
     console.print(table)
     for check in checks:

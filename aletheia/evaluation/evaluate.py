@@ -25,8 +25,9 @@ from aletheia.evaluation.subgroups import generator_table, subgroup_table
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
-from aletheia.stats.calibration_error import calibration_error
+from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.metrics import evaluate_scores
+from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.data import encode_labels
 
 
@@ -80,25 +81,24 @@ def evaluate_model(
     found = score_manifest(network, spec, test, progress=progress)
     y, p = encode_labels(test["label"]), found.probabilities.astype(np.float64)
     groups, unit = bootstrap_unit(test)
-    metrics = evaluate_scores(y, found.probabilities, spec.threshold, groups, seed=seed)
+    scored_set = ScoredSet(y, p, spec.threshold, groups, seed)
     scores = test.assign(probability=found.probabilities, logit=found.logits)
     evidence = crop_evidence(network, spec, test, found.logits)
     abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
     with_level = {level: m for level, m in level_metrics(scores, spec, seed=seed).items() if level != "face"}
-    table = {"groups": groups, "seed": seed}
     return Evaluation(
         spec=spec,
         scores=scores.assign(**abstention.rows),
-        metrics=metrics,
+        metrics=evaluate_scores(scored_set),
         unit=unit,
         levels=with_level,
-        subgroups=subgroup_table(test, y, p, spec.threshold, **table),
-        generators=generator_table(test, y, p, spec.threshold, **table),
-        gaps=largest_gap(test, y, p, spec.threshold, **table),
-        cells=cell_table(test, y, p, **table),
+        subgroups=subgroup_table(test, scored_set),
+        generators=generator_table(test, scored_set),
+        gaps=largest_gap(test, scored_set),
+        cells=cell_table(test, scored_set),
         baselines=score_baselines(learnt, scored, spec.crop.size, seed=seed, progress=progress),
-        calibration=calibration_error(y, p, groups, seed=seed),
-        prior=prior_shift(y, p, spec.threshold, groups, seed=seed),
+        calibration=expected_calibration_error(scored_set),
+        prior=prior_shift(scored_set),
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
         abstention=abstention,
         production=_compared(spec, scores, groups, production, seed, progress),

@@ -15,7 +15,7 @@ from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
 from aletheia.models.spec import ModelSpec
-from aletheia.stats.calibration_error import CalibrationError
+from aletheia.stats.calibration_error import CalibrationEstimate
 from aletheia.stats.metrics import Metrics
 from aletheia.stats.tabular import Shortcut
 from aletheia.training.data import encode_labels
@@ -46,7 +46,7 @@ class Evaluation:
         See `aletheia.evaluation.cross_matrix.cell_table`.
     baselines : Baselines
         What trivial detectors score on the same rows.
-    calibration : CalibrationError
+    calibration : CalibrationEstimate
     prior : DataFrame
         See `aletheia.evaluation.prevalence.prior_shift`.
     delivery : DataFrame
@@ -74,7 +74,7 @@ class Evaluation:
     gaps: pd.DataFrame
     cells: pd.DataFrame
     baselines: Baselines
-    calibration: CalibrationError
+    calibration: CalibrationEstimate
     prior: pd.DataFrame
     delivery: pd.DataFrame
     abstention: Abstention
