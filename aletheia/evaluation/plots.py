@@ -13,12 +13,6 @@ from aletheia.stats.calibration_error import balanced_weights, equal_mass_bins
 from aletheia.stats.curves import curve
 from aletheia.stats.intervals import wilson
 from aletheia.stats.metrics import Metrics
-from aletheia.training.plots import curve_figures, grid_figures
-
-__all__ = [
-    "calibration", "confusion", "curve_figures", "generator_rates", "grid_figures", "precision_recall", "roc",
-    "scores_by_label", "subgroup_rates",
-]  # fmt: skip
 
 # More points than pixels only make the file large.
 _MAX_POINTS = 1500

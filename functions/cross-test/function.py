@@ -5,9 +5,9 @@ import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.core.errors import InputError
-from aletheia.evaluation.leave_one_out import cell_results, leave_one_out_figure, leave_out, score_everywhere
+from aletheia.evaluation import cell_results, leave_one_out_figure, leave_out, score_everywhere
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import Diverged, fit
+from aletheia.training.fit import DivergedError, fit
 
 
 def cross_test(
@@ -50,7 +50,7 @@ def cross_test(
     )
     try:
         result = fit(config, leave_out(train.as_df(), held_out), leave_out(val.as_df(), held_out), progress=False)
-    except (Diverged, InputError) as error:
+    except (DivergedError, InputError) as error:
         context.logger.warning(f"This cell counts as infinite: {error}")
         context.log_results({"loss": float("inf"), "reason": str(error)})
         return

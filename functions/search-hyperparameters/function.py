@@ -3,9 +3,9 @@
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.evaluation.plots import grid_figures
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import Diverged, fit
+from aletheia.training.fit import DivergedError, fit
+from aletheia.training.plots import grid_figures
 
 
 def search_hyperparameters(
@@ -47,7 +47,7 @@ def search_hyperparameters(
         result = fit(config, train.as_df(), val.as_df(), progress=False)
         loss, seconds = result.val_loss, result.seconds
         context.log_dataset("curves", df=result.history, format="csv", index=False)
-    except Diverged as error:
+    except DivergedError as error:
         context.logger.warning(f"This cell counts as infinite: {error}")
     context.log_results(
         {

@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from aletheia.core.errors import InputError
 from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model, halves
 from aletheia.evaluation.figures import evaluation_figures
+from aletheia.evaluation.result import Evaluation
 from aletheia.release.gate import run_gate
 from aletheia.reports.evaluation_report import evaluation_report
 
@@ -23,9 +24,10 @@ def evaluation(bundle, crops):
     return evaluate_model(bundle, *crops, progress=False)
 
 
-def test_metrics_are_those_of_the_scores(evaluation, crops):
+def test_evaluate_model_metrics_match_scikit_learn(evaluation, crops):
     y = (crops[1]["label"] == "fake").to_numpy().astype(int)
     p = evaluation.scores["probability"].to_numpy()
+    assert isinstance(evaluation, Evaluation)
     assert evaluation.metrics["auc"].value == pytest.approx(roc_auc_score(y, p))
     assert evaluation.metrics["accuracy"].value == pytest.approx(accuracy_score(y, p >= 0.6))
     assert (evaluation.scores["verdict"] == np.where(p >= 0.6, "fake", "real")).all()
@@ -35,21 +37,21 @@ def test_metrics_are_those_of_the_scores(evaluation, crops):
     assert list(evaluation.subgroups["value"]) == ["f", "m"]
 
 
-def test_accuracy_stands_beside_the_majority_share_and_auc_beside_the_shortcut(evaluation):
+def test_headline_has_numbers_to_compare_with(evaluation):
     headline = evaluation.headline()
     assert headline["majority_share"] == 0.75
     assert {"accuracy", "auc", "auc_low", "auc_high", "shortcut_auc", "n_unreadable"} <= set(headline)
     assert all(isinstance(value, int | float) and np.isfinite(value) for value in headline.values())
 
 
-def test_the_summary_is_plain_json_that_the_gate_understands(evaluation):
+def test_summary_is_json_for_gate(evaluation):
     summary = json.loads(json.dumps(evaluation.summary(), allow_nan=False))
     checks = run_gate(summary)
     assert len(checks) >= 4
     assert summary["weights_sha256"] == evaluation.spec.weights_sha256
 
 
-def test_leaks_and_unreadable_rows_are_reported(bundle, crops, tmp_path):
+def test_evaluate_model_leaks_and_unreadable_rows(bundle, crops, tmp_path):
     train, test = crops
     test = test.copy()
     test.loc[0:3, "identity"] = train["identity"].iloc[0]
@@ -64,7 +66,7 @@ def test_leaks_and_unreadable_rows_are_reported(bundle, crops, tmp_path):
     assert "not to be relied on" in page and "no leakage" in page and "on two sides of the split" in page
 
 
-def test_the_report_is_one_file_that_starts_with_the_verdict(evaluation):
+def test_evaluation_report_single_file_verdict_first(evaluation):
     figures = evaluation_figures(evaluation)
     page = evaluation_report(evaluation, figures, run_gate(evaluation.summary()))
     assert page.count("plotly.js v") == 1  # the library's banner: inside, once
@@ -81,7 +83,7 @@ def test_the_report_is_one_file_that_starts_with_the_verdict(evaluation):
     assert evaluation.spec.weights_sha256 in body and evaluation.data_hash in body
 
 
-def test_figures_have_titles_and_axes(evaluation):
+def test_evaluation_figures_titles_and_axes(evaluation):
     figures = evaluation_figures(evaluation)
     assert list(figures) == [
         "baselines", "roc", "scores_by_label", "confusion", "subgroups", "matrix", "generators", "delivery_curves",
@@ -98,7 +100,7 @@ def test_figures_have_titles_and_axes(evaluation):
     assert any(f"<b>{evaluation.metrics.confusion['tp']}</b>" in text for text in counts)
 
 
-def test_one_class_is_said_not_crashed(bundle, crops):
+def test_evaluate_model_one_class(bundle, crops):
     test = crops[1][crops[1]["label"] == "fake"]
     evaluation = evaluate_model(bundle, crops[0], test, progress=False)
     assert evaluation.shortcut.reason and all(outcome.reason for outcome in evaluation.baselines.outcomes.values())
@@ -109,7 +111,7 @@ def test_one_class_is_said_not_crashed(bundle, crops):
     json.dumps(evaluation.summary(), allow_nan=False)
 
 
-def test_without_training_rows_the_baselines_learn_from_one_half_of_the_people(bundle, crops):
+def test_evaluate_model_without_training_rows(bundle, crops):
     one, two = halves(crops[1])
     assert len(one) + len(two) == len(crops[1]) and not set(one["identity"]) & set(two["identity"])
     evaluation = evaluate_model(bundle, None, crops[1], delivery_faces=8, progress=False)
@@ -121,7 +123,7 @@ def test_without_training_rows_the_baselines_learn_from_one_half_of_the_people(b
     assert "What the model is worth" in evaluation_report(evaluation, evaluation_figures(evaluation), checks)
 
 
-def test_nothing_to_evaluate(bundle, crops, tmp_path):
+def test_evaluate_model_nothing_scored(bundle, crops, tmp_path):
     with pytest.raises(InputError, match="no rows"):
         evaluate_model(bundle, crops[0], crops[1].iloc[:0], progress=False)
     with pytest.raises(InputError, match=r"model\.json"):
@@ -131,7 +133,7 @@ def test_nothing_to_evaluate(bundle, crops, tmp_path):
         evaluate_model(bundle, crops[0], gone, progress=False)
 
 
-def test_the_unit_of_the_bootstrap():
+def test_bootstrap_unit():
     values, unit = bootstrap_unit(pd.DataFrame({"identity": ["a", "", "", ""], "video": ["v", "v", "v", ""]}))
     assert unit == "identity" and values.tolist() == ["a", "video v", "video v", ""]
     assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "video"

@@ -1,4 +1,4 @@
-"""Delivery curves: verdicts and their changes by hand, numbers by scikit-learn and by the evaluation."""
+"""Delivery curves, against counts by hand, scikit-learn and `evaluate_scores`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import predict_crops, predict_manifest
 from aletheia.stats.intervals import clustered_rate, wilson
 from aletheia.stats.metrics import evaluate_scores
+from aletheia.stats.scored_set import ScoredSet
 
 SHIFTED = Corruption(
     "shifted", "Shifted", "grey levels", (-6, -18, 18),
@@ -41,7 +42,7 @@ def curves(bundle, frame, operations, **options):
     return delivery_curves(*load_bundle(bundle), frame, groups, operations=operations, progress=False, **options)
 
 
-def test_verdicts_that_flip_are_counted_as_by_hand(bundle, crops):
+def test_delivery_curves_flips_by_hand(bundle, crops):
     model, spec = load_bundle(bundle)
     frame = crops[1]
     y = (frame["label"] == "fake").to_numpy()
@@ -62,7 +63,7 @@ def test_verdicts_that_flip_are_counted_as_by_hand(bundle, crops):
     assert table["to_fake"].iloc[3] > 0
 
 
-def test_the_aucs_are_scikit_learns_on_the_same_crops(bundle, crops):
+def test_delivery_curves_auc_matches_scikit_learn(bundle, crops):
     model, spec = load_bundle(bundle)
     frame, y = crops[1], crops[1]["label"] == "fake"
     images = [read_image(path) for path in frame["path"]]
@@ -74,19 +75,19 @@ def test_the_aucs_are_scikit_learns_on_the_same_crops(bundle, crops):
     assert table["auc"].nunique() > 10
 
 
-def test_the_intervals_are_those_of_the_evaluation(bundle, crops):
+def test_delivery_curves_intervals_match_evaluate_scores(bundle, crops):
     frame = crops[1]
     p = predict_manifest(*load_bundle(bundle), frame, progress=False)
     table = curves(bundle, frame, [SAME], seed=5)
     y = (frame["label"] == "fake").to_numpy().astype(int)
-    wanted = evaluate_scores(y, p, 0.6, frame["identity"].to_numpy(), seed=5, replicates=500)["auc"]
+    expected = evaluate_scores(ScoredSet(y, p, 0.6, frame["identity"], 5), replicates=500)["auc"]
     # What changes nothing has the same interval at every severity: the replicates are the same.
     for row in table.itertuples():
-        assert (row.auc, row.auc_low, row.auc_high) == (wanted.value, wanted.low, wanted.high)
+        assert (row.auc, row.auc_low, row.auc_high) == (expected.value, expected.low, expected.high)
         assert (row.flipped, row.to_fake, row.to_real) == (0, 0, 0)
 
 
-def test_faces_as_they_are_have_the_plain_scores(bundle, crops):
+def test_score_deliveries_unchanged_faces(bundle, crops):
     network, spec = load_bundle(bundle)
     paths = crops[1]["path"].tolist()
     p, skipped = score_deliveries(network, spec, paths, [(SAME, 1), (SHIFTED, 0), (SHIFTED, -6)], progress=False)
@@ -95,7 +96,7 @@ def test_faces_as_they_are_have_the_plain_scores(bundle, crops):
     assert (p[3] < plain).all() and not skipped
 
 
-def test_a_perfect_ranking_is_not_certain(bundle, crops):
+def test_delivery_curves_perfect_ranking_interval(bundle, crops):
     frame = crops[1]
     p, fake = predict_manifest(*load_bundle(bundle), frame, progress=False), frame["label"] == "fake"
     apart = frame[np.where(fake, p > np.median(p), p < np.median(p))]
@@ -104,7 +105,7 @@ def test_a_perfect_ranking_is_not_certain(bundle, crops):
     assert (row.auc, row.auc_low, row.auc_high) == (1.0, *wilson(units, units))
 
 
-def test_a_seed_repeats_and_the_order_of_rows_does_not_matter(bundle, crops):
+def test_delivery_curves_seed_and_row_order(bundle, crops):
     names = ["screenshot", "noise"]
     first = curves(bundle, crops[1], names, seed=1)
     pd.testing.assert_frame_equal(first, curves(bundle, crops[1], names, seed=1))
@@ -113,7 +114,7 @@ def test_a_seed_repeats_and_the_order_of_rows_does_not_matter(bundle, crops):
     assert not first["flipped"].equals(curves(bundle, crops[1], names, seed=2)["flipped"])
 
 
-def test_what_cannot_be_read_is_counted_and_left_out(bundle, crops, tmp_path):
+def test_delivery_curves_unreadable_files(bundle, crops, tmp_path):
     frame = crops[1].copy()
     (tmp_path / "cut.png").write_bytes(b"\x89PNG")
     for row, name in ((1, "cut.png"), (70, "missing.png")):
@@ -128,14 +129,14 @@ def test_what_cannot_be_read_is_counted_and_left_out(bundle, crops, tmp_path):
     json.dumps(table.attrs)
 
 
-def test_too_many_faces_are_drawn_by_groups_and_in_both_classes(bundle, crops):
+def test_delivery_curves_draws_whole_groups(bundle, crops):
     frame = crops[1]
-    who = {read_image(row.path).tobytes(): row.identity for row in frame.itertuples()}
+    identities = {read_image(row.path).tobytes(): row.identity for row in frame.itertuples()}
 
     def drawn(**options):
-        seen = []
-        noted = Corruption("noted", "", "", (1,), lambda crop, _, seed: (seen.append(crop.tobytes()), crop)[1])
-        return curves(bundle, frame, [noted], **options), pd.Series([who[crop] for crop in seen])
+        delivered = []
+        noted = Corruption("noted", "", "", (1,), lambda crop, _, seed: (delivered.append(crop.tobytes()), crop)[1])
+        return curves(bundle, frame, [noted], **options), pd.Series([identities[crop] for crop in delivered])
 
     table, people = drawn(max_faces=50, seed=4)
     assert set(table["n"]) == {50} and people.nunique() < 24  # of each person nearly everything, of some nothing
@@ -146,7 +147,7 @@ def test_too_many_faces_are_drawn_by_groups_and_in_both_classes(bundle, crops):
     assert set(alone["n"]) == {50}
 
 
-def test_faces_are_read_as_they_are_needed(bundle, crops, tmp_path):
+def test_delivery_curves_reads_lazily(bundle, crops, tmp_path):
     frame = crops[1].copy()
     frame["path"] = [shutil.copy(path, tmp_path) for path in frame["path"]]
     last = tmp_path / frame["path"].iloc[-1]
@@ -154,7 +155,7 @@ def test_faces_are_read_as_they_are_needed(bundle, crops, tmp_path):
     assert curves(bundle, frame, [remove]).attrs["unreadable"] == 1
 
 
-def test_memory_is_bounded(bundle, crops, monkeypatch):
+def test_delivery_curves_chunk_size(bundle, crops, monkeypatch):
     network, spec = load_bundle(bundle)
     sizes = []
     network.register_forward_hook(lambda module, inputs, output: sizes.append(len(inputs[0])))
@@ -167,14 +168,14 @@ def test_memory_is_bounded(bundle, crops, monkeypatch):
     assert set(sizes) == {7, 1}
 
 
-def test_one_class_has_no_auc(bundle, crops):
+def test_delivery_curves_one_class(bundle, crops):
     table = curves(bundle, crops[1][crops[1]["label"] == "fake"], [SHIFTED])
     assert table[["auc", "auc_low", "auc_high", "to_fake"]].isna().all(axis=None)
     assert table["to_real"].iloc[2] == table["flipped"].iloc[2] > 0
     delivery_figure(table).to_json()
 
 
-def test_what_cannot_be_judged(bundle, crops, tmp_path):
+def test_delivery_curves_invalid(bundle, crops, tmp_path):
     with pytest.raises(InputError, match="rows"):
         curves(bundle, crops[1].iloc[:0], [SAME])
     with pytest.raises(InputError, match=r"'smear'.*jpeg, scale, blur, noise, crop, screenshot"):
@@ -185,7 +186,7 @@ def test_what_cannot_be_judged(bundle, crops, tmp_path):
         curves(bundle, crops[1].assign(path=str(tmp_path / "gone.png")), [SAME])
 
 
-def test_the_figure_has_a_panel_for_each_operation(bundle, crops):
+def test_delivery_figure_panels(bundle, crops):
     odd = Corruption("<b>odd", "", "a < b", (1,), SHIFTED.change)
     table = curves(bundle, crops[1], ["jpeg", "blur", SHIFTED, odd], max_faces=60)
     figure = delivery_figure(table)

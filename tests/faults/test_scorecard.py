@@ -29,6 +29,7 @@ from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.result import Evaluation
 from aletheia.faces.worker import CropConfig
 from aletheia.release.gate import run_gate
+from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import bundle
 from aletheia.training.fault_injection import FAULTS
@@ -150,7 +151,7 @@ def test_labels_swapped_in_one_source(honest, tmp_path):
     def refused(model: Path, parts: dict[str, pd.DataFrame]) -> tuple[set[str], dict]:
         found = evaluated(model, parts)
         y, p = found.labels()
-        worst = worst_cell(cell_table(parts["test"], y, p.astype(float), min_n=8))  # the data set is a small one
+        worst = worst_cell(cell_table(parts["test"], ScoredSet(y, p), min_n=8))  # the data set is a small one
         checks = run_gate(found.summary() | {"worst_cell": worst})
         return {check.name for check in checks if not check.passed}, worst
 
