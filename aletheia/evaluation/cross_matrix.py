@@ -76,8 +76,8 @@ def auc_with_interval(scored: ScoredSet, replicates: int = 500) -> Estimate:
 
 def worst_cell(cells: pd.DataFrame) -> dict[str, Any] | None:
     """Return the cell with the lowest AUC as a dict of :data:`CELL_COLUMNS`; None when no cell has enough rows."""
-    known = cells[cells["auc"].notna()]
-    return None if known.empty else known.loc[known["auc"].idxmin()].to_dict()
+    rated = cells[cells["auc"].notna()]
+    return None if rated.empty else rated.loc[rated["auc"].idxmin()].to_dict()
 
 
 def matrix_figure(
@@ -88,7 +88,7 @@ def matrix_figure(
     ``rows`` and ``columns`` name the columns that are laid out down and across, e.g. ``("trained_on",)`` and
     ``("source", "generator")``.
     """
-    title = "How well each kind of fake is told from each origin of genuine faces"
+    title = "How well each kind of fake is distinguished from each origin of genuine faces"
     if cells["auc"].isna().all():
         return empty(title, "No pair of source and generator has enough test rows.")
     down, across = (cells[list(names)].astype(str).agg(" × ".join, axis=1) for names in (rows, columns))

@@ -106,10 +106,10 @@ def cell_results(table: pd.DataFrame, held_out: str) -> dict[str, Any]:
     dict
         ``auc_generator_NAME``, ``auc_source_NAME``, …; of the part left out, ``unseen_auc`` with its interval.
     """
-    known = table[table["auc"].notna()]
-    results = {f"auc_{row.kind}_{row.value}": float(row.auc) for row in known.itertuples()}
+    rated = table[table["auc"].notna()]
+    results = {f"auc_{row.kind}_{row.value}": float(row.auc) for row in rated.itertuples()}
     kind, _, value = held_out.partition("=")
-    unseen = known[(known["kind"] == kind) & (known["value"] == value)]
+    unseen = rated[(rated["kind"] == kind) & (rated["value"] == value)]
     for row in unseen.itertuples():
         results |= {"unseen_auc": row.auc, "unseen_auc_low": row.low, "unseen_auc_high": row.high}
     return results

@@ -221,27 +221,27 @@ def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
 def generator_rates(table: pd.DataFrame) -> go.Figure:
     """Draw the AUC of each generator's fakes against all real rows."""
     title = "How well each manipulation is recognised"
-    known = table[table["auc"].notna()] if len(table) else table
-    if not len(known):
+    rated = table[table["auc"].notna()] if len(table) else table
+    if not len(rated):
         return empty(title, "No generator has enough rows to say.")
-    known = known.sort_values("auc")
+    rated = rated.sort_values("auc")
     figure = go.Figure()
     figure.add_scatter(
-        x=known["auc"],
-        y=[f"{row.value}  (n = {row.n_fake})" for row in known.itertuples()],
+        x=rated["auc"],
+        y=[f"{row.value}  (n = {row.n_fake})" for row in rated.itertuples()],
         mode="markers",
         marker={"color": SECOND, "size": 11},
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": known["auc_high"] - known["auc"],
-            "arrayminus": known["auc"] - known["auc_low"],
+            "array": rated["auc_high"] - rated["auc"],
+            "arrayminus": rated["auc"] - rated["auc_low"],
         },
         hovertemplate="AUC %{x:.3f}<extra></extra>",
     )
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="chance")
-    styled(figure, title, "AUC against all real faces, 95 % interval", height=max(260, 160 + 40 * len(known)))
-    figure.update_xaxes(range=[min(0.45, float(known["auc_low"].min()) - 0.02), 1.02])
+    styled(figure, title, "AUC against all real faces, 95 % interval", height=max(260, 160 + 40 * len(rated)))
+    figure.update_xaxes(range=[min(0.45, float(rated["auc_low"].min()) - 0.02), 1.02])
     return figure
 
 

@@ -125,11 +125,11 @@ def _rates(scored: ScoredSet, replicates: int, level: float) -> tuple[Array, Arr
 def prior_figure(table: pd.DataFrame) -> go.Figure:
     """Draw the share of alarms that are fakes over the share of fakes among all photos, of `prior_shift`."""
     title = "What an alarm is worth, by how rare fakes are"
-    known = table[table["ppv"].notna()].sort_values("base_rate")
-    if not len(known):
+    defined = table[table["ppv"].notna()].sort_values("base_rate")
+    if not len(defined):
         return empty(title, "Real and fake rows, and a model that calls some of them fake, are needed to say.")
-    x = (100 * known["base_rate"]).to_numpy()
-    value, low, high = (100 * known[name].to_numpy() for name in ("ppv", "ppv_low", "ppv_high"))
+    x = (100 * defined["base_rate"]).to_numpy()
+    value, low, high = (100 * defined[name].to_numpy() for name in ("ppv", "ppv_low", "ppv_high"))
     figure = go.Figure()
     if np.isfinite(low).all():
         figure.add_scatter(
@@ -152,5 +152,5 @@ def prior_figure(table: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(type="log", tickvals=x, ticktext=[f"{rate:g}" for rate in x])
     figure.update_yaxes(range=[-2, 102])
     figure.update_layout(legend={"x": 0.02, "y": 0.98})
-    alarms = Estimate.from_columns(known.iloc[0], "false_alarms")
+    alarms = Estimate.from_columns(defined.iloc[0], "false_alarms")
     return note(figure, f"Of {GENUINE:,} genuine photos {alarms:,.0f} are called fake, however rare fakes are.")

@@ -73,7 +73,8 @@ class ScoredSet:
     @property
     def fake(self) -> Array:
         """Rows (n,) labelled fake."""
-        return self.y == 1
+        mask: Array = self.y == 1
+        return mask
 
     @property
     def called(self) -> Array:
@@ -84,7 +85,8 @@ class ScoredSet:
     @property
     def wrong(self) -> Array:
         """Rows (n,) for which the threshold gives the wrong answer."""
-        return self.called != self.fake
+        mask: Array = self.called != self.fake
+        return mask
 
     def select(self, rows: Array) -> ScoredSet:
         """Return some of the rows, chosen by mask (n,) or by index; numbers of units, threshold and seed stay."""

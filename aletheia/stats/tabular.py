@@ -84,7 +84,7 @@ class Shortcut:
         """Summarise the result in plain words."""
         if self.reason:
             return f"The shortcut AUC was not computed: {self.reason}."
-        text = f"From the files alone, without a pixel, the label is told with AUC {self.estimate:.2f}"
+        text = f"From the files alone, without a pixel, the label can be predicted with AUC {self.estimate:.2f}"
         leading = self.leading
         if self.low <= 0.5 or not leading:
             return text + ": no property of the files gives it away."

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ..factories import crops
-from ..model_factories import brightness_bundle as bundle
+from ..model_factories import brightness_bundle
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -29,8 +29,8 @@ RULES = AbstentionSpec(alpha=0.1, real_upper=0.7, fake_lower=0.5, ranges={"luma"
 
 
 @pytest.fixture(scope="module")
-def model(bundle):
-    network, spec = load_bundle(bundle)
+def model(brightness_bundle):
+    network, spec = load_bundle(brightness_bundle)
     return network, spec.model_copy(update={"abstention": RULES})
 
 

@@ -20,8 +20,8 @@ from aletheia.reports.evaluation_report import evaluation_report
 
 
 @pytest.fixture(scope="module")
-def evaluation(bundle, crops):
-    return evaluate_model(bundle, *crops, progress=False)
+def evaluation(brightness_bundle, crops):
+    return evaluate_model(brightness_bundle, *crops, progress=False)
 
 
 def test_evaluate_model_metrics_match_scikit_learn(evaluation, crops):
@@ -51,12 +51,12 @@ def test_summary_is_json_for_gate(evaluation):
     assert summary["weights_sha256"] == evaluation.spec.weights_sha256
 
 
-def test_evaluate_model_leaks_and_unreadable_rows(bundle, crops, tmp_path):
+def test_evaluate_model_leaks_and_unreadable_rows(brightness_bundle, crops, tmp_path):
     train, test = crops
     test = test.copy()
     test.loc[0:3, "identity"] = train["identity"].iloc[0]
     test.loc[5, "path"] = str(tmp_path / "<b>gone</b>.png")
-    evaluation = evaluate_model(bundle, train, test, progress=False)
+    evaluation = evaluate_model(brightness_bundle, train, test, progress=False)
     assert evaluation.leaks >= 1
     assert evaluation.metrics.n_unreadable == 1 and evaluation.metrics.n == 119
     assert evaluation.scores.loc[5, "verdict"] == "unreadable"
@@ -100,9 +100,9 @@ def test_evaluation_figures_titles_and_axes(evaluation):
     assert any(f"<b>{evaluation.metrics.confusion['tp']}</b>" in text for text in counts)
 
 
-def test_evaluate_model_one_class(bundle, crops):
+def test_evaluate_model_one_class(brightness_bundle, crops):
     test = crops[1][crops[1]["label"] == "fake"]
-    evaluation = evaluate_model(bundle, crops[0], test, progress=False)
+    evaluation = evaluate_model(brightness_bundle, crops[0], test, progress=False)
     assert evaluation.shortcut.reason and all(outcome.reason for outcome in evaluation.baselines.outcomes.values())
     checks = {check.name: check for check in run_gate(evaluation.summary())}
     assert not checks["beats the controls"].passed and not checks["beats the frequency spectrum"].passed
@@ -111,26 +111,26 @@ def test_evaluate_model_one_class(bundle, crops):
     json.dumps(evaluation.summary(), allow_nan=False)
 
 
-def test_evaluate_model_without_training_rows(bundle, crops):
-    one, two = halves(crops[1])
-    assert len(one) + len(two) == len(crops[1]) and not set(one["identity"]) & set(two["identity"])
-    evaluation = evaluate_model(bundle, None, crops[1], delivery_faces=8, progress=False)
+def test_evaluate_model_without_training_rows(brightness_bundle, crops):
+    learnt, scored = halves(crops[1])
+    assert len(learnt) + len(scored) == len(crops[1]) and not set(learnt["identity"]) & set(scored["identity"])
+    evaluation = evaluate_model(brightness_bundle, None, crops[1], delivery_faces=8, progress=False)
     assert evaluation.leaks is None and "leaks" not in evaluation.headline()
     assert evaluation.metrics.n == len(crops[1])
-    assert {outcome.n for outcome in evaluation.baselines.outcomes.values()} == {len(two)}
+    assert {outcome.n for outcome in evaluation.baselines.outcomes.values()} == {len(scored)}
     checks = run_gate(evaluation.summary())
     assert "no leakage" in {check.name for check in checks if not check.judged}
     assert "What the model is worth" in evaluation_report(evaluation, evaluation_figures(evaluation), checks)
 
 
-def test_evaluate_model_nothing_scored(bundle, crops, tmp_path):
+def test_evaluate_model_nothing_scored(brightness_bundle, crops, tmp_path):
     with pytest.raises(InputError, match="no rows"):
-        evaluate_model(bundle, crops[0], crops[1].iloc[:0], progress=False)
+        evaluate_model(brightness_bundle, crops[0], crops[1].iloc[:0], progress=False)
     with pytest.raises(InputError, match=r"model\.json"):
         evaluate_model(tmp_path, *crops, progress=False)
     gone = crops[1].assign(path=[str(tmp_path / f"{i}.png") for i in range(len(crops[1]))])
     with pytest.raises(InputError, match="None of the 120 rows"):
-        evaluate_model(bundle, crops[0], gone, progress=False)
+        evaluate_model(brightness_bundle, crops[0], gone, progress=False)
 
 
 def test_bootstrap_unit():

@@ -45,16 +45,16 @@ def test_leave_out_rows_and_messages():
 
 
 @pytest.fixture(scope="module")
-def table(bundle, crops):
-    network, spec = load_bundle(bundle)
+def table(brightness_bundle, crops):
+    network, spec = load_bundle(brightness_bundle)
     config = TrainConfig(architecture="attention_cnn", options=spec.options, image_size=32)
     return score_everywhere(network, config, crops[1], replicates=50, progress=False)
 
 
-def test_score_everywhere_matches_scikit_learn(table, bundle, crops):
+def test_score_everywhere_matches_scikit_learn(table, brightness_bundle, crops):
     test = crops[1]
     assert [*table["kind"] + "=" + table["value"]] == ["generator=blend", "generator=swap", "source=studio"]
-    network, spec = load_bundle(bundle)
+    network, spec = load_bundle(brightness_bundle)
     plain = spec.model_copy(update={"calibration": type(spec.calibration)()})
     rows = ((test["label"] == "real") | (test["generator"] == "swap")).to_numpy()
     p = predict_manifest(network, plain, test, progress=False)

@@ -32,22 +32,22 @@ def other(bundle, folder, noise, **changes):
 
 def scored(bundle, test):
     network, spec = load_bundle(bundle)
-    found = score_manifest(network, spec, test, progress=False)
-    return spec, test.assign(probability=found.probabilities, logit=found.logits)
+    scores = score_manifest(network, spec, test, progress=False)
+    return spec, test.assign(probability=scores.probabilities, logit=scores.logits)
 
 
-def test_compare_models_difference_of_aucs(bundle, crops, tmp_path):
+def test_compare_models_difference_of_aucs(brightness_bundle, crops, tmp_path):
     test = crops[1]
-    worse = other(bundle, tmp_path / "other", 0.2, data_hash="x")
-    spec, scores = scored(bundle, test)
-    found = compare_models(spec, scores, test["identity"].to_numpy(), worse, uri="store://x", progress=False)
+    worse = other(brightness_bundle, tmp_path / "other", 0.2, data_hash="x")
+    spec, scores = scored(brightness_bundle, test)
+    result = compare_models(spec, scores, test["identity"].to_numpy(), worse, uri="store://x", progress=False)
     y = (test["label"] == "fake").to_numpy()
-    theirs = scored(worse, test)[1]["probability"]
-    assert found.auc == pytest.approx(roc_auc_score(y, scores["probability"]))
-    assert found.other_auc == pytest.approx(roc_auc_score(y, theirs))
-    assert found.difference == pytest.approx(found.auc - found.other_auc)
-    assert found.low <= found.difference <= found.high and found.n == 120
-    assert not found.same and not found.same_data and found.other == "store://x"
+    other_scores = scored(worse, test)[1]["probability"]
+    assert result.auc == pytest.approx(roc_auc_score(y, scores["probability"]))
+    assert result.other_auc == pytest.approx(roc_auc_score(y, other_scores))
+    assert result.difference == pytest.approx(result.auc - result.other_auc)
+    assert result.low <= result.difference <= result.high and result.n == 120
+    assert not result.same and not result.same_data and result.other == "store://x"
 
 
 def test_paired_auc_narrower_than_single():
@@ -75,21 +75,21 @@ def test_paired_auc_draws_whole_groups():
     assert widths[1] > 1.5 * widths[0]
 
 
-def test_compare_models_same_weights(bundle, crops, tmp_path):
-    shutil.copytree(bundle, tmp_path / "copy")
-    spec, scores = scored(bundle, crops[1])
-    found = compare_models(spec, scores, None, tmp_path / "copy", progress=False)
-    assert found.same and found.difference == 0 and found.to_dict()["auc"] is None
+def test_compare_models_same_weights(brightness_bundle, crops, tmp_path):
+    shutil.copytree(brightness_bundle, tmp_path / "copy")
+    spec, scores = scored(brightness_bundle, crops[1])
+    result = compare_models(spec, scores, None, tmp_path / "copy", progress=False)
+    assert result.same and result.difference == 0 and result.to_dict()["auc"] is None
 
 
-def test_compare_models_other_crop(bundle, crops, tmp_path):
+def test_compare_models_other_crop(brightness_bundle, crops, tmp_path):
     test = crops[1]
-    cut = other(bundle, tmp_path / "other", 0.0, crop=CropSpec(size=32, margin=0.0))
-    spec, scores = scored(bundle, test)
-    found = compare_models(spec, scores, None, cut, progress=False)
+    cut = other(brightness_bundle, tmp_path / "other", 0.0, crop=CropSpec(size=32, margin=0.0))
+    spec, scores = scored(brightness_bundle, test)
+    result = compare_models(spec, scores, None, cut, progress=False)
     # Its middle alone is as bright as the whole noise picture, but for chance.
-    assert found.n == 120 and found.other_auc != found.auc
-    assert found.other_auc == pytest.approx(found.auc, abs=0.06)
+    assert result.n == 120 and result.other_auc != result.auc
+    assert result.other_auc == pytest.approx(result.auc, abs=0.06)
     with pytest.raises(InputError, match="do not name the pictures"):
         compare_models(spec, scores.drop(columns="original"), None, cut, progress=False)
     gone = scores.assign(original="nowhere.png")
@@ -97,10 +97,10 @@ def test_compare_models_other_crop(bundle, crops, tmp_path):
         compare_models(spec, gone, None, cut, progress=False)
 
 
-def test_evaluate_model_reason_without_comparison(bundle, crops, tmp_path):
+def test_evaluate_model_reason_without_comparison(brightness_bundle, crops, tmp_path):
     (tmp_path / "empty").mkdir()
-    found = evaluate_model(
-        bundle, *crops, production=("store://y", tmp_path / "empty"), delivery_faces=20, progress=False
+    result = evaluate_model(
+        brightness_bundle, *crops, production=("store://y", tmp_path / "empty"), delivery_faces=20, progress=False
     )
-    assert isinstance(found.production, str) and "store://y could not be compared with" in found.production
-    assert found.summary()["production"] == {"reason": found.production}
+    assert isinstance(result.production, str) and "store://y could not be compared with" in result.production
+    assert result.summary()["production"] == {"reason": result.production}

@@ -63,12 +63,12 @@ def test_prior_shift_replicates_match_repeated_rows():
     table = shift(y, p, groups, base_rates=[0.01, 0.3], replicates=60, seed=4)
     # Groups are numbered in the order of their texts.
     number = np.unique(groups.astype(str), return_inverse=True)[1]
-    found = []
+    values = []
     for counts in draw_counts(number.max() + 1, 60, np.random.default_rng(4)):
         rows = np.repeat(np.arange(len(y)), counts[number].astype(int))
-        again, called = y[rows], (p[rows] >= 0.5).astype(int)
-        found.append([precision_score(again, called, sample_weight=weights(again, rate)) for rate in (0.01, 0.3)])
-    low, high = np.percentile(found, [2.5, 97.5], axis=0)
+        labels, called = y[rows], (p[rows] >= 0.5).astype(int)
+        values.append([precision_score(labels, called, sample_weight=weights(labels, rate)) for rate in (0.01, 0.3)])
+    low, high = np.percentile(values, [2.5, 97.5], axis=0)
     np.testing.assert_allclose(table["ppv_low"], low)
     np.testing.assert_allclose(table["ppv_high"], high)
 
@@ -77,8 +77,8 @@ def test_prior_shift_false_alarms_match_fpr():
     y, p, groups = sample()
     fpr = evaluate_scores(ScoredSet(y, p, 0.5, groups, 2))["fpr"]
     row = shift(y, p, groups, seed=2).iloc[0]
-    found = [row["false_alarms"], row["false_alarms_low"], row["false_alarms_high"]]
-    assert found == pytest.approx([10_000 * fpr.value, 10_000 * fpr.low, 10_000 * fpr.high])
+    alarms = [row["false_alarms"], row["false_alarms_low"], row["false_alarms_high"]]
+    assert alarms == pytest.approx([10_000 * fpr.value, 10_000 * fpr.low, 10_000 * fpr.high])
 
 
 def test_prior_shift_interval_width():
@@ -124,8 +124,8 @@ def test_prior_shift_undefined():
     keep = ~np.isnan(gaps)
     left = shift(y[keep], p[keep], groups[keep], replicates=50)
     np.testing.assert_array_equal(shift(y, gaps, groups, replicates=50), left)
-    one = shift(np.ones(30), np.linspace(0, 1, 30))
-    assert one.drop(columns="base_rate").isna().all().all()
+    single_class = shift(np.ones(30), np.linspace(0, 1, 30))
+    assert single_class.drop(columns="base_rate").isna().all().all()
     for rates in ([0.0, 0.1], [1.0], [-0.1], [[0.1]]):
         with pytest.raises(InputError, match="base_rates"):
             shift(y, p, base_rates=rates)

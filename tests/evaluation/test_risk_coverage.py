@@ -42,10 +42,10 @@ def test_risk_coverage_curve_matches_loop(data):
     assert curve["confidence"].is_monotonic_decreasing
     assert curve["coverage"].iloc[-1] == 1
     # By default the distance from the threshold; here it orders the rows otherwise.
-    ours = curve_of(y, p, None, groups, 0.4, replicates=5)
+    default = curve_of(y, p, None, groups, 0.4, replicates=5)
     same = curve_of(y, p, distance(p, 0.4), groups, 0.4, replicates=5)
-    np.testing.assert_allclose(ours["risk"], same["risk"])
-    assert not np.array_equal(ours["coverage"], curve["coverage"])
+    np.testing.assert_allclose(default["risk"], same["risk"])
+    assert not np.array_equal(default["coverage"], curve["coverage"])
 
 
 def test_risk_coverage_area_by_hand():
@@ -62,8 +62,8 @@ def test_risk_coverage_area_by_hand():
 def test_risk_coverage_curve_draws_whole_groups(data):
     y, p, groups = data
     first = curve_of(y, p, groups=groups, seed=1, replicates=400)
-    again = curve_of(y, p, groups=groups, seed=1, replicates=400)
-    assert first.equals(again)
+    second = curve_of(y, p, groups=groups, seed=1, replicates=400)
+    assert first.equals(second)
     wrong, rng = (p >= 0.5) != (y == 1), np.random.default_rng(2)
     rows = [np.flatnonzero(groups == g) for g in np.unique(groups)]
     drawn = [np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))]) for _ in range(2000)]

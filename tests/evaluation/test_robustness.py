@@ -42,13 +42,13 @@ def curves(bundle, frame, operations, **options):
     return delivery_curves(*load_bundle(bundle), frame, groups, operations=operations, progress=False, **options)
 
 
-def test_delivery_curves_flips_by_hand(bundle, crops):
-    model, spec = load_bundle(bundle)
+def test_delivery_curves_flips_by_hand(brightness_bundle, crops):
+    model, spec = load_bundle(brightness_bundle)
     frame = crops[1]
     y = (frame["label"] == "fake").to_numpy()
     images = [read_image(path).astype(int) for path in frame["path"]]
     p = {by: np.array([by_hand(model, np.clip(image + by, 0, 255)) for image in images]) for by in (0, -6, -18, 18)}
-    table = curves(bundle, frame, [SHIFTED])
+    table = curves(brightness_bundle, frame, [SHIFTED])
     assert list(table.columns) == list(COLUMNS) and table["severity"].tolist() == [0, -6, -18, 18]
     assert set(table["operation"]) == {"shifted"} and set(table["unit"]) == {"grey levels"} and set(table["n"]) == {120}
     for row in table.itertuples():
@@ -63,11 +63,11 @@ def test_delivery_curves_flips_by_hand(bundle, crops):
     assert table["to_fake"].iloc[3] > 0
 
 
-def test_delivery_curves_auc_matches_scikit_learn(bundle, crops):
-    model, spec = load_bundle(bundle)
+def test_delivery_curves_auc_matches_scikit_learn(brightness_bundle, crops):
+    model, spec = load_bundle(brightness_bundle)
     frame, y = crops[1], crops[1]["label"] == "fake"
     images = [read_image(path) for path in frame["path"]]
-    table = curves(bundle, frame, None, seed=3)
+    table = curves(brightness_bundle, frame, None, seed=3)
     assert table["operation"].unique().tolist() == list(OPERATIONS)
     for row in table.itertuples():
         delivered = np.stack([OPERATIONS[row.operation](image, row.severity, 3) for image in images])
@@ -75,10 +75,10 @@ def test_delivery_curves_auc_matches_scikit_learn(bundle, crops):
     assert table["auc"].nunique() > 10
 
 
-def test_delivery_curves_intervals_match_evaluate_scores(bundle, crops):
+def test_delivery_curves_intervals_match_evaluate_scores(brightness_bundle, crops):
     frame = crops[1]
-    p = predict_manifest(*load_bundle(bundle), frame, progress=False)
-    table = curves(bundle, frame, [SAME], seed=5)
+    p = predict_manifest(*load_bundle(brightness_bundle), frame, progress=False)
+    table = curves(brightness_bundle, frame, [SAME], seed=5)
     y = (frame["label"] == "fake").to_numpy().astype(int)
     expected = evaluate_scores(ScoredSet(y, p, 0.6, frame["identity"], 5), replicates=500)["auc"]
     # What changes nothing has the same interval at every severity: the replicates are the same.
@@ -87,8 +87,8 @@ def test_delivery_curves_intervals_match_evaluate_scores(bundle, crops):
         assert (row.flipped, row.to_fake, row.to_real) == (0, 0, 0)
 
 
-def test_score_deliveries_unchanged_faces(bundle, crops):
-    network, spec = load_bundle(bundle)
+def test_score_deliveries_unchanged_faces(brightness_bundle, crops):
+    network, spec = load_bundle(brightness_bundle)
     paths = crops[1]["path"].tolist()
     p, skipped = score_deliveries(network, spec, paths, [(SAME, 1), (SHIFTED, 0), (SHIFTED, -6)], progress=False)
     plain = predict_manifest(network, spec, crops[1], progress=False)
@@ -96,31 +96,31 @@ def test_score_deliveries_unchanged_faces(bundle, crops):
     assert (p[3] < plain).all() and not skipped
 
 
-def test_delivery_curves_perfect_ranking_interval(bundle, crops):
+def test_delivery_curves_perfect_ranking_interval(brightness_bundle, crops):
     frame = crops[1]
-    p, fake = predict_manifest(*load_bundle(bundle), frame, progress=False), frame["label"] == "fake"
+    p, fake = predict_manifest(*load_bundle(brightness_bundle), frame, progress=False), frame["label"] == "fake"
     apart = frame[np.where(fake, p > np.median(p), p < np.median(p))]
-    row = curves(bundle, apart, [SAME]).iloc[0]
+    row = curves(brightness_bundle, apart, [SAME]).iloc[0]
     units = min(apart["identity"][apart["label"] == label].nunique() for label in ("real", "fake"))
     assert (row.auc, row.auc_low, row.auc_high) == (1.0, *wilson(units, units))
 
 
-def test_delivery_curves_seed_and_row_order(bundle, crops):
+def test_delivery_curves_seed_and_row_order(brightness_bundle, crops):
     names = ["screenshot", "noise"]
-    first = curves(bundle, crops[1], names, seed=1)
-    pd.testing.assert_frame_equal(first, curves(bundle, crops[1], names, seed=1))
+    first = curves(brightness_bundle, crops[1], names, seed=1)
+    pd.testing.assert_frame_equal(first, curves(brightness_bundle, crops[1], names, seed=1))
     shuffled = crops[1].sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(first, curves(bundle, shuffled, names, seed=1))
-    assert not first["flipped"].equals(curves(bundle, crops[1], names, seed=2)["flipped"])
+    pd.testing.assert_frame_equal(first, curves(brightness_bundle, shuffled, names, seed=1))
+    assert not first["flipped"].equals(curves(brightness_bundle, crops[1], names, seed=2)["flipped"])
 
 
-def test_delivery_curves_unreadable_files(bundle, crops, tmp_path):
+def test_delivery_curves_unreadable_files(brightness_bundle, crops, tmp_path):
     frame = crops[1].copy()
     (tmp_path / "cut.png").write_bytes(b"\x89PNG")
     for row, name in ((1, "cut.png"), (70, "missing.png")):
         frame.iloc[row, frame.columns.get_loc("path")] = str(tmp_path / name)
-    table = curves(bundle, frame, ["screenshot"])
-    whole = curves(bundle, frame.drop(index=[1, 70]), ["screenshot"])
+    table = curves(brightness_bundle, frame, ["screenshot"])
+    whole = curves(brightness_bundle, frame.drop(index=[1, 70]), ["screenshot"])
     pd.testing.assert_frame_equal(table, whole)
     assert set(table["n"]) == {118} and table.attrs["unreadable"] == 2 and table.attrs["faces"] == 120
     assert [row["path"] for row in table.attrs["skipped"]] == [str(tmp_path / n) for n in ("cut.png", "missing.png")]
@@ -129,14 +129,14 @@ def test_delivery_curves_unreadable_files(bundle, crops, tmp_path):
     json.dumps(table.attrs)
 
 
-def test_delivery_curves_draws_whole_groups(bundle, crops):
+def test_delivery_curves_draws_whole_groups(brightness_bundle, crops):
     frame = crops[1]
     identities = {read_image(row.path).tobytes(): row.identity for row in frame.itertuples()}
 
     def drawn(**options):
         delivered = []
         noted = Corruption("noted", "", "", (1,), lambda crop, _, seed: (delivered.append(crop.tobytes()), crop)[1])
-        return curves(bundle, frame, [noted], **options), pd.Series([identities[crop] for crop in delivered])
+        return curves(brightness_bundle, frame, [noted], **options), pd.Series([identities[crop] for crop in delivered])
 
     table, people = drawn(max_faces=50, seed=4)
     assert set(table["n"]) == {50} and people.nunique() < 24  # of each person nearly everything, of some nothing
@@ -147,16 +147,16 @@ def test_delivery_curves_draws_whole_groups(bundle, crops):
     assert set(alone["n"]) == {50}
 
 
-def test_delivery_curves_reads_lazily(bundle, crops, tmp_path):
+def test_delivery_curves_reads_lazily(brightness_bundle, crops, tmp_path):
     frame = crops[1].copy()
     frame["path"] = [shutil.copy(path, tmp_path) for path in frame["path"]]
     last = tmp_path / frame["path"].iloc[-1]
     remove = Corruption("remove", "", "", (1,), lambda crop, _, seed: (last.unlink(missing_ok=True), crop)[1])
-    assert curves(bundle, frame, [remove]).attrs["unreadable"] == 1
+    assert curves(brightness_bundle, frame, [remove]).attrs["unreadable"] == 1
 
 
-def test_delivery_curves_chunk_size(bundle, crops, monkeypatch):
-    network, spec = load_bundle(bundle)
+def test_delivery_curves_chunk_size(brightness_bundle, crops, monkeypatch):
+    network, spec = load_bundle(brightness_bundle)
     sizes = []
     network.register_forward_hook(lambda module, inputs, output: sizes.append(len(inputs[0])))
     options = {"groups": crops[1]["identity"].to_numpy(), "operations": ["screenshot"], "progress": False}
@@ -168,27 +168,27 @@ def test_delivery_curves_chunk_size(bundle, crops, monkeypatch):
     assert set(sizes) == {7, 1}
 
 
-def test_delivery_curves_one_class(bundle, crops):
-    table = curves(bundle, crops[1][crops[1]["label"] == "fake"], [SHIFTED])
+def test_delivery_curves_one_class(brightness_bundle, crops):
+    table = curves(brightness_bundle, crops[1][crops[1]["label"] == "fake"], [SHIFTED])
     assert table[["auc", "auc_low", "auc_high", "to_fake"]].isna().all(axis=None)
     assert table["to_real"].iloc[2] == table["flipped"].iloc[2] > 0
     delivery_figure(table).to_json()
 
 
-def test_delivery_curves_invalid(bundle, crops, tmp_path):
+def test_delivery_curves_invalid(brightness_bundle, crops, tmp_path):
     with pytest.raises(InputError, match="rows"):
-        curves(bundle, crops[1].iloc[:0], [SAME])
+        curves(brightness_bundle, crops[1].iloc[:0], [SAME])
     with pytest.raises(InputError, match=r"'smear'.*jpeg, scale, blur, noise, crop, screenshot"):
-        curves(bundle, crops[1], ["smear"])
+        curves(brightness_bundle, crops[1], ["smear"])
     with pytest.raises(InputError, match="3 groups for 120 rows"):
-        curves(bundle, crops[1], [SAME], groups=["a", "b", "c"])
+        curves(brightness_bundle, crops[1], [SAME], groups=["a", "b", "c"])
     with pytest.raises(InputError, match="None of the 120 faces"):
-        curves(bundle, crops[1].assign(path=str(tmp_path / "gone.png")), [SAME])
+        curves(brightness_bundle, crops[1].assign(path=str(tmp_path / "gone.png")), [SAME])
 
 
-def test_delivery_figure_panels(bundle, crops):
+def test_delivery_figure_panels(brightness_bundle, crops):
     odd = Corruption("<b>odd", "", "a < b", (1,), SHIFTED.change)
-    table = curves(bundle, crops[1], ["jpeg", "blur", SHIFTED, odd], max_faces=60)
+    table = curves(brightness_bundle, crops[1], ["jpeg", "blur", SHIFTED, odd], max_faces=60)
     figure = delivery_figure(table)
     titles = [a.text for a in figure.layout.annotations]
     assert titles[:4] == ["JPEG compression", "Gaussian blur", "shifted", "&lt;b&gt;odd"]
@@ -205,4 +205,4 @@ def test_delivery_figure_panels(bundle, crops):
     edges = [trace for trace in figure.data if not trace.name][:4]
     for trace, name in zip(edges, ("auc_low", "auc_high", "flipped_low", "flipped_high"), strict=True):
         np.testing.assert_array_equal(trace.y, part[name])
-    assert "No operation" in delivery_figure(curves(bundle, crops[1], [])).layout.annotations[0].text
+    assert "No operation" in delivery_figure(curves(brightness_bundle, crops[1], [])).layout.annotations[0].text

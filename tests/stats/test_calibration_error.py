@@ -37,10 +37,10 @@ def squared(n, seed=0):
 def test_expected_calibration_error_matches_torchmetrics():
     y, p = squared(500)
     for bins in (5, 10):
-        theirs = BinaryCalibrationError(n_bins=bins)(torch.tensor(p), torch.tensor(y)).item()
-        ours = error_of(y, p, balanced=False, bins=bins, replicates=0)
-        assert ours.value == pytest.approx(theirs, abs=1e-6)
-        assert ours.n == 500 and np.isnan(ours.low)
+        expected = BinaryCalibrationError(n_bins=bins)(torch.tensor(p), torch.tensor(y)).item()
+        error = error_of(y, p, balanced=False, bins=bins, replicates=0)
+        assert error.value == pytest.approx(expected, abs=1e-6)
+        assert error.n == 500 and np.isnan(error.low)
 
 
 def test_expected_calibration_error_four_rows_by_hand():
@@ -170,9 +170,9 @@ def test_expected_calibration_error_undefined():
     keep = ~np.isnan(gaps)
     assert error_of(y, gaps, np.arange(200)) == error_of(y[keep], p[keep], np.arange(200)[keep])
     assert error_of(y, gaps).n == keep.sum()
-    one = error_of(np.ones(30), np.full(30, 0.8))
-    assert np.isnan(one.value) and one.n == 30
-    assert json.loads(json.dumps(one.to_dict(), allow_nan=False)) == {
+    single_class = error_of(np.ones(30), np.full(30, 0.8))
+    assert np.isnan(single_class.value) and single_class.n == 30
+    assert json.loads(json.dumps(single_class.to_dict(), allow_nan=False)) == {
         "value": None, "low": None, "high": None, "expected": None, "n": 30,
     }  # fmt: skip
     assert error_of(np.ones(30), np.full(30, 0.8), balanced=False).value == pytest.approx(0.2)
