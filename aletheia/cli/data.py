@@ -14,7 +14,7 @@ app = typer.Typer(help="Data sets.", no_args_is_help=True)
 def synth(
     folder: Annotated[Path, typer.Argument(help="Folder to write to; created if missing.")],
     images: Annotated[int, typer.Option("--images", "-n", min=50, help="Pictures of the main set.")] = 1000,
-    pool: Annotated[int, typer.Option(min=0, help="Pictures of the genuine pool to balance with.")] = 300,
+    pool: Annotated[int, typer.Option(min=1, help="Pictures of the genuine pool to balance with.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
 ) -> None:
     """Generate the synthetic data set: drawn faces, real and manipulated, with identities, cameras and groups."""

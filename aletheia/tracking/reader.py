@@ -41,7 +41,7 @@ class Reader:
             )
             response.raise_for_status()
             answer: dict[str, Any] = response.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise InputError(f"Reading {self.url}{path} failed: {error}") from None
         return answer
 
