@@ -69,7 +69,7 @@ async def _sweep(app: FastAPI) -> None:
             for run in await asyncio.to_thread(app.state.owners.sweep):
                 logger.warning("run %s of project %s was lost", run["uid"], run["project"])
         except sqlite3.Error as exception:
-            logger.error("could not look for lost runs: %s", exception)
+            logger.error("the search for lost runs failed: %s", exception)
         await asyncio.sleep(_SWEEP_SECONDS)
 
 

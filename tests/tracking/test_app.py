@@ -68,7 +68,7 @@ def test_create_app_tells_a_full_disk_from_other_failures(app_home: Path, monkey
     store = Store(app_home / "tracking.db")
 
     def fail():
-        error = sqlite3.OperationalError("no luck")
+        error = sqlite3.OperationalError("failed")
         error.sqlite_errorcode = code
         raise error
 

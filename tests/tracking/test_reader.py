@@ -53,8 +53,8 @@ def test_finished_since_a_time(reader, recorder):
 def test_artifacts_come_once_with_all_tags(reader, recorder, small_pages):
     for key in ("one", "two", "three"):
         recorder.artifact("t", key, tag="v1")
-    found = {item["metadata"]["key"]: item["metadata"]["tags"] for item in reader.artifacts(recorder.name)}
-    assert found == {key: ["latest", "v1"] for key in ("one", "two", "three")}
+    tags = {item["metadata"]["key"]: item["metadata"]["tags"] for item in reader.artifacts(recorder.name)}
+    assert tags == {key: ["latest", "v1"] for key in ("one", "two", "three")}
     assert reader.artifacts(recorder.name, kind="model") == []
 
 

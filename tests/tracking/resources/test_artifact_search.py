@@ -43,8 +43,8 @@ def test_get_shows_the_tag_it_was_asked_for(filled):
 
 def test_get_by_uid_ignores_latest(filled):
     old = artifact_search.get(filled, ArtifactSelector("p", "k_model", tree="one"))["metadata"]["uid"]
-    found = artifact_search.get(filled, ArtifactSelector("p", "k_model", uid=old, tag="latest"))
-    assert found["metadata"]["tree"] == "one"
+    body = artifact_search.get(filled, ArtifactSelector("p", "k_model", uid=old, tag="latest"))
+    assert body["metadata"]["tree"] == "one"
     inline = ArtifactSelector("p", "k_model", tree=f"one^{old}")
     assert artifact_search.get(filled, inline)["metadata"]["uid"] == old
 
@@ -145,9 +145,9 @@ def test_by_uris_follows_addresses(filled):
         "malformed": "::",
     }
     with filled.read() as connection:
-        found = artifact_search.by_uris(connection, "p", uris)
+        bodies = artifact_search.by_uris(connection, "p", uris)
         assert artifact_search.by_uris(connection, "p", "not a dictionary") == []
-    assert [(body["spec"]["db_key"], body["metadata"]["tag"]) for body in found] == [
+    assert [(body["spec"]["db_key"], body["metadata"]["tag"]) for body in bodies] == [
         ("k_model", "v1"),
         ("k_table", "shown"),
     ]
