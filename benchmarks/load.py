@@ -18,8 +18,8 @@ from locust import FastHttpUser, constant, events, task
 
 FOLDER = Path(os.environ["ALETHEIA_LOAD"])
 REQUESTS = [
-    {**one, "content": (FOLDER / one["body"]).read_bytes() if one["body"] else None}
-    for one in json.loads((FOLDER / "requests.json").read_text())
+    {**request, "content": (FOLDER / request["body"]).read_bytes() if request["body"] else None}
+    for request in json.loads((FOLDER / "requests.json").read_text())
 ]
 ANSWERS: list[tuple[str, float, float, int, bool]] = []
 _seeds = itertools.count()
@@ -39,14 +39,19 @@ class Client(FastHttpUser):
     def send(self) -> None:
         if not self._left:
             self._left = self._random.sample(REQUESTS, len(REQUESTS))
-        one = self._left.pop()
-        headers = {"Content-Type": one["content_type"]} if one["content_type"] else {}
+        request = self._left.pop()
+        headers = {"Content-Type": request["content_type"]} if request["content_type"] else {}
         started = time.time()
         with self.client.request(
-            one["method"], one["path"], data=one["content"], headers=headers, catch_response=True, name=one["name"]
+            request["method"],
+            request["path"],
+            data=request["content"],
+            headers=headers,
+            catch_response=True,
+            name=request["name"],
         ) as response:
-            deserved = response.status_code in one["expected"]
-            ANSWERS.append((one["name"], started, time.time() - started, response.status_code or 0, deserved))
+            deserved = response.status_code in request["expected"]
+            ANSWERS.append((request["name"], started, time.time() - started, response.status_code or 0, deserved))
             if deserved:
                 response.success()
             else:

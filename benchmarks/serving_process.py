@@ -113,9 +113,9 @@ class Memory(threading.Thread):
         """Relative growth, alone and of all, from the third after `warm` seconds to the last third: medians."""
         self._done.set()
         self.join()
-        kept = [sample for sample in self.samples if sample[0] >= warm]
-        third = max(len(kept) // 3, 1)
-        first, last = kept[:third], kept[-third:]
+        samples = [sample for sample in self.samples if sample[0] >= warm]
+        third = max(len(samples) // 3, 1)
+        first, last = samples[:third], samples[-third:]
         alone, together = (
             statistics.median(s[k] for s in last) / statistics.median(s[k] for s in first) - 1 for k in (1, 2)
         )
@@ -151,17 +151,17 @@ def write_requests(folder: Path, requests: Sequence[Request]) -> Path:
     """Prepare a folder for benchmarks/load.py; returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     described = []
-    for number, one in enumerate(requests):
-        body = f"{number}.body" if one.method == "POST" else ""
+    for number, request in enumerate(requests):
+        body = f"{number}.body" if request.method == "POST" else ""
         if body:
-            (folder / body).write_bytes(one.content)
-        content_type = one.content_type if body else ""
+            (folder / body).write_bytes(request.content)
+        content_type = request.content_type if body else ""
         described.append(
             {
-                "name": one.name,
-                "method": one.method,
-                "path": one.path,
-                "expected": one.expected,
+                "name": request.name,
+                "method": request.method,
+                "path": request.path,
+                "expected": request.expected,
                 "body": body,
                 "content_type": content_type,
             }

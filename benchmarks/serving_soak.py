@@ -27,17 +27,19 @@ _REFUSED = (400, 413, 415, 422)
 def good_requests(pictures: list[str]) -> list[Request]:
     """What deserves an answer: pictures and a video, in forms, as JSON, by the V2 protocol; what monitors ask."""
     contents = [Path(path).read_bytes() for path in pictures]
-    found = [upload("picture", content) for content in contents]
-    found.append(as_json("picture as JSON", {"image": contents[0]}))
+    requests = [upload("picture", content) for content in contents]
+    requests.append(as_json("picture as JSON", {"image": contents[0]}))
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [contents[0]]}
-    found.append(as_json("V2", {"inputs": [tensor]}, path="/v2/models/detector/infer"))
+    requests.append(as_json("V2", {"inputs": [tensor]}, path="/v2/models/detector/infer"))
     gallery = Gallery()
-    (film,) = [gallery.path(one) for one in SAMPLES if one.name.endswith(".mp4")]
-    found.append(upload("video", film.read_bytes(), film.name))
+    (film,) = [gallery.path(sample) for sample in SAMPLES if sample.name.endswith(".mp4")]
+    requests.append(upload("video", film.read_bytes(), film.name))
     job = upload("job", film.read_bytes(), film.name, (202, 429))  # so many are kept, and no more
-    found.append(dataclasses.replace(job, path="/v1/jobs"))
-    found += [Request(path, method="GET", path=path) for path in ("/readyz", "/metrics", "/v2/models", "/openapi.json")]
-    return found
+    requests.append(dataclasses.replace(job, path="/v1/jobs"))
+    requests += [
+        Request(path, method="GET", path=path) for path in ("/readyz", "/metrics", "/v2/models", "/openapi.json")
+    ]
+    return requests
 
 
 def bad_requests(picture: str) -> list[Request]:
@@ -48,17 +50,19 @@ def bad_requests(picture: str) -> list[Request]:
     deserved = {ANSWERED: (200,), REFUSED: _REFUSED}
     content = Path(picture).read_bytes()
     cases = [*every_case(read_image(picture)[:512, :512]), *list(truncations("picture", content, "jpg"))[::10]]
-    found = [
+    requests = [
         upload(case.name, case.data, "file", deserved.get(case.owed, (200, *_REFUSED)))
         for case in cases
         if len(case.data) < 2_000_000
     ]
-    found.append(Request("no form", b"nothing", (400, 415, 422)))
-    found.append(as_json("no picture in the JSON", {"image": "/etc/passwd"}, _REFUSED))
-    found.append(as_json("JSON of nothing", [], _REFUSED))
-    found.append(as_json("V2 of nothing", {"inputs": []}, _REFUSED, "/v2/models/detector/infer"))
-    found += [Request(path, b"", (404, 405), "GET", path) for path in ("/nowhere", "/v2/models/other", "/v1/jobs/none")]
-    return found
+    requests.append(Request("no form", b"nothing", (400, 415, 422)))
+    requests.append(as_json("no picture in the JSON", {"image": "/etc/passwd"}, _REFUSED))
+    requests.append(as_json("JSON of nothing", [], _REFUSED))
+    requests.append(as_json("V2 of nothing", {"inputs": []}, _REFUSED, "/v2/models/detector/infer"))
+    requests += [
+        Request(path, b"", (404, 405), "GET", path) for path in ("/nowhere", "/v2/models/other", "/v1/jobs/none")
+    ]
+    return requests
 
 
 def soak(bundle: Path, pictures: list[str], folder: Path, clients: int, seconds: float) -> int:

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from aletheia.cli.serve import listen, settings
+from aletheia.cli.serve import listen, uvicorn_config
 from aletheia.serving.app import create_app
 from aletheia.serving.config import ServeConfig
 
@@ -53,7 +53,7 @@ def serving(bundle) -> Callable[..., AbstractContextManager[Served]]:
         config = ServeConfig(**{"models": (str(bundle),), "page": False, **values})
         app = create_app(config)
         listener = listen("127.0.0.1", 0)
-        server = uvicorn.Server(settings(app, config))
+        server = uvicorn.Server(uvicorn_config(app, config))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -15,7 +15,7 @@ from aletheia.serving.admission import Admission, QueueFullError
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_turns_come_in_order_and_never_too_many_at_a_time(until, workers):
+def test_turn_order_and_number(until, workers):
     admission, order, working, most = Admission(workers, 50), [], [], []
 
     def work(number: int) -> None:
@@ -46,7 +46,7 @@ def test_turns_come_in_order_and_never_too_many_at_a_time(until, workers):
     assert (admission.waiting, admission.working) == (0, 0)
 
 
-def test_a_full_queue_says_when_to_come_again(until):
+def test_turn_queue_full(until):
     admission = Admission(1, 2)
     with admission.turn():
         time.sleep(0.3)
@@ -62,14 +62,14 @@ def test_a_full_queue_says_when_to_come_again(until):
             admission.check()
         assert (busy.value.status, busy.value.retry_after) == (429, 1)
         # What nobody waits for is not sent away.
-        patient = threading.Thread(target=lambda: admission.patient().__enter__())
+        patient = threading.Thread(target=lambda: admission.unbounded_turn().__enter__())
         patient.start()
         until(lambda: admission.waiting == 3)
     for thread in (*threads, patient):
         thread.join()
 
 
-def test_the_time_to_come_again_is_what_was_measured():
+def test_retry_after_measured():
     admission = Admission(2, 0)
     admission.release(10.0)
     admission.release(10.0)
@@ -79,7 +79,7 @@ def test_the_time_to_come_again_is_what_was_measured():
     assert admission.retry_after() == 20
 
 
-def test_who_waits_too_long_leaves():
+def test_turn_timeout():
     admission = Admission(1, 5)
     with admission.turn():
         with pytest.raises(RequestError, match=r"within 0\.05 seconds") as refused:
@@ -98,7 +98,7 @@ def test_who_waits_too_long_leaves():
         pass
 
 
-def test_coroutines_and_threads_share_turns_and_none_is_lost():
+def test_turn_shared_by_threads_and_coroutines():
     """Whoever gives up at any moment, early, late or while the turn comes: in the end all turns are free."""
     admission, rng = Admission(3, 1000), random.Random(0)
 
@@ -140,7 +140,7 @@ def test_coroutines_and_threads_share_turns_and_none_is_lost():
         assert admission.working == 3
 
 
-def test_an_error_gives_the_turn_back():
+def test_turn_released_on_error():
     admission = Admission(1, 0)
     with pytest.raises(KeyError), admission.turn():
         raise KeyError

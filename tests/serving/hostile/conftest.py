@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 #: Seconds in which every request of the corpus has its answer: what decoding may take, and some room.
-PATIENCE = 30.0
+MAX_SECONDS = 30.0
 #: Statuses that say, with a reason, that there is no answer.
 REFUSALS = (400, 404, 405, 413, 415, 422)
 
@@ -45,17 +45,17 @@ class Target:
     def check(self, response: httpx.Response, statuses: tuple[int, ...]) -> None:
         """What holds for every answer: its status, its form, and that it came in time."""
         assert response.status_code in statuses, f"{response.status_code}: {response.text[:300]}"
-        assert response.elapsed.total_seconds() < PATIENCE
+        assert response.elapsed.total_seconds() < MAX_SECONDS
         if response.status_code == 204:
             return
-        said = json.loads(response.content, parse_constant=_no_constant)
+        body = json.loads(response.content, parse_constant=_no_constant)
         if response.status_code >= 400:
             if response.url.path.startswith("/v2"):
-                assert set(said) == {"error", "kind"}, said
-                message = said["error"]
+                assert set(body) == {"error", "kind"}, body
+                message = body["error"]
             else:
-                assert set(said) == {"error"} and set(said["error"]) == {"kind", "message"}, said
-                message = said["error"]["message"]
+                assert set(body) == {"error"} and set(body["error"]) == {"kind", "message"}, body
+                message = body["error"]["message"]
             assert 10 < len(message) < 1500 and "Traceback" not in message
             for secret in (tempfile.gettempdir(), str(Path.home()), "site-packages", "root:", 'File "'):
                 assert secret not in message, message
@@ -65,8 +65,8 @@ class Target:
         """As before the attack: ready, and with the same answer for a picture."""
         assert self.client.get("/readyz").status_code == 200
         after = self.upload(self._jpeg).json()
-        for told in (self._before, after):
-            told.pop("id", None), told.pop("timing_ms", None)
+        for answer in (self._before, after):
+            answer.pop("id", None), answer.pop("timing_ms", None)
         assert after == self._before
 
     def children(self) -> int:
@@ -88,13 +88,13 @@ def target(served, jpeg, tmp_path_factory) -> Iterator[Target]:
         children = target.children()
         yield target
         target.still_answers()
-        _settles(lambda: target.children() <= children, "processes were left behind")
-        _settles(lambda: not _files(folder), f"files were left behind: {_files(folder)}")
+        _wait_until(lambda: target.children() <= children, "processes were left behind")
+        _wait_until(lambda: not _files(folder), f"files were left behind: {_files(folder)}")
 
 
-def _settles(true: Callable[[], bool], message: str) -> None:
+def _wait_until(condition: Callable[[], bool], message: str) -> None:
     deadline = time.monotonic() + 20
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, message
         time.sleep(0.1)
 
@@ -110,22 +110,22 @@ def peak() -> Callable[[float], contextlib.AbstractContextManager[None]]:
     """Fails when the memory of this process, the service's, grows by more bytes at any moment of a block."""
 
     @contextlib.contextmanager
-    def watched(most: float) -> Iterator[None]:
-        process, done = psutil.Process(), threading.Event()
+    def watched(max_growth: float) -> Iterator[None]:
+        process, stopped = psutil.Process(), threading.Event()
         before = process.memory_info().rss
-        seen = [before]
+        samples = [before]
 
-        def look() -> None:
-            while not done.wait(0.005):
-                seen.append(process.memory_info().rss)
+        def sample() -> None:
+            while not stopped.wait(0.005):
+                samples.append(process.memory_info().rss)
 
-        watcher = threading.Thread(target=look)
+        watcher = threading.Thread(target=sample)
         watcher.start()
         try:
             yield
         finally:
-            done.set()
+            stopped.set()
             watcher.join()
-        assert max(seen) - before < most, f"memory grew by {(max(seen) - before) / 1e6:.0f} MB"
+        assert max(samples) - before < max_growth, f"memory grew by {(max(samples) - before) / 1e6:.0f} MB"
 
     return watched

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .craft import (
+from .builders import (
     bmp,
     box,
     deflated_zeros,
@@ -43,18 +43,18 @@ class Case:
 
     name: str
     data: bytes
-    owed: str = EITHER
+    expected: str = EITHER
     filename: str = "picture.jpg"
 
-    def _str__(self) -> str:
+    def __str__(self) -> str:
         return self.name
 
 
-def truncations(name: str, data: bytes, suffix: str, owed: str = REFUSED) -> Iterator[Case]:
+def truncations(name: str, data: bytes, suffix: str, expected: str = REFUSED) -> Iterator[Case]:
     """The file cut off at every per cent of its length."""
     for percent in range(100):
         filename = f"picture.{suffix}"
-        yield Case(f"{name} cut at {percent} %", data[: len(data) * percent // 100], owed, filename)
+        yield Case(f"{name} cut at {percent} %", data[: len(data) * percent // 100], expected, filename)
 
 
 def every_case(rgb: np.ndarray) -> Iterator[Case]:

@@ -65,13 +65,13 @@ def make_service(bundle):
     """Make services of the small model, one at a time in each, without an application; closed with the module."""
     from aletheia.serving.config import ServeConfig
     from aletheia.serving.model_loading import load_model
-    from aletheia.serving.service import Service
+    from aletheia.serving.service import InferenceService
 
     with contextlib.ExitStack() as made:
 
-        def make(**values) -> Service:
+        def make(**values) -> InferenceService:
             config = ServeConfig(models=(str(bundle),), workers=1, **values)
-            return made.enter_context(contextlib.closing(Service(load_model(config), config)))
+            return made.enter_context(contextlib.closing(InferenceService(load_model(config), config)))
 
         yield make
 
@@ -110,7 +110,7 @@ def browser() -> Iterator:
 @pytest.fixture
 def open_page(browser, site, tmp_path, request) -> Iterator:
     """Open the page in a window of its own; nothing may leave this machine, and nothing may go wrong in the browser."""
-    contexts, asked, wrong, sites = [], [], [], {site.url}
+    contexts, requested, wrong, sites = [], [], [], {site.url}
 
     def start(width: int = 1280, height: int = 900, dark: bool = False, at: str = site.url, **options):
         context = browser.new_context(
@@ -121,7 +121,7 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
         )
         sites.add(at)
         contexts.append(context)
-        context.on("request", lambda one: asked.append(one.url))
+        context.on("request", lambda sent: requested.append(sent.url))
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -136,9 +136,9 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
         for page in context.pages:
             page.screenshot(path=tmp_path / f"{request.node.name}-{number}.png", full_page=True)
         context.close()
-    assert asked
+    assert requested
     own = (*(f"{url}/" for url in sites), "blob:", "data:")
-    assert [url for url in asked if not url.startswith(own)] == []
+    assert [url for url in requested if not url.startswith(own)] == []
     assert [text for text in wrong if not any(part in text for part in start.expected)] == []
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from ..signing import CREATED, Signatory
-from .hands import DONE, answered, hand_in
+from .helpers import DONE, hand_in, wait_for_answer
 
 pytestmark = pytest.mark.slow
 
@@ -31,16 +31,16 @@ def enter(open_page, guarded):
     return open_page(at=guarded.url, http_credentials={"username": "", "password": KEY})
 
 
-def test_with_the_key_everything_works(enter, portraits, jpeg):
+def test_page_with_key(enter, portraits, jpeg):
     hand_in(enter, jpeg(portraits[0][0]))
-    assert answered(enter).startswith("The model takes this face for")
+    assert wait_for_answer(enter).startswith("The model takes this face for")
     assert enter.locator("#closer .crops figure").count() == 3
     enter.click('[data-sample$="drawn.jpg"]')
     enter.wait_for_function("document.querySelector('.canvas img').complete")
-    assert answered(enter).startswith("The model")
+    assert wait_for_answer(enter).startswith("The model")
 
 
-def test_without_it_there_is_nothing(browser, guarded):
+def test_page_without_key(browser, guarded):
     context = browser.new_context(http_credentials={"username": "", "password": "sesame"})
     page = context.new_page()
     answer = page.goto(guarded.url)
@@ -49,19 +49,19 @@ def test_without_it_there_is_nothing(browser, guarded):
     context.close()
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_content_credentials_are_told(enter, signatory, portraits, jpeg, known):
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_page_content_credentials(enter, signatory, portraits, jpeg, is_trusted):
     """Who signed, what was done, and whether the signer is one of those that the service was told to trust."""
-    hand_in(enter, (signatory if known else Signatory()).sign(jpeg(portraits[0][0]), "image/jpeg", CREATED))
-    answered(enter)
-    told = enter.inner_text("#origin")
-    assert "Example Cameras" in told and "made by generative AI" in told
-    assert ("by a signer that is trusted here" in told) is known
-    assert ("anybody can sign" in told) is not known
-    assert "Not part of the score" in told
+    hand_in(enter, (signatory if is_trusted else Signatory()).sign(jpeg(portraits[0][0]), "image/jpeg", CREATED))
+    wait_for_answer(enter)
+    text = enter.inner_text("#origin")
+    assert "Example Cameras" in text and "made by generative AI" in text
+    assert ("by a signer that is trusted here" in text) is is_trusted
+    assert ("anybody can sign" in text) is not is_trusted
+    assert "Not part of the score" in text
 
 
-def test_who_comes_when_there_is_too_much_to_do_is_told(enter, guarded, portraits, jpeg):
+def test_page_service_busy(enter, guarded, portraits, jpeg):
     """No mock: the only turn is held."""
     with guarded.service.admission.turn():
         hand_in(enter, jpeg(portraits[0][0]))
@@ -71,7 +71,7 @@ def test_who_comes_when_there_is_too_much_to_do_is_told(enter, guarded, portrait
     enter.wait_for_selector(f"{DONE}:not(.problem)")
 
 
-def test_when_the_page_s_own_queue_is_full(enter, open_page):
+def test_page_queue_full(enter, open_page):
     open_page.expected += ["429"]
     full = {"error": {"kind": "busy", "message": "Too many files wait here already."}}
     enter.route("**/gradio_api/queue/join*", lambda route: route.fulfill(status=429, json=full))
@@ -83,7 +83,7 @@ def test_when_the_page_s_own_queue_is_full(enter, open_page):
     enter.wait_for_selector(f"{DONE}:not(.problem)")
 
 
-def test_what_a_file_is_refused_for_is_told(enter, open_page, guarded):
+def test_page_upload_store_full(enter, open_page, guarded):
     """No mock: as many files wait as may."""
     open_page.expected += ["429"]
     headers, form = {"X-API-Key": KEY}, {"file": ("x", b"x")}

@@ -11,9 +11,9 @@ def form(data: bytes, name: str = "picture.jpg", **fields) -> dict:
 
 def error(response: httpx.Response) -> dict:
     assert response.headers["content-type"] == "application/json"
-    said = response.json()
+    body = response.json()
     if response.url.path.startswith("/v2"):  # as its protocol wants it
-        assert set(said) == {"error", "kind"}
-        return {"kind": said["kind"], "message": said["error"]}
-    assert set(said) == {"error"}
-    return said["error"]
+        assert set(body) == {"error", "kind"}
+        return {"kind": body["kind"], "message": body["error"]}
+    assert set(body) == {"error"}
+    return body["error"]

@@ -10,7 +10,7 @@ def hand_in(page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpe
     page.set_input_files("#file", {"name": name, "mimeType": kind, "buffer": data})
 
 
-def answered(page) -> str:
+def wait_for_answer(page) -> str:
     """Wait for the whole answer; its headline."""
     page.wait_for_selector("#origin section")
     page.wait_for_function("!document.querySelector('#closer [aria-busy]')")
