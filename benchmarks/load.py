@@ -1,8 +1,8 @@
-"""What Locust runs: clients that send prepared requests one after the other, as fast as they are answered.
+"""Locust file: clients that send prepared requests one after the other, as fast as they are answered.
 
 ``ALETHEIA_LOAD`` names a folder with ``requests.json`` (a list of `Request` as objects) and their bodies. Every request
 is recorded, and written to ``answers.json`` there at the end: name, start and duration in seconds, status (0 when there
-was none), and whether that status was deserved.
+was none), and whether that status was expected.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ class Client(FastHttpUser):
     connection_timeout = network_timeout = 60.0
 
     def on_start(self) -> None:
+        """Give the client an order of its own."""
         self._random = random.Random(next(_seeds))
         self._left: list[dict] = []
 
     @task
     def send(self) -> None:
+        """Send the next request and record its answer."""
         if not self._left:
             self._left = self._random.sample(REQUESTS, len(REQUESTS))
         request = self._left.pop()
@@ -50,13 +52,13 @@ class Client(FastHttpUser):
             catch_response=True,
             name=request["name"],
         ) as response:
-            deserved = response.status_code in request["expected"]
-            ANSWERS.append((request["name"], started, time.time() - started, response.status_code or 0, deserved))
-            if deserved:
+            is_expected = response.status_code in request["expected"]
+            ANSWERS.append((request["name"], started, time.time() - started, response.status_code or 0, is_expected))
+            if is_expected:
                 response.success()
             else:
                 response.failure(f"status {response.status_code}")
-        if not response.status_code:  # nobody is there
+        if not response.status_code:  # the server does not run
             time.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-"""What the service can be told."""
+"""Configuration of the service, from Python and from the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_serve_config_refuses(values, message):
 
 
 def test_load_model_precision(bundle):
-    """This bundle was exported without int8; what was not measured is not served."""
+    """This bundle was exported without int8, and a precision that was not measured is not served."""
     with pytest.raises(InputError, match="does not offer the precision 'int8'"):
         load_model(ServeConfig(models=(str(bundle),), precision="int8"))
     assert load_model(ServeConfig(models=(str(bundle),))).predictor.network.engine

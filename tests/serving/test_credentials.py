@@ -1,4 +1,4 @@
-"""Content credentials: pictures signed here, and what is made to hurt a reader."""
+"""Content credentials: of pictures signed here, and of files made to harm a reader."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_read_credentials_ingredients_first(signatory, signed):
 
 @pytest.fixture
 def recording_server() -> Iterator[tuple[str, list[str]]]:
-    """Address of a server on loopback, and what it was asked for."""
+    """Run a server on loopback; its address, and the paths that were requested."""
     paths: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -145,13 +145,13 @@ def recording_server() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_read_credentials_requests_no_address(signatory, recording_server):
-    """Bytes of strangers may name any address, one of the server's own network too."""
+    """A file may name any address, including those of the server's own network."""
     url, paths = recording_server
     data = signatory.sign(picture(), "image/jpeg", CREATED, url=url)
     credentials = read_provenance(data).to_dict()["c2pa"]
     assert not credentials["valid"] and "kept elsewhere" in credentials["problems"][0]
     assert paths == []
-    with pytest.raises(c2pa.C2paError):  # the library by itself would have asked
+    with pytest.raises(c2pa.C2paError):  # with its default settings the library requests it
         c2pa.Reader("image/jpeg", io.BytesIO(data))
     assert paths == ["/manifest.c2pa"]
 
@@ -166,7 +166,7 @@ def test_read_credentials_damaged(signed, damaged):
 
 
 def test_read_credentials_unexpected_types(monkeypatch, signed):
-    """The library promises no schema: whatever it gives, people get words."""
+    """The library guarantees no schema, so any JSON must give a readable result."""
     strange = [None, [], {}, {"manifests": []}, {"manifests": {"a": 3}, "active_manifest": "a"}]
     entry = {"signature_info": 4, "claim_generator_info": [None, 3, {"name": ["x"]}], "assertions": [None, 4, {}]}
     strange.append({"manifests": {"a": entry}, "active_manifest": "a", "validation_status": [None, {"code": 3}]})

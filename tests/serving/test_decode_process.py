@@ -1,8 +1,7 @@
-"""The processes that decode: what hangs, eats memory, lies or dies there does no harm."""
+"""Decoding processes that hang, exhaust memory, break the protocol or die do no harm."""
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -17,8 +16,10 @@ from aletheia.imaging.reading import read_image
 from aletheia.inference.errors import RequestError
 from aletheia.serving.decoding import Decoder
 
+from .helpers import count_open_files
+
 MEMORY = 1 << 30
-# A decoder that does something else with a picture; each is a real process that speaks to the real parent.
+# Misbehaviour of a decoder, in a real process that is connected to the real parent.
 ACTIONS = {
     "hang": "import time\n    time.sleep(1000)",
     "spin": "while True: pass",
@@ -59,7 +60,7 @@ def children() -> set[int]:
 
 @pytest.fixture(params=[3.0])
 def acting_decoder(tmp_path, request):
-    """A decoder of so many seconds whose process misbehaves when the content names an action."""
+    """Create a decoder with this time limit whose process misbehaves when the content names an action."""
     script = tmp_path / "worker.py"
     template = "def {}(content, request):\n    {}\n    yield {{}}, None"
     actions = "\n\n".join(template.format(name, action) for name, action in ACTIONS.items())
@@ -74,7 +75,7 @@ def acting_decoder(tmp_path, request):
     [
         (3.0, "hang", "longer than 3 seconds", "bad_image"),
         (3.0, "spin", "longer than 3 seconds", "bad_image"),
-        (60.0, "eat", "needs more memory", "too_large"),  # a slow machine needs seconds to give so much
+        (60.0, "eat", "needs more memory", "too_large"),  # a slow machine needs seconds to allocate so much
         *((60.0, action, "made its decoder fail", "bad_image") for action in list(ACTIONS)[3:]),
     ],
     indirect=["acting_decoder"],
@@ -119,7 +120,7 @@ def test_limit_cpu_ends_process():
 
 
 def test_decode_process_environment_and_limits(tmp_path, monkeypatch):
-    """Nor does it import what it has no use for; it is small, and its limits hold."""
+    """It has no secrets in its environment, imports no large library, and its limits are set."""
     for name in ("ALETHEIA_API_KEY", "AWS_SECRET_ACCESS_KEY", "MLRUN_DBPATH"):
         monkeypatch.setenv(name, "sesame")
     before = children()
@@ -141,12 +142,12 @@ def test_decode_process_environment_and_limits(tmp_path, monkeypatch):
 
 def test_decoder_closes_files_after_protocol_errors(acting_decoder, jpeg):
     acting_decoder.image(jpeg)
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_open_files()
     for _ in range(2):
         with pytest.raises(RequestError):
             acting_decoder.image(b"huge")
         acting_decoder.image(jpeg)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert count_open_files() == before
 
 
 def test_decoder_video_abandoned(clip):

@@ -1,10 +1,9 @@
-"""Decoding in other processes: the same pixels as here, and sentences for what is none."""
+"""Decoding in other processes: the same pixels as in this one, and errors for files that cannot be read."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
 
 import cv2
 import numpy as np
@@ -17,6 +16,8 @@ from aletheia.imaging.video import read_frames
 from aletheia.inference.errors import RequestError
 from aletheia.inference.timing import Stages
 from aletheia.serving.decoding import Decoder
+
+from .helpers import count_open_files
 
 MEMORY = 1 << 30
 
@@ -87,7 +88,7 @@ def test_decoder_errors_name_no_path(decoder):
 
 
 def test_decoder_ignores_limit_of_datasets(decoder):
-    """Not that of pictures in data sets, which is smaller than what a service may be told to accept."""
+    """The limit of data sets is smaller than the limit that a service may have."""
     picture = np.full((6000, 6000, 3), 77, np.uint8)
     content = cv2.imencode(".bmp", picture)[1].tobytes()
     assert len(content) > get_settings().max_file_bytes
@@ -147,10 +148,10 @@ def test_decoder_closes_files(decoder, jpeg, clip):
         list(decoder.video(clip, 2))
 
     use()
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_open_files()
     for _ in range(5):
         use()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert count_open_files() == before
 
 
 def test_decoder_closed(jpeg):

@@ -1,4 +1,4 @@
-"""MLRun's serving graph inside the service: the same answers, the same model, no way to a file or an address."""
+"""MLRun's serving graph inside the service: the same answers and model, and no access to files or addresses."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_infer_refuses(served, body, message):
 
 
 def test_infer_ignores_addresses_and_operations(served, jpeg, tmp_path):
-    """MLRun's router would open ``data_url`` and let the body choose what is done."""
+    """MLRun's router would open ``data_url`` and take the operation from the body."""
     secret = tmp_path / "secret.jpg"
     secret.write_bytes(jpeg)
     for address in (str(secret), secret.as_uri(), f"{served.client.base_url}readyz"):
@@ -93,7 +93,7 @@ def test_infer_ignores_addresses_and_operations(served, jpeg, tmp_path):
 
 @pytest.mark.parametrize("id", [float("nan"), float("inf"), "\ud800", "x" * 201, "a\nb", ["x"], {}, 3, None])
 def test_infer_refuses_id(served, jpeg, id):
-    """It would come back in the answer, where not all of these can stand."""
+    """The answer repeats the id, and not all of these are valid JSON."""
     content = json.dumps({"id": id, "inputs": [tensor(jpeg)]})
     response = served.client.post(INFER, content=content, headers={"content-type": "application/json"})
     assert (response.status_code, response.json()["kind"]) == (400, "bad_request")
@@ -122,7 +122,7 @@ def test_infer_metrics(serving, jpeg):
 
 
 def test_infer_raw_probability(served, jpeg):
-    """Of this model: probability = sigmoid(1.7 logit - 0.3)."""
+    """The calibration of this model is sigmoid(1.7 logit - 0.3)."""
     answer = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg)]}))
     (raw,), (probability,) = answer["raw_probability"], answer["fake_probability"]
     logit = math.log(raw / (1 - raw))
@@ -148,7 +148,7 @@ def test_infer_timeout(serving, jpeg):
 
 
 def test_graph_uses_project_function(serving, jpeg, tmp_path, monkeypatch):
-    """In a project's folder the graph is its function ``serve``, with what somebody changed in it."""
+    """In a project's folder the graph is its function ``serve``, with the changes that were made to it."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "functions" / "serve", tmp_path / "functions" / "serve")
     source = tmp_path / "functions" / "serve" / "function.py"

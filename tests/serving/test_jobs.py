@@ -1,4 +1,4 @@
-"""Long videos, in a service that really runs."""
+"""Jobs for long videos, in a running service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aletheia.serving.jobs import Jobs
 
 @pytest.fixture
 def anonymous_file(clip):
-    """Makes files with the video, which have no name; those that it made are in its attribute."""
+    """Provide a function that makes nameless files with the video; its attribute ``files`` lists them."""
 
     def make():
         file = tempfile.TemporaryFile()  # noqa: SIM115 -- the job closes it
@@ -69,7 +69,7 @@ def test_job_ids_unguessable(served, clip):
 
 
 def test_job_cancelled_running(serving, clip, until, anonymous_file):
-    """While it runs: it is stopped at the frame it waits for, and the next job runs."""
+    """A running job stops at the frame that it waits for, and the next job runs."""
     with serving(workers=1) as running:
         jobs, admission = running.app.state.jobs, running.app.state.service.admission
         with admission.turn():
@@ -82,13 +82,13 @@ def test_job_cancelled_running(serving, clip, until, anonymous_file):
         assert (state["state"], state["result"], state["error"]) == ("cancelled", None, None)
         assert state["progress"] < 1
         assert anonymous_file.files[-1].closed
-        # Who deletes one that has ended forgets it.
+        # Deleting a job that has ended forgets it.
         assert running.client.delete(f"/v1/jobs/{second}").status_code == 200
         assert running.client.get(f"/v1/jobs/{second}").status_code == 404
 
 
 def test_job_cancelled_waiting(serving, until, anonymous_file):
-    """Else whoever hands in and cancels, again and again, fills the disk while a long video is looked at."""
+    """Otherwise submitting and cancelling repeatedly would fill the disk while a long video is answered."""
     with serving(workers=1) as running:
         jobs, admission = running.app.state.jobs, running.app.state.service.admission
         with admission.turn():
@@ -105,7 +105,7 @@ def test_job_cancelled_waiting(serving, until, anonymous_file):
 
 
 def test_job_progress_and_pictures_between(serving, clip, jpeg, until):
-    """A job takes a turn for each frame: a picture that comes meanwhile is answered between two of them."""
+    """A job takes a turn for each frame, so a picture is answered between two of them."""
     with serving(workers=1) as running:
         admission = running.app.state.service.admission
         states = []

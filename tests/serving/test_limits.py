@@ -1,4 +1,4 @@
-"""What a service that really runs does not take, and who has to wait."""
+"""Limits of a running service, and its queue."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_limits_size_pixels_duration(serving, jpeg, clip):
 
 
 def test_queue_full_retry_after(serving, jpeg, until):
-    """Two work, one waits; the next is sent away, and after that everything is answered."""
+    """Two work, one waits, the next is refused; afterwards everything is answered."""
     with serving(workers=2, queue=1) as running, contextlib.ExitStack() as held:
         admission = running.app.state.service.admission
         for _ in range(2):
@@ -68,7 +68,7 @@ def test_request_timeout(serving, jpeg):
 
 
 def test_disconnected_client_not_answered(serving, jpeg, until):
-    """Who hangs up while waiting for a turn leaves it to others."""
+    """A client that disconnects while it waits for a turn leaves it to others."""
     with serving(workers=1) as running:
         admission = running.app.state.service.admission
         with admission.turn():

@@ -1,4 +1,4 @@
-"""The V2 inference protocol: what a request may hold, and what an answer looks like."""
+"""The V2 inference protocol: contents of a request, form of an answer."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_decode_inputs_max_bytes():
 
 
 def test_decode_inputs_memory():
-    """numpy would make each of the numbers as long as the text: 80 kB would become 800 MB."""
+    """NumPy would make each number as long as the text: 80 kB would become 800 MB."""
     data = ["A" * 20_000, *[0] * 10_000]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError, match="whole numbers"):

@@ -1,4 +1,4 @@
-"""What files say of their origin besides content credentials: EXIF, XMP and what software left behind."""
+"""A file's record of its origin besides content credentials: EXIF, XMP and traces of software."""
 
 from __future__ import annotations
 

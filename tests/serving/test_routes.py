@@ -1,4 +1,4 @@
-"""The routes of a service that really runs."""
+"""Routes of a running service."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_predict_names_model_without_path(served, bundle, jpeg):
 
 
 def test_routes_non_finite_model(serving, numberless, jpeg, clip, until):
-    """By every way in; a broken model is no fault of the picture."""
+    """On every route; a broken model is not reported as a bad picture."""
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(jpeg).decode()]}
     with serving(models=(str(numberless),)) as running:
         ask = running.client.post
@@ -138,7 +138,7 @@ def test_routes_unknown_paths_and_methods(served):
 
 
 def test_routes_not_hidden_by_page(bundle):
-    """Before it has been built a page that reloads itself stands in its place."""
+    """Until the page has been built, one that reloads itself takes its place."""
     app = create_app(ServeConfig(models=(str(bundle),), workers=1))
     client = TestClient(app, base_url="http://127.0.0.1")  # not entered: nothing is built
     assert (client.get("/v1/predict").status_code, client.get("/nothing").status_code) == (405, 404)
@@ -167,7 +167,7 @@ def test_probes_and_v2_models(served, until):
 
 
 def test_predict_fits_openapi(served, jpeg, clip):
-    """By an independent reader of the OpenAPI description; and its examples are as they should be."""
+    """Answers and examples fit the OpenAPI description, by an independent validator."""
     described = served.client.get("/openapi.json").json()
     schema = described["components"]["schemas"]
     definitions = {"components": described["components"], **schema["Answer"]}
@@ -222,7 +222,7 @@ def test_metrics_abstentions(serving, with_rules, jpeg):
 
 
 def test_predict_deletes_upload(served, clip, tmp_path, monkeypatch):
-    """A video larger than what is kept in memory goes to a file that has no name."""
+    """A video that is too large for memory is written to a file without a name."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     calls = []
     take = served.app.state.service.decoder.video

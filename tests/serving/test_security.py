@@ -1,4 +1,4 @@
-"""The guard at the door, in front of a service that really runs."""
+"""Security middleware and connections of a running service."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_sec_fetch_site_cross_site_refused(served, jpeg):
 @pytest.mark.parametrize("path", ["/v1/predict", "/v2/models", "/metrics", "/"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "[::1.evil]"])
 def test_host_foreign_name_refused_on_loopback(served, path, host):
-    """Else a page of evil.example, a name that comes to mean 127.0.0.1, reads what is answered (DNS rebinding)."""
+    """Otherwise a page of evil.example could read answers once this name resolves to 127.0.0.1 (DNS rebinding)."""
     response = served.client.get(path, headers={"host": host})
     assert response.status_code == 403 and "Host header" in response.text
 
@@ -128,7 +128,7 @@ def test_host_checked_on_every_loopback_address(serving):
 
 
 def test_host_and_origin_behind_proxy(serving, jpeg):
-    """It may pass on the name that the browser used, or call the service by its address."""
+    """A proxy may pass on the name that the browser used, or call the service by its address."""
     with serving(names=("Faces.example",)) as running:
         for host in ("faces.example", "faces.example:443", "127.0.0.1:7860", "10.2.3.4:7860"):
             headers = {"host": host, "origin": "https://faces.example"}
@@ -152,7 +152,7 @@ def test_origin_foreign_refused(served, jpeg, origin):
 
 @pytest.fixture
 def stored_parts(monkeypatch) -> list[int]:
-    """Bytes of each part of a body that the service kept."""
+    """Record the bytes of each part of a body that the service stores."""
     parts: list[int] = []
 
     class Watched(tempfile.SpooledTemporaryFile):
@@ -175,7 +175,7 @@ def test_body_announced_too_large_not_stored(serving, stored_parts):
 
 
 def test_body_without_length_cut_off(serving, stored_parts):
-    """30 MB arrive in parts; the service keeps no more than the limit of its route."""
+    """30 MB arrive in parts; the service stores no more than the limit of the route."""
     with serving(max_upload_bytes=1000, max_video_bytes=2000) as running:
         parts = (b"x" * 100_000 for _ in range(300))
         # So large that the connection may be closed while the client still writes.
@@ -198,7 +198,7 @@ def test_body_stalled_times_out(serving, monkeypatch):
 
 
 def test_body_slow_times_out(serving, monkeypatch):
-    """Each part comes in time; the body as a whole does not."""
+    """Each part arrives in time; the body as a whole does not."""
     monkeypatch.setattr("aletheia.serving.security._BODY_SECONDS", 0.5)
     with serving() as running:
         with running.connect(0.1) as link:
@@ -264,7 +264,7 @@ def _send(link: socket.socket, data: bytes) -> None:
 
 
 def test_connections_limited(serving, monkeypatch):
-    """No more than files can be opened: a service without one left answers nobody."""
+    """Fewer than files can be opened: without a free descriptor no request could be answered."""
     monkeypatch.setattr("aletheia.serving.connections.max_connections", lambda: 3)
     with serving() as running, contextlib.ExitStack() as opened:
         links = [opened.enter_context(running.connect(10)) for _ in range(5)]

@@ -1,4 +1,4 @@
-"""The model server in MLRun's mock server: what Nuclio would answer."""
+"""The model server in MLRun's mock server, as Nuclio would run it."""
 
 from __future__ import annotations
 

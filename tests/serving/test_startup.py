@@ -1,4 +1,4 @@
-"""``aletheia serve`` as a process: fast, without torch, and it finishes what it took."""
+"""``aletheia serve`` as a process: its start, its imports and its end."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ import psutil
 import pytest
 
 ALETHEIA = Path(sys.executable).with_name("aletheia")
-#: What no process that only answers may import, and what it may import only when it is ready.
+#: Packages that a process that only answers may never import, and those that it may import once it is ready.
 NEVER, LATER = ("torch", "lightning", "sklearn"), ("mlrun", "gradio", "pandas", "plotly", "matplotlib")
 
 
 @contextlib.contextmanager
 def process(bundle: Path, *arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen, str, float]]:
-    """A service, its address, and the seconds from its start to its first "ready"."""
+    """Start a service; its process, its address, and the seconds until it was ready."""
     began = time.perf_counter()
     command = [str(ALETHEIA), "serve", "--model", str(bundle), "--port", "0", *arguments]
-    # As installed, not as this machine may be set up for tests.
+    # As installed, without the settings of a test machine.
     own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=own | environment) as running:
         try:
@@ -40,7 +40,7 @@ def process(bundle: Path, *arguments: str, **environment: str) -> Iterator[tuple
 
 
 def test_app_imports_before_first_answer(bundle, jpeg, tmp_path):
-    """In a process of its own: the application is built and answers a picture, and has imported no torch."""
+    """In a process of its own, the application answers a picture without having imported torch."""
     (tmp_path / "picture.jpg").write_bytes(jpeg)
     code = f"""
 import json, sys
@@ -94,7 +94,7 @@ def test_serve_port_taken(bundle, served):
 
 @pytest.mark.slow
 def test_serve_start_time(bundle):
-    """Bytecode compiled and networks prepared by a start before; the best of five, for others test at the same time."""
+    """With bytecode and networks cached by an earlier start; the best of five, as other tests may run meanwhile."""
     times = []
     for _ in range(6):
         with process(bundle, "--no-page") as (_, _, seconds):
@@ -104,7 +104,7 @@ def test_serve_start_time(bundle):
 
 @pytest.mark.slow
 def test_serve_graceful_shutdown(bundle, jpeg, clip):
-    """SIGTERM comes while videos are being answered: they are answered, with all their frames."""
+    """Videos that are being answered when SIGTERM comes are answered, with all their frames."""
     with process(bundle, "--no-page", "--workers", "1") as (running, url, _):
         family = psutil.Process(running.pid).children(recursive=True)
         assert family
@@ -143,7 +143,7 @@ def test_serve_killed_leaves_no_process(bundle, jpeg):
 
 @pytest.mark.slow
 def test_serve_page_starts_later(bundle):
-    """At once a page that reloads itself, then the real one; the end waits for neither."""
+    """First a page that reloads itself, then the real one; the end waits for neither."""
     with process(bundle) as (running, url, _):
         first = httpx.get(url)
         assert first.status_code == 200

@@ -1,4 +1,4 @@
-"""What a request's body may be."""
+"""Parsing of JSON bodies."""
 
 from __future__ import annotations
 

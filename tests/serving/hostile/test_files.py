@@ -1,4 +1,4 @@
-"""Bad files, each sent as an upload: an answer where there is one to give, else a sentence."""
+"""Hostile and odd files, each sent as an upload: answered where possible, else refused with a reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from .builders import elsewhere, encoded
+from .builders import encoded, with_external_data
 from .conftest import REFUSALS
 from .corpus import (
     ANSWERED,
@@ -27,7 +27,7 @@ STATUSES = {ANSWERED: (200,), REFUSED: REFUSALS, EITHER: (200, *REFUSALS)}
 
 
 def failures(target, cases) -> list[str]:
-    """Send every case; what was wrong with any, in words."""
+    """Send every case; return a message for each whose answer is wrong."""
     messages = []
     for case in cases:
         try:
@@ -98,7 +98,7 @@ def test_predict_hostile_containers(target):
 
 
 def test_predict_video_with_external_data(target, films):
-    response = target.upload(elsewhere(films["index first"]))
+    response = target.upload(with_external_data(films["index first"]))
     target.check(response, STATUSES[EITHER])
     assert "root" not in response.text
 
@@ -108,7 +108,7 @@ def test_predict_video_of_thousands_of_hours(target, tmp_path):
 
 
 def test_jobs_hostile_videos(target, films, tmp_path):
-    """They are taken, or refused at once; none stays at work."""
+    """They are accepted, or refused at once; none runs for ever."""
     files = [films["index at the end"][:5000], films["index first"][:3000], long_video(tmp_path).data]
     files += [case.data for case in containers()]
     for data in files:
@@ -128,7 +128,7 @@ def test_jobs_hostile_videos(target, films, tmp_path):
 
 
 def test_json_hostile_pictures(target, picture):
-    """Both ways that take base64 owe the same as an upload."""
+    """Both routes that take base64 must answer as for an upload."""
     for case in [*odd_pictures(picture), *empty_pictures(picture), *polyglots(picture), *strange_exif(picture)]:
         text = base64.b64encode(case.data).decode()
         target.check(target.client.post("/v1/predict", json={"image": text}), STATUSES[case.owed])

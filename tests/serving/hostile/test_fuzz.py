@@ -1,6 +1,6 @@
-"""Anything at all: mutated files, JSON of any shape, forms and requests out of random pieces (hypothesis).
+"""Property tests: mutated files, JSON of any shape, forms and requests out of random pieces (hypothesis).
 
-``ALETHEIA_FUZZ_EXAMPLES`` says how many of each are tried, 60 by default; with thousands it is a fuzzer.
+``ALETHEIA_FUZZ_EXAMPLES`` sets the examples of each, 60 by default; with thousands they are a fuzzer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EITHER = (200, *REFUSALS)
 
 @pytest.fixture(scope="module")
 def seeds(portraits, clip) -> list[bytes]:
-    """Sound files of every format that is read."""
+    """Return valid files of every format that is read."""
     small = portraits[0][0][::4, ::4].copy()
     files = [encoded(small, kind) for kind in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")]
     files += [encoded(small, progressive=True), with_exif(encoded(small), exif([(0x0112, 3, 1, b"\0\6")]))]
@@ -37,7 +37,7 @@ def seeds(portraits, clip) -> list[bytes]:
 
 @st.composite
 def mutations(draw, files: list[bytes]) -> bytes:
-    """A sound file of which a few places were overwritten, removed, doubled or taken from another one."""
+    """Draw a valid file in which a few places were overwritten, removed, doubled or taken from another one."""
     data = bytearray(draw(st.sampled_from(files)))
     for _ in range(draw(st.integers(1, 6))):
         # Headers are short and matter most.

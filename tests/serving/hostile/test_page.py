@@ -1,4 +1,4 @@
-"""What the page's own addresses do with requests that no page would send."""
+"""Routes of the page under requests that the page would never send."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ..helpers import count_open_files
 from .conftest import REFUSALS, Target
 from .test_fuzz import EITHER, EXAMPLES, anything
 from .test_requests import WEB_SOCKET, raw
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def page(serving, jpeg):
-    """A service whose page has been built."""
+    """Start a service and wait until its page has been built."""
     with serving(page=True, workers=2) as running:
         target = Target(running.client, jpeg)
         early = raw(target, b"GET / HTTP/1.1\r\nHost: a\r\n" + WEB_SOCKET)
@@ -42,7 +43,7 @@ def page(serving, jpeg):
 
 @pytest.fixture(scope="module")
 def listener():
-    """A server that the service can reach, and the paths that it was asked for."""
+    """Run a server that the service could reach; its URL, and the paths that were requested."""
     requested = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -84,14 +85,14 @@ def test_page_routes_read_no_files(page, listener):
 
 
 def upload(page, data: bytes) -> str:
-    """Send a file as the page does; its token."""
+    """Send a file as the page does; returns its token."""
     response = page.upload(data, path="/gradio_api/upload")
     assert response.status_code == 200, response.text
     return response.json()["token"]
 
 
 def join(page, data, index: Any = 0, **fields) -> str:
-    """Ask the page's function as its script does; everything that comes back."""
+    """Call the page's function as its script does; returns the whole response."""
     body = {"fn_index": index, "data": data, "session_hash": "abc", "trigger_id": None, **fields}
     response = page.client.post("/gradio_api/queue/join", json=body)
     if response.status_code != 200:
@@ -103,7 +104,7 @@ def join(page, data, index: Any = 0, **fields) -> str:
 
 
 def shapes(name: str) -> list:
-    """Requests' data that Gradio, or somebody less careful, takes for the file of that name."""
+    """Return data that Gradio, or a less careful server, would resolve to the file of that name."""
     meta = {"_type": "gradio.FileData"}
     files = [
         {"path": name},
@@ -121,7 +122,7 @@ def shapes(name: str) -> list:
 
 
 def test_page_join_names_no_file(page, jpeg, tmp_path):
-    """A portrait that lies on the disk is as unknown as one that does not exist."""
+    """A portrait on the disk gets the same answer as a file that does not exist."""
     face = tmp_path / "face.jpg"
     face.write_bytes(jpeg)
     for existing, missing in zip(shapes(str(face)), shapes(str(tmp_path / "none.jpg")), strict=True):
@@ -131,7 +132,7 @@ def test_page_join_names_no_file(page, jpeg, tmp_path):
 
 
 def test_page_join_ignores_other_fields(page, jpeg, tmp_path):
-    """What is examined is what was sent, whatever else the request holds."""
+    """The uploaded file is examined, whatever else the request holds."""
     (tmp_path / "text.jpg").write_text("no picture")
     file = {"path": str(tmp_path / "text.jpg"), "meta": {"_type": "gradio.FileData"}}
     for fields in (
@@ -151,7 +152,7 @@ def test_page_join_ignores_other_fields(page, jpeg, tmp_path):
 
 
 def test_page_endless_file(page, tmp_path):
-    """As a pipe that nobody writes into, or /dev/zero."""
+    """Such as a pipe without a writer, or /dev/zero."""
     os.mkfifo(tmp_path / "fifo.jpg")
     for name in (str(tmp_path / "fifo.jpg"), "/dev/zero", "/proc/self/mem"):
         for data in shapes(name):
@@ -206,11 +207,11 @@ def test_page_upload_refuses_forms(page, charset, field):
 
 def test_page_upload_single_file(page, jpeg):
     """A thousand in one form would take a thousand of the files that a process may have open."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_open_files()
     files = [("file", (f"{number}.jpg", b"x")) for number in range(300)]
     page.check(page.client.post("/gradio_api/upload", files=files), REFUSALS)
     assert page.kept() == 0
-    assert len(os.listdir("/proc/self/fd")) < before + 10
+    assert count_open_files() < before + 10
 
 
 def test_page_listen_without_request(page):

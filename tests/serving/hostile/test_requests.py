@@ -1,4 +1,4 @@
-"""Requests that are no requests: forms, JSON, headers and paths that were made to confuse."""
+"""Malformed requests: forms, JSON, headers and paths that were made to confuse."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_infer_pixels_without_verdict(target, pixels):
 
 
 def test_infer_fixed_model_and_operation(target, jpeg):
-    """MLRun's router takes those from the body when nobody stops it."""
+    """MLRun's router would take those from the body."""
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(jpeg).decode()]}
     for extra in ({"model": "../../etc"}, {"operation": "explain"}, {"data_url": "file:///etc/passwd"}, {"id": DEEP}):
         body = json.dumps({"inputs": [tensor], **extra})
@@ -183,10 +183,9 @@ def test_methods_unsupported(target, method, path):
 
 
 def raw(target, *parts: bytes, seconds: float = 10.0) -> bytes:
-    """What comes back on a connection of its own for these bytes."""
-    with socket.create_connection(
-        (target.client.base_url.host, target.client.base_url.port), timeout=seconds
-    ) as connection:
+    """Send bytes on a new connection; returns the response."""
+    address = (target.client.base_url.host, target.client.base_url.port)
+    with socket.create_connection(address, timeout=seconds) as connection:
         answer = b""
         with contextlib.suppress(ConnectionError, OSError):  # it may hang up at any moment
             for part in parts:
@@ -243,7 +242,7 @@ def test_server_refuses_web_socket(target, path):
 
 
 def test_bodies_cut_off_at_limit(serving, peak):
-    """Announced, or poured out without an end."""
+    """By their Content-Length, or while they arrive without one."""
     with serving(max_upload_bytes=100_000, max_video_bytes=100_000) as running, peak(50e6):
         announced = running.client.post("/v1/predict", content=bytes(5_000_000), headers={"Content-Type": FORM})
         assert announced.status_code == 413
@@ -283,7 +282,7 @@ def test_server_stalled_clients(target, jpeg):
 
 
 def test_server_disconnected_clients(target, jpeg):
-    """Whoever hangs up in the middle of an upload, or before the answer, leaves nothing behind."""
+    """Clients that disconnect during the upload or before the answer leave nothing behind."""
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + jpeg + b"\r\n--x--\r\n"
     head = HEAD + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n" % len(body)
     address = (target.client.base_url.host, target.client.base_url.port)

@@ -1,4 +1,4 @@
-"""The service with its page, as it is started for people, and a browser that notes all it asks for."""
+"""A running service with its page, and a browser whose requests are recorded."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-LEARNT = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
-SMALLEST = 80  # pixels of a face that is judged
+TRAINED_ON = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
+MIN_FACE = 80  # pixels of a face that gets a verdict
 
 
 @pytest.fixture(scope="session")
 def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespace]]:
-    """Start a service with its page: ``url``, ``service`` and ``kept``, the bytes of files that lie there."""
+    """Start a service with its page: ``url``, ``service`` and ``kept()``, the bytes of its uploads."""
     from aletheia.serving.app import create_app
     from aletheia.serving.config import ServeConfig
 
-    # All that the random network says lies between 0.4 and 0.6: here far above the threshold.
-    model = with_rules({"trained_on": LEARNT, "threshold": 0.2, "threshold_how": "by the test"}, min_face=SMALLEST)
+    # All probabilities of the random network lie between 0.4 and 0.6, here far above the threshold.
+    model = with_rules({"trained_on": TRAINED_ON, "threshold": 0.2, "threshold_how": "by the test"}, min_face=MIN_FACE)
 
     @contextlib.contextmanager
     def start(**values) -> Iterator[SimpleNamespace]:
@@ -50,7 +50,7 @@ def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespa
         thread.start()
         try:
             url = f"http://127.0.0.1:{port}"
-            _until_there(f"{url}/config", values.get("api_key", ""))
+            _wait_for_page(f"{url}/config", values.get("api_key", ""))
             page = app.router.routes[-1].app
             yield SimpleNamespace(url=url, service=app.state.service, kept=page.size)
         finally:
@@ -62,7 +62,7 @@ def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespa
 
 @pytest.fixture(scope="module")
 def make_service(bundle):
-    """Make services of the small model, one at a time in each, without an application; closed with the module."""
+    """Make services of the small model with one worker, without an application; closed with the module."""
     from aletheia.serving.config import ServeConfig
     from aletheia.serving.model_loading import load_model
     from aletheia.serving.service import InferenceService
@@ -78,12 +78,12 @@ def make_service(bundle):
 
 @pytest.fixture(scope="session")
 def site(start_site) -> Iterator[SimpleNamespace]:
-    """A running service with its usual limits."""
+    """Start a service with the default limits."""
     with start_site() as running:
         yield running
 
 
-def _until_there(url: str, key: str) -> None:
+def _wait_for_page(url: str, key: str) -> None:
     end = time.monotonic() + 90
     while time.monotonic() < end:
         request = urllib.request.Request(url, headers={"X-API-Key": key})
@@ -95,7 +95,7 @@ def _until_there(url: str, key: str) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
-    """Chromium as it is installed here."""
+    """Start the installed Chromium."""
     from playwright.sync_api import sync_playwright
 
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -109,7 +109,7 @@ def browser() -> Iterator:
 
 @pytest.fixture
 def open_page(browser, site, tmp_path, request) -> Iterator:
-    """Open the page in a window of its own; nothing may leave this machine, and nothing may go wrong in the browser."""
+    """Open the page in a new window; requests to other sites and errors in the browser fail the test."""
     contexts, requested, wrong, sites = [], [], [], {site.url}
 
     def start(width: int = 1280, height: int = 900, dark: bool = False, at: str = site.url, **options):
@@ -144,7 +144,7 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
 
 @pytest.fixture(scope="session")
 def jpeg():
-    """Pixels (H, W, 3) as the bytes of a JPEG."""
+    """Provide a function that encodes pixels (H, W, 3) as JPEG."""
 
     def encode(rgb: np.ndarray) -> bytes:
         return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()

@@ -24,7 +24,7 @@ def service(make_service) -> InferenceService:
 
 @contextlib.asynccontextmanager
 async def mounted(service: InferenceService) -> AsyncIterator[SimpleNamespace]:
-    """Mount the page in an application: ``client`` of it, ``gradio``, its ``blocks``, ``proxy``, ``streams`` and ``uploads``."""
+    """Mount the page in an application; its parts are in the namespace."""
     from aletheia.serving.web.mount import mount_page, running
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

@@ -1,4 +1,4 @@
-"""The page of a service with a key, with trusted signers, and with more to do than it can."""
+"""The page of a service with a key, with trusted signers, and under overload."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def signatory() -> Signatory:
 
 @pytest.fixture(scope="module")
 def guarded(start_site, signatory):
-    """One at a time, none waits, and only who has the key."""
+    """Start a service with a key, one worker and no queue."""
     with start_site(api_key=KEY, trust_anchors=signatory.anchors, workers=1, queue=0) as running:
         yield running
 
 
 @pytest.fixture
 def enter(open_page, guarded):
-    """Open the page as one who typed the key when the browser asked."""
+    """Open the page with the key as password."""
     return open_page(at=guarded.url, http_credentials={"username": "", "password": KEY})
 
 
@@ -51,7 +51,7 @@ def test_page_without_key(browser, guarded):
 
 @pytest.mark.parametrize("is_trusted", [True, False])
 def test_page_content_credentials(enter, signatory, portraits, jpeg, is_trusted):
-    """Who signed, what was done, and whether the signer is one of those that the service was told to trust."""
+    """The page names the signer and the actions, and whether the signer is trusted."""
     hand_in(enter, (signatory if is_trusted else Signatory()).sign(jpeg(portraits[0][0]), "image/jpeg", CREATED))
     wait_for_answer(enter)
     text = enter.inner_text("#origin")
@@ -62,7 +62,7 @@ def test_page_content_credentials(enter, signatory, portraits, jpeg, is_trusted)
 
 
 def test_page_service_busy(enter, guarded, portraits, jpeg):
-    """No mock: the only turn is held."""
+    """The only turn is held; nothing is mocked."""
     with guarded.service.admission.turn():
         hand_in(enter, jpeg(portraits[0][0]))
         enter.wait_for_selector(".answer.problem")
@@ -84,7 +84,7 @@ def test_page_queue_full(enter, open_page):
 
 
 def test_page_upload_store_full(enter, open_page, guarded):
-    """No mock: as many files wait as may."""
+    """The store is filled; nothing is mocked."""
     open_page.expected += ["429"]
     headers, form = {"X-API-Key": KEY}, {"file": ("x", b"x")}
     while httpx.post(f"{guarded.url}/gradio_api/upload", headers=headers, files=form).status_code == 200:

@@ -1,4 +1,4 @@
-"""Pictures handed in on the page: the real service, the real browser."""
+"""Pictures on the page, with a running service and a browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def predict(site, data: bytes) -> dict:
-    """What a program is told of the same file."""
+    """Request the answer for the same file as a program does."""
     edge = b"----edge"
     body = b"--%b\r\nContent-Disposition: form-data; name=file; filename=x\r\n\r\n%b\r\n--%b--\r\n" % (edge, data, edge)
     headers = {"Content-Type": f"multipart/form-data; boundary={edge.decode()}"}
@@ -79,7 +79,7 @@ def test_page_choose_face(open_page, site, portraits, jpeg):
         assert page.locator(".verdict .panel:visible").count() == 1
         panel = page.inner_text(".verdict .panel:visible")
         assert f"Face {rank + 1}" in panel and format_percent(face["probability"]) in panel
-        # Chosen on the picture, too: the outline with that number, at that place.
+        # Also chosen on the picture: the outline with that number, at that place.
         chosen = page.locator('.canvas .face[aria-pressed="true"]')
         assert chosen.count() == 1 and chosen.inner_text() == str(rank + 1)
         assert page.locator("#closer .panel:visible").count() == 1

@@ -1,4 +1,4 @@
-"""Files that wait: nobody else's, not for ever, and counted."""
+"""Store of uploads: each file is used once, deleted in time, and counted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def test_upload_store_claims_and_takes_once():
     token = uploads.keep(file)
     assert file.taken and uploads.size() == 3
     with pytest.raises(InputError, match="did not arrive"), uploads.taken(token):
-        pass  # nobody asked about it yet
+        pass  # not claimed yet
     assert uploads.claim(token) and not uploads.claim(token)
-    uploads.expire(token)  # too late: it was asked about
+    uploads.expire(token)  # no effect: it was claimed
     with uploads.taken(token) as taken:
         assert taken.read() == b"abc" and uploads.size() == 3
-        uploads.discard(token)  # somebody looks at it
+        uploads.discard(token)  # no effect: it was taken
         assert taken.read() == b"abc"
     assert file.file.closed and uploads.size() == 0
     with pytest.raises(InputError, match="did not arrive"), uploads.taken(token):
@@ -37,7 +37,7 @@ def test_upload_store_claims_and_takes_once():
 def test_upload_store_deletes():
     uploads, early, late, left = UploadStore(capacity=9), upload(), upload(), upload()
     token = uploads.keep(early)
-    uploads.discard(token)  # nobody asked yet: that is `expire`'s
+    uploads.discard(token)  # no effect: it was not claimed
     assert not early.file.closed
     uploads.expire(token)
     assert early.file.closed and not uploads.claim(token)
@@ -51,7 +51,7 @@ def test_upload_store_deletes():
 
 
 def test_upload_store_replaces_stale():
-    """Else whoever sends files and does nothing with them keeps all others out."""
+    """Otherwise a client that sends files and does nothing with them would keep all others out."""
     uploads, first, claimed_file = UploadStore(capacity=2, claim_timeout=0), upload(), upload()
     uploads.keep(first)
     claimed = uploads.keep(claimed_file)

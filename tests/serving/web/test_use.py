@@ -1,4 +1,4 @@
-"""How the page is used: by mouse, keyboard and thumb, in light and dark; and what it keeps shut."""
+"""Use of the page by mouse, keyboard and touch, in light and dark; routes that it does not have."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def test_page_by_keyboard(open_page):
             page.keyboard.press("Tab")
             if page.evaluate(focus) == target:
                 return
-        raise AssertionError(f"Tab never comes to {target}")
+        raise AssertionError(f"Tab never reaches {target}")
 
     tab_to("file")
     shown = "getComputedStyle(document.querySelector('.zone label')).outlineStyle"
-    assert page.evaluate(shown) == "solid"  # one sees where one is
+    assert page.evaluate(shown) == "solid"  # the focus is visible
     tab_to("page/gallery/three.jpg")
     page.keyboard.press("Enter")
     wait_for_answer(page)

@@ -1,4 +1,4 @@
-"""Videos handed in on the page, and what becomes of files there: the real service, the real browser."""
+"""Videos on the page and the deletion of files, with a running service and a browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_page_video_timeline(open_page, portraits, write_video, tmp_path):
     page.wait_for_selector(".moving .face", state="attached")
     page.click("summary:has-text('The numbers')")
     assert page.locator(".answer ~ section table tr").count() == 11
-    # One moment as a picture, which can be looked at closely.
+    # One moment as a picture, with an explanation.
     page.click("[data-grab]")
     page.wait_for_selector("#closer .crops")
     assert page.inner_text(f"{DONE} h2").startswith("The model")
@@ -39,7 +39,7 @@ def test_page_deletes_file_after_answer(open_page, site, portraits, jpeg, until)
 
 def test_page_deletes_file_when_reader_leaves(open_page, site, portraits, write_video, tmp_path, until):
     page = open_page()
-    open_page.expected += ["AbortError", "errored out"]  # of what was under way when the page was left
+    open_page.expected += ["AbortError", "errored out"]  # of requests that were running when the page was left
     file = write_video(tmp_path / "video.mp4", [np.tile(portraits[2][0], (4, 4, 1))] * 16, crf=30)
     hand_in(page, file.read_bytes(), "video.mp4", "video/mp4")
     page.wait_for_selector(".answer.waiting")

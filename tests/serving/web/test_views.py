@@ -1,4 +1,4 @@
-"""The parts of the page that need no browser: drawings, evidence, uploads, gallery, what happens to a file."""
+"""Parts of the page that need no browser: charts, origin, gallery, handlers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from aletheia.serving.web.uploads import UploadStore
 
 
 def points(svg: str, kind: str) -> np.ndarray:
-    """Places of a line's points (n, 2)."""
+    """Return the positions of a line's points (n, 2)."""
     (text,) = re.findall(rf'<polyline class="line {kind}" points="([^"]*)"', svg)
     return np.array([[float(v) for v in pair.split(",")] for pair in text.split()])
 
@@ -93,7 +93,7 @@ def uploads() -> UploadStore:
 
 
 def put(uploads: UploadStore, data: bytes) -> str:
-    """A file that has arrived and was asked about; its token."""
+    """Store a file and claim it; returns its token."""
     file = tempfile.SpooledTemporaryFile(1 << 20)  # noqa: SIM115 -- closed with the uploads
     file.write(data)
     token = uploads.keep(Upload(file, len(data)))
@@ -164,7 +164,7 @@ def test_examiner_deletes_file(service, uploads, gallery, portraits, jpeg, monke
 
 
 def test_examiner_keeps_answer_when_details_fail(service, uploads, gallery, portraits, jpeg, monkeypatch, caplog):
-    """As where the file of the maps is missing, or too many wait: no path of the server's is told."""
+    """As when the network for explanations is missing, or the queue is full: no path of the server is shown."""
     examiner, data = Examiner(service, uploads, gallery), jpeg(np.hstack([portraits[0][0], portraits[1][0]]))
     whole = [shown for shown in examiner.examine(put(uploads, data))]
 
