@@ -111,7 +111,7 @@ class Memory(threading.Thread):
             self.samples.append((time.perf_counter() - began, alone, alone + others))
 
     def growth(self, warm: float) -> tuple[float, float]:
-        """Return the relative growth, alone and of all, from the first third after `warm` seconds to the last: medians."""
+        """Return the growth, alone and of all, of the median from the first third after `warm` seconds to the last."""
         self._done.set()
         self.join()
         samples = [sample for sample in self.samples if sample[0] >= warm]

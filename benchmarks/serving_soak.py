@@ -25,7 +25,7 @@ _REFUSED = (400, 413, 415, 422)
 
 
 def good_requests(pictures: list[str]) -> list[Request]:
-    """Return requests to be answered: pictures and a video, in forms, as JSON, by the V2 protocol; those of monitors."""
+    """Return requests to be answered: pictures and a video in forms, JSON and the V2 protocol; those of monitors."""
     contents = [Path(path).read_bytes() for path in pictures]
     requests = [upload("picture", content) for content in contents]
     requests.append(as_json("picture as JSON", {"image": contents[0]}))
