@@ -14,6 +14,7 @@ import pytest
 
 from aletheia.imaging.reading import read_image
 from aletheia.inference.errors import RequestError
+from aletheia.serving.decode_process import DecodeProcess
 from aletheia.serving.decoding import Decoder
 
 from .helpers import count_open_files
@@ -161,3 +162,19 @@ def test_decoder_video_abandoned(clip):
     finally:
         decoder.close()
     assert children() == before
+
+
+def test_decode_process_does_not_start():
+    process = DecodeProcess((sys.executable, "-c", "raise SystemExit(3)"), MEMORY)
+    with pytest.raises(RequestError, match="does not start") as refused:
+        process.wait_until_ready()
+    assert refused.value.kind == "not_ready"
+    process.kill()
+    assert not process.is_alive()
+
+
+def test_decode_process_killed():
+    process = DecodeProcess((sys.executable, "-c", "import time; time.sleep(1000)"), MEMORY)
+    assert process.is_alive() and process.uses == 0
+    process.kill()
+    assert not process.is_alive() and process.link.fileno() == -1

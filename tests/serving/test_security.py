@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import socket
 import tempfile
 import threading
@@ -11,6 +12,11 @@ import time
 
 import httpx
 import pytest
+
+from aletheia.inference.errors import RequestError
+from aletheia.serving.routes import V2
+from aletheia.serving.routing import STRICTEST
+from aletheia.serving.security import error_response
 
 KEY = "open sesame"
 # A request whose body never comes to an end.
@@ -321,3 +327,16 @@ def test_open_bodies_limited(serving, jpeg):
         assert response.headers["retry-after"] == "5"
         for link in links:
             link.close()
+
+
+def test_error_response(served):
+    metrics = served.app.state.service.metrics
+    counter = metrics.errors.labels("busy")
+    before = counter._value.get()
+    response = error_response(RequestError("busy", "Too much.", retry_after=7), metrics, STRICTEST)
+    assert (response.status_code, response.headers["retry-after"]) == (429, "7")
+    assert json.loads(response.body) == {"error": {"kind": "busy", "message": "Too much."}}
+    response = error_response(RequestError("busy", "Too much."), metrics, V2)
+    assert "retry-after" not in response.headers
+    assert json.loads(response.body) == {"kind": "busy", "error": "Too much."}
+    assert counter._value.get() == before + 2

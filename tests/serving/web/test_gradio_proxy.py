@@ -12,7 +12,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from aletheia.serving.routing import STRICTEST, find_policy
 from aletheia.serving.service import InferenceService
+from aletheia.serving.web.policies import ASSET, PAGE, STREAM, UPLOAD
 
 JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data"
 
@@ -35,6 +37,7 @@ async def mounted(service: InferenceService) -> AsyncIterator[SimpleNamespace]:
         httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client,
     ):
         yield SimpleNamespace(
+            app=app,
             client=client,
             gradio=gradio,
             blocks=gradio.get_blocks(),
@@ -308,3 +311,45 @@ def test_page_idle(service):
             return (time.process_time() - began) / 2
 
     assert asyncio.run(visit()) < 0.02
+
+
+def test_build_page_interface(service):
+    """One function that the page may call, a queue of the service's size, and the elements that the script expects."""
+    from aletheia.serving.web.blocks import build_page
+    from aletheia.serving.web.gallery import Gallery
+    from aletheia.serving.web.uploads import UploadStore
+
+    page = build_page(service, UploadStore(3), Gallery())
+    assert [number for number, function in page.fns.items() if function.fn] == [0]
+    assert all(function.api_visibility == "private" for function in page.fns.values())
+    assert page._queue.max_size == page.state_session_capacity == 3 and page.has_launched
+    ids = {block.elem_id for block in page.blocks.values() if getattr(block, "elem_id", None)}
+    assert ids == {"intake", "answer", "closer", "origin", "about", "stop"}
+
+
+def test_proxy_policies(service):
+    """Each route of the page has its policy; Gradio's others have the strictest."""
+    from aletheia.serving.web.gradio_proxy import GradioProxy
+
+    expected = {
+        ("GET", "/"): PAGE,
+        ("GET", "/config"): PAGE,
+        ("GET", "/theme.css"): ASSET,
+        ("GET", "/assets/a/b.js"): ASSET,
+        ("GET", "/page/page.js"): ASSET,
+        ("GET", "/page/gallery/drawn.jpg"): ASSET,
+        ("POST", "/gradio_api/upload"): UPLOAD,
+        ("GET", "/gradio_api/queue/data"): STREAM,
+        ("POST", "/gradio_api/queue/join"): PAGE,
+        ("GET", "/gradio_api/info"): STRICTEST,
+        ("GET", "/page/gallery/a/b"): STRICTEST,
+    }
+
+    async def visit() -> None:
+        async with mounted(service) as page:
+            assert isinstance(page.proxy, GradioProxy)
+            for (method, path), policy in expected.items():
+                scope = {"type": "http", "path": path, "method": method, "root_path": "", "headers": []}
+                assert find_policy(page.app.routes, scope) == (policy, "page"), path
+
+    asyncio.run(visit())
