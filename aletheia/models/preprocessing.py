@@ -1,4 +1,4 @@
-"""From a picture to the input of a network, as in its training."""
+"""From a picture to the input of a network, as in the training."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import check_cut, crop_face
-from aletheia.faces.detector import Face
 from aletheia.imaging.transforms import drawn_quality, resaved, resize_rgb
 from aletheia.models.spec import ModelSpec
 
 
 def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
-    """Refuse, by InputError, a model that does not say how to cut a face out of a picture, or says what cannot be."""
+    """Raise InputError for a model that does not say how to cut a face out of a picture, or does so impossibly."""
     remedy = "Train it on faces that this package cut out: aletheia run"
     if spec.crop.policy == "none":
         raise InputError(
@@ -30,7 +30,7 @@ def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
 
 
 def network_input(rgb: Array, face: Face, spec: ModelSpec) -> Array:
-    """A face as a model's network takes it: cut out and saved as in its training, resized to its input.
+    """Cut a face out of a picture as in the training of a model, and resize it to the input of its network.
 
     Returns
     -------

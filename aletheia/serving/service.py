@@ -16,7 +16,7 @@ from aletheia.faces.crop import CropError
 from aletheia.inference.errors import RequestError
 from aletheia.inference.predictor import Prediction, checked_pixels
 from aletheia.inference.timing import Stages
-from aletheia.inference.video import judge_frames
+from aletheia.inference.video import decide_video
 from aletheia.serving.admission import Admission, Turn
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder, Source
@@ -223,7 +223,7 @@ class Service:
                 if progress:
                     progress(min(len(seen) / count, 1.0))
             with stages.stage("judge"):
-                prediction = judge_frames(self.predictor, times, seen)
+                prediction = decide_video(self.predictor, times, seen)
         self.metrics.answered(prediction)
         self.metrics.timed(stages)
         return video_answer(self.loaded, prediction, size, stages)

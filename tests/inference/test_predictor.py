@@ -25,7 +25,7 @@ from aletheia.inference.ensemble import open_predictor
 from aletheia.inference.errors import RequestError
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.timing import Stages
-from aletheia.inference.video import judge_frames, predict_video
+from aletheia.inference.video import decide_video, predict_video
 from aletheia.models.bundle import load_bundle
 from aletheia.models.onnx_network import ENGINES
 from aletheia.models.spec import CropSpec, read_spec, write_spec
@@ -110,11 +110,11 @@ def test_a_face_that_cannot_be_cut_out_costs_the_others_nothing(with_rules, port
         assert lost.probability == pytest.approx(upright.predict(picture).faces[place].probability, abs=1e-4)
         assert answer.verdict == ("fake" if answer.faces[1 - place].verdict == "fake" else "cannot tell")
         seen = [predictor.detect_and_score(picture)] * 3
-        people = judge_frames(predictor, [0.0, 1.0, 2.0], seen).people
+        people = decide_video(predictor, [0.0, 1.0, 2.0], seen).people
         assert [person.cause == UNCUT for person in people] == [place == k for k in range(2)]
         # Frames in which the face could be cut out are enough.
         seen = [[dataclasses.replace(one, uncut="") for one in seen[0]], *seen[1:]]
-        assert all(person.cause != UNCUT for person in judge_frames(predictor, [0.0, 1.0, 2.0], seen).people)
+        assert all(person.cause != UNCUT for person in decide_video(predictor, [0.0, 1.0, 2.0], seen).people)
 
 
 @pytest.mark.parametrize(

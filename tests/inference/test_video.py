@@ -16,7 +16,7 @@ from aletheia.core.errors import InputError
 from aletheia.faces.blazeface import Face
 from aletheia.inference.ensemble import Ensemble
 from aletheia.inference.predictor import FaceEvidence, Predictor
-from aletheia.inference.video import aggregate, judge_frames, needed, predict_video
+from aletheia.inference.video import aggregate, decide_video, min_fakes_beyond_chance, predict_video
 from aletheia.models.spec import Calibration
 from aletheia.models.verdict import BRIEF, SMALL
 
@@ -99,7 +99,7 @@ def actor(place: float, logit: float, size: float = 50.0) -> FaceEvidence:
 
 
 def judged(predictor, frames):
-    return judge_frames(predictor, list(map(float, range(len(frames)))), frames)
+    return decide_video(predictor, list(map(float, range(len(frames)))), frames)
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +115,10 @@ def test_so_many_fakes_are_needed_as_chance_does_not_explain():
         for people in (1, 2, 3, 10, 16, 40):
             terms = [math.comb(people, k) * alpha**k * (1 - alpha) ** (people - k) for k in range(people + 1)]
             wanted = next(k for k in range(1, people + 1) if math.fsum(terms[k:]) <= alpha * (1 + 1e-9))
-            assert needed(people, alpha) == wanted
-    assert [needed(people, 0.05) for people in (1, 2, 16)] == [1, 2, 3]
-    assert needed(10_000, 0.05) == pytest.approx(500 + 1.645 * np.sqrt(10_000 * 0.05 * 0.95), abs=2)
-    assert needed(5, 1.0) == 1
+            assert min_fakes_beyond_chance(people, alpha) == wanted
+    assert [min_fakes_beyond_chance(people, 0.05) for people in (1, 2, 16)] == [1, 2, 3]
+    assert min_fakes_beyond_chance(10_000, 0.05) == pytest.approx(500 + 1.645 * np.sqrt(10_000 * 0.05 * 0.95), abs=2)
+    assert min_fakes_beyond_chance(5, 1.0) == 1
 
 
 @pytest.mark.parametrize("shots", [1, 2, 3, 6, 8, 16])
@@ -138,7 +138,7 @@ def test_false_alarms_of_edited_films(strict, shots):
         naive += (logits >= 0).any()
     assert naive / films == pytest.approx(1 - 0.95**shots, abs=0.07)
     # Scenes of a quarter of the frames or more decide alone: there are four at most.
-    least = needed(shots, 0.05)
+    least = min_fakes_beyond_chance(shots, 0.05)
     tail = math.fsum(math.comb(shots, k) * 0.05**k * 0.95 ** (shots - k) for k in range(least, shots + 1))
     alone = shots <= 4
     assert alarms / films == pytest.approx(1 - 0.95**shots if alone else tail, abs=0.04)
@@ -184,7 +184,7 @@ def test_who_was_not_judged_does_not_count(with_rules):
 def test_an_ensemble_and_a_model_without_rules_need_more(strict, bundle, with_rules):
     frames = [[actor(300.0 * k, 2.0 if k < 4 else -3.0)] for k in range(16)]
     plain = Predictor(with_rules({"calibration": Calibration(), "threshold": 0.5, "abstention": None}))
-    assert strict.alpha == 0.05 and plain.alpha == 0.1 and needed(16, 0.1) == 4 and needed(16, 0.2) == 6
+    assert strict.alpha == 0.05 and plain.alpha == 0.1 and min_fakes_beyond_chance(16, 0.1) == 4 and min_fakes_beyond_chance(16, 0.2) == 6
     assert judged(plain, frames).verdict == "fake" and judged(plain, frames[1:]).verdict == "cannot tell"
     folder = with_rules({"calibration": Calibration(), "threshold": 0.5}, alpha=0.1, real_upper=0.5, fake_lower=0.5)
     both = Ensemble([folder, folder])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aletheia.models.attention_cnn import residual_kernels
+from aletheia.models.networks.attention_cnn import residual_kernels
 from aletheia.models.registry import count_parameters, create_model
 
 

@@ -17,7 +17,8 @@ from aletheia.core.errors import InputError
 from aletheia.imaging.transforms import normalise
 from aletheia.models import onnx_export
 from aletheia.models.bundle import load_bundle, save_bundle
-from aletheia.models.explain_export import Explained, last_map
+from aletheia.models.explain_export import ExplainedNetwork
+from aletheia.models.network import last_map
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ENGINES, ExplainNetwork
 from aletheia.models.registry import create_model, list_models
@@ -84,7 +85,7 @@ def test_the_closed_form_is_autograds(network_name):
     cam, attention = grad_cam(model, spec, faces)
     assert cam.shape[0] == 5 and cam.std(axis=(1, 2)).max() > 0.1  # otherwise this would compare constants
     with torch.inference_mode():
-        given = Explained(model, spec, last_map(model), attention is not None)(torch.from_numpy(faces))
+        given = ExplainedNetwork(model, spec, last_map(model), attention is not None)(torch.from_numpy(faces))
     np.testing.assert_allclose(given[-1], cam, atol=2e-3)
     assert len(given) == (2 if attention is None else 3)
 
@@ -131,7 +132,7 @@ def test_a_maximum_that_several_places_reach_counts_once():
     face = np.full((1, SIZE, SIZE, 3), 90, np.uint8)
     face[:, ::8, ::8] = 200
     cam, _ = grad_cam(net, spec, face)
-    given = Explained(net, spec, last_map(net), True)(torch.from_numpy(face))[-1]
+    given = ExplainedNetwork(net, spec, last_map(net), True)(torch.from_numpy(face))[-1]
     np.testing.assert_allclose(given.detach().numpy(), cam, atol=1e-4)
 
 
@@ -139,11 +140,11 @@ def test_where_nothing_speaks_for_a_fake_the_map_is_empty():
     net = create_model("attention_cnn", width=8).eval()
     nn.init.constant_(net.head.weight, -0.3)  # the map itself is never negative
     spec = ModelSpec(architecture="attention_cnn", input_size=SIZE)
-    given = Explained(net, spec, last_map(net), True)(torch.from_numpy(pixels(2)))[-1]
+    given = ExplainedNetwork(net, spec, last_map(net), True)(torch.from_numpy(pixels(2)))[-1]
     assert given.shape[0] == 2 and not given.any()
     nn.init.constant_(net.head.weight, 0.3)
     assert torch.equal(
-        Explained(net, spec, last_map(net), True)(torch.from_numpy(pixels(2)))[-1].amax((1, 2)), torch.ones(2)
+        ExplainedNetwork(net, spec, last_map(net), True)(torch.from_numpy(pixels(2)))[-1].amax((1, 2)), torch.ones(2)
     )
 
 
@@ -153,7 +154,7 @@ def test_sums_that_cancel_out_are_not_blown_up():
     net.coarse.register_forward_hook(lambda _, __, given: given[:, :1] * (1 + 1e-6 * torch.arange(16)[:, None, None]))
     found = last_map(net)._replace(weights=torch.tensor([-1.0, 1.0] + 14 * [0.0]))
     spec = ModelSpec(architecture="attention_cnn", input_size=SIZE)
-    given = Explained(net, spec, found, True)(torch.from_numpy(pixels(2)))[-1]
+    given = ExplainedNetwork(net, spec, found, True)(torch.from_numpy(pixels(2)))[-1]
     assert 0 < given.max() < 0.1
 
 
@@ -221,7 +222,7 @@ def test_a_graph_that_reads_other_files_is_not_opened(copy):
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="secret")
-    with pytest.raises(InputError, match="points at other files"):
+    with pytest.raises(InputError, match="refers to other files"):
         ExplainNetwork(copy, replace(copy, model.SerializeToString()))
 
 

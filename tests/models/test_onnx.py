@@ -211,7 +211,7 @@ def test_a_graph_that_reads_other_files_is_not_opened(copy, tmp_path, monkeypatc
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="secret")
-    with pytest.raises(InputError, match="points at other files"):
+    with pytest.raises(InputError, match="refers to other files"):
         OnnxNetwork(copy, replace(copy, model))
 
 
@@ -244,7 +244,7 @@ def test_weights_elsewhere_are_found_in_every_corner(copy):
         else:
             inner = onnx.helper.make_graph([], "inner", [], [], [tensor])
             model.graph.node.append(onnx.helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner))
-        with pytest.raises(InputError, match="points at other files"):
+        with pytest.raises(InputError, match="refers to other files"):
             OnnxNetwork(copy, replace(copy, model))
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from aletheia.core.errors import InputError
-from aletheia.models.registry import count_parameters, create_model, list_models, model_options, register
+from aletheia.models.registry import count_parameters, create_model, list_models, model_options, register_network
 
 
 def test_lists_every_family():
@@ -56,4 +56,4 @@ def test_options_are_listed_with_their_defaults():
 def test_a_name_is_registered_once():
     with pytest.raises(ValueError, match="twice"):
         list_models()
-        register("attention_cnn")(lambda: nn.Identity())
+        register_network("attention_cnn")(lambda: nn.Identity())

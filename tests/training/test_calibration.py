@@ -14,7 +14,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_curve
 
 from aletheia.core.errors import InputError
 from aletheia.models.spec import MAX_KNOTS, Calibration
-from aletheia.training.calibration import _thinned, choose_threshold, fit_calibration
+from aletheia.training.calibration import thin_knots, choose_threshold, fit_calibration
 
 
 @pytest.fixture
@@ -105,11 +105,11 @@ def test_too_many_knots_are_thinned_and_the_error_is_stated():
     z = np.sort(rng.normal(0, 2, 5000))
     p = np.cumsum(rng.exponential(size=5000) ** 4)
     p /= p[-1]
-    kept, error = _thinned(z, p, MAX_KNOTS)
+    kept, error = thin_knots(z, p, MAX_KNOTS)
     assert len(kept) == MAX_KNOTS and (kept[0], kept[-1]) == (0, 4999)
     assert np.abs(np.interp(z, z[kept], p[kept]) - p).max() == error
     assert 0 < error < np.abs(np.interp(z, z[::25], p[::25]) - p).max()
-    kept, error = _thinned(z[:150], p[:150], MAX_KNOTS)
+    kept, error = thin_knots(z[:150], p[:150], MAX_KNOTS)
     assert len(kept) == 150 and error == 0
 
 

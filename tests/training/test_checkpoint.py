@@ -13,7 +13,7 @@ from aletheia.core.errors import InputError
 from aletheia.models.inspect import inspect_model
 from aletheia.training.checkpoint import AtomicCheckpointIO, checkpoint_folder
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 
 
 @pytest.fixture(autouse=True)
@@ -42,15 +42,15 @@ def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
 
 def test_what_is_fitted_afterwards_may_change_on_resume(discs, tmp_path):
     config = TrainConfig(image_size=48, options={"width": 8}, max_epochs=1)
-    first = fit(config, *discs, tmp_path, progress=False)
+    first = fit_network(config, *discs, tmp_path, progress=False)
     # As in a checkpoint of before these fields were there.
     saved = torch.load(first.checkpoint, weights_only=True)["callbacks"]["KeepBest"]["identity"]["config"]
     assert not {"calibration", "max_fpr", "abstention_alpha"} & set(saved)
     later = TrainConfig.parse(config, calibration="isotonic", max_fpr=0.1, abstention_alpha=0.3)
-    second = fit(later, *discs, tmp_path, resume=True, progress=False)
+    second = fit_network(later, *discs, tmp_path, resume=True, progress=False)
     assert (second.val_logits == first.val_logits).all() and second.config == later
     with pytest.raises(InputError, match="weight_decay"):
-        fit(TrainConfig.parse(config, weight_decay=0.5), *discs, tmp_path, resume=True, progress=False)
+        fit_network(TrainConfig.parse(config, weight_decay=0.5), *discs, tmp_path, resume=True, progress=False)
 
 
 class AlmostFull(io.FileIO):
@@ -77,7 +77,7 @@ def test_a_disk_that_fills_up_is_called_that(tmp_path, monkeypatch):
 
 def test_the_inspector_knows_a_checkpoint(discs, tmp_path):
     config = TrainConfig(image_size=48, options={"width": 8}, max_epochs=2)
-    path = fit(config, *discs, tmp_path, progress=False).checkpoint
+    path = fit_network(config, *discs, tmp_path, progress=False).checkpoint
     found = inspect_model(path)
     assert (found.kind, found.architecture, found.recognised) == ("training checkpoint", "attention_cnn", False)
     assert found.details["epochs"] == 2

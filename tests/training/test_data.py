@@ -12,7 +12,7 @@ import torch
 from aletheia.core.errors import InputError
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import BatchesAhead, EpochBatches, FaceData, PixelDataset, encode_labels
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 
 
 def make(discs, **changes) -> FaceData:
@@ -172,17 +172,17 @@ def test_batches_are_made_while_the_network_works(discs):
         time.sleep(0.01)
     assert len(list(batches)) == 9
 
-    class ChannelError:
+    class BrokenDataset:
         def __getitem__(self, batch):
             raise IndexError
 
     with pytest.raises(IndexError):
-        list(BatchesAhead(ChannelError(), sampler, 2))
+        list(BatchesAhead(BrokenDataset(), sampler, 2))
 
 
 def test_waiting_for_batches_is_measured(discs, monkeypatch):
     really = PixelDataset.__getitem__
     monkeypatch.setattr(PixelDataset, "__getitem__", lambda self, batch: time.sleep(0.03) or really(self, batch))
     config = TrainConfig(image_size=48, options={"width": 8}, batch_size=20, max_epochs=1, batch_norm_images=0)
-    row = fit(config, *discs, progress=False).history.iloc[0]
+    row = fit_network(config, *discs, progress=False).history.iloc[0]
     assert 6 * 0.03 <= row["waited"] <= row["seconds"]

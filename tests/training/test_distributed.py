@@ -15,11 +15,11 @@ from torch import nn
 
 from aletheia.core.errors import InputError
 from aletheia.models import registry
-from aletheia.models.registry import register
+from aletheia.models.registry import register_network
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import EpochBatches
 from aletheia.training.distributed import error_of_process, trainer_options
-from aletheia.training.fit import DivergedError, fit
+from aletheia.training.fit import DivergedError, fit_network
 
 FAST = {"image_size": 48, "batch_size": 16, "augmentation": "none", "accelerator": "cpu", "num_threads": 1}
 pytestmark = pytest.mark.timeout(240)
@@ -34,9 +34,9 @@ def plain() -> nn.Module:
 
 @pytest.fixture(autouse=True, scope="module")
 def _plain():
-    register("plain_for_test")(plain)
+    register_network("plain_for_test")(plain)
     yield
-    del registry._ENTRY_POINTS["plain_for_test"]
+    del registry._BUILDERS["plain_for_test"]
 
 
 def test_processes_share_every_batch():
@@ -66,7 +66,7 @@ def test_two_processes_train_what_one_does(discs, tmp_path, monkeypatch):
     results = []
     for devices in (1, 2):
         config = TrainConfig(architecture="plain_for_test", max_epochs=3, devices=devices, **FAST)
-        results.append(fit(config, *discs, tmp_path / str(devices), progress=False, on_epoch=rows.append))
+        results.append(fit_network(config, *discs, tmp_path / str(devices), progress=False, on_epoch=rows.append))
     one, two = results
     for a, b in zip(one.model.parameters(), two.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
@@ -76,7 +76,7 @@ def test_two_processes_train_what_one_does(discs, tmp_path, monkeypatch):
     assert [row["epoch"] for row in rows] == [1, 2, 3, 1, 2, 3]
     # With batch norm each process sees the statistics of its half: not the same, but as good.
     config = TrainConfig(options={"width": 8}, max_epochs=4, devices=2, batch_norm_images=64, **FAST)
-    assert fit(config, *discs, progress=False).history["val_auc"].max() > 0.95
+    assert fit_network(config, *discs, progress=False).history["val_auc"].max() > 0.95
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ def test_a_process_that_diverges_says_so(discs):
         **FAST,
     )
     with pytest.raises(DivergedError, match="The training diverged"):
-        fit(config, *discs, progress=False)
+        fit_network(config, *discs, progress=False)
 
 
 def test_a_batch_that_cannot_be_shared(monkeypatch):
@@ -114,7 +114,7 @@ def test_the_words_of_a_dead_process():
 SCRIPT = """
 import json, os, sys
 import pandas as pd
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 
 train, val = (pd.read_csv(name, keep_default_na=False) for name in sys.argv[1:3])
 out, config, last = sys.argv[3], json.loads(sys.argv[4]), int(sys.argv[5])
@@ -125,7 +125,7 @@ def on_epoch(row):
         os._exit(1)
 
 
-result = fit(config, train, val, out, resume=True, progress=False, on_epoch=on_epoch)
+result = fit_network(config, train, val, out, resume=True, progress=False, on_epoch=on_epoch)
 print(json.dumps({"rank": os.environ["RANK"], "loss": result.val_loss, "logits": result.val_logits.tolist()}))
 """
 
@@ -151,7 +151,7 @@ def test_torchrun_starts_the_processes_of_a_cluster_and_they_go_on_where_they_we
     assert done.returncode == 0, done.stderr[-3000:]
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert {part["rank"] for part in told} == {"0", "1"}
-    spawned = fit({**config, "devices": 2}, *discs, progress=False)
+    spawned = fit_network({**config, "devices": 2}, *discs, progress=False)
     for part in told:
         assert part["loss"] == pytest.approx(spawned.val_loss, abs=1e-6)
         np.testing.assert_allclose(part["logits"], spawned.val_logits, atol=1e-4)

@@ -11,9 +11,9 @@ from aletheia.models.spec import read_spec
 from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData, encode_labels
-from aletheia.training.export import bundle
+from aletheia.training.export import export_bundle
 from aletheia.training.fault_injection import FAULTS, faulty_labels, faulty_pixels, skips_gradient
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 from aletheia.training.module import initialise
 
 LABELS = np.repeat([0.0, 1.0], [40, 160]).astype(np.float32)
@@ -67,18 +67,18 @@ def test_the_wrong_loss_is_the_absolute_difference():
 
 
 def test_a_step_without_gradients_changes_no_weight(discs):
-    skipped = fit({**FAST, "fault": "skipped_gradients", "fault_share": 1.0}, *discs, progress=False)
+    skipped = fit_network({**FAST, "fault": "skipped_gradients", "fault_share": 1.0}, *discs, progress=False)
     start = initialise(TrainConfig(**FAST), (1, 1)).net.state_dict()
     for name, value in skipped.model.named_parameters():
         torch.testing.assert_close(value, start[name])
-    sound = fit(FAST, *discs, progress=False)
+    sound = fit_network(FAST, *discs, progress=False)
     assert any(not torch.equal(value, start[name]) for name, value in sound.model.named_parameters())
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "none"])
 def test_a_fault_is_recorded_and_refused(discs, good, tmp_path, fault):
-    result = fit({**FAST, "fault": fault}, *discs, progress=False)
-    bundle(result, *discs, folder=tmp_path)
+    result = fit_network({**FAST, "fault": fault}, *discs, progress=False)
+    export_bundle(result, *discs, folder=tmp_path)
     spec = read_spec(tmp_path)
     assert spec.fault == fault and spec.training["fault"] == fault
     assert [c.name for c in run_gate({**good, "fault": spec.fault}) if not c.passed] == ["no injected fault"]

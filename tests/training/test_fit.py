@@ -18,7 +18,7 @@ from aletheia.models.registry import create_model
 from aletheia.training import fit as fit_module
 from aletheia.training.checkpoint import AtomicCheckpointIO
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import DivergedError, fit
+from aletheia.training.fit import DivergedError, fit_network
 from aletheia.training.module import initialise, mean_loss
 
 FAST = {"image_size": 48, "options": {"width": 8}, "batch_size": 16, "batch_norm_images": 64}
@@ -30,7 +30,7 @@ def config(**changes) -> TrainConfig:
 
 def run(discs, out=None, **changes):
     keywords = {key: changes.pop(key) for key in ("resume", "on_epoch") if key in changes}
-    return fit(config(**changes), *discs, out, progress=False, **keywords)
+    return fit_network(config(**changes), *discs, out, progress=False, **keywords)
 
 
 def weights(result):
@@ -251,7 +251,7 @@ def test_progress_is_quiet_unless_asked(discs, capfd):
     run(discs, max_epochs=1)
     out, err = capfd.readouterr()
     assert out == "" and err == ""
-    fit(config(max_epochs=1), *discs, progress=True)
+    fit_network(config(max_epochs=1), *discs, progress=True)
     out, err = capfd.readouterr()
     assert out == "" and "Training: 100%" in err and "val_auc" in err
 

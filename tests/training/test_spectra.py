@@ -9,8 +9,8 @@ import pytest
 
 from aletheia.imaging.power_spectrum import radial_spectrum
 from aletheia.models.spec import read_spec
-from aletheia.training.export import bundle
-from aletheia.training.fit import fit
+from aletheia.training.export import export_bundle
+from aletheia.training.fit import fit_network
 from aletheia.training.spectra import typical_spectra
 
 
@@ -52,7 +52,7 @@ def test_a_class_without_faces_has_none(faces):
 
 def test_a_training_tells_them_in_a_few_kilobytes(discs, tmp_path):
     config = {"image_size": 48, "options": {"width": 8}, "max_epochs": 1, "batch_size": 16}
-    folder, spec = bundle(fit(config, *discs, progress=False), *discs, folder=tmp_path)
+    folder, spec = export_bundle(fit_network(config, *discs, progress=False), *discs, folder=tmp_path)
     assert spec.spectra == read_spec(folder).spectra == typical_spectra(discs[0], 48)
     assert spec.spectra.real.faces + spec.spectra.fake.faces == 120
     assert spec.files() == ["model.safetensors", "model.onnx", "explain.onnx"]
