@@ -2,8 +2,8 @@
 
 import mlrun
 
-from aletheia.datasets.pipeline import extract_all, gather
-from aletheia.faces.worker import Cutting
+from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
+from aletheia.faces.worker import CropConfig
 from aletheia.plotting.contact_sheet import contact_sheet, png, rejected_sheet
 
 
@@ -40,9 +40,9 @@ def extract_faces(
     :param workers:     processes side by side; 0: one a core. In MLRun's dask runtime the cluster works instead
     :param seed:        of the pictures that "synthetic" makes
     """
-    cutting = Cutting(face_size, face_policy, face_margin, not all_faces, threshold, min_face, frames)
-    data = gather(source, manifest=manifest, ffhq=ffhq, images=images, seed=seed)
-    found = extract_all(data, cutting, workers=workers, client=getattr(context, "dask_client", None))
+    cutting = CropConfig(face_size, face_policy, face_margin, not all_faces, threshold, min_face, frames)
+    data = load_dataset(source, manifest=manifest, ffhq=ffhq, images=images, seed=seed)
+    found = extract_dataset_faces(data, cutting, workers=workers, client=getattr(context, "dask_client", None))
 
     context.log_dataset("faces", df=found.main, format="parquet", index=False, stats=False)
     context.log_dataset("pool", df=found.pool, format="parquet", index=False, stats=False)

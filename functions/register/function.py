@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 import mlrun
 
 from aletheia.release.bundle import release_bundle
-from aletheia.release.gate import GateLimits, judge
+from aletheia.release.gate import GateLimits, run_gate
 from aletheia.release.model_card import CARD
-from aletheia.release.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model, present_weights
+from aletheia.release.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model, production_weights
 
 
 def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem, limits: dict | None = None):
@@ -20,7 +20,7 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
     :param limits:     how good is good enough: fpr_ratio (2), cell_auc (0.7), calibration_error (0.1)
     """
     findings = json.loads(evaluation.get())
-    checks = judge(findings, GateLimits.parse(limits), present=present_weights(project=context.project))
+    checks = run_gate(findings, GateLimits.parse(limits), present=production_weights(project=context.project))
     tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
     with TemporaryDirectory() as folder:
         _, spec = release_bundle(fetch_model(model), findings, checks, folder)

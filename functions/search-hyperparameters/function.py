@@ -5,7 +5,7 @@ from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.evaluation.plots import grid_figures
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import Diverged, fit
+from aletheia.training.fit import DivergedError, fit_network
 
 
 def search_hyperparameters(
@@ -44,10 +44,10 @@ def search_hyperparameters(
     )
     loss, seconds = float("inf"), 0.0
     try:
-        result = fit(config, train.as_df(), val.as_df(), progress=False)
+        result = fit_network(config, train.as_df(), val.as_df(), progress=False)
         loss, seconds = result.val_loss, result.seconds
         context.log_dataset("curves", df=result.history, format="csv", index=False)
-    except Diverged as error:
+    except DivergedError as error:
         context.logger.warning(f"This cell counts as infinite: {error}")
     context.log_results(
         {

@@ -42,7 +42,7 @@ def between(plain: Predictor, first: float, second: float) -> float:
     return float(plain.spec.calibration.probabilities(np.array([(first + second) / 2]))[0])
 
 
-def test_limits_leave_answers_as_they_were_outside_of_them(plain, with_rules, portraits):
+def test_predictor_plausibility_limits(plain, with_rules, portraits):
     alone = [plain.predict(picture) for picture, _ in portraits]
     p = np.sort([answer.probability for answer in alone])
     rules = {"real_upper": float(p[5] + p[6]) / 2, "fake_lower": float(p[1] + p[2]) / 2}
@@ -58,7 +58,7 @@ def test_limits_leave_answers_as_they_were_outside_of_them(plain, with_rules, po
     assert [answer.verdict for answer in told].count("cannot tell") == 4
 
 
-def test_small_faces_and_strange_light_are_not_judged(plain, with_rules, portraits):
+def test_predictor_out_of_training_range(plain, with_rules, portraits):
     picture = portraits[0][0]
     (face,) = BlazeFace().detect(picture)
     (told,) = Predictor(with_rules(min_face=face.size + 1)).predict(picture).faces
@@ -74,7 +74,7 @@ def test_small_faces_and_strange_light_are_not_judged(plain, with_rules, portrai
 
 
 @pytest.mark.parametrize("version", [1, 2], ids=["JPEG", "scaled"])
-def test_an_answer_that_turns_when_saved_again(plain, with_rules, portraits, logits, version):
+def test_predictor_answer_turns_when_reencoded(plain, with_rules, portraits, logits, version):
     shifts = logits[:, version] - logits[:, 0]
     row = int(np.abs(shifts).argmax())
     threshold = between(plain, logits[row, 0], logits[row, version])
@@ -92,7 +92,7 @@ def test_an_answer_that_turns_when_saved_again(plain, with_rules, portraits, log
         assert Predictor(folder).predict(picture).verdict == plainly
 
 
-def test_the_network_is_called_again_for_near_faces_only(plain, with_rules, portraits, logits, monkeypatch):
+def test_predictor_rescores_near_faces_only(plain, with_rules, portraits, logits, monkeypatch):
     at = between(plain, *np.sort(logits[:, 0])[3:5])
     check_reencoding = Predictor(with_rules({"threshold": at}, real_upper=at, fake_lower=at, reencode=0.02))
     near = np.abs(logits[:, 0] - plain.spec.calibration.logit_at(at)) <= 0.02
@@ -105,7 +105,7 @@ def test_the_network_is_called_again_for_near_faces_only(plain, with_rules, port
     assert 0 < near.sum() < len(near)
 
 
-def test_one_face_that_cannot_be_told_among_others(plain, with_rules, portraits):
+def test_predictor_abstains_on_one_face(plain, with_rules, portraits):
     pair = np.hstack([portraits[0][0], portraits[1][0]])
     faces = sorted(plain.predict(pair).faces, key=lambda face: face.probability)
     low, high = (face.probability for face in faces)
@@ -132,7 +132,7 @@ def test_one_face_that_cannot_be_told_among_others(plain, with_rules, portraits)
     assert tensors["face_reason"] == [face.reason for face in told.faces]
 
 
-def test_isotonic_models_answer_too(plain, with_rules, portraits, logits):
+def test_predictor_isotonic_calibration(plain, with_rules, portraits, logits):
     low, high = np.quantile(logits[:, 0], [0.1, 0.9])
     fitted = Calibration(method="isotonic", knots=((low, 0.05), ((low + high) / 2, 0.5), (high, 0.95)))
     told = Predictor(with_rules({"calibration": fitted, "threshold": 0.5}, real_upper=0.5, fake_lower=0.5))
@@ -147,7 +147,7 @@ def clip(tmp_path_factory, portraits, write_video):
     return write_video(path, [portraits[2][0]] * 6, rate=4, crf=10)
 
 
-def test_a_person_of_a_video(plain, with_rules, clip):
+def test_predict_video_abstains(plain, with_rules, clip):
     (person,) = predict_video(plain, clip, frames=6).people
     p = person.probability
     size = float(np.median([face.box[2] - face.box[0] for face in person.faces]))
@@ -161,7 +161,7 @@ def test_a_person_of_a_video(plain, with_rules, clip):
     assert both.probability == pytest.approx(p)
 
 
-def test_a_person_whose_answer_turns(plain, with_rules, clip):
+def test_predict_video_answer_turns_when_reencoded(plain, with_rules, clip):
     """The re-encoded frames make one score, as the frames do."""
     from aletheia.imaging.video import read_frames
 
@@ -176,7 +176,7 @@ def test_a_person_whose_answer_turns(plain, with_rules, clip):
     assert predict_video(Predictor(folder, check_reencoding=False), clip, frames=6).people[0].reason == ""
 
 
-def test_the_command_says_why(with_rules, portraits, clip, tmp_path):
+def test_predict_command_reason(with_rules, portraits, clip, tmp_path):
     picture = tmp_path / "picture.png"
     cv2.imwrite(str(picture), portraits[0][0][..., ::-1])
     command = ["predict", str(picture), str(clip), "--model", str(with_rules(min_face=2000))]

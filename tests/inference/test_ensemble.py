@@ -50,7 +50,7 @@ def pooled(values: list[float], weights: list[float]) -> float:
     return float(1 / (1 + np.exp(-z)))
 
 
-def test_the_score_is_the_weighted_mean_of_calibrated_logits(bundle, other, portraits):
+def test_ensemble_score_is_logit_pool(bundle, other, portraits):
     first, second = Predictor(bundle), Predictor(other)
     both = Ensemble([bundle, other], [3, 1])
     threshold = pooled([0.4, 0.7], [3, 1])
@@ -65,7 +65,7 @@ def test_the_score_is_the_weighted_mean_of_calibrated_logits(bundle, other, port
     assert both.spec.trained_on == "elsewhere" and both.spec.aggregation == first.spec.aggregation
 
 
-def test_one_model_and_its_twins_answer_as_it_does_alone(with_rules, bundle, portraits):
+def test_ensemble_of_copies_equals_member(with_rules, bundle, portraits):
     plain = Predictor(bundle)
     p = np.sort([plain.predict(picture).probability for picture, _ in portraits]).tolist()
     middle = (p[3] + p[4]) / 2
@@ -93,7 +93,7 @@ def test_one_model_and_its_twins_answer_as_it_does_alone(with_rules, bundle, por
     assert wanted <= causes
 
 
-def test_a_label_needs_more_than_half_of_the_weight(with_rules):
+def test_merge_majority_of_weight(with_rules):
     """Against an enumeration of every combination of the members' sets."""
     folder = with_rules({"threshold": 0.5}, real_upper=0.6, fake_lower=0.4)
     strict = with_rules({"threshold": 0.5}, real_upper=0.3, fake_lower=0.7)
@@ -122,7 +122,7 @@ def test_a_label_needs_more_than_half_of_the_weight(with_rules):
     assert {verdict for verdict, _ in seen} == {"real", "fake", "cannot tell"}
 
 
-def test_at_most_twice_alpha_of_the_answers_are_wrong(with_rules):
+def test_merge_error_rate(with_rules):
     """Dependent members, each with limits that were fitted to miss alpha of either class."""
     rng, alpha, count = np.random.default_rng(0), 0.1, 4000
     y = rng.integers(0, 2, count)
@@ -147,7 +147,7 @@ def test_at_most_twice_alpha_of_the_answers_are_wrong(with_rules):
         assert answers.count(name) / len(answers) > 0.6
 
 
-def test_models_that_cannot_judge_a_face(with_rules, bundle, portraits):
+def test_ensemble_abstaining_members(with_rules, bundle, portraits):
     picture = portraits[0][0]
     able, unable, without = with_rules(), with_rules(min_face=2000), bundle
     told = Ensemble([able, unable], [1, 2]).predict(picture)
@@ -159,7 +159,7 @@ def test_models_that_cannot_judge_a_face(with_rules, bundle, portraits):
     assert Ensemble([without, without]).predict(picture).verdict in ("real", "fake")
 
 
-def test_nobody_is_so_sure_that_the_others_do_not_count(with_rules, portraits):
+def test_ensemble_bounds_certainty(with_rules, portraits):
     never = Calibration(method="isotonic", knots=((-100.0, 0.0), (100.0, 0.0)))
     certain, doubting = with_rules({"calibration": never, "abstention": None}), with_rules({"abstention": None})
     p = Predictor(doubting).predict(portraits[0][0]).probability
@@ -168,7 +168,7 @@ def test_nobody_is_so_sure_that_the_others_do_not_count(with_rules, portraits):
 
 
 @pytest.mark.parametrize("end", [0.0, 1.0])
-def test_members_at_the_end_of_the_scale_say_together_what_each_says_alone(with_rules, portraits, end):
+def test_ensemble_members_at_end_of_scale(with_rules, portraits, end):
     picture = portraits[0][0]
     for certain, verdict in ((end, "fake"), (0.5, "real" if end else "fake")):
         always = Calibration(method="isotonic", knots=((-100.0, certain), (100.0, certain)))
@@ -179,7 +179,7 @@ def test_members_at_the_end_of_the_scale_say_together_what_each_says_alone(with_
         assert told.verdict == verdict and told.probability == pytest.approx(certain, abs=2e-5)
 
 
-def test_a_face_that_cannot_be_cut_out_for_one_member(bundle, other, portraits, monkeypatch):
+def test_ensemble_uncut_face(bundle, other, portraits, monkeypatch):
     """Only the other model aligns faces."""
     both, picture = Ensemble([bundle, other]), np.hstack([portraits[0][0], portraits[1][0]])
     wanted = both.predict(picture).faces
@@ -191,12 +191,12 @@ def test_a_face_that_cannot_be_cut_out_for_one_member(bundle, other, portraits, 
     assert second == wanted[1]
 
 
-def test_the_share_of_false_alarms_is_twice_that_of_a_member(with_rules, bundle):
+def test_ensemble_alpha(with_rules, bundle):
     assert Ensemble([with_rules(alpha=0.05), with_rules(alpha=0.1)]).alpha == pytest.approx(0.2)
     assert Ensemble([with_rules(alpha=0.7), bundle]).alpha == 1.0
 
 
-def test_each_member_makes_one_score_of_a_persons_frames(bundle, other, portraits, write_video, tmp_path):
+def test_predict_video_ensemble(bundle, other, portraits, write_video, tmp_path):
     pictures = [(portraits[0][0] * (1 - 0.08 * i)).astype(np.uint8) for i in range(6)]
     clip = write_video(tmp_path / "clip.mp4", pictures, rate=4, crf=10)
     both = predict_video(Ensemble([bundle, other], [1, 2]), clip, frames=6, aggregation="mean_probability")
@@ -208,7 +208,7 @@ def test_each_member_makes_one_score_of_a_persons_frames(bundle, other, portrait
         assert np.ptp([face.probability for face in person.faces]) > 0.002  # else this shows nothing
 
 
-def test_the_version_is_that_of_members_and_weights(bundle, other, tmp_path):
+def test_ensemble_spec_hash(bundle, other, tmp_path):
     known = Ensemble([bundle, other], [1, 3]).spec.weights_sha256
     assert Ensemble([other, bundle], [6, 2]).spec.weights_sha256 == known
     versions = {known, Ensemble([other, bundle]).spec.weights_sha256, Ensemble([bundle]).spec.weights_sha256}
@@ -233,12 +233,12 @@ def test_the_version_is_that_of_members_and_weights(bundle, other, tmp_path):
         (2, [1e308, 1e308], "1e\\+308"),
     ],
 )
-def test_weights_that_make_no_sense(bundle, count, weights, words):
+def test_ensemble_invalid_weights(bundle, count, weights, words):
     with pytest.raises(InputError, match=words):
         Ensemble([bundle] * count, weights)
 
 
-def test_one_bundle_is_opened_as_itself(bundle, other):
+def test_open_predictor_single_bundle(bundle, other):
     assert type(open_predictor([bundle])) is Predictor
     assert open_predictor([bundle], [2.0]).spec == read_spec(bundle)
     assert isinstance(open_predictor([bundle, other], threads=1), Ensemble)

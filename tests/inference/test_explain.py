@@ -42,7 +42,7 @@ def changed(folder, **update):
     return spec
 
 
-def test_the_maps_are_those_of_the_network_on_the_crop(bundle, seen):
+def test_explain_maps_equal_torch(bundle, seen):
     """Grad-CAM by autograd and enlarging by torch, on a crop cut by hand."""
     found = Explainer(bundle, read_spec(bundle)).explain(*seen)
     crop = cv2.resize(crop_face(*seen, 64, margin=0.25, policy="scale"), (48, 48), interpolation=cv2.INTER_AREA)
@@ -63,7 +63,7 @@ def test_the_maps_are_those_of_the_network_on_the_crop(bundle, seen):
         assert given.std() > 1e-3
 
 
-def test_the_spectrum_is_that_of_what_the_network_saw(bundle, seen):
+def test_explain_spectrum_of_input(bundle, seen):
     found = Explainer(bundle, read_spec(bundle)).explain(*seen)
     places, level = found.spectrum
     np.testing.assert_allclose(places, np.arange(1, 25) / 48)
@@ -78,7 +78,7 @@ def test_the_spectrum_is_that_of_what_the_network_saw(bundle, seen):
     assert level[9] == pytest.approx(10 * np.log10(power[radius == 10].mean() / power[radius == 1].mean()), abs=1e-3)
 
 
-def test_it_is_shown_at_the_frequencies_of_the_typical_ones(copy, seen):
+def test_explain_frequencies_of_typical_spectra(copy, seen):
     line = tuple(float(value) for value in -np.arange(16))
     typical = TypicalSpectra(size=32, real=TypicalSpectrum(faces=3, mean=line, low=line, high=line))
     found = Explainer(copy, changed(copy, spectra=typical)).explain(*seen)
@@ -87,7 +87,7 @@ def test_it_is_shown_at_the_frequencies_of_the_typical_ones(copy, seen):
     assert found.spectrum[0][-1] == 0.5
 
 
-def test_a_model_of_before_is_explained_by_what_it_has(copy, seen):
+def test_explain_model_without_explanations(copy, seen):
     whole = Explainer(copy, read_spec(copy)).explain(*seen)
     (copy / "explain.onnx").unlink()
     onnx = read_spec(copy).onnx.model_copy(update={"explain": ""})
@@ -97,7 +97,7 @@ def test_a_model_of_before_is_explained_by_what_it_has(copy, seen):
     np.testing.assert_array_equal(found.spectrum[1], whole.spectrum[1])
 
 
-def test_another_file_than_the_one_described_is_not_opened(copy, seen):
+def test_explain_replaced_file(copy, seen):
     (copy / "explain.onnx").write_bytes((copy / "model.onnx").read_bytes())
     explainer = Explainer(copy, read_spec(copy))  # nothing is opened yet
     for _ in range(2):
@@ -105,7 +105,7 @@ def test_another_file_than_the_one_described_is_not_opened(copy, seen):
             explainer.explain(*seen)
 
 
-def test_threads_may_share_it(bundle, portraits):
+def test_explain_shared_by_threads(bundle, portraits):
     detector, explainer = BlazeFace(), Explainer(bundle, read_spec(bundle))
     pictures = [(picture, detector.detect(picture)[0]) for picture, _ in portraits[:4]] * 4
     alone = [Explainer(bundle, read_spec(bundle)).explain(*one).cam for one in pictures[:4]] * 4
@@ -115,7 +115,7 @@ def test_threads_may_share_it(bundle, portraits):
     assert np.abs(alone[0] - alone[1]).max() > 0.01
 
 
-def test_neither_torch_nor_plotting_is_imported(bundle):
+def test_explain_imports_nothing_heavy(bundle):
     code = (
         "import sys, numpy as np\n"
         "from aletheia.faces.blazeface import Face\n"
@@ -132,7 +132,7 @@ def test_neither_torch_nor_plotting_is_imported(bundle):
     assert done.stdout.strip() == "set()"
 
 
-def test_an_overlay_leaves_the_rest_grey_and_grows_with_the_map():
+def test_overlay_colours():
     rgb = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     before = rgb.copy()
     nothing = overlay(rgb, np.zeros((40, 40)))
@@ -147,7 +147,7 @@ def test_an_overlay_leaves_the_rest_grey_and_grows_with_the_map():
     assert np.ptp(shades[0, -1]) > 100  # a colour
 
 
-def test_an_overlay_has_the_size_that_is_asked_for():
+def test_overlay_size():
     rgb = np.zeros((40, 40, 3), np.uint8)
     assert overlay(rgb, np.ones((5, 5), np.float32), 96).shape == (96, 96, 3)
     assert overlay(rgb, np.ones((5, 5), np.float32)).shape == (40, 40, 3)

@@ -43,7 +43,7 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def test_the_probability_is_that_of_the_network_on_the_crop(predictor, bundle, portraits):
+def test_predict_equals_steps_by_hand(predictor, bundle, portraits):
     """The whole way by hand: detect, crop, resize, normalise, network, calibration."""
     picture = portraits[0][0]
     network, spec = load_bundle(bundle)
@@ -60,7 +60,7 @@ def test_the_probability_is_that_of_the_network_on_the_crop(predictor, bundle, p
     assert answer.faces[0].box == pytest.approx(face.box, abs=0.05)
 
 
-def test_file_bytes_and_pixels_give_the_same_answer(predictor, portraits, tmp_path):
+def test_predict_input_forms(predictor, portraits, tmp_path):
     picture = portraits[1][0]
     (tmp_path / "picture.png").write_bytes(png(picture))
     answers = [predictor.predict(form) for form in (picture, png(picture), tmp_path / "picture.png")]
@@ -68,7 +68,7 @@ def test_file_bytes_and_pixels_give_the_same_answer(predictor, portraits, tmp_pa
     assert answers[1] == answers[0] and answers[2] == answers[0]
 
 
-def test_every_face_has_its_own_score_and_the_worst_decides(predictor, portraits):
+def test_predict_several_faces(predictor, portraits):
     pictures = [portraits[i][0] for i in range(4)]
     alone = [predictor.predict(picture) for picture in pictures]
     together = predictor.predict(np.vstack([np.hstack(pictures[:2]), np.hstack(pictures[2:])]))
@@ -82,7 +82,7 @@ def test_every_face_has_its_own_score_and_the_worst_decides(predictor, portraits
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_number_is_no_verdict(numberless, portraits, clip, tmp_path, engine):
+def test_predict_non_finite_output(numberless, portraits, clip, tmp_path, engine):
     """NaN compares as smaller than any threshold: it must not become "real"."""
     predictor = Predictor(numberless, engine=engine)
     (tmp_path / "clip.mp4").write_bytes(clip)
@@ -92,7 +92,7 @@ def test_no_number_is_no_verdict(numberless, portraits, clip, tmp_path, engine):
 
 
 @pytest.mark.parametrize("rules", [True, False])
-def test_a_face_that_cannot_be_cut_out_costs_the_others_nothing(with_rules, portraits, monkeypatch, rules):
+def test_predict_uncut_face(with_rules, portraits, monkeypatch, rules):
     """The model takes aligned faces; the keypoints of one of two lie in one place."""
     changes = {"crop": CropSpec(size=64, policy="aligned", margin=0.25), **({} if rules else {"abstention": None})}
     predictor = Predictor(with_rules(changes, reencode=100.0))
@@ -124,7 +124,7 @@ def test_a_face_that_cannot_be_cut_out_costs_the_others_nothing(with_rules, port
         (CropSpec(size=64, margin=3.0), "margin is 3.0; choose 0 to 2"),
     ],
 )
-def test_a_model_that_cannot_cut_faces_out_is_refused_at_once(with_rules, crop, words):
+def test_predictor_without_usable_crop(with_rules, crop, words):
     folder = with_rules({"crop": crop})
     for start in (Predictor, lambda bundle: open_predictor([bundle, bundle])):
         with pytest.raises(InputError, match=words) as told:
@@ -133,7 +133,7 @@ def test_a_model_that_cannot_cut_faces_out_is_refused_at_once(with_rules, crop, 
     with_rules({"crop": CropSpec(size=64, margin=2.0)})
 
 
-def test_the_time_is_up_between_tiles(predictor, monkeypatch):
+def test_detect_and_score_timeout(predictor, monkeypatch):
     """A search that would take minutes is left."""
     stages, looked = Stages(limit=60.0), []
     slow = predictor.detector._full
@@ -144,7 +144,7 @@ def test_the_time_is_up_between_tiles(predictor, monkeypatch):
     assert len(looked) == 4
 
 
-def test_no_face_is_an_answer(predictor):
+def test_predict_no_face(predictor):
     answer = predictor.predict(np.full((200, 300, 3), 90, np.uint8))
     assert (answer.verdict, answer.probability, answer.faces) == ("no face found", None, ())
     assert "no face" in answer.reason
@@ -161,17 +161,17 @@ def test_no_face_is_an_answer(predictor):
     ],
     ids=["empty", "broken", "grey", "nothing", "negative"],
 )
-def test_what_is_no_picture_is_an_answer_too(predictor, picture, words):
+def test_predict_invalid_picture(predictor, picture, words):
     answer = predictor.predict(picture)
     assert (answer.verdict, answer.probability) == ("error", None)
     assert words in answer.reason
 
 
-def test_a_file_that_is_not_there(predictor, tmp_path):
+def test_predict_missing_file(predictor, tmp_path):
     assert "nowhere.jpg" in predictor.predict(tmp_path / "nowhere.jpg").reason
 
 
-def test_a_bundle_that_was_changed_is_refused(bundle, tmp_path):
+def test_predictor_changed_bundle(bundle, tmp_path):
     for file in bundle.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     weights = bytearray((tmp_path / "model.onnx").read_bytes())
@@ -181,7 +181,7 @@ def test_a_bundle_that_was_changed_is_refused(bundle, tmp_path):
         Predictor(tmp_path)
 
 
-def test_threads_get_the_answers_of_one_alone(predictor, portraits):
+def test_predict_shared_by_threads(predictor, portraits):
     pictures = [picture for picture, *_ in portraits[:6]]
     alone = [predictor.predict(picture) for picture in pictures]
     with ThreadPoolExecutor(3) as pool:
@@ -191,13 +191,13 @@ def test_threads_get_the_answers_of_one_alone(predictor, portraits):
         assert [face.box for face in answer.faces] == [face.box for face in wanted.faces]
 
 
-def test_both_engines_agree(bundle, portraits):
+def test_predict_engines_agree(bundle, portraits):
     first, second = (Predictor(bundle, engine=engine, threads=1) for engine in ("onnxruntime", "openvino"))
     for picture, *_ in portraits[:3]:
         assert first.predict(picture).probability == pytest.approx(second.predict(picture).probability, abs=1e-4)
 
 
-def test_nothing_slow_is_imported_for_an_answer(bundle, portraits, tmp_path):
+def test_predict_command_imports_nothing_slow(bundle, portraits, tmp_path):
     (tmp_path / "picture.png").write_bytes(png(portraits[0][0]))
     code = (
         "import sys; from aletheia.cli import main\n"
@@ -210,7 +210,7 @@ def test_nothing_slow_is_imported_for_an_answer(bundle, portraits, tmp_path):
     assert "probability of fake" in done.stdout
 
 
-def test_a_model_without_onnx_gets_it_by_command(bundle, portraits, tmp_path):
+def test_models_export_command(bundle, portraits, tmp_path):
     model, faces = tmp_path / "model", tmp_path / "faces"
     shutil.copytree(bundle, model)
     (model / "model.onnx").unlink()
@@ -232,7 +232,7 @@ def test_a_model_without_onnx_gets_it_by_command(bundle, portraits, tmp_path):
     )
 
 
-def test_int8_is_added_by_command_and_then_offered(bundle, portraits, tmp_path):
+def test_models_export_command_int8(bundle, portraits, tmp_path):
     model, faces, picture = tmp_path / "model", tmp_path / "faces", tmp_path / "picture.png"
     shutil.copytree(bundle, model)
     faces.mkdir()

@@ -42,7 +42,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def test_aggregations_against_their_definitions():
+def test_aggregate_definitions():
     logits = np.array([-2.0, 0.5, 1.0, 4.0, 0.1], np.float32)
     z = 1.7 * logits - 0.3
     assert aggregate(logits, CALIBRATION) == pytest.approx(sigmoid(z.mean()), abs=1e-6)
@@ -54,7 +54,7 @@ def test_aggregations_against_their_definitions():
         aggregate(logits, CALIBRATION, "median")
 
 
-def test_each_person_is_scored_over_its_own_frames(predictor, clip):
+def test_predict_video_people(predictor, clip):
     answer = predict_video(predictor, clip, frames=8)
     assert answer.frames == 8 and answer.aggregation == "mean_logit" and answer.reason == ""
     first, second = answer.people
@@ -71,7 +71,7 @@ def test_each_person_is_scored_over_its_own_frames(predictor, clip):
     assert answer.verdict == ("fake" if answer.probability >= spec.threshold else "real")
 
 
-def test_the_models_aggregation_is_used_unless_another_is_named(predictor, clip):
+def test_predict_video_aggregation(predictor, clip):
     other = predict_video(predictor, clip, frames=8, aggregation="upper_quantile")
     assert other.aggregation == "upper_quantile"
     assert other.probability != predict_video(predictor, clip, frames=8).probability
@@ -81,7 +81,7 @@ def test_the_models_aggregation_is_used_unless_another_is_named(predictor, clip)
         predict_video(predictor, clip, frames=0)
 
 
-def test_a_frame_is_scored_as_a_picture_is(predictor, clip):
+def test_predict_video_frame_equals_picture(predictor, clip):
     from aletheia.imaging.video import read_frames
 
     answer = predict_video(predictor, clip, frames=8)
@@ -109,7 +109,7 @@ def strict(with_rules) -> Predictor:
     return Predictor(with_rules({"calibration": Calibration(), "threshold": 0.5}, **rules))
 
 
-def test_so_many_fakes_are_needed_as_chance_does_not_explain():
+def test_min_fakes_beyond_chance_definition():
     """Against the definition, summed up term by term."""
     for alpha in (0.01, 0.05, 0.1, 0.2, 0.5):
         for people in (1, 2, 3, 10, 16, 40):
@@ -122,7 +122,7 @@ def test_so_many_fakes_are_needed_as_chance_does_not_explain():
 
 
 @pytest.mark.parametrize("shots", [1, 2, 3, 6, 8, 16])
-def test_false_alarms_of_edited_films(strict, shots):
+def test_decide_video_false_alarms_of_edited_films(strict, shots):
     """Genuine films of 16 frames and as many scenes as `shots`, in each of which 5 % of all faces would be called fake.
 
     Without the rule 1 - 0.95^shots of the films are: 56 % for 16 shots.
@@ -145,7 +145,7 @@ def test_false_alarms_of_edited_films(strict, shots):
     assert alone or alarms / films <= 0.08
 
 
-def test_one_unlucky_frame_of_a_cut_film_is_no_verdict_and_many_are(strict):
+def test_decide_video_brief_people(strict):
     def film(fakes):
         return judged(strict, [[actor(300.0 * k, 0.2 if k in fakes else -3.0)] for k in range(16)])
 
@@ -158,7 +158,7 @@ def test_one_unlucky_frame_of_a_cut_film_is_no_verdict_and_many_are(strict):
     assert [person.verdict for person in film({2, 7, 9}).people].count("fake") == 3
 
 
-def test_who_is_seen_for_a_quarter_of_the_video_decides_alone(strict):
+def test_decide_video_quarter_of_frames(strict):
     def one_guest(frames):
         guest = [[actor(500, 2.0)]] * frames + [[]] * (16 - frames)
         return judged(strict, [[actor(0, -3.0), *others] for others in guest])
@@ -172,7 +172,7 @@ def test_who_is_seen_for_a_quarter_of_the_video_decides_alone(strict):
         assert judged(strict, [[actor(0, -3.0), actor(500, 2.0)], *[[actor(0, -3.0)]] * (frames - 1)]).verdict == "fake"
 
 
-def test_who_was_not_judged_does_not_count(with_rules):
+def test_decide_video_abstaining_people_do_not_count(with_rules):
     predictor = Predictor(
         with_rules({"calibration": Calibration(), "threshold": 0.5}, real_upper=0.5, fake_lower=0.5, min_face=40)
     )
@@ -181,7 +181,7 @@ def test_who_was_not_judged_does_not_count(with_rules):
     assert [person.cause for person in judged(predictor, crowd).people].count(SMALL) == 15
 
 
-def test_an_ensemble_and_a_model_without_rules_need_more(strict, bundle, with_rules):
+def test_decide_video_ensemble_and_default_alpha(strict, bundle, with_rules):
     frames = [[actor(300.0 * k, 2.0 if k < 4 else -3.0)] for k in range(16)]
     plain = Predictor(with_rules({"calibration": Calibration(), "threshold": 0.5, "abstention": None}))
     assert strict.alpha == 0.05 and plain.alpha == 0.1 and min_fakes_beyond_chance(16, 0.1) == 4 and min_fakes_beyond_chance(16, 0.2) == 6
@@ -196,7 +196,7 @@ def test_an_ensemble_and_a_model_without_rules_need_more(strict, bundle, with_ru
     assert [judged(both, seen_twice(fakes)).verdict for fakes in (5, 6)] == ["cannot tell", "fake"]
 
 
-def test_no_face_and_no_video_are_answers(predictor, tmp_path, write_video):
+def test_predict_video_no_face_or_invalid(predictor, tmp_path, write_video):
     wall = write_video(tmp_path / "wall.mp4", [np.full((64, 64, 3), 90, np.uint8)] * 5)
     answer = predict_video(predictor, wall)
     assert (answer.verdict, answer.probability, answer.people, answer.frames) == ("no face found", None, (), 5)
@@ -206,7 +206,7 @@ def test_no_face_and_no_video_are_answers(predictor, tmp_path, write_video):
     assert "no video" in answer.reason
 
 
-def test_the_command(bundle, clip, tmp_path):
+def test_predict_command_video(bundle, clip, tmp_path):
     options = ["--model", str(bundle), "--frames", "8"]
     told = CliRunner().invoke(app, ["predict", str(clip), *options])
     assert told.exit_code == 0, told.output

@@ -30,12 +30,12 @@ def images():
 @pytest.mark.parametrize(
     ("name", "parameters"), [("efficientnet_b4", 17_550_409), ("efficientnet_autoatt_b4", 17_550_466)]
 )
-def test_parameter_counts_of_the_paper(name, parameters):
+def test_efficientnet_parameter_counts(name, parameters):
     with torch.device("meta"):
         assert count_parameters(create_model(name)) == parameters
 
 
-def test_the_map_comes_after_the_last_block_with_56_channels_in_b4():
+def test_efficientnet_attention_position_in_b4():
     with torch.device("meta"):
         model = create_model("efficientnet_autoatt_b4")
     blocks = model.backbone._blocks
@@ -45,7 +45,7 @@ def test_the_map_comes_after_the_last_block_with_56_channels_in_b4():
 
 
 @torch.no_grad()
-def test_with_the_map_wide_open_it_is_the_published_network(autoatt, images):
+def test_efficientnet_equals_published_with_open_attention(autoatt, images):
     published = EfficientNet.from_name("efficientnet-b0", num_classes=1).double().eval()
     published.load_state_dict(autoatt.backbone.state_dict())
     plain = create_model("efficientnet_b0").double().eval()
@@ -65,13 +65,13 @@ def test_with_the_map_wide_open_it_is_the_published_network(autoatt, images):
     autoatt.attention.bias.copy_(bias)
 
 
-def test_dropout_is_an_option(autoatt):
+def test_efficientnet_dropout(autoatt):
     with torch.device("meta"):
         assert create_model("efficientnet_b0", dropout=0.0).backbone._dropout.p == 0.0
     assert autoatt.backbone._dropout.p == 0.2
 
 
-def test_it_trains_as_the_published_network(autoatt, images):
+def test_efficientnet_gradients_equal_published(autoatt, images):
     """The library's own swish and padding are replaced by faster ones: same values, same gradients."""
     published = EfficientNet.from_name("efficientnet-b0", num_classes=1).double().eval()
     published.load_state_dict(autoatt.backbone.state_dict())

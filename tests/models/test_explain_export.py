@@ -79,7 +79,7 @@ def trained_a_little(name: str) -> tuple[nn.Module, ModelSpec]:
     return model.eval(), spec
 
 
-def test_the_closed_form_is_autograds(network_name):
+def test_explained_network_equals_autograd(network_name):
     model, spec = trained_a_little(network_name)
     faces = pixels(5, seed=3)
     cam, attention = grad_cam(model, spec, faces)
@@ -91,12 +91,12 @@ def test_the_closed_form_is_autograds(network_name):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_exported_maps_are_torchs(exported, engine):
+def test_explain_network_equals_torch(exported, engine):
     compare(exported, engine)
 
 
 @pytest.mark.slow
-def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
+def test_explain_network_equals_torch_every_family(tmp_path, network_name):
     make(tmp_path, network_name)
     for engine in ENGINES:
         compare(tmp_path, engine)
@@ -117,14 +117,14 @@ def compare(folder, engine: str) -> None:
         np.testing.assert_allclose(given_attention, attention, atol=1e-4)
 
 
-def test_the_end_of_every_network_is_known():
+def test_last_map_of_every_network():
     for name in list_models():
         with torch.device("meta"):
             net = create_model(name)
             assert last_map(net).weights.ndim == 1, name
 
 
-def test_a_maximum_that_several_places_reach_counts_once():
+def test_explained_network_tied_maximum():
     """Two places share the largest value; autograd splits the derivative between them, the sum stays."""
     torch.manual_seed(1)
     net = create_model("attention_cnn", width=8).eval()
@@ -136,7 +136,7 @@ def test_a_maximum_that_several_places_reach_counts_once():
     np.testing.assert_allclose(given.detach().numpy(), cam, atol=1e-4)
 
 
-def test_where_nothing_speaks_for_a_fake_the_map_is_empty():
+def test_explained_network_without_evidence_is_zero():
     net = create_model("attention_cnn", width=8).eval()
     nn.init.constant_(net.head.weight, -0.3)  # the map itself is never negative
     spec = ModelSpec(architecture="attention_cnn", input_size=SIZE)
@@ -148,7 +148,7 @@ def test_where_nothing_speaks_for_a_fake_the_map_is_empty():
     )
 
 
-def test_sums_that_cancel_out_are_not_blown_up():
+def test_explained_network_cancelling_sums_stay_small():
     """Two channels that differ by rounding only, weighted against each other: nothing speaks for a fake."""
     net = create_model("attention_cnn", width=8).eval()
     net.coarse.register_forward_hook(lambda _, __, given: given[:, :1] * (1 + 1e-6 * torch.arange(16)[:, None, None]))
@@ -158,7 +158,7 @@ def test_sums_that_cancel_out_are_not_blown_up():
     assert 0 < given.max() < 0.1
 
 
-def test_a_network_that_ends_otherwise_is_served_without(tmp_path, monkeypatch):
+def test_export_onnx_without_last_map(tmp_path, monkeypatch):
     (tmp_path / "explain.onnx").write_bytes(b"of another export")
     monkeypatch.setattr(onnx_export, "last_map", lambda net: None)
     spec = make(tmp_path, "attention_cnn")
@@ -168,7 +168,7 @@ def test_a_network_that_ends_otherwise_is_served_without(tmp_path, monkeypatch):
         ExplainNetwork(tmp_path, spec)
 
 
-def test_a_map_that_differs_is_refused(tmp_path, monkeypatch):
+def test_export_onnx_differing_grad_cam(tmp_path, monkeypatch):
     really = onnx_export._export
 
     def turned(network, example, outputs):
@@ -186,7 +186,7 @@ def test_a_map_that_differs_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "explain.onnx").exists()
 
 
-def test_a_release_takes_it_along(copy, good, tmp_path):
+def test_release_bundle_keeps_explanations(copy, good, tmp_path):
     evaluation = {**good, "weights_sha256": read_spec(copy).weights_sha256}
     folder, released = release_bundle(copy, evaluation, [], tmp_path / "released")
     assert released.onnx == read_spec(copy).onnx
@@ -204,7 +204,7 @@ def replace(folder, payload: bytes) -> ModelSpec:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_file_that_is_not_the_one_described(copy, engine):
+def test_explain_network_replaced_file(copy, engine):
     content, spec = (copy / "explain.onnx").read_bytes(), read_spec(copy)
     spec = spec.model_copy(update={"onnx": spec.onnx.model_copy(update={"engine": engine})})
     ExplainNetwork(copy, spec)
@@ -216,7 +216,7 @@ def test_a_file_that_is_not_the_one_described(copy, engine):
         ExplainNetwork(copy, spec)
 
 
-def test_a_graph_that_reads_other_files_is_not_opened(copy):
+def test_explain_network_external_weights(copy):
     model = onnx.load(copy / "explain.onnx")
     tensor = model.graph.initializer[0]
     tensor.ClearField("raw_data")
@@ -226,7 +226,7 @@ def test_a_graph_that_reads_other_files_is_not_opened(copy):
         ExplainNetwork(copy, replace(copy, model.SerializeToString()))
 
 
-def test_a_graph_without_maps_is_not_opened(copy):
+def test_explain_network_without_maps(copy):
     model = onnx.load(copy / "explain.onnx")
     with pytest.raises(InputError, match=r"explain\.onnx"):
         ExplainNetwork(copy, replace(copy, (copy / "model.onnx").read_bytes()))
@@ -241,7 +241,7 @@ def test_a_graph_without_maps_is_not_opened(copy):
         ExplainNetwork(copy, replace(copy, model.SerializeToString()))
 
 
-def test_torch_is_not_imported(exported):
+def test_explain_network_imports_no_torch(exported):
     code = (
         "import sys, numpy as np\n"
         "from aletheia.models.onnx_network import ExplainNetwork\n"
@@ -254,7 +254,7 @@ def test_torch_is_not_imported(exported):
     assert done.returncode == 0, done.stderr
 
 
-def test_it_takes_little_room(exported):
+def test_export_onnx_explanations_are_small(exported):
     """As much as the network for serving, give or take a tenth."""
     sizes = [(exported / name).stat().st_size for name in ("explain.onnx", "model.onnx")]
     assert sizes[0] < 1.1 * sizes[1]

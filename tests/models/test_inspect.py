@@ -29,7 +29,7 @@ def bundle(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "model.json", "model.safetensors"])
-def test_a_bundle(bundle, name):
+def test_inspect_model_bundle(bundle, name):
     found = inspect_model(bundle / name)
     model = create_model("attention_cnn", width=8)
     state = model.state_dict()
@@ -45,7 +45,7 @@ def test_a_bundle(bundle, name):
     assert found.bytes == (bundle / "model.safetensors").stat().st_size
 
 
-def test_a_bundle_with_other_weights(bundle):
+def test_inspect_model_bundle_with_other_weights(bundle):
     weights = bundle / "model.safetensors"
     state = load_file(weights)
     save_file({name: value + 1 for name, value in state.items()}, weights)
@@ -57,7 +57,7 @@ def test_a_bundle_with_other_weights(bundle):
 
 
 @pytest.mark.parametrize("prefix", ["", "net.", "module.model."])
-def test_a_bare_state_dict_is_recognised_by_its_tensors(tmp_path, prefix):
+def test_inspect_model_recognises_state_dict(tmp_path, prefix):
     path = tmp_path / "weights.pth"
     state = create_model("efficientnet_autoatt_b0").state_dict()
     torch.save({f"{prefix}{name}": value.half() for name, value in state.items()}, path)
@@ -68,7 +68,7 @@ def test_a_bare_state_dict_is_recognised_by_its_tensors(tmp_path, prefix):
     assert found.data_hash == ""
 
 
-def test_a_stranger(tmp_path):
+def test_inspect_model_unknown_architecture(tmp_path):
     path = tmp_path / "stranger.safetensors"
     save_file({"a": torch.zeros(2, 3, dtype=torch.bfloat16), "b": torch.zeros((), dtype=torch.uint8)}, path)
     found = inspect_model(path)
@@ -76,7 +76,7 @@ def test_a_stranger(tmp_path):
     assert [(t.name, t.shape, t.dtype) for t in found.tensors] == [("a", (2, 3), "bfloat16"), ("b", (), "uint8")]
 
 
-def test_the_command(bundle, tmp_path):
+def test_models_inspect_command(bundle, tmp_path):
     runner = CliRunner()
     told = runner.invoke(app, ["models", "inspect", str(bundle), "--tensors"])
     assert told.exit_code == 0, told.output
@@ -89,6 +89,6 @@ def test_the_command(bundle, tmp_path):
     assert isinstance(refused.exception, InputError)
 
 
-def test_the_list_of_networks():
+def test_models_list_command():
     rows = json.loads(CliRunner().invoke(app, ["models", "list", "--json", "mobilenet*"]).output)
     assert rows == [{"name": "mobilenet_v2", "parameters": 2_225_153, "options": {"dropout": None}}]

@@ -60,7 +60,7 @@ def copy(exported, tmp_path):
     return tmp_path / "model"
 
 
-def test_rounding_between_two_near_knots_refuses_no_export(copy):
+def test_export_onnx_isotonic_rounding(copy):
     """An isotonic calibration may climb by any amount between the logits of two validation faces."""
     network, spec = OnnxNetwork(copy, read_spec(copy), engine="onnxruntime"), read_spec(copy)
     logits = np.unique(network.logits(pixels(8)).astype(np.float64))
@@ -71,7 +71,7 @@ def test_rounding_between_two_near_knots_refuses_no_export(copy):
     assert found.onnx.max_difference <= 1e-4 and found.calibration == fitted
 
 
-def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
+def test_onnx_network_equals_torch(tmp_path, network_name):
     spec = make(tmp_path, network_name)
     assert spec == read_spec(tmp_path)
     assert spec.onnx.crops == 8 and spec.onnx.max_difference <= 1e-4
@@ -94,7 +94,7 @@ def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
             np.testing.assert_allclose(network.attention(images), attention[:, 0], atol=1e-4)
 
 
-def test_a_network_that_differs_is_refused(tmp_path, monkeypatch):
+def test_export_onnx_differing_network(tmp_path, monkeypatch):
     make(tmp_path, "attention_cnn", export=False)
     really = onnx_export._export
 
@@ -109,7 +109,7 @@ def test_a_network_that_differs_is_refused(tmp_path, monkeypatch):
     assert read_spec(tmp_path).onnx is None
 
 
-def test_faces_of_another_size_are_refused(exported):
+def test_export_onnx_invalid_crops(exported):
     for wrong in (pixels(0), np.zeros((1, 32, 32, 3), np.uint8), pixels(1).astype(np.float32)):
         with pytest.raises(InputError, match="faces of shape"):
             export_onnx(exported, wrong)
@@ -119,7 +119,7 @@ def test_faces_of_another_size_are_refused(exported):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_threads_may_share_a_network(exported, engine):
+def test_onnx_network_shared_by_threads(exported, engine):
     network = OnnxNetwork(exported, read_spec(exported), engine=engine, threads=1)
     faces = [pixels(1, seed) for seed in range(40)]
     alone = [network.logits(face)[0] for face in faces]
@@ -128,7 +128,7 @@ def test_threads_may_share_a_network(exported, engine):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-def test_torch_is_not_imported(exported):
+def test_onnx_network_imports_no_torch(exported):
     code = (
         "import sys, numpy as np\n"
         "from aletheia.models.onnx_network import OnnxNetwork\n"
@@ -152,7 +152,7 @@ def replace(folder, model: onnx.ModelProto | bytes) -> ModelSpec:
     return read_spec(folder)
 
 
-def test_a_file_that_is_not_the_one_described(copy):
+def test_onnx_network_replaced_file(copy):
     spec = read_spec(copy)
     for engine in ENGINES:
         OnnxNetwork(copy, spec, engine=engine)  # prepared once, it is not read to be run, and refused all the same
@@ -178,7 +178,7 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_is_run_is_what_was_hashed(copy, cache, monkeypatch, engine):
+def test_onnx_network_runs_hashed_bytes(copy, cache, monkeypatch, engine):
     """Somebody else puts another file there while it is opened, and the right one back."""
     spec, file = read_spec(copy), copy / "model.onnx"
     right, model = file.read_bytes(), onnx.load(file)
@@ -203,7 +203,7 @@ def test_what_is_run_is_what_was_hashed(copy, cache, monkeypatch, engine):
     np.testing.assert_array_equal(OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), known)
 
 
-def test_a_graph_that_reads_other_files_is_not_opened(copy, tmp_path, monkeypatch):
+def test_onnx_network_external_weights(copy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret").write_bytes(os.urandom(1000))
     model = onnx.load(copy / "model.onnx")
@@ -215,7 +215,7 @@ def test_a_graph_that_reads_other_files_is_not_opened(copy, tmp_path, monkeypatc
         OnnxNetwork(copy, replace(copy, model))
 
 
-def test_a_graph_with_operators_of_its_own_is_not_opened(copy):
+def test_onnx_network_custom_operators(copy):
     model = onnx.load(copy / "model.onnx")
     model.opset_import.add(domain="com.example", version=1)
     with pytest.raises(InputError, match="outside of the ONNX standard"):
@@ -227,7 +227,7 @@ def test_a_graph_with_operators_of_its_own_is_not_opened(copy):
         OnnxNetwork(copy, replace(copy, model))
 
 
-def test_weights_elsewhere_are_found_in_every_corner(copy):
+def test_onnx_network_external_weights_anywhere(copy):
     """In an initialiser, in a constant's attribute, in a graph inside of a node."""
     sound = onnx.load(copy / "model.onnx")
     for corner in ("initializer", "constant", "subgraph"):
@@ -249,7 +249,7 @@ def test_weights_elsewhere_are_found_in_every_corner(copy):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_graph_that_is_no_detector(copy, engine):
+def test_onnx_network_other_outputs(copy, engine):
     model = onnx.load(copy / "model.onnx")
     attention = next(output for output in model.graph.output if output.name == "attention")
     logits = next(output for output in model.graph.output if output.name == "logits")
@@ -263,7 +263,7 @@ def test_a_graph_that_is_no_detector(copy, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_truncated_and_garbled_graphs_are_input_errors(copy, engine):
+def test_onnx_network_damaged_graphs(copy, engine):
     content = (copy / "model.onnx").read_bytes()
     rng = np.random.default_rng(0)
     for length in rng.integers(0, len(content), 12):

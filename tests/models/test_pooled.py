@@ -21,20 +21,20 @@ from aletheia.training.batch_norm import measure_batch_norm
         ("xception", 20_809_001),
     ],
 )
-def test_published_parameter_counts_with_one_logit(name, parameters):
+def test_pooled_parameter_counts(name, parameters):
     with torch.device("meta"):
         assert count_parameters(create_model(name)) == parameters
 
 
 @pytest.mark.parametrize("variant", range(8))
-def test_the_same_size_as_efficientnet_pytorch(variant):
+def test_torchvision_efficientnet_parameter_counts(variant):
     with torch.device("meta"):
         ours = count_parameters(create_model(f"torchvision_efficientnet_b{variant}"))
         assert ours == count_parameters(create_model(f"efficientnet_b{variant}"))
 
 
 @torch.no_grad()
-def test_xception_sees_its_own_normalisation():
+def test_xception_normalisation():
     torch.manual_seed(0)
     model = create_model("xception").eval()
     published = timm.create_model("legacy_xception", num_classes=1).eval()
@@ -55,7 +55,7 @@ def test_xception_sees_its_own_normalisation():
         ("torchvision_efficientnet_b0", "efficientnet_b0", torchvision.models.efficientnet_b0),
     ],
 )
-def test_imagenet_weights_of_a_thousand_classes_go_into_the_backbone(name, url, build, monkeypatch):
+def test_pooled_imagenet_weights(name, url, build, monkeypatch):
     published = build()
 
     def download(address, check_hash, weights_only, **kwargs):
@@ -69,7 +69,7 @@ def test_imagenet_weights_of_a_thousand_classes_go_into_the_backbone(name, url, 
     assert model(torch.zeros(1, 3, 64, 64)).shape == (1,)
 
 
-def test_dropout_is_an_option():
+def test_pooled_dropout():
     with torch.device("meta"):
         assert create_model("mobilenet_v2", dropout=0.4).backbone.classifier[0].p == 0.4
         assert create_model("xception", dropout=0.3).backbone.drop_rate == 0.3

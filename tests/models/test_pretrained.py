@@ -14,7 +14,7 @@ from aletheia.core.errors import InputError
 from aletheia.models.registry import create_model
 
 
-def test_imagenet_out_of_reach_names_the_remedy(monkeypatch):
+def test_load_pretrained_imagenet_unreachable(monkeypatch):
     def refuse(*args, **kwargs):
         raise URLError("no route to host")
 
@@ -23,7 +23,7 @@ def test_imagenet_out_of_reach_names_the_remedy(monkeypatch):
         create_model("efficientnet_b0", weights="imagenet")
 
 
-def test_imagenet_weights_go_into_the_backbone_and_not_into_the_head(monkeypatch):
+def test_load_pretrained_imagenet_fills_backbone_only(monkeypatch):
     published = EfficientNet.from_name("efficientnet-b0")  # 1,000 classes
 
     def download(url, check_hash, weights_only, **kwargs):
@@ -36,13 +36,13 @@ def test_imagenet_weights_go_into_the_backbone_and_not_into_the_head(monkeypatch
     assert model.backbone._fc.out_features == 1
 
 
-def test_no_imagenet_weights_for_the_small_network():
+def test_load_pretrained_imagenet_unpublished():
     with pytest.raises(InputError, match="No ImageNet weights"):
         create_model("attention_cnn", weights="imagenet")
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_local_file(tmp_path, suffix):
+def test_load_pretrained_local_file(tmp_path, suffix):
     torch.manual_seed(1)
     source = create_model("attention_cnn")
     path = tmp_path / f"weights{suffix}"
@@ -60,7 +60,7 @@ class _Bomb:
         return (print, ("unpickled",))
 
 
-def test_local_files_that_cannot_be_used(tmp_path, capsys):
+def test_load_pretrained_unusable_files(tmp_path, capsys):
     with pytest.raises(InputError, match="There is no file"):
         create_model("attention_cnn", weights=str(tmp_path / "missing.pth"))
     bomb = tmp_path / "bomb.pth"

@@ -40,7 +40,7 @@ def spec(policy: str) -> ModelSpec:
     [face(350, 260, 90), face(203.3, 301.7, 61.4), face(20, 30, 80), face(690, 480, 120), face(350, 250, 70, 0.7)],
     ids=["middle", "between pixels", "at the upper rim", "at the lower rim", "turned"],
 )
-def test_the_surroundings_are_enough(picture, policy, found):
+def test_reencoded_inputs_equal_whole_picture(picture, policy, found):
     jpeg, scaled = reencoded_inputs(picture, found, spec(policy))
     # Before it is aligned, a large face is shrunk, on a grid that begins at the picture's rim, or the window's.
     most = 6 if policy == "aligned" and found.size > 80 else 1  # 1: where a coordinate falls between two roundings
@@ -56,12 +56,12 @@ def test_the_surroundings_are_enough(picture, policy, found):
         assert 0 < np.abs(version - as_it_is).mean() < 15
 
 
-def test_the_jpeg_is_one_of_quality_90(picture):
+def test_compressed_is_jpeg_of_quality_90(picture):
     data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
     np.testing.assert_array_equal(compressed(picture), cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
 
 
-def test_the_picture_is_left_as_it_is(picture):
+def test_reencoded_inputs_leave_picture_unchanged(picture):
     before = picture.copy()
     reencoded_inputs(picture, face(350, 260, 90), spec("scale"))
     np.testing.assert_array_equal(picture, before)

@@ -10,7 +10,7 @@ from aletheia.core.errors import InputError
 from aletheia.models.registry import count_parameters, create_model, list_models, model_options, register_network
 
 
-def test_lists_every_family():
+def test_list_models_every_family():
     names = list_models()
     assert "attention_cnn" in names
     assert {f"efficientnet_b{i}" for i in range(8)} <= set(names)
@@ -19,7 +19,7 @@ def test_lists_every_family():
     assert list_models("efficientnet_autoatt*") == ["efficientnet_autoatt_b0", "efficientnet_autoatt_b4"]
 
 
-def test_forward_and_backward(network_name):
+def test_create_model_forward_and_backward(network_name):
     torch.manual_seed(0)
     model = create_model(network_name).train()
     logits, attention = model(torch.randn(2, 3, 48, 48), return_attention=True)
@@ -36,24 +36,24 @@ def test_forward_and_backward(network_name):
         assert model(torch.randn(3, 3, 48, 48)).shape == (3,)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_create_model_unknown_name():
     with pytest.raises(InputError, match="attention_cnn"):
         create_model("atention_cnn")
 
 
 @pytest.mark.parametrize("options", [{"width": 10**9}, {"width": "wide"}, {"dropout": 1.5}, {"depth": 3}])
-def test_options_are_checked(options):
+def test_create_model_invalid_options(options):
     (field,) = options
     with pytest.raises(InputError, match=field):
         create_model("attention_cnn", **options)
 
 
-def test_options_are_listed_with_their_defaults():
+def test_model_options_defaults():
     assert model_options("attention_cnn") == {"width": 16, "dropout": 0.2}
     assert count_parameters(create_model("attention_cnn", width=8)) < count_parameters(create_model("attention_cnn"))
 
 
-def test_a_name_is_registered_once():
+def test_register_network_duplicate():
     with pytest.raises(ValueError, match="twice"):
         list_models()
         register_network("attention_cnn")(lambda: nn.Identity())

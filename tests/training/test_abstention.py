@@ -30,7 +30,7 @@ from aletheia.training.calibration import choose_threshold, fit_calibration
 NOTHING = pd.DataFrame({name: [np.nan] for name in STATISTICS})
 
 
-def test_limits_by_hand():
+def test_fit_abstention_limits():
     reals, fakes = np.arange(1, 20) / 100, 1 - np.arange(1, 10) / 100
     y, p = np.repeat([0, 1], [19, 9]), np.concatenate([reals, fakes])
     # ceil(20 * 0.9) = 18th smallest of 19 genuine ones; ceil(10 * 0.9) = 9th largest of 9 fakes.
@@ -45,12 +45,12 @@ def test_limits_by_hand():
 
 @pytest.mark.parametrize("n", [9, 19, 29, 39, 99, 999])
 @pytest.mark.parametrize("alpha", [0.1, 0.2, 0.3, 0.7])
-def test_a_rank_that_is_whole_is_not_rounded_up(n, alpha):
+def test_conformal_limit_whole_rank(n, alpha):
     assert conformal_limit(np.arange(1, n + 1), alpha) == round((n + 1) * (1 - alpha))
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.25])
-def test_each_class_is_covered_as_promised(alpha):
+def test_fit_abstention_coverage_of_each_class(alpha):
     """Mean coverage over many draws is k / (n + 1) exactly, k = ceil((n + 1)(1 - alpha)), whatever the scores are."""
     rng, draws, counts = np.random.default_rng(0), 3000, {0: 30, 1: 140}
     covered = {0: [], 1: []}
@@ -71,7 +71,7 @@ def test_each_class_is_covered_as_promised(alpha):
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
-def test_calibrating_on_the_same_rows_breaks_no_promise_and_few_answers_are_wrong(method):
+def test_fit_abstention_error_rate_with_calibration(method):
     rng, alpha, wrong = np.random.default_rng(1), 0.1, []
     for _ in range(80):
         y = np.repeat([0, 1, 0, 1], [60, 90, 200, 200])
@@ -95,7 +95,7 @@ def test_calibrating_on_the_same_rows_breaks_no_promise_and_few_answers_are_wron
         assert (share >= alpha - 0.03).all()
 
 
-def test_ranges_are_widened_quantiles_of_the_training_faces():
+def test_fit_abstention_ranges():
     luma = np.linspace(0, 200, 1001)
     table = NOTHING.reindex(range(1001)).assign(luma=luma, face_size=np.where(luma < 100, 42.7, 80.0))
     found = fit_abstention(np.array([0, 1]), np.array([0.1, 0.9]), table, alpha=0.5)
@@ -106,7 +106,7 @@ def test_ranges_are_widened_quantiles_of_the_training_faces():
     assert found.min_face == 42
 
 
-def test_the_largest_shift_is_the_reach():
+def test_fit_abstention_reencode():
     rows = np.array([0, 1]), np.array([0.1, 0.9]), NOTHING
     shifts = np.array([[0.1, -0.4], [0.3, np.nan]])
     assert fit_abstention(*rows, shifts=shifts).reencode == pytest.approx(0.4)
@@ -123,12 +123,12 @@ def test_the_largest_shift_is_the_reach():
         ([0, 1], [-3.0, 4.0], 0.1, "from 0 to 1"),
     ],
 )
-def test_what_cannot_be_fitted(y, p, alpha, match):
+def test_fit_abstention_invalid(y, p, alpha, match):
     with pytest.raises(InputError, match=match):
         fit_abstention(np.array(y), np.array(p), NOTHING, alpha=alpha)
 
 
-def test_statistics_of_a_manifest(discs, tmp_path):
+def test_manifest_statistics_values(discs, tmp_path):
     frame = discs[1].head(3).copy()
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
@@ -155,7 +155,7 @@ def logit(network: torch.nn.Module, spec: ModelSpec, crop: np.ndarray) -> float:
         return network(normalise(torch.from_numpy(crop[None]), spec.mean, spec.std)).item()
 
 
-def test_pictures_are_saved_again_where_they_are_known(network, portraits, tmp_path):
+def test_reencoded_logits_of_pictures(network, portraits, tmp_path):
     """As a predictor would: the face is cut out of the re-encoded picture."""
     rows = []
     for index, (picture, _) in enumerate(portraits[:3]):
@@ -171,7 +171,7 @@ def test_pictures_are_saved_again_where_they_are_known(network, portraits, tmp_p
     assert len(np.unique(found)) == 9
 
 
-def test_crops_without_a_picture_are_compressed_and_not_scaled(network, discs, tmp_path):
+def test_reencoded_logits_of_crops_alone(network, discs, tmp_path):
     frame = discs[1].head(4).copy()
     (tmp_path / "broken.png").write_bytes(b"no picture")
     frame.loc[frame.index[2], "path"] = str(tmp_path / "broken.png")

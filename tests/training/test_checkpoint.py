@@ -21,7 +21,7 @@ def _data(tmp_path, monkeypatch):
     monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path / "data"))
 
 
-def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
+def test_checkpoint_folder_identity(discs, tmp_path):
     train, val = discs
     config = TrainConfig(max_epochs=3)
     folder = checkpoint_folder(config, train, val)
@@ -40,7 +40,7 @@ def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
     assert len(others | {folder}) == 7
 
 
-def test_what_is_fitted_afterwards_may_change_on_resume(discs, tmp_path):
+def test_read_checkpoint_allows_other_calibration(discs, tmp_path):
     config = TrainConfig(image_size=48, options={"width": 8}, max_epochs=1)
     first = fit_network(config, *discs, tmp_path, progress=False)
     # As in a checkpoint of before these fields were there.
@@ -65,7 +65,7 @@ class AlmostFull(io.FileIO):
         return super().write(data)
 
 
-def test_a_disk_that_fills_up_is_called_that(tmp_path, monkeypatch):
+def test_atomic_checkpoint_io_disk_full(tmp_path, monkeypatch):
     former = tmp_path / "last.ckpt"
     former.write_bytes(b"the former one")
     monkeypatch.setattr("os.fdopen", AlmostFull)
@@ -75,7 +75,7 @@ def test_a_disk_that_fills_up_is_called_that(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["last.ckpt"]
 
 
-def test_the_inspector_knows_a_checkpoint(discs, tmp_path):
+def test_inspect_model_of_checkpoint(discs, tmp_path):
     config = TrainConfig(image_size=48, options={"width": 8}, max_epochs=2)
     path = fit_network(config, *discs, tmp_path, progress=False).checkpoint
     found = inspect_model(path)

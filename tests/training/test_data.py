@@ -21,7 +21,7 @@ def make(discs, **changes) -> FaceData:
     return data
 
 
-def test_batches_have_the_asked_size_and_cover_the_data(discs):
+def test_face_data_batch_sizes(discs):
     for size in (8, 50):
         loader = make(discs, batch_size=size).train_dataloader()
         batches = list(loader)
@@ -33,7 +33,7 @@ def test_batches_have_the_asked_size_and_cover_the_data(discs):
     assert [len(labels) for _, labels in val] == [25, 25, 10]
 
 
-def test_pixels_and_labels_stay_together(discs):
+def test_face_data_keeps_pixels_with_labels(discs):
     data = make(discs, batch_size=10)
     dataset = data.sets["train"]
     wanted = {dataset.pixels.array[i].tobytes(): float(dataset.labels[i]) for i in range(len(dataset))}
@@ -44,7 +44,7 @@ def test_pixels_and_labels_stay_together(discs):
             assert wanted[image.tobytes()] == label
 
 
-def test_the_order_is_a_function_of_seed_and_epoch():
+def test_epoch_batches_order():
     def order(seed, epoch):
         batches = EpochBatches(50, 7, seed)
         batches.set_epoch(epoch)
@@ -57,12 +57,12 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     assert [row for _, rows in EpochBatches(50, 7) for row in rows] == list(range(50))
 
 
-def test_the_cache_is_shared_between_cells(discs):
+def test_face_data_shares_pixel_cache(discs):
     first, second = make(discs, batch_size=8), make(discs, batch_size=16, learning_rate=0.1)
     assert first.sets["train"].pixels is second.sets["train"].pixels
 
 
-def test_albumentations_are_repeatable_and_differ_by_epoch(discs):
+def test_face_data_albumentations_repeatable(discs):
     def batch(epoch):
         loader = make(discs, augmentation="albumentations", batch_size=8).train_dataloader()
         loader.sampler.set_epoch(epoch)
@@ -73,13 +73,13 @@ def test_albumentations_are_repeatable_and_differ_by_epoch(discs):
     assert not torch.equal(batch(0), batch(1))
 
 
-def test_a_batch_larger_than_the_data_says_so(discs):
+def test_face_data_batch_too_large(discs):
     with pytest.raises(InputError, match=r"batch_size: 121 .*120 readable rows.*at most 120"):
         make(discs, batch_size=121)
     make(discs, batch_size=120)
 
 
-def test_unreadable_rows_are_reported_and_left_out(discs, tmp_path):
+def test_face_data_unreadable_rows(discs, tmp_path):
     train, val = discs[0].copy(), discs[1].copy()
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG not really")
@@ -93,7 +93,7 @@ def test_unreadable_rows_are_reported_and_left_out(discs, tmp_path):
     np.testing.assert_array_equal(data.sets["train"].labels.numpy(), np.delete(encode_labels(train["label"]), 3))
 
 
-def test_one_class_only_and_no_rows(discs):
+def test_face_data_single_class_or_empty(discs):
     train, val = discs
     with pytest.raises(InputError, match=r"train set .* all labelled 'fake'"):
         make((train[train.label == "fake"], val), batch_size=8)
@@ -105,13 +105,13 @@ def test_one_class_only_and_no_rows(discs):
         make((train, val.iloc[:1].assign(path="nowhere.png")), batch_size=8)
 
 
-def test_only_real_and_fake_are_labels():
+def test_encode_labels_invalid():
     np.testing.assert_array_equal(encode_labels(pd.Series(["fake", "real"])), [1, 0])
     with pytest.raises(InputError, match="'Fake'"):
         encode_labels(pd.Series(["fake", "Fake"]))
 
 
-def test_the_fingerprint_tells_data_apart(discs):
+def test_fingerprint_depends_on_data(discs):
     train, val = discs
     base = make(discs, batch_size=8).fingerprint()
     assert make((train.copy(), val.copy()), batch_size=4).fingerprint() == base
@@ -122,7 +122,7 @@ def test_the_fingerprint_tells_data_apart(discs):
 
 
 @pytest.mark.parametrize("size", [8, 7])
-def test_balanced_batches(size):
+def test_epoch_batches_balanced(size):
     classes = np.repeat([0.0, 1.0], [10, 90])
     batches = EpochBatches(100, size, seed=3, classes=classes)
     rows = [rows for _, rows in batches]
@@ -137,14 +137,14 @@ def test_balanced_batches(size):
     assert [r for _, r in batches] != rows
 
 
-def test_balanced_sampling_reaches_the_loader_and_excludes_class_weights(discs):
+def test_face_data_balanced_sampling(discs):
     data = make(discs, batch_size=10, sampling="balanced", class_weight="none")
     assert all(labels.sum() == 5 for _, labels in data.train_dataloader())
     with pytest.raises(InputError, match="class_weight='none'"):
         TrainConfig(sampling="balanced")
 
 
-def test_batches_made_ahead_are_the_same_in_the_same_order(discs):
+def test_batches_ahead_order(discs):
     dataset = make(discs, augmentation="albumentations").sets["train"]
     sampler = EpochBatches(len(dataset), 16, seed=5)
     one_by_one = [dataset[batch] for batch in sampler]
@@ -155,7 +155,7 @@ def test_batches_made_ahead_are_the_same_in_the_same_order(discs):
             assert torch.equal(pixels, wanted) and torch.equal(labels, wanted_labels)
 
 
-def test_batches_are_made_while_the_network_works(discs):
+def test_batches_ahead_prefetch(discs):
     made = []
 
     class Noted:
@@ -180,7 +180,7 @@ def test_batches_are_made_while_the_network_works(discs):
         list(BatchesAhead(BrokenDataset(), sampler, 2))
 
 
-def test_waiting_for_batches_is_measured(discs, monkeypatch):
+def test_fit_network_measures_waiting(discs, monkeypatch):
     really = PixelDataset.__getitem__
     monkeypatch.setattr(PixelDataset, "__getitem__", lambda self, batch: time.sleep(0.03) or really(self, batch))
     config = TrainConfig(image_size=48, options={"width": 8}, batch_size=20, max_epochs=1, batch_norm_images=0)

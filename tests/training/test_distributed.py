@@ -39,7 +39,7 @@ def _plain():
     del registry._BUILDERS["plain_for_test"]
 
 
-def test_processes_share_every_batch():
+def test_epoch_batches_shared_by_processes():
     whole = list(EpochBatches(50, 16, seed=3))
     halves = [list(EpochBatches(50, 16, seed=3, rank=rank, world=2)) for rank in (0, 1)]
     for (_, rows), (one, first), (other, second) in zip(whole, *halves, strict=True):
@@ -51,7 +51,7 @@ def test_processes_share_every_batch():
 
 
 @pytest.mark.parametrize(("batch", "world"), [(16, 2), (12, 3), (16, 4)])
-def test_balanced_batches_give_every_process_both_classes(batch, world):
+def test_epoch_batches_balanced_in_every_process(batch, world):
     classes = np.r_[np.zeros(20), np.ones(60)]
     for rank in range(world):
         for _, rows in EpochBatches(80, batch, seed=1, classes=classes, rank=rank, world=world):
@@ -60,7 +60,7 @@ def test_balanced_batches_give_every_process_both_classes(batch, world):
 
 
 @pytest.mark.slow
-def test_two_processes_train_what_one_does(discs, tmp_path, monkeypatch):
+def test_fit_network_two_processes_equal_one(discs, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as in a notebook
     rows = []
     results = []
@@ -80,7 +80,7 @@ def test_two_processes_train_what_one_does(discs, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_process_that_diverges_says_so(discs):
+def test_fit_network_diverged_process(discs):
     config = TrainConfig(
         architecture="plain_for_test",
         learning_rate=10,
@@ -97,7 +97,7 @@ def test_a_process_that_diverges_says_so(discs):
         fit_network(config, *discs, progress=False)
 
 
-def test_a_batch_that_cannot_be_shared(monkeypatch):
+def test_trainer_options_indivisible_batch(monkeypatch):
     with pytest.raises(InputError, match="16 cannot be shared evenly by 3 processes"):
         TrainConfig(architecture="plain_for_test", devices=3, **FAST)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
@@ -106,7 +106,7 @@ def test_a_batch_that_cannot_be_shared(monkeypatch):
         trainer_options(TrainConfig(architecture="plain_for_test", **FAST))
 
 
-def test_the_words_of_a_dead_process():
+def test_error_of_process_last_line():
     said = "\n\n-- Process 1 terminated with the following error:\nTraceback\n  File\naletheia.Diverged: it did\n\n"
     assert error_of_process(RuntimeError(said)) == "aletheia.Diverged: it did"
 
@@ -131,7 +131,7 @@ print(json.dumps({"rank": os.environ["RANK"], "loss": result.val_loss, "logits":
 
 
 @pytest.mark.slow
-def test_torchrun_starts_the_processes_of_a_cluster_and_they_go_on_where_they_were_killed(discs, tmp_path):
+def test_fit_network_resumes_under_torchrun(discs, tmp_path):
     for name, frame in zip(("train", "val"), discs, strict=True):
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     (tmp_path / "script.py").write_text(SCRIPT)

@@ -33,7 +33,7 @@ def told(trained: FitResult, **changes) -> FitResult:
     return dataclasses.replace(trained, config=TrainConfig.parse(trained.config, **changes))
 
 
-def test_the_bundle_scores_as_the_training_did(trained, discs, tmp_path):
+def test_export_bundle_scores(trained, discs, tmp_path):
     folder, spec = export_bundle(trained, *discs, folder=tmp_path / "model", run="uid-1")
     model, loaded = load_bundle(folder)
     assert loaded == spec
@@ -52,21 +52,21 @@ def test_the_bundle_scores_as_the_training_did(trained, discs, tmp_path):
     assert (spec.metrics["val_rows"], spec.metrics["train_rows"]) == (60, 120)
 
 
-def test_the_data_hash_is_that_of_both_manifests(trained, discs, tmp_path):
+def test_export_bundle_data_hash(trained, discs, tmp_path):
     _, spec = export_bundle(trained, *discs, folder=tmp_path / "a")
     _, other = export_bundle(trained, discs[0].iloc[1:], discs[1], folder=tmp_path / "b")
     assert spec.data_hash == manifest_hash(pd.concat(discs, ignore_index=True))
     assert other.data_hash != spec.data_hash
 
 
-def test_a_threshold_for_a_stated_rate(trained, discs, tmp_path):
+def test_export_bundle_max_fpr(trained, discs, tmp_path):
     _, spec = export_bundle(told(trained, max_fpr=0.0, calibration="temperature"), *discs, folder=tmp_path)
     assert spec.metrics["val_fpr"] == 0.0
     assert "at most 0" in spec.threshold_how
     assert spec.calibration.method == "temperature" and spec.calibration.shift == 0
 
 
-def test_an_isotonic_bundle_scores_as_scikit_learn_does(trained, discs, tmp_path):
+def test_export_bundle_isotonic(trained, discs, tmp_path):
     from sklearn.isotonic import IsotonicRegression
 
     folder, spec = export_bundle(told(trained, calibration="isotonic"), *discs, folder=tmp_path)
@@ -80,7 +80,7 @@ def test_an_isotonic_bundle_scores_as_scikit_learn_does(trained, discs, tmp_path
     assert spec.onnx.max_difference < 1e-4
 
 
-def test_abstention_is_fitted_on_these_rows(trained, discs, tmp_path):
+def test_export_bundle_abstention(trained, discs, tmp_path):
     train = discs[0].assign(face_x0=10.0, face_y0=20.0, face_x1=np.linspace(51.5, 90, 120), face_y1=30.0)
     _, spec = export_bundle(told(trained, abstention_alpha=0.2), train, discs[1], folder=tmp_path)
     rules, fake = spec.abstention, trained.val_labels == 1
@@ -99,12 +99,12 @@ def test_abstention_is_fitted_on_these_rows(trained, discs, tmp_path):
     assert said.count("fake") <= 0.2 * len(said)
 
 
-def test_a_model_that_is_to_answer_always(trained, discs, tmp_path):
+def test_export_bundle_without_abstention(trained, discs, tmp_path):
     _, spec = export_bundle(told(trained, abstention_alpha=None), *discs, folder=tmp_path)
     assert spec.abstention is None
 
 
-def test_the_crop_comes_from_the_manifest(discs):
+def test_crop_of_manifest(discs):
     frame = discs[0].assign(crop_size=96, crop_policy="aligned", crop_margin=0.3)
     crop = crop_of(frame, 48)
     assert (crop.size, crop.policy, crop.margin) == (96, "aligned", 0.3)
@@ -114,13 +114,13 @@ def test_the_crop_comes_from_the_manifest(discs):
         crop_of(frame, 48)
 
 
-def test_the_model_is_the_one_that_was_trained(trained, discs, tmp_path):
+def test_export_bundle_weights(trained, discs, tmp_path):
     model, _ = load_bundle(export_bundle(trained, *discs, folder=tmp_path)[0])
     for key, value in trained.model.state_dict().items():
         assert torch.equal(model.state_dict()[key], value)
 
 
-def test_what_a_model_was_trained_on_in_words():
+def test_describe_rows_summary():
     frame = pd.DataFrame(
         {
             "label": ["real"] * 3 + ["fake"] * 1200,

@@ -30,7 +30,7 @@ def faces(tmp_path) -> pd.DataFrame:
     return pd.DataFrame([*rows, *others])
 
 
-def test_the_mean_and_the_range_of_each_class(faces):
+def test_typical_spectra_values(faces):
     typical = typical_spectra(faces, 64)
     assert typical.size == 64
     for label, n in (("real", 15), ("fake", 9)):
@@ -44,13 +44,13 @@ def test_the_mean_and_the_range_of_each_class(faces):
     assert typical.real.low[-1] > typical.fake.high[-1] + 10
 
 
-def test_a_class_without_faces_has_none(faces):
+def test_typical_spectra_missing_class(faces):
     typical = typical_spectra(faces[faces["label"] == "real"], 48)
     assert typical.size == 48 and typical.fake is None and len(typical.real.mean) == 24
     assert typical_spectra(faces.iloc[-2:], 48).fake is None
 
 
-def test_a_training_tells_them_in_a_few_kilobytes(discs, tmp_path):
+def test_export_bundle_spectra(discs, tmp_path):
     config = {"image_size": 48, "options": {"width": 8}, "max_epochs": 1, "batch_size": 16}
     folder, spec = export_bundle(fit_network(config, *discs, progress=False), *discs, folder=tmp_path)
     assert spec.spectra == read_spec(folder).spectra == typical_spectra(discs[0], 48)
