@@ -198,10 +198,8 @@ def _run_spawned(
         try:
             _run(_trainer(detector.config, callbacks, writes=True), detector, data, resumed)
         except ProcessRaisedException as error:
-            name, _, message = error_of_process(error).partition(": ")
-            for kind in (DivergedError, InputError):
-                if name.endswith(f".{kind.__name__}"):
-                    raise kind(message) from None
+            if (cause := input_error_of_process(error)) is not None:
+                raise cause from None
             raise
         state = read_checkpoint(checkpoint, best.identity)
         best.on_epoch, best.path = on_epoch, path
@@ -210,6 +208,15 @@ def _run_spawned(
     if on_epoch is not None:
         for row in detector.history[n_reported:]:
             on_epoch(dict(row))
+
+
+def input_error_of_process(error: Exception) -> InputError | None:
+    """Rebuild the InputError that ended a process of a training; None if it ended for another reason."""
+    name, _, message = error_of_process(error).partition(": ")
+    for error_type in (DivergedError, InputError):
+        if name == f"{error_type.__module__}.{error_type.__name__}":
+            return error_type(message)
+    return None
 
 
 def _run(trainer: pl.Trainer, detector: Detector, data: FaceData, checkpoint: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Pictures in, verdicts out."""
+"""Predictions for pictures."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_predict_equals_steps_by_hand(predictor, bundle, portraits):
     x = (small - np.float32(spec.mean)) / np.float32(spec.std)
     with torch.no_grad():
         logit = network(torch.from_numpy(x.transpose(2, 0, 1))[None]).item()
-    wanted = 1 / (1 + np.exp(-(1.7 * logit - 0.3)))
+    expected = 1 / (1 + np.exp(-(1.7 * logit - 0.3)))
     answer = predictor.predict(picture)
-    assert answer.probability == pytest.approx(wanted, abs=1e-4)
-    assert answer.verdict == ("fake" if wanted >= 0.4 else "real")
+    assert answer.probability == pytest.approx(expected, abs=1e-4)
+    assert answer.verdict == ("fake" if expected >= 0.4 else "real")
     assert answer.faces[0].box == pytest.approx(face.box, abs=0.05)
 
 
@@ -93,55 +93,55 @@ def test_predict_non_finite_output(numberless, portraits, clip, tmp_path, engine
 
 @pytest.mark.parametrize("rules", [True, False])
 def test_predict_uncut_face(with_rules, portraits, monkeypatch, rules):
-    """The model takes aligned faces; the keypoints of one of two lie in one place."""
+    """The model takes aligned faces; the keypoints of one of the two faces coincide."""
     changes = {"crop": CropSpec(size=64, policy="aligned", margin=0.25), **({} if rules else {"abstention": None})}
     predictor = Predictor(with_rules(changes, reencode=100.0))
     upright = Predictor(with_rules({"abstention": None}))
     picture = np.hstack([portraits[0][0], portraits[1][0]])
-    faces, wanted = predictor.detector.detect(picture), predictor.predict(picture)
-    for place in (0, 1):
+    faces, expected = predictor.detector.detect(picture), predictor.predict(picture)
+    for index in (0, 1):
         spoilt = list(faces)
-        spoilt[place] = dataclasses.replace(faces[place], keypoints=np.full((6, 2), 40, np.float32))
-        monkeypatch.setattr(predictor.detector, "detect", lambda rgb, check, found=spoilt: found)
+        spoilt[index] = dataclasses.replace(faces[index], keypoints=np.full((6, 2), 40, np.float32))
+        monkeypatch.setattr(predictor.detector, "detect", lambda rgb, check, faces=spoilt: faces)
         answer = predictor.predict(picture)
-        assert answer.faces[1 - place] == wanted.faces[1 - place]
-        lost = answer.faces[place]
+        assert answer.faces[1 - index] == expected.faces[1 - index]
+        lost = answer.faces[index]
         assert (lost.verdict, lost.cause) == ("cannot tell", UNCUT) and "keypoints coincide" in lost.reason
-        assert lost.probability == pytest.approx(upright.predict(picture).faces[place].probability, abs=1e-4)
-        assert answer.verdict == ("fake" if answer.faces[1 - place].verdict == "fake" else "cannot tell")
-        seen = [predictor.detect_and_score(picture)] * 3
-        people = decide_video(predictor, [0.0, 1.0, 2.0], seen).people
-        assert [person.cause == UNCUT for person in people] == [place == k for k in range(2)]
+        assert lost.probability == pytest.approx(upright.predict(picture).faces[index].probability, abs=1e-4)
+        assert answer.verdict == ("fake" if answer.faces[1 - index].verdict == "fake" else "cannot tell")
+        evidence = [predictor.detect_and_score(picture)] * 3
+        people = decide_video(predictor, [0.0, 1.0, 2.0], evidence).people
+        assert [person.cause == UNCUT for person in people] == [index == k for k in range(2)]
         # Frames in which the face could be cut out are enough.
-        seen = [[dataclasses.replace(one, uncut="") for one in seen[0]], *seen[1:]]
-        assert all(person.cause != UNCUT for person in decide_video(predictor, [0.0, 1.0, 2.0], seen).people)
+        evidence = [[dataclasses.replace(face, uncut="") for face in evidence[0]], *evidence[1:]]
+        assert all(person.cause != UNCUT for person in decide_video(predictor, [0.0, 1.0, 2.0], evidence).people)
 
 
 @pytest.mark.parametrize(
-    ("crop", "words"),
+    ("crop", "message"),
     [
         (CropSpec(size=64, policy="none"), "nothing says how they were cut out"),
         (CropSpec(size=64, margin=3.0), "margin is 3.0; choose 0 to 2"),
     ],
 )
-def test_predictor_without_usable_crop(with_rules, crop, words):
+def test_predictor_without_usable_crop(with_rules, crop, message):
     folder = with_rules({"crop": crop})
     for start in (Predictor, lambda bundle: open_predictor([bundle, bundle])):
-        with pytest.raises(InputError, match=words) as told:
+        with pytest.raises(InputError, match=message) as raised:
             start(folder)
-        assert str(folder) in str(told.value) and "aletheia run" in str(told.value)
+        assert str(folder) in str(raised.value) and "aletheia run" in str(raised.value)
     with_rules({"crop": CropSpec(size=64, margin=2.0)})
 
 
 def test_detect_and_score_timeout(predictor, monkeypatch):
-    """A search that would take minutes is left."""
-    stages, looked = Stages(limit=60.0), []
+    """A search that would take minutes is abandoned between two tiles."""
+    stages, searched = Stages(limit=60.0), []
     slow = predictor.detector._full
-    monkeypatch.setattr(predictor.detector, "_full", lambda rgb: looked.append(1) or slow(rgb))
-    monkeypatch.setattr(stages, "left", lambda: 3.5 - len(looked))
+    monkeypatch.setattr(predictor.detector, "_full", lambda rgb: searched.append(1) or slow(rgb))
+    monkeypatch.setattr(stages, "left", lambda: 3.5 - len(searched))
     with pytest.raises(RequestError, match="took longer than 60 seconds"):
         predictor.detect_and_score(np.full((2000, 3000, 3), 90, np.uint8), stages)
-    assert len(looked) == 4
+    assert len(searched) == 4
 
 
 def test_predict_no_face(predictor):
@@ -151,7 +151,7 @@ def test_predict_no_face(predictor):
 
 
 @pytest.mark.parametrize(
-    ("picture", "words"),
+    ("picture", "message"),
     [
         (b"", "empty"),
         (b"GIF89a but no more", "damaged"),
@@ -161,10 +161,10 @@ def test_predict_no_face(predictor):
     ],
     ids=["empty", "broken", "grey", "nothing", "negative"],
 )
-def test_predict_invalid_picture(predictor, picture, words):
+def test_predict_invalid_picture(predictor, picture, message):
     answer = predictor.predict(picture)
     assert (answer.verdict, answer.probability) == ("error", None)
-    assert words in answer.reason
+    assert message in answer.reason
 
 
 def test_predict_missing_file(predictor, tmp_path):
@@ -186,9 +186,9 @@ def test_predict_shared_by_threads(predictor, portraits):
     alone = [predictor.predict(picture) for picture in pictures]
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(predictor.predict, pictures * 2))
-    for answer, wanted in zip(together, alone * 2, strict=True):
-        assert answer.probability == pytest.approx(wanted.probability, abs=1e-6)
-        assert [face.box for face in answer.faces] == [face.box for face in wanted.faces]
+    for answer, expected in zip(together, alone * 2, strict=True):
+        assert answer.probability == pytest.approx(expected.probability, abs=1e-6)
+        assert [face.box for face in answer.faces] == [face.box for face in expected.faces]
 
 
 def test_predict_engines_agree(bundle, portraits):
@@ -205,9 +205,9 @@ def test_predict_command_imports_nothing_slow(bundle, portraits, tmp_path):
         "finally: assert not {'torch', 'mlrun', 'matplotlib', 'pandas', 'onnx'} & set(sys.modules), 'imported'\n"
     )
     command = [sys.executable, "-c", code, "predict", str(tmp_path / "picture.png"), "--model", str(bundle)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert "probability of fake" in done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 0, process.stderr
+    assert "probability of fake" in process.stdout
 
 
 def test_models_export_command(bundle, portraits, tmp_path):
@@ -223,9 +223,9 @@ def test_models_export_command(bundle, portraits, tmp_path):
     assert isinstance(refused.exception, InputError)
     for index in range(3):
         (faces / f"{index}.png").write_bytes(png(portraits[index][0]))
-    told = CliRunner().invoke(app, ["models", "export", str(model), "--faces", str(faces)])
-    assert told.exit_code == 0, told.output
-    assert "on 3 faces" in told.output
+    result = CliRunner().invoke(app, ["models", "export", str(model), "--faces", str(faces)])
+    assert result.exit_code == 0, result.output
+    assert "on 3 faces" in result.output
     picture = portraits[4][0]
     assert Predictor(model).predict(picture).probability == pytest.approx(
         Predictor(bundle).predict(picture).probability, abs=1e-4
@@ -239,14 +239,14 @@ def test_models_export_command_int8(bundle, portraits, tmp_path):
     for index in range(6):
         (faces / f"{index}.png").write_bytes(png(portraits[index][0]))
     picture.write_bytes(png(portraits[7][0]))
-    ask = ["predict", str(picture), "--model", str(model), "--json", "--precision", "int8"]
-    refused = CliRunner().invoke(app, ask)
+    command = ["predict", str(picture), "--model", str(model), "--json", "--precision", "int8"]
+    refused = CliRunner().invoke(app, command)
     assert isinstance(refused.exception, InputError) and "--int8" in str(refused.exception)
-    told = CliRunner().invoke(app, ["models", "export", str(model), "--faces", str(faces), "--int8"])
-    assert told.exit_code == 0, told.output
-    assert "of 3 verdicts" in told.output
-    answered = CliRunner().invoke(app, ask)
+    result = CliRunner().invoke(app, ["models", "export", str(model), "--faces", str(faces), "--int8"])
+    assert result.exit_code == 0, result.output
+    assert "of 3 verdicts" in result.output
+    answered = CliRunner().invoke(app, command)
     assert answered.exit_code == 0, answered.output
-    fewer = json.loads(answered.stdout)["probability"]
+    reduced = json.loads(answered.stdout)["probability"]
     exact = Predictor(model).predict(picture).probability
-    assert fewer != exact and fewer == pytest.approx(exact, abs=0.1)
+    assert reduced != exact and reduced == pytest.approx(exact, abs=0.1)

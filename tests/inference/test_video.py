@@ -1,4 +1,4 @@
-"""Videos in, a verdict for each person out."""
+"""Predictions for videos, person by person."""
 
 from __future__ import annotations
 
@@ -86,25 +86,25 @@ def test_predict_video_frame_equals_picture(predictor, clip):
 
     answer = predict_video(predictor, clip, frames=8)
     frames = list(read_frames(clip, 8))
-    wanted = predictor.predict(frames[-1].rgb)
-    got = [person.faces[-1].probability for person in answer.people]
-    assert sorted(got) == pytest.approx(sorted(face.probability for face in wanted.faces), abs=1e-6)
+    expected = predictor.predict(frames[-1].rgb)
+    probabilities = [person.faces[-1].probability for person in answer.people]
+    assert sorted(probabilities) == pytest.approx(sorted(face.probability for face in expected.faces), abs=1e-6)
 
 
 def actor(place: float, logit: float, size: float = 50.0) -> FaceEvidence:
-    """A face at a place, of which the network says `logit`."""
+    """A face at the horizontal position `place` with the network's output `logit`."""
     return FaceEvidence(
         Face(np.array([place, 0, place + size, size], np.float32), np.zeros((6, 2), np.float32), 0.9), logit
     )
 
 
-def judged(predictor, frames):
+def decide_frames(predictor, frames):
     return decide_video(predictor, list(map(float, range(len(frames)))), frames)
 
 
 @pytest.fixture(scope="module")
 def strict(with_rules) -> Predictor:
-    """Calls a face fake from a logit of 0 on; promises that this happens to 5 % of genuine ones."""
+    """Calls a face fake from a logit of 0 on, with a nominal false-alarm rate of 5 %."""
     rules = {"alpha": 0.05, "real_upper": 0.5, "fake_lower": 0.5}
     return Predictor(with_rules({"calibration": Calibration(), "threshold": 0.5}, **rules))
 
@@ -114,8 +114,8 @@ def test_min_fakes_beyond_chance_definition():
     for alpha in (0.01, 0.05, 0.1, 0.2, 0.5):
         for people in (1, 2, 3, 10, 16, 40):
             terms = [math.comb(people, k) * alpha**k * (1 - alpha) ** (people - k) for k in range(people + 1)]
-            wanted = next(k for k in range(1, people + 1) if math.fsum(terms[k:]) <= alpha * (1 + 1e-9))
-            assert min_fakes_beyond_chance(people, alpha) == wanted
+            expected = next(k for k in range(1, people + 1) if math.fsum(terms[k:]) <= alpha * (1 + 1e-9))
+            assert min_fakes_beyond_chance(people, alpha) == expected
     assert [min_fakes_beyond_chance(people, 0.05) for people in (1, 2, 16)] == [1, 2, 3]
     assert min_fakes_beyond_chance(10_000, 0.05) == pytest.approx(500 + 1.645 * np.sqrt(10_000 * 0.05 * 0.95), abs=2)
     assert min_fakes_beyond_chance(5, 1.0) == 1
@@ -132,14 +132,14 @@ def test_decide_video_false_alarms_of_edited_films(strict, shots):
     alarms = naive = 0
     for _ in range(films):
         logits = rng.normal(size=shots) - limit
-        found = judged(strict, [[actor(300.0 * k, float(logits[k]))] for k in scene])
-        assert len(found.people) == shots
-        alarms += found.verdict == "fake"
+        prediction = decide_frames(strict, [[actor(300.0 * k, float(logits[k]))] for k in scene])
+        assert len(prediction.people) == shots
+        alarms += prediction.verdict == "fake"
         naive += (logits >= 0).any()
     assert naive / films == pytest.approx(1 - 0.95**shots, abs=0.07)
     # Scenes of a quarter of the frames or more decide alone: there are four at most.
-    least = min_fakes_beyond_chance(shots, 0.05)
-    tail = math.fsum(math.comb(shots, k) * 0.05**k * 0.95 ** (shots - k) for k in range(least, shots + 1))
+    minimum = min_fakes_beyond_chance(shots, 0.05)
+    tail = math.fsum(math.comb(shots, k) * 0.05**k * 0.95 ** (shots - k) for k in range(minimum, shots + 1))
     alone = shots <= 4
     assert alarms / films == pytest.approx(1 - 0.95**shots if alone else tail, abs=0.04)
     assert alone or alarms / films <= 0.08
@@ -147,13 +147,14 @@ def test_decide_video_false_alarms_of_edited_films(strict, shots):
 
 def test_decide_video_brief_people(strict):
     def film(fakes):
-        return judged(strict, [[actor(300.0 * k, 0.2 if k in fakes else -3.0)] for k in range(16)])
+        return decide_frames(strict, [[actor(300.0 * k, 0.2 if k in fakes else -3.0)] for k in range(16)])
 
-    found = film({7})
-    assert (found.verdict, found.people[7].verdict, found.people[7].cause) == ("cannot tell", "cannot tell", BRIEF)
-    assert "that 1 of 16 people looks" in found.reason and "3 would be more" in found.reason
-    assert found.probability == found.people[7].probability > 0.5
-    assert {person.verdict for person in found.people} == {"cannot tell", "real"}
+    prediction = film({7})
+    person = prediction.people[7]
+    assert (prediction.verdict, person.verdict, person.cause) == ("cannot tell", "cannot tell", BRIEF)
+    assert "that 1 of 16 people looks" in prediction.reason and "3 would be more" in prediction.reason
+    assert prediction.probability == prediction.people[7].probability > 0.5
+    assert {person.verdict for person in prediction.people} == {"cannot tell", "real"}
     assert film({7, 9}).verdict == "cannot tell" and film({2, 7, 9}).verdict == "fake" and film(()).verdict == "real"
     assert [person.verdict for person in film({2, 7, 9}).people].count("fake") == 3
 
@@ -161,15 +162,16 @@ def test_decide_video_brief_people(strict):
 def test_decide_video_quarter_of_frames(strict):
     def one_guest(frames):
         guest = [[actor(500, 2.0)]] * frames + [[]] * (16 - frames)
-        return judged(strict, [[actor(0, -3.0), *others] for others in guest])
+        return decide_frames(strict, [[actor(0, -3.0), *others] for others in guest])
 
     assert one_guest(3).verdict == "cannot tell" and one_guest(3).people[1].cause == BRIEF
     for frames in (4, 8, 16):
         assert one_guest(frames).verdict == one_guest(frames).people[1].verdict == "fake"
-    # A person alone in a video, in however few frames, and all who are in a video of four frames or fewer.
-    assert judged(strict, [[actor(0, 2.0)], *[[]] * 15]).verdict == "fake"
+    # A person alone in a video, in any number of frames, and all people in a video of four frames or fewer.
+    assert decide_frames(strict, [[actor(0, 2.0)], *[[]] * 15]).verdict == "fake"
     for frames in (1, 2, 3, 4):
-        assert judged(strict, [[actor(0, -3.0), actor(500, 2.0)], *[[actor(0, -3.0)]] * (frames - 1)]).verdict == "fake"
+        clip = [[actor(0, -3.0), actor(500, 2.0)], *[[actor(0, -3.0)]] * (frames - 1)]
+        assert decide_frames(strict, clip).verdict == "fake"
 
 
 def test_decide_video_abstaining_people_do_not_count(with_rules):
@@ -177,23 +179,24 @@ def test_decide_video_abstaining_people_do_not_count(with_rules):
         with_rules({"calibration": Calibration(), "threshold": 0.5}, real_upper=0.5, fake_lower=0.5, min_face=40)
     )
     crowd = [[actor(300.0 * k, 2.0 if k == 5 else -3.0, 50 if k == 5 else 30)] for k in range(16)]
-    assert judged(predictor, crowd).people[5].verdict == "fake"  # the only one who could be judged
-    assert [person.cause for person in judged(predictor, crowd).people].count(SMALL) == 15
+    assert decide_frames(predictor, crowd).people[5].verdict == "fake"  # the only person who is large enough
+    assert [person.cause for person in decide_frames(predictor, crowd).people].count(SMALL) == 15
 
 
 def test_decide_video_ensemble_and_default_alpha(strict, bundle, with_rules):
     frames = [[actor(300.0 * k, 2.0 if k < 4 else -3.0)] for k in range(16)]
     plain = Predictor(with_rules({"calibration": Calibration(), "threshold": 0.5, "abstention": None}))
-    assert strict.alpha == 0.05 and plain.alpha == 0.1 and min_fakes_beyond_chance(16, 0.1) == 4 and min_fakes_beyond_chance(16, 0.2) == 6
-    assert judged(plain, frames).verdict == "fake" and judged(plain, frames[1:]).verdict == "cannot tell"
+    assert (strict.alpha, plain.alpha) == (0.05, 0.1)
+    assert [min_fakes_beyond_chance(16, alpha) for alpha in (0.1, 0.2)] == [4, 6]
+    assert decide_frames(plain, frames).verdict == "fake" and decide_frames(plain, frames[1:]).verdict == "cannot tell"
     folder = with_rules({"calibration": Calibration(), "threshold": 0.5}, alpha=0.1, real_upper=0.5, fake_lower=0.5)
     both = Ensemble([folder, folder])
 
-    def seen_twice(fakes):
+    def with_two_members(fakes):
         faces = [actor(300.0 * k, 2.0 if k < fakes else -3.0) for k in range(16)]
         return [[dataclasses.replace(face, members=(face, face))] for face in faces]
 
-    assert [judged(both, seen_twice(fakes)).verdict for fakes in (5, 6)] == ["cannot tell", "fake"]
+    assert [decide_frames(both, with_two_members(fakes)).verdict for fakes in (5, 6)] == ["cannot tell", "fake"]
 
 
 def test_predict_video_no_face_or_invalid(predictor, tmp_path, write_video):
@@ -208,11 +211,11 @@ def test_predict_video_no_face_or_invalid(predictor, tmp_path, write_video):
 
 def test_predict_command_video(bundle, clip, tmp_path):
     options = ["--model", str(bundle), "--frames", "8"]
-    told = CliRunner().invoke(app, ["predict", str(clip), *options])
-    assert told.exit_code == 0, told.output
-    assert "in 8 frames" in told.output and "in 4 frames" in told.output
-    told = CliRunner().invoke(app, ["predict", str(clip), *options, "--json", "--aggregation", "mean_probability"])
-    answer = json.loads(told.stdout.splitlines()[-1])
+    result = CliRunner().invoke(app, ["predict", str(clip), *options])
+    assert result.exit_code == 0, result.output
+    assert "in 8 frames" in result.output and "in 4 frames" in result.output
+    result = CliRunner().invoke(app, ["predict", str(clip), *options, "--json", "--aggregation", "mean_probability"])
+    answer = json.loads(result.stdout.splitlines()[-1])
     assert answer["aggregation"] == "mean_probability" and len(answer["people"]) == 2
     (tmp_path / "text.mp4").write_text("no video")
     assert CliRunner().invoke(app, ["predict", str(tmp_path / "text.mp4"), *options]).exit_code == 2

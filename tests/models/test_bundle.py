@@ -64,7 +64,7 @@ def test_load_bundle_round_trip(saved):
     assert spec.parameters == sum(p.numel() for p in model.parameters())
     assert spec.weights_sha256 == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert spec.versions["torch"] == torch.__version__.split("+")[0]
-    assert sorted(os.listdir(folder)) == ["model.json", "model.safetensors"]
+    assert sorted(file.name for file in folder.iterdir()) == ["model.json", "model.safetensors"]
 
 
 def test_save_bundle_reproducible_and_keeps_rng_state(saved, tmp_path):
@@ -86,7 +86,7 @@ def test_save_bundle_mismatched_spec(tmp_path):
     model.head.bias.data.fill_(float("nan"))
     with pytest.raises(InputError, match=r"head\.bias.*not finite"):
         save_bundle(tmp_path, model, spec)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
@@ -196,7 +196,7 @@ def test_load_bundle_fuzzed_weights(bundle, saved, position, value):
         model, _ = load_bundle(bundle)
     except InputError:
         return
-    # What was accepted has the right names and shapes and finite values.
+    # An accepted model has the right names and shapes and finite values.
     model(torch.zeros(1, 3, 32, 32))
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from efficientnet_pytorch import EfficientNet
 
+from aletheia.models.networks.efficientnet import EfficientNetDetector
 from aletheia.models.registry import count_parameters, create_model
 from aletheia.training.batch_norm import measure_batch_norm
 
@@ -50,19 +51,34 @@ def test_efficientnet_equals_published_with_open_attention(autoatt, images):
     published.load_state_dict(autoatt.backbone.state_dict())
     plain = create_model("efficientnet_b0").double().eval()
     plain.backbone.load_state_dict(autoatt.backbone.state_dict())
-    wanted = published(images)[:, 0]
-    assert abs(wanted[0] - wanted[1]) > 1e-3  # otherwise this would compare constants
-    torch.testing.assert_close(plain(images), wanted)
+    expected = published(images)[:, 0]
+    assert abs(expected[0] - expected[1]) > 1e-3  # otherwise this would compare constants
+    torch.testing.assert_close(plain(images), expected)
 
     logits, attention = autoatt(images, return_attention=True)
     assert attention.shape == (2, 1, 6, 6)
-    assert not torch.allclose(logits, wanted, atol=1e-4)
+    assert not torch.allclose(logits, expected, atol=1e-4)
     weight, bias = autoatt.attention.weight.clone(), autoatt.attention.bias.clone()
     autoatt.attention.weight.zero_()
     autoatt.attention.bias.fill_(50.0)  # sigmoid = 1
-    torch.testing.assert_close(autoatt(images), wanted)
+    torch.testing.assert_close(autoatt(images), expected)
     autoatt.attention.weight.copy_(weight)
     autoatt.attention.bias.copy_(bias)
+
+
+@pytest.mark.parametrize("variant", range(8))
+def test_efficientnet_detector_attention_at_an_eighth(variant):
+    with torch.device("meta"):
+        model = EfficientNetDetector(variant)
+        sizes = []
+        for block in model.backbone._blocks:
+            block.register_forward_hook(lambda _, __, output: sizes.append(output.shape[-1]))
+        model(torch.zeros(1, 3, 224, 224))
+    at = model.attention_after
+    # A variant pads to its own resolution, so that some sizes are a pixel larger.
+    assert [abs(size - 224 // scale) <= 1 for size, scale in zip(sizes[at : at + 2], (8, 16), strict=True)] == [
+        True
+    ] * 2
 
 
 def test_efficientnet_dropout(autoatt):
@@ -79,6 +95,6 @@ def test_efficientnet_gradients_equal_published(autoatt, images):
     ours.backbone.load_state_dict(published.state_dict())
     published(images).sum().backward()
     ours(images).sum().backward()
-    for (name, one), other in zip(ours.backbone.named_parameters(), published.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad, msg=name)
+    for (name, parameter), reference in zip(ours.backbone.named_parameters(), published.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, reference.grad, msg=name)
     assert not any("Swish" in type(module._swish).__name__ for module in ours.modules() if hasattr(module, "_swish"))

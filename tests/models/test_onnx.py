@@ -1,4 +1,4 @@
-"""The exported network against torch, on both engines; and files that are none of ours."""
+"""The exported network against torch, on both engines; and files that were tampered with."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def test_export_onnx_isotonic_rounding(copy):
     """An isotonic calibration may climb by any amount between the logits of two validation faces."""
     network, spec = OnnxNetwork(copy, read_spec(copy), engine="onnxruntime"), read_spec(copy)
     logits = np.unique(network.logits(pixels(8)).astype(np.float64))
-    knots = [(z + off, (k + (off > 0)) / 9) for k, z in enumerate(logits) for off in (-1e-12, 1e-12)]
+    knots = [(z + offset, (k + (offset > 0)) / 9) for k, z in enumerate(logits) for offset in (-1e-12, 1e-12)]
     fitted = Calibration(method="isotonic", knots=tuple(knots))
     write_spec(copy, spec.model_copy(update={"calibration": fitted}))
-    found = export_onnx(copy, pixels(8))
-    assert found.onnx.max_difference <= 1e-4 and found.calibration == fitted
+    exported = export_onnx(copy, pixels(8))
+    assert exported.onnx.max_difference <= 1e-4 and exported.calibration == fitted
 
 
 def test_onnx_network_equals_torch(tmp_path, network_name):
@@ -96,13 +96,13 @@ def test_onnx_network_equals_torch(tmp_path, network_name):
 
 def test_export_onnx_differing_network(tmp_path, monkeypatch):
     make(tmp_path, "attention_cnn", export=False)
-    really = onnx_export._export
+    export = onnx_export._export
 
-    def shifted(network, example, outputs):
+    def export_shifted(network, example, outputs):
         network.net.head.bias.data += 0.01
-        return really(network, example, outputs)
+        return export(network, example, outputs)
 
-    monkeypatch.setattr(onnx_export, "_export", shifted)
+    monkeypatch.setattr(onnx_export, "_export", export_shifted)
     with pytest.raises(InputError, match="other probabilities than torch"):
         export_onnx(tmp_path, pixels(4))
     assert not (tmp_path / "model.onnx").exists()
@@ -110,9 +110,9 @@ def test_export_onnx_differing_network(tmp_path, monkeypatch):
 
 
 def test_export_onnx_invalid_crops(exported):
-    for wrong in (pixels(0), np.zeros((1, 32, 32, 3), np.uint8), pixels(1).astype(np.float32)):
+    for crops in (pixels(0), np.zeros((1, 32, 32, 3), np.uint8), pixels(1).astype(np.float32)):
         with pytest.raises(InputError, match="faces of shape"):
-            export_onnx(exported, wrong)
+            export_onnx(exported, crops)
     network = OnnxNetwork(exported, read_spec(exported))
     with pytest.raises(InputError, match="Faces must be"):
         network.logits(np.zeros((1, 32, 32, 3), np.uint8))
@@ -138,8 +138,8 @@ def test_onnx_network_imports_no_torch(exported):
         f"    print(network.logits(np.zeros((1, {SIZE}, {SIZE}, 3), np.uint8)))\n"
         "assert 'torch' not in sys.modules and 'mlrun' not in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60)
+    assert process.returncode == 0, process.stderr
 
 
 def replace(folder, model: onnx.ModelProto | bytes) -> ModelSpec:
@@ -155,7 +155,7 @@ def replace(folder, model: onnx.ModelProto | bytes) -> ModelSpec:
 def test_onnx_network_replaced_file(copy):
     spec = read_spec(copy)
     for engine in ENGINES:
-        OnnxNetwork(copy, spec, engine=engine)  # prepared once, it is not read to be run, and refused all the same
+        OnnxNetwork(copy, spec, engine=engine)  # from now on compiled in the cache, and refused all the same
     (copy / "model.onnx").write_bytes((copy / "model.onnx").read_bytes() + b"\0")
     for engine in ENGINES:
         with pytest.raises(InputError, match="damaged or was replaced"):
@@ -169,7 +169,7 @@ def test_onnx_network_replaced_file(copy):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty folder for what OpenVINO prepares."""
+    """An empty folder for the networks that OpenVINO compiles."""
     get_settings.cache_clear()
     monkeypatch.setenv("ALETHEIA_CACHE", str(tmp_path / "cache"))
     yield tmp_path / "cache"
@@ -179,28 +179,28 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_onnx_network_runs_hashed_bytes(copy, cache, monkeypatch, engine):
-    """Somebody else puts another file there while it is opened, and the right one back."""
+    """The file is replaced by another one while it is opened, and restored."""
     spec, file = read_spec(copy), copy / "model.onnx"
-    right, model = file.read_bytes(), onnx.load(file)
-    bias = next(one for one in model.graph.initializer if one.name.endswith("head.bias"))
+    original, model = file.read_bytes(), onnx.load(file)
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("head.bias"))
     bias.CopyFrom(onnx.numpy_helper.from_array(np.full(bias.dims, 50, np.float32), bias.name))
-    known, read, wrong = OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), Path.read_bytes, []
+    expected, read_bytes, returned = OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), Path.read_bytes, []
     shutil.rmtree(cache, ignore_errors=True)
 
-    def swapped(path):
+    def read_swapped(path):
         if path != file:
-            return read(path)
-        wrong.append(model.SerializeToString())
-        return wrong[-1]
+            return read_bytes(path)
+        returned.append(model.SerializeToString())
+        return returned[-1]
 
     with monkeypatch.context() as patch:
-        # The file itself is the right one, to whoever hashes it apart from what is read to be run.
-        patch.setattr(Path, "read_bytes", swapped)
+        # The file itself is the right one for any code that hashes it apart from the bytes that are run.
+        patch.setattr(Path, "read_bytes", read_swapped)
         with pytest.raises(InputError, match="damaged or was replaced"):
             OnnxNetwork(copy, spec, engine=engine)
-    assert wrong and file.read_bytes() == right
-    # Nor was anything of it kept for the next start.
-    np.testing.assert_array_equal(OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), known)
+    assert returned and file.read_bytes() == original
+    # The cache for the next start holds nothing of it.
+    np.testing.assert_array_equal(OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), expected)
 
 
 def test_onnx_network_external_weights(copy, tmp_path, monkeypatch):
@@ -271,7 +271,7 @@ def test_onnx_network_damaged_graphs(copy, engine):
             OnnxNetwork(copy, replace(copy, content[:length]), engine=engine)
     for _ in range(12):
         garbled = bytearray(content)
-        for place in rng.integers(0, 2000, 20):
-            garbled[place] = rng.integers(0, 256)
+        for position in rng.integers(0, 2000, 20):
+            garbled[position] = rng.integers(0, 256)
         with contextlib.suppress(InputError):  # a changed name or weight is no damage
             OnnxNetwork(copy, replace(copy, bytes(garbled)), engine=engine)

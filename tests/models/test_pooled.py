@@ -6,8 +6,10 @@ import pytest
 import timm
 import torch
 import torchvision
+from torch import nn
 
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
+from aletheia.models.networks.pooled import PooledDetector
 from aletheia.models.registry import count_parameters, create_model
 from aletheia.training.batch_norm import measure_batch_norm
 
@@ -33,6 +35,18 @@ def test_torchvision_efficientnet_parameter_counts(variant):
         assert ours == count_parameters(create_model(f"efficientnet_b{variant}"))
 
 
+def test_pooled_detector_renormalises():
+    """An image of 0.7 throughout, ImageNet-normalised, reaches the backbone as (0.7 - 0.5) / 0.25 in every channel."""
+    backbone = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1, bias=False))
+    nn.init.constant_(backbone[2].weight, 1.0)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    images = (torch.full((2, 3, 8, 8), 0.7) - mean) / std
+    logits = PooledDetector(backbone, "", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))(images)
+    torch.testing.assert_close(logits, torch.full((2,), 3 * 0.8))
+    unchanged = PooledDetector(backbone, "")(images)
+    torch.testing.assert_close(unchanged, images.mean(dim=(2, 3)).sum(dim=1))
+
+
 @torch.no_grad()
 def test_xception_normalisation():
     torch.manual_seed(0)
@@ -42,9 +56,9 @@ def test_xception_normalisation():
     published.load_state_dict(model.backbone.state_dict())
     pixels = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    wanted = published((pixels - 0.5) / 0.5)[:, 0]
-    assert abs(wanted[0] - wanted[1]) > 1e-3
-    torch.testing.assert_close(model((pixels - mean) / std), wanted, rtol=1e-3, atol=1e-4)
+    expected = published((pixels - 0.5) / 0.5)[:, 0]
+    assert abs(expected[0] - expected[1]) > 1e-3
+    torch.testing.assert_close(model((pixels - mean) / std), expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from efficientnet_pytorch import EfficientNet
 from safetensors.torch import save_file
 
 from aletheia.core.errors import InputError
+from aletheia.models.pretrained import backbone_parameters
 from aletheia.models.registry import create_model
 
 
@@ -53,6 +54,16 @@ def test_load_pretrained_local_file(tmp_path, suffix):
     torch.manual_seed(2)
     model = create_model("attention_cnn", weights=str(path))
     torch.testing.assert_close(model.stem[0].weight, source.stem[0].weight)
+
+
+def test_backbone_parameters_without_head():
+    with torch.device("meta"):
+        model = create_model("mobilenet_v2")
+    head = {id(parameter) for parameter in model.backbone.classifier.parameters()}
+    parameters = backbone_parameters(model)
+    assert len(parameters) == len(list(model.parameters())) - len(head) == 156
+    assert head.isdisjoint(map(id, parameters))
+    assert backbone_parameters(create_model("attention_cnn")) == []
 
 
 class _Bomb:

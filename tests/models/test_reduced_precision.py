@@ -1,4 +1,4 @@
-"""Fewer bits: what they cost is measured, and what was not measured is not offered."""
+"""Reduced precisions: measured against fp32, and not offered otherwise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from aletheia.core.errors import InputError
 from aletheia.core.openvino import supported_precisions
 from aletheia.imaging.transforms import normalise
-from aletheia.models import reduced_precision as reduced
+from aletheia.models import reduced_precision
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.inspect import inspect_model
 from aletheia.models.onnx_export import export_onnx
@@ -75,13 +75,18 @@ def test_measure_reduced_bf16_at_export(exported, faces):
 
 
 def test_add_int8_measures_on_held_out_faces(copy, faces, monkeypatch):
-    seen = []
-    real = reduced._quantised
-    monkeypatch.setattr(reduced, "_quantised", lambda file, crops: seen.append(crops) or real(file, crops))
+    calibrated_on = []
+    quantised = reduced_precision._quantised
+
+    def record(file, crops):
+        calibrated_on.append(crops)
+        return quantised(file, crops)
+
+    monkeypatch.setattr(reduced_precision, "_quantised", record)
     spec = add_int8(copy, faces)
     assert spec == read_spec(copy)
     cost = spec.onnx.reduced["int8"]
-    np.testing.assert_array_equal(seen[0], faces[::2])
+    np.testing.assert_array_equal(calibrated_on[0], faces[::2])
     p = from_torch(copy, faces[1::2])
     q = spec.calibration.probabilities(OnnxNetwork(copy, spec, precision="int8").logits(faces[1::2]))
     assert cost.faces == 20
@@ -105,7 +110,7 @@ def test_onnx_network_unmeasured_precision(copy):
 def test_measure_reduced_without_bf16(copy, faces, monkeypatch):
     spec = read_spec(copy)
     write_spec(copy, spec.model_copy(update={"onnx": spec.onnx.model_copy(update={"reduced": {}})}))
-    monkeypatch.setattr(reduced, "supported_precisions", lambda: ("f32",))
+    monkeypatch.setattr(reduced_precision, "supported_precisions", lambda: ("f32",))
     assert measure_reduced(copy, faces).onnx.reduced == {}
 
 

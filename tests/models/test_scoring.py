@@ -26,14 +26,14 @@ def by_hand(model, image: np.ndarray) -> float:
 def test_predict_manifest_order(bundle, crops):
     model, spec = load_bundle(bundle)
     frame = crops[1].sample(frac=1, random_state=0)
-    wanted = np.array([by_hand(model, read_image(path)) for path in frame["path"]])
-    assert wanted.std() > 0.02
+    expected = np.array([by_hand(model, read_image(path)) for path in frame["path"]])
+    assert expected.std() > 0.02
     for batch_size in (1, 7, 64, 1000):
         p = predict_manifest(model, spec, frame, batch_size, progress=False)
         assert p.dtype == np.float32 and p.shape == (120,)
-        np.testing.assert_allclose(p, wanted, atol=2e-6)
+        np.testing.assert_allclose(p, expected, atol=2e-6)
     arrays = np.stack([read_image(path) for path in frame["path"]])
-    np.testing.assert_allclose(predict_crops(model, spec, arrays), wanted, atol=2e-6)
+    np.testing.assert_allclose(predict_crops(model, spec, arrays), expected, atol=2e-6)
 
 
 def test_predict_crops_resizes(bundle):

@@ -1,4 +1,4 @@
-"""What model.json may say of calibration and abstention."""
+"""Calibration and abstention in model.json."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ KNOTS = ((-2.0, 0.1), (0.0, 0.1), (1.0, 0.6), (3.0, 0.9))
 
 def test_calibration_isotonic_interpolates():
     fitted = Calibration(method="isotonic", knots=KNOTS)
-    found = fitted.probabilities(np.array([-9, -2, -1, 0, 0.5, 1, 2, 3, 50, np.nan]))
-    np.testing.assert_allclose(found[:-1], [0.1, 0.1, 0.1, 0.1, 0.35, 0.6, 0.75, 0.9, 0.9], atol=1e-7)
-    assert np.isnan(found[-1]) and found.dtype == np.float32
+    p = fitted.probabilities(np.array([-9, -2, -1, 0, 0.5, 1, 2, 3, 50, np.nan]))
+    np.testing.assert_allclose(p[:-1], [0.1, 0.1, 0.1, 0.1, 0.35, 0.6, 0.75, 0.9, 0.9], atol=1e-7)
+    assert np.isnan(p[-1]) and p.dtype == np.float32
     assert fitted.describe() == "isotonic (4 knots)"
     assert Calibration(method="isotonic", knots=KNOTS, thinned=0.0123).describe() == (
         "isotonic (4 knots, at most 0.012 off)"
@@ -31,12 +31,14 @@ def test_calibration_isotonic_interpolates():
     [Calibration(), Calibration(method="platt", scale=1.7, shift=-0.3), Calibration(method="isotonic", knots=KNOTS)],
     ids=lambda fitted: fitted.method,
 )
-@pytest.mark.parametrize("wanted", [0.11, 0.35, 0.6, 0.89])
-def test_logit_at_inverts_probabilities(fitted, wanted):
-    logit = fitted.logit_at(wanted)
-    assert fitted.probabilities(np.array([logit]))[0] == pytest.approx(wanted, abs=1e-6)
+@pytest.mark.parametrize("probability", [0.11, 0.35, 0.6, 0.89])
+def test_logit_at_inverts_probabilities(fitted, probability):
+    logit = fitted.logit_at(probability)
+    assert fitted.probabilities(np.array([logit]))[0] == pytest.approx(probability, abs=1e-6)
     assert (
-        fitted.probabilities(np.array([logit - 0.01]))[0] < wanted < fitted.probabilities(np.array([logit + 0.01]))[0]
+        fitted.probabilities(np.array([logit - 0.01]))[0]
+        < probability
+        < fitted.probabilities(np.array([logit + 0.01]))[0]
     )
 
 

@@ -1,4 +1,4 @@
-"""Weights files of strangers."""
+"""Weights files of unknown origin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from aletheia.core.errors import InputError
-from aletheia.models import state_dict as statefile
+from aletheia.models import state_dict
 from aletheia.models.state_dict import read_archive, read_state
 
 
@@ -58,11 +58,11 @@ def test_read_archive_compressed(tmp_path, state):
 def test_read_archive_limits(tmp_path, state, monkeypatch):
     path = tmp_path / "a.pth"
     torch.save(state, path)
-    monkeypatch.setattr(statefile, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(state_dict, "MAX_MEMBERS", 2)
     with pytest.raises(InputError, match="members"):
         read_archive(path)
     with pytest.raises(InputError, match="at most 10 are read"):
-        statefile.check_file(path, 10)
+        state_dict.check_file(path, 10)
     os.mkfifo(tmp_path / "pipe.pth")
     for name, match in (("pipe.pth", "regular"), ("missing.pth", "no file"), ("a\0b.pth", "no file")):
         with pytest.raises(InputError, match=match):

@@ -1,4 +1,4 @@
-"""What model.json may say of typical spectra."""
+"""Typical spectra in model.json."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_typical_spectra_round_trip(tmp_path):
     assert read_spec(tmp_path) == spec
     assert read_spec(tmp_path).spectra.real is None
     values = json.loads((tmp_path / "model.json").read_text())
-    del values["spectra"]  # a model of before
+    del values["spectra"]  # as in an older model
     (tmp_path / "model.json").write_text(json.dumps(values))
     assert read_spec(tmp_path).spectra is None
 

@@ -14,7 +14,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_curve
 
 from aletheia.core.errors import InputError
 from aletheia.models.spec import MAX_KNOTS, Calibration
-from aletheia.training.calibration import thin_knots, choose_threshold, fit_calibration
+from aletheia.training.calibration import choose_threshold, fit_calibration, thin_knots
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_fit_calibration_isotonic_small_cases():
     fitted = fit_calibration(np.array([0, 1, 0, 1]), np.array([-2.0, -1.0, 0.0, 1.0]), "isotonic")
     assert fitted.knots == ((-2.0, 0.25), (-1.0, 0.5), (0.0, 0.5), (1.0, 0.75))
     # A network that has it the wrong way round knows nothing: one half everywhere.
-    wrong = fit_calibration(np.array([1, 1, 0, 0]), np.array([-2.0, -1.0, 0.0, 1.0]), "isotonic")
-    np.testing.assert_allclose(wrong.probabilities(np.array([-9.0, 0.5, 9.0])), 0.5)
+    inverted = fit_calibration(np.array([1, 1, 0, 0]), np.array([-2.0, -1.0, 0.0, 1.0]), "isotonic")
+    np.testing.assert_allclose(inverted.probabilities(np.array([-9.0, 0.5, 9.0])), 0.5)
     with pytest.raises(InputError, match="all are the same; choose 'platt'"):
         fit_calibration(np.array([0, 1]), np.array([1.0, 1.0]), "isotonic")
 

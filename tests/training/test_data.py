@@ -36,12 +36,12 @@ def test_face_data_batch_sizes(discs):
 def test_face_data_keeps_pixels_with_labels(discs):
     data = make(discs, batch_size=10)
     dataset = data.sets["train"]
-    wanted = {dataset.pixels.array[i].tobytes(): float(dataset.labels[i]) for i in range(len(dataset))}
+    label_of = {dataset.pixels.array[i].tobytes(): float(dataset.labels[i]) for i in range(len(dataset))}
     truth = encode_labels(discs[0]["label"])
     np.testing.assert_array_equal(dataset.labels.numpy(), truth)
     for pixels, labels in data.train_dataloader():
         for image, label in zip(pixels.numpy(), labels, strict=True):
-            assert wanted[image.tobytes()] == label
+            assert label_of[image.tobytes()] == label
 
 
 def test_epoch_batches_order():
@@ -151,23 +151,23 @@ def test_batches_ahead_order(discs):
     for workers in (1, 3):
         ahead = BatchesAhead(dataset, sampler, workers)
         assert len(ahead) == len(one_by_one)
-        for (pixels, labels), (wanted, wanted_labels) in zip(ahead, one_by_one, strict=True):
-            assert torch.equal(pixels, wanted) and torch.equal(labels, wanted_labels)
+        for (pixels, labels), (expected, expected_labels) in zip(ahead, one_by_one, strict=True):
+            assert torch.equal(pixels, expected) and torch.equal(labels, expected_labels)
 
 
 def test_batches_ahead_prefetch(discs):
-    made = []
+    prepared = []
 
-    class Noted:
+    class RecordingDataset:
         def __getitem__(self, batch):
-            made.append(batch)
+            prepared.append(batch)
             return batch
 
     sampler = EpochBatches(160, 16, seed=5)
-    batches = iter(BatchesAhead(Noted(), sampler, 2))
+    batches = iter(BatchesAhead(RecordingDataset(), sampler, 2))
     next(batches)
     deadline = time.monotonic() + 10
-    while len(made) < 5:  # while the first is worked on, four more are made
+    while len(prepared) < 5:  # while the first is in use, four more are prepared
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert len(list(batches)) == 9
@@ -181,8 +181,8 @@ def test_batches_ahead_prefetch(discs):
 
 
 def test_fit_network_measures_waiting(discs, monkeypatch):
-    really = PixelDataset.__getitem__
-    monkeypatch.setattr(PixelDataset, "__getitem__", lambda self, batch: time.sleep(0.03) or really(self, batch))
+    getitem = PixelDataset.__getitem__
+    monkeypatch.setattr(PixelDataset, "__getitem__", lambda self, batch: time.sleep(0.03) or getitem(self, batch))
     config = TrainConfig(image_size=48, options={"width": 8}, batch_size=20, max_epochs=1, batch_norm_images=0)
     row = fit_network(config, *discs, progress=False).history.iloc[0]
     assert 6 * 0.03 <= row["waited"] <= row["seconds"]

@@ -18,7 +18,7 @@ from aletheia.models.spec import read_spec
 from aletheia.models.verdict import decide
 from aletheia.training.abstention import manifest_statistics
 from aletheia.training.config import TrainConfig
-from aletheia.training.export import export_bundle, crop_of, describe_rows
+from aletheia.training.export import crop_of, describe_rows, export_bundle
 from aletheia.training.fit import FitResult, fit_network
 
 
@@ -28,8 +28,8 @@ def trained(discs):
     return fit_network(config, *discs, progress=False)
 
 
-def told(trained: FitResult, **changes) -> FitResult:
-    """The same training, to be bundled otherwise."""
+def with_changes(trained: FitResult, **changes) -> FitResult:
+    """The same training, to be exported with another configuration."""
     return dataclasses.replace(trained, config=TrainConfig.parse(trained.config, **changes))
 
 
@@ -41,10 +41,10 @@ def test_export_bundle_scores(trained, discs, tmp_path):
     assert (spec.input_size, spec.crop.size, spec.training["batch_size"]) == (48, 48, 16)
     p = predict_manifest(model, spec, discs[1], progress=False)
     fitted = spec.calibration
-    wanted = 1 / (1 + np.exp(-(fitted.scale * trained.val_logits.astype(float) + fitted.shift)))
-    np.testing.assert_allclose(p, wanted, atol=1e-5)
+    expected = 1 / (1 + np.exp(-(fitted.scale * trained.val_logits.astype(float) + fitted.shift)))
+    np.testing.assert_allclose(p, expected, atol=1e-5)
     fake = trained.val_labels == 1
-    called = wanted >= spec.threshold
+    called = expected >= spec.threshold
     assert spec.metrics["val_fpr"] == pytest.approx(called[~fake].mean())
     assert spec.metrics["val_fnr"] == pytest.approx(1 - called[fake].mean())
     assert spec.metrics["val_loss"] == trained.val_loss
@@ -60,7 +60,7 @@ def test_export_bundle_data_hash(trained, discs, tmp_path):
 
 
 def test_export_bundle_max_fpr(trained, discs, tmp_path):
-    _, spec = export_bundle(told(trained, max_fpr=0.0, calibration="temperature"), *discs, folder=tmp_path)
+    _, spec = export_bundle(with_changes(trained, max_fpr=0.0, calibration="temperature"), *discs, folder=tmp_path)
     assert spec.metrics["val_fpr"] == 0.0
     assert "at most 0" in spec.threshold_how
     assert spec.calibration.method == "temperature" and spec.calibration.shift == 0
@@ -69,7 +69,7 @@ def test_export_bundle_max_fpr(trained, discs, tmp_path):
 def test_export_bundle_isotonic(trained, discs, tmp_path):
     from sklearn.isotonic import IsotonicRegression
 
-    folder, spec = export_bundle(told(trained, calibration="isotonic"), *discs, folder=tmp_path)
+    folder, spec = export_bundle(with_changes(trained, calibration="isotonic"), *discs, folder=tmp_path)
     y, n = trained.val_labels, np.bincount(trained.val_labels.astype(int))
     fitted = IsotonicRegression().fit(trained.val_logits.astype(float), y, sample_weight=1 / n[y.astype(int)])
     low, high = 1 / (n[0] + 2), (n[1] + 1) / (n[1] + 2)
@@ -82,7 +82,7 @@ def test_export_bundle_isotonic(trained, discs, tmp_path):
 
 def test_export_bundle_abstention(trained, discs, tmp_path):
     train = discs[0].assign(face_x0=10.0, face_y0=20.0, face_x1=np.linspace(51.5, 90, 120), face_y1=30.0)
-    _, spec = export_bundle(told(trained, abstention_alpha=0.2), train, discs[1], folder=tmp_path)
+    _, spec = export_bundle(with_changes(trained, abstention_alpha=0.2), train, discs[1], folder=tmp_path)
     rules, fake = spec.abstention, trained.val_labels == 1
     p = spec.calibration.probabilities(trained.val_logits).astype(float)
     reals, fakes = np.sort(p[~fake]), np.sort(p[fake])[::-1]
@@ -95,12 +95,12 @@ def test_export_bundle_abstention(trained, discs, tmp_path):
     assert rules.ranges["luma"] == pytest.approx((luma.quantile(0.005) - margin, luma.quantile(0.995) + margin))
     assert set(rules.ranges) == {"luma", "contrast", "sharpness", "face_size"}
     # Of five genuine validation faces one at most is called fake.
-    said = [decide(spec, value).verdict for value in p[~fake]]
-    assert said.count("fake") <= 0.2 * len(said)
+    verdicts = [decide(spec, value).verdict for value in p[~fake]]
+    assert verdicts.count("fake") <= 0.2 * len(verdicts)
 
 
 def test_export_bundle_without_abstention(trained, discs, tmp_path):
-    _, spec = export_bundle(told(trained, abstention_alpha=None), *discs, folder=tmp_path)
+    _, spec = export_bundle(with_changes(trained, abstention_alpha=None), *discs, folder=tmp_path)
     assert spec.abstention is None
 
 

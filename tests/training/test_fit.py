@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 import torch
 
+import aletheia.training
 from aletheia.core.errors import InputError
 from aletheia.models.registry import create_model
-from aletheia.training import fit as fit_module
 from aletheia.training.checkpoint import AtomicCheckpointIO
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import DivergedError, fit_network
@@ -58,11 +58,11 @@ def test_fit_network_keeps_best_epoch(discs, tmp_path):
     assert history["val_auc"].max() > 0.9
     assert result.best_epoch == history.loc[history["val_loss"].idxmin(), "epoch"]
     assert result.val_loss == history["val_loss"].min()
-    # The model that is handed out is the one of that epoch.
+    # The returned model is that of this epoch.
     assert mean_loss(result.val_labels, result.val_logits, balanced=True) == pytest.approx(result.val_loss, abs=1e-6)
     assert not result.model.training
     np.testing.assert_array_equal(result.val_labels, (discs[1]["label"] == "fake").to_numpy())
-    assert os.listdir(tmp_path) == ["last.ckpt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 def test_fit_network_repeatable_without_side_effects(discs, tmp_path, monkeypatch):
@@ -77,7 +77,7 @@ def test_fit_network_repeatable_without_side_effects(discs, tmp_path, monkeypatc
     other = run(discs, max_epochs=2, num_threads=1, seed=1)
     assert not torch.equal(weights(first)["head.weight"], weights(other)["head.weight"])
     assert first.checkpoint is None
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 class _Stop(BaseException):
@@ -174,7 +174,7 @@ def test_fit_network_checkpoint_plain_types(discs, tmp_path):
 
 
 def test_atomic_checkpoint_io_interrupted(tmp_path, monkeypatch):
-    # tests/models/test_files.py does it with a real kill.
+    # tests/core/test_files.py does it with a real kill.
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"epoch": torch.tensor(1)}, path)
 
@@ -186,7 +186,7 @@ def test_atomic_checkpoint_io_interrupted(tmp_path, monkeypatch):
         patch.setattr(torch, "save", half)
         AtomicCheckpointIO().save_checkpoint({"epoch": torch.tensor(2)}, path)
     assert torch.load(path, weights_only=True)["epoch"] == 1
-    assert os.listdir(tmp_path) == ["last.ckpt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 def test_fit_network_keyboard_interrupt(discs, tmp_path):
@@ -266,7 +266,7 @@ def test_fit_network_bf16_large_batch(discs):
 
 
 def test_diverged_error_is_public():
-    assert fit_module.DivergedError is DivergedError
+    assert aletheia.training.DivergedError is DivergedError
 
 
 def test_fit_network_frozen_backbone(discs, tmp_path):

@@ -30,7 +30,7 @@ def test_mean_loss_equals_scikit_learn(scored):
 
 def test_mean_loss_balanced_ignores_majority():
     y = np.array([1.0] * 99 + [0.0])
-    z = np.full(100, 5.0)  # "fake" for everybody
+    z = np.full(100, 5.0)  # "fake" for every row
     assert mean_loss(y, z, balanced=False) < 0.1
     assert mean_loss(y, z, balanced=True) > 2.5
 
@@ -87,5 +87,5 @@ def test_detector_loss_with_label_smoothing(smoothing):
     weights = torch.where(labels == 1, 120 / 180, 120 / 60)
     smooth = torch.where(labels == 1, 1 - smoothing, smoothing)
     p = torch.sigmoid(logits)
-    wanted = -(weights * (smooth * p.log() + (1 - smooth) * (1 - p).log())).mean()
-    assert detector.loss(logits, labels).item() == pytest.approx(wanted.item(), rel=1e-5)
+    expected = -(weights * (smooth * p.log() + (1 - smooth) * (1 - p).log())).mean()
+    assert detector.loss(logits, labels).item() == pytest.approx(expected.item(), rel=1e-5)

@@ -16,7 +16,7 @@ from aletheia.training.spectra import typical_spectra
 
 @pytest.fixture
 def faces(tmp_path) -> pd.DataFrame:
-    """Fifteen real faces with rough and nine fake ones with smooth texture, and two files that are none."""
+    """Fifteen real faces with rough and nine fake ones with smooth texture, and two files without a spectrum."""
     rng, rows = np.random.default_rng(0), []
     for index in range(24):
         grain = rng.normal(128, 30, (64, 64, 3))
@@ -26,21 +26,21 @@ def faces(tmp_path) -> pd.DataFrame:
         rows.append({"path": str(path), "label": "real" if index < 15 else "fake"})
     (tmp_path / "broken.png").write_bytes(b"no picture")
     cv2.imwrite(str(tmp_path / "flat.png"), np.full((64, 64, 3), 9, np.uint8))
-    others = [{"path": str(tmp_path / name), "label": "fake"} for name in ("broken.png", "flat.png")]
-    return pd.DataFrame([*rows, *others])
+    unreadable = [{"path": str(tmp_path / name), "label": "fake"} for name in ("broken.png", "flat.png")]
+    return pd.DataFrame([*rows, *unreadable])
 
 
 def test_typical_spectra_values(faces):
     typical = typical_spectra(faces, 64)
     assert typical.size == 64
     for label, n in (("real", 15), ("fake", 9)):
-        found = getattr(typical, label)
+        spectrum = getattr(typical, label)
         paths = faces[faces["label"] == label]["path"][:n]
         values = np.stack([radial_spectrum(cv2.imread(path)[..., ::-1], 64) for path in paths])
-        assert found.faces == n
-        np.testing.assert_allclose(found.mean, values.mean(axis=0), atol=0.006)
-        np.testing.assert_allclose(found.low, np.percentile(values, 5, axis=0), atol=0.006)
-        np.testing.assert_allclose(found.high, np.percentile(values, 95, axis=0), atol=0.006)
+        assert spectrum.faces == n
+        np.testing.assert_allclose(spectrum.mean, values.mean(axis=0), atol=0.006)
+        np.testing.assert_allclose(spectrum.low, np.percentile(values, 5, axis=0), atol=0.006)
+        np.testing.assert_allclose(spectrum.high, np.percentile(values, 95, axis=0), atol=0.006)
     assert typical.real.low[-1] > typical.fake.high[-1] + 10
 
 
