@@ -134,7 +134,8 @@ def overlay(rgb: Array, heat: Array, size: int | None = None, strength: float = 
     steps = np.rint(255 * heat).astype(np.uint8)
     colour = cv2.cvtColor(cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
     opacity = strength * heat[..., None]
-    return np.rint((1 - opacity) * grey + opacity * colour).astype(np.uint8)
+    blended: Array = np.rint((1 - opacity) * grey + opacity * colour)
+    return blended.astype(np.uint8)
 
 
 def _enlarged(heat: Array, size: int) -> Array:

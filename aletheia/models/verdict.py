@@ -178,7 +178,8 @@ def _check_ranges(rules: AbstentionSpec, statistics: Mapping[str, float | None])
 
 
 def _check_plausible(rules: AbstentionSpec, probability: float, answer: str) -> Verdict | None:
-    plausible = [REAL] * (probability <= rules.real_upper) + [FAKE] * (probability >= rules.fake_lower)
+    is_plausible = {REAL: probability <= rules.real_upper, FAKE: probability >= rules.fake_lower}
+    plausible = [label for label, holds in is_plausible.items() if holds]
     if plausible == [answer]:
         return None
     if len(plausible) == 2:

@@ -30,7 +30,7 @@ def test_fit_calibration_platt_equals_scikit_learn(logits):
     slope, offset = _sigmoid_calibration(z, y)  # p = 1 / (1 + exp(slope z + offset))
     assert (ours.scale, ours.shift) == pytest.approx((-slope, -offset), rel=1e-3, abs=1e-3)
     # With many rows the smoothed targets hardly matter.
-    plain = LogisticRegression(penalty=None, tol=1e-10, max_iter=1000).fit(z[:, None], y)
+    plain = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(z[:, None], y)
     assert ours.scale == pytest.approx(plain.coef_[0, 0], rel=0.01)
     assert ours.shift == pytest.approx(plain.intercept_[0], abs=0.02)
 
@@ -38,7 +38,7 @@ def test_fit_calibration_platt_equals_scikit_learn(logits):
 def test_fit_calibration_balanced_platt(logits):
     y, z = logits
     ours = fit_calibration(y, z, "platt", balanced=True)
-    plain = LogisticRegression(penalty=None, class_weight="balanced", tol=1e-10, max_iter=1000).fit(z[:, None], y)
+    plain = LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-10, max_iter=1000).fit(z[:, None], y)
     assert ours.scale == pytest.approx(plain.coef_[0, 0], rel=0.01)
     assert ours.shift == pytest.approx(plain.intercept_[0], abs=0.02)
     p = ours.probabilities(z)
