@@ -127,13 +127,13 @@ def loader(pictures: list[str], repeats: int) -> int:
 def waiting(pictures: list[str]) -> int:
     """The share of a training that the network waited, for the smallest network and both ways to augment."""
     from aletheia.training.config import TrainConfig
-    from aletheia.training.fit import fit
+    from aletheia.training.fit import fit_network
 
     frame = pd.DataFrame({"path": pictures, "label": np.where(np.arange(len(pictures)) % 2, "fake", "real")})
     missed = 0
     for augmentation in ("light", "albumentations"):
         config = TrainConfig(max_epochs=3, image_size=224, augmentation=augmentation, patience=3)
-        history = fit(config, frame, frame, progress=False).history
+        history = fit_network(config, frame, frame, progress=False).history
         share = history["waited"].sum() / history["seconds"].sum()
         print(f"waiting for batches ({augmentation}): {share:.1%} of the training, limit {LIMITS['waiting']:.0%}")
         missed += share > LIMITS["waiting"]

@@ -16,7 +16,7 @@ from aletheia.faces.crop import CropError
 from aletheia.inference.errors import RequestError
 from aletheia.inference.predictor import Prediction, checked_pixels
 from aletheia.inference.timing import Stages
-from aletheia.inference.video import judge_frames
+from aletheia.inference.video import decide_video
 from aletheia.serving.admission import Admission, Turn
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder, Source
@@ -227,7 +227,7 @@ class InferenceService:
                 if progress:
                     progress(min(len(faces) / count, 1.0))
             with stages.stage("judge"):
-                prediction = judge_frames(self.predictor, times, faces)
+                prediction = decide_video(self.predictor, times, faces)
         self.metrics.count_answer(prediction)
         self.metrics.observe_stages(stages)
         return video_answer(self.loaded, prediction, size, stages)

@@ -7,7 +7,7 @@ from mlrun.artifacts import PlotlyArtifact
 from aletheia.core.errors import InputError
 from aletheia.evaluation import cell_results, leave_one_out_figure, leave_out, score_everywhere
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import DivergedError, fit
+from aletheia.training.fit import DivergedError, fit_network
 
 
 def cross_test(
@@ -49,7 +49,8 @@ def cross_test(
         seed=seed,
     )
     try:
-        result = fit(config, leave_out(train.as_df(), held_out), leave_out(val.as_df(), held_out), progress=False)
+        parts = [leave_out(part.as_df(), held_out) for part in (train, val)]
+        result = fit_network(config, *parts, progress=False)
     except (DivergedError, InputError) as error:
         context.logger.warning(f"This cell counts as infinite: {error}")
         context.log_results({"loss": float("inf"), "reason": str(error)})

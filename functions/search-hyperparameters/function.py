@@ -4,7 +4,7 @@ import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import DivergedError, fit
+from aletheia.training.fit import DivergedError, fit_network
 from aletheia.training.plots import grid_figures
 
 
@@ -44,7 +44,7 @@ def search_hyperparameters(
     )
     loss, seconds = float("inf"), 0.0
     try:
-        result = fit(config, train.as_df(), val.as_df(), progress=False)
+        result = fit_network(config, train.as_df(), val.as_df(), progress=False)
         loss, seconds = result.val_loss, result.seconds
         context.log_dataset("curves", df=result.history, format="csv", index=False)
     except DivergedError as error:

@@ -8,8 +8,8 @@ from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.training.checkpoint import checkpoint_folder
 from aletheia.training.config import TrainConfig
-from aletheia.training.export import bundle
-from aletheia.training.fit import fit
+from aletheia.training.export import export_bundle
+from aletheia.training.fit import fit_network
 from aletheia.training.plots import curve_figures
 
 
@@ -54,10 +54,10 @@ def train(
     )
     train_faces, val_faces = train.as_df(), val.as_df()
     checkpoints = checkpoint_folder(config, train_faces, val_faces)
-    result = fit(config, train_faces, val_faces, checkpoints, resume=True)
+    result = fit_network(config, train_faces, val_faces, checkpoints, resume=True)
 
     with TemporaryDirectory() as folder:
-        _, spec = bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
+        _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
         context.log_model(
             "model",
             model_dir=folder,

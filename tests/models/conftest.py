@@ -7,6 +7,7 @@ import torch
 
 from ..factories import crops
 from ..model_factories import brightness_bundle as bundle
+from ..model_factories import declare_network, own_registry
 
 
 @pytest.fixture(
@@ -20,7 +21,7 @@ from ..model_factories import brightness_bundle as bundle
     ]
 )
 def network_name(request) -> str:
-    """One small network of every family of the registry."""
+    """A small network of every family of the registry."""
     return request.param
 
 

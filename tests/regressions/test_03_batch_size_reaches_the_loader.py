@@ -9,7 +9,7 @@ import pytest
 
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 from aletheia.training.module import Detector, mean_loss
 
 
@@ -36,23 +36,23 @@ def test_the_batch_size_of_the_configuration_is_the_loaders(rows, batch_size, mo
     monkeypatch.setattr(
         Detector, "training_step", lambda self, batch, i: seen.append(len(batch[1])) or step(self, batch, i)
     )
-    fit({**CONFIG, "batch_size": batch_size}, *rows, progress=False)
+    fit_network({**CONFIG, "batch_size": batch_size}, *rows, progress=False)
     assert seen == [batch_size] * (37 // batch_size)
 
 
 def test_the_search_loss_does_not_depend_on_the_size_of_validation_batches(rows):
     losses = [
-        fit({**CONFIG, "batch_size": 8, "eval_batch_size": size}, *rows, progress=False).val_loss
+        fit_network({**CONFIG, "batch_size": 8, "eval_batch_size": size}, *rows, progress=False).val_loss
         for size in (1, 4, 7, 23, 100)
     ]
     assert max(losses) - min(losses) < 1e-6
 
 
 def test_it_is_a_mean_not_a_sum(rows):
-    result = fit({**CONFIG, "batch_size": 8, "eval_batch_size": 2}, *rows, progress=False)
+    result = fit_network({**CONFIG, "batch_size": 8, "eval_batch_size": 2}, *rows, progress=False)
     assert result.val_loss == pytest.approx(mean_loss(result.val_labels, result.val_logits, balanced=True), abs=1e-6)
     # Twice the rows, the same loss.
-    double = fit(
+    double = fit_network(
         {**CONFIG, "batch_size": 8, "eval_batch_size": 2},
         rows[0],
         pd.concat([rows[1], rows[1]], ignore_index=True),
@@ -62,6 +62,6 @@ def test_it_is_a_mean_not_a_sum(rows):
 
 
 def test_another_batch_size_is_another_training(rows):
-    losses = {fit({**CONFIG, "batch_size": size}, *rows, progress=False).val_loss for size in (4, 8, 16)}
+    losses = {fit_network({**CONFIG, "batch_size": size}, *rows, progress=False).val_loss for size in (4, 8, 16)}
     assert len(losses) == 3
     assert FaceData(TrainConfig(image_size=32, batch_size=5), *rows).config.batch_size == 5
