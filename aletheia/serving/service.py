@@ -26,7 +26,7 @@ from aletheia.serving.model_loading import LoadedModel
 from aletheia.serving.schemas import image_answer, video_answer
 
 if TYPE_CHECKING:
-    from aletheia.faces.blazeface import Face
+    from aletheia.faces.face import Face
     from aletheia.inference.explain import Explainer, Explanation
     from aletheia.inference.predictor import FaceEvidence
 

@@ -137,13 +137,13 @@ def crop_of(frame: pd.DataFrame, size: int) -> CropConfig:
     """
 
     def only(column: str) -> Any:
-        found = frame[column].dropna().unique() if column in frame else ()
-        if len(found) > 1:
+        values = frame[column].dropna().unique().tolist() if column in frame else []
+        if len(values) > 1:
             raise InputError(
-                f"{column}: the training faces were cut in {len(found)} ways "
-                f"({', '.join(map(str, found[:3]))}); extract them all alike."
+                f"{column}: the training faces were cut in {len(values)} ways "
+                f"({', '.join(map(str, values[:3]))}); extract them all alike."
             )
-        return (found[0].item() if hasattr(found[0], "item") else found[0]) if len(found) else None
+        return values[0] if values else None
 
     values = {field: value for field, column in COLUMNS.items() if (value := only(column)) is not None}
     if high := only("crop_quality_high"):
