@@ -43,7 +43,7 @@ def register_network(name: str) -> Callable[[Builder], Builder]:
     Parameters
     ----------
     name : str
-        What `create_model` and ``architecture`` of a training configuration call it.
+        The name for `create_model` and for ``architecture`` of a training configuration.
 
     Raises
     ------

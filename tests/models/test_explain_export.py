@@ -18,7 +18,7 @@ from aletheia.imaging.transforms import normalise
 from aletheia.models import onnx_export
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.explain_export import ExplainedNetwork
-from aletheia.models.network import last_map
+from aletheia.models.network import last_map, with_attention
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ENGINES, ExplainNetwork
 from aletheia.models.registry import create_model, list_models
@@ -63,7 +63,7 @@ def grad_cam(model: nn.Module, spec: ModelSpec, faces: np.ndarray) -> tuple[np.n
 
     handles = [module.register_forward_hook(listen) for module in model.modules()]
     x = normalise(torch.from_numpy(faces), spec.mean, spec.std).requires_grad_()
-    logits, attention = model(x, return_attention=True)
+    logits, attention = with_attention(model, x)
     for handle in handles:
         handle.remove()
     (gradient,) = torch.autograd.grad(logits.sum(), maps[-1])
@@ -82,6 +82,8 @@ def trained_a_little(name: str) -> tuple[nn.Module, ModelSpec]:
 
 def test_explained_network_equals_autograd(network_name):
     model, spec = trained_a_little(network_name)
+    if last_map(model) is None:
+        pytest.skip(f"{network_name} declares no last map")
     faces = pixels(5, seed=3)
     cam, attention = grad_cam(model, spec, faces)
     assert cam.shape[0] == 5 and cam.std(axis=(1, 2)).max() > 0.1  # otherwise this would compare constants
@@ -98,7 +100,8 @@ def test_explain_network_equals_torch(exported, engine):
 
 @pytest.mark.slow
 def test_explain_network_equals_torch_every_family(tmp_path, network_name):
-    make(tmp_path, network_name)
+    if not make(tmp_path, network_name).onnx.explain:
+        pytest.skip(f"{network_name} declares no last map")
     for engine in ENGINES:
         compare(tmp_path, engine)
 
@@ -118,11 +121,13 @@ def compare(folder, engine: str) -> None:
         np.testing.assert_allclose(exported_attention, attention, atol=1e-4)
 
 
-def test_last_map_of_every_network():
-    for name in list_models():
+@pytest.mark.parametrize(
+    "pattern", ["attention_cnn", "efficientnet_*", "torchvision_efficientnet_*", "mobilenet_v2", "xception"]
+)
+def test_last_map_of_family(pattern):
+    for name in list_models(pattern):
         with torch.device("meta"):
-            net = create_model(name)
-            assert last_map(net).weights.ndim == 1, name
+            assert last_map(create_model(name)).weights.ndim == 1, name
 
 
 def test_explained_network_tied_maximum():

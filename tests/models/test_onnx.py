@@ -21,6 +21,7 @@ from aletheia.core.settings import get_settings
 from aletheia.imaging.transforms import normalise
 from aletheia.models import onnx_export
 from aletheia.models.bundle import load_bundle, save_bundle
+from aletheia.models.network import with_attention
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ENGINES, OnnxNetwork
 from aletheia.models.registry import create_model
@@ -81,7 +82,7 @@ def test_onnx_network_equals_torch(tmp_path, network_name):
     model, _ = load_bundle(tmp_path)
     images = pixels(5, seed=9)  # another number of faces than in the export
     with torch.inference_mode():
-        logits, attention = model(normalise(torch.from_numpy(images), spec.mean, spec.std), return_attention=True)
+        logits, attention = with_attention(model, normalise(torch.from_numpy(images), spec.mean, spec.std))
     assert logits.std() > 1e-4  # otherwise this would compare constants
     for engine in ENGINES:
         network = OnnxNetwork(tmp_path, spec, engine=engine)

@@ -10,6 +10,7 @@ from torch import nn
 
 from aletheia.core.errors import InputError
 from aletheia.models import networks
+from aletheia.models.network import with_attention
 from aletheia.models.registry import count_parameters, create_model, list_models, model_options, register_network
 
 
@@ -25,18 +26,33 @@ def test_list_models_every_family():
 def test_create_model_forward_and_backward(network_name):
     torch.manual_seed(0)
     model = create_model(network_name).train()
-    logits, attention = model(torch.randn(2, 3, 48, 48), return_attention=True)
+    logits, attention = with_attention(model, torch.randn(2, 3, 48, 48))
     assert logits.shape == (2,)
-    if "att" in network_name:
+    if attention is not None:
         assert attention.shape[:2] == (2, 1)
         assert attention.min() >= 0 and attention.max() <= 1
-    else:
-        assert attention is None
     logits.sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
     model.eval()
     with torch.no_grad():
         assert model(torch.randn(3, 3, 48, 48)).shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("name", "has_map"),
+    [
+        ("attention_cnn", True),
+        ("efficientnet_autoatt_b0", True),
+        ("efficientnet_b0", False),
+        ("torchvision_efficientnet_b0", False),
+        ("mobilenet_v2", False),
+        ("xception", False),
+    ],
+)
+def test_create_model_attention(name, has_map):
+    with torch.device("meta"):
+        _, attention = create_model(name).eval()(torch.zeros(1, 3, 48, 48), return_attention=True)
+    assert (attention is not None) == has_map
 
 
 def test_create_model_unknown_name():
