@@ -48,7 +48,7 @@ _STARTING = (
     "place-items: center; min-height: 90vh; }</style></head><body><p>The page is starting; it comes by itself.</p>"
     "</body></html>\n"
 )
-_NO_PAGE = "There is no page here: the service was started without it. How to ask by HTTP stands at /docs."
+_NO_PAGE = "There is no page here: the service was started without it. The HTTP interface is described at /docs."
 _KINDS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unknown_format"}
 
 
@@ -78,7 +78,7 @@ def create_app(config: ServeConfig, service: InferenceService | None = None) -> 
         app.state.stopping.set()
         stop.set()
         if page is None or not page.is_running:
-            background.cancel()  # imports that are still under way need not come to an end
+            background.cancel()  # imports that are still running need not finish
         with contextlib.suppress(asyncio.CancelledError):
             await background
         await asyncio.to_thread(app.state.jobs.close)

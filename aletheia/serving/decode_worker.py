@@ -143,7 +143,7 @@ def _reused_file() -> int:
 
 
 def limit_cpu(seconds: float) -> None:
-    """Let the system end this process after so many seconds of computing from now on."""
+    """Let the system end this process when it has computed for this time from now on."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft, hard = math.ceil(used.ru_utime + used.ru_stime + seconds) + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]
     if hard == resource.RLIM_INFINITY or soft < hard:

@@ -264,10 +264,10 @@ V2_UNKNOWN = FallbackMount("/v2", _refuse_unknown_path, V2)
 
 def _check_model(service: InferenceService, name: str, version: str = "") -> None:
     if name != service.loaded.name:
-        raise RequestError("not_found", f"There is no model {name[:60]!r} here; {service.loaded.name!r} is the one.")
+        raise RequestError("not_found", f"There is no model {name[:60]!r} here; the model is {service.loaded.name!r}.")
     if version not in ("", service.loaded.version):
         raise RequestError(
-            "not_found", f"There is no version {version[:60]!r} here; {service.loaded.version!r} answers."
+            "not_found", f"There is no version {version[:60]!r} here; the version is {service.loaded.version!r}."
         )
 
 

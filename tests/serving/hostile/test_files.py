@@ -31,9 +31,9 @@ def failures(target, cases) -> list[str]:
     messages = []
     for case in cases:
         try:
-            target.check(target.upload(case.data, case.filename), STATUSES[case.owed])
+            target.check(target.upload(case.data, case.filename), STATUSES[case.expected])
         except AssertionError as error:
-            messages.append(f"{case} ({case.owed}): {error}")
+            messages.append(f"{case} ({case.expected}): {error}")
     return messages
 
 
@@ -131,9 +131,9 @@ def test_json_hostile_pictures(target, picture):
     """Both routes that take base64 must answer as for an upload."""
     for case in [*odd_pictures(picture), *empty_pictures(picture), *polyglots(picture), *strange_exif(picture)]:
         text = base64.b64encode(case.data).decode()
-        target.check(target.client.post("/v1/predict", json={"image": text}), STATUSES[case.owed])
+        target.check(target.client.post("/v1/predict", json={"image": text}), STATUSES[case.expected])
         tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}
         response = target.client.post(f"/v2/models/{target.model}/infer", json={"inputs": [tensor]})
         target.check(response, (200,))
         (verdict,) = next(output["data"] for output in response.json()["outputs"] if output["name"] == "verdict")
-        assert case.owed == EITHER or (verdict == "error") == (case.owed == REFUSED), f"{case}: {response.text[:300]}"
+        assert case.expected == EITHER or (verdict == "error") == (case.expected == REFUSED), f"{case}: {response.text[:300]}"

@@ -169,14 +169,14 @@ def test_streams_second_listener_takes_over(service, portraits, jpeg):
 
     async def visit() -> None:
         async with mounted(service) as page:
-            old, text = asyncio.Event(), []
+            old, bodies = asyncio.Event(), []
 
             async def receive() -> dict:
                 await old.wait()
                 return {"type": "http.disconnect"}
 
             async def send(message: dict) -> None:
-                text.append(message.get("body", b""))
+                bodies.append(message.get("body", b""))
 
             with service.admission.turn():
                 await ask(page, jpeg(portraits[0][0]), "phone")
@@ -189,7 +189,7 @@ def test_streams_second_listener_takes_over(service, portraits, jpeg):
             async with asyncio.timeout(20):
                 text = (await second).text
             assert "data:image/jpeg" in text and "close_stream" in text
-            assert not any(b"data:image/jpeg" in body for body in text)
+            assert not any(b"data:image/jpeg" in body for body in bodies)
             await wait_until_forgotten(page)
 
     asyncio.run(visit())

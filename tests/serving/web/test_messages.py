@@ -86,7 +86,7 @@ def test_part_message_close_to_threshold():
         assert message.headline == f"It is close: the model leans to taking this face for {LABELS[verdict]}."
         assert "could have turned the answer" in " ".join(message.text)
         whole = {"kind": "image", "verdict": verdict, "faces": [face(verdict, p)], "model": {"threshold": 0.5}}
-        assert answer_message(whole).headline == message.headline and answer_message(whole).close
+        assert answer_message(whole).headline == message.headline and answer_message(whole).is_close
     assert "close" not in part_message(face("fake", 0.75), spec()).headline
 
 
