@@ -107,8 +107,7 @@ def with_rules(bundle, tmp_path_factory) -> Callable[..., Path]:
 def own_registry(monkeypatch) -> None:
     """A registry that a test may add to."""
     list_models()
-    monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
-    registry._import_all.cache_clear()
+    monkeypatch.setattr(registry._REGISTRY, "_entries", dict(registry._REGISTRY._entries))
 
 
 @pytest.fixture

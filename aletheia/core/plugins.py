@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -104,13 +105,15 @@ class Registry(Generic[T]):
         Raises
         ------
         InputError
-            For an unknown name; the message lists the known ones.
+            For an unknown name; the message lists similar ones, else all.
         """
         if name not in self._entries:
             self._import_own()
         if name not in self._entries and name not in self.all():
+            close = difflib.get_close_matches(str(name)[:100], self._entries, n=3)
             known = ", ".join(sorted(self._entries))
-            raise InputError(f"There is no {self.kind} {str(name)[:100]!r}; there are: {known}.")
+            hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {known}."
+            raise InputError(f"There is no {self.kind} {str(name)[:100]!r}. {hint}")
         return self._entries[name]
 
     def is_own(self, entry: T) -> bool:

@@ -11,12 +11,8 @@ calling `register_network`, or declares the module that does so in the entry-poi
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
-import functools
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -24,14 +20,14 @@ from pydantic import ValidationError, validate_call
 from torch import nn
 
 from aletheia.core.errors import InputError
-from aletheia.core.plugins import load_plugins
+from aletheia.core.plugins import Registry
 from aletheia.core.validation import explain_validation
-from aletheia.models import networks
 
-#: Entry-point group in which other packages declare modules that register networks.
-GROUP = "aletheia.networks"
-_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
+
+_REGISTRY: Registry[Callable[..., nn.Module]] = Registry(
+    "architecture", group="aletheia.networks", package="aletheia.models.networks"
+)
 
 
 def register_network(name: str) -> Callable[[Builder], Builder]:
@@ -47,42 +43,26 @@ def register_network(name: str) -> Callable[[Builder], Builder]:
 
     Raises
     ------
+    InputError
+        When another function has that name. The same function may be registered again, as a notebook does when a cell
+        runs twice.
     ValueError
-        When another function has that name, or an option can be positional or has no default. The same function may be
-        registered again, as a notebook does when a cell runs twice.
+        When an option can be positional or has no default.
     """
 
     def register(builder: Builder) -> Builder:
-        if name in _BUILDERS and _identity(_BUILDERS[name]) != _identity(builder):
-            raise ValueError(f"the architecture {name!r} is registered twice")
         for option in inspect.signature(builder).parameters.values():
             if option.kind is not option.KEYWORD_ONLY or option.default is option.empty:
                 raise ValueError(f"the architecture {name!r}: {option.name} must be keyword-only and have a default")
-        _BUILDERS[name] = validate_call(builder)
+        _REGISTRY.register(name)(validate_call(builder))
         return builder
 
     return register
 
 
-def _identity(builder: Callable[..., nn.Module]) -> tuple[str, str]:
-    return builder.__module__, builder.__qualname__
-
-
-@functools.cache
-def _import_all() -> None:
-    for module in pkgutil.iter_modules(networks.__path__):
-        importlib.import_module(f"{networks.__name__}.{module.name}")
-    load_plugins(GROUP)
-
-
-def _builders() -> dict[str, Callable[..., nn.Module]]:
-    _import_all()
-    return _BUILDERS
-
-
 def list_models(pattern: str = "*") -> list[str]:
     """Return the names of the registered architectures that match a shell pattern, sorted."""
-    return sorted(fnmatch.filter(_builders(), pattern))
+    return sorted(fnmatch.filter(_REGISTRY.all(), pattern))
 
 
 def model_options(name: str) -> dict[str, Any]:
@@ -93,7 +73,7 @@ def model_options(name: str) -> dict[str, Any]:
     InputError
         When there is no architecture of that name.
     """
-    parameters = inspect.signature(_find(name)).parameters
+    parameters = inspect.signature(_REGISTRY.find(name)).parameters
     return {key: parameter.default for key, parameter in parameters.items()}
 
 
@@ -121,7 +101,7 @@ def create_model(name: str, *, weights: str = "none", **options: Any) -> nn.Modu
     InputError
         Unknown name, unknown option, a value out of its range, or weights that cannot be loaded or do not fit.
     """
-    builder = _find(name)
+    builder = _REGISTRY.find(name)
     try:
         model = builder(**options)
     except ValidationError as error:
@@ -134,15 +114,6 @@ def create_model(name: str, *, weights: str = "none", **options: Any) -> nn.Modu
 
         load_pretrained(model, name, weights)
     return model
-
-
-def _find(name: str) -> Callable[..., nn.Module]:
-    builders = _builders()
-    if name not in builders:
-        close = difflib.get_close_matches(str(name)[:80], builders, n=3)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(sorted(builders))}."
-        raise InputError(f"There is no architecture {str(name)[:80]!r}. {hint}")
-    return builders[name]
 
 
 def count_parameters(model: nn.Module) -> int:

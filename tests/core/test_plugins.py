@@ -101,5 +101,7 @@ def test_registry_refuses_a_name_that_is_taken(shapes):
 
 
 def test_registry_names_the_known_ones(shapes):
-    with pytest.raises(InputError, match="no shape 'circle'; there are: square"):
+    with pytest.raises(InputError, match=r"no shape 'circle'\. There are: square"):
         shapes.find("circle")
+    with pytest.raises(InputError, match=r"no shape 'sqare'\. Did you mean square\?"):
+        shapes.find("sqare")

@@ -36,7 +36,7 @@ def plain() -> nn.Module:
 def _plain():
     register_network("plain_for_test")(plain)
     yield
-    del registry._BUILDERS["plain_for_test"]
+    registry._REGISTRY.unregister("plain_for_test")
 
 
 def test_epoch_batches_shared_by_processes():
