@@ -16,7 +16,7 @@ from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
-from aletheia.stats.tabular import Columns, Shortcut, make_folds, not_computed, score_table
+from aletheia.stats.tabular import Columns, FoldError, Shortcut, make_folds, not_computed, score_table
 
 DELIVERY = "delivery"
 SOURCE = "source"
@@ -58,7 +58,7 @@ class Family:
         """The AUC with its interval, or why there is none, in words."""
         if self.outcome.reason or not self.seen:
             return self.outcome.reason or "a network does not see it"
-        return f"{self.outcome.auc:.3f} ({self.outcome.low:.3f} to {self.outcome.high:.3f})"
+        return f"{self.outcome.estimate:.3f}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Audit:
         for family in sorted(telling, key=lambda family: -family.outcome.auc):
             outcome = family.outcome
             leading = f": {', '.join(outcome.leading)}" if outcome.leading else ""
-            told.append(f"{family.name}: AUC {outcome.auc:.2f} ({outcome.low:.2f} to {outcome.high:.2f}){leading}.")
+            told.append(f"{family.name}: AUC {outcome.estimate:.2f}{leading}.")
         return told
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,13 +179,17 @@ def audit_faces(
     measures = measure_faces(faces, of, workers=workers, progress=progress)
     fake = fake_flags(faces)
     groups = connected_groups(faces)
-    folds = make_folds(groups, fake, np.random.default_rng(seed))
+    folds, no_folds = [], ""
+    try:
+        folds = make_folds(groups, fake, np.random.default_rng(seed))
+    except FoldError as error:
+        no_folds = str(error)
     unmeasured = int(measures["thumb_0"].isna().sum())
     blind = "most of the files could not be measured" if unmeasured > len(faces) / 2 else ""
 
     def scored(columns: Columns, values: Array, missing: str = "") -> Shortcut:
-        if isinstance(folds, str) or missing:
-            return not_computed(missing or str(folds), True)
+        if missing or no_folds:
+            return not_computed(missing or no_folds, True)
         known = values.astype(np.float64)
         rng = np.random.default_rng(seed)
         return score_table(

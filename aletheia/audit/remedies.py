@@ -22,7 +22,7 @@ from aletheia.core.paths import data_folder
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
-from aletheia.stats.tabular import Columns, make_folds, score_table
+from aletheia.stats.tabular import Columns, FoldError, make_folds, score_table
 
 MATCHABLE = ("source", "delivery", *FAMILIES)
 COLUMN = "remedies"  # of the manifest
@@ -201,11 +201,12 @@ def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, A
 def _told(columns: Columns, values: Array, fake: Array, groups: Array, seed: int) -> str:
     rng = np.random.default_rng(seed)
     groups = np.unique(groups, return_inverse=True)[1]
-    folds = make_folds(groups, fake, rng)
-    if isinstance(folds, str):
-        return f"nothing: {folds}"
+    try:
+        folds = make_folds(groups, fake, rng)
+    except FoldError as error:
+        return f"nothing: {error}"
     outcome = score_table(columns, (values, fake), (values, fake), folds, groups, rng, seed=seed)
-    return f"{outcome.auc:.2f} ({outcome.low:.2f} to {outcome.high:.2f})"
+    return f"{outcome.estimate:.2f}"
 
 
 def _check_classes(faces: pd.DataFrame) -> None:

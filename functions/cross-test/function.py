@@ -5,7 +5,7 @@ import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.core.errors import InputError
-from aletheia.evaluation.leave_one_out import cell_results, leave_one_out_figure, leave_out, score_everywhere
+from aletheia.evaluation import cell_results, leave_one_out_figure, leave_out, score_everywhere
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import DivergedError, fit
 

@@ -3,9 +3,9 @@
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.evaluation.plots import grid_figures
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import DivergedError, fit
+from aletheia.training.plots import grid_figures
 
 
 def search_hyperparameters(

@@ -6,11 +6,11 @@ from tempfile import TemporaryDirectory
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.evaluation.plots import curve_figures
 from aletheia.training.checkpoint import checkpoint_folder
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import bundle
 from aletheia.training.fit import fit
+from aletheia.training.plots import curve_figures
 
 
 def train(

@@ -31,6 +31,7 @@ from aletheia.evaluation.result import Evaluation
 from aletheia.faces.worker import CropConfig
 from aletheia.release.evaluation_records import CellRecord
 from aletheia.release.gate import run_gate
+from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import bundle
 from aletheia.training.fault_injection import FAULTS
@@ -152,7 +153,7 @@ def test_swapped_labels_of_one_source_are_refused(honest, tmp_path):
     def refused(model: Path, parts: dict[str, pd.DataFrame]) -> tuple[set[str], CellRecord]:
         evaluation = evaluated(model, parts)
         y, p = evaluation.labels()
-        cells = cell_table(parts["test"], y, p.astype(float), min_n=8)  # the data set is a small one
+        cells = cell_table(parts["test"], ScoredSet(y, p), min_n=8)  # the data set is a small one
         report = dataclasses.replace(evaluation, cells=cells).to_report()
         return {check.name for check in run_gate(report) if not check.passed}, report.worst_cell
 
