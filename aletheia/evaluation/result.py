@@ -27,14 +27,13 @@ from aletheia.release.evaluation_records import (
     FprRatio,
     GapRecord,
     GroupRecord,
-    MetricsRecord,
     NotCompared,
     PrevalenceRecord,
     ProductionComparison,
-    Record,
     UnreadableRow,
 )
 from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.metrics_record import MetricsRecord, Record
 from aletheia.stats.calibration_error import CalibrationEstimate
 from aletheia.stats.metrics import Metrics
 from aletheia.stats.tabular import Shortcut

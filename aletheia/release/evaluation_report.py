@@ -18,12 +18,12 @@ from aletheia.release.evaluation_records import (
     FprRatio,
     GapRecord,
     GroupRecord,
-    MetricsRecord,
     NotCompared,
     PrevalenceRecord,
     ProductionComparison,
     UnreadableRow,
 )
+from aletheia.release.metrics_record import MetricsRecord
 
 
 class EvaluationReport(MetricsRecord):

@@ -25,7 +25,7 @@ def evaluation(brightness_bundle, crops):
     return evaluate_model(brightness_bundle, *crops, progress=False)
 
 
-def test_evaluate_model_metrics_of_the_scores(evaluation, crops):
+def test_evaluate_model_metrics_match_scikit_learn(evaluation, crops):
     y = (crops[1]["label"] == "fake").to_numpy().astype(int)
     p = evaluation.scores["probability"].to_numpy()
     assert evaluation.metrics["auc"].value == pytest.approx(roc_auc_score(y, p))

@@ -152,7 +152,7 @@ def test_swapped_labels_of_one_source_are_refused(honest, tmp_path):
     def refused(model: Path, parts: dict[str, pd.DataFrame]) -> tuple[set[str], CellRecord]:
         evaluation = evaluated(model, parts)
         y, p = evaluation.labels()
-        cells = cell_table(parts["test"], y, p.astype(float), min_n=8)  # the data set is a small one
+        cells = cell_table(parts["test"], ScoredSet(y, p), min_n=8)  # the data set is a small one
         report = dataclasses.replace(evaluation, cells=cells).to_report()
         return {check.name for check in run_gate(report) if not check.passed}, report.worst_cell
 

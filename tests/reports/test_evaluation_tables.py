@@ -14,11 +14,11 @@ from aletheia.release.evaluation_records import (
     CoverageRecord,
     GapRecord,
     GroupRecord,
-    MetricsRecord,
     UnreadableRow,
 )
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult
+from aletheia.release.metrics_record import MetricsRecord
 from aletheia.reports.evaluation_tables import (
     abstention_tables,
     baselines_table,
