@@ -44,7 +44,7 @@ def test_nothing_heavy_stands_between_the_start_and_the_first_answer(bundle, jpe
     (tmp_path / "picture.jpg").write_bytes(jpeg)
     code = f"""
 import json, sys
-import aletheia.cli
+import aletheia.cli.root
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.app import create_app
 from aletheia.serving.jobs import Jobs
