@@ -44,7 +44,7 @@ def test_app_imports_before_first_answer(bundle, jpeg, tmp_path):
     (tmp_path / "picture.jpg").write_bytes(jpeg)
     code = f"""
 import json, sys
-import aletheia.cli
+import aletheia.cli.root
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.app import create_app
 from aletheia.serving.jobs import Jobs

@@ -1,0 +1,2 @@
+from .root import app as app
+from .root import main as main
