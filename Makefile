@@ -65,8 +65,9 @@ bench: $(READY) ## measure speed and memory; prints figures and ratios
 bench-serve: $(READY) ## the service under load beside a Flask server; ARGS="--soak 10" or ARGS=--kill for the long ones
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
-lock: $(READY) ## compile requirements.txt anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --quiet -o requirements.txt
+lock: $(READY) ## compile requirements.txt from pyproject.toml; ARGS="--upgrade-package NAME" raises a version
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --quiet -o requirements.txt $(ARGS)
 
 clean: ## remove the environment and what runs left behind (data/ and artifacts/ stay)
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
