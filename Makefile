@@ -70,5 +70,5 @@ lock: $(READY) ## compile requirements.txt from pyproject.toml; ARGS="--upgrade-
 		--no-emit-index-url --no-emit-find-links --quiet -o requirements.txt $(ARGS)
 
 clean: ## remove the environment and what runs left behind (data/ and artifacts/ stay)
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
