@@ -14,7 +14,7 @@ ARGS ?=
 # The demo's options as command-line words, only those that were given.
 demo_args = $(if $(SOURCE),--source "$(SOURCE)") $(if $(FFHQ),--ffhq "$(FFHQ)") $(if $(MANIFEST),--manifest "$(MANIFEST)") $(ARGS)
 
-.PHONY: help setup demo test test-fast lint functions check-functions notebooks serve ui bench bench-serve lock clean
+.PHONY: help setup demo test test-fast lint functions check-functions notebooks serve ui bench bench-serve docs docs-notebooks lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,7 +31,7 @@ $(READY): requirements.txt pyproject.toml scripts/setup
 demo: $(READY) ## the main job: data, search, training, evaluation, registration; ends with a table
 	@$(BIN)/aletheia run $(demo_args)
 
-test: $(READY) lint check-functions ## every check that CI runs; ends with pytest's summary
+test: $(READY) lint check-functions docs ## every check that CI runs; ends with pytest's summary
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
@@ -64,6 +64,14 @@ bench: $(READY) ## measure speed and memory; prints figures and ratios
 
 bench-serve: $(READY) ## the service under load beside a Flask server; ARGS="--soak 10" or ARGS=--kill for the long ones
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
+
+docs: $(READY) ## build the documentation into build/site; fails on a warning or a broken link
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "docs: build/site/index.html"
+
+docs-notebooks: $(READY) ## execute the notebooks for the documentation (minutes), and build it with their outputs
+	@$(BIN)/python scripts/docs_site/execute.py
+	@$(MAKE) --no-print-directory docs
 
 lock: $(READY) ## compile requirements.txt from pyproject.toml; ARGS="--upgrade-package NAME" raises a version
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-header \
