@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.checkout import fresh_checkout  # noqa: E402  the checkout is no installed package
 
 TARGET = ROOT / "build" / "notebooks"
-#: Smaller than the defaults, where a notebook has such a parameter; the data set keeps its size, so that the model passes.
+#: Smaller than the defaults. The data set keeps its size, so that the model passes the checks.
 PARAMETERS = {
     "02-search-hyperparameters": {"learning_rates": [1e-3, 5e-3, 1e-2], "batch_sizes": [16, 32]},
     "08-cross-test": {"epochs": 4},

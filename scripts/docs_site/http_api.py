@@ -13,8 +13,8 @@ _INTRODUCTION = """# HTTP API
 Generated from the OpenAPI description that the service itself gives at `/openapi.json` and, as a page, at `/docs`.
 [Serving](serving.md) says how to start it and what its limits are.
 
-Answers are JSON. A request that is refused gets a [Failure](#schema-failure) whose `message` is a sentence with the remedy.
-If the service has an API key, send it as `Authorization: Bearer KEY`.
+Answers are JSON. A request that is refused gets a [Failure](#schema-failure) whose `message` is a sentence with the
+remedy. If the service has an API key, send it as `Authorization: Bearer KEY`.
 """
 
 

@@ -21,8 +21,8 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 _BAR = re.compile(r"^.*\r(?!\n|$)", re.MULTILINE)
 _LINK = re.compile(r"\]\(([\w-]+)\.ipynb\)")
 _SOURCE_ONLY = (
-    '!!! note "Without outputs"\n    This site was built without executing the notebooks. `make docs-notebooks` executes '
-    "them; build the site again afterwards.\n"
+    '!!! note "Without outputs"\n    This site was built without executing the notebooks. `make docs-notebooks` '
+    "executes them and builds the site again.\n"
 )
 
 

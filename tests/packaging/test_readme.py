@@ -63,6 +63,6 @@ def test_command_problem(arguments, problem):
 
 
 def test_aletheia_commands_of_a_text():
-    text = "Use `aletheia run --seed 1`, or:\n\n    A=b .venv/bin/aletheia audit \\\n        x  # as above\n    make demo\n"
+    text = "Use `aletheia run --seed 1`, or:\n\n    A=b bin/aletheia audit \\\n        x  # as above\n    make demo\n"
     assert sorted(aletheia_commands(text)) == [["audit", "x"], ["run", "--seed", "1"]]
     assert make_targets(text) == {"demo"}
