@@ -135,10 +135,3 @@ def _options(command: Any) -> str:
             (", ".join(names), "required" if parameter.required else shown, getattr(parameter, "help", "") or "")
         )
     return table(("argument or option", "default", "meaning"), rows) if rows else ""
-
-
-def networks_table() -> str:
-    """Return the networks of the registry with the first line of each builder's docstring."""
-    from aletheia.models.registry import list_models
-
-    return table(("name",), [(f"`{name}`",) for name in list_models()])
