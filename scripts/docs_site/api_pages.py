@@ -16,6 +16,23 @@ def public_names(stub: Path) -> list[tuple[str, str]]:
     ]
 
 
+def is_collected(module: Path, name: str) -> bool:
+    """Return whether griffe knows a name of a module: it skips assignments to several names at once.
+
+    Parameters
+    ----------
+    module : Path
+        Path of the module or package, without suffix.
+    name : str
+        Name in its namespace.
+    """
+    file = module.with_suffix(".py")
+    tree = ast.parse((file if file.is_file() else module / "__init__.py").read_text())
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    several = [target for node in assigned for target in node.targets if isinstance(target, ast.Tuple)]
+    return name not in {element.id for target in several for element in target.elts if isinstance(element, ast.Name)}
+
+
 def package_page(package: str, folder: Path) -> str:
     """Return the page of a package, or of a module beside the packages.
 
@@ -35,7 +52,11 @@ def package_page(package: str, folder: Path) -> str:
     stub = path / "__init__.pyi"
     names = public_names(stub) if stub.is_file() else []
     for module_name, name in names:
-        parts.append(f"::: aletheia.{package}.{module_name}.{name}\n")
+        full = f"aletheia.{package}.{module_name}.{name}"
+        if is_collected(path.joinpath(*module_name.split(".")), name):
+            parts.append(f"::: {full}\n")
+        else:
+            parts.append(f"## {name} {{#{full}}}\n\nA constant of `{full.rpartition('.')[0]}`.\n")
     if not names:
         parts.append("This package exports no names.\n")
     return "\n".join(parts)

@@ -36,9 +36,8 @@ def execute(notebook: Path, target: Path) -> None:
     target : Path
         Where to write the executed notebook.
     """
-    known = papermill.inspect_notebook(str(notebook))
     parameters = PARAMETERS.get(notebook.stem, {})
-    if unknown := set(parameters) - set(known):
+    if parameters and (unknown := set(parameters) - set(papermill.inspect_notebook(str(notebook)))):
         raise SystemExit(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}.")
     papermill.execute_notebook(
         str(notebook), str(target), parameters, cwd=str(notebook.parent), progress_bar=False, kernel_name="python3"

@@ -6,7 +6,7 @@ import tomllib
 from html import escape
 from pathlib import Path
 
-_WIDTH, _ROW, _GAP, _LEFT = 640, 34, 8, 96
+_WIDTH, _ROW, _GAP, _LEFT = 560, 34, 8, 64
 
 
 def read_layers(pyproject: Path) -> list[list[str]]:

@@ -51,7 +51,7 @@ def fields_table(dotted: str) -> str:
 
 def _accepted(field: FieldInfo) -> str:
     limits = [
-        f"{sign} {getattr(limit, attribute):g}"
+        f"{sign} {getattr(limit, attribute):,}"
         for limit in field.metadata
         for kind, (attribute, sign) in _LIMITS.items()
         if isinstance(limit, kind)

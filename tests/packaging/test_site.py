@@ -99,7 +99,7 @@ def test_fields_table(site, monkeypatch):
     module.Example = _Example  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "example_of_fields", module)
     lines = site("tables").fields_table("example_of_fields.Example").splitlines()
-    assert lines[2] == "| `size` | int, ≥ 16, < 1024 | `96` | Side \\| pixels. |"
+    assert lines[2] == "| `size` | int, ≥ 16, < 1,024 | `96` | Side \\| pixels. |"
     assert lines[3] == "| `name` | str or none | `None` | Who. |"
 
 
@@ -123,6 +123,12 @@ def test_public_names_of_a_stub(site, tmp_path):
     stub = tmp_path / "__init__.pyi"
     stub.write_text("from .a import f as f\nfrom .b.c import G as G\n")
     assert site("api_pages").public_names(stub) == [("a", "f"), ("b.c", "G")]
+
+
+def test_is_collected_but_for_assignments_of_tuples(site, tmp_path):
+    (tmp_path / "a.py").write_text("X, Y = 1, 2\nZ = 3\n\n\ndef f(): ...\n")
+    known = {name: site("api_pages").is_collected(tmp_path / "a", name) for name in ("X", "Y", "Z", "f")}
+    assert known == {"X": False, "Y": False, "Z": True, "f": True}
 
 
 def test_render_formulas(site):
