@@ -11,12 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import papermill
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.checkout import fresh_checkout  # noqa: E402  the checkout is no installed package
+from scripts.docs_site.notebooks import slim  # noqa: E402
 
 TARGET = ROOT / "build" / "notebooks"
 #: Smaller than the defaults. The data set keeps its size, so that the model passes the checks.
@@ -42,6 +44,9 @@ def execute(notebook: Path, target: Path) -> None:
     papermill.execute_notebook(
         str(notebook), str(target), parameters, cwd=str(notebook.parent), progress_bar=False, kernel_name="python3"
     )
+    node = nbformat.read(target, as_version=4)
+    slim(node)
+    nbformat.write(node, target)
 
 
 def main() -> None:

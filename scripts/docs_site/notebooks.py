@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import re
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import nbformat
 PLOTLY = "assets/plotly.min.js"
 _LIBRARY = re.compile(r"<script[^>]*>(?:(?!</script>).){500000,}?</script>", re.DOTALL)
 _CDN = re.compile(r'<script[^>]*src="https?://[^"]*plotly[^"]*"[^>]*></script>')
+#: Frames are as high as what is in them.
+_FIT = "this.style.height = this.contentDocument.documentElement.scrollHeight + 'px'"
 _SRCDOC = re.compile(r'srcdoc="([^"]*)"')
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 _BAR = re.compile(r"^.*\r(?!\n|$)", re.MULTILINE)
@@ -64,7 +66,8 @@ def render_notebook(source: Path, executed: Path | None) -> NotebookPage:
                 parts.append("The parameters of this execution, smaller than the defaults above:")
             parts.append(f"```python\n{cell.source}\n```")
             parts += [_output(output, page, source.stem) for output in cell.get("outputs", [])]
-    page.markdown = "\n\n".join(part for part in parts if part) + "\n"
+    # Plots want the width that the table of contents would take.
+    page.markdown = "\n\n".join(["---\nhide: [toc]\n---", *filter(None, parts)]) + "\n"
     return page
 
 
@@ -94,15 +97,30 @@ def _output(output: Any, page: NotebookPage, name: str) -> str:
 
 def _html(html: str, page: NotebookPage) -> str:
     def shared(match: re.Match[str]) -> str:
-        inside = match[1].replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-        smaller = _CDN.sub("", _LIBRARY.sub("", inside))
-        if "Plotly.newPlot" in smaller:
+        inside = without_library(unescape(match[1]))
+        if "Plotly.newPlot" in inside:
             page.needs_plotly = True
             script = f'<script src="../../{PLOTLY}"></script>'
-            smaller = smaller.replace("<head>", "<head>" + script, 1) if "<head>" in smaller else script + smaller
-        return f'srcdoc="{escape(smaller)}" loading="lazy"'
+            inside = inside.replace("<head>", "<head>" + script, 1) if "<head>" in inside else script + inside
+        return f'srcdoc="{escape(inside)}" loading="lazy" onload="{_FIT}"'
 
     return _SRCDOC.sub(shared, html)
+
+
+def without_library(html: str) -> str:
+    """Remove the library of plots from a page, or the reference to it."""
+    return _CDN.sub("", _LIBRARY.sub("", html))
+
+
+def slim(notebook: nbformat.NotebookNode) -> None:
+    """Remove the library of plots from all outputs of a notebook: megabytes, which the site has once."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/html" in data:
+                data["text/html"] = _SRCDOC.sub(
+                    lambda match: f'srcdoc="{escape(without_library(unescape(match[1])))}"', data["text/html"]
+                )
 
 
 def _plain(text: str) -> str:

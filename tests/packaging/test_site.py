@@ -225,6 +225,11 @@ def test_render_notebook_shares_the_library_of_plots(site, tmp_path):
     executed = write_notebook(tmp_path / "ran.ipynb", notebook(new_code_cell("show()", outputs=[output])))
     page = site("notebooks").render_notebook(source, executed)
     assert page.needs_plotly
+    module, node = site("notebooks"), nbformat.read(executed, as_version=4)
+    module.slim(node)
+    assert len(str(node)) < 2000
+    slimmed = module.render_notebook(source, write_notebook(tmp_path / "slim.ipynb", node))
+    assert list(slimmed.outputs.values()) == list(page.outputs.values())
     (html,) = page.outputs.values()
     assert len(html) < 1000
     assert "assets/plotly.min.js" in html
