@@ -34,6 +34,13 @@ USES = {
         "print(registered_checks()[-1].code, limits_model().parse({'unreadable_faces': 3}).unreadable_faces)",
         "test-faces-readable 3",
     ),
+    "my_package/celebrities.py": (
+        "from pathlib import Path\n"
+        "from aletheia.datasets.layouts import describe_files\n"
+        "rows, left = describe_files(Path('celeb'), ['original/a/1.png', 'forged-swap/a/2.png', 'original/b/3.png'])\n"
+        "print([(row['label'], row['generator']) for row in rows], left)",
+        "[('real', ''), ('fake', 'swap'), ('real', '')] []",
+    ),
     "my_package/routes.py": (
         "from aletheia.serving.routing import registered_routers\n"
         "print([route.path for router in registered_routers() for route in router.routes])",
