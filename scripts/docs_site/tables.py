@@ -6,6 +6,7 @@ import importlib
 import types
 import typing
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import annotated_types
@@ -80,8 +81,8 @@ def type_name(annotation: Any) -> str:
 
 def _default(field: FieldInfo) -> str:
     if field.default_factory is not None:
-        name = getattr(field.default_factory, "__name__", "")
-        return f"`{field.default_factory()!r}`" if name in ("list", "dict", "tuple") else "computed"  # type: ignore[call-arg]
+        value = field.get_default(call_default_factory=True, validated_data={})
+        return f"`{value!r}`" if isinstance(value, list | dict | tuple) else "computed"
     return "required" if field.default is PydanticUndefined else f"`{field.default!r}`"
 
 
@@ -129,8 +130,8 @@ def _options(command: Any) -> str:
         if _is_argument(parameter):
             names = [f"`{(parameter.name or '').upper()}`"]
         default = getattr(parameter, "default", None)
-        has_default = default not in (None, "", [], (), False) and not callable(default) and not parameter.required
-        shown = f"`{default}`" if has_default and not repr(default).startswith("Sentinel") else ""
+        has_default = isinstance(default, str | int | float | Path) and default is not False and default != ""
+        shown = f"`{default}`" if has_default else ""
         rows.append(
             (", ".join(names), "required" if parameter.required else shown, getattr(parameter, "help", "") or "")
         )

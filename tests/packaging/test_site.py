@@ -92,6 +92,7 @@ def test_draw_layers_places_boxes_by_layer(site):
 class _Example(BaseModel):
     size: int = Field(96, ge=16, lt=1024, description="Side | pixels.")
     name: str | None = Field(None, description="Who.")
+    rates: list[float] = Field(default_factory=lambda: [0.1], description="Some.")
 
 
 def test_fields_table(site, monkeypatch):
@@ -101,6 +102,7 @@ def test_fields_table(site, monkeypatch):
     lines = site("tables").fields_table("example_of_fields.Example").splitlines()
     assert lines[2] == "| `size` | int, ≥ 16, < 1,024 | `96` | Side \\| pixels. |"
     assert lines[3] == "| `name` | str or none | `None` | Who. |"
+    assert lines[4] == "| `rates` | list of float | `[0.1]` | Some. |"
 
 
 def test_commands_page_names_every_option(site):
@@ -108,6 +110,7 @@ def test_commands_page_names_every_option(site):
     assert "## `aletheia models inspect`" in page
     assert "aletheia audit [OPTIONS] SOURCE" in page
     assert re.search(r"\| `--face-margin` \| `0.2` \|", page)
+    assert re.search(r"\| `--seed` \| `0` \|", page)
 
 
 def test_http_api_page_links_schemas(site):
