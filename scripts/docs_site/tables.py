@@ -83,7 +83,10 @@ def _default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         value = field.get_default(call_default_factory=True, validated_data={})
         return f"`{value!r}`" if isinstance(value, list | dict | tuple) else "computed"
-    return "required" if field.default is PydanticUndefined else f"`{field.default!r}`"
+    if field.default is PydanticUndefined:
+        return "required"
+    is_large = type(field.default) is int and field.default >= 100_000
+    return f"`{field.default:,}`" if is_large else f"`{field.default!r}`"
 
 
 def commands_page() -> str:
