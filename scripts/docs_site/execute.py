@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import papermill
+from aletheia.project.run_config import RunConfig
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -39,7 +40,9 @@ def execute(notebook: Path, target: Path) -> None:
         Where to write the executed notebook.
     """
     parameters = PARAMETERS.get(notebook.stem, {})
-    if parameters and (unknown := set(parameters) - set(papermill.inspect_notebook(str(notebook)))):
+    # A notebook also takes the options of a run, which its first cell need not name.
+    named = papermill.inspect_notebook(str(notebook)) if parameters else {}
+    if unknown := set(parameters) - set(named) - set(RunConfig.model_fields):
         raise SystemExit(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}.")
     papermill.execute_notebook(
         str(notebook), str(target), parameters, cwd=str(notebook.parent), progress_bar=False, kernel_name="python3"
