@@ -38,10 +38,11 @@ test: $(READY) lint check-functions docs ## every check that CI runs; ends with 
 test-fast: $(READY) ## the tests that take under five minutes together
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-lint: $(READY) ## style (ruff) and layers (import-linter) of the code
+lint: $(READY) ## style (ruff), layers (import-linter) and types (mypy) of the code
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
 
 functions: $(READY) ## generate functions/ from the notebooks
 	@$(BIN)/aletheia functions build

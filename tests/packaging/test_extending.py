@@ -53,6 +53,7 @@ def test_every_example_is_used():
     assert {title for title in EXAMPLES if title.endswith(".py")} == set(USES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", USES)
 def test_example_works_from_outside(title, tmp_path):
     (tmp_path / "example_of_docs.py").write_text(EXAMPLES[title])
