@@ -14,7 +14,7 @@ ARGS ?=
 # The demo's options as command-line words, only those that were given.
 demo_args = $(if $(SOURCE),--source "$(SOURCE)") $(if $(FFHQ),--ffhq "$(FFHQ)") $(if $(MANIFEST),--manifest "$(MANIFEST)") $(ARGS)
 
-.PHONY: help setup demo test test-fast lint functions check-functions notebooks serve ui bench bench-serve lock clean
+.PHONY: help setup demo test test-fast lint functions check-functions notebooks serve ui bench bench-serve docs docs-notebooks lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,17 +31,18 @@ $(READY): requirements.txt pyproject.toml scripts/setup
 demo: $(READY) ## the main job: data, search, training, evaluation, registration; ends with a table
 	@$(BIN)/aletheia run $(demo_args)
 
-test: $(READY) lint check-functions ## every check that CI runs; ends with pytest's summary
+test: $(READY) lint check-functions docs ## every check that CI runs; ends with pytest's summary
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 test-fast: $(READY) ## the tests that take under five minutes together
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-lint: $(READY) ## style (ruff) and layers (import-linter) of the code
+lint: $(READY) ## style (ruff), layers (import-linter) and types (mypy) of the code
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
 
 functions: $(READY) ## generate functions/ from the notebooks
 	@$(BIN)/aletheia functions build
@@ -65,9 +66,18 @@ bench: $(READY) ## measure speed and memory; prints figures and ratios
 bench-serve: $(READY) ## the service under load beside a Flask server; ARGS="--soak 10" or ARGS=--kill for the long ones
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
-lock: $(READY) ## compile requirements.txt anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --quiet -o requirements.txt
+docs: $(READY) ## build the documentation into build/site; fails on a warning or a broken link
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "docs: build/site/index.html"
+
+docs-notebooks: $(READY) ## execute the notebooks for the documentation (minutes), and build it with their outputs
+	@$(BIN)/python scripts/docs_site/execute.py
+	@$(MAKE) --no-print-directory docs
+
+lock: $(READY) ## compile requirements.txt from pyproject.toml; ARGS="--upgrade-package NAME" raises a version
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --quiet -o requirements.txt $(ARGS)
 
 clean: ## remove the environment and what runs left behind (data/ and artifacts/ stay)
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
