@@ -31,6 +31,7 @@ from aletheia.evaluation.result import Evaluation
 from aletheia.faces.crop_config import CropConfig
 from aletheia.release.evaluation_records import CellRecord
 from aletheia.release.gate import run_gate
+from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import export_bundle
 from aletheia.training.fault_injection import FAULTS

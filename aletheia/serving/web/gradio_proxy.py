@@ -82,7 +82,8 @@ class GradioProxy:
                 await route.app(scope, receive, send)
                 return
         path = scope["path"]
-        raise RequestError("not_found", f"There is nothing at {path[:200]!r}; the HTTP interface is described at /docs.")
+        message = f"There is nothing at {path[:200]!r}; the HTTP interface is described at /docs."
+        raise RequestError("not_found", message)
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward to Gradio without the query; its errors become those of the service."""
