@@ -1,4 +1,4 @@
-"""What ``aletheia audit`` does: gather, cut out, audit, try remedies, tell."""
+"""The audit of ``aletheia audit``: load, cut out, audit, apply remedies, report."""
 
 from __future__ import annotations
 
@@ -14,55 +14,51 @@ from aletheia.audit.measuring import CROPS
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.faces.worker import CropConfig
+from aletheia.project.run_config import RunConfig
 from aletheia.reports.audit_report import audit_report
 
 
-def audit_source(
-    source: str,
-    manifest: str,
-    report: Path,
-    images: int,
-    words: Sequence[str],
-    cutting: CropConfig,
-    seed: int,
-    *,
-    as_json: bool,
-) -> bool:
-    """Audit a source, write the page, print a table (or JSON); True when nothing gives the label away in the crops.
+def audit_source(config: RunConfig, report: Path, *, as_json: bool) -> bool:
+    """Audit a source, write the page, print a table (or JSON).
+
+    Returns
+    -------
+    bool
+        Whether nothing gives the label away in the crops.
 
     Raises
     ------
     InputError
         For a source or remedies that cannot be used.
     """
-    remedies = Remedies.parse(words)
-    data = load_dataset(source, manifest=manifest, images=images, seed=seed)
-    faces = extract_dataset_faces(data, cutting).main
+    remedies, seed = Remedies.parse(config.remedies), config.seed
+    crop = config.crop_config()
+    data = load_dataset(config.source, manifest=config.manifest, images=config.n_synthetic, seed=seed)
+    faces = extract_dataset_faces(data, crop).main
     pictures, measures = audit_faces(faces, seed=seed)
-    done = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
-    crops, _ = audit_faces(done.faces, CROPS, seed=seed)
+    remedied = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
+    crops, _ = audit_faces(remedied.faces, CROPS, seed=seed)
     with atomic_write(report) as file:
-        file.write(audit_report(pictures, faces, measures, crops, done.told).encode())
+        file.write(audit_report(pictures, faces, measures, crops, remedied.told).encode())
     if as_json:
-        told = {"remedies": remedies.words(), "done": done.told, "report": str(report)}
-        print(json.dumps({"pictures": pictures.to_dict(), "crops": crops.to_dict(), **told}, indent=2))
+        summary = {"remedies": remedies.words(), "done": remedied.told, "report": str(report)}
+        print(json.dumps({"pictures": pictures.to_dict(), "crops": crops.to_dict(), **summary}, indent=2))
     else:
-        _print(pictures, crops, done.told, report)
+        _print(pictures, crops, remedied.told, report)
     return crops.verdict == "good"
 
 
-def _print(pictures: Audit, crops: Audit, done: Sequence[str], report: Path) -> None:
+def _print(pictures: Audit, crops: Audit, remedies: Sequence[str], report: Path) -> None:
     console = Console()
     table = Table("family", "pictures: AUC", "crops: AUC", "leading measures")
     for family in pictures.families:
-        look = "bold" if family.tells else None
-        beside = crops.family(family.key).told
-        table.add_row(family.name, family.told, beside, ", ".join(family.outcome.leading), style=look)
+        style = "bold" if family.tells else None
+        in_crops = crops.family(family.key).told
+        table.add_row(family.name, family.told, in_crops, ", ".join(family.outcome.leading), style=style)
     console.print(table)
     for heading, sentences in (
         ("In the pictures as they were delivered:", pictures.sentences()),
-        ("Remedies:", done),
+        ("Remedies:", remedies),
         ("In the crops that a network would see:", crops.sentences()),
     ):
         if sentences:
