@@ -1,4 +1,4 @@
-"""A checkout of its own, with a tracking service of its own, so that measuring touches nobody's runs."""
+"""A checkout with a tracking service of its own, so that a measurement leaves the user's runs alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARTS = ("notebooks", "functions", "workflows", "project.yaml", "project_setup.
 
 @contextlib.contextmanager
 def fresh_checkout() -> Iterator[tuple[Path, dict[str, str]]]:
-    """A folder with the project's recipes, and the environment in which to run them there."""
+    """Yield a folder with the project's notebooks and workflow, and the environment in which to run them there."""
     with tempfile.TemporaryDirectory(prefix="aletheia-bench-") as name:
         folder = Path(name)
         for part in _PARTS:
@@ -36,4 +36,6 @@ def fresh_checkout() -> Iterator[tuple[Path, dict[str, str]]]:
         try:
             yield folder, environment
         finally:
-            subprocess.run([ALETHEIA, "tracking", "stop"], cwd=folder, env=environment, capture_output=True)
+            subprocess.run(
+                [ALETHEIA, "tracking", "stop"], cwd=folder, env=environment, capture_output=True, check=False
+            )

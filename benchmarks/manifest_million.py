@@ -24,9 +24,7 @@ GENERATORS = ("blend", "swap", "gan", "diffusion")
 
 
 def generate(folder: Path, rows: int, pool: int, seed: int = 0) -> None:
-    """Write ``main.parquet`` (18 : 82, ten rows a person, some near duplicates) and ``pool.parquet``
-    (real).
-    """
+    """Write ``main.parquet`` (18 : 82, ten rows a person, some near duplicates) and ``pool.parquet`` (real)."""
     from aletheia.datasets.manifest import write_manifest
 
     rng = np.random.default_rng(seed)

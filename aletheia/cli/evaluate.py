@@ -23,7 +23,7 @@ def evaluate(
 ) -> None:
     """Measure what a model is worth on pictures from elsewhere.
 
-    Everything stands beside what detectors reach that are blind to faces: they learn from one half of the people and are
+    Every score stands beside that of detectors which are blind to faces: they learn from one half of the people and are
     scored on the other. Only you know whether the model was trained on some of these pictures.
     """
     from aletheia.cli.evaluate_source import evaluate_source

@@ -24,7 +24,7 @@ def build(
     names: Annotated[list[str] | None, typer.Argument(help="Functions; by default all.", show_default=False)] = None,
     project: Project = None,
 ) -> None:
-    """Generate functions/<name>/function.yaml and function.py from notebooks/NN-<name>.ipynb; list them in project.yaml."""
+    """Generate functions/<name>/ from notebooks/NN-<name>.ipynb, and list the functions in project.yaml."""
     root = project_root(project)
     with _without_server():
         from aletheia.project.functions import build_functions

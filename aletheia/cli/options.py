@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_origin
 
 import typer
 
-from aletheia.project.run_config import RunConfig, absolute_paths, default_of, details, option_names
+from aletheia.project.run_config import RunConfig
 
 
 def takes_options(*names: str, argument: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -26,7 +26,7 @@ def takes_options(*names: str, argument: str = "") -> Callable[[Callable[..., No
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         parameters = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "options"]
-        chosen = [*names] or option_names()
+        chosen = [*names] or RunConfig.option_names()
         derived = [_option(name) for name in chosen]
         if argument:
             chosen.append(argument)
@@ -39,7 +39,7 @@ def takes_options(*names: str, argument: str = "") -> Callable[[Callable[..., No
         def call(context: typer.Context, **values: Any) -> None:
             given = {name: values.pop(name) for name in chosen}
             written = {name: value for name, value in given.items() if _is_written(context, name)}
-            command(options=absolute_paths(written, Path.cwd()), **values)
+            command(options=RunConfig.with_absolute_paths(written, Path.cwd()), **values)
 
         # Typer reads both.
         keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
@@ -56,10 +56,10 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 
 def _option(name: str) -> inspect.Parameter:
     """Return a field of the configuration as a parameter that Typer reads."""
-    field, extra = RunConfig.model_fields[name], details(name)
+    field, extra = RunConfig.model_fields[name], RunConfig.details(name)
     flag = f"--{extra.get('flag', name).replace('_', '-')}"
     former = [f"--{extra['old'].replace('_', '-')}"] if "old" in extra else []
-    kind, default, text = field.annotation, default_of(name), field.description or ""
+    kind, default, text = field.annotation, RunConfig.default_of(name), field.description or ""
     if get_origin(kind) is dict or kind == list[str]:
         kind, default, text = list[str], [], f"{text} May come several times."
     elif get_origin(kind) is list:

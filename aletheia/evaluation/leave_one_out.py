@@ -25,14 +25,14 @@ NOTHING = "nothing"
 _RESULT = re.compile(r"auc_(generator|source)_(.+)")
 
 
-def leave_out(frame: pd.DataFrame, held_out: str) -> pd.DataFrame:
+def leave_out_rows(frame: pd.DataFrame, leave_out: str) -> pd.DataFrame:
     """The rows without one generator's fakes, or without one source.
 
     Parameters
     ----------
     frame : DataFrame
         A manifest.
-    held_out : str
+    leave_out : str
         ``"generator=NAME"``, ``"source=NAME"``, or ``"nothing"``.
 
     Raises
@@ -40,18 +40,18 @@ def leave_out(frame: pd.DataFrame, held_out: str) -> pd.DataFrame:
     InputError
         When there is no such row, or no genuine or no fake row would be left.
     """
-    if held_out == NOTHING:
+    if leave_out == NOTHING:
         return frame
-    kind, _, value = held_out.partition("=")
+    kind, _, value = leave_out.partition("=")
     if kind not in KINDS or not value:
-        raise InputError(f"{held_out!r} is nothing that can be left out; write generator=NAME or source=NAME.")
+        raise InputError(f"{leave_out!r} is nothing that can be left out; write generator=NAME or source=NAME.")
     gone = frame[kind].astype(str) == value
     if not gone.any():
         there = sorted(set(frame[kind].astype(str)) - {""})
         raise InputError(f"No row has the {kind} {value!r}; there are {', '.join(there[:12]) or 'none'}.")
     kept = frame[~gone].reset_index(drop=True)
     if set(kept["label"]) != {"real", "fake"}:
-        raise InputError(f"Without {held_out} only {len(kept)} rows of one class are left to learn from.")
+        raise InputError(f"Without {leave_out} only {len(kept)} rows of one class are left to learn from.")
     return kept
 
 
@@ -93,13 +93,13 @@ def score_everywhere(
     return pd.DataFrame(rows, columns=["kind", "value", "n_real", "n_fake", "auc", "low", "high"])
 
 
-def cell_results(table: pd.DataFrame, held_out: str) -> dict[str, Any]:
+def cell_results(table: pd.DataFrame, leave_out: str) -> dict[str, Any]:
     """Flat results of one cell of the grid: ``auc_generator_NAME`` and so on, and of what it had never seen
     ``unseen_auc`` with its interval.
     """
     known = table[table["auc"].notna()]
     results = {f"auc_{row.kind}_{row.value}": float(row.auc) for row in known.itertuples()}
-    kind, _, value = held_out.partition("=")
+    kind, _, value = leave_out.partition("=")
     unseen = known[(known["kind"] == kind) & (known["value"] == value)]
     for row in unseen.itertuples():
         results |= {"unseen_auc": row.auc, "unseen_auc_low": row.low, "unseen_auc_high": row.high}
@@ -109,9 +109,11 @@ def cell_results(table: pd.DataFrame, held_out: str) -> dict[str, Any]:
 def leave_one_out_table(iterations: pd.DataFrame) -> pd.DataFrame:
     """MLRun's table of the grid as a matrix: index what was left out, columns what was tested on, values AUC."""
     columns = {name: _RESULT.fullmatch(name.removeprefix("output.")) for name in iterations}
+    # Grids of earlier versions have the parameter by its former name.
+    parameter = "param.leave_out" if "param.leave_out" in iterations else "param.held_out"
     table = pd.DataFrame(
         {f"{found[1]} {found[2]}": iterations[name].to_numpy() for name, found in columns.items() if found},
-        index=iterations["param.held_out"].astype(str).tolist(),
+        index=iterations[parameter].astype(str).tolist(),
     )
     return table.astype(np.float64)
 
@@ -123,8 +125,8 @@ def leave_one_out_figure(iterations: pd.DataFrame) -> go.Figure:
     if not table.size or table.isna().to_numpy().all():
         return empty(title, "No source or generator has enough test rows.")
     figure = heat_map(table, title, "tested on", "trained without")
-    for row, held_out in enumerate(table.index):
-        name = held_out.replace("=", " ", 1)
+    for row, leave_out in enumerate(table.index):
+        name = leave_out.replace("=", " ", 1)
         if name in table.columns:
             column = table.columns.get_loc(name)
             box = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}

@@ -1,4 +1,4 @@
-"""Options of a run in YAML: read from a file or from the workflow's entry in ``project.yaml``, written with comments."""
+"""Options of a run in YAML: read from a file or from the workflow in ``project.yaml``, written with comments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from aletheia.core.errors import InputError
-from aletheia.project.run_config import RunConfig, absolute_paths, details
+from aletheia.project.run_config import RunConfig
 
 _WIDTH = 110  # of a comment
 
@@ -32,7 +32,7 @@ def read_options(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"The configuration {path} holds no options; write one 'name: value' on each line.")
-    return absolute_paths({str(name): value for name, value in values.items()}, path.resolve().parent)
+    return RunConfig.with_absolute_paths({str(name): value for name, value in values.items()}, path.resolve().parent)
 
 
 def workflow_options(root: Path, name: str = "main") -> dict[str, Any]:
@@ -40,7 +40,7 @@ def workflow_options(root: Path, name: str = "main") -> dict[str, Any]:
     project = yaml.safe_load((root / "project.yaml").read_bytes()) or {}
     for workflow in (project.get("spec") or {}).get("workflows") or ():
         if workflow.get("name") == name:
-            return absolute_paths(workflow.get("args") or {}, root)
+            return RunConfig.with_absolute_paths(workflow.get("args") or {}, root)
     return {}
 
 
@@ -49,8 +49,8 @@ def to_yaml(config: RunConfig) -> str:
     lines: list[str] = []
     group = ""
     for name, field in RunConfig.model_fields.items():
-        if details(name)["group"] != group:
-            group = details(name)["group"]
+        if RunConfig.details(name)["group"] != group:
+            group = RunConfig.details(name)["group"]
             lines += ["", f"# --- {group} ---"]
         lines += textwrap.wrap(field.description or "", _WIDTH, initial_indent="# ", subsequent_indent="# ")
         value = getattr(config, name)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aletheia.project.run_config import RunConfig, default_of, option_names
+from aletheia.project.run_config import RunConfig
 
 #: The fields that MLRun's reader knows; it raises on any other (``:return:``, ``:raises:``).
 FIELDS = ("param", "type", "returns", "rtype")
@@ -153,7 +153,7 @@ def entry_point(function: FunctionNode, options: Sequence[str] = ()) -> dict[str
         listed.append(entry)
     if function.args.kwarg is not None and options:
         named = {entry["name"] for entry in listed}
-        listed += [_option_entry(name) for name in option_names(*options) if name not in named]
+        listed += [_option_entry(name) for name in RunConfig.option_names(*options) if name not in named]
     output = {
         "type": doc.return_type or (ast.unparse(function.returns) if function.returns else ""),
         "doc": doc.returns,
@@ -172,4 +172,4 @@ def _option_entry(name: str) -> dict[str, Any]:
     """Describe an option of a run as a parameter."""
     field = RunConfig.model_fields[name]
     kind = field.annotation.__name__ if isinstance(field.annotation, type) else str(field.annotation)
-    return {"name": name, "type": kind.split("[")[0], "doc": field.description, "default": default_of(name)}
+    return {"name": name, "type": kind.split("[")[0], "doc": field.description, "default": RunConfig.default_of(name)}

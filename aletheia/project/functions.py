@@ -153,9 +153,7 @@ def render_spec(notebook: Notebook) -> str:
     if config.kind == "serving":
         function.spec.default_class = handler
     else:
-        function.spec.entry_points = {
-            node.name: entry_point(node, config.options) for node in public_functions(tree)
-        }
+        function.spec.entry_points = {node.name: entry_point(node, config.options) for node in public_functions(tree)}
     return f"{_origin(notebook)}\n{_HASH}{_hash(source)}\n{_dump(_keep(function.to_dict()))}"
 
 

@@ -13,7 +13,7 @@ from mlrun.model import HyperParamOptions, RunObject
 
 from aletheia.core.errors import InputError
 from aletheia.project.quiet import quiet_mlrun
-from aletheia.project.run_config import RunConfig, option_names
+from aletheia.project.run_config import RunConfig
 
 if TYPE_CHECKING:
     from IPython.display import HTML, Image
@@ -86,7 +86,7 @@ def last_outputs(name: str) -> dict[str, Any]:
 def display_options(config: RunConfig, *names: str) -> HTML:
     """Display options, chosen by name or group, as a table: name, value, meaning."""
     rows = []
-    for name in option_names(*names):
+    for name in RunConfig.option_names(*names):
         value, description = repr(getattr(config, name)), RunConfig.model_fields[name].description or ""
         rows.append((f"<code>{name}</code>", f"<code>{html.escape(value)}</code>", html.escape(description)))
     return _table(("option", "value", "meaning"), rows)

@@ -32,7 +32,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from aletheia.core.errors import InputError
-from aletheia.project.run_config import option_names
+from aletheia.project.run_config import RunConfig
 
 FOLDER = "notebooks"
 FILE_NAME = re.compile(r"\d{2,}-(?P<name>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)\.ipynb")
@@ -136,7 +136,7 @@ class FunctionConfig(BaseModel):
     @field_validator("options")
     @classmethod
     def _check_options(cls, names: list[str]) -> list[str]:
-        option_names(*names)
+        RunConfig.option_names(*names)
         return names
 
 

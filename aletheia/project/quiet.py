@@ -52,7 +52,7 @@ def quiet_mlrun() -> Iterator[None]:
     mlrun.utils.logger.replace_handler_stream("default", WarningsOnly(original))
     mlrun.mlconf.ipython_widget = False
     try:
-        with contextlib.redirect_stdout(WarningsOnly(sys.stdout)):  # type: ignore[type-var]  # it writes and flushes
+        with contextlib.redirect_stdout(WarningsOnly(sys.stdout)):
             yield
     finally:
         mlrun.utils.logger.replace_handler_stream("default", original)

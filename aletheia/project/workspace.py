@@ -39,7 +39,7 @@ def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject
 
 
 def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
-    """Connect a project that MLRun has loaded, from a notebook or the ``mlrun`` command; ``project_setup.py`` calls it."""
+    """Connect a project that MLRun has just loaded; ``project_setup.py`` calls it."""
     import mlrun
 
     from aletheia.project.functions import build_functions, function_names, outdated

@@ -7,8 +7,8 @@ from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
-from aletheia.release.gate import judge
-from aletheia.release.registry import fetch_model, present_production
+from aletheia.release.gate import run_gate
+from aletheia.release.registry import fetch_model, production_model
 from aletheia.reports.evaluation_report import evaluation_report
 
 
@@ -21,17 +21,17 @@ def evaluate(
     delivery_faces: int = 500,
     seed: int = 0,
 ):
-    """Score the test faces and say what the score is worth.
+    """Score the test faces and compare the score with its baselines.
 
     :param context:        the MLRun context
     :param model:          the model of a training run
-    :param train:          training faces: what the baselines learn from, and what may not leak into test
-    :param val:            validation faces: may not leak into test either
+    :param train:          training faces: the baselines learn from them, and none may be in test
+    :param val:            validation faces: none may be in test either
     :param test:           test faces
     :param delivery_faces: at most so many are scored in thirty other deliveries each
     :param seed:           of baselines and bootstraps
     """
-    production = present_production(project=context.project)
+    production = production_model(project=context.project)
     options = {"val": val.as_df(), "production": production, "delivery_faces": delivery_faces, "seed": seed}
     result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), **options)
     findings = {**result.summary(), "evaluate_run": context.uid}
@@ -40,7 +40,7 @@ def evaluate(
     figures = evaluation_figures(result)
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))
-    page = evaluation_report(result, figures, judge(findings))
+    page = evaluation_report(result, figures, run_gate(findings))
     context.log_artifact("report", body=page, local_path="report.html", format="html")
     context.log_artifact("evaluation", body=json.dumps(findings, indent=1), local_path="evaluation.json")
     context.log_results(result.headline())

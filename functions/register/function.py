@@ -1,4 +1,4 @@
-# Generated from notebooks/04-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
+# Generated from notebooks/05-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 import json
 from tempfile import TemporaryDirectory
@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 import mlrun
 
 from aletheia.release.bundle import release_bundle
-from aletheia.release.gate import GateLimits, judge
+from aletheia.release.gate import GateLimits, run_gate
 from aletheia.release.model_card import CARD
-from aletheia.release.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model, present_weights
+from aletheia.release.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model, production_weights
 
 
 def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem, limits: dict | None = None):
@@ -16,11 +16,11 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
 
     :param context:    the MLRun context
     :param model:      the model of a training run
-    :param evaluation: what `evaluate` wrote about that model
+    :param evaluation: the findings of `evaluate` about that model
     :param limits:     how good is good enough: fpr_ratio (2), cell_auc (0.7), calibration_error (0.1)
     """
     findings = json.loads(evaluation.get())
-    checks = judge(findings, GateLimits.parse(limits), present=present_weights(project=context.project))
+    checks = run_gate(findings, GateLimits.parse(limits), present=production_weights(project=context.project))
     tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
     with TemporaryDirectory() as folder:
         _, spec = release_bundle(fetch_model(model), findings, checks, folder)
@@ -37,5 +37,5 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
             labels={"verdict": tag, "data_hash": spec.data_hash[:16], "weights": spec.weights_sha256[:32]},
         )
     for check in checks:
-        context.logger.info(f"{check.verdict}: {check.name} ({check.detail})")
+        print(f"{check.verdict}: {check.name} ({check.detail})")
     context.log_results({"tag": tag, "failed_checks": ", ".join(c.name for c in checks if not c.passed) or "none"})

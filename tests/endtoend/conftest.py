@@ -118,6 +118,6 @@ def summary(checkout) -> dict:
     """The workflow by our own command."""
     done = checkout.run()
     assert done.returncode == 0, done.stderr
-    assert "What came out" in done.stderr
+    assert "Results" in done.stderr
     assert "Traceback" not in done.stderr
     return checkout.summary()
