@@ -25,6 +25,13 @@ NOTHING = "nothing"
 _RESULT = re.compile(r"auc_(generator|source)_(.+)")
 
 
+def check_leave_out(leave_out: str) -> None:
+    """Raise an InputError for anything but ``"generator=NAME"``, ``"source=NAME"`` and ``"nothing"``."""
+    kind, _, value = leave_out.partition("=")
+    if leave_out != NOTHING and (kind not in KINDS or not value):
+        raise InputError(f"{leave_out!r} cannot be left out; write generator=NAME or source=NAME.")
+
+
 def leave_out_rows(frame: pd.DataFrame, leave_out: str) -> pd.DataFrame:
     """The rows without one generator's fakes, or without one source.
 
@@ -40,11 +47,10 @@ def leave_out_rows(frame: pd.DataFrame, leave_out: str) -> pd.DataFrame:
     InputError
         When there is no such row, or no genuine or no fake row would be left.
     """
+    check_leave_out(leave_out)
     if leave_out == NOTHING:
         return frame
     kind, _, value = leave_out.partition("=")
-    if kind not in KINDS or not value:
-        raise InputError(f"{leave_out!r} is nothing that can be left out; write generator=NAME or source=NAME.")
     gone = frame[kind].astype(str) == value
     if not gone.any():
         there = sorted(set(frame[kind].astype(str)) - {""})

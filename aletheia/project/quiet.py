@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-#: A record of MLRun's human-readable formatter that is no warning and no error.
-_INFO = re.compile(r"> \d{4}-\d\d-\d\d [\d:.,]+ \[(info|debug)\]")
+#: A record of MLRun's human-readable formatter that is no warning and no error, or its warning about a handler that is
+#: called in place, without a file.
+_INFO = re.compile(
+    r"> \d{4}-\d\d-\d\d [\d:.,]+ \[(info\]|debug\]|warning\] run command, file or code were not specified)"
+)
 
 
 class WarningsOnly:

@@ -129,7 +129,10 @@ class RunConfig(Options):
         """
         from aletheia.audit.remedies import Remedies
         from aletheia.datasets.balance import check_policy
+        from aletheia.evaluation.leave_one_out import check_leave_out
 
+        for word in self.leave_out:
+            check_leave_out(word)
         check_policy(self.balance)
         Remedies.parse(self.remedies)
         self.crop_config()

@@ -9,7 +9,7 @@ from aletheia.stats.metrics import evaluate_scores
 
 
 @pytest.mark.parametrize("fakes", [18, 50, 82])
-def test_whoever_gets_the_accuracy_gets_the_majority_share(fakes):
+def test_evaluate_scores_majority_share_beside_accuracy(fakes):
     y = np.array([1] * fakes + [0] * (100 - fakes))
     always = np.full(100, 0.9 if fakes >= 50 else 0.1)  # the larger class for everybody
     m = evaluate_scores(y, always, 0.5, replicates=50)
