@@ -40,7 +40,7 @@ def main() -> int:
         rate = statistics.median(rates)
         print(f"{name}: {len(paths)} pictures, {rate:.0f} a second, {rate / cores:.0f} a second and core")
         missed = found.skipped["path"]
-        tries = ", ".join(f"{stage} {count}" for stage, count in found.tries.items())
+        tries = ", ".join(f"{stage} {count}" for stage, count in found.stages.items())
         print(f"{name}: a usable face in {1 - len(missed) / len(paths):.2%} ({tries})")
         for path, reason in zip(missed, found.skipped["reason"], strict=True):
             print(f"    {Path(path).relative_to(shared)}: {reason}")

@@ -73,9 +73,9 @@ def find_pictures(count: int, folder: Path) -> list[str]:
     """Files with faces, evenly spread over the real ones at hand, or drawn."""
     shared = Path(os.environ.get("ALETHEIA_SHARED_DATA", "../shared/data")) / "faces"
     if not shared.is_dir():
-        from aletheia.datasets.synthetic.generate import generate
+        from aletheia.datasets.synthetic.generate import generate_dataset
 
-        generate(folder / "drawn", n=50, pool=1, progress=False)
+        generate_dataset(folder / "drawn", n=50, pool=1, progress=False)
         shared = folder / "drawn"
     files = sorted(str(path.resolve()) for path in shared.rglob("*") if path.suffix.lower() in (".jpg", ".png"))
     return files[:: max(len(files) // count, 1)][:count]
@@ -86,18 +86,19 @@ def make_bundle(folder: Path, pictures: list[str]) -> Path:
     import numpy as np
     import torch
 
+    from aletheia.faces.crop_config import CropConfig
     from aletheia.imaging.reading import read_image
     from aletheia.imaging.transforms import normalise, resize_rgb
     from aletheia.models.bundle import save_bundle
     from aletheia.models.onnx_export import export_onnx
     from aletheia.models.registry import create_model
-    from aletheia.models.spec import CropSpec, ModelSpec
+    from aletheia.models.spec import ModelSpec
     from aletheia.training.batch_norm import measure_batch_norm
 
     torch.manual_seed(0)
     model = create_model("efficientnet_autoatt_b4")
     crops = np.stack([resize_rgb(read_image(path), 224) for path in pictures])
-    spec = ModelSpec(architecture="efficientnet_autoatt_b4", input_size=224, crop=CropSpec(size=224))
+    spec = ModelSpec(architecture="efficientnet_autoatt_b4", input_size=224, crop=CropConfig(size=224))
     measure_batch_norm(model, [normalise(torch.from_numpy(crops), spec.mean, spec.std)])
     save_bundle(folder, model, spec)
     export_onnx(folder, crops)

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from aletheia.faces.detector import box_iou
+from aletheia.faces.face import box_iou
 
 SIZE = 224
 MARGIN = 0.2

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from aletheia.core.settings import get_settings
+from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.tracking import service
 
 from .factories import face_folder, make_manifest, save_image
@@ -101,8 +102,9 @@ def mlrun_project(tracking_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.fixture(scope="session")
 def portraits() -> list[tuple]:
     """Pictures (256, 256, 3) uint8 of eight people, and their landmarks in pixels."""
-    from aletheia.datasets.synthetic.faces import draw_shot, render
+    from aletheia.datasets.synthetic.faces import render
     from aletheia.datasets.synthetic.people import draw_people
+    from aletheia.datasets.synthetic.scene import draw_shot
 
     drawn = []
     for i, person in enumerate(draw_people(8, "cam-b", seed=3)):
@@ -123,7 +125,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def good() -> dict[str, Any]:
-    """What `evaluate` writes about a model that passes every check; the numbers are those of drawn scores."""
+    """Fields of an evaluation of a model that passes every check; the numbers are those of drawn scores."""
     from aletheia.core.jsonable import to_records
     from aletheia.evaluation.prevalence import prior_shift
     from aletheia.stats.calibration_error import calibration_error
@@ -168,6 +170,13 @@ def good() -> dict[str, Any]:
         "subgroups": [],
         "prior": to_records(prior_shift(y, p, 0.5)),
         "production": None,
+        "weights_sha256": "e" * 64,
         "test_data_hash": "d" * 64,
         "evaluate_run": "run-of-evaluate",
     }
+
+
+@pytest.fixture
+def good_report(good: dict[str, Any]) -> EvaluationReport:
+    """The same as the typed report."""
+    return EvaluationReport.parse(good)

@@ -13,10 +13,11 @@ import onnx
 import pytest
 import torch
 
+from aletheia.faces.crop_config import CropConfig
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model
-from aletheia.models.spec import ONNX, AbstentionSpec, Calibration, CropSpec, ModelSpec, read_spec, write_spec
+from aletheia.models.spec import ONNX, AbstentionSpec, Calibration, ModelSpec, read_spec, write_spec
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +61,7 @@ def random_bundle(tmp_path_factory) -> Path:
         architecture="attention_cnn",
         options={"width": 8},
         input_size=48,
-        crop=CropSpec(size=64, policy="scale", margin=0.25),
+        crop=CropConfig(size=64, policy="scale", margin=0.25),
         calibration=Calibration(method="platt", scale=1.7, shift=-0.3),
         threshold=0.4,
     )

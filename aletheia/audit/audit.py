@@ -1,4 +1,4 @@
-"""The shortcut audit: the label predicted from everything but the face, one family of measures after the other."""
+"""The shortcut audit: the label predicted from everything but the face, by one family of measures at a time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from aletheia.audit.file_properties import file_columns, subsample
-from aletheia.audit.measures import CONTROLS, FAMILIES, NOTHING_THERE
-from aletheia.audit.measuring import PICTURES, measure_faces
+from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
+from aletheia.audit.measuring import ORIGINALS, measure_faces
 from aletheia.core.arrays import Array
 from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
@@ -18,22 +18,33 @@ from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
 from aletheia.stats.tabular import Columns, Shortcut, make_folds, not_computed, score_table
 
-DELIVERY = "delivery"
+FILE_PROPERTIES = "delivery"  # key of the family, in JSON and in `--remedy match=delivery`
 SOURCE = "source"
 ALL = "all"
-#: From this AUC on, when the interval lies above one half, a family is said to give the label away.
-TELLING = 0.6
+#: Least AUC, with an interval above one half, at which a family gives the label away.
+MIN_AUC = 0.6
 #: The intervals hold for all families at once (Bonferroni): among a dozen, one would stand out by chance.
-_FAMILIES = len(FAMILIES) + 3
-_SOURCES = 200
+_N_FAMILIES = len(FAMILIES) + 3
+_MAX_SOURCES = 200
 MAX_ROWS = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """One family's outcome: its key, what it is called, whether it is a control, how well it tells the label, the
-    standard deviation of the AUC of a guess on as many independent groups (Hanley and McNeil, Radiology 1982), and
-    whether a network sees it (not where a file came from, when it is shown the crop alone; not what is not there).
+    """One family of measures and how well the label is predicted from it.
+
+    Attributes
+    ----------
+    key, name : str
+        Key in JSON, and readable name.
+    control : bool
+        Whether it is a control, see :data:`~aletheia.audit.measures.CONTROLS`.
+    outcome : Shortcut
+    chance : float
+        Standard deviation of the AUC of a guess on as many independent groups (Hanley and McNeil, Radiology 1982).
+    visible : bool
+        Whether a network can see it: not a file's source, when it is given the crop alone; not a measure that is
+        missing, or the same everywhere.
     """
 
     key: str
@@ -41,41 +52,42 @@ class Family:
     control: bool
     outcome: Shortcut
     chance: float
-    seen: bool = True
+    visible: bool = True
 
     @property
     def tells(self) -> bool:
-        """Whether the label is told from these measures by more than chance, and by enough to matter.
+        """Whether these measures predict the label better than chance, and by enough to matter.
 
-        The bootstrap does not see what the cross-validation itself leaves to chance; on few rows the AUC must also lie
-        four standard deviations of a guess above one half, or reach 0.9.
+        The bootstrap does not cover the chance in the cross-validation itself; on few rows the AUC must also lie four
+        standard deviations of a guess above one half, or reach 0.9.
         """
-        needed = min(max(TELLING, 0.5 + 4 * self.chance), 0.9)
-        return bool(self.seen and self.outcome.low > 0.5 and self.outcome.auc >= needed)
+        needed = min(max(MIN_AUC, 0.5 + 4 * self.chance), 0.9)
+        return bool(self.visible and self.outcome.low > 0.5 and self.outcome.auc >= needed)
 
     @property
-    def told(self) -> str:
-        """The AUC with its interval, or why there is none, in words."""
-        if self.outcome.reason or not self.seen:
+    def auc_text(self) -> str:
+        """The AUC with its interval, or the reason why there is none."""
+        if self.outcome.reason or not self.visible:
             return self.outcome.reason or "a network does not see it"
         return f"{self.outcome.auc:.3f} ({self.outcome.low:.3f} to {self.outcome.high:.3f})"
 
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """What was found.
+    """Result of an audit.
 
     Attributes
     ----------
     families : tuple of Family
         Families of measures, then controls, then all measures together; in a fixed order.
     rows : int
-        Faces that were audited, and how many of them are fake.
+        Faces that were audited.
     fakes : int
+        How many of them are fake.
     total : int
         Faces that these were drawn from.
     unmeasured : int
-        Faces whose picture could not be measured (videos, unreadable files); their measures count as unknown.
+        Faces whose file could not be measured (videos, unreadable files); their measures count as unknown.
     """
 
     families: tuple[Family, ...]
@@ -85,48 +97,50 @@ class Audit:
     unmeasured: int
 
     def __getitem__(self, key: str) -> Shortcut:
-        """Outcome of a family."""
+        """Look up the outcome of a family."""
         return self.family(key).outcome
 
     def family(self, key: str) -> Family:
-        """A family by its key."""
+        """Look up a family by its key."""
         return next(family for family in self.families if family.key == key)
 
     @property
     def verdict(self) -> str:
-        """``"bad"`` when anything tells, ``"good"`` when nothing does, ``""`` when nobody knows."""
+        """``"bad"`` when anything tells, ``"good"`` when nothing does, ``""`` when that is unknown."""
         if any(family.tells for family in self.families):
             return "bad"
-        return "" if self._unknown() else "good"
+        return "" if self._reasons() else "good"
 
     @property
     def best_control(self) -> Family:
-        """The control with the highest AUC: what a network has to beat."""
+        """The control with the highest AUC: the one that a network has to beat."""
         controls = [family for family in self.families if family.control and not family.outcome.reason]
         return max(controls or self.families[-1:], key=lambda family: family.outcome.auc)
 
-    def _unknown(self) -> set[str]:
-        """Why families that a network may see could not be judged."""
-        return {family.outcome.reason for family in self.families if family.seen and family.outcome.reason}
+    def _reasons(self) -> set[str]:
+        """Collect the reasons why families that a network can see have no AUC."""
+        return {family.outcome.reason for family in self.families if family.visible and family.outcome.reason}
 
     def sentences(self) -> list[str]:
-        """What gives the label away, in plain words, the worst first."""
+        """Name the families that give the label away, in plain words, the worst first."""
         telling = [family for family in self.families if family.tells and family.key != ALL]
-        told = []
+        sentences = []
         if self.unmeasured:
-            told.append(f"{self.unmeasured:,} of {self.rows:,} faces are in files that could not be measured.")
+            sentences.append(f"{self.unmeasured:,} of {self.rows:,} faces are in files that could not be measured.")
         if not telling:
-            if reasons := self._unknown():
-                return [*told, f"The audit could not be made in full: {'; '.join(sorted(reasons))}."]
-            return [*told, "Nothing but the faces tells real from fake here, as far as these measures see."]
+            if reasons := self._reasons():
+                return [*sentences, f"The audit could not be made in full: {'; '.join(sorted(reasons))}."]
+            return [*sentences, "Nothing but the faces tells real from fake here, as far as these measures see."]
         for family in sorted(telling, key=lambda family: -family.outcome.auc):
             outcome = family.outcome
             leading = f": {', '.join(outcome.leading)}" if outcome.leading else ""
-            told.append(f"{family.name}: AUC {outcome.auc:.2f} ({outcome.low:.2f} to {outcome.high:.2f}){leading}.")
-        return told
+            sentences.append(
+                f"{family.name}: AUC {outcome.auc:.2f} ({outcome.low:.2f} to {outcome.high:.2f}){leading}."
+            )
+        return sentences
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers, strings and lists."""
+        """Convert to plain numbers, strings and lists."""
         return {
             "rows": self.rows,
             "fakes": self.fakes,
@@ -153,7 +167,7 @@ class Audit:
 
 
 def audit_faces(
-    faces: pd.DataFrame, of: str = PICTURES, *, seed: int = 0, workers: int | None = None, progress: bool = True
+    faces: pd.DataFrame, view: str = ORIGINALS, *, seed: int = 0, workers: int | None = None, progress: bool = True
 ) -> tuple[Audit, pd.DataFrame]:
     """Predict the label from everything but the face.
 
@@ -161,8 +175,8 @@ def audit_faces(
     ----------
     faces : DataFrame
         A manifest of extracted faces, see :func:`aletheia.faces.extraction.extract_faces`.
-    of : {'pictures', 'crops'}
-        The pictures as they were delivered, or the crops that a network will see.
+    view : {'pictures', 'crops'}
+        The original files, or the crops that a network will see.
     seed : int
         Of folds and bootstrap.
     workers : int, optional
@@ -176,67 +190,66 @@ def audit_faces(
     """
     total = len(faces)
     faces = subsample(faces, np.random.default_rng(seed), MAX_ROWS)
-    measures = measure_faces(faces, of, workers=workers, progress=progress)
+    measures = measure_faces(faces, view, workers=workers, progress=progress)
     fake = fake_flags(faces)
     groups = connected_groups(faces)
     folds = make_folds(groups, fake, np.random.default_rng(seed))
     unmeasured = int(measures["thumb_0"].isna().sum())
-    blind = "most of the files could not be measured" if unmeasured > len(faces) / 2 else ""
+    all_unmeasured = "most of the files could not be measured" if unmeasured > len(faces) / 2 else ""
 
     def scored(columns: Columns, values: Array, missing: str = "") -> Shortcut:
         if isinstance(folds, str) or missing:
             return not_computed(missing or str(folds), True)
-        known = values.astype(np.float64)
+        table = (values.astype(np.float64), fake)
         rng = np.random.default_rng(seed)
-        return score_table(
-            columns, (known, fake), (known, fake), folds, groups, rng, seed=seed, confidence=1 - 0.05 / _FAMILIES
-        )
+        return score_table(columns, table, table, folds, groups, rng, seed=seed, confidence=1 - 0.05 / _N_FAMILIES)
 
     fakes, reals = len(set(groups[fake])), len(set(groups[~fake]))
     chance = float(np.sqrt((fakes + reals + 1) / (12 * max(fakes, 1) * max(reals, 1))))
-    source = Columns((SOURCE,), ("source",), (True,))
-    sources = source_codes(faces["source"])[:, None]
-    delivery, delivered = file_columns(faces)
+    is_original = view == ORIGINALS
+    tables = {
+        SOURCE: (Columns((SOURCE,), ("source",), (True,)), source_codes(faces["source"])[:, None]),
+        FILE_PROPERTIES: file_columns(faces),
+    }
     families = [
-        Family(SOURCE, "source", False, scored(source, sources), chance, seen=of == PICTURES),
+        Family(SOURCE, "source", False, scored(*tables[SOURCE]), chance, is_original),
         Family(
-            DELIVERY,
+            FILE_PROPERTIES,
             "how the file was delivered",
             False,
-            scored(delivery, delivered),
+            scored(*tables[FILE_PROPERTIES]),
             chance,
-            _delivered(faces, of),
+            is_original or _are_resaved(faces),
         ),
     ]
-    tables = {}
     for key, (name, columns) in FAMILIES.items():
         table = Columns(tuple(columns), tuple(columns.values()), (False,) * len(columns))
         tables[key] = (table, measures[list(columns)].to_numpy())
-        there = measures[list(columns)].nunique().gt(1).any()
-        missing = blind or ("" if there else NOTHING_THERE)
-        families.append(Family(key, name, key in CONTROLS, scored(*tables[key], missing), chance, bool(blind or there)))
-    tables |= {SOURCE: (source, sources), DELIVERY: (delivery, delivered)}
-    parts = [tables[family.key] for family in families if family.seen and not family.control]
+        varies = measures[list(columns)].nunique().gt(1).any()
+        missing = all_unmeasured or ("" if varies else NOT_PRESENT)
+        visible = bool(all_unmeasured or varies)
+        families.append(Family(key, name, key in CONTROLS, scored(*tables[key], missing), chance, visible))
+    parts = [tables[family.key] for family in families if family.visible and not family.control]
     everything = Columns(
         sum((part.keys for part, _ in parts), ()),
         sum((part.names for part, _ in parts), ()),
         sum((part.categorical for part, _ in parts), ()),
     )
-    whole = np.concatenate([values for _, values in parts], axis=1)
-    families.append(Family(ALL, "all measures together", False, scored(everything, whole, blind), chance))
+    values = np.concatenate([values for _, values in parts], axis=1)
+    families.append(Family(ALL, "all measures together", False, scored(everything, values, all_unmeasured), chance))
     return Audit(tuple(families), len(faces), int(fake.sum()), total, unmeasured), measures
 
 
-def _delivered(faces: pd.DataFrame, of: str) -> bool:
-    """The file of a crop tells something when a remedy made it; else the columns speak of the picture's file."""
-    return of == PICTURES or bool("crop_quality_high" in faces and faces["crop_quality_high"].max() > 0)
+def _are_resaved(faces: pd.DataFrame) -> bool:
+    """Whether a remedy saved the crops: only then do the columns of file properties describe the crops' files."""
+    return bool("crop_quality_high" in faces and faces["crop_quality_high"].max() > 0)
 
 
 def source_codes(sources: pd.Series) -> Array:
-    """Codes of the commonest sources; all others share one: the trees take no more than 255 categories."""
+    """Encode the commonest sources, (n,) float64; all others share one code: the trees take at most 255 categories."""
     codes, values = encode(sources)
-    common = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(values)), kind="stable")[:_SOURCES]
-    rank = np.full(len(values) + 1, float(_SOURCES))
+    common = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(values)), kind="stable")[:_MAX_SOURCES]
+    rank = np.full(len(values) + 1, float(_MAX_SOURCES))
     rank[common] = np.arange(len(common))
     rank[-1] = np.nan  # code -1: unknown
     return rank[codes]

@@ -1,22 +1,22 @@
-"""What each balance policy would do to the training part: class balance, source and label, shortcuts."""
+"""Comparison of the balance policies on the same rows: class balance, source and label, shortcuts."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from aletheia.audit.file_properties import shortcut_auc
-from aletheia.datasets.balance import POLICIES, balance
+from aletheia.datasets.balance import POLICIES, balance_training
 
 
 def compare_policies(
-    train: pd.DataFrame, pool: pd.DataFrame, seed: int = 0, *, held_out: pd.DataFrame | None = None
+    train: pd.DataFrame, pool: pd.DataFrame, seed: int = 0, *, exclude_rows: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Balance the same rows by every policy.
 
     Parameters
     ----------
-    train, pool, seed, held_out
-        See :func:`aletheia.datasets.balance.balance`.
+    train, pool, seed, exclude_rows
+        See :func:`aletheia.datasets.balance.balance_training`.
 
     Returns
     -------
@@ -25,10 +25,10 @@ def compare_policies(
         shortcut AUC within these rows, ``auc`` with ``low`` and ``high``, or the ``reason`` why there is none.
     """
     rows = []
-    as_it_is = shortcut_auc(train, seed=seed)
+    unbalanced = shortcut_auc(train, seed=seed)
     for policy in POLICIES:
-        balanced, report = balance(train, pool, policy, seed, held_out=held_out)
-        shortcut = shortcut_auc(balanced, seed=seed) if report.drawn else as_it_is
+        balanced, report = balance_training(train, pool, policy, seed, exclude_rows=exclude_rows)
+        shortcut = shortcut_auc(balanced, seed=seed) if report.drawn else unbalanced
         rows.append(
             {
                 "policy": policy,

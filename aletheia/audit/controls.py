@@ -1,11 +1,11 @@
-"""What next to nothing of a face scores on the very rows that a network is judged by."""
+"""Controls: the score, on the test rows of a network, of models that see next to nothing of a face."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from aletheia.audit.measures import CONTROLS, FAMILIES, NOTHING_THERE
+from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
 from aletheia.audit.measuring import CROPS, measure_faces
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
@@ -30,12 +30,12 @@ def score_controls(
     -------
     dict
         Key of :data:`~aletheia.audit.measures.CONTROLS` → outcome on the test rows; with a reason instead of numbers
-        where a class is missing, or nothing is there to be measured.
+        where a class is missing, or a measure is missing or the same everywhere.
 
     Raises
     ------
     InputError
-        For manifests without faces' places.
+        For manifests without boxes and keypoints.
     """
     parts = (train, test)
     flags = [fake_flags(part) for part in parts]
@@ -49,7 +49,7 @@ def score_controls(
     for key in CONTROLS:
         names = FAMILIES[key][1]
         if not measures[0][list(names)].nunique().gt(1).any():
-            outcomes[key] = not_computed(NOTHING_THERE, False)
+            outcomes[key] = not_computed(NOT_PRESENT, False)
             continue
         columns = Columns(tuple(names), tuple(names.values()), (False,) * len(names))
         fit, scored = (

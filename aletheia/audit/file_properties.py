@@ -1,4 +1,4 @@
-"""The shortcut audit: how well the label can be told from the files alone, without looking at a pixel."""
+"""Prediction of the label from the properties of the files alone, without a pixel."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_ROWS = 50_000
 def shortcut_auc(
     train: pd.DataFrame, test: pd.DataFrame | None = None, seed: int = 0, *, confidence: float = 0.95
 ) -> Shortcut:
-    """Tell real from fake by how the files were delivered.
+    """Predict real and fake from the properties of the files.
 
     Gradient-boosted trees on width, height, aspect ratio, format, JPEG quality, chroma subsampling, bytes per
     pixel, progressive flag and EXIF presence. A detector that does no better has shown nothing about faces.
@@ -91,12 +91,12 @@ def shortcut_auc(
 
 
 def file_columns(df: pd.DataFrame) -> tuple[Columns, Array]:
-    """The columns of file properties and their values (n, 9), categories coded within these rows."""
+    """Collect the columns of file properties and their values (n, 9), categories coded within these rows."""
     return _COLUMNS, file_features(df, {name: encode(df[name])[1] for name in _CATEGORIES})
 
 
 def file_features(df: pd.DataFrame, levels: dict[str, Array]) -> Array:
-    """Table of file properties: float64, shape (n, 9), columns as ``FEATURES``; NaN where unknown.
+    """Tabulate file properties: float64, shape (n, 9), columns as ``FEATURES``; NaN where unknown.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ def file_features(df: pd.DataFrame, levels: dict[str, Array]) -> Array:
         "has_exif": df["has_exif"].to_numpy(dtype=np.float64),
     }
     for name in _CATEGORIES:
-        # An empty value is a level of its own; one that training has not seen is unknown. (The trees take at
-        # most 255 levels; a format is one of a handful.)
+        # An empty value is a level of its own; one that is missing in the training rows is unknown. (The trees take
+        # at most 255 levels; a format is one of a handful.)
         values = ["", *levels[name][:200]]
         codes = pd.Categorical(df[name], categories=values).codes.astype(np.float64)
         columns[name] = np.where(codes < 0, np.nan, codes)
@@ -127,7 +127,7 @@ def file_features(df: pd.DataFrame, levels: dict[str, Array]) -> Array:
 
 
 def subsample(df: pd.DataFrame, rng: np.random.Generator, limit: int) -> pd.DataFrame:
-    """Whole groups, at random, up to the limit of rows; the rows keep their index."""
+    """Draw whole groups at random, up to the limit of rows; the rows keep their index."""
     if len(df) <= limit:
         return df
     groups = connected_groups(df, max_distance=None)

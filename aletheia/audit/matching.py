@@ -1,4 +1,4 @@
-"""Choosing genuine and fake faces that are alike in what is not the face."""
+"""Matching of genuine and fake faces that are alike in everything but the face."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aletheia.core.errors import InputError
 from aletheia.stats.tabular import Columns, make_folds, make_trees, without_unknown
 
 CALIPER = 0.2  # standard deviations of the logit: Austin, Pharmaceutical Statistics 10, 2011
-_LEAST = 20  # pairs
+_MIN_PAIRS = 20
 
 
 def match_by_score(columns: Columns, values: Array, fake: Array, groups: Array, *, seed: int = 0) -> Array:
@@ -29,12 +29,12 @@ def match_by_score(columns: Columns, values: Array, fake: Array, groups: Array, 
         NaN where unknown.
     fake : (n,) bool
     groups : (n,) int64
-        What must not be on both sides of a fold.
+        Groups that must not be on both sides of a fold.
 
     Returns
     -------
     (n,) bool
-        The rows that are in a pair.
+        Which rows are in a pair.
 
     Raises
     ------
@@ -47,22 +47,22 @@ def match_by_score(columns: Columns, values: Array, fake: Array, groups: Array, 
     kept = np.zeros(len(fake), bool)
     with threadpool_limits(1 if len(fake) < 20_000 else None, user_api="openmp"):
         for fit, held in folds:
-            learnt, asked = without_unknown(values[fit], values[held])
-            model = make_trees(seed, columns.categorical, len(fit)).fit(learnt, fake[fit])
-            score = logit(np.clip(model.predict_proba(asked)[:, 1], 1e-6, 1 - 1e-6))
+            x_fit, x_held = without_unknown(values[fit], values[held])
+            model = make_trees(seed, columns.categorical, len(fit)).fit(x_fit, fake[fit])
+            score = logit(np.clip(model.predict_proba(x_held)[:, 1], 1e-6, 1 - 1e-6))
             real, forged = held[~fake[held]], held[fake[held]]
             pairs = pair_within(score[~fake[held]], score[fake[held]], CALIPER * float(score.std()))
             kept[real[pairs[:, 0]]] = kept[forged[pairs[:, 1]]] = True
-    if (pairs := int(kept.sum()) // 2) < _LEAST:
+    if (n_pairs := int(kept.sum()) // 2) < _MIN_PAIRS:
         raise InputError(
-            f"Only {pairs} pairs of genuine and fake faces are alike in {', '.join(columns.names[:3])}…; at least "
-            f"{_LEAST} are needed. Match by something else, or bring faces that overlap."
+            f"Only {n_pairs} pairs of genuine and fake faces are alike in {', '.join(columns.names[:3])}…; at least "
+            f"{_MIN_PAIRS} are needed. Match by something else, or bring faces that overlap."
         )
     return kept
 
 
 def match_by_value(values: Array, fake: Array, *, seed: int = 0) -> Array:
-    """Keep, of each value, as many genuine as fake rows; values that one class lacks are left out.
+    """Keep as many genuine as fake rows of each value; values that one class lacks are left out.
 
     Parameters
     ----------
@@ -79,24 +79,24 @@ def match_by_value(values: Array, fake: Array, *, seed: int = 0) -> Array:
         real, forged = (rng.permutation(np.flatnonzero((values == value) & side)) for side in (~fake, fake))
         count = min(len(real), len(forged))
         kept[real[:count]] = kept[forged[:count]] = True
-    if (pairs := int(kept.sum()) // 2) < _LEAST:
+    if (n_pairs := int(kept.sum()) // 2) < _MIN_PAIRS:
         raise InputError(
-            f"Only {pairs} pairs of genuine and fake faces share a source; at least {_LEAST} are needed. Bring genuine "
-            "faces from the sources of the fakes."
+            f"Only {n_pairs} pairs of genuine and fake faces share a source; at least {_MIN_PAIRS} are needed. Bring "
+            "genuine faces from the sources of the fakes."
         )
     return kept
 
 
 def pair_within(first: Array, second: Array, caliper: float) -> Array:
-    """As many pairs as there can be whose scores differ by at most the caliper: positions, shape (pairs, 2).
+    """Find the most pairs whose scores differ by at most the caliper: positions, shape (pairs, 2).
 
-    On a line, taking the lowest two that fit is optimal: whoever is left behind fits nobody that comes later.
+    On a line, pairing the lowest two that fit is optimal: a score that is passed over fits none of the later ones.
     """
-    one, two = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")
+    order, other = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")
     pairs, i, j = [], 0, 0
-    while i < len(one) and j < len(two):
-        distance = first[one[i]] - second[two[j]]
+    while i < len(order) and j < len(other):
+        distance = first[order[i]] - second[other[j]]
         if abs(distance) <= caliper:
-            pairs.append((one[i], two[j]))
+            pairs.append((order[i], other[j]))
         i, j = i + (distance <= caliper), j + (distance >= -caliper)
     return np.array(pairs, np.int64).reshape(-1, 2)

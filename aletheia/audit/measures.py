@@ -1,6 +1,6 @@
-"""Everything about a picture but the face: how it was delivered, light, sharpness, background, framing, compression.
+"""Measures of an image that leave the face out: light, sharpness, background, framing, compression; and controls.
 
-Each measure is one that a careless pipeline leaves behind: a generator's fixed size, a camera's colours, a stock
+Each is a trace that a careless pipeline leaves behind: a generator's fixed size, a camera's colours, a stock
 agency's framing, an encoder's grid.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,14 +17,14 @@ from PIL import Image
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.blazeface import Face
+from aletheia.faces.face import Face
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
 
 THUMBNAIL = 8  # pixels a side: next to nothing of a face is left
 HEAD = 1.8  # times the side of the face's box: hair and neck included
-_REACH = 12  # pixels that the filters of sharpness see over the face's rim, in a picture of the longest side
-_LONGEST = 512  # a larger picture is shrunk before its light and sharpness are measured
+_REACH = 12  # pixels that the filters of sharpness reach over the face's edge, in an image of the longest side
+_LONGEST = 512  # a larger image is shrunk before its light and sharpness are measured
 
 #: Families of measures: key → (readable name, column → readable name).
 FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
@@ -103,8 +104,8 @@ FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
 }
 #: Families that see next to nothing of the face; a network below the best of them has shown nothing.
 CONTROLS = ("keypoints", "thumbnail", "blanked")
-#: Such as the background of crops that hold nothing but faces: what is not there cannot tell anything.
-NOTHING_THERE = "nothing of it is in these pictures, or the same in all"
+#: Such as the background of crops that hold nothing but faces.
+NOT_PRESENT = "nothing of it is in these images, or the same in all"
 COLUMNS = tuple(column for _, columns in FAMILIES.values() for column in columns)
 
 
@@ -129,25 +130,25 @@ class Measure:
             if not is_video(path):
                 rgb = read_image(path)
                 values |= quantisation(path)
-                values |= measure_picture(rgb, face, self.head)
+                values |= measure_image(rgb, face, self.head)
         except (InputError, OSError):
             pass
         return np.array([values[column] for column in COLUMNS], np.float32)
 
     def on_crash(self, item: tuple[str, Face]) -> Array:
-        """For a file that killed the process that read it."""
+        """Give the values for a file that killed the process that read it."""
         return np.full(len(COLUMNS), np.nan, np.float32)
 
 
 def quantisation(path: str) -> dict[str, float]:
-    """Steps of a JPEG's quantisation tables; nothing for other formats."""
-    with open(path, "rb") as file:
+    """Read the steps of a JPEG's quantisation tables; nothing for other formats."""
+    with Path(path).open("rb") as file:
         head = file.read(1_000_000)
     if not head.startswith(b"\xff\xd8"):
         return {}
     try:
-        tables = Image.open(io.BytesIO(head)).quantization
-    except (OSError, SyntaxError, ValueError, AttributeError):
+        tables = getattr(Image.open(io.BytesIO(head)), "quantization", {})  # of Pillow's JPEG class alone
+    except (OSError, SyntaxError, ValueError):
         return {}
     values = {"table_count": float(len(tables))}
     if tables:
@@ -159,14 +160,14 @@ def quantisation(path: str) -> dict[str, float]:
     return values
 
 
-def measure_picture(rgb: Array, face: Face, head_share: float = HEAD) -> dict[str, float]:
-    """All families that need pixels or the face's place.
+def measure_image(rgb: Array, face: Face, head_share: float = HEAD) -> dict[str, float]:
+    """Measure all families that need pixels or the face's place.
 
     Parameters
     ----------
     rgb : (H, W, 3) uint8
     face : Face
-        In pixels of the picture.
+        In pixels of the image.
     head_share : float
         See :class:`Measure`.
     """
@@ -189,7 +190,7 @@ def measure_picture(rgb: Array, face: Face, head_share: float = HEAD) -> dict[st
     if shrink < 1:
         size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    # Far enough from the face that no filter of sharpness sees it.
+    # Far enough from the face that no filter of sharpness reaches it.
     reach = max(round(_REACH * max(rgb.shape) / _LONGEST), 2)
     values |= _light(rgb, _outside(rgb.shape, centre * shrink, side * shrink), "")
     values |= _sharpness(rgb, _outside(rgb.shape, centre * shrink, side * shrink + 2 * reach), reach, "")
@@ -213,9 +214,9 @@ def _square(shape: tuple[int, ...], centre: Array, side: float) -> Array:
 
 
 def _outside(shape: tuple[int, ...], centre: Array, side: float) -> Array:
-    """Where the face is not: what was done to it must not count as a property of the picture.
+    """Mask the pixels outside of the face: changes of the face must not count as properties of the image.
 
-    Nothing, when less than a twentieth of the picture is left.
+    The mask is empty when less than a twentieth of the image is left.
     """
     outside = ~_square(shape, centre, side)
     return outside if outside.mean() > 0.05 else np.zeros(shape[:2], bool)
@@ -251,7 +252,7 @@ def _sharpness(rgb: Array, mask: Array, reach: int, prefix: str) -> dict[str, fl
         prefix + "laplacian": float(np.log1p(laplacian[mask].var())),
         prefix + "noise": float(np.abs(residue[mask]).mean() * math.sqrt(math.pi / 2) / 6),
     }
-    if reach >= _REACH // 2:  # in less there is no room for details that are not the finest
+    if reach >= _REACH // 2:  # a smaller image has no room for details coarser than the finest
         finest, all_details = (grey - cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1.0, reach / 3))
         share = np.square(finest[mask]).sum() / max(np.square(all_details[mask]).sum(), 1e-6)
         values[prefix + "fine"] = float(share)
@@ -259,14 +260,14 @@ def _sharpness(rgb: Array, mask: Array, reach: int, prefix: str) -> dict[str, fl
 
 
 def _residue(grey: Array, mask: Array) -> dict[str, float]:
-    """How much stronger steps are on the grid of 8 pixels than beside it, and what is left of the flattest patch."""
+    """Compare the steps on the grid of 8 pixels with the others, and measure the residue of the flattest patch."""
     if min(grey.shape) < 40:
         return {}
     steps = np.abs(np.diff(grey.astype(np.float32), axis=1))
     values = {"grid": _on_grid(steps, mask[:, 1:])}
     blocks, inside = (_blocks(array) for array in (grey.astype(np.float32), mask))
     spread = blocks.std(axis=(2, 3))
-    # Not in the face, and not where light is clipped: nothing is left there.
+    # Not in the face, and not where light is clipped: no residue is left there.
     means = blocks.mean(axis=(2, 3))
     spread[~inside.all(axis=(2, 3)) | (means < 8) | (means > 247)] = np.inf
     if np.isfinite(spread).any():
@@ -277,15 +278,15 @@ def _residue(grey: Array, mask: Array) -> dict[str, float]:
 
 
 def _blocks(array: Array, side: int = 32) -> Array:
-    """(H, W) to (H / side, W / side, side, side); what is left over at the rims is dropped."""
+    """Split (H, W) into (H / side, W / side, side, side); the remainder at the edges is dropped."""
     rows, columns = array.shape[0] // side, array.shape[1] // side
     return array[: rows * side, : columns * side].reshape(rows, side, columns, side).swapaxes(1, 2)
 
 
 def _on_grid(steps: Array, mask: Array) -> float:
-    """Mean of the steps between columns 8k - 1 and 8k, relative to the others; 1 without a grid."""
-    on = np.arange(steps.shape[1]) % 8 == 7
-    means = [steps[:, part][mask[:, part]].mean() if mask[:, part].any() else np.nan for part in (on, ~on)]
+    """Average the steps between columns 8k - 1 and 8k, relative to the others; 1 without a grid."""
+    is_grid = np.arange(steps.shape[1]) % 8 == 7
+    means = [steps[:, part][mask[:, part]].mean() if mask[:, part].any() else np.nan for part in (is_grid, ~is_grid)]
     return float((means[0] + 0.01) / (means[1] + 0.01))
 
 

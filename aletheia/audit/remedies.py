@@ -1,4 +1,4 @@
-"""Remedies for what the audit found: leave out, match, save alike; each recorded with the faces that it made."""
+"""Remedies for shortcuts: leave rows out, match the classes, save all faces alike; recorded with the faces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aletheia.audit.audit import source_codes
+from aletheia.audit.audit import FILE_PROPERTIES, SOURCE, source_codes
 from aletheia.audit.file_properties import file_columns
 from aletheia.audit.matching import match_by_score, match_by_value
 from aletheia.audit.measures import FAMILIES
@@ -21,11 +21,13 @@ from aletheia.core.errors import InputError
 from aletheia.core.paths import data_folder
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
+from aletheia.faces.crop_config import CropConfig
 from aletheia.stats.categorical import encode
 from aletheia.stats.tabular import Columns, make_folds, score_table
 
-MATCHABLE = ("source", "delivery", *FAMILIES)
+MATCHABLE = (SOURCE, FILE_PROPERTIES, *FAMILIES)
 COLUMN = "remedies"  # of the manifest
+_DEFAULT_QUALITY = (60, 95)
 _SYNTAX = (
     "reencode (or reencode=60-95), resolution=PIXELS, match=FAMILY (one of "
     f"{', '.join(MATCHABLE)}), or drop=COLUMN=VALUE"
@@ -34,18 +36,19 @@ _SYNTAX = (
 
 @dataclasses.dataclass(frozen=True)
 class Remedies:
-    """What to do, in this order.
+    """Remedies to apply, in this order.
 
     Attributes
     ----------
     drop : tuple of (str, str)
         Column and value of rows that are left out.
     match : tuple of str
-        Families (of :data:`MATCHABLE`) in which genuine and fake faces are to be alike; the others are left out.
+        Families (of :data:`MATCHABLE`) in which genuine and fake faces are made alike; faces without a match are left
+        out.
     quality : (int, int) or None
         Save every face again as JPEG, qualities drawn evenly from this range, both ends included.
     resolution : int
-        Shrink every face to so many pixels a side (and enlarge it again); 0 leaves it.
+        Shrink every face to so many pixels a side (and enlarge it again); 0 keeps it.
     """
 
     drop: tuple[tuple[str, str], ...] = ()
@@ -60,15 +63,16 @@ class Remedies:
         Raises
         ------
         InputError
-            For a word that is none of these; the message says what there is.
+            For an unknown word, and for qualities and a resolution outside of the limits of
+            :class:`~aletheia.faces.crop_config.CropConfig`, which a model could not record.
         """
         values: dict[str, Any] = {"drop": (), "match": ()}
         for word in words or ():
             key, _, rest = str(word).strip().partition("=")
             column, equals, value = rest.partition("=")
-            if key == "reencode" and (found := re.fullmatch(r"(?:(\d{1,3})-(\d{1,3}))?", rest)):
-                values["quality"] = tuple(map(int, found.groups(default="0"))) if rest else (60, 95)
-            elif key == "resolution" and re.fullmatch(r"\d{1,4}", rest):
+            if key == "reencode" and (match := re.fullmatch(r"(?:(\d{1,3})-(\d{1,3}))?", rest)):
+                values["quality"] = tuple(map(int, match.groups())) if rest else _DEFAULT_QUALITY
+            elif key == "resolution" and re.fullmatch(r"[1-9]\d{0,8}", rest):
                 values["resolution"] = int(rest)
             elif key == "match" and rest in MATCHABLE:
                 values["match"] += (rest,)
@@ -76,37 +80,49 @@ class Remedies:
                 values["drop"] += ((column, value),)
             else:
                 raise InputError(f"There is no remedy {str(word)[:100]!r}; there are {_SYNTAX}.")
-        low, high = values.get("quality", (1, 100))
-        if not 1 <= low <= high <= 100:
-            raise InputError(f"reencode={low}-{high}: JPEG qualities lie between 1 and 100, the lower one first.")
-        if values.get("resolution", 8) < 8:
-            raise InputError(f"resolution={values['resolution']}: nothing of a face is left below 8 pixels a side.")
-        return cls(**values)
+        remedies = cls(**values)
+        try:
+            CropConfig(quality=remedies.quality, resolution=remedies.resolution)
+        except InputError as error:
+            raise InputError(
+                f"The remedies {' '.join(remedies.words())} cannot be recorded in a model. {error}"
+            ) from None
+        return remedies
 
     def __bool__(self) -> bool:
         return self != Remedies()
 
     def words(self) -> list[str]:
-        """The same as :meth:`parse` reads."""
-        told = [f"drop={column}={value}" for column, value in self.drop] + [f"match={key}" for key in self.match]
+        """List the remedies as :meth:`parse` reads them."""
+        words = [f"drop={column}={value}" for column, value in self.drop] + [f"match={key}" for key in self.match]
         if self.quality:
-            told.append("reencode={}-{}".format(*self.quality))
-        return told + [f"resolution={self.resolution}"] * (self.resolution > 0)
+            words.append("reencode={}-{}".format(*self.quality))
+        return words + [f"resolution={self.resolution}"] * (self.resolution > 0)
 
 
 @dataclasses.dataclass(frozen=True)
-class Remedied:
-    """Faces and pool after the remedies, what was left out (path, reason), and what was done in words."""
+class RemedyResult:
+    """Faces and pool after the remedies.
+
+    Attributes
+    ----------
+    faces, pool : DataFrame
+        Manifests of the remaining faces.
+    left_out : DataFrame
+        Columns ``path`` and ``reason``.
+    messages : list of str
+        One sentence for each remedy, with its numbers.
+    """
 
     faces: pd.DataFrame
     pool: pd.DataFrame
     left_out: pd.DataFrame
-    told: list[str]
+    messages: list[str]
 
 
 def apply_remedies(
     faces: pd.DataFrame, pool: pd.DataFrame, remedies: Remedies, *, seed: int = 0, progress: bool = True
-) -> Remedied:
+) -> RemedyResult:
     """Make genuine and fake faces more alike in everything but the face.
 
     Parameters
@@ -123,71 +139,86 @@ def apply_remedies(
     InputError
         When a column to drop by is missing, too few faces match, or a class has none left.
     """
-    told: list[str] = []
-    left: list[pd.DataFrame] = []
-
-    def without(frame: pd.DataFrame, gone: Array, why: str) -> pd.DataFrame:
-        if gone.any():
-            left.append(pd.DataFrame({"path": frame.loc[gone, "path"], "reason": why}))
-        return frame[~gone].reset_index(drop=True)
-
+    result = RemedyResult(faces, pool, pd.DataFrame(columns=["path", "reason"]), [])
     for column, value in remedies.drop:
-        if column not in faces:
-            raise InputError(f"drop={column}={value}: the manifest has no column {column!r}.")
-        why = f"dropped: {column} is {value}"
-        sets = []
-        for frame in (faces, pool):
-            gone = frame[column].astype(str).eq(value).to_numpy() if column in frame else np.zeros(len(frame), bool)
-            sets.append(without(frame, gone, why))
-        told.append(f"{len(faces) - len(sets[0]):,} faces and {len(pool) - len(sets[1]):,} of the pool {why}.")
-        faces, pool = sets
+        result = _drop(result, column, value)
     for key in remedies.match:
-        _check_classes(faces)
-        columns, values = _measured(faces, key, progress)
-        fake, groups = fake_flags(faces), connected_groups(faces)
-        if key == "source":
-            kept = match_by_value(encode(faces["source"])[0], fake, seed=seed)
-        else:
-            kept = match_by_score(columns, values, fake, groups, seed=seed)
-        told.append(
-            f"Matched by {key}: {int(kept.sum()):,} of {len(faces):,} faces are in a pair. In the pictures the label "
-            f"was told by it with AUC {_told(columns, values, fake, groups, seed)}, and is now with "
-            f"{_told(columns, values[kept], fake[kept], groups[kept], seed)}."
-        )
-        faces = without(faces, ~kept, f"no match by {key}")
+        result = _match(result, key, seed, progress)
     if remedies.quality or remedies.resolution:
-        saved = []
-        for frame in (faces, pool):
-            frame, unread = reencode_faces(
-                frame,
-                data_folder() / "harmonised",
-                remedies.quality,
-                remedies.resolution,
-                progress=progress,
-            )
-            saved.append(frame)
-            left.append(unread)
-        faces, pool = saved
-        told.append(_saved_how(remedies, len(faces) + len(pool)))
-    _check_classes(faces)
+        result = _save_alike(result, remedies, progress)
+    _check_classes(result.faces)
     if remedies:
         words = " ".join(remedies.words())
-        faces, pool = faces.assign(**{COLUMN: words}), pool.assign(**{COLUMN: words})
-    left_out = pd.concat(left, ignore_index=True) if left else pd.DataFrame(columns=["path", "reason"])
-    return Remedied(faces, pool, left_out, told)
+        result = dataclasses.replace(
+            result, faces=result.faces.assign(**{COLUMN: words}), pool=result.pool.assign(**{COLUMN: words})
+        )
+    return result
+
+
+def _drop(before: RemedyResult, column: str, value: str) -> RemedyResult:
+    """Leave out the faces, and those of the pool, that have a value in a column."""
+    if column not in before.faces:
+        raise InputError(f"drop={column}={value}: the manifest has no column {column!r}.")
+    reason = f"dropped: {column} is {value}"
+    remaining, left_out = [], [before.left_out]
+    for frame in (before.faces, before.pool):
+        is_dropped = frame[column].astype(str).eq(value).to_numpy() if column in frame else np.zeros(len(frame), bool)
+        remaining.append(frame[~is_dropped].reset_index(drop=True))
+        left_out.append(_left_out(frame, is_dropped, reason))
+    faces, pool = remaining
+    n_faces, n_pool = len(before.faces) - len(faces), len(before.pool) - len(pool)
+    message = f"{n_faces:,} faces and {n_pool:,} of the pool {reason}."
+    return RemedyResult(faces, pool, _joined(left_out), [*before.messages, message])
+
+
+def _match(before: RemedyResult, key: str, seed: int, progress: bool) -> RemedyResult:
+    """Leave out the faces without a partner of the other class that is alike in a family of measures."""
+    faces = before.faces
+    _check_classes(faces)
+    columns, values = _measured(faces, key, progress)
+    fake, groups = fake_flags(faces), connected_groups(faces)
+    if key == SOURCE:
+        is_kept = match_by_value(encode(faces["source"])[0], fake, seed=seed)
+    else:
+        is_kept = match_by_score(columns, values, fake, groups, seed=seed)
+    message = (
+        f"Matched by {key}: {int(is_kept.sum()):,} of {len(faces):,} faces are in a pair. In the original "
+        f"files it predicts the label with AUC {_auc_text(columns, values, fake, groups, seed)}, and now with "
+        f"{_auc_text(columns, values[is_kept], fake[is_kept], groups[is_kept], seed)}."
+    )
+    left_out = _joined([before.left_out, _left_out(faces, ~is_kept, f"no match by {key}")])
+    return RemedyResult(faces[is_kept].reset_index(drop=True), before.pool, left_out, [*before.messages, message])
+
+
+def _save_alike(before: RemedyResult, remedies: Remedies, progress: bool) -> RemedyResult:
+    """Save the faces and those of the pool with one resolution and one range of JPEG qualities."""
+    folder = data_folder() / "harmonised"
+    faces, unread = reencode_faces(before.faces, folder, remedies.quality, remedies.resolution, progress=progress)
+    pool, unread_pool = reencode_faces(before.pool, folder, remedies.quality, remedies.resolution, progress=progress)
+    left_out = _joined([before.left_out, unread, unread_pool])
+    return RemedyResult(faces, pool, left_out, [*before.messages, _saving_message(remedies, len(faces) + len(pool))])
+
+
+def _left_out(frame: pd.DataFrame, rows: Array, reason: str) -> pd.DataFrame:
+    return pd.DataFrame({"path": frame.loc[rows, "path"] if len(frame) else [], "reason": reason})
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
 def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, Array]:
-    """Columns of a family and their values (n, k) in the pictures.
+    """Measure a family's columns, (n, k), in the original files.
 
     Raises
     ------
     InputError
-        When hardly anything of it is known.
+        When it is unknown of most of the faces.
     """
-    if key == "source":
+    if key == SOURCE:
         return Columns((key,), (key,), (True,)), source_codes(faces["source"])[:, None]
-    if key == "delivery":
+    if key == FILE_PROPERTIES:
         columns, values = file_columns(faces)
     else:
         names = FAMILIES[key][1]
@@ -198,7 +229,8 @@ def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, A
     return columns, values
 
 
-def _told(columns: Columns, values: Array, fake: Array, groups: Array, seed: int) -> str:
+def _auc_text(columns: Columns, values: Array, fake: Array, groups: Array, seed: int) -> str:
+    """Describe how well the label is predicted from a family: the AUC with its interval."""
     rng = np.random.default_rng(seed)
     groups = np.unique(groups, return_inverse=True)[1]
     folds = make_folds(groups, fake, rng)
@@ -209,12 +241,12 @@ def _told(columns: Columns, values: Array, fake: Array, groups: Array, seed: int
 
 
 def _check_classes(faces: pd.DataFrame) -> None:
-    left = set(faces["label"])
-    if left != {"real", "fake"}:
-        raise InputError(f"The remedies leave {len(faces)} faces of {sorted(left) or 'neither class'}; use fewer.")
+    classes = set(faces["label"])
+    if classes != {"real", "fake"}:
+        raise InputError(f"The remedies leave {len(faces)} faces of {sorted(classes) or 'neither class'}; use fewer.")
 
 
-def _saved_how(remedies: Remedies, count: int) -> str:
+def _saving_message(remedies: Remedies, count: int) -> str:
     parts = [f"shrunk to {remedies.resolution} pixels a side"] * (remedies.resolution > 0)
     if remedies.quality:
         parts.append("saved as JPEG (4:2:0) of quality {} to {}".format(*remedies.quality))

@@ -1,8 +1,8 @@
-"""The frequency view: power spectra of face crops, and how well they alone tell real from fake.
+"""Prediction of the label from the power spectra of face crops alone.
 
 Networks that enlarge their feature maps leave traces in the spectrum (Durall, Keuper and Keuper, "Watch Your
 Up-Convolution", CVPR 2020; Frank et al., "Leveraging Frequency Analysis for Deep Fake Image Recognition", ICML 2020).
-So does every change of size and every JPEG: a detector that does no better than its spectrum has seen no face.
+So does every change of size and every JPEG: a network that is no better than this baseline need not have seen a face.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from plotly.subplots import make_subplots
 from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
+from aletheia.core.errors import AletheiaError
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.power_spectrum import SIZE, check_size, decibels, frequencies, radial_power
 from aletheia.plotting.theme import FAKE, LEGEND, NEUTRAL, REAL, empty, note, shaded, styled
@@ -27,7 +28,7 @@ from aletheia.stats.tabular import Shortcut, make_folds, not_computed
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-#: Bands of equal width whose worth is told.
+#: Bands of equal width whose importance is measured.
 BANDS = 8
 _BATCH = 64
 _STRENGTHS = np.logspace(-4, 1, 6)
@@ -36,7 +37,7 @@ _SHUFFLES = 3
 
 @dataclass(frozen=True)
 class FrequencyBaseline(Shortcut):
-    """What the power spectrum alone tells; `features` are its bands.
+    """Prediction of the label from the power spectrum alone; `features` are its bands.
 
     Attributes
     ----------
@@ -47,9 +48,9 @@ class FrequencyBaseline(Shortcut):
     scores: Array = field(default_factory=lambda: np.empty(0), repr=False)
 
     def sentence(self) -> str:
-        """What was found, in plain words."""
+        """Summarise the result in plain words."""
         if self.reason:
-            return f"What the power spectrum alone tells was not computed: {self.reason}."
+            return f"The AUC of the power spectrum alone was not computed: {self.reason}."
         text = f"From the power spectrum alone, the label is told with AUC {self.auc:.2f}"
         text += f" ({self.low:.2f} to {self.high:.2f})"
         if self.low <= 0.5:
@@ -58,9 +59,9 @@ class FrequencyBaseline(Shortcut):
 
 
 def spectra(frame: pd.DataFrame, size: int = SIZE, progress: bool = True) -> Array:
-    """`radial_spectrum` of every row of a manifest of face crops: (n, size // 2) float32.
+    """Compute the radial power spectrum, in decibels, of every row of a manifest of crops: (n, size // 2) float32.
 
-    Images are read as they are needed, not kept; a row that cannot be read is NaN.
+    Images are read as they are needed, and not kept; a row that cannot be read is NaN.
     """
     check_size(size)
     paths = frame["path"].astype(str).tolist()
@@ -84,7 +85,7 @@ def frequency_baseline(
     groups: tuple[Array | None, Array | None],
     seed: int = 0,
 ) -> FrequencyBaseline:
-    """Tell real from fake by the power spectrum alone: logistic regression on standardised decibels.
+    """Predict real and fake from the power spectrum alone: logistic regression on standardised decibels.
 
     Parameters
     ----------
@@ -107,17 +108,15 @@ def frequency_baseline(
         and the AUC of a model that sees this band only.
     """
     rng = np.random.default_rng(seed)
-    sides = [
-        _side("training", train_spectra, y_train, groups[0]),
-        _side("test", test_spectra, y_test, groups[1]),
-    ]
-    if reasons := [side for side in sides if isinstance(side, str)]:
-        return _nothing(reasons[0])
-    (x_train, fake, train_groups), (x_test, y, test_groups) = sides
+    try:
+        x_train, fake, train_groups = _usable("training", train_spectra, y_train, groups[0])
+        x_test, y, test_groups = _usable("test", test_spectra, y_test, groups[1])
+    except UnusableRowsError as error:
+        return _nothing(str(error))
     folds = make_folds(train_groups, fake, rng)
     if isinstance(folds, str):
         return _nothing(folds)
-    model = _chosen(x_train, fake, folds)
+    model = _best_model(x_train, fake, folds)
     scores, fold = model.decision_function(x_test), np.zeros(len(y), dtype=np.int64)
     auc = float(weighted_auc(y, scores, fold, np.ones((1, len(y))))[0])
     low, high = bootstrap_auc(y, scores, fold, test_groups, 0.95, rng)
@@ -128,7 +127,7 @@ def frequency_baseline(
 
 
 def spectrum_figure(values: Array, y: Array, baseline: Shortcut | None = None) -> go.Figure:
-    """Mean spectrum of real and of fake faces with the range of 90 % of them, and the difference beneath.
+    """Plot the mean spectrum of real and of fake faces with the range of 90 % of them, and the difference beneath.
 
     Parameters
     ----------
@@ -140,22 +139,22 @@ def spectrum_figure(values: Array, y: Array, baseline: Shortcut | None = None) -
         Of `frequency_baseline`, for the note.
     """
     title = "Power spectra of real and fake faces"
-    known = np.isfinite(values).all(axis=1)
-    if not known.any():
+    is_known = np.isfinite(values).all(axis=1)
+    if not is_known.any():
         return empty(title, "No face has a spectrum.")
-    values, y = values[known], np.asarray(y)[known]
+    values, y = values[is_known], np.asarray(y)[is_known]
     x = frequencies(values.shape[1])
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.06)
     means = {}
     for label, name, colour, dash in ((0, "real", REAL, "solid"), (1, "fake", FAKE, "dash")):
-        mine = values[y == label]
-        if not len(mine):
+        in_class = values[y == label]
+        if not len(in_class):
             continue
-        means[label] = mine.mean(axis=0)
-        low, high = np.percentile(mine, [5, 95], axis=0)
-        shaded(figure, x, low, high, colour, row=1, col=1)
+        means[label] = in_class.mean(axis=0)
+        low, high = np.percentile(in_class, [5, 95], axis=0)
+        shaded(figure, x.tolist(), low.tolist(), high.tolist(), colour, row=1, col=1)
         figure.add_scatter(
-            x=x, y=means[label], name=f"{name} (n = {len(mine):,}; shaded: 5 to 95 %)", mode="lines",
+            x=x, y=means[label], name=f"{name} (n = {len(in_class):,}; shaded: 5 to 95 %)", mode="lines",
             line={"color": colour, "dash": dash, "width": 2.5}, row=1, col=1,
             hovertemplate="%{x:.3f} cycles per pixel: %{y:.1f} dB<extra>" + name + "</extra>",
         )  # fmt: skip
@@ -171,20 +170,30 @@ def spectrum_figure(values: Array, y: Array, baseline: Shortcut | None = None) -
     figure.update_yaxes(title_text="power (dB, low frequencies = 0)", row=1, col=1)
     figure.update_yaxes(title_text="fake − real (dB)", row=2, col=1)
     figure.update_layout(legend=LEGEND | {"traceorder": "normal"}, margin_b=110)
-    # Which bands they are, the figure shows.
+    # Without the names of the bands: the figure shows them.
     return figure if baseline is None else note(figure, baseline.sentence().partition(";")[0].rstrip(".") + ".")
 
 
-def _side(name: str, values: Array, labels: Array, groups: Array | None) -> tuple[Array, Array, Array] | str:
-    """Spectra, labels and groups (numbered from 0 on) of the rows that have a spectrum; or why they are of no use."""
-    known = np.isfinite(values).all(axis=1)
-    fake = np.asarray(labels)[known] == 1
+class UnusableRowsError(AletheiaError):
+    """Rows from which, or on which, no baseline can be computed; the message is the reason, as a clause."""
+
+
+def _usable(name: str, values: Array, labels: Array, groups: Array | None) -> tuple[Array, Array, Array]:
+    """Select spectra, fake flags and groups (numbered from 0 on) of the rows with a spectrum.
+
+    Raises
+    ------
+    UnusableRowsError
+        When no row has one, or they are of one class.
+    """
+    is_known = np.isfinite(values).all(axis=1)
+    fake = np.asarray(labels)[is_known] == 1
     if not len(fake):
-        return f"the {name} rows have no spectrum"
+        raise UnusableRowsError(f"the {name} rows have no spectrum")
     if fake.all() or not fake.any():
-        return f"the {name} rows are all {'fake' if fake.all() else 'real'}"
-    ids = unit_ids(groups, len(known))
-    return values[known].astype(np.float64), fake, np.unique(ids[known], return_inverse=True)[1]
+        raise UnusableRowsError(f"the {name} rows are all {'fake' if fake.all() else 'real'}")
+    ids = unit_ids(groups, len(is_known))
+    return values[is_known].astype(np.float64), fake, np.unique(ids[is_known], return_inverse=True)[1]
 
 
 def _nothing(reason: str) -> FrequencyBaseline:
@@ -192,7 +201,7 @@ def _nothing(reason: str) -> FrequencyBaseline:
 
 
 def _model(strength: float) -> Pipeline:
-    """To be fitted; `strength` is the inverse of the regularisation."""
+    """Create the unfitted model; `strength` is the inverse of the regularisation."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -200,8 +209,8 @@ def _model(strength: float) -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
 
 
-def _chosen(x: Array, fake: Array, folds: list[tuple[Array, Array]]) -> Pipeline:
-    """Fitted to all rows, with the strength whose log loss was lowest over the folds; the smaller on a tie."""
+def _best_model(x: Array, fake: Array, folds: list[tuple[Array, Array]]) -> Pipeline:
+    """Fit to all rows, with the strength whose log loss is lowest over the folds; the smaller on a tie."""
     from sklearn.model_selection import GridSearchCV
 
     grid = {"logisticregression__C": _STRENGTHS}
@@ -214,12 +223,12 @@ def _bands(
     scored: tuple[Array, Array],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """What each band is worth, as `Shortcut.features`."""
+    """Measure the importance of each band, as `Shortcut.features`."""
     (x_train, fake), (x, y) = fit, scored
-    one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
+    weight, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
 
     def auc(scores: Array) -> float:
-        return float(weighted_auc(y, scores, fold, one)[0])
+        return float(weighted_auc(y, scores, fold, weight)[0])
 
     parts = model[0].transform(x) * model[1].coef_[0]
     whole = parts.sum(axis=1)

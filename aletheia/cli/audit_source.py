@@ -1,4 +1,4 @@
-"""The audit of ``aletheia audit``: load, cut out, audit, apply remedies, report."""
+"""Work of ``aletheia audit``: audit the pictures of a source, try remedies, audit the crops, write page and table."""
 
 from __future__ import annotations
 
@@ -15,54 +15,49 @@ from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
 from aletheia.project.run_config import RunConfig
-from aletheia.reports.audit_report import audit_report
+from aletheia.reports.audit_report import render_audit_report
 
 
-def audit_source(config: RunConfig, report: Path, *, as_json: bool) -> bool:
-    """Audit a source, write the page, print a table (or JSON).
-
-    Returns
-    -------
-    bool
-        Whether nothing gives the label away in the crops.
+def audit_source(config: RunConfig, page: Path, *, as_json: bool) -> bool:
+    """Audit a source, write the page, print a table (or JSON); True when nothing gives the label away in the crops.
 
     Raises
     ------
     InputError
         For a source or remedies that cannot be used.
     """
-    remedies, seed = Remedies.parse(config.remedies), config.seed
-    crop = config.crop_config()
-    data = load_dataset(config.source, manifest=config.manifest, images=config.n_synthetic, seed=seed)
+    remedies, crop, seed = Remedies.parse(config.remedies), config.crop_config(), config.seed
+    data = load_dataset(config.source, manifest=config.manifest, n_synthetic=config.n_synthetic, seed=seed)
     faces = extract_dataset_faces(data, crop).main
     pictures, measures = audit_faces(faces, seed=seed)
     remedied = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)
     crops, _ = audit_faces(remedied.faces, CROPS, seed=seed)
-    with atomic_write(report) as file:
-        file.write(audit_report(pictures, faces, measures, crops, remedied.told).encode())
+    with atomic_write(page) as file:
+        file.write(render_audit_report(pictures, faces, measures, crops, remedied.messages).encode())
     if as_json:
-        summary = {"remedies": remedies.words(), "done": remedied.told, "report": str(report)}
-        print(json.dumps({"pictures": pictures.to_dict(), "crops": crops.to_dict(), **summary}, indent=2))
+        audits = {"pictures": pictures.to_dict(), "crops": crops.to_dict()}
+        context = {"remedies": remedies.words(), "done": remedied.messages, "report": str(page)}
+        print(json.dumps({**audits, **context}, indent=2))
     else:
-        _print(pictures, crops, remedied.told, report)
+        _print_audits(pictures, crops, remedied.messages, page)
     return crops.verdict == "good"
 
 
-def _print(pictures: Audit, crops: Audit, remedies: Sequence[str], report: Path) -> None:
+def _print_audits(pictures: Audit, crops: Audit, remedy_messages: Sequence[str], page: Path) -> None:
     console = Console()
     table = Table("family", "pictures: AUC", "crops: AUC", "leading measures")
     for family in pictures.families:
         style = "bold" if family.tells else None
-        in_crops = crops.family(family.key).told
-        table.add_row(family.name, family.told, in_crops, ", ".join(family.outcome.leading), style=style)
+        in_crops = crops.family(family.key).auc_text
+        table.add_row(family.name, family.auc_text, in_crops, ", ".join(family.outcome.leading), style=style)
     console.print(table)
     for heading, sentences in (
         ("In the pictures as they were delivered:", pictures.sentences()),
-        ("Remedies:", remedies),
+        ("Remedies:", remedy_messages),
         ("In the crops that a network would see:", crops.sentences()),
     ):
         if sentences:
             console.print(heading, style="bold")
         for sentence in sentences:
             console.print(f"  {sentence}", highlight=False, markup=False)
-    console.print(f"The page: {report}", highlight=False, markup=False)
+    console.print(f"The page: {page}", highlight=False, markup=False)

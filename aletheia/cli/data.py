@@ -18,9 +18,9 @@ def synth(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
 ) -> None:
     """Generate the embedded data set: drawn faces, real and manipulated, of known people, cameras and groups."""
-    from aletheia.datasets.synthetic.generate import generate
+    from aletheia.datasets.synthetic.generate import generate_dataset
 
-    print(generate(folder, n=images, pool=pool, seed=seed))
+    print(generate_dataset(folder, n=images, pool=pool, seed=seed))
 
 
 @app.command("self-blend")

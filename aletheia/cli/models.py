@@ -108,14 +108,15 @@ def export(
 
     from aletheia.core.errors import InputError
     from aletheia.datasets.layouts import list_media
-    from aletheia.faces.detector import BlazeFace
+    from aletheia.faces.detectors.registry import create_detector
     from aletheia.imaging.reading import read_image
     from aletheia.models.onnx_export import export_onnx
     from aletheia.models.preprocessing import network_input
     from aletheia.models.reduced_precision import add_int8
     from aletheia.models.spec import read_spec
 
-    spec, detector, crops = read_spec(model), BlazeFace(), []
+    spec, crops = read_spec(model), []
+    detector = create_detector(spec.crop.detector, spec.crop.threshold)
     for path in list_media(faces)[0][:64]:
         with contextlib.suppress(InputError):  # the other pictures will do
             picture = read_image(faces / path)

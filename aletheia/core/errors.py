@@ -12,7 +12,7 @@ class AletheiaError(Exception):
 
 
 class InputError(AletheiaError, ValueError):
-    """Something that was handed in cannot be used.
+    """An input cannot be used.
 
     The message says what is wrong, where, and what to do about it. Command lines print it without a traceback
     and exit with code 2; everything else that is raised is a defect of the project and keeps its traceback.
@@ -32,12 +32,12 @@ class InputError(AletheiaError, ValueError):
         del InputError.raised[:-100]
 
 
-#: What every command says when there is no space left.
+#: The message of every command when there is no space left.
 DISK_FULL = "The disk is full. Nothing that was finished is lost: free some space and run the same command again."
 
 
-def tells_of_full_disk(text: str) -> bool:
-    """Whether an error text says that the disk is full: in the system's words, in SQLite's or in ours.
+def is_disk_full_message(text: str) -> bool:
+    """Tell whether an error text says that the disk is full: in the system's words, in SQLite's or in ours.
 
     Parameters
     ----------

@@ -17,13 +17,13 @@ MAX_BYTES = 2_000_000_000  # of any file that is read
 
 
 def _umask() -> int:
-    # There is no way to read it without setting it.
+    # The mask cannot be read without setting it.
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
-_UMASK = _umask()  # once: while it is read, files of other threads would get the wrong rights
+_UMASK = _umask()  # once: while it is set, files of other threads would get the wrong permissions
 
 
 @contextlib.contextmanager
@@ -83,12 +83,12 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def check_file(file: Path, limit: int = MAX_BYTES) -> None:
-    """Refuse what is no regular file or too large, before it is opened.
+    """Refuse a path that is missing, no regular file or too large, before it is opened.
 
     Raises
     ------
     InputError
-        Which of the two it is, or that there is no such file.
+        With the reason.
     """
     try:
         status = file.stat()

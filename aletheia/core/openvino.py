@@ -1,7 +1,7 @@
-"""Networks on OpenVINO: started fast, shared by threads, computing in fp32 unless told otherwise.
+"""Networks on OpenVINO: started fast, shared by threads, computing in fp32 unless asked otherwise.
 
-Reading a network and fitting it to the processor takes longer than a hundred answers of a small one. What came out of
-it is kept in the user's cache folder, so that the next process starts in a fraction of the time.
+Reading a network and compiling it for the processor takes longer than a hundred answers of a small one. The compiled
+network is kept in the user's cache folder, so that the next process starts in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from aletheia.core.files import atomic_write
 from aletheia.core.settings import get_settings
 
 PRECISIONS = ("f32", "bf16")
-#: What the cache may hold; beyond it, what was used longest ago goes.
+#: Limit of the cache; beyond it the least recently used networks are deleted.
 CACHE_BYTES = 1_000_000_000
 _lock = threading.Lock()
 
 
 class Network:
-    """A network on the processor that takes one picture at a time. May be shared by threads.
+    """A network on the processor that takes one image at a time. May be shared by threads.
 
     Batches gain nothing on a processor; a graph of fixed shape is a tenth faster.
 
@@ -41,21 +41,21 @@ class Network:
     file : Path
         An .onnx or .tflite file.
     sha256 : str
-        Of the file. What was prepared of this content before is taken from the cache, and the file is not read.
+        Of the file. A network compiled from this content before is taken from the cache, and the file is not read.
     check : callable, optional
-        Called with the content before OpenVINO sees it; raises what it finds.
+        Called with the content before OpenVINO reads it; raises when it should not be opened.
     threads : int
         CPU threads for one call; 0 takes all cores for one call at a time, any other number lets as many calls run
         side by side as the cores allow.
     precision : {'f32', 'bf16'}
-        What it computes in. A processor without bf16 is refused rather than slowed down.
+        Number format of the computation. A processor without bf16 is refused rather than slowed down.
 
     Raises
     ------
     InputError
-        For a precision that this processor does not have.
+        For a precision that this processor does not support.
     RuntimeError
-        When OpenVINO cannot make sense of the file.
+        When OpenVINO cannot read the file.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Network:
         check: Callable[[bytes], None] | None = None,
     ) -> None:
         if precision not in supported_precisions():
-            known = " or ".join(supported_precisions())
-            raise InputError(f"This processor does not compute in {precision!r}; choose {known}.")
+            choices = " or ".join(supported_precisions())
+            raise InputError(f"This processor does not compute in {precision!r}; choose {choices}.")
         # Without the hint some processors would compute in bf16 unasked.
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": cores()}
         options["NUM_STREAMS"] = max(cores() // threads, 1) if threads else 1
@@ -77,7 +77,7 @@ class Network:
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def __call__(self, tensor: Array) -> list[Array]:
-        """All outputs of the network, in its order, for its one input (1, ...)."""
+        """Compute all outputs of the network, in its order, for its one input (1, ...)."""
         with self._request() as request:
             request.infer([tensor], share_inputs=True)
             return [np.array(output.data) for output in request.output_tensors]
@@ -89,7 +89,7 @@ class Network:
 
     @contextlib.contextmanager
     def _request(self) -> Iterator[Any]:
-        # Requests own the memory of the layers between: one for each call at a time, used again.
+        # A request owns the memory of the intermediate layers: one for each concurrent call, reused.
         try:
             request = self._requests.get_nowait()
         except queue.Empty:
@@ -101,13 +101,13 @@ class Network:
 
 
 def supported_precisions() -> tuple[str, ...]:
-    """Those of :data:`PRECISIONS` that this processor computes in by itself."""
-    has = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return tuple(p for p in PRECISIONS if p == "f32" or p.upper() in has)
+    """Return those of :data:`PRECISIONS` that this processor computes in natively."""
+    capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return tuple(p for p in PRECISIONS if p == "f32" or p.upper() in capabilities)
 
 
 def _core() -> Any:
-    with _lock:  # threads that come first together would start two
+    with _lock:  # two threads at the first call would start two
         return _started()
 
 
@@ -117,7 +117,7 @@ def _started() -> Any:
 
 
 def _openvino() -> Any:
-    """The package, imported by one thread at a time."""
+    """Import the package, in one thread at a time."""
     # Its converter from other frameworks takes most of the import, brings a telemetry client, and is of no use here.
     converter = "openvino.tools.ovc"
     hide = converter not in sys.modules and "openvino" not in sys.modules
@@ -139,11 +139,11 @@ def _cached(file: Path, sha256: str, options: dict[str, Any], check: Callable[[b
     folder = cache_folder()
     prepared = folder and folder / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.openvino"
     if prepared and prepared.is_file():
-        # One that was cut off raises; it is made anew.
+        # A truncated one raises, and is made anew.
         with contextlib.suppress(Exception):
             blob = np.memmap(prepared, np.uint8, "r")
             network = core.import_model(openvino.Tensor(blob), "CPU", options)
-            with contextlib.suppress(OSError):  # a cache that came with an image cannot be touched
+            with contextlib.suppress(OSError):  # the cache of a container image may be read-only
                 os.utime(prepared)
             return network
     model = _read(file, check)
@@ -158,7 +158,7 @@ def _cached(file: Path, sha256: str, options: dict[str, Any], check: Callable[[b
 
 
 def _read(file: Path, check: Callable[[bytes], None] | None) -> Any:
-    if file.suffix == ".tflite":  # not read from memory
+    if file.suffix == ".tflite":  # OpenVINO reads this format from files only
         return _core().read_model(file)
     content = file.read_bytes()
     if check:
@@ -167,9 +167,9 @@ def _read(file: Path, check: Callable[[bytes], None] | None) -> Any:
 
 
 def cache_folder() -> Path | None:
-    """The folder for prepared networks, made when it is not there.
+    """Return the folder for compiled networks, made if it is missing.
 
-    None when it cannot be made, or could be written by somebody else: what lies in it is run.
+    None when it cannot be made, or when other users may write to it: its content is executed.
     """
     folder = get_settings().cache / "networks"
     try:
@@ -183,7 +183,7 @@ def cache_folder() -> Path | None:
 
 
 def prune(folder: Path, limit: int) -> None:
-    """Delete what was used longest ago until at most `limit` bytes are left."""
+    """Delete the least recently used files until at most `limit` bytes are left."""
     files = []
     for file in folder.iterdir():
         with contextlib.suppress(OSError):

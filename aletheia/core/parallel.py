@@ -1,4 +1,4 @@
-"""Spreading work on many files over processes or a Dask cluster, results in order.
+"""Map a function over many files, on processes or a Dask cluster, with results in order.
 
 A file that kills the process that reads it (a decoder's defect, too little memory) costs its own result and no other.
 """
@@ -19,28 +19,28 @@ import cv2
 from aletheia.core.errors import InputError
 
 R = TypeVar("R")
-T = TypeVar("T")  # a path, or what else says which file to work on
+T = TypeVar("T")  # a path, or a tuple that holds one
 
-_WINDOW = 16  # files a worker has before it: enough never to wait, few enough to forget on Ctrl-C
+_WINDOW = 16  # files queued for each worker: enough never to wait, few enough to drop on Ctrl-C
 _BATCH = 8  # files of one task on a cluster
 
 
 def map_processes(work: Callable[[T], R], items: Sequence[T], workers: int, on_crash: Callable[[T], R]) -> Iterator[R]:
-    """Results of `work` for each item, in order.
+    """Apply `work` to each item in worker processes; yield the results in order.
 
     Parameters
     ----------
     work : callable
-        Must survive pickling, and is sent along with every item: it should be small.
+        Must be picklable, and is sent along with every item: it should be small.
     items : sequence
-        Paths, or what else says which file to work on.
+        Paths, or tuples that hold one.
     workers : int
         Processes.
-    died : callable
-        The result for an item that killed its process even when it was alone.
+    on_crash : callable
+        Gives the result for an item that killed its process even when it ran alone.
     """
     left = collections.deque(items)
-    waiting: collections.deque[tuple[T, Future]] = collections.deque()
+    waiting: collections.deque[tuple[T, Future[R]]] = collections.deque()
     pool = _pool(workers)
     try:
         while left or waiting:
@@ -51,7 +51,7 @@ def map_processes(work: Callable[[T], R], items: Sequence[T], workers: int, on_c
                 result = waiting[0][1].result()
             except BrokenProcessPool:
                 pool.shutdown(wait=False, cancel_futures=True)
-                yield from _after_a_death(work, waiting, on_crash)
+                yield from _retry_alone(work, waiting, on_crash)
                 waiting.clear()
                 pool = _pool(workers)
             else:
@@ -61,10 +61,10 @@ def map_processes(work: Callable[[T], R], items: Sequence[T], workers: int, on_c
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _after_a_death(
-    work: Callable[[T], R], waiting: Iterable[tuple[T, Future]], on_crash: Callable[[T], R]
+def _retry_alone(
+    work: Callable[[T], R], waiting: Iterable[tuple[T, Future[R]]], on_crash: Callable[[T], R]
 ) -> Iterator[R]:
-    """Results of what was under way when a process died. Whose fault it was is not said: each is tried alone."""
+    """Yield the results of the items in flight when a process died: the pool does not tell whose fault it was."""
     pool = _pool(1)
     try:
         for item, future in waiting:
@@ -75,14 +75,14 @@ def _after_a_death(
                 yield pool.submit(work, item).result()
             except BrokenProcessPool:
                 pool = _pool(1)
-                _check(pool)
+                _check_startable(pool)
                 yield on_crash(item)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _check(pool: ProcessPoolExecutor) -> None:
-    """Before a file is blamed: can processes be started at all?"""
+def _check_startable(pool: ProcessPoolExecutor) -> None:
+    """Raise an InputError when no process can be started at all, before a file is blamed for it."""
     try:
         pool.submit(int).result()
     except BrokenProcessPool:
@@ -94,31 +94,37 @@ def _check(pool: ProcessPoolExecutor) -> None:
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     # Spawned, not forked: OpenVINO, OpenCV and torch hold threads, which do not survive a fork.
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start)
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _initialise_worker)
 
 
-def _start() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+def _initialise_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     cv2.setNumThreads(1)  # the processes already share the cores
 
 
 def map_dask(work: Callable[[str], R], paths: Sequence[str], client: Any, on_crash: Callable[[str], R]) -> Iterator[R]:
-    """As `map_processes`, on the workers of a Dask cluster; they must see the same files under the same paths.
+    """Apply `work` to each path on the workers of a Dask cluster; yield the results in order.
+
+    The workers must see the same files under the same paths.
 
     Parameters
     ----------
+    work : callable
+        Must be picklable.
+    paths : sequence of str
     client : distributed.Client
-        Of the cluster. A task whose worker died is tried again on another one; when it kills three, its files are tried
-        one by one.
+        A task whose worker died is tried again on another one; when it kills three, its files are tried one by one.
+    on_crash : callable
+        Gives the result for a file that killed its workers even when it ran alone.
     """
     from distributed.scheduler import KilledWorker
 
-    def submit(batch: Sequence[str]) -> Future:
-        return client.submit(functools.partial(_each, work), batch, pure=False)
+    def submit(batch: Sequence[str]) -> Any:
+        return client.submit(functools.partial(_apply_to_each, work), batch, pure=False)
 
     batches = collections.deque(paths[k : k + _BATCH] for k in range(0, len(paths), _BATCH))
     window = 2 * max(len(client.scheduler_info()["workers"]), 1)
-    waiting: collections.deque[tuple[Sequence[str], Future]] = collections.deque()
+    waiting: collections.deque[tuple[Sequence[str], Any]] = collections.deque()
     try:
         while batches or waiting:
             while batches and len(waiting) < window:
@@ -137,5 +143,5 @@ def map_dask(work: Callable[[str], R], paths: Sequence[str], client: Any, on_cra
         client.cancel([future for _, future in waiting])
 
 
-def _each(work: Callable[[str], R], paths: Sequence[str]) -> list[R]:
+def _apply_to_each(work: Callable[[str], R], paths: Sequence[str]) -> list[R]:
     return [work(path) for path in paths]

@@ -9,14 +9,14 @@ from aletheia.core.errors import InputError
 
 
 def project_root(start: str | Path | None = None) -> Path:
-    """The folder with ``project.yaml``: ``start`` (default: the working directory) or the nearest one above it.
+    """Find the folder with ``project.yaml``: ``start`` (default: the working directory) or the nearest one above it.
 
-    ``ALETHEIA_PROJECT`` names it from anywhere.
+    The environment variable ``ALETHEIA_PROJECT`` names it from anywhere.
 
     Raises
     ------
     InputError
-        When there is none.
+        When there is no such folder.
     """
     named = os.environ.get("ALETHEIA_PROJECT") if start is None else None
     start = Path(named or start or ".").resolve()
@@ -30,9 +30,9 @@ def project_root(start: str | Path | None = None) -> Path:
 
 
 def data_folder() -> Path:
-    """The folder for generated data and face crops: ``ALETHEIA_DATA``, else ``data/`` of the project.
+    """Return the folder for generated data and face crops: ``ALETHEIA_DATA``, else ``data/`` of the project.
 
-    Outside of a project (a pod, say) it is ``data/`` of the working directory.
+    Outside a project (in a pod, say) it is ``data/`` of the working directory.
     """
     named = os.environ.get("ALETHEIA_DATA")
     if named:

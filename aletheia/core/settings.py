@@ -14,7 +14,7 @@ from aletheia.core.errors import InputError
 
 
 class Settings(BaseModel):
-    """What can be set from outside; every field is an environment variable ``ALETHEIA_<FIELD>``."""
+    """Settings from the environment; each field is read from the variable ``ALETHEIA_<FIELD>``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,14 +24,14 @@ class Settings(BaseModel):
     )
     cache: Path = Field(
         default_factory=lambda: Path(platformdirs.user_cache_dir("aletheia")),
-        description="Folder of what can be made again: networks prepared for this machine.",
+        description="Folder of files that can be made again: networks compiled for this machine.",
     )
     tracking_port: int = Field(8766, ge=1, le=65535, description="Port of the embedded tracking service, on 127.0.0.1.")
     max_pixels: int = Field(64_000_000, gt=0, description="An image with more pixels than this is refused, unread.")
     max_file_bytes: int = Field(100_000_000, gt=0, description="An image file larger than this is refused, unread.")
     max_video_bytes: int = Field(4_000_000_000, gt=0, description="A video file larger than this is refused.")
     workers: int = Field(
-        default_factory=lambda: cores(),
+        default_factory=cores,
         ge=1,
         description="Processes that read images side by side.",
     )
@@ -44,11 +44,11 @@ def get_settings() -> Settings:
     Raises
     ------
     InputError
-        When an environment variable holds a value that does not fit.
+        When an environment variable holds an invalid value.
     """
-    given = {name: os.environ.get(f"ALETHEIA_{name.upper()}") for name in Settings.model_fields}
+    texts = {name: os.environ.get(f"ALETHEIA_{name.upper()}") for name in Settings.model_fields}
     try:
-        return Settings(**{name: text for name, text in given.items() if text is not None})
+        return Settings(**{name: text for name, text in texts.items() if text is not None})
     except ValidationError as error:
         lines = [f"ALETHEIA_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise InputError("The environment holds a setting that does not fit. " + "; ".join(lines)) from None

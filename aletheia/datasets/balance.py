@@ -1,4 +1,4 @@
-"""Raising the share of real faces from a pool, without making the pool a giveaway."""
+"""Balancing of the training part: more real faces from a pool, without making the pool a shortcut."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _HELD_OUT = ("val", "test")
 
 @dataclass(frozen=True)
 class BalanceReport:
-    """What :func:`balance` did.
+    """Numbers of one run of :func:`balance_training`.
 
     Attributes
     ----------
     policy : str
         One of ``POLICIES``.
     target_share : float
-        Share of real rows that was aimed at.
+        Share of real rows to reach.
     real_before, real_after, fake : int
         Rows of the training part.
     pool : int
@@ -42,11 +42,11 @@ class BalanceReport:
     drawn : int
         Rows taken from the pool.
     wanted : int
-        Rows that would have reached the target.
+        Rows that reach the target.
     v_before, v_after : float
         Cramér's V between source and label in the training part; NaN when no source is known.
     notes : list of str
-        The same in sentences, with what did not work.
+        The same in sentences, with what was not possible.
     """
 
     policy: str
@@ -64,25 +64,25 @@ class BalanceReport:
 
 
 class Balanced(NamedTuple):
-    """Training rows with those drawn from the pool, and what was done."""
+    """Training rows with those drawn from the pool, and the numbers of the draw."""
 
     train: pd.DataFrame
     report: BalanceReport
 
 
 def check_policy(policy: str) -> None:
-    """Raise an InputError for a policy that there is not."""
+    """Refuse an unknown policy by InputError."""
     if policy not in POLICIES:
         raise InputError(f"There is no balance policy {policy!r}. Choose one of {', '.join(POLICIES)}.")
 
 
-def balance(
+def balance_training(
     train: pd.DataFrame,
     pool: pd.DataFrame,
     policy: str = "matched",
     seed: int = 0,
     *,
-    held_out: pd.DataFrame | None = None,
+    exclude_rows: pd.DataFrame | None = None,
     target_share: float = 0.5,
     max_distance: int = 4,
 ) -> Balanced:
@@ -91,12 +91,12 @@ def balance(
     The policies:
 
     - ``none`` adds nothing.
-    - ``count`` draws at random until the target share is reached, as published projects do. When the pool was
-      delivered differently, "comes from the pool" then says "real".
+    - ``count`` draws at random until the target share is reached, as published projects do. When the files of the
+      pool differ from the others, "comes from the pool" then predicts "real".
     - ``matched`` draws within cells of size, format, JPEG quality and chroma, so that the reals of each cell come up
-      to their share of its fakes and no further; what the pool has no match for stays missing.
+      to their share of its fakes and no further; a cell without matches in the pool is left as it is.
     - ``per-source`` brings real up to the target within each source that has fakes, from rows of the pool of that
-      very source. A source that only the pool has is not used: it would hold reals alone.
+      very source. A source that only the pool has is not used: all its rows would be real.
 
     Rows of the pool are left out when they are linked (identity, video, pair, original, bytes, near
     duplicate) to a held-out row, or are in ``train`` already (path, bytes).
@@ -111,10 +111,10 @@ def balance(
         One of ``POLICIES``.
     seed
         Makes the draw repeatable.
-    held_out
+    exclude_rows
         Rows for validation and test. When they have a ``split``, only those of val and test count.
     target_share
-        Wanted share of real rows, above 0 and below 1.
+        Share of real rows to reach, above 0 and below 1.
     max_distance
         Bits for near duplicates.
 
@@ -144,7 +144,7 @@ def balance(
     excluded: dict[str, int] = {}
     drawn = np.empty(0, dtype=np.int64)
     if policy != "none":
-        usable, excluded = _usable(pool, train, _held_out_rows(held_out), max_distance)
+        usable, excluded = _usable(pool, train, _held_out_rows(exclude_rows), max_distance)
         if not len(pool):
             notes.append("There is no pool to draw from.")
         elif wanted == 0:
@@ -194,7 +194,7 @@ def _source_v(df: pd.DataFrame) -> float:
 
 
 def _joined(train: pd.DataFrame, extra: pd.DataFrame) -> pd.DataFrame:
-    """The rows below each other. Column by column: pd.concat would hold two more copies of a large table."""
+    """Append rows column by column: pd.concat would hold two more copies of a large table."""
     given = {"split": "train", "pool": extra["source"] if "source" in extra.columns else "pool"}
     extra = extra.assign(**given)
     columns = {}
@@ -214,7 +214,7 @@ def _unknown(column: pd.Series) -> object:
 def _usable(
     pool: pd.DataFrame, train: pd.DataFrame, held_out: pd.DataFrame | None, max_distance: int
 ) -> tuple[Array, dict[str, int]]:
-    """Positions of rows of the pool that may be drawn, and how many may not, by reason."""
+    """Find the positions of rows of the pool that may be drawn, and count the others by reason."""
     reasons: dict[str, int] = {}
     usable = np.ones(len(pool), dtype=bool)
 
@@ -235,16 +235,17 @@ def _usable(
             hashes = np.concatenate([pool["phash"].to_numpy(), held_out["phash"].to_numpy()]).astype(np.uint64)
             # Chains count, as they do in the split: a row close to a row that is close to a held-out one.
             links = near_duplicates(hashes, max_distance, forest=True)
-            ones = np.ones(len(links), dtype=np.bool_)
-            graph = coo_matrix((ones, (links[:, 0], links[:, 1])), shape=(len(hashes), len(hashes)))
-            parts, component = connected_components(graph, directed=False)
-            tainted = np.zeros(parts, dtype=bool)
-            tainted[component[len(pool) :]] = True
-            leave_out(tainted[component[: len(pool)]], "a near duplicate of a held-out row")
+            is_linked = np.ones(len(links), dtype=np.bool_)
+            graph = coo_matrix((is_linked, (links[:, 0], links[:, 1])), shape=(len(hashes), len(hashes)))
+            n_components, component = connected_components(graph, directed=False)
+            is_excluded = np.zeros(n_components, dtype=bool)
+            is_excluded[component[len(pool) :]] = True
+            leave_out(is_excluded[component[: len(pool)]], "a near duplicate of a held-out row")
     return np.flatnonzero(usable), reasons
 
 
-def _shared(mine: pd.Series, others: pd.Series) -> Array:
-    """Which of my values, unless empty, stand among the others; only the shorter column, mine, is hashed."""
-    met = others[others.isin(mine)].unique()
-    return (mine.isin(met) & (mine != "") & mine.notna()).to_numpy()
+def _shared(column: pd.Series, others: pd.Series) -> Array:
+    """Mask the values of a column, unless empty, that are among the others; only the column, the shorter, is hashed."""
+    common = others[others.isin(column)].unique()
+    mask: Array = (column.isin(common) & (column != "") & column.notna()).to_numpy()
+    return mask

@@ -1,6 +1,4 @@
-"""Bias analysis of a manifest: how the share of fakes differs between sources, generators and groups of
-people.
-"""
+"""Bias analysis of a manifest: the share of fakes by source, generator and group of people."""
 
 from __future__ import annotations
 
@@ -20,8 +18,7 @@ from aletheia.stats.categorical import cross_table, encode, renumber
 
 MIN_N = 30
 TOO_FEW = "too few to say"
-# Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988), section 7.2: with two labels, w
-# equals V.
+# Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988), section 7.2: with two labels, w equals V.
 _EFFECTS = ((0.5, "large"), (0.3, "medium"), (0.1, "small"), (0.0, "negligible"))
 RATE_COLUMNS = ["column", "group", "n", "n_fake", "fake_rate", "low", "high", "verdict"]
 ASSOCIATION_COLUMNS = [
@@ -63,15 +60,16 @@ class BiasReport:
     min_n: int
 
     def cramers_v(self, column: str) -> float:
-        """Cramér's V between a column and the label, 0 to 1; NaN when it was not analysed or is known for one
-        label only.
+        """Look up Cramér's V between a column and the label, 0 to 1.
+
+        It is NaN for a column that was not analysed or is known for one label only.
         """
         row = self.associations[self.associations["column"] == column]
         return float(row["cramers_v"].iloc[0]) if len(row) else float("nan")
 
 
 def wilson_interval(successes: Array, n: Array, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Interval of a rate (Wilson, "Probable Inference", JASA 1927).
+    """Compute the interval of a rate (Wilson, "Probable Inference", JASA 1927).
 
     Parameters
     ----------
@@ -97,14 +95,14 @@ def wilson_interval(successes: Array, n: Array, confidence: float = 0.95) -> tup
 def analyse_bias(
     df: pd.DataFrame, columns: Sequence[str] | None = None, *, min_n: int = MIN_N, confidence: float = 0.95
 ) -> BiasReport:
-    """Compare the share of fakes between groups, and measure how much each column says about the label.
+    """Compare the share of fakes between groups, and measure the association of each column with the label.
 
     Parameters
     ----------
     df
         A manifest.
     columns
-        What to look at; by default source, generator, every demographic column that is known for some row,
+        Columns to analyse; by default source, generator, every demographic column that is known for some row,
         and the intersections of two demographic columns.
     min_n
         A group with fewer rows gets ``too few to say`` instead of a verdict, and so does a column without two
@@ -143,9 +141,9 @@ def analyse_bias(
         if not len(values):
             continue
         table = cross_table(code, fake.astype(np.int64), (len(values), 2))
-        present = table.sum(axis=1) > 0
-        table, values = table[present], values[present]
-        rates.append(_rates(name, values, table, overall, min_n, confidence))
+        is_present = table.sum(axis=1) > 0
+        table = table[is_present]
+        rates.append(_rates(name, values[is_present], table, overall, min_n, confidence))
         associations.append(_association(name, table, totals, min_n))
     return BiasReport(
         rates=pd.concat(rates, ignore_index=True),
@@ -183,15 +181,15 @@ def _rates(
 
 def _association(column: str, table: Array, totals: Array, min_n: int) -> dict[str, object]:
     with np.errstate(divide="ignore", invalid="ignore"):
-        known = table.sum(axis=0) / totals
+        share_known = table.sum(axis=0) / totals
     row: dict[str, object] = dict.fromkeys(ASSOCIATION_COLUMNS, float("nan"))
-    row |= {"column": column, "n": int(table.sum()), "known_real": known[0], "known_fake": known[1]}
+    row |= {"column": column, "n": int(table.sum()), "known_real": share_known[0], "known_fake": share_known[1]}
     if column == "generator":
         return row | {"verdict": "only fakes have a generator"}
     used = table[:, table.sum(axis=0) > 0].astype(np.float64)
     if used.shape[1] < 2:
         return row | {"verdict": "known for one label only"}
-    if len(used) < 2:  # a constant says nothing
+    if len(used) < 2:  # a constant is independent of the label
         return row | {"cramers_v": 0.0, "cramers_v_corrected": 0.0, "verdict": "one group only"}
     total = used.sum()
     statistic = _chi_squared(used)
@@ -215,7 +213,8 @@ def _association(column: str, table: Array, totals: Array, min_n: int) -> dict[s
 
 
 def _expected(table: Array) -> Array:
-    return table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
+    expected: Array = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
+    return expected
 
 
 def _chi_squared(table: Array) -> float:

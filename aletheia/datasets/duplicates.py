@@ -19,7 +19,7 @@ _CHUNK = 4_000_000
 
 
 def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False) -> Array:
-    """Pairs of hashes that differ in at most ``max_distance`` bits.
+    """Find pairs of hashes that differ in at most ``max_distance`` bits.
 
     A banded index (the pigeonhole principle; Norouzi, Punjani & Fleet, "Fast Search in Hamming Space with
     Multi-Index Hashing", CVPR 2012, section 3): cut into d + m bands, two hashes within distance d agree in
@@ -37,7 +37,7 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
     max_distance
         Bits, 0 to 16.
     forest
-        Return no more pairs than it takes to connect what belongs together (at most n - 1): for grouping,
+        Return no more pairs than it takes to connect each group (at most n - 1): for grouping,
         where thousands of frames of one video would otherwise make millions of pairs.
 
     Returns
@@ -60,25 +60,24 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
     ordered = phash[order]
     first = np.ones(len(ordered), dtype=bool)
     first[1:] = ordered[1:] != ordered[:-1]
-    known = ordered != 0
-    chain = ~first & known
+    is_known = ordered != 0
+    chain = ~first & is_known
     links = np.stack([order[:-1][chain[1:]], order[1:][chain[1:]]], axis=1)
-    values, owners = ordered[first & known], order[first & known]
+    values, owners = ordered[first & is_known], order[first & is_known]
 
-    found = [links]
-    for pairs in _distinct(values, max_distance, forest):
-        found.append(owners[pairs])
-    pairs = np.sort(np.concatenate(found), axis=1)
+    pieces = [links, *(owners[pairs] for pairs in _distinct(values, max_distance, forest))]
+    pairs = np.sort(np.concatenate(pieces), axis=1)
     if forest:
         return _spanning_forest(pairs, len(phash)) if len(pairs) else pairs
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     repeated = np.zeros(len(pairs), dtype=bool)
     repeated[1:] = (pairs[1:] == pairs[:-1]).all(axis=1)
-    return pairs[~repeated]
+    distinct: Array = pairs[~repeated]
+    return distinct
 
 
 def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
-    """Pairs among distinct hashes, in pieces; a pair may come more than once."""
+    """Find pairs among distinct hashes, in pieces; a pair may come more than once."""
     if distance == 0 or len(values) < 2:
         return
     shared = min((1, 2, 3), key=lambda m: _cost(len(values), distance, m))
@@ -86,17 +85,17 @@ def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
     bands = [(int(low), int(high - low)) for low, high in itertools.pairwise(edges)]
     fields = [((values >> np.uint64(low)) & np.uint64((1 << bits) - 1)).astype(np.uint32) for low, bits in bands]
     chosen = list(itertools.combinations(range(len(bands)), shared))
-    # Two at a time: numpy and scipy let go of Python's lock, and more would multiply the memory.
+    # Two at a time: numpy and scipy release Python's lock, and more would multiply the memory.
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(chosen), 2):
             keys = [
                 _key([fields[i] for i in c], [bands[i][1] for i in c], len(values)) for c in chosen[start : start + 2]
             ]
-            yield from pool.map(lambda key: _one_index(values, *key, distance, forest), keys)
+            yield from pool.map(lambda key: _search_index(values, key[0], key[1], distance, forest), keys)
 
 
 def _key(fields: list[Array], widths: list[int], n: int) -> tuple[Array, int]:
-    """One number, int32, for the shared bands of each hash, and how many bits it has."""
+    """Compute an int32 number for the shared bands of each hash, and its number of bits."""
     width, limit = sum(widths), _index_bits(n)
     key, low = fields[0], widths[0]
     if width > 32:
@@ -113,51 +112,52 @@ def _key(fields: list[Array], widths: list[int], n: int) -> tuple[Array, int]:
 
 
 def _cost(n: int, distance: int, shared: int) -> float:
-    """Rough nanoseconds (measured) to search n hashes by ``shared`` common bands of ``distance + shared``."""
+    """Estimate the nanoseconds (measured) to search n hashes by ``shared`` common bands of ``distance + shared``."""
     bits = min(shared * 64 / (distance + shared), _index_bits(n))
     return math.comb(distance + shared, shared) * (n * 60 + 2**bits * 8 + n * n / 2 ** (bits + 1) * 20)
 
 
 def _index_bits(n: int) -> int:
-    """Bits of a key that is worth an index of 2**bits entries."""
+    """Choose the bits of a key, whose index has 2**bits entries."""
     return min(max(8, n.bit_length() + 1), 22)
 
 
-def _one_index(values: Array, key: Array, width: int, distance: int, forest: bool) -> Array:
+def _search_index(values: Array, key: Array, width: int, distance: int, forest: bool) -> Array:
+    """Find the pairs within `distance` bits among hashes that share a key of `width` bits."""
     n = len(values)
     # The transpose of a sparse matrix with one entry a row is a counting sort: six times as fast as argsort.
-    places = np.arange(n + 1, dtype=np.int32)
-    by_key = csr_matrix((np.ones(n, dtype=np.bool_), key, places), shape=(n, 1 << width)).tocsc()
+    starts = np.arange(n + 1, dtype=np.int32)
+    by_key = csr_matrix((np.ones(n, dtype=np.bool_), key, starts), shape=(n, 1 << width)).tocsc()
     rows = by_key.indices
     ordered, key = values[rows], key[rows]
-    found, held = [np.empty((0, 2), dtype=np.int64)], 0
-    # Row after row is compared with the k-th after it in its bucket: memory stays linear, whatever the
-    # buckets' sizes.
+    pieces, n_pairs = [np.empty((0, 2), dtype=np.int64)], 0
+    # Each row is compared with the k-th after it in its bucket: memory stays linear, whatever the buckets' sizes.
     k, active = 1, np.flatnonzero(key[1:] == key[:-1])
     while active.size:
         near = active[popcount(ordered[active] ^ ordered[active + k]) <= distance]
         if near.size:
-            found.append(np.stack([rows[near], rows[near + k]], axis=1).astype(np.int64))
-            held += near.size
-        if forest and held > _CHUNK:
-            found, held = [_spanning_forest(np.concatenate(found), n)], 0
+            pieces.append(np.stack([rows[near], rows[near + k]], axis=1).astype(np.int64))
+            n_pairs += near.size
+        if forest and n_pairs > _CHUNK:
+            pieces, n_pairs = [_spanning_forest(np.concatenate(pieces), n)], 0
         k += 1
         active = active[: np.searchsorted(active, n - k)]
         active = active[key[active] == key[active + k]]
-    pairs = np.concatenate(found)
+    pairs = np.concatenate(pieces)
     return _spanning_forest(pairs, n) if forest and len(pairs) else pairs
 
 
 def popcount(x: Array) -> Array:
-    """Number of bits set in each uint64 (Warren, *Hacker's Delight*, section 5-1)."""
+    """Count the bits set in each uint64 (Warren, *Hacker's Delight*, section 5-1)."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
     x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
+    count: Array = (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
+    return count
 
 
 def _spanning_forest(pairs: Array, n: int) -> Array:
-    """One pair less than members for each connected set of more than one."""
+    """Reduce the pairs to the fewest with the same connected sets."""
     graph = coo_matrix((np.ones(len(pairs), dtype=np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     _, component = connected_components(graph, directed=False)
     order = np.argsort(component, kind="stable")

@@ -1,4 +1,4 @@
-"""The hash that names a manifest's content in every run that used it."""
+"""The hash of a manifest's content, which every run that used it records."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from aletheia.core.arrays import Array
 from aletheia.datasets.schema import as_text
 from aletheia.datasets.validation import validate_manifest
 
-# Columns that hold places of files: made relative before hashing, so that a moved data set keeps its hash.
-_PLACES = ("path", "original")
+# Columns of paths: made relative before hashing, so that a moved data set keeps its hash.
+_PATH_COLUMNS = ("path", "original")
 
 
 def manifest_hash(df: pd.DataFrame) -> str:
-    """SHA-256 of a manifest's content, 64 hexadecimal digits.
+    """Hash a manifest's content by SHA-256, 64 hexadecimal digits.
 
-    The same for the same rows in any order, with columns in any order, wherever the data set lies: places of
-    files count from their common folder on. Any other change of any cell changes it.
+    The hash is the same for the same rows in any order, with columns in any order, wherever the data set lies: paths
+    count from their common folder on. Any other change of any cell changes it.
     """
     full = validate_manifest(df, copy=False)
-    for name in _PLACES:
+    for name in _PATH_COLUMNS:
         if name in full.columns:
             full[name] = _from_common_folder(full[name])
     full = full.take(pc.sort_indices(pa.array(full["path"], type=pa.large_string())).to_numpy())
@@ -46,9 +46,9 @@ def manifest_hash(df: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _from_common_folder(places: pd.Series) -> Array:
-    texts = [place.replace("\\", "/") for place in places]
-    # The first and the last in order differ earliest: what they share, all share.
+def _from_common_folder(paths: pd.Series) -> Array:
+    texts = [path.replace("\\", "/") for path in paths]
+    # The first and the last in order differ earliest: a prefix that they share, all share.
     common = os.path.commonprefix([min(texts), max(texts)])  # noqa: RUF071 - cut at a / below
     start = len(common.rpartition("/")[0]) + 1 if "/" in common else 0
     return np.array([text[start:] for text in texts], dtype=object)

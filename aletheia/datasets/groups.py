@@ -1,4 +1,4 @@
-"""Which rows must stay together: connected groups over identity, video, pair and near duplicates."""
+"""Connected groups of rows that must stay together: over identity, video, pair and near duplicates."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.schema import GROUP_COLUMNS
 from aletheia.stats.categorical import encode, renumber
 
-# Beside the manifest's own: faces cut from one photo, and files of the same bytes, where a manifest knows of
-# them.
+# Beside the manifest's own: faces cut from the same photo, and files of the same bytes, where a manifest has them.
 LINKING_COLUMNS = (*GROUP_COLUMNS, "original", "sha256")
 PAIR_SEPARATOR = "|"
 
 
 def connected_groups(df: pd.DataFrame, *, max_distance: int | None = 4) -> Array:
-    """Number the groups of rows that are connected.
+    """Assign a number to each row, the same to all rows that are connected.
 
     Two rows are connected when they share an identity, a video, a pair, an original photo or their bytes, or
     when their perceptual hashes differ in at most ``max_distance`` bits; and, through others, over any number
@@ -51,9 +50,9 @@ def connected_groups(df: pd.DataFrame, *, max_distance: int | None = 4) -> Array
             continue
         if name == "identity":
             identity_values, identity_start = values, nodes
-        known = np.flatnonzero(codes >= 0)
-        heads.append(known)
-        tails.append(codes[known] + nodes)
+        stated = np.flatnonzero(codes >= 0)
+        heads.append(stated)
+        tails.append(codes[stated] + nodes)
         if name == "pair":
             parts, owners = _identities_of_pairs(values, nodes, identity_values, identity_start)
             heads.append(owners)
@@ -74,19 +73,19 @@ def connected_groups(df: pd.DataFrame, *, max_distance: int | None = 4) -> Array
 
 
 def _identities_of_pairs(pairs: Array, pair_start: int, identities: Array, identity_start: int) -> tuple[Array, Array]:
-    """Nodes of the identities that pairs name, and the pairs' own nodes.
+    """Find the nodes of the identities that pairs name, and the pairs' own nodes.
 
     A name that is no row's identity gets a negative number, -1, -2, …: the caller makes nodes for them, so
-    that two pairs which share an unseen person are connected too.
+    that two pairs which share a person without rows are connected too.
     """
-    place = {name: identity_start + i for i, name in enumerate(identities)}
+    node = {name: identity_start + i for i, name in enumerate(identities)}
     parts: list[int] = []
     owners: list[int] = []
-    unseen: dict[str, int] = {}
+    without_rows: dict[str, int] = {}
     for i, pair in enumerate(pairs):
         if PAIR_SEPARATOR not in pair:
             continue
         for name in filter(None, pair.split(PAIR_SEPARATOR)):
-            parts.append(place[name] if name in place else unseen.setdefault(name, -1 - len(unseen)))
+            parts.append(node[name] if name in node else without_rows.setdefault(name, -1 - len(without_rows)))
             owners.append(pair_start + i)
     return np.array(parts, dtype=np.int64), np.array(owners, dtype=np.int64)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,14 +29,14 @@ _BATCH = 2048
 
 @dataclass(frozen=True)
 class Ingested:
-    """What came out of a source.
+    """The usable files of a source, and the others.
 
     Attributes
     ----------
     manifest : pd.DataFrame
         One row a readable image or video, all columns of the manifest and ``sha256`` of the file.
     skipped : pd.DataFrame
-        ``path`` and ``reason`` of everything left aside.
+        ``path`` and ``reason`` of every file left out.
     """
 
     manifest: pd.DataFrame
@@ -57,7 +58,7 @@ def load_source(
     source
         A folder (see :mod:`aletheia.datasets.layouts`) or a manifest, CSV or parquet.
     manifest
-        With a folder: a manifest that says what is known of its files. Its paths are relative to its own
+        With a folder: a manifest with the labels and further columns of its files. Its paths are relative to its own
         folder; only rows under ``source`` are taken, and files it does not name are skipped.
     workers
         Threads that read images; by default ``ALETHEIA_WORKERS``. (Decoders run outside Python's lock, so
@@ -76,20 +77,20 @@ def load_source(
     Raises
     ------
     InputError
-        When the source is missing or empty, one class is missing, the manifest does not fit, or names files
-        that are not there.
+        When the source is missing or empty, one class is missing, the manifest does not fit, or names missing files.
     """
     rows, skipped, root = _rows(Path(source), manifest, allow_absolute, pool=False)
-    found = _examine_all(rows, skipped, root, workers, progress)
-    counts = found.manifest["label"].value_counts()
+    ingested = _examine_all(rows, skipped, root, workers, progress)
+    counts = ingested.manifest["label"].value_counts()
     for label in LABELS:
         if label not in counts:
             other = LABELS[1 - LABELS.index(label)]
+            skipped_text = _first_skipped(ingested.skipped)
             raise InputError(
-                f"{source}: only {other} images were found ({counts.get(other, 0):,}){_first_skipped(found.skipped)}. "
+                f"{source}: only {other} images were found ({counts.get(other, 0):,}){skipped_text}. "
                 f"Both classes are needed: add {label} images. {EXPECTED}."
             )
-    return found
+    return ingested
 
 
 def load_pool(
@@ -127,7 +128,7 @@ def load_pool(
 
 
 def _first_skipped(skipped: pd.DataFrame) -> str:
-    """How many files were skipped, and the first of each reason: the missing class may be among them."""
+    """Count the skipped files and quote the first of each reason: the missing class may be among them."""
     if skipped.empty:
         return ""
     firsts = skipped.drop_duplicates("reason").head(3)
@@ -138,8 +139,12 @@ def _first_skipped(skipped: pd.DataFrame) -> str:
 def _rows(
     source: Path, manifest: str | Path | None, allow_absolute: bool, *, pool: bool
 ) -> tuple[pd.DataFrame, list[tuple[str, str]], str | None]:
-    """The manifest before any image was opened, what is skipped already, and the folder that no link may
-    leave.
+    """Build the manifest without opening an image.
+
+    Returns
+    -------
+    tuple
+        The rows, the files skipped already (path, reason), and the folder that no link may leave (None: any may).
     """
     if source.is_file():
         if manifest is not None:
@@ -157,16 +162,16 @@ def _rows(
     if manifest is None and pool:
         rows = pd.DataFrame({"path": files, "label": "real"})
     elif manifest is None:
-        described, left = describe_files(source, files)
-        skipped += [(f"{folder}/{file}", "lies outside the folders that say what it is") for file in left]
+        described, unplaced = describe_files(source, files)
+        skipped += [(f"{folder}/{file}", "lies outside the folders that say what it is") for file in unplaced]
         rows = pd.DataFrame(described)
     else:
-        known = read_manifest(manifest, allow_absolute=allow_absolute)
-        rows = known[known["path"].str.startswith(folder + "/")]
+        stated = read_manifest(manifest, allow_absolute=allow_absolute)
+        rows = stated[stated["path"].str.startswith(folder + "/")]
         if rows.empty:
             raise InputError(
-                f"{manifest}: none of its {len(known):,} rows lies under {source}. Its first path stands for "
-                f"{known['path'].iloc[0]!r}: paths count from the manifest's own folder."
+                f"{manifest}: none of its {len(stated):,} rows lies under {source}. Its first path stands for "
+                f"{stated['path'].iloc[0]!r}: paths count from the manifest's own folder."
             )
         named = set(rows["path"])
         skipped += [
@@ -179,54 +184,72 @@ def _rows(
     return validate_manifest(rows), skipped, folder
 
 
+class _Examined(NamedTuple):
+    """Properties of a file, or the reason why it cannot be used."""
+
+    properties: ImageProperties | None = None
+    phash: int = 0
+    sha256: str = ""
+    reason: str = ""
+
+
 def _examine_all(
     rows: pd.DataFrame, skipped: list[tuple[str, str]], root: str | None, workers: int | None, progress: bool
 ) -> Ingested:
     paths = rows["path"].tolist()
-    results = list(_examined(paths, root, workers or get_settings().workers, progress))
-    keep, first, conflicting = [], {}, set()
-    labels = rows["label"].tolist()
-    skipped = list(skipped)
-    for i, result in enumerate(results):
-        if isinstance(result, str):
-            skipped.append((paths[i], result))
-        elif result[2] in first:
-            twin = first[result[2]]
-            if labels[twin] == labels[i]:
-                skipped.append((paths[i], f"has the same bytes as {paths[twin]}"))
-            else:
-                conflicting.add(twin)
-                skipped.append((paths[i], f"has the same bytes as {paths[twin]}, but another label: neither is used"))
-        else:
-            first[result[2]] = i
-            keep.append(i)
-    for i in sorted(conflicting):
-        skipped.append((paths[i], "has the same bytes as a file of the other label: neither is used"))
-    keep = [i for i in keep if i not in conflicting]
-    if not keep:
+    results = list(_examine(paths, root, workers or get_settings().workers, progress))
+    kept, duplicates = _without_duplicates(paths, rows["label"].tolist(), results)
+    skipped = [*skipped, *duplicates]
+    if not kept:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in skipped[:3])
         raise InputError(f"None of the {len(paths):,} images can be used. The first reasons: {reasons}.")
-    manifest = rows.iloc[keep].reset_index(drop=True)
-    properties: list[ImageProperties] = [results[i][0] for i in keep]
+    manifest = rows.iloc[kept].reset_index(drop=True)
     for name in ImageProperties.__slots__:
-        manifest[name] = [getattr(item, name) for item in properties]
-    manifest["phash"] = np.array([results[i][1] for i in keep], dtype=np.uint64)
-    manifest["sha256"] = [results[i][2] for i in keep]
+        manifest[name] = [getattr(results[i].properties, name) for i in kept]
+    manifest["phash"] = np.array([results[i].phash for i in kept], dtype=np.uint64)
+    manifest["sha256"] = [results[i].sha256 for i in kept]
     return Ingested(validate_manifest(manifest), pd.DataFrame(skipped, columns=["path", "reason"]))
 
 
-def _examined(
-    paths: list[str], root: str | None, workers: int, progress: bool
-) -> Iterator[tuple[ImageProperties, int, str] | str]:
-    """Properties, perceptual hash and SHA-256 of each image, in order; or why it cannot be used."""
+def _without_duplicates(
+    paths: list[str], labels: list[str], results: list[_Examined]
+) -> tuple[list[int], list[tuple[str, str]]]:
+    """Take files of the same bytes once, and none of them when their labels disagree.
 
-    def examine(path: str) -> tuple[ImageProperties, int, str] | str:
-        if root is not None and not is_inside(path, os.path.realpath(root)):
-            return "is a link that leads out of the folder"
+    Returns
+    -------
+    tuple
+        Positions of the files to keep, and the others (path, reason).
+    """
+    first: dict[str, int] = {}
+    conflicting: set[int] = set()
+    skipped: list[tuple[str, str]] = []
+    for i, result in enumerate(results):
+        if result.reason:
+            skipped.append((paths[i], result.reason))
+        elif (twin := first.setdefault(result.sha256, i)) == i:
+            continue
+        elif labels[twin] == labels[i]:
+            skipped.append((paths[i], f"has the same bytes as {paths[twin]}"))
+        else:
+            conflicting.add(twin)
+            skipped.append((paths[i], f"has the same bytes as {paths[twin]}, but another label: neither is used"))
+    for i in sorted(conflicting):
+        skipped.append((paths[i], "has the same bytes as a file of the other label: neither is used"))
+    return [i for i in first.values() if i not in conflicting], skipped
+
+
+def _examine(paths: list[str], root: str | None, workers: int, progress: bool) -> Iterator[_Examined]:
+    """Examine the files side by side; results in order."""
+    real_root = None if root is None else os.path.realpath(root)
+
+    def examine(path: str) -> _Examined:
+        if real_root is not None and not is_inside(path, real_root):
+            return _Examined(reason="is a link that leads out of the folder")
         try:
-            return examine_video(path) if is_video(path) else examine_image(path)
+            return _Examined(*(examine_video(path) if is_video(path) else examine_image(path)))
         except (UnreadableImageError, UnreadableVideoError) as error:
-            return error.reason
+            return _Examined(reason=error.reason)
 
     executor = ThreadPoolExecutor(workers)
     try:

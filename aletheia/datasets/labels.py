@@ -12,7 +12,7 @@ from aletheia.stats.categorical import encode
 
 
 def fake_flags(df: pd.DataFrame) -> Array:
-    """Which rows are fake: bool, shape (n,).
+    """Mask the fake rows of a manifest: bool, shape (n,).
 
     Raises
     ------

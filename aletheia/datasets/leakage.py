@@ -1,4 +1,4 @@
-"""What stands on more than one side of a split."""
+"""Leaks between the parts of a split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aletheia.stats.categorical import encode
 
 
 def check_leakage(df: pd.DataFrame, *, max_distance: int = 4) -> pd.DataFrame:
-    """Look for what stands on more than one side of a split.
+    """Find identities, videos, files and near duplicates that are in more than one part of a split.
 
     Parameters
     ----------
@@ -53,19 +53,19 @@ def check_leakage(df: pd.DataFrame, *, max_distance: int = 4) -> pd.DataFrame:
         codes, values = encode(df["pool"])
         for i in np.unique(codes[(codes >= 0) & (sides > 0)]):
             rows = np.flatnonzero((codes == i) & (sides > 0))
-            where = ", ".join(SPLITS[s] for s in np.unique(sides[rows]))
-            leaks.append(dict(zip(names, ("pool", values[i], where, len(rows), df["path"].iloc[rows[0]]), strict=True)))
+            parts = ", ".join(SPLITS[s] for s in np.unique(sides[rows]))
+            leaks.append(dict(zip(names, ("pool", values[i], parts, len(rows), df["path"].iloc[rows[0]]), strict=True)))
     return pd.DataFrame(leaks, columns=names)
 
 
 def _crossing(kind: str, codes: Array, values: Array, sides: Array, df: pd.DataFrame) -> list[dict[str, object]]:
-    known = codes >= 0
-    if not known.any():
+    is_known = codes >= 0
+    if not is_known.any():
         return []
-    counts = np.bincount(codes[known] * 3 + sides[known], minlength=3 * len(values)).reshape(-1, 3)
+    counts = np.bincount(codes[is_known] * 3 + sides[is_known], minlength=3 * len(values)).reshape(-1, 3)
     crossing = np.flatnonzero((counts > 0).sum(axis=1) > 1)
     example = np.zeros(len(values), dtype=np.int64)
-    example[codes[known][::-1]] = np.flatnonzero(known)[::-1]
+    example[codes[is_known][::-1]] = np.flatnonzero(is_known)[::-1]
     return [
         {
             "kind": kind,

@@ -61,7 +61,7 @@ def read_manifest(path: str | Path, *, allow_absolute: bool = False) -> pd.DataF
     Returns
     -------
     pd.DataFrame
-        As :func:`validate_manifest`, with absolute paths. Files are not looked for.
+        As :func:`validate_manifest`, with absolute paths. The files need not exist.
 
     Raises
     ------
@@ -122,8 +122,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Column by column, each of arrow's freed at once: half the memory of keeping both."""
-    return table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+    """Convert column by column, each of arrow's freed at once: half the memory of keeping both."""
+    df: pd.DataFrame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+    return df
 
 
 def _resolve(paths: pd.Series, manifest: Path, allow_absolute: bool) -> Array:
@@ -140,21 +141,22 @@ def _resolve_some(paths: pd.Series, start: int, manifest: Path, allow_absolute: 
     texts = pa.array(paths, type=large)
     slashed = pc.replace_substring(texts, "\\", "/") if os.sep == "\\" else texts
     absolute = pc.match_substring_regex(slashed, r"^(/|\\|~|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]+:)")
-    climbing = pc.match_substring_regex(slashed, r"(^|[/\\])\.\.([/\\]|$)")
+    upward = pc.match_substring_regex(slashed, r"(^|[/\\])\.\.([/\\]|$)")
     if not allow_absolute:
-        outside = np.flatnonzero(pc.or_(absolute, climbing).to_numpy(zero_copy_only=False))
+        outside = np.flatnonzero(pc.or_(absolute, upward).to_numpy(zero_copy_only=False))
         if outside.size:
             raise InputError(
                 f"{manifest}: 'path' leads out of the manifest's folder in "
                 f"{name_rows(outside[:3] + start, paths.iloc[outside[:3]], outside.size)}. Paths in a "
-                "manifest are "
-                "relative to its "
-                f"folder and stay inside it; move the manifest up to a folder that holds all images."
+                "manifest are relative to its folder and stay inside it; move the manifest up to a folder that holds "
+                "all images."
             )
     joined = pc.binary_join_element_wise(pa.scalar(folder, large), slashed, pa.scalar("/", large))
-    out = pc.if_else(absolute, slashed, joined).to_numpy(zero_copy_only=False)
-    odd = np.flatnonzero(pc.match_substring_regex(slashed, r"(^|/)\.{0,2}/|(^|/)\.\.?$").to_numpy(zero_copy_only=False))
-    for i in odd:
+    out: Array = pc.if_else(absolute, slashed, joined).to_numpy(zero_copy_only=False)
+    irregular = np.flatnonzero(
+        pc.match_substring_regex(slashed, r"(^|/)\.{0,2}/|(^|/)\.\.?$").to_numpy(zero_copy_only=False)
+    )
+    for i in irregular:
         if not URI.match(out[i]):
             out[i] = os.path.normpath(out[i])
     return out

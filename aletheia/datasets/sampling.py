@@ -1,4 +1,4 @@
-"""Drawing rows of a pool within cells: of delivery properties, or of sources."""
+"""Drawing rows of a pool within cells: of file properties, or of sources."""
 
 from __future__ import annotations
 
@@ -19,13 +19,37 @@ def draw_matched(
     rng: np.random.Generator,
     notes: list[str],
 ) -> Array:
-    cells = _delivery_cells(pd.concat([_delivery(train), _delivery(pool)], ignore_index=True))
+    """Draw rows of the pool that match fakes in size, format, JPEG quality and chroma.
+
+    Parameters
+    ----------
+    train : DataFrame
+        Rows of the training part.
+    fake : (n,) bool
+        Which of them are fake.
+    pool : DataFrame
+        Genuine rows.
+    usable : (k,) int64
+        Positions in the pool that may be drawn.
+    wanted : int
+        Most rows to draw.
+    target_share : float
+        Share of real rows to reach in each cell, 0 to 1.
+    rng : Generator
+    notes : list of str
+        Gets a sentence when the pool lacks matches.
+
+    Returns
+    -------
+    ndarray
+        Positions in the pool, int64.
+    """
+    cells = _file_cells(pd.concat([_file_properties(train), _file_properties(pool)], ignore_index=True))
     drawn, lacking = _draw_within(cells[: len(train)], fake, cells[len(train) :], usable, target_share, rng)
     if lacking:
         notes.append(
             f"{lacking:,} fakes' worth of real rows could not be matched: the pool has too few images "
-            "delivered like "
-            "these fakes (size, format, JPEG quality, chroma)."
+            "delivered like these fakes (size, format, JPEG quality, chroma)."
         )
     return drawn[:wanted]
 
@@ -39,12 +63,13 @@ def draw_per_source(
     rng: np.random.Generator,
     notes: list[str],
 ) -> Array:
+    """Draw rows of the pool within each source that has fakes; parameters as of :func:`draw_matched`."""
     codes, values = encode(pd.concat([train["source"], pool["source"]], ignore_index=True))
     drawn, lacking = _draw_within(codes[: len(train)], fake, codes[len(train) :], usable, target_share, rng)
     if lacking:
         notes.append(f"{lacking:,} real rows are lacking in sources of which the pool has no more.")
-    alone = np.setdiff1d(codes[len(train) :], codes[: len(train)][fake])
-    for code in alone[alone >= 0][:5]:
+    without_fakes = np.setdiff1d(codes[len(train) :], codes[: len(train)][fake])
+    for code in without_fakes[without_fakes >= 0][:5]:
         notes.append(f"Source {values[code]!r} of the pool was not used: no fake comes from it.")
     return drawn
 
@@ -57,27 +82,27 @@ def _draw_within(
     target_share: float,
     rng: np.random.Generator,
 ) -> tuple[Array, int]:
-    """Draw rows of the pool so that the reals of each cell reach their share; and how many are lacking."""
+    """Draw rows of the pool so that the reals of each cell reach their share; also count the lacking ones."""
     count = int(max(cells.max(initial=-1), pool_cells.max(initial=-1))) + 1
-    known = cells >= 0
-    fakes = np.bincount(cells[known & fake], minlength=count)
-    reals = np.bincount(cells[known & ~fake], minlength=count)
+    is_known = cells >= 0
+    fakes = np.bincount(cells[is_known & fake], minlength=count)
+    reals = np.bincount(cells[is_known & ~fake], minlength=count)
     missing = np.maximum(np.round(target_share / (1 - target_share) * fakes).astype(np.int64) - reals, 0)
     usable = usable[pool_cells[usable] >= 0]
-    there = pool_cells[usable]
-    order = np.lexsort((rng.random(len(usable)), there))
-    available = np.bincount(there, minlength=count)
+    cell = pool_cells[usable]
+    order = np.lexsort((rng.random(len(usable)), cell))
+    available = np.bincount(cell, minlength=count)
     rank = np.arange(len(usable)) - np.repeat(np.cumsum(available) - available, available)
-    drawn = usable[order[rank < missing[there[order]]]]
+    drawn = usable[order[rank < missing[cell[order]]]]
     return rng.permutation(drawn), int(np.maximum(missing - available, 0).sum())
 
 
-def _delivery(df: pd.DataFrame) -> pd.DataFrame:
+def _file_properties(df: pd.DataFrame) -> pd.DataFrame:
     return df[["width", "height", "format", "jpeg_quality", "chroma"]]
 
 
-def _delivery_cells(df: pd.DataFrame) -> Array:
-    """One code for each combination of delivery properties: sizes by half octaves, JPEG quality by fives."""
+def _file_cells(df: pd.DataFrame) -> Array:
+    """Encode each combination of file properties: sizes by half octaves, JPEG quality by fives."""
     with np.errstate(divide="ignore"):
         sizes = [
             np.round(2 * np.log2(np.maximum(df[name].to_numpy(), 1))).astype(np.int64) for name in ("width", "height")

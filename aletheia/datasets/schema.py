@@ -1,10 +1,10 @@
-"""The columns of a manifest, what each may hold, and errors that name the rows where they do not."""
+"""The columns of a manifest, their types and allowed values, and errors that name the rows that break them."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ TEXT_COLUMNS = (
     "chroma",
     *DEMOGRAPHICS,
 )
-NUMBER_COLUMNS = {
+NUMBER_COLUMNS: dict[str, tuple[Any, Any]] = {
     "width": (np.int32, 0),
     "height": (np.int32, 0),
     "jpeg_quality": (np.float64, np.nan),
@@ -44,9 +44,7 @@ _SHOWN = 3
 
 
 def name_rows(positions: Iterable[int], values: Iterable[object] | None = None, total: int | None = None) -> str:
-    """Name a few rows, counted from 1, and say how many there are: ``rows 4 ('Fake'), 9 ('x') and 3
-    more``.
-    """
+    """Name a few rows, counted from 1, and the number of the others: ``rows 4 ('Fake'), 9 ('x') and 3 more``."""
     positions = list(positions)
     total = len(positions) if total is None else total
     shown = [str(position + 1) for position in positions[:_SHOWN]]
@@ -57,24 +55,22 @@ def name_rows(positions: Iterable[int], values: Iterable[object] | None = None, 
 
 
 def _shortened(text: str, limit: int = 120) -> str:
-    """The end of a path says more than its beginning."""
+    """Cut a text in the middle; most is kept of the end, where paths differ."""
     return text if len(text) <= limit else f"{text[: limit // 4]}…{text[-3 * limit // 4 :]}"
 
 
 @functools.cache
 def manifest_schema() -> DataFrameSchema:
-    """Pandera's schema of a manifest whose columns have their types already (see
-    :func:`with_all_columns`).
-    """
+    """Build pandera's schema of a manifest whose columns have their types already (:func:`with_all_columns`)."""
     import pandera.pandas as pa
 
     filled = pa.Check(lambda s: s != "", error="is empty")
     positive = pa.Check.ge(0, error="is negative")
     quality = pa.Check(lambda s: s.isna() | s.between(1, 100), error="is outside 1 to 100", ignore_na=False)
-    once = pa.Check(lambda s: ~s.duplicated(), error="appears a second time")
+    unique = pa.Check(lambda s: ~s.duplicated(), error="appears a second time")
     label = pa.Check(lambda s: _among(s, LABELS), error="is neither 'real' nor 'fake'")
     split = pa.Check(lambda s: _among(s, ("", *SPLITS)), error="is none of 'train', 'val', 'test' (or empty)")
-    checks = {"path": [filled, once], "label": label, "split": split}
+    checks: dict[str, Any] = {"path": [filled, unique], "label": label, "split": split}
     # with_all_columns() has made every text a str already; nullable spares a million comparisons a column.
     columns = {name: pa.Column(object, checks.get(name), nullable=True) for name in TEXT_COLUMNS}
     for name, (dtype, _) in NUMBER_COLUMNS.items():
@@ -88,20 +84,19 @@ def manifest_schema() -> DataFrameSchema:
 
 def _among(series: pd.Series, allowed: tuple[str, ...]) -> pd.Series:
     codes, values = pd.factorize(series)
-    good = np.array([value in allowed for value in values] + [False])
-    return pd.Series(good[codes], index=series.index)
+    is_allowed = np.array([value in allowed for value in values] + [False])
+    return pd.Series(is_allowed[codes], index=series.index)
 
 
 def with_all_columns(df: pd.DataFrame, *, copy: bool = True) -> pd.DataFrame:
-    """The manifest with every column, of its type, and rows counted from 0.
+    """Complete a manifest: every column, of its type, and rows counted from 0.
 
     With ``copy=False`` columns that fit already are shared with ``df``, not copied.
 
     Raises
     ------
     InputError
-        When ``path`` or ``label`` is missing, a column appears twice, or a value is no number where one
-        belongs.
+        When ``path`` or ``label`` is missing, a column appears twice, or a column of numbers holds something else.
     """
     names = [str(name) for name in df.columns]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -138,23 +133,23 @@ def with_all_columns(df: pd.DataFrame, *, copy: bool = True) -> pd.DataFrame:
 
 
 def bare(column: pd.Series) -> object:
-    """The column's array, as pandas takes it into a table without looking at every cell."""
+    """Extract the column's array, which pandas takes into a table without checking every cell."""
     return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
 
 
 def as_text(column: pd.Series, copy: bool = True) -> Array:
-    """Objects of type str, ``""`` for what is missing; whole numbers lose their ``.0``."""
-    values = column.astype(object, copy=False).to_numpy()
+    """Convert to objects of type str, ``""`` for missing values; whole numbers lose their ``.0``."""
+    values: Array = column.astype(object, copy=False).to_numpy()
     if copy:
         values = values.copy()
     if pd.api.types.infer_dtype(values, skipna=False) == "string":
         return values
-    empty = pd.isna(values)
-    values = np.where(empty, "", values)
+    is_missing = pd.isna(values)
+    values = np.where(is_missing, "", values)
     if pd.api.types.infer_dtype(values, skipna=False) != "string":
         # An age column of a CSV may have come in as numbers: 34.0 means 34.
-        whole = np.array([isinstance(v, float | np.floating) and float(v).is_integer() for v in values], bool)
-        values[whole] = [str(int(v)) for v in values[whole]]
+        is_whole = np.array([isinstance(v, float | np.floating) and float(v).is_integer() for v in values], bool)
+        values[is_whole] = [str(int(v)) for v in values[is_whole]]
         values = np.array([str(v) for v in values], dtype=object)
     return values
 
@@ -162,7 +157,7 @@ def as_text(column: pd.Series, copy: bool = True) -> Array:
 def _number(name: str, column: pd.Series, copy: bool) -> Array:
     dtype, unknown = NUMBER_COLUMNS[name]
     if column.dtype == dtype:
-        return column.to_numpy(copy=copy)
+        return np.asarray(column.to_numpy(copy=copy))
     if dtype is not np.float64 and pd.api.types.is_integer_dtype(column.dtype) and not column.hasnans:
         numbers, lost = column.to_numpy(), np.zeros(len(column), dtype=bool)
     else:
@@ -199,7 +194,7 @@ def _whole(column: pd.Series) -> Array:
 
 def _flag(name: str, column: pd.Series, copy: bool) -> Array:
     if column.dtype == bool:
-        return column.to_numpy(copy=copy)
+        return np.asarray(column.to_numpy(copy=copy))
     texts = pd.Series(as_text(column)).str.lower()
     texts = texts.replace({"1.0": "1", "0.0": "0"})
     flags = texts.map(_FLAGS)
@@ -207,7 +202,6 @@ def _flag(name: str, column: pd.Series, copy: bool) -> Array:
     if bad.size:
         raise InputError(
             f"The manifest's column {name!r} holds something that is neither true nor false in "
-            f"{name_rows(bad[:_SHOWN], column.iloc[bad[:_SHOWN]], bad.size)}. Write true or false, or leave "
-            "it empty."
+            f"{name_rows(bad[:_SHOWN], column.iloc[bad[:_SHOWN]], bad.size)}. Write true or false, or leave it empty."
         )
-    return flags.to_numpy(dtype=bool)
+    return np.asarray(flags.to_numpy(dtype=bool))

@@ -1,7 +1,7 @@
-"""A data set out of genuine photographs alone: each beside a self-blended forgery of itself.
+"""A data set made of genuine photographs alone: each beside a self-blended forgery of itself.
 
-K. Shiohara, T. Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022. The masks come from BlazeFace's six
-keypoints. Both files of a pair are written alike (same size, same encoder), so that only the face tells them apart.
+K. Shiohara, T. Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022. The masks come from the detector's
+six keypoints. Both files of a pair are written alike (same size, same encoder), so that they differ in the face alone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import io
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -21,8 +22,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.datasets.layouts import list_media
 from aletheia.datasets.synthetic.forgeries import Landmarks, self_blended
-from aletheia.faces.blazeface import Face
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.registry import create_detector
+from aletheia.faces.face import Face
 from aletheia.imaging.reading import read_image
 
 GENERATOR = "self-blended"
@@ -32,7 +33,17 @@ MIN_SIZE = 48  # pixels a side of a face; a smaller one leaves no room for a sea
 
 @dataclasses.dataclass(frozen=True)
 class Blended:
-    """What came out: the manifest's file, pictures forged, and what was left out (path, reason)."""
+    """Result of :func:`blend_folder`.
+
+    Attributes
+    ----------
+    manifest : Path
+        The manifest's file.
+    pairs : int
+        Images that were forged.
+    skipped : list of (str, str)
+        Path and reason of the others.
+    """
 
     manifest: Path
     pairs: int
@@ -40,18 +51,18 @@ class Blended:
 
 
 def landmarks_of(keypoints: Array) -> Landmarks:
-    """The outline of the inner face from BlazeFace's keypoints.
+    """Estimate the outline of the inner face from a detector's keypoints.
 
     Parameters
     ----------
     keypoints : (6, 2) ndarray
-        Eyes, nose tip, mouth and ears, see :data:`aletheia.faces.blazeface.KEYPOINTS`.
+        Eyes, nose tip, mouth and ears, see :data:`aletheia.faces.face.KEYPOINTS`.
 
     Returns
     -------
     dict
-        As :func:`aletheia.datasets.synthetic.forgeries.self_blended` takes it. Brows, jaw and chin are where an average
-        face has them, measured in distances of the eyes.
+        As :func:`aletheia.datasets.synthetic.forgeries.self_blended` takes it. Brows, jaw and chin are placed as
+        in an average face, measured in distances of the eyes.
     """
     points = np.asarray(keypoints, np.float64)
     right, left, nose, mouth = points[:4]
@@ -74,13 +85,13 @@ def landmarks_of(keypoints: Array) -> Landmarks:
 
 
 def blend_face(rgb: Array, face: Face, rng: np.random.Generator) -> Array:
-    """The picture with this face blended with a changed version of itself.
+    """Blend a face of an image with a changed version of itself.
 
     Parameters
     ----------
     rgb : (H, W, 3) uint8
     face : Face
-        Found in it, at least 48 pixels a side.
+        Detected in it, at least 48 pixels a side.
 
     Returns
     -------
@@ -91,7 +102,7 @@ def blend_face(rgb: Array, face: Face, rng: np.random.Generator) -> Array:
     centre, half = face.centre, face.size
     x0, y0 = np.maximum(np.floor(centre - half), 0).astype(int)
     x1, y1 = np.minimum(np.ceil(centre + half), (width, height)).astype(int)
-    points = {name: where - (x0, y0) for name, where in landmarks_of(face.keypoints).items()}
+    points = {name: place - (x0, y0) for name, place in landmarks_of(face.keypoints).items()}
     part = rgb[y0:y1, x0:x1].astype(np.float32)
     # The forgery's own lengths are those of a face of 128 pixels.
     blended = self_blended(part, points, rng, unit=face.size / 128)
@@ -101,34 +112,35 @@ def blend_face(rgb: Array, face: Face, rng: np.random.Generator) -> Array:
 
 
 def blend_folder(folder: str | Path, out: str | Path, *, seed: int = 0, progress: bool = True) -> Blended:
-    """Write every genuine picture of a folder twice: as it is, and with its largest face blended with itself.
+    """Write every genuine image of a folder twice: as it is, and with its largest face blended with itself.
 
     Parameters
     ----------
     folder : path
-        Genuine pictures; a folder inside of it names the source.
+        Genuine images; a folder inside of it names the source.
     out : path
         Gets ``real/``, ``fake/`` and ``manifest.csv`` (whose ``pair`` keeps the two on one side of a split).
     seed : int
-        The same seed gives the same forgeries, whatever other pictures there are.
+        The same seed gives the same forgeries, whatever the other images are.
 
     Raises
     ------
     InputError
-        When the folder is missing, no face was found in any picture, or `out` cannot be written.
+        When the folder is missing, no face is found in any image, or `out` cannot be written.
     """
     folder, out = Path(folder), Path(out)
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder of genuine pictures.")
+        raise InputError(f"{folder}: there is no such folder of genuine images.")
     files, skipped = list_media(folder)
-    detector, rows = BlazeFace(), []
+    detector = create_detector()
+    rows: list[tuple[str, str, str, str, str]] = []
     for name in tqdm(files, desc="Blending", unit="image", disable=not progress):
         try:
-            picture = read_image(folder / name)
+            rgb = read_image(folder / name)
         except InputError as error:
             skipped.append((str(folder / name), f"unreadable: {getattr(error, 'reason', error)}"))
             continue
-        faces = [face for face in detector.detect(picture) if face.size >= MIN_SIZE]
+        faces = [face for face in detector.detect(rgb) if face.size >= MIN_SIZE]
         if not faces:
             skipped.append((str(folder / name), f"no face of {MIN_SIZE} pixels found"))
             continue
@@ -136,13 +148,13 @@ def blend_folder(folder: str | Path, out: str | Path, *, seed: int = 0, progress
         rng = np.random.default_rng((seed, number))
         source = name.split("/")[0] if "/" in name else folder.resolve().name
         target = f"{Path(name).with_suffix('')}-{number:08x}.jpg"
-        for label, pixels in (("real", picture), ("fake", blend_face(picture, faces[0], rng))):
+        for label, pixels in (("real", rgb), ("fake", blend_face(rgb, faces[0], rng))):
             path = f"{label}/{target}"
             _write(out / path, pixels)
             rows.append((path, label, source, GENERATOR if label == "fake" else "", name))
     if not rows:
         first = f" ({skipped[0][0]}: {skipped[0][1]})" if skipped else ""
-        raise InputError(f"{folder}: none of its {len(files)} pictures has a usable face{first}.")
+        raise InputError(f"{folder}: none of its {len(files)} images has a usable face{first}.")
     _table(out / "skipped.csv", ("path", "reason"), skipped)
     _table(out / "manifest.csv", ("path", "label", "source", "generator", "pair"), rows)
     return Blended(out / "manifest.csv", len(rows) // 2, skipped)
@@ -155,7 +167,7 @@ def _write(path: Path, rgb: Array) -> None:
         file.write(data)
 
 
-def _table(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
         csv.writer(text).writerows([header, *rows])

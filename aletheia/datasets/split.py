@@ -1,4 +1,4 @@
-"""Splits that cannot leak: whole connected groups, stratified, or an error that says why not."""
+"""Splits that cannot leak: whole connected groups, stratified; an error explains an impossible one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from aletheia.stats.categorical import encode
 
 __all__ = ["check_leakage", "split_manifest"]
 
-# How far the outcome may be from what was asked, as a share of all rows and of a label's rows.
+# Largest deviation from the requested fractions, as a share of all rows and of a label's rows.
 SHARE_TOLERANCE = 0.15
 LABEL_TOLERANCE = 0.25
 _STRATA = ("source", "generator", *DEMOGRAPHICS)
 _LABEL_WEIGHT = 5.0
-# Above this many groups only the large ones are placed one by one; the others are many enough to be dealt
-# out.
+# Above this many groups only the large ones are placed one by one; the others are many enough to be dealt out.
 _ONE_BY_ONE = 3000
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
@@ -91,14 +90,14 @@ def split_manifest(
 
 
 def _check_fractions(fractions: Sequence[float]) -> Array:
-    wanted = np.asarray(fractions, dtype=np.float64)
+    wanted: Array = np.asarray(fractions, dtype=np.float64)
     if wanted.shape != (3,) or not np.isfinite(wanted).all() or (wanted < 0).any() or abs(wanted.sum() - 1) > 1e-6:
         raise InputError(f"Split fractions are three numbers (train, val, test) that add up to 1, not {fractions}.")
-    return wanted / wanted.sum()
+    return np.asarray(wanted / wanted.sum())
 
 
 def _cells(df: pd.DataFrame, fake: Array) -> list[tuple[Array, int, float]]:
-    """Codes of each row, number of codes and weight, for the label and for label × each other column."""
+    """Encode the rows: codes, number of codes and weight, for the label and for label × each other column."""
     cells = [(fake.astype(np.int64), 2, _LABEL_WEIGHT)]
     for name in _STRATA:
         if name in df.columns:
@@ -116,31 +115,31 @@ def _place(
     wanted: Array,
     rng: np.random.Generator,
 ) -> Array:
-    """Place groups one by one, the largest first; the split (0, 1, 2) of each chosen group."""
+    """Place groups one by one, the largest first; returns the split (0, 1, 2) of each chosen group."""
     number = np.full(len(sizes), -1)
     number[chosen] = np.arange(len(chosen))
-    mine = np.flatnonzero(number[group] >= 0)
-    owners = number[group[mine]]
+    rows = np.flatnonzero(number[group] >= 0)
+    owners = number[group[rows]]
     start, columns, weights = 0, [], []
     for codes, count, weight in cells:
-        columns.append(codes[mine] + start)
+        columns.append(codes[rows] + start)
         weights.append(np.full(count, weight))
         start += count
-    entries = (np.ones(len(mine) * len(cells)), (np.tile(owners, len(cells)), np.concatenate(columns)))
+    entries = (np.ones(len(rows) * len(cells)), (np.tile(owners, len(cells)), np.concatenate(columns)))
     counts = csr_matrix(entries, shape=(len(chosen), start))
     counts.sum_duplicates()
     used = np.flatnonzero(wanted > 0)
     target = np.asarray(counts.sum(axis=0)).ravel()[:, None] * wanted[used]
     scale = np.concatenate(weights)[:, None] / np.maximum(target, 1e-9)
-    held = np.zeros_like(target)
+    placed = np.zeros_like(target)
     sides = np.empty(len(chosen), dtype=np.int64)
     order = np.lexsort((rng.random(len(chosen)), -sizes[chosen]))
     for i in order:
         part = slice(counts.indptr[i], counts.indptr[i + 1])
         cell, amount = counts.indices[part], counts.data[part, None]
-        cost = (scale[cell] * amount * (2 * (held[cell] - target[cell]) + amount)).sum(axis=0)
+        cost = (scale[cell] * amount * (2 * (placed[cell] - target[cell]) + amount)).sum(axis=0)
         best = int(cost.argmin())
-        held[cell, best] += amount[:, 0]
+        placed[cell, best] += amount[:, 0]
         sides[i] = used[best]
     return sides
 
@@ -177,9 +176,7 @@ def _deal(
 
 
 def _fill_gaps(side: Array, sizes: Array, fakes: Array, wanted: Array) -> None:
-    """Give every split a group of each label, in place, where the other splits can spare one: for tiny data
-    sets.
-    """
+    """Give every split a group of each label, in place, where the other splits can spare one (tiny data sets)."""
     counts = np.stack([sizes - fakes, fakes], axis=1)
     for label in (0, 1):
         for split in np.flatnonzero(wanted > 0):
@@ -212,8 +209,7 @@ def _check_groups(
         having = int((counts > 0).sum())
         if having < needed:
             raise InputError(
-                f"The split cannot be made: the {int(counts.sum())} {label} rows form only {having} "
-                "connected "
+                f"The split cannot be made: the {int(counts.sum())} {label} rows form only {having} connected "
                 f"group{'s' if having > 1 else ''}, and {needed} splits need at least {needed}. "
                 f"{_connection(df, group, int(counts.argmax()))} Add {label} images of other people, or ask "
                 "for fewer splits."
@@ -222,8 +218,7 @@ def _check_groups(
     if sizes[largest] / sizes.sum() > wanted.max() + SHARE_TOLERANCE:
         raise InputError(
             f"The split cannot be made: one connected group holds {sizes[largest]:,} of {sizes.sum():,} rows "
-            f"({sizes[largest] / sizes.sum():.0%}), more than the largest split ({wanted.max():.0%}) can "
-            "take. "
+            f"({sizes[largest] / sizes.sum():.0%}), more than the largest split ({wanted.max():.0%}) can take. "
             f"{_connection(df, group, largest)}"
         )
 
@@ -252,16 +247,15 @@ def _check_outcome(
             i = int(np.where(bad, off, -1.0).argmax())
             raise InputError(
                 f"The split cannot be made: {SPLITS[i]} would get {got[i] / total:.0%} of the {label}rows "
-                "instead of "
-                f"{wanted[i]:.0%}, because the connected groups are too few or too large ({len(sizes)} "
-                "groups). "
+                f"instead of {wanted[i]:.0%}, because the connected groups are too few or too large ({len(sizes)} "
+                f"groups). "
                 f"{_connection(df, group, int(counts.argmax()))}"
             )
 
 
-def _connection(df: pd.DataFrame, group: Array, which: int) -> str:
-    """A sentence on what holds a group together."""
-    rows = df[group == which]
+def _connection(df: pd.DataFrame, group: Array, number: int) -> str:
+    """Explain in a sentence which values connect the rows of a group."""
+    rows = df[group == number]
     links = []
     for name in LINKING_COLUMNS:
         if name in rows.columns:

@@ -1,9 +1,9 @@
-"""Checking a manifest: pandera's schema, and what a schema of single columns cannot say."""
+"""Checking a manifest: pandera's schema, and rules over several columns."""
 
 from __future__ import annotations
 
-import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ def validate_manifest(df: pd.DataFrame, *, check_files: bool = False, copy: bool
         Needs ``path`` and ``label``; every other column of the manifest is added, unknown, when missing.
         Further columns are kept as they are.
     check_files
-        Also look whether each path is a file (URIs are left alone).
+        Also check that each path is a file (URIs are left alone).
     copy
         When False, columns that fit already are shared with ``df``.
 
@@ -35,9 +35,8 @@ def validate_manifest(df: pd.DataFrame, *, check_files: bool = False, copy: bool
     Raises
     ------
     InputError
-        Naming the column, the rows (counted from 1) and what is wrong with them: wrong labels or splits,
-        duplicate or empty paths, numbers that are none, a generator on a real row, missing files, no rows at
-        all.
+        Naming the column, the rows (counted from 1) and their faults: wrong labels or splits, duplicate or empty
+        paths, invalid numbers, a generator on a real row, missing files, no rows at all.
     """
     import pandera.errors
 
@@ -55,9 +54,9 @@ def validate_manifest(df: pd.DataFrame, *, check_files: bool = False, copy: bool
         problems.append(f"'generator' is set on real images in {rows}; only a fake has one")
     if check_files and not problems:
         local = [(i, path) for i, path in enumerate(full["path"]) if not URI.match(path)]
-        gone = [(i, path) for i, path in local if not os.path.isfile(path)]
-        if gone:
-            rows = name_rows([i for i, _ in gone[:3]], [path for _, path in gone], len(gone))
+        missing = [(i, path) for i, path in local if not Path(path).is_file()]
+        if missing:
+            rows = name_rows([i for i, _ in missing[:3]], [path for _, path in missing], len(missing))
             problems.append(f"'path' names no file in {rows}")
     if problems:
         raise InputError("The manifest does not fit: " + "; ".join(problems) + ". Correct these rows or remove them.")
@@ -66,8 +65,8 @@ def validate_manifest(df: pd.DataFrame, *, check_files: bool = False, copy: bool
 
 def _describe(failures: pd.DataFrame) -> list[str]:
     lines = []
-    for (column, check), rows in failures.groupby(["column", "check"], sort=False):
-        rows = rows.drop_duplicates("index").sort_values("index")
+    for (column, check), cases in failures.groupby(["column", "check"], sort=False):
+        rows = cases.drop_duplicates("index").sort_values("index")
         positions = rows["index"].head(3)
         if positions.isna().any():  # a failure of the whole column, such as its type
             lines.append(f"{column!r} {check}")

@@ -14,8 +14,9 @@ from aletheia.datasets.labels import fake_flags
 from aletheia.evaluation.risk_coverage import risk_coverage, risk_coverage_area
 from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import CAUSES, decide, within_reach
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import Rate, clustered_rate
-from aletheia.stats.metrics import Estimate, unit_ids
+from aletheia.stats.metrics import unit_ids
 from aletheia.training.abstention import manifest_statistics, reencoded_logits
 
 REENCODED = ("reencoded_jpeg", "reencoded_scaled")

@@ -1,4 +1,4 @@
-"""Score a test set with a model and say what the score is worth."""
+"""Evaluation of a model on a test set, beside baselines and the model in production."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from aletheia.evaluation.subgroups import generator_table, subgroup_table
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
+from aletheia.release.evaluation_records import NotCompared
 from aletheia.stats.calibration_error import calibration_error
 from aletheia.stats.metrics import evaluate_scores
 from aletheia.training.data import encode_labels
@@ -41,7 +42,7 @@ def evaluate_model(
     seed: int = 0,
     progress: bool = True,
 ) -> Evaluation:
-    """Score the test rows and compare with what trivial detectors would have scored.
+    """Score the test rows, and beside them detectors that know nothing of faces.
 
     Parameters
     ----------
@@ -50,21 +51,25 @@ def evaluate_model(
     train : DataFrame or None
         Training rows: the baselines learn from them, and none of their groups may occur in the test rows. None when
         they are not at hand, for a set from elsewhere: then the baselines learn from one half of its people and are
-        scored on the other, and nobody knows about leaks.
+        scored on the other, and leaks stay unknown.
     test : DataFrame
         Test rows: a manifest of face crops.
     val : DataFrame, optional
         Validation rows: epoch, threshold and calibration were chosen on them, so none of their groups may be in the
-        test rows either. With them it can be said whether the model learnt from these very training rows.
+        test rows either. They also show whether the model learnt from these very training rows.
     production : (str, path), optional
-        URI and folder of the model that answers now, to be compared with on the same rows; no folder when its files
-        are gone.
+        URI and folder of the model in production, to be compared with on the same rows; no folder when its files are
+        gone.
     delivery_faces : int
         Faces, at most, for the delivery curves, each of which is scored some thirty times.
     seed : int
         Of baselines and bootstraps.
     progress : bool
         Show progress bars.
+
+    Returns
+    -------
+    Evaluation
 
     Raises
     ------
@@ -75,77 +80,83 @@ def evaluate_model(
         raise InputError("The test set has no rows. Change the split's fractions, or bring more data.")
     test = validate_manifest(test)
     train, val = (None if part is None else validate_manifest(part) for part in (train, val))
-    learnt, scored = halves(test, seed) if train is None else (train, test)
+    baseline_rows = halves(test, seed) if train is None else (train, test)
     network, spec = load_bundle(model)
-    found = score_manifest(network, spec, test, progress=progress)
-    y, p = encode_labels(test["label"]), found.probabilities.astype(np.float64)
+    scored = score_manifest(network, spec, test, progress=progress)
+    y, p = encode_labels(test["label"]), scored.probabilities.astype(np.float64)
     groups, unit = bootstrap_unit(test)
-    metrics = evaluate_scores(y, found.probabilities, spec.threshold, groups, seed=seed)
-    scores = test.assign(probability=found.probabilities, logit=found.logits)
-    evidence = crop_evidence(network, spec, test, found.logits)
+    metrics = evaluate_scores(y, scored.probabilities, spec.threshold, groups, seed=seed)
+    scores = test.assign(probability=scored.probabilities, logit=scored.logits)
+    evidence = crop_evidence(network, spec, test, scored.logits)
     abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
-    with_level = {level: m for level, m in level_metrics(scores, spec, seed=seed).items() if level != "face"}
-    table = {"groups": groups, "seed": seed}
+    levels = {level: m for level, m in level_metrics(scores, spec, seed=seed).items() if level != "face"}
     return Evaluation(
         spec=spec,
         scores=scores.assign(**abstention.rows),
         metrics=metrics,
         unit=unit,
-        levels=with_level,
-        subgroups=subgroup_table(test, y, p, spec.threshold, **table),
-        generators=generator_table(test, y, p, spec.threshold, **table),
-        gaps=largest_gap(test, y, p, spec.threshold, **table),
-        cells=cell_table(test, y, p, **table),
-        baselines=score_baselines(learnt, scored, spec.crop.size, seed=seed, progress=progress),
+        levels=levels,
+        subgroups=subgroup_table(test, y, p, spec.threshold, groups=groups, seed=seed),
+        generators=generator_table(test, y, p, spec.threshold, groups=groups, seed=seed),
+        gaps=largest_gap(test, y, p, spec.threshold, groups=groups, seed=seed),
+        cells=cell_table(test, y, p, groups=groups, seed=seed),
+        baselines=score_baselines(*baseline_rows, spec.crop.size, seed=seed, progress=progress),
         calibration=calibration_error(y, p, groups, seed=seed),
         prior=prior_shift(y, p, spec.threshold, groups, seed=seed),
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
         abstention=abstention,
-        production=_compared(spec, scores, groups, production, seed, progress),
-        leaks=None if train is None else _leaks(train if val is None else pd.concat([train, val]), test),
-        own_rows=None if train is None or val is None or not spec.data_hash else _own(spec, train, val),
-        skipped=found.skipped,
+        production=_compare_with_production(spec, scores, groups, production, seed, progress),
+        leaks=_count_leaks(train, val, test),
+        own_rows=_learnt_from(spec, train, val),
+        skipped=scored.skipped,
         data_hash=manifest_hash(test),
     )
 
 
 def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two halves of a manifest that share no person, video or near duplicate."""
+    """Split a manifest into two halves that share no person, video or near duplicate."""
     split = split_manifest(frame, (0.5, 0.0, 0.5), seed)["split"]
-    return tuple(frame[split == side].reset_index(drop=True) for side in ("train", "test"))
+    first, second = (frame[split == side].reset_index(drop=True) for side in ("train", "test"))
+    return first, second
 
 
 def bootstrap_unit(frame: pd.DataFrame) -> tuple[Array | None, str]:
-    """Choose what is drawn in the bootstrap: identities where known, else videos, else rows (None)."""
+    """Choose the unit of the bootstrap: identities where known, else videos, else rows (None)."""
     blank = pd.Series("", frame.index)
-    known = {name: as_text(frame.get(name, blank)) for name in ("identity", "video")}
-    unit = next((name for name, values in known.items() if (values != "").any()), "row")
-    return None if unit == "row" else known_group(**known), unit
+    columns = {name: as_text(frame.get(name, blank)) for name in ("identity", "video")}
+    unit = next((name for name, values in columns.items() if (values != "").any()), "row")
+    return None if unit == "row" else known_group(**columns), unit
 
 
-def _compared(
+def _compare_with_production(
     spec: ModelSpec,
     scores: pd.DataFrame,
     groups: Array | None,
     production: tuple[str, Path | None] | None,
     seed: int,
     progress: bool,
-) -> Comparison | str | None:
+) -> Comparison | NotCompared | None:
     if production is None:
         return None
     uri, folder = production
     if folder is None:
-        return f"{uri} could not be compared with: its files are gone"
+        return NotCompared(reason=f"{uri} could not be compared with: its files are gone")
     try:
         return compare_models(spec, scores, groups, folder, uri=uri, seed=seed, progress=progress)
     except InputError as error:
-        return f"{uri} could not be compared with: {error}"
+        return NotCompared(reason=f"{uri} could not be compared with: {error}")
 
 
-def _own(spec: ModelSpec, train: pd.DataFrame, val: pd.DataFrame) -> bool:
+def _learnt_from(spec: ModelSpec, train: pd.DataFrame | None, val: pd.DataFrame | None) -> bool | None:
+    """Return whether the model was trained on these very rows; None when that is not known."""
+    if train is None or val is None or not spec.data_hash:
+        return None
     return manifest_hash(pd.concat([train, val], ignore_index=True)) == spec.data_hash
 
 
-def _leaks(train: pd.DataFrame, test: pd.DataFrame) -> int:
-    both = pd.concat([train.assign(split="train"), test.assign(split="test")], ignore_index=True)
+def _count_leaks(train: pd.DataFrame | None, val: pd.DataFrame | None, test: pd.DataFrame) -> int | None:
+    if train is None:
+        return None
+    learnt = train if val is None else pd.concat([train, val])
+    both = pd.concat([learnt.assign(split="train"), test.assign(split="test")], ignore_index=True)
     return len(check_leakage(both))

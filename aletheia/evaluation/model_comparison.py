@@ -91,9 +91,9 @@ def compare_models(
     network, theirs = load_bundle(other)
     nan = float("nan")
     same_data = bool(spec.data_hash) and spec.data_hash == theirs.data_hash
-    if theirs.weights_sha256 == spec.weights_sha256 and theirs.crop == spec.crop:
+    if theirs.weights_sha256 == spec.weights_sha256 and theirs.crop.cuts_alike(spec.crop):
         return Comparison(uri or str(other), True, nan, nan, 0.0, 0.0, 0.0, len(scores), True, theirs.weights_sha256)
-    if theirs.crop == spec.crop:
+    if theirs.crop.cuts_alike(spec.crop):
         second = score_manifest(network, theirs, scores, progress=progress).probabilities
     else:
         second = _cut_again(network, theirs, scores)

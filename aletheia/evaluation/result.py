@@ -1,29 +1,51 @@
-"""Everything that an evaluation found, and the same as plain values for runs, gate and card."""
+"""The result of an evaluation: tables for figures and pages, flat numbers for runs, a typed report for the release."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
-from aletheia.core.jsonable import to_jsonable, to_records
+from aletheia.core.jsonable import to_records
 from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
 from aletheia.models.spec import ModelSpec
+from aletheia.release.evaluation_records import (
+    AbstentionRecord,
+    AnsweredRecord,
+    BaselineScore,
+    CalibrationRecord,
+    CauseRecord,
+    CellRecord,
+    CoverageRecord,
+    DeliveryRecord,
+    FprRatio,
+    GapRecord,
+    GroupRecord,
+    MetricsRecord,
+    NotCompared,
+    PrevalenceRecord,
+    ProductionComparison,
+    Record,
+    UnreadableRow,
+)
+from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.stats.calibration_error import CalibrationError
 from aletheia.stats.metrics import Metrics
 from aletheia.stats.tabular import Shortcut
 from aletheia.training.data import encode_labels
 
+Row = TypeVar("Row", bound=Record)
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model scored on a test set.
+    """Scores of a model on a test set, and all tables that follow from them.
 
     Attributes
     ----------
@@ -33,9 +55,9 @@ class Evaluation:
         The test manifest with the columns probability, logit (NaN where unreadable), verdict, reason and cause, see
         `aletheia.evaluation.abstention.decide_rows`.
     metrics : Metrics
-        With intervals over `unit`; of what the threshold alone says, whether or not the model would answer.
+        With intervals over `unit`; of the threshold alone, whether or not the model would answer.
     unit : str
-        What was drawn in the bootstrap: 'identity', 'video' or 'row'.
+        Unit of the bootstrap: 'identity', 'video' or 'row'.
     levels : dict of str to Metrics
         'frame' and 'video', where they differ from the faces.
     subgroups, generators : DataFrame
@@ -45,19 +67,19 @@ class Evaluation:
     cells : DataFrame
         See `aletheia.evaluation.cross_matrix.cell_table`.
     baselines : Baselines
-        What trivial detectors score on the same rows.
+        Scores of detectors that know nothing of faces, on the same rows.
     calibration : CalibrationError
     prior : DataFrame
         See `aletheia.evaluation.prevalence.prior_shift`.
     delivery : DataFrame
         See `aletheia.evaluation.robustness.delivery_curves`.
     abstention : Abstention
-    production : Comparison, str or None
-        Against the model in production; in words why it could not be compared; None when there is none.
+    production : Comparison, NotCompared or None
+        Against the model in production; None when there is none.
     leaks : int or None
-        Groups that stand on both sides of training and test; None when the training rows were not at hand.
+        Groups on both sides of training and test; None when the training rows were not at hand.
     own_rows : bool or None
-        Whether the model learnt from the very rows that leaks were looked for in; None when nobody can say.
+        Whether the model learnt from the rows that leaks were searched in; None when that is not known.
     skipped : DataFrame
         Columns path and reason: test rows without a score.
     data_hash : str
@@ -78,7 +100,7 @@ class Evaluation:
     prior: pd.DataFrame
     delivery: pd.DataFrame
     abstention: Abstention
-    production: Comparison | str | None
+    production: Comparison | NotCompared | None
     leaks: int | None
     own_rows: bool | None
     skipped: pd.DataFrame
@@ -86,21 +108,16 @@ class Evaluation:
 
     @property
     def shortcut(self) -> Shortcut:
-        """What file properties alone reach."""
+        """Outcome of file properties alone."""
         return self.baselines.outcomes[FILES]
 
-    @property
-    def unseen(self) -> str:
-        """What may be said of the test faces."""
-        return " it never saw" if self.leaks == 0 and self.own_rows is not False else ""
-
     def labels(self) -> tuple[Array, Array]:
-        """Labels (1 for fake) and probabilities of the rows that have a score."""
+        """Return labels (1 for fake) and probabilities of the rows that have a score."""
         scored = self.scores[self.scores["probability"].notna()]
         return encode_labels(scored["label"]).astype(int), scored["probability"].to_numpy(dtype=np.float64)
 
     def headline(self) -> dict[str, float | int]:
-        """Flat numbers for the results of a run."""
+        """Return flat numbers for the results of a run."""
         out = self.metrics.flat() | {"unreadable": len(self.skipped)}
         if self.leaks is not None:
             out["leaks"] = self.leaks
@@ -115,46 +132,68 @@ class Evaluation:
             out |= {f"{level}_{name}": metrics[name].value for name in ("auc", "balanced_accuracy")}
         return {key: value for key, value in out.items() if np.isfinite(value)}
 
-    def summary(self) -> dict[str, Any]:
-        """Everything but the scores, as plain values for JSON."""
-        worst, few = worst_cell(self.cells), self.cells[self.cells["auc"].isna()]
-        return {
-            **self.metrics.to_dict(),
-            "unit": self.unit,
-            "levels": {level: metrics.to_dict() for level, metrics in self.levels.items()},
-            "baselines": self.baselines.to_dict(),
-            "leaks": self.leaks,
-            "own_rows": self.own_rows,
-            "fault": self.spec.fault,
-            "calibration_error": self.calibration.to_dict(),
-            "subgroups": to_records(self.subgroups),
-            "generators": to_records(self.generators),
-            "gaps": to_records(self.gaps),
-            "fpr_ratios": fpr_ratios(self.gaps),
-            "cells": to_records(self.cells),
-            "unjudged_cells": [f"{cell.generator} × {cell.source}" for cell in few.itertuples()],
-            "worst_cell": None if worst is None else {key: to_jsonable(value) for key, value in worst.items()},
-            "prior": to_records(self.prior),
-            "delivery": to_records(self.delivery),
-            "abstention": {
-                name: to_records(getattr(self.abstention, name)) for name in ("table", "causes", "coverage")
-            },
-            "production": self._production(),
-            "weights_sha256": self.spec.weights_sha256,
-            "run": self.spec.run,
-            "test_data_hash": self.data_hash,
-            "unreadable": self.skipped.to_dict("records"),
-        }
+    def to_report(self, evaluate_run: str = "") -> EvaluationReport:
+        """Return everything but the scores in the form that gate, card and bundle read.
 
-    def _production(self) -> dict[str, Any] | None:
-        if isinstance(self.production, str):
-            return {"reason": self.production}
-        return None if self.production is None else self.production.to_dict()
+        Parameters
+        ----------
+        evaluate_run : str
+            The run that evaluates.
+        """
+        faces = MetricsRecord.model_validate(self.metrics.to_dict())
+        worst, small = worst_cell(self.cells), self.cells[self.cells["auc"].isna()]
+        return EvaluationReport(
+            **dict(faces),
+            unit=self.unit,
+            levels={level: MetricsRecord.model_validate(metrics.to_dict()) for level, metrics in self.levels.items()},
+            baselines={key: BaselineScore(**values) for key, values in self.baselines.to_dict().items()},
+            leaks=self.leaks,
+            own_rows=self.own_rows,
+            fault=self.spec.fault,
+            calibration_error=CalibrationRecord.model_validate(self.calibration.to_dict()),
+            subgroups=_rows(GroupRecord, self.subgroups),
+            generators=_rows(GroupRecord, self.generators),
+            gaps=_rows(GapRecord, self.gaps),
+            fpr_ratios=fpr_ratios(self.gaps),
+            cells=_rows(CellRecord, self.cells),
+            unjudged_cells=[f"{cell.generator} × {cell.source}" for cell in small.itertuples()],
+            worst_cell=None if worst is None else CellRecord(**worst),
+            prior=_rows(PrevalenceRecord, self.prior),
+            delivery=_rows(DeliveryRecord, self.delivery),
+            abstention=AbstentionRecord(
+                table=_rows(AnsweredRecord, self.abstention.table),
+                causes=_rows(CauseRecord, self.abstention.causes),
+                coverage=_rows(CoverageRecord, self.abstention.coverage),
+            ),
+            production=self._production(),
+            weights_sha256=self.spec.weights_sha256,
+            run=self.spec.run,
+            test_data_hash=self.data_hash,
+            unreadable=_rows(UnreadableRow, self.skipped),
+            evaluate_run=evaluate_run,
+        )
+
+    def _production(self) -> ProductionComparison | NotCompared | None:
+        if isinstance(self.production, Comparison):
+            return ProductionComparison(**self.production.to_dict())
+        return self.production
 
 
-def fpr_ratios(gaps: pd.DataFrame) -> list[dict[str, Any]]:
-    """For each demographic column, the group with the most false alarms and how many times the overall rate it has."""
-    found = gaps[gaps["rate"] == "fpr"]
-    names = {"column": "column", "highest": "group", "ratio": "ratio", "ratio_low": "low", "ratio_high": "high"}
-    names["p_value"] = "p"
-    return to_records(found[list(names)].rename(columns=names))
+def fpr_ratios(gaps: pd.DataFrame) -> list[FprRatio]:
+    """Return each demographic column's group with the most false alarms, and how many times the overall rate it has."""
+    return [
+        FprRatio(
+            column=gap.column,
+            group=gap.highest,
+            ratio=gap.ratio,
+            low=gap.ratio_low,
+            high=gap.ratio_high,
+            p=gap.p_value,
+        )
+        for gap in _rows(GapRecord, gaps)
+        if gap.rate == "fpr"
+    ]
+
+
+def _rows(model: type[Row], table: pd.DataFrame) -> list[Row]:
+    return [model.model_validate(row) for row in to_records(table)]

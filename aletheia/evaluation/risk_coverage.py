@@ -11,8 +11,9 @@ import plotly.graph_objects as go
 from aletheia.core.arrays import Array
 from aletheia.plotting.theme import FAKE, NEUTRAL, note, shaded, styled
 from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate
-from aletheia.stats.metrics import Estimate, unit_ids
+from aletheia.stats.metrics import unit_ids
 
 _POINTS = 200
 

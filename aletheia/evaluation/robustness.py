@@ -17,7 +17,7 @@ from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.datasets.labels import fake_flags
-from aletheia.imaging.corruptions import OPERATIONS, Corruption
+from aletheia.imaging.corruptions import CORRUPTIONS, Corruption
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import resize_rgb
 from aletheia.models.scoring import predict_crops
@@ -63,7 +63,7 @@ def delivery_curves(
         (n,) identity or video of each row, the unit of the intervals; '' stands for unknown. None: each row on its
         own.
     operations : sequence, optional
-        Keys of `aletheia.imaging.corruptions.OPERATIONS`, or operations of your own; by default all of them.
+        Keys of `aletheia.imaging.corruptions.CORRUPTIONS`, or operations of your own; by default all of them.
     max_faces : int
         Of more faces, groups are drawn at random up to this number, in both classes.
     seed : int
@@ -175,7 +175,7 @@ def delivery_figure(curves: pd.DataFrame) -> go.Figure:
     if not len(curves):
         return empty(title, "No operation was asked for.")
     parts = list(curves.groupby("operation", sort=False))
-    names = [short(OPERATIONS[key].name if key in OPERATIONS else key) for key, _ in parts]
+    names = [short(CORRUPTIONS[key].name if key in CORRUPTIONS else key) for key, _ in parts]
     columns = min(3, len(parts))
     lines = ceil(len(parts) / columns)
     figure = make_subplots(lines, columns, subplot_titles=names, vertical_spacing=0.3 / lines, horizontal_spacing=0.07)
@@ -213,10 +213,10 @@ def _panel(figure: go.Figure, part: pd.DataFrame, legend: bool, place: dict[str,
 
 
 def _known(operations: Sequence[str | Corruption] | None) -> list[Corruption]:
-    chosen = list(OPERATIONS) if operations is None else list(operations)
-    if unknown := [name for name in chosen if isinstance(name, str) and name not in OPERATIONS]:
-        raise InputError(f"There is no operation {unknown[0]!r}; there are {', '.join(OPERATIONS)}.")
-    return [OPERATIONS[name] if isinstance(name, str) else name for name in chosen]
+    chosen = list(CORRUPTIONS) if operations is None else list(operations)
+    if unknown := [name for name in chosen if isinstance(name, str) and name not in CORRUPTIONS]:
+        raise InputError(f"There is no operation {unknown[0]!r}; there are {', '.join(CORRUPTIONS)}.")
+    return [CORRUPTIONS[name] if isinstance(name, str) else name for name in chosen]
 
 
 def _subsample(ids: Array, fake: Array, limit: int, seed: int) -> Array:

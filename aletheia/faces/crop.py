@@ -1,27 +1,22 @@
-"""Cut a detected face out of a picture, as a square of fixed size."""
+"""Cutting a detected face out of an image, as a square of fixed size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.detector import Face
+from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.face import Face
 
-if TYPE_CHECKING:
-    pass
-
-POLICIES = ("scale", "tight", "aligned")
 _USE_SCALE = "Use the face policy 'scale'."
-_MAX_SIZE, _MAX_MARGIN = 4096, 2.0
-_MAX_SIDE = 32_767  # of a picture that OpenCV warps
-_MAX_PADDED = 4096  # side of a square that is mirrored at the rim; a larger one is shrunk first
+_MAX_SIDE = 32_767  # of an image that OpenCV warps
+_MAX_PADDED = 4096  # side of a square that is mirrored at the edge; a larger one is shrunk first
 
-# Where eyes, nose and mouth lie in BlazeFace's box (fractions of its side), of an upright frontal face: the
+# Places of eyes, nose and mouth in BlazeFace's box (fractions of its side), of an upright frontal face: the
 # medians over 150 portraits, made symmetric.
 _TEMPLATE = np.array([(0.30, 0.335), (0.70, 0.335), (0.50, 0.586), (0.50, 0.769)], np.float32)
 
@@ -41,16 +36,16 @@ def crop_face(rgb: Array, face: Face, size: int, margin: float = 0.2, policy: st
     ----------
     rgb : (H, W, 3) uint8
     face : Face
-        As :class:`~aletheia.faces.detector.BlazeFace` found it in ``rgb``.
+        Detected in ``rgb``.
     size : int
         Pixels a side of the crop.
     margin : float
-        What is added on each side of the box, as a share of its side, 0..2.
+        Added on each side of the box, as a share of its side, 0..2.
     policy : str
         ``scale``: the square around the box, scaled alike in both directions; where it reaches over the
-        picture's rim, the picture is mirrored. ``tight``: only what the picture has: the rectangle is cut at
-        the rim and stretched to a square. ``aligned``: turned, moved and scaled (Umeyama, TPAMI 1991) so that
-        eyes, nose and mouth come to lie as in an upright frontal face; mirrored at the rim.
+        image's edge, the image is mirrored. ``tight``: only pixels of the image: the rectangle is cut at
+        the edge and stretched to a square. ``aligned``: turned, moved and scaled (Umeyama, TPAMI 1991) so that
+        eyes, nose and mouth come to lie as in an upright frontal face; mirrored at the edge.
 
     Returns
     -------
@@ -58,40 +53,30 @@ def crop_face(rgb: Array, face: Face, size: int, margin: float = 0.2, policy: st
 
     Raises
     ------
-    NoCrop
-        For a face that misses the picture, or, to be aligned, has its keypoints in one place.
+    CropError
+        For a face that lies outside of the image, or, to be aligned, has its keypoints in one place.
     InputError
-        For settings that :func:`check_cut` refuses.
+        For settings that :class:`~aletheia.faces.crop_config.CropConfig` refuses.
     """
-    check_cut(size, margin, policy)
+    CropConfig(size=size, margin=margin, policy=policy).check_policy()
     if policy == "aligned":
-        return _aligned(rgb, face, size, margin)
+        return _align(rgb, face, size, margin)
     height, width = rgb.shape[:2]
     centre, half = face.centre, face.size * (0.5 + margin)
     x0, y0 = np.floor(centre - half + 0.5).astype(int)
     x1, y1 = x0 + max(round(2 * half), 1), y0 + max(round(2 * half), 1)
     part = rgb[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
     if 0 in part.shape:
-        raise CropError(f"its box {np.round(face.box).tolist()} lies outside of the picture ({width} x {height})")
+        raise CropError(f"its box {np.round(face.box).tolist()} lies outside of the image ({width} x {height})")
     # Mirroring leaves no bars: a black bar would tell the networks where faces were cut, not whether they are fake.
     border = (max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0))
-    return _resized(_mirrored(part, border) if policy == "scale" and any(border) else part, size)
-
-
-def check_cut(size: int, margin: float, policy: str) -> None:
-    """Refuse, by InputError, an unknown policy, a size outside of 8 to 4096 pixels and a margin outside of 0 to 2."""
-    if policy not in POLICIES:
-        raise InputError(f"There is no face policy {policy!r}; choose one of {', '.join(POLICIES)}.")
-    if not 8 <= size <= _MAX_SIZE:
-        raise InputError(f"The crop size is {size} pixels; choose 8 to {_MAX_SIZE}.")
-    if not 0 <= margin <= _MAX_MARGIN:
-        raise InputError(f"The face margin is {margin}; choose 0 to {_MAX_MARGIN:g} (a share of the box on each side).")
+    return _resize(_mirror(part, border) if policy == "scale" and any(border) else part, size)
 
 
 def place_in_crop(face: Face, size: int, margin: float, policy: str) -> tuple[Array, Array]:
-    """Where a face came to lie in its crop: box (4,) and keypoints (6, 2), in pixels of the crop.
+    """Map a face's box (4,) and keypoints (6, 2) to pixels of its crop.
 
-    A rectangle that ``tight`` cut at the picture's rim counts as whole.
+    A rectangle that ``tight`` cut at the image's edge counts as whole.
     """
     edge = size * margin / (1 + 2 * margin)
     box = np.array([edge, edge, size - edge, size - edge])
@@ -103,13 +88,13 @@ def place_in_crop(face: Face, size: int, margin: float, policy: str) -> tuple[Ar
 
 
 def alignment(keypoints: Array, size: int, margin: float) -> Array:
-    """The similarity transform, (2, 3) float64, from picture to crop pixels, in the least-squares sense.
+    """Fit the similarity transform, (2, 3) float64, from image to crop pixels, in the least-squares sense.
 
-    Both count from the outer edge of the first pixel, so that a picture's width is its right edge.
+    Both count from the outer edge of the first pixel, so that an image's width is its right edge.
 
     ``keypoints`` is (6, 2) as in :class:`Face`; its first four points (eyes, nose, mouth) count, the eyes
-    double: nose and mouth wander with the turn of the head, the eyes hardly. Points in one place, or
-    as in no face, raise NoCrop.
+    double: nose and mouth move with the turn of the head, the eyes hardly. Points in one place, or placed as in no
+    face, raise CropError.
     """
     source = np.asarray(keypoints, np.float64)[:4]
     target = (_TEMPLATE.astype(np.float64) + margin) / (1 + 2 * margin) * size
@@ -127,7 +112,7 @@ def alignment(keypoints: Array, size: int, margin: float) -> Array:
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def _aligned(rgb: Array, face: Face, size: int, margin: float) -> Array:
+def _align(rgb: Array, face: Face, size: int, margin: float) -> Array:
     matrix = alignment(face.keypoints, size, margin)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:
@@ -140,32 +125,34 @@ def _aligned(rgb: Array, face: Face, size: int, margin: float) -> Array:
         matrix[:, :2] /= factor
     matrix = matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # from edges to centres of pixels
-    (x0, x1), (y0, y1) = _needed(matrix, size, rgb)
+    (x0, x1), (y0, y1) = _source_ranges(matrix, size, rgb)
     rgb = rgb[y0:y1, x0:x1]
     matrix[:, 2] += matrix[:, :2] @ (x0, y0)
     return cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def _needed(matrix: Array, size: int, rgb: Array) -> list[tuple[int, int]]:
-    """Columns and rows, each from and to, of a picture that a warp by `matrix` (2, 3) looks at.
+def _source_ranges(matrix: Array, size: int, rgb: Array) -> list[tuple[int, int]]:
+    """Find the columns and rows, each from and to, of an image that a warp by `matrix` (2, 3) reads.
 
-    What lies beyond the rim is mirrored from within. OpenCV takes no picture of 32,768 pixels a side; what is needed
-    of one is far less, unless that lies far outside of it, which raises NoCrop.
+    Pixels beyond the edge are mirrored from within. OpenCV takes no image of 32,768 pixels a side; the part that is
+    needed of one is far smaller, unless the face lies far outside of it, which raises CropError.
     """
     corners = np.array([(0, 0), (size, 0), (0, size), (size, size)]) - 0.5
-    there = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    in_image = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
     ranges = []
     # Two more on each side: the neighbours that are interpolated, and OpenCV's own rounding.
-    for low, high, length in zip(np.floor(there.min(0)) - 2, np.ceil(there.max(0)) + 3, rgb.shape[1::-1], strict=True):
+    for low, high, length in zip(
+        np.floor(in_image.min(0)) - 2, np.ceil(in_image.max(0)) + 3, rgb.shape[1::-1], strict=True
+    ):
         start, end = max(min(low, 2 * length - high - 1), 0), min(max(high, 1 - low), length)
         if end - start >= _MAX_SIDE:
-            raise CropError("its keypoints lie far outside of the picture")
+            raise CropError("its keypoints lie far outside of the image")
         ranges.append((int(start), int(end)))
     return ranges
 
 
-def _mirrored(part: Array, border: Sequence[int]) -> Array:
-    """A part of a picture with so many pixels mirrored above, below, left and right of it; shrunk if that is large."""
+def _mirror(part: Array, border: Sequence[int]) -> Array:
+    """Mirror an image's part outwards by `border` pixels above, below, left and right; a large result is shrunk."""
     height, width = part.shape[:2]
     mode = cv2.BORDER_REFLECT_101 if min(height, width) > 1 else cv2.BORDER_REPLICATE
     factor = -(-max(height + sum(border[:2]), width + sum(border[2:])) // _MAX_PADDED)
@@ -173,10 +160,11 @@ def _mirrored(part: Array, border: Sequence[int]) -> Array:
         small = (max(round(width / factor), 1), max(round(height / factor), 1))
         part, mode = cv2.resize(part, small, interpolation=cv2.INTER_AREA), cv2.BORDER_REFLECT
         border = [round(pixels / factor) for pixels in border]
-    return cv2.copyMakeBorder(part, *border, mode)
+    above, below, left, right = border
+    return cv2.copyMakeBorder(part, above, below, left, right, mode)
 
 
-def _resized(part: Array, size: int) -> Array:
+def _resize(part: Array, size: int) -> Array:
     if part.shape[:2] == (size, size):
         return np.ascontiguousarray(part)
     shrinks = max(part.shape[:2]) > size

@@ -1,4 +1,4 @@
-"""What an extraction has finished, line by line, so that a killed one goes on where it was."""
+"""The journal of an extraction: its finished files, line by line, so that an interrupted one resumes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aletheia.faces.blazeface import Face
+from aletheia.faces.face import Face
 
 JOURNAL = "finished.jsonl"
 
@@ -25,11 +25,11 @@ class FaceCrop:
     crop : str
         Path of the crop.
     face : Face
-        Where it was, in pixels of the upright picture or frame.
+        In pixels of the upright image or frame.
     index : int
-        Which face of the picture or frame; 0 is the largest.
+        Rank of the face in the image or frame; 0 is the largest.
     time : float
-        Seconds from the video's beginning; NaN for a picture.
+        Seconds from the video's beginning; NaN for an image.
     """
 
     crop: str
@@ -40,16 +40,17 @@ class FaceCrop:
 
 @dataclasses.dataclass(frozen=True)
 class FileResult:
-    """What came of one picture or video.
+    """Faces of one image or video.
 
     Attributes
     ----------
-    faces : list of Cut
+    faces : list of FaceCrop
         In order of time, largest first.
     reason : str
         Why there is none; empty when there is.
     stage : str
-        The detector's try that settled it, see :class:`~aletheia.faces.detector.BlazeFace`.
+        The stage of detection that settled it, see
+        :meth:`~aletheia.faces.detectors.registry.FaceDetector.detect_with_stage`.
     """
 
     faces: list[FaceCrop]
@@ -58,22 +59,22 @@ class FileResult:
 
 
 class Journal:
-    """The record of one output folder and one set of settings.
+    """The finished files of one output folder and one set of settings.
 
-    A picture counts as finished when a file of the same path, size and time of change was finished with the same
-    settings, and its crops are still there. Runs may share a folder: lines are appended whole, and what is no line of
-    this kind (a kill in the middle of writing) is passed over.
+    A file counts as finished when one of the same path, size and time of change was finished with the same settings,
+    and its crops still exist. Runs may share a folder: lines are appended whole, and damaged ones (a kill in the middle
+    of writing) are ignored.
 
     Parameters
     ----------
     folder : Path
-        Where the crops are.
-    tag : bytes
-        The settings.
+        The folder of the crops.
+    key : bytes
+        The settings, see :meth:`~aletheia.faces.crop_config.CropConfig.journal_key`.
     """
 
-    def __init__(self, folder: Path, tag: bytes) -> None:
-        self.folder, self.tag = folder, tag
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self.folder, self.key = folder, key
         self.path = folder / JOURNAL
         self._lines: dict[str, bytes] = {}
         content = self.path.read_bytes() if self.path.exists() else b""
@@ -83,52 +84,51 @@ class Journal:
         if content and not content.endswith(b"\n"):
             self._file.write(b"\n")
 
-    def find(self, picture: str) -> FileResult | None:
-        """What came of this picture, None when it is not finished."""
-        line = self._lines.get(self._key(picture))
+    def find(self, path: str) -> FileResult | None:
+        """Look up the result of a file; None when it is not finished."""
+        line = self._lines.get(self._line_key(path))
         if not line:
             return None
         try:
             record = json.loads(line)
             faces = [
-                FaceCrop(
-                    str(self.folder / os.path.basename(name)), _face(box, keypoints, score), int(index), float(time)
-                )
+                FaceCrop(str(self.folder / Path(name).name), _face(box, keypoints, score), int(index), float(time))
                 for name, box, keypoints, score, index, time in record["faces"]
             ]
-            found = FileResult(faces, str(record["reason"]), str(record["stage"]))
+            result = FileResult(faces, str(record["reason"]), str(record["stage"]))
         except (ValueError, KeyError, TypeError):
             return None
-        return found if all(_is_there(cut.crop) for cut in faces) else None
+        return result if all(_exists(face.crop) for face in faces) else None
 
-    def add(self, picture: str, found: FileResult) -> None:
-        """Note that this picture is finished. Raises OSError when the disk is full."""
-        key = self._key(picture)
+    def add(self, path: str, result: FileResult) -> None:
+        """Note that a file is finished. Raises OSError when the disk is full."""
+        key = self._line_key(path)
         if not key:
             return
         faces = [
-            (os.path.basename(c.crop), c.face.box.tolist(), c.face.keypoints.tolist(), c.face.score, c.index, c.time)
-            for c in found.faces
+            (Path(c.crop).name, c.face.box.tolist(), c.face.keypoints.tolist(), c.face.score, c.index, c.time)
+            for c in result.faces
         ]
-        record = {"faces": faces, "reason": found.reason, "stage": found.stage}
+        record = {"faces": faces, "reason": result.reason, "stage": result.stage}
         self._file.write(f"{key} {json.dumps(record)}\n".encode())
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _key(self, picture: str) -> str:
+    def _line_key(self, path: str) -> str:
         try:
-            status = os.stat(picture)
+            status = Path(path).stat()
         except (OSError, ValueError):
-            return ""  # it may be there next time
-        stamp = f"{os.path.abspath(picture)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape")
-        return hashlib.sha256(stamp + self.tag).hexdigest()[:32]
+            return ""  # it may exist next time
+        absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve() follows links, Path.absolute() keeps ".."
+        stamp = f"{absolute}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape")
+        return hashlib.sha256(stamp + self.key).hexdigest()[:32]
 
 
-def _is_there(crop: str) -> bool:
+def _exists(crop: str) -> bool:
     try:
-        return os.path.getsize(crop) > 0  # a power cut may leave a name without content
+        return Path(crop).stat().st_size > 0  # a power cut may leave a name without content
     except OSError:
         return False
 

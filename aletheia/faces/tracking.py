@@ -1,4 +1,4 @@
-"""Which faces of a video's frames are the same person's, by where they are."""
+"""Linking the faces of a video's frames to persons, by their places."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aletheia.faces.blazeface import Face
+from aletheia.faces.face import Face
 
-MISSED = 4  # frames a person may be out of sight, or turned away, and still be the same track
-_FAR = 1.0  # farthest move between two frames, in sides of the face
+MAX_GAP = 4  # frames that a person may be out of sight, or turned away, and still be the same track
+_MAX_DISTANCE = 1.0  # farthest move between two frames, in sides of the face
 
 
 @dataclasses.dataclass
 class _Track:
     face: Face
-    seen: int
+    frame: int  # the last one that it was in
 
 
 def link_faces(frames: Sequence[Sequence[Face]]) -> list[list[int]]:
-    """Number the faces of a video so that a person keeps a number.
+    """Assign a track number to each face of a video, so that a person keeps one.
 
     From frame to frame, faces and tracks are paired so that the sum of their distances is smallest (Kuhn, "The
     Hungarian method", 1955): the distance of their centres in sides of the face, plus the logarithm of the ratio of
-    their sizes. Pairs farther apart than one are not made; the face opens a track of its own. Nothing is compared but
-    places: two people who change seats between two frames change numbers, and one who leaves for long gets another.
+    their sizes. Pairs farther apart than one are not made; the face opens a track of its own. Only places are
+    compared: two people who change seats between two frames change numbers, and one who leaves for long gets another.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ def link_faces(frames: Sequence[Sequence[Face]]) -> list[list[int]]:
     tracks: list[_Track] = []
     numbers: list[list[int]] = []
     for time, faces in enumerate(frames):
-        active = [i for i, track in enumerate(tracks) if time - track.seen <= MISSED + 1]
+        active = [i for i, track in enumerate(tracks) if time - track.frame <= MAX_GAP + 1]
         of_face: dict[int, int] = {}
         if active and faces:
             cost = np.array([[_distance(tracks[i].face, face) for face in faces] for i in active])
-            for row, column in zip(*linear_sum_assignment(np.minimum(cost, 10 * _FAR)), strict=True):
-                if cost[row, column] <= _FAR:
+            for row, column in zip(*linear_sum_assignment(np.minimum(cost, 10 * _MAX_DISTANCE)), strict=True):
+                if cost[row, column] <= _MAX_DISTANCE:
                     of_face[int(column)] = active[row]
         for index, face in enumerate(faces):
             if index not in of_face:

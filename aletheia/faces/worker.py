@@ -1,146 +1,110 @@
-"""From one file to the face crops on the disk: what every worker of an extraction does."""
+"""From one file to its face crops on the disk: the work of every process of an extraction."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import hashlib
-import json
 import math
 from pathlib import Path
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
-from aletheia.faces.blazeface import Face
-from aletheia.faces.crop import POLICIES, CropError, crop_face
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.crop import CropError, crop_face
+from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.detectors.registry import DetectorFactory, FaceDetector
+from aletheia.faces.face import Face
 from aletheia.faces.journal import FaceCrop, FileResult
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import resaved
-from aletheia.imaging.video import check_count, read_frames
+from aletheia.imaging.video import read_frames
 
-DIED = "died"  # the stage of a file that killed its reader
-
-
-@dataclasses.dataclass(frozen=True)
-class CropConfig:
-    """How faces are found and cut out.
-
-    Attributes
-    ----------
-    size, policy, margin
-        See :func:`~aletheia.faces.crop.crop_face`.
-    largest_only : bool
-        Take the largest face of a picture, not all.
-    threshold : float
-        Least confidence of the detector, 0..1.
-    min_size : int
-        A face with fewer pixels a side is skipped.
-    frames : int
-        Frames of each video, spread evenly over its duration; see :func:`~aletheia.imaging.video.read_frames`.
-
-    Raises
-    ------
-    InputError
-        For values that do not fit.
-    """
-
-    size: int = 128
-    policy: str = "scale"
-    margin: float = 0.2
-    largest_only: bool = True
-    threshold: float = 0.75
-    min_size: int = 32
-    frames: int = 16
-
-    def __post_init__(self) -> None:
-        if self.policy not in POLICIES:
-            raise InputError(f"There is no face policy {self.policy!r}; choose one of {', '.join(POLICIES)}.")
-        if not 8 <= self.size <= 4096 or not 0 <= self.margin <= 2 or not 0 < self.threshold < 1:
-            raise InputError(
-                f"Face settings that do not fit: size {self.size} (8..4096), margin {self.margin} (0..2), "
-                f"threshold {self.threshold} (0..1)."
-            )
-        check_count(self.frames)
-
-    def tag(self) -> bytes:
-        """What besides the picture decides the pixels of a crop: two settings may share a folder without mixing."""
-        return json.dumps([self.size, self.policy, self.margin, self.threshold]).encode()
-
-    def journal_tag(self) -> bytes:
-        """What decides whether a picture is finished."""
-        return self.tag() + json.dumps([self.largest_only, self.min_size, self.frames]).encode()
+CRASHED = "died"  # the stage of a file that killed its reader
 
 
 @dataclasses.dataclass(frozen=True)
 class FaceExtractor:
-    """Cuts the faces out of a file into a folder. Travels to other processes; each has one detector for all of them."""
+    """Cuts the faces out of a file into a folder.
 
-    cutting: CropConfig
+    Travels to other processes, each of which has one detector for all its files.
+
+    Attributes
+    ----------
+    config : CropConfig
+    factory : callable
+        Makes the detector of `config`. Pickled by module and name: so a process imports the module of a detector that
+        is registered by a call elsewhere.
+    folder : str
+        Folder of the crops.
+    """
+
+    config: CropConfig
+    factory: DetectorFactory
     folder: str
 
     def __call__(self, path: str) -> FileResult:
+        """Cut the faces out of one image or video."""
         try:
             if is_video(path):
-                return self._video(path)
-            picture = read_image(path)
+                return self._extract_video(path)
+            rgb = read_image(path)
         except InputError as error:
             return FileResult([], f"unreadable: {getattr(error, 'reason', error)}", "unreadable")
-        faces, stage, smaller = self._usable(picture)
-        cuts, uncut = self._cut(picture, faces, self._name(path)) if faces else ([], "")
-        return FileResult(cuts, "" if cuts else uncut or smaller or "no face found", stage)
+        faces, stage, too_small = self._detect(rgb)
+        crops, uncut = self._cut_out(rgb, faces, self._crop_name(path)) if faces else ([], "")
+        return FileResult(crops, "" if crops else uncut or too_small or "no face found", stage)
 
     def on_crash(self, path: str) -> FileResult:
-        """What is noted of a file that killed the process that read it."""
-        return FileResult([], "unreadable: the process that read it died", DIED)
+        """Give the result for a file that killed the process that read it."""
+        return FileResult([], "unreadable: the process that read it died", CRASHED)
 
-    def _video(self, path: str) -> FileResult:
-        name, frames, unused = self._name(path), 0, ""
-        cuts: list[FaceCrop] = []
-        for frame in read_frames(path, self.cutting.frames):
+    def _extract_video(self, path: str) -> FileResult:
+        name, frames, reason = self._crop_name(path), 0, ""
+        crops: list[FaceCrop] = []
+        for frame in read_frames(path, self.config.frames):
             frames += 1
-            # Named by its time: a run that asks for other frames must not write over these.
-            moment = f"{name}-{round(1000 * frame.time):08d}"
-            faces, _, too_small = self._usable(frame.rgb)
-            more, uncut = self._cut(frame.rgb, faces, moment, frame.time)
-            cuts += more
-            unused = unused or uncut or too_small
-        return FileResult(cuts, "" if cuts else unused or f"no face found in {frames} frames", "video")
+            # Named by its time: a run that takes other frames must not write over these.
+            frame_name = f"{name}-{round(1000 * frame.time):08d}"
+            faces, _, too_small = self._detect(frame.rgb)
+            frame_crops, uncut = self._cut_out(frame.rgb, faces, frame_name, frame.time)
+            crops += frame_crops
+            reason = reason or uncut or too_small
+        return FileResult(crops, "" if crops else reason or f"no face found in {frames} frames", "video")
 
-    def _usable(self, rgb: Array) -> tuple[list[tuple[int, Face]], str, str]:
-        """Faces to cut out with their indices, the try that found them, and what to say of those too small."""
-        cutting = self.cutting
-        faces, stage = _detector(cutting.threshold).detect_with_stage(rgb)
-        large = [(index, face) for index, face in enumerate(faces) if face.size >= cutting.min_size]
-        smaller = f"face of {faces[0].size:.0f} pixels, smaller than {cutting.min_size}" if faces else ""
-        return large[:1] if cutting.largest_only else large, stage, smaller
+    def _detect(self, rgb: Array) -> tuple[list[tuple[int, Face]], str, str]:
+        """Detect the faces to cut out with their indices; also the stage that found them, and why one is too small."""
+        config = self.config
+        faces, stage = _detector(self.factory, config.threshold).detect_with_stage(rgb)
+        large = [(index, face) for index, face in enumerate(faces) if face.size >= config.min_size]
+        too_small = f"face of {faces[0].size:.0f} pixels, smaller than {config.min_size}" if faces else ""
+        return large[:1] if config.largest_only else large, stage, too_small
 
-    def _name(self, path: str) -> str:
-        with open(path, "rb") as file:
+    def _crop_name(self, path: str) -> str:
+        with Path(path).open("rb") as file:
             content = hashlib.file_digest(file, "sha256")
-        content.update(self.cutting.tag())
+        content.update(self.config.crop_key())
         return content.hexdigest()[:24]
 
-    def _cut(
+    def _cut_out(
         self, rgb: Array, faces: list[tuple[int, Face]], name: str, time: float = math.nan
     ) -> tuple[list[FaceCrop], str]:
-        """Crops of the faces, written to the folder, and why there is none of one of them."""
-        cuts, uncut = [], ""
+        """Write the crops of the faces to the folder; also the reason why one of them cannot be cut out."""
+        crops, uncut = [], ""
         for index, face in faces:
             try:
-                crop = crop_face(rgb, face, self.cutting.size, self.cutting.margin, self.cutting.policy)
+                crop = crop_face(rgb, face, self.config.size, self.config.margin, self.config.policy)
             except CropError as error:
                 uncut = f"face that cannot be cut out: {error.reason}"
                 continue
             path = Path(self.folder) / f"{name}-{index}.png"
             with replacing(path) as file:
                 file.write(resaved(crop, None))
-            cuts.append(FaceCrop(str(path), face, index, time))
-        return cuts, uncut
+            crops.append(FaceCrop(str(path), face, index, time))
+        return crops, uncut
 
 
 @functools.lru_cache(maxsize=4)
-def _detector(threshold: float) -> BlazeFace:
-    return BlazeFace(threshold, threads=1)
+def _detector(factory: DetectorFactory, threshold: float) -> FaceDetector:
+    return factory(threshold, threads=1)

@@ -1,4 +1,4 @@
-"""Ways in which a face crop is delivered: compressed, shrunk, blurred, noisy, cropped, taken from a screen."""
+"""Corruptions of a face crop: compression, scaling, blur, noise, cropping, screenshots."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SCREEN_QUALITY = 85
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to deliver a crop, in several degrees.
+    """One kind of corruption, in several severities.
 
     Attributes
     ----------
     key, name : str
-        For tables; for readers.
+        Identifier in tables; name in figures.
     unit : str
-        What its severities count.
+        Unit of the severities.
     severities : tuple of float
         From mild to harsh; 0 always means "as it is".
     change : callable
-        (crop, severity, seed) to the crop as delivered, (H, W, 3) uint8 both.
+        Maps (crop, severity, seed) to the corrupted crop, (H, W, 3) uint8 both.
     """
 
     key: str
@@ -42,9 +42,9 @@ class Corruption:
     change: Callable[[Array, float, int], Array]
 
     def __call__(self, crop: Array, severity: float, seed: int = 0) -> Array:
-        """Deliver a crop (H, W, 3) uint8 RGB; it comes back in its own size, and is not changed itself.
+        """Corrupt a copy of a crop (H, W, 3) uint8 RGB; the result has the same size.
 
-        What is drawn at random depends on the seed and the crop's pixels only: not on its place in a table.
+        Random draws depend on the seed and the crop's pixels only, not on its row in a table.
 
         Raises
         ------
@@ -57,7 +57,7 @@ class Corruption:
 
 
 def compress(crop: Array, quality: float, seed: int = 0) -> Array:
-    """JPEG with chroma 4:2:0, decoded again; quality 1 to 100."""
+    """Save as JPEG with chroma 4:2:0, and decode again; quality 1 to 100."""
     data = np.frombuffer(resaved(crop, int(quality)), np.uint8)
     return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
@@ -69,16 +69,18 @@ def scale_down(crop: Array, share: float, seed: int = 0) -> Array:
 
 
 def blur(crop: Array, sigma: float, seed: int = 0) -> Array:
-    """Gaussian blur of `sigma` pixels on a face of `BLUR_SIDE` pixels, of more on a larger one."""
+    """Apply a Gaussian blur of `sigma` pixels on a face of `BLUR_SIDE` pixels, in proportion on other sizes."""
     sigma = sigma * min(crop.shape[:2]) / BLUR_SIDE
-    # On bytes OpenCV rounds the kernel, too, and cuts it off at three sigma.
-    return np.rint(cv2.GaussianBlur(crop.astype(np.float32), (0, 0), sigma)).astype(np.uint8)
+    # On uint8 OpenCV rounds the kernel, too, and truncates it at three sigma.
+    blurred: Array = np.rint(cv2.GaussianBlur(crop.astype(np.float32), (0, 0), sigma)).astype(np.uint8)
+    return blurred
 
 
 def add_noise(crop: Array, sigma: float, seed: int = 0) -> Array:
-    """Independent Gaussian noise of `sigma` grey levels in each channel; of one pattern at every level."""
+    """Add independent Gaussian noise of `sigma` grey levels to each channel; the same pattern at every level."""
     noise = _generator(crop, seed).standard_normal(crop.shape, dtype=np.float32)
-    return np.clip(np.rint(crop + np.float32(sigma) * noise), 0, 255).astype(np.uint8)
+    noisy: Array = np.clip(np.rint(crop + np.float32(sigma) * noise), 0, 255).astype(np.uint8)
+    return noisy
 
 
 def crop_centre(crop: Array, share: float, seed: int = 0) -> Array:
@@ -107,9 +109,9 @@ def screenshots(crop: Array, times: float, seed: int = 0) -> Array:
     return crop
 
 
-OPERATIONS = {
-    operation.key: operation
-    for operation in (
+CORRUPTIONS = {
+    corruption.key: corruption
+    for corruption in (
         Corruption("jpeg", "JPEG compression", "quality", (95, 90, 80, 70, 60, 50, 40, 30), compress),
         Corruption("scale", "Scaled down and back", "share of the side", (0.9, 0.75, 0.5, 0.33, 0.25), scale_down),
         Corruption("blur", "Gaussian blur", f"sigma in pixels of a {BLUR_SIDE} px face", (0.5, 1, 1.5, 2, 3), blur),
@@ -121,11 +123,11 @@ OPERATIONS = {
 
 
 def _generator(crop: Array, seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(crop))])
+    return np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(crop).data)])
 
 
 def _resize(crop: Array, width: float, height: float) -> Array:
-    """As `aletheia.imaging.transforms.resize_rgb`, to any width and height."""
+    """Resize as `aletheia.imaging.transforms.resize_rgb` does, to any width and height."""
     size = max(1, round(width)), max(1, round(height))
     shrinks = size[0] * size[1] < crop.shape[0] * crop.shape[1]
     return cv2.resize(crop, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

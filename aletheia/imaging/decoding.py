@@ -1,4 +1,4 @@
-"""From a file or bytes to an open image: limits, formats, and errors that name the file."""
+"""Open images from files or bytes, within limits, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aletheia.core.settings import get_settings
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
-# Pillow warns of large images, which our own limit judges, and of broken EXIF, which is simply not used.
+# Pillow warns of large images, for which there is a limit of our own, and of broken EXIF, which is ignored.
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 _MAGIC = (
@@ -45,9 +45,9 @@ class UnreadableImageError(InputError):
     name : str
         The file, or a description of the bytes.
     reason : str
-        What is wrong with it.
+        The defect.
     remedy : str
-        What to do about it.
+        A way out for the user.
     """
 
     def __init__(self, name: str, reason: str, remedy: str = "Leave it out or replace it") -> None:
@@ -59,19 +59,20 @@ class UnreadableImageError(InputError):
 
 
 def load_bytes(source: str | Path | bytes) -> tuple[str, bytes]:
-    """Name and content of a source, within the byte limit."""
+    """Read a source within the byte limit; return its name and content."""
     limit = get_settings().max_file_bytes
     too_large = "more than the {:,} that ALETHEIA_MAX_FILE_BYTES allows"
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
         name = f"image of {len(data):,} bytes"
     else:
+        path = Path(source)
         name = os.fspath(source)
         try:
             # A pipe or device would block or never end; only a regular file is opened.
-            if not stat.S_ISREG(os.stat(name).st_mode):
+            if not stat.S_ISREG(path.stat().st_mode):
                 raise UnreadableImageError(name, "is not a regular file")
-            with open(name, "rb") as stream:
+            with path.open("rb") as stream:
                 data = stream.read(limit + 1)
         except (OSError, ValueError) as error:
             if isinstance(error, UnreadableImageError):
@@ -91,14 +92,14 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def decoder_errors(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on a broken file into :class:`UnreadableImageError`."""
+    """Turn any exception of a decoder into an :class:`UnreadableImageError`."""
     try:
         yield
     except UnreadableImageError:
         raise
     except Image.DecompressionBombError:
         raise UnreadableImageError(name, "has far too many pixels") from None
-    except Exception as error:  # decoders raise nearly everything when a file is made to hurt them
+    except Exception as error:  # on crafted files decoders raise exceptions of nearly every class
         raise UnreadableImageError(name, f"is damaged or truncated ({_reason(error)})") from None
 
 
@@ -120,7 +121,7 @@ def _not_an_image(data: bytes) -> str:
 
 
 def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
-    """Open by what the bytes are; only the header is read."""
+    """Open an image by its magic number, whatever its name; only the header is read."""
     kind = _sniff(data)
     if not kind:
         raise UnreadableImageError(name, _not_an_image(data), _READ_HINT)

@@ -1,4 +1,4 @@
-"""What a JPEG's header tells about how it was saved: quality and chroma subsampling."""
+"""Quality and chroma subsampling of a JPEG, from its header."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 
-# Annex K.1 of ITU-T T.81 (JPEG), tables K.1 and K.2: what libjpeg scales by its quality setting. Row by row.
+# Annex K.1 of ITU-T T.81 (JPEG), table K.1, which libjpeg scales by its quality setting. Row by row.
 LUMA_TABLE = np.array(
     [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
      14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
@@ -17,7 +17,7 @@ LUMA_TABLE = np.array(
 
 
 def scaled_table(quality: int | Array) -> Array:
-    """Luma quantisation table that libjpeg writes at a quality.
+    """Compute the luma quantisation table that libjpeg writes at a quality.
 
     Parameters
     ----------
@@ -31,14 +31,15 @@ def scaled_table(quality: int | Array) -> Array:
     """
     quality = np.asarray(quality)[..., None]
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
-    return np.clip((LUMA_TABLE * scale + 50) // 100, 1, 255)
+    table: Array = np.clip((LUMA_TABLE * scale + 50) // 100, 1, 255)
+    return table
 
 
 _TABLES = scaled_table(np.arange(1, 101))
 
 
 def estimate_quality(table: Sequence[int]) -> float:
-    """Quality, 1 to 100, that a JPEG was saved with, from its luma quantisation table.
+    """Estimate the quality, 1 to 100, that a JPEG was saved with, from its luma quantisation table.
 
     Exact for tables that libjpeg scaled from the standard's (a whole number comes back). For the tables of
     cameras and other programs it is the quality whose standard table has the same mean, a fraction: libjpeg's
@@ -76,7 +77,7 @@ _CHROMA = {
 
 
 def chroma_subsampling(factors: Sequence[tuple[int, int]]) -> str:
-    """Name of the subsampling, from the sampling factors of a JPEG's components.
+    """Name the subsampling, from the sampling factors of a JPEG's components.
 
     Parameters
     ----------

@@ -1,22 +1,22 @@
-"""What is taken for a video, by its name or by its first bytes. Imports nothing that could read one."""
+"""Tell videos from images by name or by the first bytes, without importing a decoder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
-#: Boxes that a MOV may begin with, and the brands of pictures whose files begin like an MP4.
+#: Boxes that a MOV may begin with, and the brands of still images whose files begin like an MP4.
 _BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip")
 _STILLS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
 
 
 def is_video(path: str | Path) -> bool:
-    """Whether a file is taken for a video: by its name."""
+    """Tell by its name whether a file is a video."""
     return str(path).lower().endswith(VIDEO_SUFFIXES)
 
 
 def begins_as_video(head: bytes) -> bool:
-    """Whether content is taken for a video: by its first 12 bytes or more, as MP4 and MOV, Matroska and WebM, AVI."""
+    """Tell by its first 12 bytes or more whether content is a video: MP4 and MOV, Matroska and WebM, AVI."""
     box, brand = head[4:8], head[8:12]
     if box == b"ftyp":
         return brand not in _STILLS

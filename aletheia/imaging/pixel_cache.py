@@ -1,19 +1,19 @@
-"""Images decoded once, resized, and kept as uint8: in memory, or memory-mapped when they are many.
+"""Cache of decoded and resized images as uint8: in memory, or memory-mapped when they are many.
 
 A grid search trains on the same rows in every cell; the cache is keyed by the files (path, size, time of
-change) and the image size, so each cell after the first starts at once.
+modification) and the image size, so each cell after the first starts at once.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from aletheia.core.tempdirs import TemporaryFolder
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import resize_rgb
 
-#: One set larger than this goes to a memory-mapped file; all kept sets together stay below it too.
+#: A set larger than this goes to a memory-mapped file; all cached sets together stay below it, too.
 MAX_CACHE_BYTES = 2_000_000_000
 
 _cache: OrderedDict[str, Pixels] = OrderedDict()
@@ -42,9 +42,9 @@ class Pixels:
     array : ndarray
         (m, size, size, 3) uint8, RGB, read-only: the m images that could be read.
     rows : ndarray
-        (m,) int64: which of the given paths each one is, ascending.
+        (m,) int64: index of each image in the given paths, ascending.
     skipped : DataFrame
-        Columns path and reason: those that could not be read.
+        Columns path and reason: the files that could not be read.
     """
 
     array: Array
@@ -53,7 +53,7 @@ class Pixels:
 
 
 def decode_images(paths: Sequence[str], size: int, *, workers: int | None = None, progress: bool = False) -> Pixels:
-    """Decode and resize image files, or return what an earlier call decoded.
+    """Decode and resize image files, or return the result of an earlier call from the cache.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def decode_images(paths: Sequence[str], size: int, *, workers: int | None = None
     Returns
     -------
     Pixels
-        A file that cannot be read costs its own row only.
+        Without the files that cannot be read.
     """
     paths = [str(path) for path in paths]
     key = _key(paths, size)
@@ -92,7 +92,7 @@ def iterate_images(paths: Iterable[str], size: int, workers: int | None = None) 
 
 
 def clear_cache() -> None:
-    """Forget all decoded images."""
+    """Drop all cached images."""
     with _lock:
         _cache.clear()
 
@@ -126,9 +126,9 @@ def _allocate(n: int, size: int) -> Array:
     shape = (n, size, size, 3)
     if n * size * size * 3 <= MAX_CACHE_BYTES:
         return np.empty(shape, dtype=np.uint8)
-    scratch = TemporaryFolder("pixels")
-    array = np.lib.format.open_memmap(scratch.folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
-    weakref.finalize(array, scratch.close)
+    folder = TemporaryFolder("pixels")
+    array: Array = np.memmap(folder.folder / "pixels", mode="w+", dtype=np.uint8, shape=shape)
+    weakref.finalize(array, folder.close)
     return array
 
 
@@ -143,7 +143,7 @@ def _key(paths: list[str], size: int) -> str:
     digest = hashlib.sha256(str(size).encode())
     for path in paths:
         try:
-            status = os.stat(path)
+            status = Path(path).stat()
             stamp = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0"
         except OSError:
             stamp = f"{path}\0missing\0"

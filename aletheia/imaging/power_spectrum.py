@@ -1,4 +1,4 @@
-"""Power over spatial frequency: the two-dimensional spectrum of crops, averaged over rings."""
+"""Radial power spectra: the two-dimensional spectra of crops, averaged over rings."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ _FLOOR = 1e-3  # grey levels squared, well below the 1/12 of rounding: keeps log
 
 
 def frequencies(bins: int) -> Array:
-    """Frequencies of a spectrum's bins, cycles per pixel: (bins,), from 0.5 / bins to 0.5."""
-    return np.arange(1, bins + 1) / (2 * bins)
+    """Compute the frequencies of a spectrum's bins, cycles per pixel: (bins,), from 0.5 / bins to 0.5."""
+    centres: Array = np.arange(1, bins + 1) / (2 * bins)
+    return centres
 
 
 def radial_power(crops: Array) -> Array:
-    """Power spectral density of the luma, averaged over directions.
+    """Compute the power spectral density of the luma, averaged over directions.
 
     The mean is removed, a Hann window applied in both directions (against the jump between opposite edges), and the
     squared modulus divided by the window's energy: independent noise of variance v has density v at every frequency.
@@ -48,20 +49,23 @@ def radial_power(crops: Array) -> Array:
     luma -= luma.mean(axis=(1, 2), keepdims=True)
     spectrum = rfft2(luma * window)
     power = spectrum.real**2 + spectrum.imag**2
-    return (rings @ power.reshape(len(crops), -1).T).T
+    means: Array = (rings @ power.reshape(len(crops), -1).T).T
+    return means
 
 
 def decibels(power: Array) -> Array:
-    """Densities (n, bins) relative to those of the low frequencies, float32; NaN where there are none at all."""
+    """Express densities (n, bins) in dB relative to those of the low frequencies, float32; NaN where all are zero."""
     low = power[:, frequencies(power.shape[1]) <= REFERENCE].mean(axis=1, keepdims=True)
     relative = 10 * np.log10(np.maximum(power, _FLOOR) / np.maximum(low, _FLOOR))
-    return np.where((power > _FLOOR).any(axis=1, keepdims=True), relative, np.nan).astype(np.float32)
+    levels: Array = np.where((power > _FLOOR).any(axis=1, keepdims=True), relative, np.nan).astype(np.float32)
+    return levels
 
 
 def radial_spectrum(rgb: Array, size: int = SIZE) -> Array:
-    """Azimuthally averaged log power spectrum of a crop, relative to its own low frequencies.
+    """Compute the azimuthally averaged log power spectrum of a crop, relative to its own low frequencies.
 
-    Brightness goes with the mean, contrast with the reference: the mean power up to 1/32 cycles per pixel is 0 dB.
+    Removing the mean removes brightness, the reference removes contrast: the mean power up to 1/32 cycles per pixel is
+    0 dB.
 
     Parameters
     ----------
@@ -74,7 +78,7 @@ def radial_spectrum(rgb: Array, size: int = SIZE) -> Array:
     Returns
     -------
     ndarray
-        (size // 2,) float32, decibels, at `frequencies`; NaN throughout for a picture of one colour.
+        (size // 2,) float32, decibels, at `frequencies`; NaN throughout for an image of one colour.
 
     Raises
     ------
@@ -82,7 +86,8 @@ def radial_spectrum(rgb: Array, size: int = SIZE) -> Array:
         For another size.
     """
     check_size(size)
-    return decibels(radial_power(resize_rgb(rgb, size)[None]))[0]
+    (spectrum,) = decibels(radial_power(resize_rgb(rgb, size)[None]))
+    return np.asarray(spectrum)
 
 
 def check_size(size: int) -> None:
@@ -93,8 +98,8 @@ def check_size(size: int) -> None:
 
 @lru_cache(maxsize=4)
 def _rings(size: int) -> tuple[Array, csr_matrix]:
-    """Window (size, size), and the means over rings as a matrix (size // 2, size * (size // 2 + 1))."""
-    # Periodic, as the transform takes it.
+    """Build the window (size, size), and the means over rings as a matrix (size // 2, size * (size // 2 + 1))."""
+    # The periodic form, as the Fourier transform assumes.
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
     window = np.outer(hann, hann).astype(np.float32)
     across = np.arange(size // 2 + 1)

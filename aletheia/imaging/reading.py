@@ -1,4 +1,4 @@
-"""Reading images that may be broken, odd or hostile, and what their files tell before a pixel is seen."""
+"""Read images that may be broken, odd or hostile, and the properties of their files."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _UPRIGHT = {
 
 @dataclass(frozen=True, slots=True)
 class ImageProperties:
-    """How a file was delivered; width and height in pixels once upright (EXIF orientation applied).
+    """Properties of an image file; width and height in pixels after the EXIF orientation is applied.
 
-    ``format`` is what the bytes are, whatever the name says. ``jpeg_quality`` is 1 to 100, NaN when the file
+    ``format`` is that of the bytes, whatever the name says. ``jpeg_quality`` is 1 to 100, NaN when the file
     is no JPEG; ``chroma`` is ``""`` then. ``progressive`` also covers interlaced PNG.
     """
 
@@ -53,7 +53,7 @@ class ImageProperties:
     has_exif: bool
 
 
-#: The columns of a manifest that say how a file was delivered.
+#: The columns of a manifest that describe the file.
 DELIVERED = tuple(field.name for field in fields(ImageProperties))
 
 
@@ -72,7 +72,7 @@ def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min
         Refuse, before decoding, what has more pixels; by default ``ALETHEIA_MAX_PIXELS``.
     min_size
         When given, a large JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep at
-        least this many pixels: several times faster. By default every image comes back at full size.
+        least this many pixels: several times faster. By default every image is decoded at full size.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min
 
     Raises
     ------
-    UnreadableImage
+    UnreadableImageError
         When the file is missing, empty, truncated, too large, of another format, or no image.
     """
     name, data = load_bytes(source)
@@ -90,12 +90,12 @@ def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min
 
 
 def probe_image(source: str | Path | bytes, *, max_pixels: int | None = None) -> ImageProperties:
-    """Read how an image was delivered from its header, without decoding it.
+    """Read the properties of an image file from its header, without decoding it.
 
     Raises
     ------
-    UnreadableImage
-        As :func:`read_image`; but a file that is cut off behind its header is not noticed here.
+    UnreadableImageError
+        As :func:`read_image`; but a file truncated behind its header is not noticed here.
     """
     name, data = load_bytes(source)
     with decoder_errors(name):
@@ -103,14 +103,14 @@ def probe_image(source: str | Path | bytes, *, max_pixels: int | None = None) ->
 
 
 def examine_image(source: str | Path | bytes, *, max_pixels: int | None = None) -> tuple[ImageProperties, int, str]:
-    """Properties, perceptual hash and SHA-256 of an image, the file read and decoded once.
+    """Compute properties, perceptual hash and SHA-256 of an image, reading and decoding the file once.
 
     A large JPEG is decoded at reduced size for the hash (at least 128 pixels a side); every byte of it is
     still parsed, so that a truncated file is noticed.
 
     Raises
     ------
-    UnreadableImage
+    UnreadableImageError
         As :func:`read_image`.
     """
     name, data = load_bytes(source)
@@ -122,16 +122,17 @@ def examine_image(source: str | Path | bytes, *, max_pixels: int | None = None) 
 
 
 def _dct_rows() -> Array:
-    """Rows 1 to 8 of the orthonormal DCT-II matrix of length 32, shape (8, 32)."""
+    """Compute rows 1 to 8 of the orthonormal DCT-II matrix of length 32, shape (8, 32)."""
     k, n = np.arange(1, 9)[:, None], np.arange(32)[None, :]
-    return math.sqrt(2 / 32) * np.cos(math.pi * (2 * n + 1) * k / 64)
+    rows: Array = math.sqrt(2 / 32) * np.cos(math.pi * (2 * n + 1) * k / 64)
+    return rows
 
 
 _DCT = _dct_rows()
 
 
 def perceptual_hash(rgb: Array) -> int:
-    """64-bit hash that stays nearly the same when an image is re-encoded or resized.
+    """Compute a 64-bit hash that stays nearly the same when an image is re-encoded or resized.
 
     Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), section 3.2.1: grey,
     32 × 32 by averaging, DCT, the coefficients 1 to 8 of both directions (the constant terms say little),
@@ -157,12 +158,12 @@ def perceptual_hash(rgb: Array) -> int:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; a TIFF is turned by Pillow itself."""
+    """Read the EXIF orientation, 1 to 8; 1 for a TIFF, which Pillow turns itself."""
     if image.format == "TIFF" or not image.info.get("exif"):
         return 1
     try:
         value = image.getexif().get(0x0112, 1)
-    except Exception:  # broken EXIF of any kind: the image is still an image
+    except Exception:  # broken EXIF of any kind does not make the image unreadable
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -205,10 +206,10 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         return _from_16_bit(image)
     if image.mode in ("I", "F"):
         raise UnreadableImageError(
-            name, "holds 32-bit values, whose range nobody can know", "Save it with 8 or 16 bits a channel"
+            name, "holds 32-bit values, whose range is not stated", "Save it with 8 or 16 bits a channel"
         )
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        # Pillow takes every CMYK JPEG for Adobe's inverted kind; without Adobe's marker it is the plain one.
+        # Pillow takes every CMYK JPEG for Adobe's inverted kind; without Adobe's marker it is not inverted.
         image = Image.fromarray(255 - np.asarray(image), mode="CMYK")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
@@ -221,7 +222,7 @@ def _from_16_bit(image: Image.Image) -> Image.Image:
     bits = tags.get(258, 16)
     top = (1 << int(bits[0] if isinstance(bits, tuple) else bits)) - 1
     values = np.asarray(image).astype(np.uint32)
-    grey = np.minimum((values * 255 + top // 2) // top, 255).astype(np.uint8)
+    grey: Array = np.minimum((values * 255 + top // 2) // top, 255).astype(np.uint8)
     if tags.get(262) == 0:  # TIFF's "white is zero"
         grey = 255 - grey
     return Image.fromarray(grey).convert("RGB")

@@ -1,8 +1,7 @@
-"""Resizing, normalisation and augmentation, always in this order: resize on uint8, augment on uint8,
-normalise last.
+"""Resizing, augmentation and normalisation, always in this order: the first two on uint8, the last to float32.
 
-Resizing first keeps the work small, and noise added to uint8 has the range it was meant for. What training
-and scoring must do alike (`resize_rgb`, `normalise`) stands here once.
+Resizing first keeps the work small, and noise added to uint8 has the intended range. The steps that training
+and scoring must share (`resize_rgb`, `normalise`) are defined here once.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-#: What `augment_batch` knows, from nothing to the most.
+#: Strengths of `augment_batch`, in ascending order.
 LEVELS = ("none", "light", "strong")
 
 
 def resize_rgb(rgb: Array, size: int) -> Array:
-    """Resize an image to a square; a square crop of that size already comes back as it is.
+    """Resize an image to a square; an image of that size is returned unchanged.
 
     Parameters
     ----------
@@ -50,15 +49,16 @@ def resize_rgb(rgb: Array, size: int) -> Array:
 
 
 def drawn_quality(rgb: Array, low: int, high: int) -> int:
-    """A JPEG quality, evenly between both, by the pixels alone: the same face gets the same one wherever it is saved;
-    its label, place and order have no say.
+    """Draw a JPEG quality between `low` and `high` (inclusive) from the pixels alone.
+
+    The same face gets the same quality wherever it is saved; its label, path and order play no part.
     """
     digest = hashlib.sha256(np.ascontiguousarray(rgb).tobytes()).digest()
     return low + int.from_bytes(digest[:8]) % (high - low + 1)
 
 
 def resaved(rgb: Array, quality: int | None, resolution: int = 0) -> bytes:
-    """A face crop as a file: shrunk to a resolution and enlarged again, then compressed.
+    """Encode a face crop as a file: shrunk to a resolution and enlarged again, then compressed.
 
     Parameters
     ----------
@@ -67,22 +67,20 @@ def resaved(rgb: Array, quality: int | None, resolution: int = 0) -> bytes:
     quality : int or None
         Of the JPEG, 1 to 100, chroma 4:2:0; None gives a PNG.
     resolution : int
-        Side in pixels that the image is shrunk to; 0, or one that is not below its own, leaves it.
+        Side in pixels that the image is shrunk to; 0, or a value not below its own side, leaves it.
 
     Returns
     -------
     bytes
-        Of a picture of the same size.
+        Content of a JPEG or PNG file of the same size.
     """
     if 0 < resolution < len(rgb):
         rgb = resize_rgb(resize_rgb(rgb, resolution), len(rgb))
-    options = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        quality,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-    ]
-    suffix, options = (".jpg", options) if quality else (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if quality:
+        chroma = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+        suffix, options = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *chroma]
+    else:
+        suffix, options = ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]
     return cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), options)[1].tobytes()
 
 
@@ -131,7 +129,7 @@ def augment_batch(batch: torch.Tensor, generator: torch.Generator, level: str = 
     n, device, strength = len(batch), batch.device, 2.0 if level == "strong" else 1.0
 
     def draw(columns: int) -> torch.Tensor:
-        """Uniform draws in [-1, 1), one row an image, shaped to multiply the batch."""
+        """Draw uniformly from [-1, 1), one row an image, shaped to multiply the batch."""
         values = torch.rand(n, 1, 1, columns, generator=generator) * 2 - 1
         return values.to(device)
 
@@ -148,11 +146,11 @@ def augment_batch(batch: torch.Tensor, generator: torch.Generator, level: str = 
 
 
 def albumentations_recipe(size: int) -> albumentations.Compose:
-    """Build the augmentation that published face-manipulation detectors train with (Bonettini et al., ICPR
-    2020).
+    """Build the augmentation that published face-manipulation detectors train with.
 
-    Mirroring; brightness and contrast, or hue and saturation; ISO or Gaussian noise; down-scaling to 0.7-0.9
-    and back; JPEG of quality 50-99. It resizes first, works on uint8 throughout and does not normalise.
+    After Bonettini et al., ICPR 2020: mirroring; brightness and contrast, or hue and saturation; ISO or Gaussian noise;
+    down-scaling to 0.7-0.9 and back; JPEG of quality 50-99. It resizes first, works on uint8 throughout and does not
+    normalise.
 
     Parameters
     ----------
@@ -165,9 +163,9 @@ def albumentations_recipe(size: int) -> albumentations.Compose:
         Called with ``image=`` (H, W, 3) uint8, gives ``["image"]`` (size, size, 3) uint8. Seed it with
         ``set_random_seed``.
     """
-    # Otherwise it asks the package index for a newer version of itself when imported.
+    # Without this, importing it asks the package index for a newer version.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    import albumentations as A
+    import albumentations as A  # noqa: N812 (the name that its documentation uses)
 
     return A.Compose(
         [
@@ -189,7 +187,7 @@ def albumentations_recipe(size: int) -> albumentations.Compose:
 
 
 def augmented(images: Array, augmentation: str, seed: int) -> Array:
-    """Faces (n, size, size, 3) uint8 as a training with this augmentation would see them, each by its own draw."""
+    """Augment faces (n, size, size, 3) uint8 as a training with this augmentation does, each by its own draw."""
     import torch
 
     if augmentation == "albumentations":

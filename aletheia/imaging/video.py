@@ -1,4 +1,4 @@
-"""Frames out of a video: spread evenly over its duration, upright, with their time; broken streams are survived.
+"""Read frames of a video: spread evenly over its duration, upright, with their time, as far as the stream is intact.
 
 The file may be hostile. It is opened by this process and handed to FFmpeg as a stream of bytes: no protocol and no
 playlist format is allowed, so that nothing in it can make FFmpeg open another file or address.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import stat
 import time
 from collections.abc import Iterator
@@ -36,7 +35,7 @@ class UnreadableVideoError(InputError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Frame:
-    """A frame, upright.
+    """An upright frame of a video.
 
     Attributes
     ----------
@@ -51,7 +50,7 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True)
 class VideoProperties:
-    """What the container says: seconds (0 when it does not), pixels before any turn, format and codec."""
+    """Properties that the container states: seconds (0 when unknown), pixels before any turn, format and codec."""
 
     duration: float
     width: int
@@ -61,7 +60,7 @@ class VideoProperties:
 
 
 def check_count(count: int) -> None:
-    """Refuse a number of frames outside of 1 to 10,000, by InputError."""
+    """Refuse, by InputError, a number of frames outside of 1 to 10,000."""
     if not 1 <= count <= 10_000:
         raise InputError(f"{count} frames a video were asked for; choose 1 to 10,000.")
 
@@ -71,8 +70,8 @@ def read_frames(
 ) -> Iterator[Frame]:
     """Decode frames at the middles of `count` equally long parts of a video.
 
-    Each is the frame that is on the screen at that moment, whatever the frame rate does in between. Where the stream is
-    broken, frames are missing; when two moments fall on one frame, it comes once.
+    Each is the frame displayed at that moment, also with a variable frame rate. Where the stream is broken, frames are
+    missing; when two moments fall on one frame, it is yielded once.
 
     Parameters
     ----------
@@ -83,7 +82,7 @@ def read_frames(
     max_pixels : int, optional
         Refuse larger frames; by default ``ALETHEIA_MAX_PIXELS``.
     max_seconds : float
-        Computing time after which the video is left with the frames found so far: some files take hours by design.
+        Computing time after which reading ends with the frames found so far: some files take hours by design.
 
     Yields
     ------
@@ -92,7 +91,7 @@ def read_frames(
 
     Raises
     ------
-    UnreadableVideo
+    UnreadableVideoError
         When the file is missing, empty, no video, of another container than MP4, MOV, MKV, WebM and AVI, has frames
         that are too large, or gives no frame at all.
     """
@@ -100,21 +99,21 @@ def read_frames(
     limit = max_pixels or get_settings().max_pixels
     name = str(source) if isinstance(source, str | Path) else "the video"
     deadline = time.monotonic() + max_seconds
-    seen = False
+    any_frame = False
     with _Video(source, name, limit) as video:
         for frame in video.frames_at(_moments(*video.span(), count), deadline):
-            seen = True
+            any_frame = True
             yield frame
-    if not seen:
+    if not any_frame:
         raise UnreadableVideoError(name, "not one frame of it can be decoded")
 
 
 def probe_video(source: str | Path | IO[bytes], *, max_pixels: int | None = None) -> VideoProperties:
-    """What the container says about the video, without decoding it.
+    """Read the properties that the container states, without decoding the video.
 
     Raises
     ------
-    UnreadableVideo
+    UnreadableVideoError
         As `read_frames`, as far as can be seen without decoding.
     """
     name = str(source) if isinstance(source, str | Path) else "the video"
@@ -127,14 +126,14 @@ def _moments(start: float, end: float, count: int) -> list[float]:
 
 
 class _Video:
-    """An open video; whatever FFmpeg raises becomes an UnreadableVideo."""
+    """An open video; exceptions of FFmpeg become an UnreadableVideoError."""
 
     def __init__(self, source: str | Path | IO[bytes], name: str, max_pixels: int) -> None:
         self.source, self.name, self.max_pixels = source, name, max_pixels
         self._own: IO[bytes] | None = None
         self._frames: Iterator[Any] = iter(())
-        self._current: Any = None  # decoded, and on the screen
-        self._next: Any = None  # decoded, not yet on the screen
+        self._current: Any = None  # decoded and displayed
+        self._next: Any = None  # decoded, to be displayed next
 
     def __enter__(self) -> _Video:
         import av
@@ -142,9 +141,9 @@ class _Video:
         av.logging.set_level(None)
         if isinstance(self.source, str | Path):
             try:
-                if not stat.S_ISREG(os.stat(self.source).st_mode):  # a pipe would block for ever
+                if not stat.S_ISREG(Path(self.source).stat().st_mode):  # a pipe would block for ever
                     raise UnreadableVideoError(self.name, "is not a regular file")
-                self._own = open(self.source, "rb")
+                self._own = Path(self.source).open("rb")
             except UnreadableVideoError:
                 raise
             except (OSError, ValueError) as error:
@@ -157,7 +156,7 @@ class _Video:
         except (av.FFmpegError, ValueError, OSError, MemoryError) as error:
             self._close_own()
             raise UnreadableVideoError(
-                self.name, f"is no video that can be read ({_first(error)}); MP4, MOV, MKV, WebM and AVI can"
+                self.name, f"is no video that can be read ({_first_line(error)}); MP4, MOV, MKV, WebM and AVI can"
             ) from None
         try:
             streams = self._container.streams.video
@@ -188,10 +187,10 @@ class _Video:
             )
 
     def span(self) -> tuple[float, float]:
-        """First moment and end in the stream's own time, seconds.
+        """Find the first moment and the end in the stream's own time, seconds.
 
-        Containers are often wrong about the end, or do not say; the packets behind the last key frame are not. They
-        are read, not decoded.
+        Containers often state a wrong end or none; the packets behind the last key frame tell it. They are read, not
+        decoded.
         """
         import av
 
@@ -206,13 +205,13 @@ class _Video:
             for packet in self._container.demux(self._stream):
                 if packet.pts is not None:
                     last = max(last or packet.pts, packet.pts)
-                    # Packets come in the order of decoding: with a variable frame rate their durations are not those
-                    # of the pictures, but the shortest is no overstatement.
+                    # Packets come in decoding order: with a variable frame rate their durations are not those of the
+                    # displayed frames, but the shortest one is no overestimate.
                     shortest = min(shortest, packet.duration or shortest)
             if last is not None:
                 end = float((last + (0 if math.isinf(shortest) else shortest)) * base)
         except (av.FFmpegError, OSError, ValueError, OverflowError):
-            pass  # a file that was cut off
+            pass  # a truncated file
         return start, end if end is not None else start + max(*stated)
 
     def properties(self) -> VideoProperties:
@@ -221,7 +220,7 @@ class _Video:
         return VideoProperties(end - start, codec.width, codec.height, self._container.format.name, codec.name)
 
     def frames_at(self, moments: list[float], deadline: float) -> Iterator[Frame]:
-        """The frames on the screen at these moments, in order, each once."""
+        """Yield the frames displayed at these moments, in order, each once."""
         start = moments[0] - (moments[1] - moments[0]) / 2 if len(moments) > 1 else self.span()[0]
         previous: Any = None
         for moment in moments:
@@ -233,19 +232,19 @@ class _Video:
             previous = frame
             self._check_pixels(frame.width, frame.height)
             rgb = frame.to_ndarray(format="rgb24")
-            turns = round((frame.rotation or 0) / 90) % 4  # counter-clockwise, as the display is to turn it
+            turns = round((frame.rotation or 0) / 90) % 4  # counter-clockwise, as the container asks players to turn it
             yield Frame(np.ascontiguousarray(np.rot90(rgb, turns)), max(float(frame.time) - start, 0.0))
 
     def _frame_at(self, moment: float, deadline: float) -> Any:
-        """The last frame that starts no later than the moment; the first one after it where there is none.
+        """Find the last frame that starts no later than the moment; the first one after it where there is none.
 
-        Moments come in order. What was found before the stream turned out to be damaged is still a frame.
+        Moments come in ascending order. A frame decoded before damage in the stream was met is still returned.
         """
         import av
 
         try:
-            if not self._goes_on_to(moment):
-                self._start_before(moment)
+            if not self._should_decode_on(moment):
+                self._seek_before(moment)
             while time.monotonic() < deadline:
                 if self._next is None:
                     self._next = next(self._frames, None)
@@ -256,33 +255,35 @@ class _Video:
             self._frames = iter(())
         return self._current or self._next
 
-    def _start_before(self, moment: float) -> None:
-        """Go to the last key frame before the moment.
+    def _seek_before(self, moment: float) -> None:
+        """Seek to the last key frame before the moment.
 
-        Some containers look for it by decoding time, which with a variable frame rate may be seconds off: when the
-        first frame there comes too late, look farther and farther back.
+        Some containers seek by decoding time, which with a variable frame rate may be seconds off: when the first
+        frame there comes too late, seek farther and farther back.
         """
         base = self._stream.time_base or Fraction(1, 1000)
         first = float((self._stream.start_time or 0) * base)
         for back in (0, 1, 4, 16, 64, math.inf):
             target = max(moment - back, min(first, 0))
             self._container.seek(math.floor(target / base), stream=self._stream, backward=True)
-            self._frames, self._current = self._decoded(), None
+            self._frames, self._current = self._decode(), None
             self._next = next(self._frames, None)
             if (self._next is not None and self._next.time <= moment) or target <= first:
                 return
 
-    def _goes_on_to(self, moment: float) -> bool:
-        """Whether decoding on is no more work than starting at the key frame before the moment."""
+    def _should_decode_on(self, moment: float) -> bool:
+        """Tell whether decoding on costs no more than starting at the key frame before the moment."""
         if self._current is None:
             return False
-        key = self._stream.index_entries.search_timestamp(math.floor(moment / self._stream.time_base))
+        key = self._stream.index_entries.search_timestamp(
+            math.floor(moment / (self._stream.time_base or Fraction(1, 1000)))
+        )
         if key < 0:  # the container has no index
-            return moment - self._current.time < 2
-        return self._stream.index_entries[key].timestamp <= (self._current.dts or self._current.pts)
+            return bool(moment - self._current.time < 2)
+        return bool(self._stream.index_entries[key].timestamp <= (self._current.dts or self._current.pts))
 
-    def _decoded(self) -> Iterator[Any]:
-        """Frames from here on; packets that cannot be decoded are passed over."""
+    def _decode(self) -> Iterator[Any]:
+        """Decode frames from here on; packets that cannot be decoded are skipped."""
         import av
 
         for packet in self._container.demux(self._stream):
@@ -293,5 +294,5 @@ class _Video:
             yield from (frame for frame in frames if frame.time is not None and not frame.is_corrupt)
 
 
-def _first(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(getattr(error, "strerror", None) or error) or type(error).__name__).splitlines()[0][:120]

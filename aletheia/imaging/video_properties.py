@@ -1,10 +1,9 @@
-"""What is known of a video before its faces are looked for: how it was delivered, and what it looks like."""
+"""Properties, perceptual hash and SHA-256 of a video file."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
 from pathlib import Path
 
 from aletheia.core.settings import get_settings
@@ -15,22 +14,24 @@ _CONTAINERS = {"mov": "MP4", "matroska": "MATROSKA", "avi": "AVI"}
 
 
 def examine_video(path: str | Path) -> tuple[ImageProperties, int, str]:
-    """Properties of the file, perceptual hash of the frame in its middle, and SHA-256; the same as `examine_image`
-    gives of a picture.
+    """Compute properties of the file, perceptual hash of its middle frame, and SHA-256.
+
+    The same as `aletheia.imaging.reading.examine_image` returns for an image.
 
     Raises
     ------
-    UnreadableVideo
+    UnreadableVideoError
         As :func:`aletheia.imaging.video.read_frames`; or when the file is larger than ``ALETHEIA_MAX_VIDEO_BYTES``.
     """
+    path = Path(path)
     container = probe_video(path).format.split(",")[0]
-    size, limit = os.stat(path).st_size, get_settings().max_video_bytes
+    size, limit = path.stat().st_size, get_settings().max_video_bytes
     if size > limit:
         raise UnreadableVideoError(
             str(path), f"has {size:,} bytes, more than the {limit:,} of ALETHEIA_MAX_VIDEO_BYTES"
         )
     (frame,) = read_frames(path, 1)
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     height, width = frame.rgb.shape[:2]
     properties = ImageProperties(

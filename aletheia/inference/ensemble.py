@@ -29,10 +29,10 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.blazeface import Face
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.registry import FaceDetector, create_detector
+from aletheia.faces.face import Face
 from aletheia.inference.predictor import FaceEvidence, Predictor
-from aletheia.models.spec import ModelSpec
+from aletheia.models.spec import ModelSpec, read_spec
 from aletheia.models.verdict import (
     BOTH,
     CANNOT_TELL,
@@ -100,14 +100,15 @@ class Ensemble(Predictor):
     Raises
     ------
     InputError
-        For no members or too many, weights that are not positive or not one a member, and as `Predictor`.
+        For no members or too many, weights that are not positive or not one a member, members that were trained on
+        faces of different detectors, and as `Predictor`.
     """
 
     def __init__(
         self, bundles: Sequence[str | Path], weights: Sequence[float] = (), *, threads: int = 0, **options: Any
     ) -> None:
         self.weights = checked_weights(len(bundles), weights)
-        self.detector = BlazeFace(threads=threads)
+        self.detector = shared_detector([read_spec(bundle) for bundle in bundles], self.weights, threads=threads)
         self.members = tuple(
             Predictor(bundle, threads=threads, detector=self.detector, **options) for bundle in bundles
         )
@@ -167,6 +168,14 @@ def checked_weights(count: int, weights: Sequence[float]) -> tuple[float, ...]:
         raise InputError(f"The weight {wrong[0]} does not lie between 0.000001 and 1,000,000; weights are shares.")
     total = math.fsum(weights)
     return tuple(weight / total for weight in weights)
+
+
+def shared_detector(specs: Sequence[ModelSpec], weights: Sequence[float], *, threads: int = 0) -> FaceDetector:
+    """Create the detector of all members, with the threshold of the heaviest. InputError when their names differ."""
+    names = sorted({spec.crop.detector for spec in specs})
+    if len(names) > 1:
+        raise InputError(f"The models were trained on faces of different detectors ({', '.join(names)}); use one.")
+    return create_detector(names[0], specs[int(np.argmax(weights))].crop.threshold, threads=threads)
 
 
 def ensemble_spec(specs: Sequence[ModelSpec], weights: Sequence[float]) -> ModelSpec:

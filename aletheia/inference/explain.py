@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.faces.blazeface import Face
+from aletheia.faces.face import Face
 from aletheia.imaging.power_spectrum import frequencies, radial_spectrum
 from aletheia.models.onnx_network import ExplainNetwork, OnnxNetwork
 from aletheia.models.preprocessing import network_input

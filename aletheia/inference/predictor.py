@@ -15,9 +15,9 @@ import numpy as np
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
-from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import CropError
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.registry import FaceDetector, create_detector
+from aletheia.faces.face import Face
 from aletheia.imaging.reading import read_image
 from aletheia.inference.timing import Stages
 from aletheia.models.onnx_network import OnnxNetwork
@@ -141,8 +141,8 @@ class Predictor:
         Of the network; what it costs stands in the model's JSON.
     careful : bool
         Ask again about faces near the threshold, in the picture saved again: three calls of the network for those.
-    detector : BlazeFace, optional
-        One that is shared with others.
+    detector : FaceDetector, optional
+        One that is shared with others; by default the one that the training faces were detected with.
 
     Attributes
     ----------
@@ -164,11 +164,11 @@ class Predictor:
         threads: int = 0,
         precision: str = "f32",
         check_reencoding: bool = True,
-        detector: BlazeFace | None = None,
+        detector: FaceDetector | None = None,
     ) -> None:
         self.spec, self.check_reencoding, self.members = read_spec(bundle), check_reencoding, (self,)
         check_cuts_faces(bundle, self.spec)
-        self.detector = detector or BlazeFace(threads=threads)
+        self.detector = detector or create_detector(self.spec.crop.detector, self.spec.crop.threshold, threads=threads)
         # The two take about as long to start; neither needs the other.
         with ThreadPoolExecutor(1) as pool:
             started = pool.submit(self.detector.start)

@@ -9,24 +9,19 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.crop import check_cut, crop_face
-from aletheia.faces.detector import Face
+from aletheia.faces.crop import crop_face
+from aletheia.faces.face import Face
 from aletheia.imaging.transforms import drawn_quality, resaved, resize_rgb
 from aletheia.models.spec import ModelSpec
 
 
 def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
-    """Refuse, by InputError, a model that does not say how to cut a face out of a picture, or says what cannot be."""
-    remedy = "Train it on faces that this package cut out: aletheia run"
+    """Refuse, by InputError, a model that does not say how to cut a face out of a picture."""
     if spec.crop.policy == "none":
         raise InputError(
             f"{bundle} cannot answer for pictures: it was trained on crops, and nothing says how they were cut out "
-            f"(face policy 'none'). {remedy}"
+            f"(face policy 'none'). Train it on faces that this package cut out: aletheia run"
         )
-    try:
-        check_cut(spec.crop.size, spec.crop.margin, spec.crop.policy)
-    except InputError as error:
-        raise InputError(f"{bundle} cannot answer for pictures. {error} {remedy}") from None
 
 
 def network_input(rgb: Array, face: Face, spec: ModelSpec) -> Array:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.faces.blazeface import Face
+from aletheia.faces.face import Face
 from aletheia.imaging.transforms import resaved
 from aletheia.models.preprocessing import network_input
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write, check_file
 from aletheia.core.validation import explain_validation
+from aletheia.faces.crop_config import SELECTION, CropConfig
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
 from aletheia.models.typical_spectra import TypicalSpectra
 
@@ -46,7 +47,6 @@ _PACKAGES = (
     "safetensors",
 )
 
-Quality = Annotated[int, Field(ge=1, le=100)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -55,19 +55,6 @@ Text = Annotated[str, Field(max_length=10_000)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class CropSpec(_Strict):
-    """How faces were cut out; the arguments of `aletheia.faces.crop.crop_face`."""
-
-    size: int = Field(128, ge=16, le=2048, description="Side of the crop, pixels.")
-    policy: Literal["scale", "tight", "aligned", "none"] = Field(
-        "scale", description="none: the images are crops already."
-    )
-    margin: float = Field(0.2, ge=0, le=4, description="Added around the box, as a share of its side.")
-    # What `aletheia.audit.remedies` did to every training face has to be done to those that are asked about, too.
-    quality: tuple[Quality, Quality] | None = Field(None, description="JPEG qualities they were saved with; or none.")
-    resolution: int = Field(0, ge=0, le=2048, description="Pixels a side they were shrunk to; 0: they were not.")
 
 
 class Calibration(_Strict):
@@ -185,7 +172,7 @@ class ModelSpec(_Strict):
     labels: dict[str, str] = Field(
         default_factory=lambda: dict(LABELS), description="A probability near 1 means labels['1']."
     )
-    crop: CropSpec = Field(default_factory=CropSpec)
+    crop: CropConfig = Field(default_factory=CropConfig, description="How faces were detected, cut out and saved.")
     calibration: Calibration = Field(default_factory=Calibration)
     threshold: float = Field(0.5, ge=0, le=1, description='From this probability on the verdict is "fake".')
     threshold_how: Text = Field("not chosen on data", description="How it was chosen.")
@@ -216,6 +203,10 @@ class ModelSpec(_Strict):
         if labels != LABELS:
             raise ValueError(f"must be {LABELS}")
         return labels
+
+    @field_serializer("crop")
+    def _write_crop(self, crop: CropConfig) -> dict[str, Any]:
+        return crop.model_dump(mode="json", exclude=set(SELECTION))
 
     def files(self) -> list[str]:
         """Names of the files that belong to the model besides its JSON."""

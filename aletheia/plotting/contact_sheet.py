@@ -1,4 +1,4 @@
-"""A contact sheet: what the rows of a manifest look like, a line of faces for every kind."""
+"""Contact sheets: faces of a manifest on one image, a line for every kind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aletheia.imaging.video import read_frames
 _TITLE = 20  # height of a line's title, pixels
 
 
-def contact_sheet(df: pd.DataFrame, *, per_kind: int = 10, size: int = 96, seed: int = 0) -> Image.Image:
+def face_sheet(df: pd.DataFrame, *, per_kind: int = 10, size: int = 96, seed: int = 0) -> Image.Image:
     """Draw some faces of every label, source and generator.
 
     Parameters
@@ -32,7 +32,7 @@ def contact_sheet(df: pd.DataFrame, *, per_kind: int = 10, size: int = 96, seed:
     size : int
         Side of a face on the sheet, pixels.
     seed : int
-        Of the draw.
+        Seed of the draw.
 
     Returns
     -------
@@ -52,17 +52,17 @@ def contact_sheet(df: pd.DataFrame, *, per_kind: int = 10, size: int = 96, seed:
 
 
 def rejected_sheet(skipped: pd.DataFrame, *, per_kind: int = 10, size: int = 96, seed: int = 0) -> Image.Image:
-    """Draw some of the files that were left out, a line for every kind of reason: is it the right one?
+    """Draw some of the files that were left out, a line for every kind of reason, to check that it is right.
 
     Parameters
     ----------
     skipped : DataFrame
         With ``path`` and ``reason``; at least one row.
     per_kind, size, seed
-        As in `contact_sheet`.
+        As in `face_sheet`.
     """
     kinds = reason_kinds(skipped["reason"])
-    # What could not be read is not tried again: it may have killed the process that tried.
+    # Unreadable files are not tried again: one may have killed the process that read it.
     paths = skipped["path"].where(~skipped["reason"].str.startswith("unreadable"), "")
     return _sheet(paths, kinds, list(kinds.value_counts().index), per_kind, size, seed)
 
@@ -75,7 +75,7 @@ def augmentation_sheet(
     Parameters
     ----------
     df : DataFrame
-        A manifest of faces; those that cannot be read are passed over.
+        A manifest of faces; those that cannot be read are skipped.
     size : int
         Side of a face as the network sees it, pixels.
     augmentation : str
@@ -95,7 +95,7 @@ def augmentation_sheet(
 
 
 def reason_kinds(reasons: pd.Series) -> pd.Series:
-    """Reasons without what differs from file to file: numbers, names, and what a decoder had to say."""
+    """Strip from reasons the parts that differ from file to file: numbers, names, and decoder messages."""
     kinds = reasons.str.replace(r"(unreadable|has the same bytes as|the same picture as)\b.*", r"\1", regex=True)
     return kinds.str.replace(r"\d+", "…", regex=True)
 
@@ -115,14 +115,14 @@ def _sheet(paths: pd.Series, kinds: pd.Series, names: list[str], per_kind: int, 
 
 
 def thumbnails(paths: Sequence[str], frames: Sequence[str], size: int = 96) -> Image.Image:
-    """Pictures in a line, each in a frame of its colour.
+    """Draw images in a line, each in a frame of its colour.
 
     Parameters
     ----------
     paths, frames : sequence of str
         Files, and as many colours (#rrggbb).
     size : int
-        Side of a picture, frame included, pixels.
+        Side of an image, frame included, pixels.
     """
     sheet = Image.new("RGB", (max(len(paths), 1) * size, size), "white")
     for column, (path, frame) in enumerate(zip(paths, frames, strict=True)):
@@ -132,7 +132,7 @@ def thumbnails(paths: Sequence[str], frames: Sequence[str], size: int = 96) -> I
 
 
 def png(image: Image.Image) -> bytes:
-    """The image as the bytes of a PNG file."""
+    """Encode an image as the bytes of a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The reports' common frame: one HTML file that works offline."""
+"""Parts of HTML reports: pages that work offline, figures, tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px so
 
 
 def html_page(title: str, body: Iterable[str]) -> str:
-    """A page of HTML parts with plotly's code inside, once; it fetches nothing."""
+    """Join HTML parts to a page with plotly's code inlined once; it loads nothing from elsewhere."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<title>{escape(title)}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -36,12 +36,12 @@ def html_page(title: str, body: Iterable[str]) -> str:
 
 
 def plot(figure: go.Figure) -> str:
-    """A figure as a part of such a page."""
+    """Render a figure as a part of such a page."""
     return f'<div class="plot">{figure.to_html(full_html=False, include_plotlyjs=False, default_width="100%")}</div>'
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]], more: int = 0) -> str:
-    """A table of cells that are HTML already; ``more`` says how many rows it leaves out."""
+    """Render a table of cells that are HTML already; ``more`` is the number of rows left out."""
     top = "".join(f"<th>{name}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     rest = f'<p class="quiet">… and {more:,} more.</p>' if more else ""

@@ -1,9 +1,10 @@
-"""One look for all figures: colours that colour-blind readers can tell apart, legible sizes."""
+"""Theme of all figures: colours that colour-blind readers can tell apart, legible sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
@@ -21,7 +22,7 @@ LEGEND = {"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom
 
 
 def styled(figure: go.Figure, title: str, x: str = "", y: str = "", *, height: int = 420) -> go.Figure:
-    """Give a figure its title, axis titles (with units) and the common look."""
+    """Give a figure its title, axis titles (with units) and the common theme."""
     figure.update_layout(
         title={"text": title, "x": 0.02, "xanchor": "left", "font": {"size": 17}},
         template="plotly_white",
@@ -45,15 +46,17 @@ def note(figure: go.Figure, text: str) -> go.Figure:
     return figure
 
 
-def shaded(figure: go.Figure, x: Sequence, low: Sequence, high: Sequence, colour: str, **place: int) -> None:
-    """Shade what lies between two curves; ``place`` is the row and col of a panel."""
+def shaded(
+    figure: go.Figure, x: Sequence[Any], low: Sequence[float], high: Sequence[float], colour: str, **place: int
+) -> None:
+    """Shade the area between two curves; ``place`` is the row and col of a panel."""
     edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     figure.add_scatter(y=low, **edge, **place)
     figure.add_scatter(y=high, fill="tonexty", fillcolor=f"rgba{(*hex_to_rgb(colour), 0.2)}", **edge, **place)
 
 
 def empty(title: str, reason: str) -> go.Figure:
-    """A figure that says why there is nothing to see."""
+    """Create a figure that gives the reason why it is empty."""
     figure = styled(go.Figure(), title, height=220)
     figure.add_annotation(text=reason, xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, font={"size": 14})
     figure.update_xaxes(visible=False)
@@ -62,6 +65,6 @@ def empty(title: str, reason: str) -> go.Figure:
 
 
 def short(text: object, length: int = 32) -> str:
-    """A name fit for an axis: plotly would read < and & as markup."""
-    text = " ".join(str(text).split())
-    return escape(text if len(text) <= length else text[: length - 1] + "…", quote=False)
+    """Shorten and escape a name for an axis: plotly would read < and & as markup."""
+    name = " ".join(str(text).split())
+    return escape(name if len(name) <= length else name[: length - 1] + "…", quote=False)

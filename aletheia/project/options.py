@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
 
+_LIMITS = ("ge", "gt", "le", "lt")
+
 
 def option(group: str, default: Any, description: str, **other: Any) -> Any:
     """Define an option.
@@ -30,6 +32,13 @@ def option(group: str, default: Any, description: str, **other: Any) -> Any:
     if isinstance(default, list | dict):
         return Field(default_factory=default.copy, description=description, json_schema_extra=extra, **other)
     return Field(default, description=description, json_schema_extra=extra, **other)
+
+
+def option_of(group: str, model: type[BaseModel], field: str, **other: Any) -> Any:
+    """Define an option that is a field of another configuration: its default, limits and description are used."""
+    source = model.model_fields[field]
+    limits = {key: getattr(limit, key) for limit in source.metadata for key in _LIMITS if hasattr(limit, key)}
+    return option(group, source.default, other.pop("description", source.description), **limits, **other)
 
 
 class Options(BaseModel):

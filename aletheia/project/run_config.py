@@ -13,10 +13,10 @@ from pydantic import field_validator
 from pydantic_core import PydanticCustomError
 
 from aletheia.core.errors import InputError
-from aletheia.project.options import Options, option
+from aletheia.faces.crop_config import CropConfig
+from aletheia.project.options import Options, option, option_of
 
 if TYPE_CHECKING:
-    from aletheia.faces.worker import CropConfig
     from aletheia.training.config import TrainConfig
 
 
@@ -46,12 +46,15 @@ class RunConfig(Options):
     n_synthetic: int = option("data", 1500, 'Pictures that "synthetic" makes.', ge=50, old="images")
 
     image_size: int = option("faces", 96, "Side of the face crops that the network sees, pixels.", ge=32, le=1024)
-    face_policy: str = option("faces", "scale", "How faces are cut out: scale, tight or aligned.")
-    face_margin: float = option("faces", 0.2, "Added around a face on each side, as a share of its side, 0 to 2.")
-    frames: int = option("faces", 16, "Frames of each video, evenly spread.")
-    all_faces: bool = option("faces", False, "Take every face of a picture, not only the largest.")
-    min_face: int = option("faces", 32, "Pixels a side below which a face is left out.")
-    threshold: float = option("faces", 0.75, "Least confidence of the face detector, between 0 and 1.")
+    face_policy: str = option_of("faces", CropConfig, "policy")
+    face_margin: float = option_of("faces", CropConfig, "margin")
+    frames: int = option_of("faces", CropConfig, "frames")
+    all_faces: bool = option("faces", False, "Take every face of an image, not only the largest.")
+    min_face: int = option_of("faces", CropConfig, "min_size")
+    detector: str = option_of(
+        "faces", CropConfig, "detector", description="Face detector: blazeface, or one that an installed extension adds."
+    )
+    threshold: float = option_of("faces", CropConfig, "threshold")
 
     remedies: list[str] = option(
         "balancing",
@@ -130,12 +133,13 @@ class RunConfig(Options):
         from aletheia.audit.remedies import Remedies
         from aletheia.datasets.balance import check_policy
         from aletheia.evaluation.leave_one_out import check_leave_out
+        from aletheia.faces.detectors.registry import find_detector
 
         for word in self.leave_out:
             check_leave_out(word)
         check_policy(self.balance)
         Remedies.parse(self.remedies)
-        self.crop_config()
+        find_detector(self.crop_config().detector)
         for rate in self.learning_rates:
             self.train_config(learning_rate=rate)
         for size in self.batch_sizes:
@@ -146,17 +150,18 @@ class RunConfig(Options):
 
     def crop_config(self) -> CropConfig:
         """Return how faces are found and cut out."""
-        from aletheia.faces.worker import CropConfig
-
-        return CropConfig(
+        config = CropConfig(
             size=self.image_size,
             policy=self.face_policy,
             margin=self.face_margin,
             largest_only=not self.all_faces,
             threshold=self.threshold,
             min_size=self.min_face,
+            detector=self.detector,
             frames=self.frames,
         )
+        config.check_policy()
+        return config
 
     def train_config(self, **values: Any) -> TrainConfig:
         """Return the configuration of one training.

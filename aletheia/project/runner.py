@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from aletheia.core.errors import DISK_FULL, InputError, tells_of_full_disk
+from aletheia.core.errors import DISK_FULL, InputError, is_disk_full_message
 from aletheia.core.paths import project_root
 from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
@@ -86,7 +86,7 @@ def _report_failure(errors: dict[str, str], log: Path, console: Console) -> None
     steps = ", ".join(errors) or "the workflow"
     if InputError.raised:
         raise InputError(f"{steps} failed. {InputError.raised[-1]}")
-    if any(map(tells_of_full_disk, errors.values())):
+    if any(map(is_disk_full_message, errors.values())):
         raise InputError(f"{steps} failed. {DISK_FULL}")
     for step, error in errors.items():
         console.print(f"[bold red]{step} failed:[/] {error}", highlight=False, soft_wrap=True)

@@ -1,22 +1,22 @@
-"""From a training's model to the one that is registered: the same weights with what evaluation found out about them."""
+"""The bundle that is registered: the weights of a training, with test metrics, verdicts and a model card."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from aletheia.core.errors import InputError
 from aletheia.models.bundle import load_bundle
 from aletheia.models.spec import ModelSpec, write_spec
-from aletheia.release.gate import Check
-from aletheia.release.model_card import CARD, model_card
+from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.gate_check import CheckResult
+from aletheia.release.model_card import CARD, render_model_card
 from aletheia.release.registry import CANDIDATE, PRODUCTION
 
 
 def release_bundle(
-    model: str | Path, evaluation: dict[str, Any], checks: Sequence[Check], folder: str | Path
+    model: str | Path, report: EvaluationReport, checks: Sequence[CheckResult], folder: str | Path
 ) -> tuple[Path, ModelSpec]:
     """Write a bundle whose JSON also holds the test metrics and the verdict of every check, and its model card.
 
@@ -24,9 +24,9 @@ def release_bundle(
     ----------
     model : path
         The folder of the bundle that was trained.
-    evaluation : dict
-        What ``evaluate`` wrote; it must be about this very model.
-    checks : sequence of Check
+    report : EvaluationReport
+        The evaluation of this very model.
+    checks : sequence of CheckResult
         The verdicts of the gate.
     folder : path
         Where to write.
@@ -42,17 +42,14 @@ def release_bundle(
         When the evaluation is about other weights.
     """
     _, spec = load_bundle(model)
-    if evaluation["weights_sha256"] != spec.weights_sha256:
+    if report.weights_sha256 != spec.weights_sha256:
         raise InputError(
             "The evaluation is about another model than the one to be registered. Run evaluate on this model first."
         )
-    metrics = dict(spec.metrics)
-    metrics.update({f"test_{name}": value["value"] for name, value in evaluation["metrics"].items()})
-    metrics["test_majority_share"] = evaluation["majority_share"]
-    for key, baseline in evaluation["baselines"].items():
-        if baseline["auc"] is not None:
-            metrics[f"baseline_{key}_auc"] = baseline["auc"]
-    verdicts = {check.name: {"passed": check.passed, "detail": check.detail} for check in checks}
+    metrics = spec.metrics | _test_metrics(report)
+    verdicts: dict[str, dict[str, bool | str]] = {
+        check.name: {"passed": check.passed, "detail": check.detail} for check in checks
+    }
     folder = Path(folder)
     released = spec.model_copy(update={"metrics": metrics, "checks": verdicts})
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,5 +57,13 @@ def release_bundle(
         shutil.copy(Path(model) / name, folder / name)
     write_spec(folder, released)
     tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
-    (folder / CARD).write_text(model_card(released, evaluation, checks, tag=tag))
+    (folder / CARD).write_text(render_model_card(released, report, checks, tag=tag))
     return folder, released
+
+
+def _test_metrics(report: EvaluationReport) -> dict[str, float | None]:
+    """Return the metrics of the test set under the names that they have in ``model.json``."""
+    metrics = {f"test_{name}": estimate.to_dict()["value"] for name, estimate in report.metrics}
+    metrics["test_majority_share"] = report.majority_share
+    baselines = {key: baseline.auc for key, baseline in report.baselines.items() if baseline.is_computed}
+    return metrics | {f"baseline_{key}_auc": auc for key, auc in baselines.items()}

@@ -1,17 +1,20 @@
-"""The model card: what a model is, what it is worth, and where it must not be used; in Hugging Face's format.
+"""The model card in Hugging Face's format: purpose, limits, measured numbers and provenance of a model.
 
 Sections after Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from aletheia.models.spec import ModelSpec
-from aletheia.release.gate import Check
+from aletheia.release.evaluation_records import GroupRecord
+from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.gate_check import CheckResult
+from aletheia.stats.estimate import Estimate
 
 CARD = "README.md"
+#: Attribute of `MetricEstimates` → readable name, and the name that the Hub knows.
 _METRICS = {
     "auc": ("AUC", "roc_auc"),
     "average_precision": ("average precision", "average_precision"),
@@ -25,15 +28,15 @@ _METRICS = {
 }
 
 
-def model_card(spec: ModelSpec, evaluation: Mapping[str, Any], checks: Sequence[Check], *, tag: str) -> str:
-    """Write the card from what was measured; each number names the run and the data that it comes from.
+def render_model_card(spec: ModelSpec, report: EvaluationReport, checks: Sequence[CheckResult], *, tag: str) -> str:
+    """Write the card; each number names the run and the data that it comes from.
 
     Parameters
     ----------
     spec : ModelSpec
-    evaluation : mapping
-        What ``evaluate`` wrote about this model.
-    checks : sequence of Check
+    report : EvaluationReport
+        The evaluation of this model.
+    checks : sequence of CheckResult
         The gate's verdicts.
     tag : str
         Under which the model is registered.
@@ -43,160 +46,151 @@ def model_card(spec: ModelSpec, evaluation: Mapping[str, Any], checks: Sequence[
     str
         Markdown with YAML front matter, as `huggingface_hub.ModelCard` reads it.
     """
+    parts = [
+        f"---\n{_front_matter(spec, report)}\n---",
+        "# Deepfake face detector",
+        _verdict(checks, tag),
+        "## Description",
+        f"Estimates how probable it is that a face is fake. Network: {spec.architecture}, {spec.parameters:,} "
+        f"parameters, {spec.input_size} × {spec.input_size} pixels. From a probability of {spec.threshold:.3f} on the "
+        f"verdict is “fake” ({spec.threshold_how}). Probabilities refer to a prior of one half; the last table of "
+        "numbers says what an alarm means where forgeries are rarer.",
+        "## Out-of-scope use",
+        "Not as the only evidence against a person. The model knows the forgeries that it was trained on "
+        f"({_plain(spec.trained_on) or 'not recorded'}) and may miss every other kind; it says nothing "
+        "about pictures without a face, or about changes to a picture outside of the face.",
+        "## Evaluation",
+        f"On {report.n_real:,} genuine and {report.n_fake:,} fake test faces; intervals "
+        f"(95 %) over {report.n_groups:,} units ({report.unit}), not over pictures.",
+        _numbers(report),
+        "## Baselines on the same faces",
+        _baselines(report),
+        "## Groups of people",
+        _subgroups(report),
+        *_prevalence(report),
+        "## Provenance",
+        _origin(spec, report),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(spec: ModelSpec, report: EvaluationReport) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
-    data_hash = evaluation["test_data_hash"]
-    run = evaluation.get("evaluate_run") or "not recorded"
+    estimates = {key: estimate for key, estimate in report.metrics if key in _METRICS and estimate.is_defined}
     results = [
         EvalResult(
             task_type="image-classification",
             dataset_type="aletheia-manifest",
             dataset_name="test faces",
             dataset_split="test",
-            dataset_revision=data_hash,
-            metric_type=kind,
+            dataset_revision=report.test_data_hash,
+            metric_type=metric_type,
             metric_name=name,
-            metric_value=round(evaluation["metrics"][key]["value"], 4),
-            metric_args={"run": run},
+            metric_value=round(estimates[key].value, 4),
+            metric_args={"run": _run(report)},
         )
-        for key, (name, kind) in _METRICS.items()
-        if evaluation["metrics"][key]["value"] is not None
+        for key, (name, metric_type) in _METRICS.items()
+        if key in estimates
     ]
-    head = ModelCardData(
+    data = ModelCardData(
         model_name="detector",
         library_name="pytorch",
         pipeline_tag="image-classification",
         tags=["deepfake-detection", "face-forgery-detection", spec.architecture],
         eval_results=results,
     )
-    parts = [
-        f"---\n{head.to_yaml()}\n---",
-        "# Deepfake face detector",
-        _verdict(checks, tag),
-        "## What it does",
-        f"Says how probable it is that a face is fake. Network: {spec.architecture}, {spec.parameters:,} parameters, "
-        f"{spec.input_size} × {spec.input_size} pixels. From a probability of {spec.threshold:.3f} on the verdict is "
-        f"“fake” ({spec.threshold_how}). Probabilities refer to a prior of one half: what an alarm means where "
-        "forgeries are rare is said below.",
-        "## What it must not be used for",
-        "Not as the only evidence against anybody. It knows the forgeries that it was trained on "
-        f"({_plain(spec.trained_on) or 'not recorded'}) and may miss every other kind; it says nothing "
-        "about pictures without a face, or about what was done to a picture outside of the face.",
-        "## What it is worth",
-        f"On {evaluation['n_real']:,} genuine and {evaluation['n_fake']:,} fake test faces; intervals "
-        f"(95 %) over {evaluation['n_groups']:,} units ({evaluation['unit']}), not over pictures.",
-        _numbers(evaluation, run, data_hash),
-        "## What trivial detectors score on the same faces",
-        _baselines(evaluation, run, data_hash),
-        *_subgroups(evaluation, run, data_hash),
-        *_rarity(evaluation),
-        "## Where it comes from",
-        _origin(spec, evaluation, run),
-    ]
-    return "\n\n".join(parts) + "\n"
+    return data.to_yaml()
 
 
-def _verdict(checks: Sequence[Check], tag: str) -> str:
+def _verdict(checks: Sequence[CheckResult], tag: str) -> str:
     failed = [check for check in checks if not check.passed]
-    lead = (
-        f"**Registered as `{tag}`:** it failed {len(failed)} of {len(checks)} checks and must not answer for anybody."
-        if failed
-        else f"**Registered as `{tag}`:** it passed every check that could be judged, "
-        f"{sum(check.judged for check in checks)} of {len(checks)}."
-    )
+    if failed:
+        summary = f"it failed {len(failed)} of {len(checks)} checks and must not be used in production."
+    else:
+        judged = sum(check.judged for check in checks)
+        summary = f"it passed every check that could be judged, {judged} of {len(checks)}."
     rows = [(check.name, check.verdict, check.detail) for check in checks]
-    return lead + "\n\n" + _table(("check", "verdict", "numbers"), rows)
+    return f"**Registered as `{tag}`:** {summary}\n\n" + _table(("check", "verdict", "numbers"), rows)
 
 
-def _numbers(evaluation: Mapping[str, Any], run: str, data_hash: str) -> str:
-    rows = []
-    for key, (name, _) in _METRICS.items():
-        rows.append((name, *_estimate(evaluation["metrics"][key]), run, data_hash[:16]))
-    share = f"{evaluation['majority_share']:.3f}"
-    rows.append(("accuracy of always saying the larger class", share, "–", run, data_hash[:16]))
-    error = evaluation["calibration_error"]
-    rows.append(("expected calibration error", *_estimate(error), run, data_hash[:16]))
-    return _table(("metric", "value", "95 % interval", "run", "data"), rows)
+def _numbers(report: EvaluationReport) -> str:
+    estimates = dict(report.metrics)
+    rows = [(name, *_cells(estimates[key])) for key, (name, _) in _METRICS.items()]
+    rows.append(("accuracy of always saying the larger class", f"{report.majority_share:.3f}", "–"))
+    rows.append(("expected calibration error", *_cells(report.calibration_error.estimate)))
+    return _sourced_table(report, ("metric", "value", "95 % interval"), rows)
 
 
-def _baselines(evaluation: Mapping[str, Any], run: str, data_hash: str) -> str:
-    rows = []
-    for baseline in evaluation["baselines"].values():
-        numbers = (
-            (baseline["reason"], "–")
-            if baseline["auc"] is None
-            else (f"{baseline['auc']:.3f}", f"{baseline['low']:.3f} to {baseline['high']:.3f}")
-        )
-        rows.append((baseline["name"], *numbers, run, data_hash[:16]))
-    return _table(("detector", "AUC", "95 % interval", "run", "data"), rows)
-
-
-def _subgroups(evaluation: Mapping[str, Any], run: str, data_hash: str) -> list[str]:
+def _baselines(report: EvaluationReport) -> str:
     rows = [
-        (
-            f"{group['column']}: {group['value']}",
-            f"{group['n_real']:,} / {group['n_fake']:,}",
-            *(_cell(group, name) for name in ("auc", "fpr", "fnr")),
-            run,
-            data_hash[:16],
-        )
-        for group in evaluation["subgroups"]
+        (baseline.name, *(_cells(baseline.estimate) if baseline.is_computed else (baseline.reason, "–")))
+        for baseline in report.baselines.values()
     ]
-    if not rows:
-        return ["## Groups of people", "The data do not say who is in the pictures: nobody knows how it treats them."]
-    head = ("group", "real / fake", "AUC", "called fake though genuine", "missed fakes", "run", "data")
-    return ["## Groups of people", _table(head, rows)]
+    return _sourced_table(report, ("detector", "AUC", "95 % interval"), rows)
 
 
-def _rarity(evaluation: Mapping[str, Any]) -> list[str]:
+def _subgroups(report: EvaluationReport) -> str:
+    if not report.subgroups:
+        return "The data have no demographic columns: how the model treats groups of people is unknown."
     rows = [
-        (f"{row['base_rate']:.1%}", f"{row['ppv']:.1%}", f"{row['ppv_low']:.1%} to {row['ppv_high']:.1%}")
-        for row in evaluation["prior"]
-        if row["ppv"] is not None and row["ppv_low"] is not None
+        (f"{group.column}: {group.value}", f"{group.n_real:,} / {group.n_fake:,}", *_rates(group))
+        for group in report.subgroups
     ]
+    head = ("group", "real / fake", "AUC", "called fake though genuine", "missed fakes")
+    return _sourced_table(report, head, rows)
+
+
+def _rates(group: GroupRecord) -> list[str]:
+    return [group.with_interval(name).text(undefined="too few to say") for name in ("auc", "fpr", "fnr")]
+
+
+def _prevalence(report: EvaluationReport) -> list[str]:
+    values = [(row.base_rate, row.with_interval("ppv")) for row in report.prior]
+    rows = [(f"{rate:.1%}", f"{ppv.value:.1%}", ppv.interval(".1%")) for rate, ppv in values if ppv.has_interval]
     if not rows:
         return []
-    head = ("share of fakes among the pictures asked about", "alarms that are right", "95 % interval")
-    return ["## What an alarm means where fakes are rare", _table(head, rows)]
+    head = ("share of fakes among all pictures", "alarms that are right", "95 % interval")
+    return ["## Alarms where fakes are rare", _table(head, rows)]
 
 
-def _origin(spec: ModelSpec, evaluation: Mapping[str, Any], run: str) -> str:
+def _origin(spec: ModelSpec, report: EvaluationReport) -> str:
     facts = [
         ("training run", spec.run or "not recorded"),
-        ("evaluation run", run),
+        ("evaluation run", _run(report)),
         ("training data", spec.data_hash or "not recorded"),
         ("remedies against shortcuts", spec.remedies or "none"),
-        ("test data", evaluation["test_data_hash"]),
+        ("test data", report.test_data_hash),
         ("weights (SHA-256)", spec.weights_sha256),
         ("seed", str(spec.seed)),
         ("created", spec.created.isoformat()),
         ("versions", ", ".join(f"{name} {version}" for name, version in spec.versions.items())),
     ]
-    return _table(("what", "value"), facts)
+    return _table(("property", "value"), facts)
 
 
-def _estimate(estimate: Mapping[str, Any]) -> tuple[str, str]:
-    if estimate["value"] is None:
-        return "not defined", "–"
-    if estimate["low"] is None:
-        return f"{estimate['value']:.3f}", "–"
-    return f"{estimate['value']:.3f}", f"{estimate['low']:.3f} to {estimate['high']:.3f}"
+def _run(report: EvaluationReport) -> str:
+    return report.evaluate_run or "not recorded"
 
 
-def _cell(group: Mapping[str, Any], name: str) -> str:
-    if group[name] is None:
-        return "too few to say"
-    return f"{group[name]:.3f} ({group[f'{name}_low']:.3f} to {group[f'{name}_high']:.3f})"
+def _cells(estimate: Estimate) -> tuple[str, str]:
+    """Return value and interval as two cells."""
+    return (f"{estimate.value:.3f}" if estimate.is_defined else "not defined", estimate.interval())
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = list(head)
+def _sourced_table(report: EvaluationReport, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table with the run and the data behind each row."""
+    source = (_run(report), report.test_data_hash[:16])
+    return _table((*head, "run", "data"), [(*row, *source) for row in rows])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_plain(str(cell)) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines)
 
 
 def _plain(text: str) -> str:
-    """One line of a table; names that come from the data must not become markup."""
+    """Fit a text into a cell; names that come from the data must not become markup."""
     return (
         " ".join(text.split()).replace("|", "/").replace("<", "‹").replace(">", "›").replace("`", "'").replace("[", "(")
     )

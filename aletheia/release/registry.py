@@ -1,4 +1,4 @@
-"""Finding a registered model without importing MLRun: one question to the tracking service."""
+"""Registered models: lookup by one request to the tracking service, without importing MLRun, and download."""
 
 from __future__ import annotations
 
@@ -28,7 +28,17 @@ _fetched: list[TemporaryFolder] = []  # as long as the process lives
 
 @dataclasses.dataclass(frozen=True)
 class RegisteredModel:
-    """A model that was found: where its bundle lies, by what URI, under which tag."""
+    """A registered model, or a bundle in a folder.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the bundle.
+    uri : str
+        ``store://models/…``; of a folder its path.
+    tag : str
+        Empty for a folder.
+    """
 
     folder: Path
     uri: str
@@ -42,9 +52,13 @@ def find_model(model: str | None = None, *, project: str = "aletheia") -> Regist
     ----------
     model : str, optional
         A folder with ``model.safetensors`` and ``model.json``, a ``store://models/…`` URI, or a tag of the registered
-        model. Default: the one tagged ``production``, else the ``candidate``.
+        model. By default the model tagged ``production``, else the ``candidate``.
     project : str
         The project that registered it.
+
+    Returns
+    -------
+    RegisteredModel
 
     Raises
     ------
@@ -64,39 +78,44 @@ def find_model(model: str | None = None, *, project: str = "aletheia") -> Regist
         tags = [model] if model else [PRODUCTION, CANDIDATE]
         wanted = [(project, MODEL_KEY, {"tag": tag, "tree": None}) for tag in tags]
     for owner, key, version in wanted:
-        if found := _look_up(owner, key, version):
-            return found
-    asked = model or f"a model tagged {PRODUCTION} or {CANDIDATE}"
-    raise InputError(f"There is no {asked} in the project {project}. Run `make demo` (or `aletheia run`) to train one.")
+        if registered := _look_up(owner, key, version):
+            return registered
+    missing = f"model {model}" if model else f"model tagged {PRODUCTION} or {CANDIDATE}"
+    raise InputError(
+        f"There is no {missing} in the project {project}. Run `make demo` (or `aletheia run`) to train one."
+    )
 
 
 def production_model(*, project: str = "aletheia") -> tuple[str, Path | None] | None:
-    """URI and folder of the model that answers now, fetched when it lies in a remote store.
+    """Return URI and folder of the model in production, downloaded when it lies in a remote store.
 
     None when there is no such model; no folder when its files are gone.
     """
-    if _ask(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None}) is None:
+    if _artifact(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None}) is None:
         return None
     uri = f"store://models/{project}/{MODEL_KEY}:{PRODUCTION}"
     try:
         return uri, fetch_model(uri)
-    except Exception:  # whatever a store raises: the evaluation goes on, and says what it could not compare with
+    except Exception:  # stores raise errors of many kinds; the evaluation reports that it could not compare
         return uri, None
 
 
 def production_weights(*, project: str = "aletheia") -> str | None:
-    """The beginning of the SHA-256 of the weights that answer now; "" when none do, None when nobody can say."""
-    artifact = _ask(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None})
+    """Return the beginning of the SHA-256 of the weights in production.
+
+    "" when there is no such model, None when it was registered without that label.
+    """
+    artifact = _artifact(project, MODEL_KEY, {"tag": PRODUCTION, "tree": None})
     return "" if artifact is None else (artifact["metadata"].get("labels") or {}).get("weights")
 
 
 def fetch_model(model: Any) -> Path:
-    """A folder with the bundle of a logged model, fetched for this process when it lies in a remote store.
+    """Return a folder with the bundle of a logged model, downloaded for this process from a remote store.
 
     Parameters
     ----------
     model : DataItem or str
-        What a handler gets as its input, or a ``store://models/…`` URI.
+        The input of a handler, or a ``store://models/…`` URI.
 
     Raises
     ------
@@ -122,7 +141,7 @@ def fetch_model(model: Any) -> Path:
 
 
 def _look_up(project: str, key: str, version: dict[str, Any]) -> RegisteredModel | None:
-    artifact = _ask(project, key, version)
+    artifact = _artifact(project, key, version)
     if artifact is None:
         return None
     tag = version["tag"] or artifact["metadata"].get("tag") or ""
@@ -130,7 +149,7 @@ def _look_up(project: str, key: str, version: dict[str, Any]) -> RegisteredModel
     return RegisteredModel(folder, f"store://models/{project}/{key}:{tag}", tag)
 
 
-def _ask(project: str, key: str, version: dict[str, Any]) -> dict[str, Any] | None:
+def _artifact(project: str, key: str, version: dict[str, Any]) -> dict[str, Any] | None:
     from aletheia.tracking import ensure_tracking
     from aletheia.tracking.service import request_json
 
@@ -144,7 +163,8 @@ def _ask(project: str, key: str, version: dict[str, Any]) -> dict[str, Any] | No
         raise InputError(f"The tracking service answered {url} with {error.code}: {error.reason}.") from None
     except OSError as error:
         raise InputError(f"The tracking service did not answer {url}: {error}.") from None
-    return body.get("data", body)
+    artifact: dict[str, Any] = body.get("data", body)
+    return artifact
 
 
 def _local_folder(target: str) -> Path:

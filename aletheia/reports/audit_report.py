@@ -1,4 +1,4 @@
-"""The audit for people: one figure, examples, a page that works offline."""
+"""The page of a shortcut audit: one figure, examples and all numbers in an HTML file that works offline."""
 
 from __future__ import annotations
 
@@ -14,75 +14,90 @@ from aletheia.audit.audit import ALL, Audit, Family
 from aletheia.plotting.contact_sheet import png, thumbnails
 from aletheia.plotting.html import html_page, plot, table
 from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SECOND, note, styled
+from aletheia.stats.tabular import Shortcut
 
 _EXAMPLES = 8  # pictures at either end of a measure
+_SIZE = 11  # of a marker, pixels
+_SYMBOLS = {"as delivered": "circle", "in the crops for the network": "diamond-open"}
 
 
 def audit_figure(audit: Audit, after: Audit | None = None) -> go.Figure:
-    """AUC of each family with its interval; one half tells nothing.
+    """Draw the AUC of each family of measures with its interval; a half is chance.
 
-    ``after`` is another audit of what became of the same faces: drawn as diamonds, joined to what was before.
+    Parameters
+    ----------
+    audit : Audit
+    after : Audit, optional
+        Of the crops of the same faces: drawn as diamonds, joined to the AUC before.
     """
     families = [family for family in audit.families if not family.outcome.reason][::-1]
     figure = go.Figure()
     if after is not None:
-        for family in families:
-            ends = [family.outcome.auc, after[family.key].auc]
-            line = {"color": NEUTRAL, "width": 1}
-            figure.add_scatter(x=ends, y=2 * [_plain(family.name)], mode="lines", line=line, showlegend=False)
-    for name, colour, wanted in (
-        ("measures", REAL, lambda f: not f.control and f.key != ALL),
-        ("controls, which see next to nothing of a face", SECOND, lambda f: f.control),
-        ("all measures together", FAKE, lambda f: f.key == ALL),
+        _add_joins(figure, families, after)
+    for name, colour, chosen in (
+        ("measures", REAL, [f for f in families if not f.control and f.key != ALL]),
+        ("controls, which see next to nothing of a face", SECOND, [f for f in families if f.control]),
+        ("all measures together", FAKE, [f for f in families if f.key == ALL]),
     ):
-        chosen = [family for family in families if wanted(family)]
-        places = [_plain(family.name) for family in chosen]
-        for outcomes, symbol in (
-            ([family.outcome for family in chosen], "circle"),
-            ([after[family.key] for family in chosen] if after else [], "diamond-open"),
-        ):
-            auc, low, high = (np.array([getattr(o, key) for o in outcomes]) for key in ("auc", "low", "high"))
-            figure.add_scatter(
-                x=auc,
-                y=places[: len(outcomes)],
-                error_x={"type": "data", "symmetric": False, "array": high - auc, "arrayminus": auc - low},
-                mode="markers",
-                marker={"color": colour, "size": 11, "symbol": symbol},
-                name=name,
-                showlegend=symbol == "circle",
-                hovertemplate="%{y}<br>AUC %{x:.3f}<extra></extra>",
-            )
-    for name, symbol in (("as delivered", "circle"), ("in the crops for the network", "diamond-open")) if after else ():
-        marker = {"color": NEUTRAL, "size": 11, "symbol": symbol}
+        outcomes = [family.outcome for family in chosen]
+        _add_points(figure, chosen, outcomes, name=name, marker={"color": colour, "symbol": "circle"})
+        if after is not None:
+            outcomes = [after[family.key] for family in chosen]
+            _add_points(figure, chosen, outcomes, name=name, marker={"color": colour, "symbol": "diamond-open"})
+    for name, symbol in _SYMBOLS.items() if after is not None else ():
+        marker = {"color": NEUTRAL, "size": _SIZE, "symbol": symbol}
         figure.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=name)
-    styled(figure, "How well the label is told without looking at the face", "AUC", height=150 + 36 * len(families))
+    styled(figure, "How well the label is predicted without the face", "AUC", height=150 + 36 * len(families))
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"})
     figure.update_xaxes(range=[0.4, 1.02])
-    figure.update_yaxes(categoryorder="array", categoryarray=[_plain(family.name) for family in families])
+    figure.update_yaxes(categoryorder="array", categoryarray=[_label(family) for family in families])
     figure.update_layout(legend={"orientation": "h", "y": -0.2})
     return note(figure, "Intervals over people, videos and near duplicates; together they hold with 95 %.")
 
 
-def audit_report(
+def _add_joins(figure: go.Figure, families: Sequence[Family], after: Audit) -> None:
+    for family in families:
+        ends = [family.outcome.auc, after[family.key].auc]
+        line = {"color": NEUTRAL, "width": 1}
+        figure.add_scatter(x=ends, y=2 * [_label(family)], mode="lines", line=line, showlegend=False)
+
+
+def _add_points(
+    figure: go.Figure, families: Sequence[Family], outcomes: Sequence[Shortcut], *, name: str, marker: dict[str, str]
+) -> None:
+    auc, low, high = (np.array([getattr(outcome, key) for outcome in outcomes]) for key in ("auc", "low", "high"))
+    figure.add_scatter(
+        x=auc,
+        y=[_label(family) for family in families],
+        error_x={"type": "data", "symmetric": False, "array": high - auc, "arrayminus": auc - low},
+        mode="markers",
+        marker={**marker, "size": _SIZE},
+        name=name,
+        showlegend=marker["symbol"] == "circle",
+        hovertemplate="%{y}<br>AUC %{x:.3f}<extra></extra>",
+    )
+
+
+def render_audit_report(
     audit: Audit,
     faces: pd.DataFrame,
     measures: pd.DataFrame,
     after: Audit | None = None,
-    done: Sequence[str] = (),
+    remedy_messages: Sequence[str] = (),
     *,
     title: str = "Shortcut audit",
 ) -> str:
-    """The page: what gives the label away, the figure, examples of each leading measure, all numbers.
+    """Write the page: findings in sentences, the figure, examples of each leading measure, all numbers.
 
     Parameters
     ----------
     audit : Audit
     faces, measures : DataFrame
-        What was audited, see :func:`aletheia.audit.audit.audit_faces`.
+        Faces that were audited and their measures, see :func:`aletheia.audit.audit.audit_faces`.
     after : Audit, optional
         Of the crops that the network will see, after remedies.
-    done : sequence of str
-        What the remedies did, in sentences.
+    remedy_messages : sequence of str
+        What the remedies changed, in sentences.
 
     Returns
     -------
@@ -90,36 +105,33 @@ def audit_report(
         HTML that fetches nothing. Names that come from the data are escaped.
     """
     sentences = audit.sentences()
-    told = any(family.tells for family in audit.families)
-    if told:
+    if any(family.tells for family in audit.families):
         control = audit.best_control
         sentences.append(
-            f"A network on these pictures has shown something only above {control.outcome.auc:.2f}, "
-            f"what “{control.name}” scores."
+            f"A network on these pictures has shown something only above an AUC of {control.outcome.auc:.2f}: that is "
+            f"the AUC of “{control.name}”."
         )
     drawn = f", drawn from {audit.total:,}" if audit.total > audit.rows else ""
     body = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{audit.rows:,} faces{drawn}, {audit.fakes:,} of them fake. Each family of measures sees everything but "
         "the face (the controls, next to nothing of it) and predicts the label, cross-validated, so that no person, "
-        "video or near duplicate is on both sides. What it can do, a network can do, too, without knowing anything of "
+        "video or near duplicate is on both sides. A network can use the same cues, without knowing anything of "
         "faces.</p>",
-        f'<div class="verdict {audit.verdict}"><ul>'
-        + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-        + "</ul></div>",
-        _afterwards(after, done),
+        _verdict(audit, sentences),
+        _after(after, remedy_messages),
         plot(audit_figure(audit, after)),
     ]
     examples = [_examples(family, faces, measures) for family in audit.families if family.tells and family.key != ALL]
     if any(examples):
         legend = "Pictures at both ends of each family's leading measure; genuine ones framed blue, fakes orange."
-        body += ["<h2>What it looks like</h2>", f"<p>{legend}</p>", *examples]
+        body += ["<h2>Examples</h2>", f"<p>{legend}</p>", *examples]
     body += ["<h2>All numbers</h2>", _table(audit, after)]
     return html_page(title, body)
 
 
 def _examples(family: Family, faces: pd.DataFrame, measures: pd.DataFrame) -> str:
-    """Pictures at both ends of the family's leading measure, real ones framed in blue, fake ones in orange."""
+    """Show pictures at both ends of the family's leading measure, real ones framed in blue, fake ones in orange."""
     if family.outcome.features.empty:
         return ""
     leading = family.outcome.features.iloc[0]
@@ -128,32 +140,37 @@ def _examples(family: Family, faces: pd.DataFrame, measures: pd.DataFrame) -> st
         return ""
     order = column[column.notna()].sort_values(kind="stable").index
     rows = []
-    for name, chosen in (("lowest", order[:_EXAMPLES]), ("highest", order[-_EXAMPLES:])):
+    for end, chosen in (("lowest", order[:_EXAMPLES]), ("highest", order[-_EXAMPLES:])):
         part = faces.loc[chosen]
         frames = [FAKE if label == "fake" else REAL for label in part["label"]]
         sheet = base64.b64encode(png(thumbnails(part["original"].tolist(), frames))).decode()
         values = f"{column[chosen].min():.3g} to {column[chosen].max():.3g}"
-        rows.append(f'<p>{name}, {values}</p><img alt="" src="data:image/png;base64,{sheet}">')
+        rows.append(f'<p>{end}, {values}</p><img alt="" src="data:image/png;base64,{sheet}">')
     return f"<h3>{escape(family.name)}: {escape(str(leading['name']))}</h3>" + "".join(rows)
 
 
-def _afterwards(after: Audit | None, done: Sequence[str]) -> str:
+def _after(after: Audit | None, remedy_messages: Sequence[str]) -> str:
     if after is None:
         return ""
-    listed = "".join(f"<li>{escape(text)}</li>" for text in (*done, *after.sentences()))
-    head = "After the remedies, in the crops" if done else "In the crops"
-    return f'<h2>{head} that the network will see</h2><div class="verdict {after.verdict}"><ul>{listed}</ul></div>'
+    heading = "After the remedies, in the crops" if remedy_messages else "In the crops"
+    return f"<h2>{heading} that the network will see</h2>" + _verdict(after, [*remedy_messages, *after.sentences()])
+
+
+def _verdict(audit: Audit, sentences: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return f'<div class="verdict {audit.verdict}"><ul>{items}</ul></div>'
 
 
 def _table(audit: Audit, after: Audit | None) -> str:
     head = ("family", "AUC (interval)", *(["in the crops"] if after else []), "leading measures")
     rows = []
     for family in audit.families:
-        beside = [escape(after.family(family.key).told)] if after else []
+        beside = [escape(after.family(family.key).auc_text)] if after else []
         name = f"<b>{escape(family.name)}</b>" if family.tells else escape(family.name)
-        rows.append((name, escape(family.told), *beside, escape(", ".join(family.outcome.leading))))
+        rows.append((name, escape(family.auc_text), *beside, escape(", ".join(family.outcome.leading))))
     return table(head, rows)
 
 
-def _plain(text: str) -> str:
-    return escape(text, quote=False)
+def _label(family: Family) -> str:
+    """Name a family on an axis: plotly would read < and & as markup."""
+    return escape(family.name, quote=False)

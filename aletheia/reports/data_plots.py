@@ -1,7 +1,8 @@
-"""Figures of the data: composition, shares of fakes, delivery, and what tells the label."""
+"""Figures of the data: composition, shares of fakes, association of columns and file properties with the label."""
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 import numpy as np
@@ -14,8 +15,9 @@ from aletheia.datasets.bias import TOO_FEW, BiasReport
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import DEMOGRAPHICS, SPLITS
 from aletheia.plotting.theme import COLOURS, LEGEND, NEUTRAL, REAL, SECOND, empty, note, short, styled
-from aletheia.reports.delivery import delivery_figure
+from aletheia.reports.file_properties import file_properties_figure
 from aletheia.stats.categorical import cross_table, encode
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.tabular import Shortcut
 
 MAX_GROUPS = 8
@@ -25,7 +27,7 @@ _BAR = 26
 def preparation_figures(
     before: pd.DataFrame, after: pd.DataFrame, bias_before: BiasReport, bias_after: BiasReport
 ) -> dict[str, go.Figure]:
-    """All figures of prepare-data, by the key under which they are logged.
+    """Draw all figures of prepare-data, by the key under which they are logged.
 
     Parameters
     ----------
@@ -41,22 +43,21 @@ def preparation_figures(
         ``delivery`` (file properties by label, after balancing).
     """
     return {
-        "data_vis": data_vis(before, after),
+        "data_vis": composition_figure(before, after),
         "bias": bias_figure(bias_before, bias_after),
         "association": association_figure(bias_before, bias_after),
-        "delivery": delivery_figure(after),
+        "delivery": file_properties_figure(after),
     }
 
 
-def data_vis(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
-    """Number of real and fake images by split, source, generator and group of people, before and after
-    balancing.
-    """
+def composition_figure(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
+    """Draw the number of images by split, source, generator and group of people, before and after balancing."""
+    title = "Composition of the data"
     rows: list[tuple[str, Array, Array]] = []
     for name in ("label", "split", "source", "generator", *DEMOGRAPHICS):
         rows += _counts(name, before, after)
     if not rows:
-        return empty("What the data holds", "The manifest is empty.")
+        return empty(title, "The manifest is empty.")
     labels = [row[0] for row in rows][::-1]
     figure = make_subplots(
         cols=2,
@@ -79,7 +80,7 @@ def data_vis(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
                 row=1,
                 col=column,
             )
-    styled(figure, "What the data holds", height=170 + _BAR * len(rows))
+    styled(figure, title, height=170 + _BAR * len(rows))
     figure.update_layout(barmode="stack", legend=LEGEND, margin_b=110)
     figure.update_xaxes(title="images", matches="x", rangemode="tozero")
     figure.update_yaxes(dtick=1)
@@ -87,7 +88,7 @@ def data_vis(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
 
 
 def _counts(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[str, Array, Array]]:
-    """Label of the bar, and (real, fake) before and after, for the largest groups of a column."""
+    """Return name of the bar, and (real, fake) before and after, for the largest groups of a column."""
     tables: list[dict[str, Array]] = []
     for df in (before, after):
         if name not in df.columns or not len(df):
@@ -112,10 +113,10 @@ def _counts(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[
 
 
 def bias_figure(before: BiasReport, after: BiasReport) -> go.Figure:
-    """Share of fakes of every group with its Wilson interval, before and after."""
-    chosen = _worth_showing(before, after)
+    """Draw the share of fakes of every group with its Wilson interval, before and after balancing."""
+    chosen = _select_groups(before, after)
     if not chosen:
-        return empty("Share of fakes by group", "The manifest knows no source, generator or group of people.")
+        return empty("Share of fakes by group", "The manifest has no source, generator or demographic column.")
     labels = [f"{column.replace('_', ' ')}: {short(group, 40)}" for column, group in chosen][::-1]
     figure = go.Figure()
     for report, name, colour, shift in (
@@ -160,8 +161,8 @@ def bias_figure(before: BiasReport, after: BiasReport) -> go.Figure:
     )
 
 
-def _worth_showing(before: BiasReport, after: BiasReport, limit: int = 12) -> list[tuple[str, str]]:
-    """Groups of single columns, the largest of each, then the intersections that differ most."""
+def _select_groups(before: BiasReport, after: BiasReport, limit: int = 12) -> list[tuple[str, str]]:
+    """Choose the largest groups of each column, then the intersections that differ most."""
     rates = after.rates if len(after.rates) >= len(before.rates) else before.rates
     overall = rates["fake_rate"].iloc[0]
     chosen = []
@@ -175,13 +176,14 @@ def _worth_showing(before: BiasReport, after: BiasReport, limit: int = 12) -> li
 
 
 def association_figure(before: BiasReport, after: BiasReport) -> go.Figure:
-    """How much each column says about the label: Cramér's V before and after."""
-    known = [report.associations.set_index("column").dropna(subset="cramers_v") for report in (before, after)]
-    tables = [table["cramers_v"] for table in known]
-    few = [set(table.index[table["verdict"] == TOO_FEW]) for table in known]
-    names = [name for name in dict.fromkeys([*tables[0].index, *tables[1].index])][::-1]
+    """Draw Cramér's V between each column and the label, before and after balancing."""
+    associations = [report.associations.set_index("column").dropna(subset="cramers_v") for report in (before, after)]
+    tables = [table["cramers_v"] for table in associations]
+    few = [set(table.index[table["verdict"] == TOO_FEW]) for table in associations]
+    names = list(dict.fromkeys([*tables[0].index, *tables[1].index]))[::-1]
+    title = "Association of columns with the label"
     if not names:
-        return empty("What tells the label", "No column is known for both real and fake images.")
+        return empty(title, "No column is known for both real and fake images.")
     figure = go.Figure()
     for table, small, name, colour in zip(tables, few, ("before", "after"), (NEUTRAL, SECOND), strict=True):
         values = table.reindex(names)
@@ -193,15 +195,15 @@ def association_figure(before: BiasReport, after: BiasReport) -> go.Figure:
             name=f"{name} balancing",
             marker_color=colour,
             marker_opacity=[0.35 if n in small else 1.0 for n in names],
-            text=[text if v == v else "" for text, v in zip(texts, values, strict=True)],
+            text=["" if math.isnan(v) else text for text, v in zip(texts, values, strict=True)],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: V = %{x:.3f}<extra></extra>",
         )
     styled(
         figure,
-        "What tells the label, looking at no image",
-        "Cramér's V with the label (0: says nothing, 1: tells it)",
+        title,
+        "Cramér's V with the label (0: independent, 1: determines it)",
         height=200 + 44 * len(names),
     )
     for value, name in ((0.1, "small"), (0.3, "medium"), (0.5, "large")):
@@ -214,10 +216,8 @@ def association_figure(before: BiasReport, after: BiasReport) -> go.Figure:
 
 
 def shortcut_figure(shortcut: Shortcut) -> go.Figure:
-    """What the label can be told by, without a pixel: each file property alone, and what it adds to the
-    others.
-    """
-    title = "What gives the label away"
+    """Draw how well each file property alone predicts the label, and how much it adds to the others."""
+    title = "Shortcut: the label predicted from file properties"
     if shortcut.reason:
         return empty(title, f"Not computed: {escape(shortcut.reason)}")
     features = shortcut.features.sort_values(["alone", "importance"], kind="stable")
@@ -225,7 +225,7 @@ def shortcut_figure(shortcut: Shortcut) -> go.Figure:
         cols=2,
         shared_yaxes=True,
         horizontal_spacing=0.06,
-        subplot_titles=("this property alone", "what it adds to the others"),
+        subplot_titles=("this property alone", "added to the others"),
     )
     for column, (name, colour) in enumerate((("alone", REAL), ("importance", SECOND)), start=1):
         values = features[name].clip(lower=0)
@@ -247,8 +247,7 @@ def shortcut_figure(shortcut: Shortcut) -> go.Figure:
     most = max(0.05, 1.2 * float(features["importance"].max()))
     figure.update_xaxes(title_text="AUC lost when it is shuffled", range=[0, most], row=1, col=2)
     figure.update_layout(margin_t=110)
-    how = "cross-validated" if shortcut.cross_validated else "on the test images"
-    interval = f"AUC {shortcut.auc:.3f} ({shortcut.low:.3f} to {shortcut.high:.3f})"
-    return note(figure, f"all file properties together, {how}: {interval}").update_annotations(
-        selector={"yshift": 18}, yshift=40
-    )
+    rows = "cross-validated" if shortcut.cross_validated else "on the test images"
+    auc = Estimate(shortcut.auc, shortcut.low, shortcut.high)
+    note(figure, f"all file properties together, {rows}: AUC {auc}")
+    return figure.update_annotations(selector={"yshift": 18}, yshift=40)

@@ -1,4 +1,4 @@
-"""The data report: one HTML file that works offline, plain findings first."""
+"""The page of prepare-data: one HTML file that works offline, findings in sentences first."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ import plotly.graph_objects as go
 from aletheia.audit.audit import Audit
 from aletheia.datasets.balance import BalanceReport
 from aletheia.datasets.bias import TOO_FEW, BiasReport
-from aletheia.plotting.html import html_page, plot, table
-from aletheia.reports.data_findings import findings, number
+from aletheia.plotting.html import html_page, plot
+from aletheia.reports.data_findings import render_findings
 from aletheia.reports.data_plots import shortcut_figure
+from aletheia.reports.formatting import escaped_table, number
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.tabular import Shortcut
 
 _MAX_ROWS = 200
 
 
-def data_report(
+def render_data_report(
     figures: Mapping[str, go.Figure],
     before: BiasReport,
     after: BiasReport,
@@ -30,11 +32,11 @@ def data_report(
     leaks: pd.DataFrame | None = None,
     policies: pd.DataFrame | None = None,
     audits: tuple[Audit, Audit] | None = None,
-    done: Iterable[str] = (),
+    remedy_messages: Iterable[str] = (),
     *,
-    title: str = "What is in the data",
+    title: str = "Data report",
 ) -> str:
-    """Write the report of prepare-data.
+    """Write the page.
 
     Parameters
     ----------
@@ -43,21 +45,21 @@ def data_report(
     before, after
         Bias analyses before and after balancing.
     balancing
-        What balancing did.
+        Numbers of rows before and after balancing.
     shortcut
-        How well files alone tell the label on the test rows.
+        Prediction of the label from file properties alone, on the test rows.
     shortcut_train
         The same, cross-validated within the training rows.
     skipped
-        ``path`` and ``reason`` of files left aside.
+        ``path`` and ``reason`` of files that were left out.
     leaks
-        Of :func:`aletheia.datasets.split.check_leakage`; None when it was not looked for.
+        Of :func:`aletheia.datasets.split.check_leakage`; None when it was not run.
     policies
         Of :func:`aletheia.audit.balance_policies.compare_policies`.
     audits
         Of the pictures as delivered, and of the crops that the network will see.
-    done
-        What the remedies between the two did, in sentences.
+    remedy_messages
+        What the remedies between the two changed, in sentences.
     title
         Heading of the page.
 
@@ -71,10 +73,10 @@ def data_report(
     plots = [*figures.values(), shortcut_figure(shortcut)]
     body = [
         f"<h1>{escape(title)}</h1>",
-        findings(before, after, balancing, shortcut, shortcut_train, skipped, leaks, audits, done),
-        "<h2>Pictures</h2>",
+        render_findings(before, after, balancing, shortcut, shortcut_train, skipped, leaks, audits, remedy_messages),
+        "<h2>Figures</h2>",
         *map(plot, plots),
-        "<h2>What the columns say about the label</h2>",
+        "<h2>Association of each column with the label</h2>",
         _associations(before, after),
         "<h2>Share of fakes by group, after balancing</h2>",
         _rates(after),
@@ -85,13 +87,9 @@ def data_report(
     return html_page(title, body)
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[object]], more: int = 0) -> str:
-    return table(map(escape, head), ([escape(str(cell)) for cell in row] for row in rows), more)
-
-
 def _associations(before: BiasReport, after: BiasReport) -> str:
     if not len(after.associations):
-        return "<p>The manifest knows no source, generator or group of people.</p>"
+        return "<p>The manifest has no source, generator or demographic column.</p>"
     rows = [
         (
             row.column.replace("_", " "),
@@ -123,12 +121,12 @@ def _associations(before: BiasReport, after: BiasReport) -> str:
         "V: Cramér's V with the label, 0 to 1; corrected for small samples after Bergsma (2013); "
         "p of a chi-squared test."
     )
-    return _table(head, rows) + f'<p class="quiet">{legend}</p>'
+    return escaped_table(head, rows) + f'<p class="quiet">{legend}</p>'
 
 
 def _rates(report: BiasReport) -> str:
     rates = report.rates
-    said = rates[rates["verdict"] != TOO_FEW]
+    judged = rates[rates["verdict"] != TOO_FEW]
     rows = [
         (
             row.column.replace("_", " "),
@@ -138,16 +136,16 @@ def _rates(report: BiasReport) -> str:
             f"{row.low:.1%} to {row.high:.1%}",
             row.verdict,
         )
-        for row in said.head(_MAX_ROWS).itertuples()
+        for row in judged.head(_MAX_ROWS).itertuples()
     ]
-    few = len(rates) - len(said)
+    few = len(rates) - len(judged)
     hidden = (
         f'<p class="quiet">{few:,} groups of fewer than {report.min_n} images are not listed: too few to say.</p>'
         if few
         else ""
     )
     head = ("column", "group", "images", "fake", "95 % interval (Wilson)", "verdict")
-    return _table(head, rows, max(0, len(said) - _MAX_ROWS)) + hidden
+    return escaped_table(head, rows, max(0, len(judged) - _MAX_ROWS)) + hidden
 
 
 def _policies(policies: pd.DataFrame | None, chosen: str) -> str:
@@ -160,21 +158,22 @@ def _policies(policies: pd.DataFrame | None, chosen: str) -> str:
             f"{row.fake:,}",
             f"{row.fake_share:.0%}",
             number(row.cramers_v, ".3f"),
-            f"{row.auc:.3f} ({row.low:.3f} to {row.high:.3f})" if row.auc == row.auc else row.reason,
+            Estimate(row.auc, row.low, row.high).text(undefined=row.reason),
         )
         for row in policies.itertuples()
     ]
     head = ("policy", "real", "fake", "share of fakes", "V of source and label", "shortcut AUC")
     legend = "The training part under each balance policy; the shortcut AUC is cross-validated within it."
-    return "<h2>What each balance policy would do</h2>" + _table(head, rows) + f'<p class="quiet">{legend}</p>'
+    return "<h2>Balance policies</h2>" + escaped_table(head, rows) + f'<p class="quiet">{legend}</p>'
 
 
 def _leaks(leaks: pd.DataFrame | None) -> str:
     if leaks is None or not len(leaks):
         return ""
     shown = leaks.head(_MAX_ROWS)
-    rows = shown[["kind", "value", "splits", "rows", "example"]].itertuples(index=False)
-    return "<h2>Leaks</h2>" + _table(("kind", "value", "splits", "rows", "example"), rows, len(leaks) - len(shown))
+    columns = ["kind", "value", "splits", "rows", "example"]
+    rows = shown[columns].itertuples(index=False)
+    return "<h2>Leaks</h2>" + escaped_table(columns, rows, len(leaks) - len(shown))
 
 
 def _skipped(skipped: pd.DataFrame) -> str:
@@ -182,4 +181,4 @@ def _skipped(skipped: pd.DataFrame) -> str:
         return ""
     shown = skipped.head(_MAX_ROWS)
     rows = shown[["path", "reason"]].itertuples(index=False)
-    return "<h2>Files left aside</h2>" + _table(("file", "reason"), rows, len(skipped) - len(shown))
+    return "<h2>Files left out</h2>" + escaped_table(("file", "reason"), rows, len(skipped) - len(shown))

@@ -6,8 +6,6 @@ who holds it. What a decoding process sends is checked like anything else that c
 
 from __future__ import annotations
 
-from aletheia.core.errors import AletheiaError
-
 import json
 import os
 import socket
@@ -15,6 +13,8 @@ import struct
 import tempfile
 import time
 from typing import Any
+
+from aletheia.core.errors import AletheiaError
 
 MAX_MESSAGE = 1 << 20
 _LENGTH = struct.Struct(">I")

@@ -9,34 +9,13 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.core.jsonable import to_jsonable
 from aletheia.stats.bootstrap import RANKING, GroupedScores, draw_counts, percentile_interval
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
 
 _PROBABILITY = ("log_loss", "brier")
 _DECISION = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "fpr", "fnr")
 NAMES = (*RANKING, *_PROBABILITY, *_DECISION)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its interval; NaN where it is not defined (one class only, nothing called fake)."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float | None]:
-        """JSON knows no NaN: None instead."""
-        values = {"value": self.value, "low": self.low, "high": self.high}
-        return {key: to_jsonable(value) for key, value in values.items()}
-
-    def __str__(self) -> str:
-        if not np.isfinite(self.value):
-            return "not defined"
-        if not np.isfinite(self.low):
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 @dataclass(frozen=True)

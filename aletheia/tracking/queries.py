@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from aletheia.core.errors import AletheiaError
-
 import base64
 import binascii
 import json
@@ -14,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from aletheia.core.errors import AletheiaError
 
 PAGE_SIZE = 200
 PAGE_LIMIT = 1_000_000

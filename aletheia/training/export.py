@@ -11,10 +11,11 @@ import pandas as pd
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
+from aletheia.faces.crop_config import COLUMNS, CropConfig
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
-from aletheia.models.spec import AbstentionSpec, CropSpec, ModelSpec
+from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.stats.curves import auc
 from aletheia.training.abstention import fit_abstention, manifest_statistics, reencoded_logits
 from aletheia.training.calibration import choose_threshold, fit_calibration
@@ -127,8 +128,8 @@ def describe_rows(frame: pd.DataFrame) -> str:
     return f"{parts[0]}: {parts[1]}; {parts[2]}"
 
 
-def crop_of(frame: pd.DataFrame, size: int) -> CropSpec:
-    """How the rows of a manifest were cut out, and saved by a remedy, where its columns say so.
+def crop_of(frame: pd.DataFrame, size: int) -> CropConfig:
+    """Read from a manifest's columns how its faces were detected, cut out and saved; defaults where they say nothing.
 
     Raises
     ------
@@ -145,8 +146,7 @@ def crop_of(frame: pd.DataFrame, size: int) -> CropSpec:
             )
         return (found[0].item() if hasattr(found[0], "item") else found[0]) if len(found) else None
 
-    names = {"size": "crop_size", "policy": "crop_policy", "margin": "crop_margin", "resolution": "crop_resolution"}
-    values = {field: value for field, column in names.items() if (value := only(column)) is not None}
+    values = {field: value for field, column in COLUMNS.items() if (value := only(column)) is not None}
     if high := only("crop_quality_high"):
         values["quality"] = (only("crop_quality_low"), high)
-    return CropSpec(**{"size": size, **values})
+    return CropConfig(**{"size": size, **values})

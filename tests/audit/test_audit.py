@@ -1,8 +1,9 @@
-"""Each shortcut is planted, and the family that must name it does; nothing planted, nothing named."""
+"""The audit names the family of a planted shortcut, and none where nothing is planted."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,25 +15,25 @@ from typer.testing import CliRunner
 from aletheia.audit.audit import ALL, Audit, audit_faces
 from aletheia.cli import app
 from aletheia.datasets.ingest import load_source
-from aletheia.reports.audit_report import audit_figure, audit_report
+from aletheia.reports.audit_report import audit_figure, render_audit_report
 
 N = 120
 
 
 def planted(tmp_path, shortcut: str) -> pd.DataFrame:
-    """Pictures of noise, whose fakes differ in one thing, with a face in each."""
+    """Images of noise with a face in each; the fakes differ in alone property."""
     rng = np.random.default_rng(3)
     boxes = []
     for k in range(N):
         label = ("real", "fake")[k % 2]
         fake = label == "fake"
         smooth = cv2.GaussianBlur(rng.normal(0, 120, (160, 200, 3)), (0, 0), 6)
-        picture = 128 + smooth * 2 + rng.normal(0, 4, smooth.shape)
+        image = 128 + smooth * 2 + rng.normal(0, 4, smooth.shape)
         x, y, side = rng.uniform(50, 90), rng.uniform(40, 60), rng.uniform(55, 65)
         if fake and shortcut == "light":
-            picture[..., 0] += 35
+            image[..., 0] += 35
         if fake and shortcut == "sharpness":
-            picture = cv2.GaussianBlur(picture, (0, 0), 1.0)
+            image = cv2.GaussianBlur(image, (0, 0), 1.0)
         if fake and shortcut == "framing":
             x += 45
         folder = tmp_path / label / ("camera-b" if fake and shortcut == "source" else "camera-a")
@@ -40,7 +41,7 @@ def planted(tmp_path, shortcut: str) -> pd.DataFrame:
             folder = folder / "swap"
         folder.mkdir(parents=True, exist_ok=True)
         quality = 70 if fake and shortcut == "tables" else 92
-        data = cv2.imencode(".jpg", np.clip(picture, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        data = cv2.imencode(".jpg", np.clip(image, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         (folder / f"{k:03d}.jpg").write_bytes(data.tobytes())
         boxes.append((str(folder / f"{k:03d}.jpg"), x, y, side))
     rows = load_source(tmp_path, progress=False).manifest
@@ -66,13 +67,13 @@ def planted(tmp_path, shortcut: str) -> pd.DataFrame:
     )
 
 
-def told(audit: Audit) -> set[str]:
+def telling_families(audit: Audit) -> set[str]:
     return {family.key for family in audit.families if family.tells} - {ALL}
 
 
-def test_nothing_planted_nothing_named(tmp_path):
+def test_audit_faces_without_shortcut(tmp_path):
     audit, _ = audit_faces(planted(tmp_path, "nothing"), workers=1, progress=False)
-    assert told(audit) == set()
+    assert telling_families(audit) == set()
     assert audit.sentences() == ["Nothing but the faces tells real from fake here, as far as these measures see."]
     assert (audit.rows, audit.fakes, audit.unmeasured) == (N, N // 2, 0)
 
@@ -87,35 +88,35 @@ def test_nothing_planted_nothing_named(tmp_path):
         ("framing", {"framing"}, "place of the face, from the left"),
     ],
 )
-def test_what_was_planted_is_named(tmp_path, shortcut, families, word):
+def test_audit_faces_planted_shortcut(tmp_path, shortcut, families, word):
     audit, _ = audit_faces(planted(tmp_path, shortcut), workers=1, progress=False)
-    assert families <= told(audit)
+    assert families <= telling_families(audit)
     assert audit[shortcut].auc > 0.9
     assert audit[ALL].auc > 0.9
     assert word in " ".join(audit.sentences())
     others = {"keypoints", "source", "tables", "framing"} - families
-    assert not others & told(audit)
+    assert not others & telling_families(audit)
 
 
-def test_a_picture_that_cannot_be_measured_is_counted(tmp_path):
+def test_audit_faces_unreadable_file(tmp_path):
     faces = planted(tmp_path, "nothing")
     for path in faces["path"][:3]:
-        open(path, "wb").close()
+        Path(path).write_bytes(b"")
     audit, measures = audit_faces(faces, workers=1, progress=False)
     assert audit.unmeasured == 3
     assert measures["red"].isna().sum() == 3 and len(measures) == len(faces)
 
 
-def test_of_many_faces_whole_groups_are_drawn(tmp_path, monkeypatch):
+def test_audit_faces_draws_whole_groups(tmp_path, monkeypatch):
     faces = planted(tmp_path, "nothing").assign(identity=[f"p{k // 3}" for k in range(N)])
     monkeypatch.setattr("aletheia.audit.audit.MAX_ROWS", 60)
     audit, measures = audit_faces(faces, workers=1, progress=False)
     assert 40 <= audit.rows == len(measures) <= 62 and audit.total == N
     assert (faces.loc[measures.index, "identity"].value_counts() == 3).all()
-    assert f"drawn from {N}" in audit_report(audit, faces, measures)
+    assert f"drawn from {N}" in render_audit_report(audit, faces, measures)
 
 
-def test_videos_that_nobody_measured_are_no_good_news(tmp_path):
+def test_audit_faces_videos(tmp_path):
     faces = planted(tmp_path, "nothing")
     faces["original"] = [f"{tmp_path}/{k}.mp4" for k in range(N)]
     audit, _ = audit_faces(faces, workers=1, progress=False)
@@ -126,25 +127,25 @@ def test_videos_that_nobody_measured_are_no_good_news(tmp_path):
     assert not audit["delivery"].reason and audit["light"].reason
 
 
-def test_a_network_does_not_see_where_a_crop_came_from(tmp_path):
+def test_audit_faces_source_invisible_in_crops(tmp_path):
     spoiled = planted(tmp_path, "source")
     pictures, _ = audit_faces(spoiled, workers=1, progress=False)
     crops, _ = audit_faces(spoiled, "crops", workers=1, progress=False)
-    assert "source" in told(pictures) and "source" not in told(crops)
+    assert "source" in telling_families(pictures) and "source" not in telling_families(crops)
     assert crops["source"].auc == 1 and crops[ALL].auc < 0.8 < pictures[ALL].auc
 
 
-def test_what_is_not_there_tells_nothing(tmp_path):
+def test_audit_faces_missing_measures(tmp_path):
     """Crops of inner faces have no background: that is no 0.5, and no reason to doubt the rest either."""
     faces = planted(tmp_path, "nothing")
     faces = faces.assign(face_x0=0.0, face_y0=0.0, face_x1=4000.0, face_y1=4000.0)
     audit, _ = audit_faces(faces, workers=1, progress=False)
     for key in ("background", "light", "sharpness", "blanked"):
-        assert np.isnan(audit[key].auc) and "in these pictures" in audit.family(key).told
+        assert np.isnan(audit[key].auc) and "in these images" in audit.family(key).auc_text
     assert not audit["thumbnail"].reason and audit.verdict == "good"
 
 
-def test_hundreds_of_sources(tmp_path):
+def test_audit_faces_hundreds_of_sources(tmp_path):
     faces = planted(tmp_path, "nothing")
     many = pd.concat([faces.assign(source=[f"{k}-{i}" for i in range(N)]) for k in range(3)], ignore_index=True)
     audit, _ = audit_faces(many, workers=1, progress=False)
@@ -152,7 +153,7 @@ def test_hundreds_of_sources(tmp_path):
     assert audit.rows == 3 * N
 
 
-def test_one_class_gives_a_reason(tmp_path):
+def test_audit_faces_one_class(tmp_path):
     faces = planted(tmp_path, "nothing")
     audit, _ = audit_faces(faces[faces["label"] == "real"], workers=1, progress=False)
     assert audit.sentences() == ["The audit could not be made in full: the rows are all real."]
@@ -160,19 +161,19 @@ def test_one_class_gives_a_reason(tmp_path):
 
 
 @pytest.mark.slow
-def test_processes_measure_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("aletheia.audit.measuring._FEW", 1)
+def test_audit_faces_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr("aletheia.audit.measuring._MIN_FILES", 1)
     faces = planted(tmp_path, "light")
-    (one, first), (two, second) = (audit_faces(faces, workers=n, progress=False) for n in (1, 2))
+    (alone, first), (shared, second) = (audit_faces(faces, workers=n, progress=False) for n in (1, 2))
     pd.testing.assert_frame_equal(first, second)
-    assert one.to_dict() == two.to_dict()
+    assert alone.to_dict() == shared.to_dict()
 
 
-def test_the_page_shows_and_escapes(tmp_path):
+def test_audit_report_escapes(tmp_path):
     faces = planted(tmp_path, "source")
     faces["source"] = faces["source"] + "<script>alert(1)</script>"
     audit, measures = audit_faces(faces, workers=1, progress=False)
-    page = audit_report(audit, faces, measures, title="<b>")
+    page = render_audit_report(audit, faces, measures, title="<b>")
     assert "<script>alert" not in page and "&lt;b&gt;" in page
     assert "source: AUC 1.00" in page
     ours = page[page.index("</script>") :]  # behind plotly's own code
@@ -185,21 +186,21 @@ def test_the_page_shows_and_escapes(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command(tmp_path, monkeypatch):
+def test_audit_command(tmp_path, monkeypatch):
     monkeypatch.setenv("ALETHEIA_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    from aletheia.datasets.synthetic.generate import generate
+    from aletheia.datasets.synthetic.generate import generate_dataset
 
-    manifest = generate(tmp_path / "drawn", n=120, pool=1, progress=False)
-    done = CliRunner().invoke(app, ["audit", str(manifest), "--json", "--strict"])
-    assert done.exit_code == 0, done.output
-    answer = json.loads(done.stdout)
+    manifest = generate_dataset(tmp_path / "drawn", n=120, pool=1, progress=False)
+    result = CliRunner().invoke(app, ["audit", str(manifest), "--json", "--strict"])
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
     for view in ("pictures", "crops"):
         assert answer[view]["rows"] > 100
         assert set(answer[view]["families"]) >= {"source", "delivery", "thumbnail", ALL}
     assert (tmp_path / "audit.html").stat().st_size > 1_000_000
     for path in (tmp_path / "drawn" / "fake").rglob("*.jpg"):  # a light that the crops show, too
         Image.open(path).point(lambda value: value // 3).save(path)
-    done = CliRunner().invoke(app, ["audit", str(manifest), "--strict"])
-    assert done.exit_code == 1, done.output
-    assert "mean" in done.stdout.split("a network would see:")[1]
+    result = CliRunner().invoke(app, ["audit", str(manifest), "--strict"])
+    assert result.exit_code == 1, result.output
+    assert "mean" in result.stdout.split("a network would see:")[1]

@@ -1,4 +1,4 @@
-"""The table of policies says what balancing by each of them does."""
+"""The table of balance policies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from aletheia.audit.balance_policies import compare_policies
-from aletheia.datasets.balance import POLICIES, balance
+from aletheia.datasets.balance import POLICIES, balance_training
 from aletheia.datasets.manifest import validate_manifest
 
 
@@ -27,7 +27,7 @@ def rows(name: str, count: int, label: str, width: int, source: str) -> pd.DataF
     )
 
 
-def test_counting_makes_a_shortcut_that_matching_does_not():
+def test_compare_policies_shortcut_of_counting():
     train = validate_manifest(
         pd.concat([rows("r", 60, "real", 300, "camera"), rows("f", 180, "fake", 300, "camera")], ignore_index=True)
     )
@@ -42,6 +42,6 @@ def test_counting_makes_a_shortcut_that_matching_does_not():
     assert table.loc["count", "auc"] > 0.7 > 0.6 > table.loc["matched", "auc"]
     assert table.loc["count", "cramers_v"] > table.loc["matched", "cramers_v"] > table.loc["none", "cramers_v"] == 0
     for policy in POLICIES:
-        report = balance(train, pool, policy, 1).report
+        report = balance_training(train, pool, policy, 1).report
         assert table.loc[policy, "real"] == report.real_after
         assert table.loc[policy, "cramers_v"] == pytest.approx(report.v_after, nan_ok=True)

@@ -33,33 +33,33 @@ def manifest(n: int, seed: int = 0, **columns: object) -> pd.DataFrame:
 
 def planted(df: pd.DataFrame, share: float, seed: int = 5) -> pd.DataFrame:
     """JPEG quality gives the label away in a share of the rows."""
-    told = np.random.default_rng(seed).random(len(df)) < share
+    is_planted = np.random.default_rng(seed).random(len(df)) < share
     quality = np.where(df["label"] == "fake", 75.0, 95.0)
-    return df.assign(jpeg_quality=np.where(told, quality, df["jpeg_quality"]))
+    return df.assign(jpeg_quality=np.where(is_planted, quality, df["jpeg_quality"]))
 
 
-def test_nothing_to_find() -> None:
-    found = shortcut_auc(manifest(1500))
-    assert found.low < 0.5 < found.high or abs(found.auc - 0.5) < 0.05
-    assert 0.02 < found.high - found.low < 0.12
-    assert "no property" in found.sentence() or found.low > 0.5
+def test_shortcut_auc_without_shortcut() -> None:
+    outcome = shortcut_auc(manifest(1500))
+    assert outcome.low < 0.5 < outcome.high or abs(outcome.auc - 0.5) < 0.05
+    assert 0.02 < outcome.high - outcome.low < 0.12
+    assert "no property" in outcome.sentence() or outcome.low > 0.5
 
 
-def test_a_planted_confound_is_found_and_named() -> None:
+def test_shortcut_auc_planted_confound() -> None:
     train, test = planted(manifest(1200), 0.9), planted(manifest(600, seed=1), 0.9)
-    for found in (shortcut_auc(train), shortcut_auc(train, test)):
-        assert found.auc > 0.9
-        assert found.low > 0.85
-        assert found.features["feature"].iloc[0] == "jpeg_quality"
-        assert found.features["importance"].iloc[0] > 0.2
-        assert "JPEG quality" in found.sentence()
+    for outcome in (shortcut_auc(train), shortcut_auc(train, test)):
+        assert outcome.auc > 0.9
+        assert outcome.low > 0.85
+        assert outcome.features["feature"].iloc[0] == "jpeg_quality"
+        assert outcome.features["importance"].iloc[0] > 0.2
+        assert "JPEG quality" in outcome.sentence()
     assert shortcut_auc(train, manifest(600, seed=1)).auc < 0.6
 
 
 @pytest.mark.parametrize(
     "feature", ["format", "chroma", "has_exif", "width", "bytes_per_pixel", "progressive", "aspect"]
 )
-def test_every_property_is_looked_at(feature: str) -> None:
+def test_shortcut_auc_every_property(feature: str) -> None:
     df = manifest(500)
     fake = (df["label"] == "fake").to_numpy()
     changes = {
@@ -71,19 +71,19 @@ def test_every_property_is_looked_at(feature: str) -> None:
         "aspect": {"height": np.where(fake, df["width"], df["width"] * 2)},
         "bytes_per_pixel": {"file_bytes": (df["width"] * df["height"] * np.where(fake, 0.1, 0.2)).astype(int)},
     }[feature]
-    found = shortcut_auc(df.assign(**changes))
-    assert found.auc > 0.98
-    assert found.features.set_index("feature").loc[feature, "alone"] > 0.98
+    outcome = shortcut_auc(df.assign(**changes))
+    assert outcome.auc > 0.98
+    assert outcome.features.set_index("feature").loc[feature, "alone"] > 0.98
 
 
-def test_redundant_giveaways_are_both_named() -> None:
+def test_shortcut_auc_redundant_properties() -> None:
     df = manifest(600)
     fake = df["label"] == "fake"
-    found = shortcut_auc(df.assign(has_exif=fake, chroma=np.where(fake, "4:2:0", "4:4:4")))
-    assert {"EXIF present", "chroma subsampling"} <= set(found.leading)
+    outcome = shortcut_auc(df.assign(has_exif=fake, chroma=np.where(fake, "4:2:0", "4:4:4")))
+    assert {"EXIF present", "chroma subsampling"} <= set(outcome.leading)
 
 
-def test_folds_keep_people_together() -> None:
+def test_shortcut_auc_folds_keep_people_together() -> None:
     # Every person has a size of their own, which says nothing about anybody else: rows split at random would
     # let the model recognise people.
     rng = np.random.default_rng(0)
@@ -96,33 +96,33 @@ def test_folds_keep_people_together() -> None:
     assert shortcut_auc(df.assign(identity="")).auc > 0.9
 
 
-def test_not_computed_cleanly() -> None:
+def test_shortcut_auc_not_computed() -> None:
     df = manifest(100)
-    one = df[df["label"] == "real"]
+    real_only = df[df["label"] == "real"]
     both = df.assign(identity=np.where(df["label"] == "real", "ann", ""))
-    for found, reason in (
-        (shortcut_auc(one), "all real"),
-        (shortcut_auc(df, one), "test rows are all real"),
-        (shortcut_auc(one, df), "train rows are all real"),
+    for outcome, reason in (
+        (shortcut_auc(real_only), "all real"),
+        (shortcut_auc(df, real_only), "test rows are all real"),
+        (shortcut_auc(real_only, df), "train rows are all real"),
         (shortcut_auc(df, df.iloc[:0]), "no rows"),
         (shortcut_auc(both), "single connected group"),
     ):
-        assert np.isnan(found.auc)
-        assert reason in found.reason
-        assert found.sentence().startswith("The shortcut AUC was not computed")
-        assert found.leading == []
+        assert np.isnan(outcome.auc)
+        assert reason in outcome.reason
+        assert outcome.sentence().startswith("The shortcut AUC was not computed")
+        assert outcome.leading == []
     with pytest.raises(InputError):
         shortcut_auc(df.iloc[:0])
 
 
-def test_unknown_properties_and_new_formats() -> None:
+def test_shortcut_auc_unknown_properties() -> None:
     df = manifest(300).assign(width=0, height=0, file_bytes=0, jpeg_quality=np.nan)
     assert np.isnan(file_features(df, {"format": np.array(["jpeg"]), "chroma": np.array([])})[:, :3]).all()
     assert 0.3 < shortcut_auc(df).auc < 0.7
     assert 0.2 < shortcut_auc(manifest(300), manifest(200, seed=2, format="tiff")).auc < 0.8
 
 
-def test_repeatable_and_subsampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shortcut_auc_repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
     df = planted(manifest(400, identity=[f"p{i % 100}" for i in range(400)]), 0.5)
     first, again = shortcut_auc(df, seed=3), shortcut_auc(df, seed=3)
     assert (first.auc, first.low, first.high) == (again.auc, again.low, again.high)
@@ -130,7 +130,7 @@ def test_repeatable_and_subsampled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shortcut_auc(df).n <= 200
 
 
-def test_weighted_auc_against_scikit_learn() -> None:
+def test_weighted_auc_agrees_with_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     y, scores = rng.random(300) < 0.4, rng.integers(0, 12, 300) / 12
     weights = rng.integers(0, 4, (5, 300)).astype(float)
@@ -146,7 +146,7 @@ def test_weighted_auc_against_scikit_learn() -> None:
     assert np.isnan(weighted_auc(np.ones(3, bool), np.ones(3), np.zeros(3, int), np.ones((1, 3)))[0])
 
 
-def test_interval_covers_and_widens_with_groups() -> None:
+def test_shortcut_auc_interval() -> None:
     rng = np.random.default_rng(1)
     covered = 0
     for _ in range(60):
@@ -162,14 +162,14 @@ def test_interval_covers_and_widens_with_groups() -> None:
     assert people[1] - people[0] > 1.5 * (rows[1] - rows[0])
 
 
-def test_nine_features() -> None:
+def test_file_features_columns() -> None:
     assert file_features(manifest(10), {"format": np.array(["jpeg"]), "chroma": np.array(["4:2:0"])}).shape == (
         10,
         len(FEATURES),
     )
 
 
-def test_a_property_that_one_fold_alone_knows():
+def test_shortcut_auc_property_known_in_one_fold():
     """One JPEG among PNGs: its quality is unknown throughout wherever it is not."""
     df = validate_manifest(
         pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Pairs that are alike: as many as there can be, and nothing left to tell the classes by."""
+"""Matching: as many pairs as possible, and no difference left between the classes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def most_pairs(first, second, caliper):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_no_more_pairs_are_possible(seed):
+def test_pair_within_is_maximal(seed):
     rng = np.random.default_rng(seed)
     first, second = rng.uniform(0, 3, rng.integers(0, 5)), rng.uniform(0, 3, rng.integers(0, 7))
     pairs = pair_within(first, second, 0.4)
@@ -36,26 +36,26 @@ def test_no_more_pairs_are_possible(seed):
     assert (abs(first[pairs[:, 0]] - second[pairs[:, 1]]) <= 0.4).all()
 
 
-def test_matched_classes_cannot_be_told_by_what_they_were_matched_on():
+def test_match_by_score_removes_the_difference():
     rng = np.random.default_rng(0)
     fake = rng.random(1200) < 0.5
     values = rng.normal(0, 1, (1200, 2)) + 1.5 * fake[:, None]
     values[rng.random(1200) < 0.1, 1] = np.nan
     model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
 
-    def told(rows):
+    def auc(rows):
         scores = cross_val_predict(model, values[rows], fake[rows], cv=5, method="predict_proba")[:, 1]
         return roc_auc_score(fake[rows], scores)
 
     kept = match_by_score(COLUMNS, values, fake, np.arange(1200), seed=0)
     assert fake[kept].sum() == (~fake[kept]).sum() > 100
-    assert told(np.ones(1200, bool)) > 0.85
-    assert told(kept) < 0.58
+    assert auc(np.ones(1200, bool)) > 0.85
+    assert auc(kept) < 0.58
     again = match_by_score(COLUMNS, values, fake, np.arange(1200), seed=0)
     assert (again == kept).all()
 
 
-def test_classes_without_overlap_are_refused_by_name():
+def test_match_by_score_without_overlap():
     fake = np.arange(400) % 2 == 0
     values = np.random.default_rng(0).normal(0, 1, (400, 2)) + 50 * fake[:, None]
     with pytest.raises(InputError, match="size, tilt"):
@@ -64,7 +64,7 @@ def test_classes_without_overlap_are_refused_by_name():
         match_by_score(COLUMNS, values, np.zeros(400, bool), np.arange(400))
 
 
-def test_values_are_kept_in_equal_numbers():
+def test_match_by_value_equal_numbers():
     values = np.repeat([0, 1, 2, -1], [60, 40, 30, 20])
     fake = np.concatenate([np.arange(60) < 20, np.arange(40) < 40, np.arange(30) < 29, np.arange(20) < 10])
     kept = match_by_value(values, fake)

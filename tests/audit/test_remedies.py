@@ -1,10 +1,10 @@
-"""Remedies do what they say, to both classes alike, and the audit sees the difference."""
+"""Remedies change both classes alike, and the audit measures the difference."""
 
 from __future__ import annotations
 
 import io
-import os
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from scipy.stats import ks_2samp
+from typer.testing import CliRunner
 
 from aletheia.audit.audit import audit_faces
 from aletheia.audit.controls import score_controls
@@ -19,10 +20,11 @@ from aletheia.audit.measures import CONTROLS
 from aletheia.audit.measuring import CROPS, measure_faces
 from aletheia.audit.reencoding import reencode_faces
 from aletheia.audit.remedies import Remedies, apply_remedies
+from aletheia.cli import app
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import validate_manifest
-from aletheia.faces.blazeface import Face
 from aletheia.faces.crop import crop_face
+from aletheia.faces.face import Face
 from aletheia.imaging.reading import probe_image, read_image
 from aletheia.imaging.transforms import resaved
 from aletheia.models.preprocessing import network_input
@@ -45,8 +47,8 @@ def crops(folder, *, quality=(92, 70), brightness=0.0, pose=0.0) -> pd.DataFrame
     for k in range(N):
         fake = k % 2
         smooth = cv2.GaussianBlur(rng.normal(0, 150, (SIDE, SIDE, 3)), (0, 0), 3)
-        picture = np.clip(128 + 2 * smooth + rng.normal(0, 4, smooth.shape) + brightness * fake, 0, 255)
-        data = cv2.imencode(".jpg", picture.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality[fake]])[1]
+        image = np.clip(128 + 2 * smooth + rng.normal(0, 4, smooth.shape) + brightness * fake, 0, 255)
+        data = cv2.imencode(".jpg", image.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality[fake]])[1]
         path = folder / f"{k:04d}.png"
         cv2.imwrite(str(path), cv2.imdecode(data, cv2.IMREAD_COLOR))
         tilt = rng.normal(0, 2) + pose * fake
@@ -81,52 +83,79 @@ def crops(folder, *, quality=(92, 70), brightness=0.0, pose=0.0) -> pd.DataFrame
     "words",
     [[], ["reencode=60-95"], ["drop=source=stock", "match=framing", "match=source", "reencode=70-70", "resolution=48"]],
 )
-def test_words_come_back(words):
+def test_parse_words_round_trip(words):
     assert Remedies.parse(words).words() == words
     assert bool(Remedies.parse(words)) == bool(words)
 
 
 @pytest.mark.parametrize(
-    "word", ["blur", "match=beauty", "reencode=0-50", "reencode=90-60", "reencode=x", "resolution=4", "drop=source", ""]
+    ("word", "message"),
+    [
+        ("blur", "no remedy 'blur'"),
+        ("match=beauty", "no remedy"),
+        ("reencode=0-50", "quality.*greater than or equal to 1"),
+        ("reencode=90-60", "the lower JPEG quality comes first"),
+        ("reencode=x", "no remedy"),
+        ("resolution=0", "no remedy"),
+        ("resolution=4", "below 8 pixels"),
+        ("resolution=3000", "resolution=3000 cannot be recorded in a model.*less than or equal to 2048"),
+        ("resolution=30000", "2048"),
+        ("drop=source", "no remedy"),
+        ("", "no remedy"),
+    ],
 )
-def test_what_is_no_remedy_is_refused(word):
-    with pytest.raises(InputError, match=r"remedy|between 1 and 100|below 8 pixels"):
+def test_parse_refused(word, message):
+    with pytest.raises(InputError, match=message):
         Remedies.parse([word])
 
 
-def test_saved_alike_the_files_tell_nothing(tmp_path):
+@pytest.mark.parametrize("resolution", [8, 2048])
+def test_parse_limits_are_those_of_a_model(resolution):
+    assert Remedies.parse([f"resolution={resolution}"]).resolution == resolution
+    crop = {"size": 96, "resolution": resolution}
+    assert ModelSpec(architecture="attention_cnn", input_size=SIDE, crop=crop).crop.resolution == resolution
+    with pytest.raises(InputError, match="resolution"):
+        ModelSpec(architecture="attention_cnn", input_size=SIDE, crop={"resolution": 2049})
+
+
+def test_apply_remedies_reencode(tmp_path):
     faces = crops(tmp_path / "faces")
     pool = faces[faces.label == "real"].head(3).reset_index(drop=True)
     before, _ = audit_faces(faces, CROPS, workers=1, progress=False)
     assert before["delivery"].auc == 1 and before["residue"].auc > 0.8
-    done = apply_remedies(faces, pool, Remedies.parse(["reencode=60-90", "resolution=32"]), progress=False)
-    after, _ = audit_faces(done.faces, CROPS, workers=1, progress=False)
+    result = apply_remedies(faces, pool, Remedies.parse(["reencode=60-90", "resolution=32"]), progress=False)
+    after, _ = audit_faces(result.faces, CROPS, workers=1, progress=False)
     assert not {f.key for f in after.families if f.tells}
     assert after["residue"].auc < before["residue"].auc - 0.2
-    assert len(done.faces) == N and len(done.pool) == 3 and not len(done.left_out)
-    for row in done.faces.itertuples():
-        found = probe_image(row.path)
-        assert (found.format, found.chroma, found.width, found.height) == ("jpeg", "4:2:0", SIDE, SIDE)
-        assert found.jpeg_quality == row.jpeg_quality and 60 <= row.jpeg_quality <= 90
-        assert found.file_bytes == row.file_bytes
-    drawn = [done.faces.loc[done.faces.label == label, "jpeg_quality"] for label in ("real", "fake")]
+    assert len(result.faces) == N and len(result.pool) == 3 and not len(result.left_out)
+    for row in result.faces.itertuples():
+        properties = probe_image(row.path)
+        assert (properties.format, properties.chroma, properties.width, properties.height) == (
+            "jpeg",
+            "4:2:0",
+            SIDE,
+            SIDE,
+        )
+        assert properties.jpeg_quality == row.jpeg_quality and 60 <= row.jpeg_quality <= 90
+        assert properties.file_bytes == row.file_bytes
+    drawn = [result.faces.loc[result.faces.label == label, "jpeg_quality"] for label in ("real", "fake")]
     assert ks_2samp(*drawn).pvalue > 0.05
-    assert set(done.faces.remedies) == {"reencode=60-90 resolution=32"} == set(done.pool.remedies)
-    assert done.faces.original.tolist() == faces.original.tolist()
-    assert "163 faces" in done.told[0]
+    assert set(result.faces.remedies) == {"reencode=60-90 resolution=32"} == set(result.pool.remedies)
+    assert result.faces.original.tolist() == faces.original.tolist()
+    assert "163 faces" in result.messages[0]
 
 
-def test_the_same_faces_are_saved_as_the_same_files_and_an_interrupted_work_goes_on(tmp_path):
-    faces, wanted = crops(tmp_path / "faces"), Remedies.parse(["reencode"])
-    first = apply_remedies(faces, faces.iloc[:0], wanted, progress=False).faces
-    written = {path: os.stat(path).st_mtime_ns for path in first.path}
-    again = apply_remedies(faces.iloc[::-1], faces.iloc[:0], wanted, progress=False).faces
+def test_reencode_faces_repeatable(tmp_path):
+    faces, remedies = crops(tmp_path / "faces"), Remedies.parse(["reencode"])
+    first = apply_remedies(faces, faces.iloc[:0], remedies, progress=False).faces
+    written = {path: Path(path).stat().st_mtime_ns for path in first.path}
+    again = apply_remedies(faces.iloc[::-1], faces.iloc[:0], remedies, progress=False).faces
     pd.testing.assert_frame_equal(first, again.iloc[::-1].reset_index(drop=True))
-    assert written == {path: os.stat(path).st_mtime_ns for path in first.path}
+    assert written == {path: Path(path).stat().st_mtime_ns for path in first.path}
 
 
-def test_a_face_that_is_asked_about_is_saved_as_in_training(tmp_path):
-    """What the network sees of a picture is to the last bit what it was trained on."""
+def test_network_input_saved_as_in_training(tmp_path):
+    """The network's input of an image is bit for bit the one that it was trained on."""
     rgb = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8), (0, 0), 2)
     face = Face(np.array([50, 50, 150, 150], np.float32), np.zeros((6, 2), np.float32), 0.9)
     cv2.imwrite(str(tmp_path / "crop.png"), crop_face(rgb, face, SIDE)[..., ::-1])
@@ -137,32 +166,32 @@ def test_a_face_that_is_asked_about_is_saved_as_in_training(tmp_path):
     assert (network_input(rgb, face, spec) == read_image(saved.path[0])).all()
 
 
-def test_crops_that_are_alike_to_the_last_pixel_stay_two(tmp_path):
+def test_reencode_faces_identical_crops(tmp_path):
     faces = crops(tmp_path / "faces")
     for path in faces.path[1:3]:
         shutil.copy(faces.path[0], path)
-    done = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["reencode"]), progress=False)
-    assert validate_manifest(done.faces).path.is_unique and len(done.faces) == N
+    result = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["reencode"]), progress=False)
+    assert validate_manifest(result.faces).path.is_unique and len(result.faces) == N
 
 
-def test_a_crop_that_cannot_be_read_is_counted(tmp_path):
+def test_reencode_faces_unreadable_crop(tmp_path):
     faces = crops(tmp_path / "faces")
-    open(faces.path[3], "wb").close()
-    done = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["reencode"]), progress=False)
-    assert len(done.faces) == N - 1
-    assert done.left_out.path.tolist() == [faces.path[3]] and "zero bytes" in done.left_out.reason[0]
+    Path(faces.path[3]).write_bytes(b"")
+    result = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["reencode"]), progress=False)
+    assert len(result.faces) == N - 1
+    assert result.left_out.path.tolist() == [faces.path[3]] and "zero bytes" in result.left_out.reason[0]
 
 
-def test_matching_by_pose_and_source_and_dropping(tmp_path):
+def test_apply_remedies_match_and_drop(tmp_path):
     faces = crops(tmp_path / "faces", pose=6.0)
     before, _ = audit_faces(faces, workers=1, progress=False)
     assert before["keypoints"].auc > 0.8
-    done = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["match=keypoints"]), progress=False)
-    assert (done.faces.label == "fake").sum() == (done.faces.label == "real").sum() < N / 2
-    after, _ = audit_faces(done.faces, workers=1, progress=False)
+    result = apply_remedies(faces, faces.iloc[:0], Remedies.parse(["match=keypoints"]), progress=False)
+    assert (result.faces.label == "fake").sum() == (result.faces.label == "real").sum() < N / 2
+    after, _ = audit_faces(result.faces, workers=1, progress=False)
     assert not {f.key for f in after.families if f.tells and f.key == "keypoints"}
-    assert set(done.left_out.reason) == {"no match by keypoints"}
-    assert len(done.left_out) + len(done.faces) == N
+    assert set(result.left_out.reason) == {"no match by keypoints"}
+    assert len(result.left_out) + len(result.faces) == N
     dropped = apply_remedies(faces, faces, Remedies.parse(["drop=source=web"]), progress=False)
     assert "web" not in set(dropped.faces.source) | set(dropped.pool.source)
     with pytest.raises(InputError, match="no column 'mood'"):
@@ -171,13 +200,13 @@ def test_matching_by_pose_and_source_and_dropping(tmp_path):
         apply_remedies(faces, faces, Remedies.parse(["drop=label=fake"]), progress=False)
 
 
-def test_matched_by_source_each_has_both_classes_alike(tmp_path):
-    done = apply_remedies(crops(tmp_path / "f"), pd.DataFrame(), Remedies.parse(["match=source"]), progress=False)
-    counts = pd.crosstab(done.faces.source, done.faces.label)
+def test_apply_remedies_match_source(tmp_path):
+    result = apply_remedies(crops(tmp_path / "f"), pd.DataFrame(), Remedies.parse(["match=source"]), progress=False)
+    counts = pd.crosstab(result.faces.source, result.faces.label)
     assert (counts["real"] == counts["fake"]).all() and "stock" not in counts.index
 
 
-def test_resaved_has_the_stated_quality_and_loses_what_the_resolution_says():
+def test_resaved_quality_and_resolution():
     rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     for quality in (40, 75, 95):
         written = Image.open(io.BytesIO(resaved(rgb, quality)))
@@ -190,31 +219,40 @@ def test_resaved_has_the_stated_quality_and_loses_what_the_resolution_says():
     assert read_image(resaved(fine, None, 32)).std() < 1
 
 
-def test_controls_are_scored_on_the_test_rows(tmp_path):
+def test_score_controls_on_test_rows(tmp_path):
     faces = crops(tmp_path / "faces", brightness=60.0, pose=4.0)
     train, test = faces.iloc[: N // 2].reset_index(drop=True), faces.iloc[N // 2 :].reset_index(drop=True)
-    found = score_controls(train, test, workers=1, progress=False)
-    assert set(found) == set(CONTROLS)
-    assert found["thumbnail"].auc > 0.85 and found["keypoints"].auc > 0.7 and found["blanked"].auc > 0.85
-    assert not any(outcome.cross_validated for outcome in found.values())
-    assert found["thumbnail"].n == len(test)
+    outcomes = score_controls(train, test, workers=1, progress=False)
+    assert set(outcomes) == set(CONTROLS)
+    assert outcomes["thumbnail"].auc > 0.85 and outcomes["keypoints"].auc > 0.7 and outcomes["blanked"].auc > 0.85
+    assert not any(outcome.cross_validated for outcome in outcomes.values())
+    assert outcomes["thumbnail"].n == len(test)
     shuffled = train.assign(label=np.random.default_rng(0).permutation(train.label))
     assert all(
         0.2 < outcome.auc < 0.8 for outcome in score_controls(shuffled, test, workers=1, progress=False).values()
     )
-    one = score_controls(train, test[test.label == "real"], workers=1, progress=False)
-    assert all(outcome.reason for outcome in one.values())
+    one_class = score_controls(train, test[test.label == "real"], workers=1, progress=False)
+    assert all(outcome.reason for outcome in one_class.values())
 
 
-def test_in_the_crops_background_is_what_lies_around_the_box(tmp_path):
+def test_measure_faces_background_of_crops(tmp_path):
     faces = crops(tmp_path / "faces").head(1)
-    picture = np.full((SIDE, SIDE, 3), 50, np.uint8)
+    image = np.full((SIDE, SIDE, 3), 50, np.uint8)
     edge = round(SIDE * 0.2 / 1.4)
-    picture[edge : SIDE - edge, edge : SIDE - edge] = 200
-    cv2.imwrite(faces.path[0], picture)
+    image[edge : SIDE - edge, edge : SIDE - edge] = 200
+    cv2.imwrite(faces.path[0], image)
     values = measure_faces(faces, CROPS, progress=False).iloc[0]
     assert values["red"] == pytest.approx(50, abs=6) and values["back_red"] == pytest.approx(50, abs=6)
     assert values["point_x0"] == pytest.approx((float(faces.face_keypoints[0].split(",")[0]) - 50) / 100, abs=1e-3)
     assert values["face_share"] == pytest.approx(1 / 1.4, abs=0.01)
     with pytest.raises(InputError, match="extract the faces first"):
         measure_faces(faces.drop(columns="face_keypoints"), CROPS)
+
+
+@pytest.mark.parametrize("command", [["run"], ["audit", "synthetic"]])
+def test_resolution_beyond_a_model_is_refused_before_any_work(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALETHEIA_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(app, [*command, "--remedy", "resolution=3000"])
+    assert isinstance(result.exception, InputError) and "less than or equal to 2048" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Power spectra against the plain transform and closed forms; what they alone tell."""
+"""Power spectra against the plain transform and closed forms, and the baseline that is fitted to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def enlarged(crop: np.ndarray, how: int) -> np.ndarray:
     return cv2.resize(half, crop.shape[:2], interpolation=how)
 
 
-def test_rings_are_means_over_the_whole_transform():
+def test_radial_power_ring_means():
     size = 32
     crop = texture(0, size)
     grey = crop.astype(float) @ LUMA
@@ -43,9 +43,9 @@ def test_rings_are_means_over_the_whole_transform():
             radius = np.hypot(min(v, size - v), min(u, size - u))
             rings.setdefault(round(radius), []).append(energy[v, u])
     power = radial_power(crop[None])[0]
-    wanted = [np.mean(rings[k]) / np.sum(window**2) for k in range(1, size // 2 + 1)]
-    np.testing.assert_allclose(power, wanted, rtol=1e-4)
-    np.testing.assert_allclose(radial_spectrum(crop, size), 10 * np.log10(wanted / wanted[0]), atol=1e-3)
+    expected = [np.mean(rings[k]) / np.sum(window**2) for k in range(1, size // 2 + 1)]
+    np.testing.assert_allclose(power, expected, rtol=1e-4)
+    np.testing.assert_allclose(radial_spectrum(crop, size), 10 * np.log10(expected / expected[0]), atol=1e-3)
     # Parseval: with the mean's place and the corners, which no ring holds, the energy of the pixels comes out.
     inside = sum(p * np.sum(window**2) * len(rings[k]) for k, p in enumerate(power, 1))
     outside = sum(sum(rings[k]) for k in rings if k == 0 or k > size // 2)
@@ -53,7 +53,7 @@ def test_rings_are_means_over_the_whole_transform():
 
 
 @pytest.mark.parametrize(("u", "v"), [(5, 0), (0, 5), (16, 0), (30, 0), (32, 0), (9, 12), (20, 21)])
-def test_a_grating_has_its_power_in_its_ring(u, v):
+def test_radial_power_grating(u, v):
     size = 64
     y, x = np.mgrid[:size, :size]
     grating = 128 + 100 * np.cos(2 * np.pi * (u * x + v * y) / size)
@@ -71,7 +71,7 @@ def test_a_grating_has_its_power_in_its_ring(u, v):
         assert np.sum(power * counts) / size**2 == pytest.approx(100**2 / 2, rel=0.01)
 
 
-def test_white_noise_is_flat_at_its_variance():
+def test_radial_power_white_noise():
     size, sigma = 32, 20
     noise = np.random.default_rng(0).normal(128, sigma, (2000, size, size, 3)).round().astype(np.uint8)
     level = (sigma**2 + 1 / 12) * np.sum(LUMA**2)  # rounding adds 1/12
@@ -80,7 +80,7 @@ def test_white_noise_is_flat_at_its_variance():
     assert power[1:].mean() == pytest.approx(level, rel=0.005)
 
 
-def test_every_pixel_of_white_noise_counts_as_much_as_it_should():
+def test_radial_power_window():
     # The expected power of independent pixels is the sum of the powers of each alone.
     size = 32
     points = np.zeros((size**2, size**2, 3), np.uint8)
@@ -91,7 +91,7 @@ def test_every_pixel_of_white_noise_counts_as_much_as_it_should():
     assert power[0] == pytest.approx((4 * 8 / 9 + 4 * 35 / 36) / 8, rel=1e-4)
 
 
-def test_brightness_and_contrast_do_not_matter():
+def test_radial_spectrum_brightness_and_contrast():
     crop = texture(1)
     plain = radial_spectrum(crop, 64)
     np.testing.assert_allclose(radial_spectrum(2 * crop, 64), plain, atol=1e-3)
@@ -100,18 +100,18 @@ def test_brightness_and_contrast_do_not_matter():
     assert np.abs(radial_spectrum((crop + grain + 50).astype(np.uint8), 64) - plain).max() > 2
 
 
-def test_the_low_frequencies_are_zero_decibels():
+def test_radial_spectrum_reference():
     values = radial_spectrum(texture(2), 64)
     assert values.shape == (32,) and values.dtype == np.float32
     assert np.mean(10 ** (values[:2] / 10)) == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(frequencies(32), np.fft.rfftfreq(64)[1:])
 
 
-def test_a_picture_of_one_colour_has_no_spectrum():
+def test_radial_spectrum_uniform_image():
     assert np.isnan(radial_spectrum(np.full((64, 64, 3), 77, np.uint8), 64)).all()
 
 
-def test_other_sizes_are_resized():
+def test_radial_spectrum_resizes():
     crop = texture(3, 80)[:, :60]
     np.testing.assert_array_equal(radial_spectrum(crop, 64), radial_spectrum(resize_rgb(crop, 64), 64))
     for size in (16, 65, 0):
@@ -119,7 +119,7 @@ def test_other_sizes_are_resized():
             radial_spectrum(crop, size)
 
 
-def test_a_manifest_keeps_its_rows(crops, tmp_path):
+def test_spectra_rows(crops, tmp_path):
     frame = crops[1].copy()
     (tmp_path / "empty.png").write_bytes(b"")
     for row, name in ((3, "empty.png"), (100, "missing.png")):
@@ -136,8 +136,8 @@ def test_a_manifest_keeps_its_rows(crops, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def pictures() -> dict[str, np.ndarray]:
-    """Spectra (120, 32) of pictures as they are, and of the same enlarged from half their size."""
+def images() -> dict[str, np.ndarray]:
+    """Spectra (120, 32) of images as they are, and of the same enlarged from half their size."""
     crops = [texture(seed) for seed in range(120)]
     kinds = {
         "plain": crops,
@@ -148,7 +148,7 @@ def pictures() -> dict[str, np.ndarray]:
 
 
 def halves(real: np.ndarray, fake: np.ndarray):
-    """Training and test rows, a picture and its double in one group."""
+    """Training and test rows, a image and its double in one group."""
     parts = []
     for rows in (slice(0, 60), slice(60, 120)):
         parts.append((np.concatenate([real[rows], fake[rows]]), np.repeat([0, 1], 60)))
@@ -157,20 +157,20 @@ def halves(real: np.ndarray, fake: np.ndarray):
 
 
 @pytest.mark.parametrize("how", ["nearest", "bilinear"])
-def test_enlarged_pictures_lack_high_frequencies_and_are_told(pictures, how):
+def test_frequency_baseline_enlarged_fakes(images, how):
     top = frequencies(32) > 0.42
-    assert (pictures[how][:, top].mean(axis=1) < pictures["plain"][:, top].mean(axis=1) - 3).mean() > 0.95
-    found = frequency_baseline(*halves(pictures["plain"], pictures[how]))
-    assert found.auc > 0.9 and found.low > 0.8 and found.n == 120 and not found.cross_validated
-    assert found.auc == pytest.approx(roc_auc_score(np.repeat([0, 1], 60), found.scores))
-    assert "From the power spectrum alone" in found.sentence() and "without a pixel" not in found.sentence()
+    assert (images[how][:, top].mean(axis=1) < images["plain"][:, top].mean(axis=1) - 3).mean() > 0.95
+    baseline = frequency_baseline(*halves(images["plain"], images[how]))
+    assert baseline.auc > 0.9 and baseline.low > 0.8 and baseline.n == 120 and not baseline.cross_validated
+    assert baseline.auc == pytest.approx(roc_auc_score(np.repeat([0, 1], 60), baseline.scores))
+    assert "From the power spectrum alone" in baseline.sentence() and "without a pixel" not in baseline.sentence()
 
 
-def test_shuffled_labels_are_not_told(pictures):
-    x_train, y_train, x_test, y_test, groups = halves(pictures["plain"], pictures["bilinear"])
+def test_frequency_baseline_shuffled_labels(images):
+    x_train, y_train, x_test, y_test, groups = halves(images["plain"], images["bilinear"])
     rng = np.random.default_rng(0)
-    found = frequency_baseline(x_train, rng.permutation(y_train), x_test, rng.permutation(y_test), groups)
-    assert found.low < 0.5 < found.high and "may be chance" in found.sentence()
+    baseline = frequency_baseline(x_train, rng.permutation(y_train), x_test, rng.permutation(y_test), groups)
+    assert baseline.low < 0.5 < baseline.high and "may be chance" in baseline.sentence()
 
 
 def drawn(seed: int, n: int = 400, planted: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -182,17 +182,17 @@ def drawn(seed: int, n: int = 400, planted: float = 0.0) -> tuple[np.ndarray, np
     return values, y
 
 
-def test_the_leading_band_is_named():
-    found = frequency_baseline(*drawn(0, planted=1), *drawn(1, planted=1), (None, None))
-    assert len(found.features) == 8 and set(found.features) == {"feature", "name", "importance", "alone"}
-    first, *others = found.features.itertuples()
+def test_frequency_baseline_leading_band():
+    baseline = frequency_baseline(*drawn(0, planted=1), *drawn(1, planted=1), (None, None))
+    assert len(baseline.features) == 8 and set(baseline.features) == {"feature", "name", "importance", "alone"}
+    first, *others = baseline.features.itertuples()
     assert first.feature == "band_5" and first.name == "0.31 to 0.38 cycles per pixel"
     assert first.alone > 0.95 and first.importance > 0.4
     assert all(abs(other.importance) < 0.02 and abs(other.alone - 0.5) < 0.12 for other in others)
-    assert found.leading == [first.name] and first.name in found.sentence()
+    assert baseline.leading == [first.name] and first.name in baseline.sentence()
 
 
-def test_the_regularisation_is_chosen_across_people():
+def test_frequency_baseline_folds_by_group():
     # Each person has a spectrum of their own and a label by the toss of a coin: rows of one person in several folds
     # would have the model learn people by heart.
     rng = np.random.default_rng(0)
@@ -205,7 +205,7 @@ def test_the_regularisation_is_chosen_across_people():
     assert apart.low < 0.5 < apart.high
 
 
-def test_the_interval_is_over_groups():
+def test_frequency_baseline_interval():
     train, (values, y) = drawn(0, planted=0.3), drawn(1, 100, planted=0.3)
     copies = np.repeat(values, 8, axis=0), np.repeat(y, 8)
     wide = frequency_baseline(*train, *copies, (None, np.repeat(np.arange(100), 8)))
@@ -216,19 +216,19 @@ def test_the_interval_is_over_groups():
     assert narrow.high - narrow.low < 0.5 * (wide.high - wide.low)
 
 
-def test_rows_without_a_spectrum_are_left_out():
+def test_frequency_baseline_missing_spectra():
     (x_train, y_train), (x_test, y_test) = drawn(0, planted=1), drawn(1, planted=1)
     names = np.array([f"p{i // 2}" for i in range(400)], dtype=object)
     names[50:60] = ""
     gaps_train, gaps_test = x_train.copy(), x_test.copy()
     gaps_train[::7], gaps_test[5] = np.nan, np.nan
-    found = frequency_baseline(gaps_train, y_train, gaps_test, y_test, (names, names), seed=2)
+    baseline = frequency_baseline(gaps_train, y_train, gaps_test, y_test, (names, names), seed=2)
     rows, others = np.arange(400) % 7 != 0, np.arange(400) != 5
     parts = (x_train[rows], y_train[rows], x_test[others], y_test[others])
-    wanted = frequency_baseline(*parts, (names[rows], names[others]), seed=2)
-    assert found.n == 399 and np.flatnonzero(np.isnan(found.scores)).tolist() == [5]
-    np.testing.assert_array_equal(found.scores[others], wanted.scores)
-    assert (found.auc, found.low, found.high) == (wanted.auc, wanted.low, wanted.high)
+    expected = frequency_baseline(*parts, (names[rows], names[others]), seed=2)
+    assert baseline.n == 399 and np.flatnonzero(np.isnan(baseline.scores)).tolist() == [5]
+    np.testing.assert_array_equal(baseline.scores[others], expected.scores)
+    assert (baseline.auc, baseline.low, baseline.high) == (expected.auc, expected.low, expected.high)
 
 
 @pytest.mark.parametrize(
@@ -240,34 +240,34 @@ def test_rows_without_a_spectrum_are_left_out():
         ({"groups": (np.zeros(400), None)}, "one class forms a single connected group"),
     ],
 )
-def test_why_nothing_was_computed(change, reason):
+def test_frequency_baseline_reasons(change, reason):
     (x_train, y_train), (x_test, y_test) = drawn(0), drawn(1)
     arguments = {"train_spectra": x_train, "y_train": y_train, "test_spectra": x_test, "y_test": y_test}
-    found = frequency_baseline(**(arguments | {"groups": (None, None)} | change))
-    assert np.isnan([found.auc, found.low, found.high]).all() and found.n == 0 and not len(found.scores)
-    assert found.reason.startswith(reason) and reason in found.sentence() and not len(found.features)
+    baseline = frequency_baseline(**(arguments | {"groups": (None, None)} | change))
+    assert np.isnan([baseline.auc, baseline.low, baseline.high]).all() and baseline.n == 0 and not len(baseline.scores)
+    assert baseline.reason.startswith(reason) and reason in baseline.sentence() and not len(baseline.features)
 
 
-def test_the_figure_shows_means_ranges_and_their_difference(pictures):
-    values = np.concatenate([pictures["plain"], pictures["bilinear"], np.full((1, 32), np.nan)])
+def test_spectrum_figure_contents(images):
+    values = np.concatenate([images["plain"], images["bilinear"], np.full((1, 32), np.nan)])
     y = np.array([0] * 120 + [1] * 121)
-    found = frequency_baseline(*halves(pictures["plain"], pictures["bilinear"]))
-    figure = spectrum_figure(values, y, found)
+    baseline = frequency_baseline(*halves(images["plain"], images["bilinear"]))
+    figure = spectrum_figure(values, y, baseline)
     real_low, real_high, real, fake_low, _, fake, difference = figure.data
     np.testing.assert_allclose(real.x, frequencies(32))
-    np.testing.assert_allclose(real.y, pictures["plain"].mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(real_low.y, np.percentile(pictures["plain"], 5, axis=0), rtol=1e-5)
-    np.testing.assert_allclose(real_high.y, np.percentile(pictures["plain"], 95, axis=0), rtol=1e-5)
-    np.testing.assert_allclose(fake_low.y, np.percentile(pictures["bilinear"], 5, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(real.y, images["plain"].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(real_low.y, np.percentile(images["plain"], 5, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(real_high.y, np.percentile(images["plain"], 95, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(fake_low.y, np.percentile(images["bilinear"], 5, axis=0), rtol=1e-5)
     np.testing.assert_allclose(difference.y, np.array(fake.y) - np.array(real.y), atol=1e-4)
     assert real.name.startswith("real (n = 120") and fake.name.startswith("fake (n = 120")
     assert difference.xaxis == "x2" and figure.layout.xaxis2.title.text == "spatial frequency (cycles per pixel)"
     text = json.dumps([a.text for a in figure.layout.annotations])
-    assert f"AUC {found.auc:.2f} ({found.low:.2f} to {found.high:.2f})" in text
+    assert f"AUC {baseline.auc:.2f} ({baseline.low:.2f} to {baseline.high:.2f})" in text
 
 
-def test_figures_of_too_little(pictures):
-    lone = spectrum_figure(pictures["plain"], np.zeros(120))
+def test_spectrum_figure_without_a_class(images):
+    lone = spectrum_figure(images["plain"], np.zeros(120))
     assert len(lone.data) == 3 and lone.data[2].name.startswith("real") and not lone.layout.annotations
     none = spectrum_figure(np.full((3, 32), np.nan), np.array([0, 1, 1]))
     assert "No face has a spectrum" in none.layout.annotations[0].text

@@ -1,3 +1,6 @@
-"""A small trained model for the commands."""
+"""Crude face crops and a crude model, for commands that work on a source."""
 
+from __future__ import annotations
+
+from ..factories import crops
 from ..model_factories import brightness_bundle

@@ -1,31 +1,31 @@
-"""Knowing a full disk by what an error says."""
+"""The tree of errors, and messages of a full disk."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
+from pathlib import Path
 
 import pytest
 
-from aletheia.core.errors import tells_of_full_disk
+from aletheia.core.errors import is_disk_full_message
 
 
-def test_the_system_says_so():
-    if not os.path.exists("/dev/full"):
+def test_is_disk_full_message_oserror():
+    if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
-    with pytest.raises(OSError) as caught, open("/dev/full", "wb", buffering=0) as file:
+    with pytest.raises(OSError) as caught, Path("/dev/full").open("wb", buffering=0) as file:
         file.write(b"x")
-    assert tells_of_full_disk(str(caught.value))
+    assert is_disk_full_message(str(caught.value))
 
 
-def test_sqlite_says_so(tmp_path):
+def test_is_disk_full_message_sqlite(tmp_path):
     database = sqlite3.connect(tmp_path / "small.db")
     database.execute("CREATE TABLE t (content BLOB)")
     database.execute("PRAGMA max_page_count = 4")
     with pytest.raises(sqlite3.OperationalError) as caught:
         database.execute("INSERT INTO t VALUES (zeroblob(100000))")
-    assert tells_of_full_disk(str(caught.value))
+    assert is_disk_full_message(str(caught.value))
 
 
-def test_other_errors_are_others():
-    assert not tells_of_full_disk("ValueError: a full house")
+def test_is_disk_full_message_other_errors():
+    assert not is_disk_full_message("ValueError: a full house")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from aletheia.core.files import atomic_write
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Temporary files are on a disk without space: the system's own device of that kind."""
-    if not os.path.exists("/dev/full"):
+    if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
     really = tempfile.mkstemp
 
@@ -28,26 +29,26 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.mkstemp", without_space)
 
 
-def test_the_new_content_replaces_the_old_one(tmp_path):
+def test_atomic_write_replaces(tmp_path):
     path = tmp_path / "sub" / "file"
     for content in (b"old", b"new"):
         with atomic_write(path) as file:
             file.write(content)
     assert path.read_bytes() == b"new"
-    assert os.listdir(path.parent) == ["file"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
-def test_an_interruption_leaves_the_old_content_and_no_litter(tmp_path):
+def test_atomic_write_interrupted(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with pytest.raises(KeyboardInterrupt), atomic_write(path) as file:
         file.write(b"half of the ne")
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_kill_leaves_the_old_content(tmp_path):
+def test_atomic_write_killed(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     code = (
@@ -61,16 +62,16 @@ def test_a_kill_leaves_the_old_content(tmp_path):
     assert path.read_bytes() == b"old"
 
 
-def test_a_full_disk_is_said(tmp_path, full_disk):
+def test_atomic_write_full_disk(tmp_path, full_disk):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with pytest.raises(InputError, match="The disk is full"), atomic_write(path) as file:
         file.write(b"new")
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_folder_that_is_a_file(tmp_path):
+def test_atomic_write_folder_is_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises((InputError, FileExistsError)), atomic_write(tmp_path / "file" / "below"):
         pass

@@ -9,11 +9,11 @@ import time
 import numpy as np
 import pytest
 
-from aletheia.core import openvino as runtime
+from aletheia.core import openvino
 from aletheia.core.errors import InputError
 from aletheia.core.openvino import Network, cache_folder, prune, supported_precisions
 from aletheia.core.settings import get_settings
-from aletheia.faces.blazeface import SHORT, _network_file
+from aletheia.faces.detectors.blazeface_networks import SHORT, network_file
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def start(**options) -> Network:
-    file = _network_file(SHORT.file)
+    file = network_file(SHORT.file)
     return Network(file, hashlib.sha256(file.read_bytes()).hexdigest(), **options)
 
 
@@ -34,12 +34,12 @@ PICTURE = np.random.default_rng(0).uniform(-1, 1, (1, 128, 128, 3)).astype(np.fl
 
 
 def count_readings(monkeypatch) -> list:
-    readings, read = [], runtime._read
-    monkeypatch.setattr(runtime, "_read", lambda *arguments: readings.append(arguments) or read(*arguments))
+    readings, read = [], openvino._read
+    monkeypatch.setattr(openvino, "_read", lambda *arguments: readings.append(arguments) or read(*arguments))
     return readings
 
 
-def test_the_second_start_takes_what_the_first_prepared(cache, monkeypatch):
+def test_network_cached_between_starts(cache, monkeypatch):
     readings = count_readings(monkeypatch)
     first = start()(PICTURE)
     assert len(readings) == 1
@@ -52,7 +52,7 @@ def test_the_second_start_takes_what_the_first_prepared(cache, monkeypatch):
     assert len(readings) == 2 and len(list(cache.iterdir())) == 2
 
 
-def test_a_damaged_copy_is_made_anew(cache, monkeypatch):
+def test_network_damaged_cache(cache, monkeypatch):
     expected = start()(PICTURE)
     (kept,) = cache.iterdir()
     whole = kept.read_bytes()
@@ -64,7 +64,7 @@ def test_a_damaged_copy_is_made_anew(cache, monkeypatch):
     assert kept.stat().st_size > 0.9 * len(whole)
 
 
-def test_a_folder_that_others_may_write_is_not_used(cache, monkeypatch):
+def test_cache_folder_writable_by_others(cache, monkeypatch):
     cache.mkdir(parents=True)
     cache.chmod(0o777)
     assert cache_folder() is None
@@ -74,25 +74,25 @@ def test_a_folder_that_others_may_write_is_not_used(cache, monkeypatch):
     assert cache_folder() == cache
 
 
-def test_a_cache_that_cannot_be_written_costs_time_only(cache):
+def test_network_unwritable_cache(cache):
     cache.parent.mkdir(parents=True)
     cache.write_text("a file where the folder would be")
     assert start()(PICTURE)[0].shape[0] == 1
 
 
-def test_a_cache_that_may_only_be_read_is_used(cache, monkeypatch):
+def test_network_read_only_cache(cache, monkeypatch):
     start()
     readings = count_readings(monkeypatch)
 
     def refuse(*arguments):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(runtime.os, "utime", refuse)
+    monkeypatch.setattr(openvino.os, "utime", refuse)
     start()
     assert readings == []
 
 
-def test_what_was_used_longest_ago_goes_first(tmp_path):
+def test_prune_least_recently_used(tmp_path):
     for age, name in enumerate(("newest", "middle", "oldest")):
         (tmp_path / name).write_bytes(bytes(100))
         os.utime(tmp_path / name, (time.time() - age, time.time() - age))
@@ -100,8 +100,8 @@ def test_what_was_used_longest_ago_goes_first(tmp_path):
     assert {file.name for file in tmp_path.iterdir()} == {"newest", "middle"}
 
 
-def test_a_precision_that_the_processor_lacks_is_refused(monkeypatch):
-    monkeypatch.setattr(runtime, "supported_precisions", lambda: ("f32",))
+def test_network_unsupported_precision(monkeypatch):
+    monkeypatch.setattr(openvino, "supported_precisions", lambda: ("f32",))
     with pytest.raises(InputError, match="does not compute in 'bf16'; choose f32"):
         start(precision="bf16")
     assert supported_precisions()[0] == "f32"

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from aletheia.core.parallel import map_dask, map_processes
-from aletheia.faces import worker as cutting
+from aletheia.faces import worker
 from aletheia.faces.extraction import extract_faces
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ def ways(name: str, cluster, paths: list[str]):
 
 
 @pytest.mark.parametrize("name", ["processes", "dask"])
-def test_results_come_in_order_from_several_processes(name, cluster):
+def test_map_processes_order(name, cluster):
     paths = [f"picture {k}" for k in range(60)]
     results = list(ways(name, cluster, paths))
     assert [path for path, _ in results] == paths
@@ -61,7 +61,7 @@ def test_results_come_in_order_from_several_processes(name, cluster):
 
 
 @pytest.mark.slow
-def test_a_file_that_kills_its_process_costs_only_itself():
+def test_map_processes_crash():
     paths = [f"picture {k}" for k in range(40)]
     paths[7], paths[30] = "bomb a", "bomb b"
     results = list(map_processes(work, paths, 2, died))
@@ -70,7 +70,7 @@ def test_a_file_that_kills_its_process_costs_only_itself():
 
 
 @pytest.mark.slow
-def test_a_death_while_the_caller_is_busy_is_survived():
+def test_map_processes_crash_while_caller_is_busy():
     """The pool is found broken when the next file is handed in, not when a result is asked for."""
     paths = [f"picture {k}" for k in range(60)]
     paths[12] = "bomb"
@@ -82,11 +82,11 @@ def test_a_death_while_the_caller_is_busy_is_survived():
     assert [path for path, process in results if process == 0] == ["bomb"]
 
 
-def test_no_file_is_blamed_when_processes_cannot_be_started(tmp_path):
+def test_map_processes_unstartable(tmp_path):
     """A script without the main guard: each process starts the whole script again, and fails."""
     (tmp_path / "script.py").write_text(
-        "from aletheia.core.parallel import in_processes\n"
-        "print(list(in_processes(len, ['a'] * 20, 2, lambda path: 'died')))\n"
+        "from aletheia.core.parallel import map_processes\n"
+        "print(list(map_processes(len, ['a'] * 20, 2, lambda path: 'died')))\n"
     )
     done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=100)
     assert done.returncode == 1
@@ -95,7 +95,7 @@ def test_no_file_is_blamed_when_processes_cannot_be_started(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_file_that_kills_dasks_workers_costs_only_itself():
+def test_map_dask_crash():
     paths = [f"picture {k}" for k in range(12)]
     paths[7] = "bomb"
     import dask
@@ -109,7 +109,7 @@ def test_a_file_that_kills_dasks_workers_costs_only_itself():
 
 
 @pytest.mark.parametrize("name", ["processes", "dask"])
-def test_an_error_reaches_the_caller_and_stops_the_rest(name, cluster):
+def test_map_processes_exception(name, cluster):
     with pytest.raises(OSError, match="No space left"):
         list(ways(name, cluster, ["picture 1", "bad", *(f"picture {k}" for k in range(500))]))
 
@@ -126,7 +126,7 @@ def pictures(tmp_path, portraits):
     return tmp_path / "source"
 
 
-def test_a_cluster_finds_what_processes_find(pictures, tmp_path, cluster):
+def test_map_dask_equals_map_processes(pictures, tmp_path, cluster):
     manifest = pd.DataFrame({"path": sorted(map(str, pictures.rglob("*.png"))), "label": "real"})
     alone = extract_faces(manifest, tmp_path / "faces", workers=1, progress=False)
     contents = [Path(path).read_bytes() for path in alone.manifest["path"]]
@@ -139,14 +139,14 @@ def test_a_cluster_finds_what_processes_find(pictures, tmp_path, cluster):
     assert [Path(path).read_bytes() for path in together.manifest["path"]] == contents
 
 
-def test_mlruns_dask_runtime_runs_the_generated_function(pictures, cluster, mlrun_project):
+def test_map_dask_in_mlrun_runtime(pictures, cluster, mlrun_project):
     """As the README says it: kind dask, the cluster that is connected."""
     import mlrun
 
     source = str(ROOT / "functions" / "extract-faces" / "function.py")
     function = mlrun.new_function("extract-faces", kind="dask", command=source, image="unused")
     function.spec.remote = False
-    here = cutting._detector.cache_info()
+    here = worker._detector.cache_info()
     done = function.run(handler="extract_faces", params={"source": str(pictures), "face_size": 64})
     assert done.state() == "completed", done.error
     results = done.status.results
@@ -154,4 +154,4 @@ def test_mlruns_dask_runtime_runs_the_generated_function(pictures, cluster, mlru
     assert results["files_per_second"] > 0 and sum(results["found_by"].values()) == 13
     faces = mlrun.get_dataitem(done.outputs["faces"]).as_df()
     assert len(faces) == 12 and (faces.crop_size == 64).all()
-    assert cutting._detector.cache_info() == here  # the cluster did it
+    assert worker._detector.cache_info() == here  # the cluster did it

@@ -25,7 +25,7 @@ def age(folder: Path) -> None:
     os.utime(folder, (hour_ago, hour_ago))
 
 
-def test_it_is_private_and_goes(tmp_path):
+def test_temporary_folder_private_and_deleted(tmp_path):
     scratch = TemporaryFolder("test")
     (scratch.folder / "below").mkdir()
     (scratch.folder / "below" / "file").write_bytes(b"x")
@@ -37,9 +37,9 @@ def test_it_is_private_and_goes(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["pass", "raise SystemExit(3)", "import os; os.kill(os.getpid(), 9)"])
-def test_nothing_stays_of_a_process_that_ended(tmp_path, end):
+def test_temporary_folder_of_ended_process(tmp_path, end):
     """A killed one leaves its folder, to the next that makes one; a process that lives keeps its own."""
-    code = f"from aletheia.core.tempdirs import Scratch\nscratch = Scratch('test')\n{end}"
+    code = f"from aletheia.core.tempdirs import TemporaryFolder\nscratch = TemporaryFolder('test')\n{end}"
     alive = TemporaryFolder("test")
     subprocess.run([sys.executable, "-c", code], timeout=60)
     left = set(tmp_path.iterdir()) - {alive.folder}
@@ -52,7 +52,7 @@ def test_nothing_stays_of_a_process_that_ended(tmp_path, end):
     other.close()
 
 
-def test_what_is_not_ours_stays(tmp_path):
+def test_temporary_folder_leaves_others_alone(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "aletheia-test-link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "aletheia-test-file").write_bytes(b"x")

@@ -16,13 +16,13 @@ Make = Callable[..., pd.DataFrame]
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (5, 5), (3, 10), (70, 100), (1, 1000)])
-def test_wilson_against_scipy(k: int, n: int) -> None:
+def test_wilson_interval_agrees_with_scipy(k: int, n: int) -> None:
     low, high = wilson_interval(np.array([k]), np.array([n]))
     expected = binomtest(k, n).proportion_ci(0.95, method="wilson")
     assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
 
 
-def test_rates_and_associations_against_pandas_and_scipy(make_manifest: Make) -> None:
+def test_analyse_bias_agrees_with_pandas_and_scipy(make_manifest: Make) -> None:
     df = make_manifest(900, seed=2, skin_tone=np.random.default_rng(0).choice(["I", "III", "VI", ""], 900))
     df.loc[(df["gender"] == "male") & (np.arange(900) % 3 == 0), ["label", "generator"]] = ["real", ""]
     report = analyse_bias(df)
@@ -47,7 +47,7 @@ def test_rates_and_associations_against_pandas_and_scipy(make_manifest: Make) ->
         assert (row.n, row.fake_rate) == pytest.approx((n, rate))
 
 
-def test_verdicts() -> None:
+def test_analyse_bias_verdicts() -> None:
     df = pd.DataFrame({"path": [str(i) for i in range(429)]})
     df["source"] = ["even"] * 200 + ["reals"] * 100 + ["fakes"] * 100 + ["few"] * 29
     df["label"] = ["real", "fake"] * 100 + ["real"] * 100 + ["fake"] * 100 + ["fake"] * 29
@@ -60,7 +60,7 @@ def test_verdicts() -> None:
     assert analyse_bias(df).associations["verdict"].tolist() == ["large"]
 
 
-def test_bergsma_correction_by_its_formula() -> None:
+def test_analyse_bias_bergsma_correction() -> None:
     df = pd.DataFrame({"label": ["real"] * 12 + ["fake"] * 18, "source": list("aaabbbbcccccaaaaabbbbbbbccccccc"[:30])})
     report = analyse_bias(df, min_n=1)
     row = report.associations.iloc[0]
@@ -70,7 +70,7 @@ def test_bergsma_correction_by_its_formula() -> None:
     assert row.cramers_v_corrected == pytest.approx(expected)
 
 
-def test_what_says_nothing_gets_no_number(make_manifest: Make) -> None:
+def test_analyse_bias_uninformative_columns(make_manifest: Make) -> None:
     df = make_manifest(300, source="one", age=["", "20"] * 150)
     df.loc[df["label"] == "real", "gender"] = ""
     rows = analyse_bias(df).associations.set_index("column")
@@ -84,14 +84,14 @@ def test_what_says_nothing_gets_no_number(make_manifest: Make) -> None:
     assert np.isnan(analyse_bias(df).cramers_v("ethnicity"))
 
 
-def test_large_effect_on_a_handful_is_too_few_to_say() -> None:
+def test_analyse_bias_too_few_rows() -> None:
     df = pd.DataFrame({"label": ["fake"] * 200 + ["real"] * 5, "gender": ["f", "m"] * 100 + ["x"] * 5})
     row = analyse_bias(df).associations.iloc[0]
     assert row.cramers_v == pytest.approx(1)
     assert row.verdict == TOO_FEW
 
 
-def test_named_columns_and_wrong_input(make_manifest: Make) -> None:
+def test_analyse_bias_columns(make_manifest: Make) -> None:
     df = make_manifest(100)
     assert analyse_bias(df, ["chroma"]).associations["column"].tolist() == ["chroma"]
     with pytest.raises(InputError, match="'colour'"):
@@ -117,7 +117,7 @@ def test_encode_and_renumber() -> None:
         assert places.tolist() == [1, -1, 0, 1]
 
 
-def test_cramers_v_of_tables() -> None:
+def test_cramers_v_extremes() -> None:
     assert cramers_v(np.array([[5, 0], [0, 7], [0, 0]])) == pytest.approx(1)
     assert cramers_v(np.array([[5, 5], [7, 7]])) == pytest.approx(0)
     assert cramers_v(np.array([[5, 5], [0, 0]])) == 0

@@ -43,7 +43,7 @@ def components(pairs: np.ndarray, n: int) -> list[int]:
 
 
 @pytest.mark.parametrize("distance", [0, 1, 2, 4, 7, 12, 16])
-def test_every_pair_of_different_hashes_is_found(distance: int) -> None:
+def test_near_duplicates_agree_with_brute_force(distance: int) -> None:
     hashes = np.unique(clustered(300, distance))
     np.random.default_rng(0).shuffle(hashes)
     pairs = near_duplicates(hashes, distance)
@@ -58,7 +58,7 @@ def test_every_pair_of_different_hashes_is_found(distance: int) -> None:
     st.integers(0, 6),
     st.booleans(),
 )
-def test_components_are_those_of_all_pairs(values: list[int], distance: int, forest: bool) -> None:
+def test_near_duplicates_components(values: list[int], distance: int, forest: bool) -> None:
     hashes = np.array(values, dtype=np.uint64)
     found = near_duplicates(hashes, distance, forest=forest)
     assert components(map(tuple, found.tolist()), len(hashes)) == components(brute_force(hashes, distance), len(hashes))
@@ -67,21 +67,21 @@ def test_components_are_those_of_all_pairs(values: list[int], distance: int, for
 
 
 @pytest.mark.parametrize("shared", [1, 2, 3])
-def test_every_index_finds_the_same(shared: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_near_duplicates_any_number_of_bands(shared: int, monkeypatch: pytest.MonkeyPatch) -> None:
     hashes = clustered(400, 5)
     expected = near_duplicates(hashes, 4)
     monkeypatch.setattr("aletheia.datasets.duplicates._cost", lambda n, distance, m: abs(m - shared))
     np.testing.assert_array_equal(near_duplicates(hashes, 4), expected)
 
 
-def test_thousands_of_copies_stay_linear() -> None:
+def test_near_duplicates_copies_linear() -> None:
     hashes = np.full(50_000, 12345, dtype=np.uint64)
     start = time.process_time()
     assert len(near_duplicates(hashes)) == 49_999
     assert time.process_time() - start < 2
 
 
-def test_a_dense_cluster_stays_small_as_a_forest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_near_duplicates_forest_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aletheia.datasets.duplicates._CHUNK", 10_000)
     bits = np.array(list(itertools.combinations(range(36), 2)), dtype=np.uint64)
     hashes = np.uint64(2**63 + 5) ^ (np.uint64(1) << bits[:, 0]) ^ (np.uint64(1) << bits[:, 1])
@@ -89,7 +89,7 @@ def test_a_dense_cluster_stays_small_as_a_forest(monkeypatch: pytest.MonkeyPatch
     assert len(near_duplicates(hashes, 4, forest=True)) == len(hashes) - 1
 
 
-def test_unknown_hashes_are_never_paired() -> None:
+def test_near_duplicates_unknown_hashes() -> None:
     assert near_duplicates(np.array([0, 0, 1, 3], np.uint64)).tolist() == [[2, 3]]
     for n in (0, 1):
         assert near_duplicates(np.ones(n, np.uint64)).shape == (0, 2)
@@ -100,14 +100,14 @@ def test_popcount() -> None:
     assert popcount(np.array(values, np.uint64)).tolist() == [bin(v).count("1") for v in values]
 
 
-def test_wrong_input() -> None:
+def test_near_duplicates_invalid() -> None:
     with pytest.raises(InputError, match="0 to 16"):
         near_duplicates(np.ones(3, np.uint64), 17)
     with pytest.raises(InputError, match="float64"):
         near_duplicates(np.ones(3))
 
 
-def test_a_hundred_thousand_within_a_second() -> None:
+def test_near_duplicates_speed() -> None:
     hashes = np.random.default_rng(0).integers(1, 2**64 - 1, 100_000, dtype=np.uint64)
     hashes[1000] = hashes[77_000] ^ np.uint64(0b1011 << 30)
     near_duplicates(hashes[:10])

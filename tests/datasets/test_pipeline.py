@@ -1,4 +1,4 @@
-"""From a source to faces, a pool and a list of what was left out, with the numbers that are logged."""
+"""From a source to faces, a pool and a list of files left out, with the numbers that are logged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.datasets import pipeline as module
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.faces.worker import CropConfig
+from aletheia.faces.crop_config import CropConfig
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def folder(tmp_path, portraits, monkeypatch):
     return tmp_path
 
 
-def test_everything_is_counted(folder):
-    data = load_dataset(str(folder / "faces"), ffhq=str(folder / "pool"), progress=False)
-    found = extract_dataset_faces(data, CropConfig(size=64, policy="aligned", margin=0.3), workers=1, progress=False)
-    assert found.main["label"].value_counts().to_dict() == {"real": 3, "fake": 3}
-    assert len(found.pool) == 2 and set(found.pool["label"]) == {"real"}
-    assert set(found.main["crop_policy"]) == {"aligned"} and set(found.main["crop_margin"]) == {0.3}
-    results = found.results
+def test_extract_dataset_faces_results(folder):
+    data = load_dataset(str(folder / "faces"), real_pool=str(folder / "pool"), progress=False)
+    faces = extract_dataset_faces(data, CropConfig(size=64, policy="aligned", margin=0.3), workers=1, progress=False)
+    assert faces.main["label"].value_counts().to_dict() == {"real": 3, "fake": 3}
+    assert len(faces.pool) == 2 and set(faces.pool["label"]) == {"real"}
+    assert set(faces.main["crop_policy"]) == {"aligned"} and set(faces.main["crop_margin"]) == {0.3}
+    results = faces.results
     assert (results["files"], results["faces"], results["skipped"], results["resumed"]) == (10, 8, 2, 0)
     assert results["files"] == results["faces"] + results["skipped"]
     assert sum(results["skipped_because"].values()) == 2
@@ -49,7 +49,7 @@ def test_everything_is_counted(folder):
     assert again["resumed"] == 9 and again["files_per_second"] is None
 
 
-def test_a_class_without_a_face(folder):
+def test_extract_dataset_faces_class_missing(folder):
     for k in range(3):
         (folder / "faces" / "fake" / f"{k}.png").unlink()
     with pytest.raises(InputError, match=r"only of the classes \['real'\]"):

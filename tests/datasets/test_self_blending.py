@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from aletheia.datasets.ingest import load_source
 from aletheia.datasets.self_blending import blend_face, blend_folder, landmarks_of
 from aletheia.datasets.split import split_manifest
 from aletheia.datasets.synthetic.forgeries import face_mask
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.blazeface import BlazeFace
 
 UPRIGHT = np.array([(40, 50), (80, 50), (60, 70), (60, 88), (22, 58), (98, 58)], float)
 
@@ -34,14 +34,14 @@ def folder(tmp_path_factory, portraits):
     return root
 
 
-def test_the_outline_goes_round_the_features():
+def test_landmarks_of_outline_contains_features():
     hull = cv2.convexHull(np.concatenate(list(landmarks_of(UPRIGHT).values())).astype(np.float32))
     for x, y in UPRIGHT[:4]:
         assert cv2.pointPolygonTest(hull, (float(x), float(y)), True) >= 0
     assert hull[..., 1].max() > 100 and hull[..., 1].min() < 45  # from above the eyes to the chin
 
 
-def test_the_outline_turns_with_the_face():
+def test_landmarks_of_rotation():
     angle = np.radians(30)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     upright, turned = landmarks_of(UPRIGHT), landmarks_of(UPRIGHT @ turn.T)
@@ -49,7 +49,7 @@ def test_the_outline_turns_with_the_face():
         np.testing.assert_allclose(turned[name], points @ turn.T, atol=1e-9)
 
 
-def test_only_the_inner_face_changes(portraits):
+def test_blend_face_inner_face_only(portraits):
     changed = []
     for seed, (picture, *_) in enumerate(portraits[:5]):
         face = BlazeFace().detect(picture)[0]
@@ -63,15 +63,15 @@ def test_only_the_inner_face_changes(portraits):
     assert np.mean(changed) > 0.4
 
 
-def test_both_files_of_a_pair_are_delivered_alike(folder, tmp_path):
-    done = blend_folder(folder, tmp_path / "out", progress=False)
-    rows = pd.read_csv(done.manifest)
-    assert done.pairs == 5 and len(rows) == 10
-    assert {os.path.basename(path): reason.split(":")[0] for path, reason in done.skipped} == {
+def test_blend_folder_files_alike(folder, tmp_path):
+    blended = blend_folder(folder, tmp_path / "out", progress=False)
+    rows = pd.read_csv(blended.manifest)
+    assert blended.pairs == 5 and len(rows) == 10
+    assert {Path(path).name: reason.split(":")[0] for path, reason in blended.skipped} == {
         "wall.png": "no face of 48 pixels found",
         "broken.jpg": "unreadable",
     }
-    assert pd.read_csv(tmp_path / "out" / "skipped.csv")["path"].tolist() == [path for path, _ in done.skipped]
+    assert pd.read_csv(tmp_path / "out" / "skipped.csv")["path"].tolist() == [path for path, _ in blended.skipped]
     for _, pair in rows.groupby("pair"):
         assert pair["label"].tolist() == ["real", "fake"]
         assert pair["source"].tolist() == ["camera", "camera"]
@@ -80,7 +80,7 @@ def test_both_files_of_a_pair_are_delivered_alike(folder, tmp_path):
         assert np.abs(np.asarray(real, int) - np.asarray(fake)).max() > 10
 
 
-def test_the_result_is_a_source_whose_pairs_stay_together(folder, tmp_path):
+def test_blend_folder_pairs_stay_together(folder, tmp_path):
     manifest = blend_folder(folder, tmp_path / "out", progress=False).manifest
     found = load_source(manifest, progress=False).manifest
     assert found["generator"].value_counts().to_dict() == {"": 5, "self-blended": 5}
@@ -94,7 +94,7 @@ def test_the_result_is_a_source_whose_pairs_stay_together(folder, tmp_path):
     assert split["split"].nunique() == 3
 
 
-def test_a_forgery_depends_on_the_seed_and_its_own_picture_only(folder, tmp_path):
+def test_blend_folder_repeatable(folder, tmp_path):
     first = blend_folder(folder, tmp_path / "a", progress=False).manifest.parent
     (tmp_path / "few" / "camera").mkdir(parents=True)
     shutil.copy(folder / "camera" / "3.png", tmp_path / "few" / "camera")
@@ -113,7 +113,7 @@ def test_a_forgery_depends_on_the_seed_and_its_own_picture_only(folder, tmp_path
         assert (first / real).read_bytes() == (other / real).read_bytes()
 
 
-def test_the_command_and_its_errors(folder, tmp_path):
+def test_blend_command(folder, tmp_path):
     told = CliRunner().invoke(app, ["data", "self-blend", str(folder), str(tmp_path / "out")])
     assert told.exit_code == 0, told.output
     assert "5 genuine pictures" in told.output and "2 left out" in told.output
@@ -121,7 +121,7 @@ def test_the_command_and_its_errors(folder, tmp_path):
     (tmp_path / "file").write_text("")
     for source, out, words in (
         ("missing", "o", "no such folder"),
-        ("empty", "o", "none of its 0 pictures"),
+        ("empty", "o", "none of its 0 images"),
     ):
         with pytest.raises(InputError, match=words):
             blend_folder(tmp_path / source, tmp_path / out, progress=False)

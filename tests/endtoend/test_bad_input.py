@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aletheia.datasets.synthetic.generate import generate
+from aletheia.datasets.synthetic.generate import generate_dataset
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 def faces(tmp_path_factory) -> Path:
     """Thirty genuine and thirty fake pictures: good/real, good/fake."""
     folder = tmp_path_factory.mktemp("faces") / "good"
-    drawn = generate(tmp_path_factory.mktemp("drawn") / "set", n=240, pool=1, progress=False).parent
+    drawn = generate_dataset(tmp_path_factory.mktemp("drawn") / "set", n=240, pool=1, progress=False).parent
     for label in ("real", "fake"):
         (folder / label).mkdir(parents=True)
         for file in sorted((drawn / label).rglob("*.jpg"))[:30]:

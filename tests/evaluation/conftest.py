@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
+from ..evaluation_factories import evaluation
 from ..factories import crops
+from ..model_factories import brightness_bundle
 from ..model_factories import brightness_bundle as bundle
 
 

@@ -1,9 +1,9 @@
-"""A whole evaluation: scores, metrics, shortcut, leaks, figures, report."""
+"""A whole evaluation: scores, metrics, baselines, leaks, figures."""
 
 from __future__ import annotations
 
-import json
-import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,12 @@ from scipy.integrate import trapezoid
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from aletheia.core.errors import InputError
+from aletheia.datasets.manifest import manifest_hash
 from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model, halves
 from aletheia.evaluation.figures import evaluation_figures
+from aletheia.models.spec import read_spec, write_spec
+from aletheia.release.evaluation_records import NotCompared
 from aletheia.release.gate import run_gate
-from aletheia.reports.evaluation_report import evaluation_report
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def evaluation(bundle, crops):
     return evaluate_model(bundle, *crops, progress=False)
 
 
-def test_metrics_are_those_of_the_scores(evaluation, crops):
+def test_evaluate_model_metrics_of_the_scores(evaluation, crops):
     y = (crops[1]["label"] == "fake").to_numpy().astype(int)
     p = evaluation.scores["probability"].to_numpy()
     assert evaluation.metrics["auc"].value == pytest.approx(roc_auc_score(y, p))
@@ -35,21 +37,7 @@ def test_metrics_are_those_of_the_scores(evaluation, crops):
     assert list(evaluation.subgroups["value"]) == ["f", "m"]
 
 
-def test_accuracy_stands_beside_the_majority_share_and_auc_beside_the_shortcut(evaluation):
-    headline = evaluation.headline()
-    assert headline["majority_share"] == 0.75
-    assert {"accuracy", "auc", "auc_low", "auc_high", "shortcut_auc", "n_unreadable"} <= set(headline)
-    assert all(isinstance(value, int | float) and np.isfinite(value) for value in headline.values())
-
-
-def test_the_summary_is_plain_json_that_the_gate_understands(evaluation):
-    summary = json.loads(json.dumps(evaluation.summary(), allow_nan=False))
-    checks = run_gate(summary)
-    assert len(checks) >= 4
-    assert summary["weights_sha256"] == evaluation.spec.weights_sha256
-
-
-def test_leaks_and_unreadable_rows_are_reported(bundle, crops, tmp_path):
+def test_evaluate_model_leaks_and_unreadable_rows(bundle, crops, tmp_path):
     train, test = crops
     test = test.copy()
     test.loc[0:3, "identity"] = train["identity"].iloc[0]
@@ -58,30 +46,13 @@ def test_leaks_and_unreadable_rows_are_reported(bundle, crops, tmp_path):
     assert evaluation.leaks >= 1
     assert evaluation.metrics.n_unreadable == 1 and evaluation.metrics.n == 119
     assert evaluation.scores.loc[5, "verdict"] == "unreadable"
-    page = evaluation_report(evaluation, {}, run_gate(evaluation.summary()))
-    assert "1 rows could not be read" in page
-    assert "&lt;b&gt;gone&lt;/b&gt;.png" in page and "<b>gone" not in page
-    assert "not to be relied on" in page and "no leakage" in page and "on two sides of the split" in page
+    assert [check.code for check in run_gate(evaluation.to_report()) if not check.passed][-2:] == [
+        "no-leakage",
+        "calibrated",
+    ]
 
 
-def test_the_report_is_one_file_that_starts_with_the_verdict(evaluation):
-    figures = evaluation_figures(evaluation)
-    page = evaluation_report(evaluation, figures, run_gate(evaluation.summary()))
-    assert page.count("plotly.js v") == 1  # the library's banner: inside, once
-    markup = re.sub(r"(?s)<script.*?</script>", "", page)
-    assert not re.search(r"(?i)<(script|link|img|iframe)\b", markup) and "http" not in markup
-    assert not re.search(r"<script[^>]*src", page)
-    body = page[page.index("<body>") :]
-    marks = ('class="verdict', 'class="beside', "<h2>The checks", "<h2>Is it the faces", "<h2>Where this comes from")
-    order = [body.index(mark) for mark in marks]
-    assert order == sorted(order)
-    assert body.count('class="plotly-graph-div"') == len(figures) == 13
-    assert "always saying the larger class: 0.750" in body
-    assert f"{evaluation.metrics['auc'].value:.3f}" in body
-    assert evaluation.spec.weights_sha256 in body and evaluation.data_hash in body
-
-
-def test_figures_have_titles_and_axes(evaluation):
+def test_evaluation_figures_titles_and_axes(evaluation):
     figures = evaluation_figures(evaluation)
     assert list(figures) == [
         "baselines", "roc", "scores_by_label", "confusion", "subgroups", "matrix", "generators", "delivery_curves",
@@ -98,30 +69,50 @@ def test_figures_have_titles_and_axes(evaluation):
     assert any(f"<b>{evaluation.metrics.confusion['tp']}</b>" in text for text in counts)
 
 
-def test_one_class_is_said_not_crashed(bundle, crops):
+def test_evaluate_model_one_class(bundle, crops):
     test = crops[1][crops[1]["label"] == "fake"]
     evaluation = evaluate_model(bundle, crops[0], test, progress=False)
     assert evaluation.shortcut.reason and all(outcome.reason for outcome in evaluation.baselines.outcomes.values())
-    checks = {check.name: check for check in run_gate(evaluation.summary())}
-    assert not checks["beats the controls"].passed and not checks["beats the frequency spectrum"].passed
-    page = evaluation_report(evaluation, evaluation_figures(evaluation), list(checks.values()))
-    assert "not defined" in page and "One class only" in page
-    json.dumps(evaluation.summary(), allow_nan=False)
+    report = evaluation.to_report()
+    assert not report.metrics.auc.is_defined and report.baselines["spectrum"].reason
+    checks = {check.code: check for check in run_gate(report)}
+    assert not checks["beats-controls"].passed and not checks["beats-spectrum"].passed
+    titles = [note.text for note in evaluation_figures(evaluation)["roc"].layout.annotations]
+    assert any("One class only" in text for text in titles)
 
 
-def test_without_training_rows_the_baselines_learn_from_one_half_of_the_people(bundle, crops):
-    one, two = halves(crops[1])
-    assert len(one) + len(two) == len(crops[1]) and not set(one["identity"]) & set(two["identity"])
+def test_evaluate_model_without_training_rows(bundle, crops):
+    first, second = halves(crops[1])
+    assert len(first) + len(second) == len(crops[1])
+    assert not set(first["identity"]) & set(second["identity"])
     evaluation = evaluate_model(bundle, None, crops[1], delivery_faces=8, progress=False)
     assert evaluation.leaks is None and "leaks" not in evaluation.headline()
     assert evaluation.metrics.n == len(crops[1])
-    assert {outcome.n for outcome in evaluation.baselines.outcomes.values()} == {len(two)}
-    checks = run_gate(evaluation.summary())
-    assert "no leakage" in {check.name for check in checks if not check.judged}
-    assert "What the model is worth" in evaluation_report(evaluation, evaluation_figures(evaluation), checks)
+    assert {outcome.n for outcome in evaluation.baselines.outcomes.values()} == {len(second)}
+    assert "no-leakage" in {check.code for check in run_gate(evaluation.to_report()) if not check.judged}
 
 
-def test_nothing_to_evaluate(bundle, crops, tmp_path):
+def test_evaluate_model_own_rows(bundle, crops, tmp_path):
+    """Known only for a model that recorded its rows, with training and validation rows at hand."""
+    train, test = crops
+    options = {"delivery_faces": 8, "progress": False}
+    folder = Path(shutil.copytree(bundle, tmp_path / "model"))
+    spec = read_spec(folder)
+    val = train.iloc[:40].assign(path=lambda rows: rows["path"] + "#", identity="v")
+    write_spec(folder, spec.model_copy(update={"data_hash": manifest_hash(pd.concat([train, val], ignore_index=True))}))
+    assert evaluate_model(folder, train, test, val=val, **options).own_rows is True
+    assert evaluate_model(folder, train.iloc[:-1], test, val=val, **options).own_rows is False
+    assert evaluate_model(folder, train, test, **options).own_rows is None
+    assert evaluate_model(bundle, train, test, val=val, **options).own_rows is None
+
+
+def test_evaluate_model_production_files_gone(bundle, crops):
+    uri = "store://models/x/detector:production"
+    evaluation = evaluate_model(bundle, *crops, production=(uri, None), delivery_faces=8, progress=False)
+    assert evaluation.production == NotCompared(reason=f"{uri} could not be compared with: its files are gone")
+
+
+def test_evaluate_model_refuses(bundle, crops, tmp_path):
     with pytest.raises(InputError, match="no rows"):
         evaluate_model(bundle, crops[0], crops[1].iloc[:0], progress=False)
     with pytest.raises(InputError, match=r"model\.json"):
@@ -131,7 +122,7 @@ def test_nothing_to_evaluate(bundle, crops, tmp_path):
         evaluate_model(bundle, crops[0], gone, progress=False)
 
 
-def test_the_unit_of_the_bootstrap():
+def test_bootstrap_unit_identity_video_row():
     values, unit = bootstrap_unit(pd.DataFrame({"identity": ["a", "", "", ""], "video": ["v", "v", "v", ""]}))
     assert unit == "identity" and values.tolist() == ["a", "video v", "video v", ""]
     assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "video"

@@ -11,9 +11,9 @@ from sklearn.metrics import roc_auc_score
 from aletheia.core.errors import InputError
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.model_comparison import compare_models, paired_auc
+from aletheia.faces.crop_config import CropConfig
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.scoring import score_manifest
-from aletheia.models.spec import CropSpec
 from aletheia.stats.bootstrap import percentile_interval
 
 
@@ -84,7 +84,7 @@ def test_the_same_model_is_the_same_model(bundle, crops, tmp_path):
 
 def test_another_crop_is_cut_again_from_the_picture(bundle, crops, tmp_path):
     test = crops[1]
-    cut = other(bundle, tmp_path / "other", 0.0, crop=CropSpec(size=32, margin=0.0))
+    cut = other(bundle, tmp_path / "other", 0.0, crop=CropConfig(size=32, margin=0.0))
     spec, scores = scored(bundle, test)
     found = compare_models(spec, scores, None, cut, progress=False)
     # Its middle alone is as bright as the whole noise picture, but for chance.
@@ -102,5 +102,5 @@ def test_evaluate_says_what_cannot_be_compared(bundle, crops, tmp_path):
     found = evaluate_model(
         bundle, *crops, production=("store://y", tmp_path / "empty"), delivery_faces=20, progress=False
     )
-    assert isinstance(found.production, str) and "store://y could not be compared with" in found.production
-    assert found.summary()["production"] == {"reason": found.production}
+    assert "store://y could not be compared with" in found.production.reason
+    assert found.to_report().production == found.production

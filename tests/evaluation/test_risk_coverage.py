@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aletheia.evaluation.risk_coverage import distance, risk_coverage, risk_coverage_area, risk_coverage_figure
-from aletheia.stats.metrics import Estimate
+from aletheia.stats.estimate import Estimate
 
 
 @pytest.fixture(scope="module")

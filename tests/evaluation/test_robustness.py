@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from aletheia.core.errors import InputError
 from aletheia.evaluation import robustness
 from aletheia.evaluation.robustness import COLUMNS, delivery_curves, delivery_figure, score_deliveries
-from aletheia.imaging.corruptions import OPERATIONS, Corruption
+from aletheia.imaging.corruptions import CORRUPTIONS, Corruption
 from aletheia.imaging.reading import read_image
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import predict_crops, predict_manifest
@@ -67,9 +67,9 @@ def test_the_aucs_are_scikit_learns_on_the_same_crops(bundle, crops):
     frame, y = crops[1], crops[1]["label"] == "fake"
     images = [read_image(path) for path in frame["path"]]
     table = curves(bundle, frame, None, seed=3)
-    assert table["operation"].unique().tolist() == list(OPERATIONS)
+    assert table["operation"].unique().tolist() == list(CORRUPTIONS)
     for row in table.itertuples():
-        delivered = np.stack([OPERATIONS[row.operation](image, row.severity, 3) for image in images])
+        delivered = np.stack([CORRUPTIONS[row.operation](image, row.severity, 3) for image in images])
         assert row.auc == pytest.approx(roc_auc_score(y, predict_crops(model, spec, delivered)), abs=1e-9)
     assert table["auc"].nunique() > 10
 

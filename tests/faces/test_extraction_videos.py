@@ -12,9 +12,9 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.faces.crop import crop_face
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.detectors.blazeface import BlazeFace
 from aletheia.faces.extraction import extract_faces
-from aletheia.faces.worker import CropConfig
 from aletheia.imaging.video import read_frames
 
 
@@ -38,11 +38,11 @@ def manifest(folder: Path, names=NAMES, **columns) -> pd.DataFrame:
     return pd.DataFrame({"path": [str(folder / name) for name in names], "label": "real", **columns})
 
 
-def test_one_row_a_face_and_frame(clips, tmp_path):
-    done = extract_faces(
+def test_extract_faces_video_rows(clips, tmp_path):
+    extracted = extract_faces(
         manifest(clips, identity=list("abcde")), tmp_path, CropConfig(frames=6), workers=1, progress=False
     )
-    faces = done.manifest
+    faces = extracted.manifest
     assert [Path(p).name for p in faces["original"]] == ["three.mp4"] * 6 + ["picture.png"] + ["half.mkv"] * 3
     assert faces["identity"].tolist() == list("aaaaaacddd")
     np.testing.assert_allclose(faces["frame_time"][:6], [0.2, 0.6, 1.2, 1.6, 2.2, 2.6], atol=0.01)
@@ -51,7 +51,7 @@ def test_one_row_a_face_and_frame(clips, tmp_path):
     assert faces["video"].tolist() == [p if i != 6 else "" for i, p in enumerate(faces["original"])]
     assert faces["path"].is_unique
     validate_manifest(faces, check_files=True)
-    reasons = {Path(r.path).name: r.reason for r in done.skipped.itertuples()}
+    reasons = {Path(r.path).name: r.reason for r in extracted.skipped.itertuples()}
     assert reasons["empty.MOV"] == "no face found in 5 frames"  # it has only five
     assert reasons["broken.avi"].startswith("unreadable: is no video")
     assert len(reasons) == 2
@@ -63,7 +63,7 @@ def test_one_row_a_face_and_frame(clips, tmp_path):
         np.testing.assert_allclose((row.face_x0, row.face_y0, row.face_x1, row.face_y1), face.box, atol=0.01)
 
 
-def test_a_video_that_is_named_keeps_its_name(clips, tmp_path):
+def test_extract_faces_video_column_kept(clips, tmp_path):
     named = extract_faces(
         manifest(clips, ["three.mp4", "half.mkv"], video=["clip 7", ""]),
         tmp_path,
@@ -74,7 +74,7 @@ def test_a_video_that_is_named_keeps_its_name(clips, tmp_path):
     assert named["video"].tolist() == ["clip 7", "clip 7", str(clips / "half.mkv")]
 
 
-def test_again_and_again_is_the_same(clips, tmp_path):
+def test_extract_faces_video_repeatable(clips, tmp_path):
     first = extract_faces(manifest(clips), tmp_path, workers=1, progress=False)
     again = extract_faces(manifest(clips), tmp_path, workers=1, progress=False)
     assert again.resumed == len(NAMES)
@@ -86,16 +86,16 @@ def test_again_and_again_is_the_same(clips, tmp_path):
     assert fewer.resumed == 0 and len(fewer.manifest) < len(first.manifest)
 
 
-def test_the_same_video_twice_is_taken_once(clips, tmp_path):
+def test_extract_faces_video_duplicate(clips, tmp_path):
     copy = tmp_path / "copy.mp4"
     copy.write_bytes((clips / "three.mp4").read_bytes())
     both = pd.DataFrame({"path": [str(clips / "three.mp4"), str(copy)], "label": "real"})
-    done = extract_faces(both, tmp_path / "out", CropConfig(frames=3), workers=1, progress=False)
-    assert len(done.manifest) == 3
-    assert done.skipped["reason"].tolist() == [f"the same picture as {clips / 'three.mp4'}"]
+    extracted = extract_faces(both, tmp_path / "out", CropConfig(frames=3), workers=1, progress=False)
+    assert len(extracted.manifest) == 3
+    assert extracted.skipped["reason"].tolist() == [f"the same picture as {clips / 'three.mp4'}"]
 
 
 @pytest.mark.parametrize("frames", [0, 10_001])
-def test_frames_out_of_range(clips, tmp_path, frames):
+def test_extract_faces_frames_out_of_range(clips, tmp_path, frames):
     with pytest.raises(InputError, match="frames"):
         extract_faces(manifest(clips), tmp_path, CropConfig(frames=frames), progress=False)

@@ -1,19 +1,22 @@
-"""An extraction that was killed goes on; what changed since is done again."""
+"""The journal: an extraction that was killed resumes; files that changed since are extracted again."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import pandas as pd
 import pytest
 
+from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.extraction import extract_faces
 from aletheia.faces.journal import JOURNAL
-from aletheia.faces.worker import CropConfig, FaceExtractor
+from aletheia.faces.worker import FaceExtractor
 
 
 @pytest.fixture
@@ -22,21 +25,21 @@ def manifest(tmp_path, portraits):
     folder.mkdir()
     for index, (image, *_) in enumerate(portraits):
         cv2.imwrite(str(folder / f"{index}.png"), image[..., ::-1])
-    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "broken.jpg").write_bytes(b"no image")
     return pd.DataFrame({"path": sorted(map(str, folder.iterdir())), "label": "real"})
 
 
 @pytest.fixture
-def looked_at(monkeypatch):
-    """Names of the pictures that a detector was asked about."""
+def processed(monkeypatch):
+    """Names of the files that an extractor was called with."""
     names = []
-    really = FaceExtractor.__call__
+    original = FaceExtractor.__call__
 
-    def noted(self, path):
-        names.append(os.path.basename(path))
-        return really(self, path)
+    def record(self, path):
+        names.append(Path(path).name)
+        return original(self, path)
 
-    monkeypatch.setattr(FaceExtractor, "__call__", noted)
+    monkeypatch.setattr(FaceExtractor, "__call__", record)
     return names
 
 
@@ -44,34 +47,34 @@ def run(manifest, out, **options):
     return extract_faces(manifest, out, CropConfig(**options), workers=1, progress=False)
 
 
-def test_nothing_is_done_twice(manifest, tmp_path, looked_at):
+def test_journal_nothing_done_twice(manifest, tmp_path, processed):
     first = run(manifest, tmp_path / "out")
-    assert len(looked_at) == len(manifest) and first.resumed == 0
+    assert len(processed) == len(manifest) and first.resumed == 0
     second = run(manifest, tmp_path / "out")
-    assert len(looked_at) == len(manifest) and second.resumed == len(manifest)
+    assert len(processed) == len(manifest) and second.resumed == len(manifest)
     pd.testing.assert_frame_equal(first.manifest, second.manifest)
     pd.testing.assert_frame_equal(first.skipped, second.skipped)
-    assert first.tries == second.tries
+    assert first.stages == second.stages
 
 
-def test_what_changed_is_done_again(manifest, tmp_path, looked_at):
+def test_journal_changed_files_done_again(manifest, tmp_path, processed):
     out = tmp_path / "out"
     first = run(manifest, out)
-    looked_at.clear()
+    processed.clear()
     os.utime(manifest["path"][1], (1, 1))
-    os.unlink(first.manifest["path"][3])
-    open(first.manifest["path"][4], "w").close()
+    Path(first.manifest["path"][3]).unlink()
+    Path(first.manifest["path"][4]).write_bytes(b"")
     again = run(manifest, out)
     changed = {manifest["path"][1], first.manifest["original"][3], first.manifest["original"][4]}
-    assert sorted(looked_at) == sorted(map(os.path.basename, changed))
+    assert sorted(processed) == sorted(Path(path).name for path in changed)
     pd.testing.assert_frame_equal(first.manifest, again.manifest)
-    looked_at.clear()
+    processed.clear()
     run(manifest, out, size=64)
     run(manifest, out, min_size=500)
-    assert len(looked_at) == 2 * len(manifest)
+    assert len(processed) == 2 * len(manifest)
 
 
-def test_a_damaged_journal_is_passed_over(manifest, tmp_path, looked_at):
+def test_journal_damaged_lines_ignored(manifest, tmp_path, processed):
     out = tmp_path / "out"
     first = run(manifest, out)
     lines = (out / JOURNAL).read_bytes().splitlines(keepends=True)
@@ -79,23 +82,23 @@ def test_a_damaged_journal_is_passed_over(manifest, tmp_path, looked_at):
     lines[1] = lines[1][:33] + b'{"faces": [["../../etc/passwd", [1], [], 1, 0]], "reason": "", "stage": ""}\n'
     lines[2] = lines[2][:33] + b"[1]\n"
     (out / JOURNAL).write_bytes(b"".join(lines)[:-20])
-    looked_at.clear()
+    processed.clear()
     again = run(manifest, out)
-    assert len(looked_at) == 3
+    assert len(processed) == 3
     pd.testing.assert_frame_equal(first.manifest, again.manifest)
-    looked_at.clear()
+    processed.clear()
     run(manifest, out)
-    assert looked_at == []
+    assert processed == []
 
 
-def test_a_killed_extraction_goes_on(manifest, tmp_path):
+def test_journal_killed_extraction_resumes(manifest, tmp_path):
     out, table = tmp_path / "out", tmp_path / "manifest.csv"
     manifest.to_csv(table, index=False)
     code = (
         "import sys, time, pandas as pd\n"
         "from aletheia.faces import extraction, worker\n"
-        "really = worker.FaceExtractor.__call__\n"
-        "worker.FaceExtractor.__call__ = lambda self, path: (time.sleep(0.3), really(self, path))[1]\n"
+        "original = worker.FaceExtractor.__call__\n"
+        "worker.FaceExtractor.__call__ = lambda self, path: (time.sleep(0.3), original(self, path))[1]\n"
         "extraction.extract_faces(pd.read_csv(sys.argv[1]), sys.argv[2], workers=1, progress=False)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(table), str(out)])
@@ -105,19 +108,19 @@ def test_a_killed_extraction_goes_on(manifest, tmp_path):
         time.sleep(0.02)
     process.kill()
     process.wait()
-    done = run(manifest, out)
-    assert 3 <= done.resumed < len(manifest)
+    extracted = run(manifest, out)
+    assert 3 <= extracted.resumed < len(manifest)
     whole = run(manifest, tmp_path / "other")
     for column in ("label", "face_score", "face_index", "face_keypoints", "original"):
-        assert done.manifest[column].tolist() == whole.manifest[column].tolist()
+        assert extracted.manifest[column].tolist() == whole.manifest[column].tolist()
 
 
-def test_a_file_whose_reader_died_is_tried_again(manifest, tmp_path, monkeypatch):
+def test_journal_crashed_file_tried_again(manifest, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    really = FaceExtractor.__call__
+    original = FaceExtractor.__call__
     killer = manifest["path"][2]
     monkeypatch.setattr(
-        FaceExtractor, "__call__", lambda self, path: self.on_crash(path) if path == killer else really(self, path)
+        FaceExtractor, "__call__", lambda self, path: self.on_crash(path) if path == killer else original(self, path)
     )
     first = run(manifest, out)
     assert "died" in first.skipped.set_index("path")["reason"][killer]
@@ -125,3 +128,13 @@ def test_a_file_whose_reader_died_is_tried_again(manifest, tmp_path, monkeypatch
     again = run(manifest, out)
     assert again.resumed == len(manifest) - 1
     assert killer not in set(again.skipped["path"])
+
+
+def test_journal_key_of_earlier_versions(manifest, tmp_path):
+    """The lines of a time without a choice of detectors, whose settings ended here, are still found."""
+    run(manifest, tmp_path / "out")
+    keys = {line[:32].decode() for line in (tmp_path / "out" / JOURNAL).read_bytes().splitlines()}
+    for path in manifest["path"]:
+        status = Path(path).stat()
+        stamp = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode()
+        assert hashlib.sha256(stamp + b'[128, "scale", 0.2, 0.75][true, 32, 16]').hexdigest()[:32] in keys

@@ -1,12 +1,13 @@
 """The fault scorecard: each mistake is made on purpose, in a small form, and the check that must catch it does.
 
-The mistakes of a training (`aletheia.training.fault_injection`) are refused by name, since the model says what was done
-to it; and were it not said, by comparison with an honest model. Those of a data set
-(`aletheia.datasets.fault_injection`) nobody says: there the check has to find them.
+The mistakes of a training (`aletheia.training.fault_injection`) are refused by name, since the model records them, and
+by comparison with an honest model, which would also catch them if they were not recorded. Those of a data set
+(`aletheia.datasets.fault_injection`) are recorded nowhere: a check has to find them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -20,14 +21,15 @@ from aletheia.audit.audit import audit_faces
 from aletheia.audit.file_properties import shortcut_auc
 from aletheia.audit.measuring import CROPS
 from aletheia.core.errors import InputError
-from aletheia.datasets.balance import balance
+from aletheia.datasets.balance import balance_training
 from aletheia.datasets.fault_injection import saved_again, shared_duplicates, shared_identities, swapped_labels
 from aletheia.datasets.pipeline import Faces, extract_dataset_faces, load_dataset
 from aletheia.datasets.split import check_leakage, split_manifest
-from aletheia.evaluation.cross_matrix import cell_table, worst_cell
+from aletheia.evaluation.cross_matrix import cell_table
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.result import Evaluation
-from aletheia.faces.worker import CropConfig
+from aletheia.faces.crop_config import CropConfig
+from aletheia.release.evaluation_records import CellRecord
 from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import bundle
@@ -67,12 +69,12 @@ def trained(parts: dict[str, pd.DataFrame], folder: Path, **changes: object) -> 
 
 
 def evaluated(model: Path, parts: dict[str, pd.DataFrame], production: Path | None = None) -> Evaluation:
-    present = None if production is None else ("store://models/production", production)
-    return evaluate_model(model, parts["train"], parts["test"], production=present, delivery_faces=4, progress=False)
+    current = None if production is None else ("store://models/production", production)
+    return evaluate_model(model, parts["train"], parts["test"], production=current, delivery_faces=4, progress=False)
 
 
 def failed(evaluation: Evaluation) -> set[str]:
-    return {check.name for check in run_gate(evaluation.summary()) if not check.passed}
+    return {check.name for check in run_gate(evaluation.to_report()) if not check.passed}
 
 
 @pytest.fixture(scope="module")
@@ -80,59 +82,59 @@ def honest(tmp_path_factory) -> Honest:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALETHEIA_DATA", str(tmp_path_factory.mktemp("data")))
         faces = extract_dataset_faces(
-            load_dataset("synthetic", images=700, progress=False), CropConfig(size=64), progress=False
+            load_dataset("synthetic", n_synthetic=700, progress=False), CropConfig(size=64), progress=False
         )
     parts = parts_of(split_manifest(faces.main, (0.6, 0.1, 0.3), seed=0))
     folder = trained(parts, tmp_path_factory.mktemp("models") / "honest")
     return Honest(faces, parts, folder, evaluated(folder, parts))
 
 
-def test_the_honest_model_passes(honest):
+def test_honest_model_passes(honest):
     assert failed(honest.evaluation) == set()
     audit, _ = audit_faces(honest.faces.main, CROPS, progress=False)
     assert not {family.key for family in audit.families if family.tells}
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "none"])
-def test_a_fault_of_the_training(honest, tmp_path, fault):
+def test_training_fault_is_refused(honest, tmp_path, fault):
     share = {"label_noise": 0.4, "input_noise": 0.5, "skipped_gradients": 0.95}.get(fault, 0.3)
     model = trained(honest.parts, tmp_path / "model", fault=fault, fault_share=share)
-    found = evaluated(model, honest.parts, honest.folder)
-    refused = failed(found)
-    assert found.spec.fault == fault and "no injected fault" in refused
-    # And if nobody had written it down?
+    evaluation = evaluated(model, honest.parts, honest.folder)
+    refused = failed(evaluation)
+    assert evaluation.spec.fault == fault and "no injected fault" in refused
+    # Without that record, the comparison would refuse it.
     assert "better than the model in production" in refused
     if fault == "shuffled_labels":
         assert {"beats the majority class", "beats the frequency spectrum"} <= refused
 
 
-def test_a_leaked_identity(honest):
+def test_leaked_identity_is_refused(honest):
     leaky = parts_of(shared_identities(pd.concat(honest.parts.values(), ignore_index=True)))
     leaks = check_leakage(pd.concat(leaky.values(), ignore_index=True))
     assert "identity" in set(leaks["kind"])
     assert "no leakage" in failed(evaluated(honest.folder, leaky))
 
 
-def test_a_leaked_duplicate(honest, tmp_path):
+def test_leaked_duplicate_is_refused(honest, tmp_path):
     whole = shared_duplicates(pd.concat(honest.parts.values(), ignore_index=True), tmp_path)
     leaks = check_leakage(whole)
     assert set(leaks["kind"]) == {"near duplicate"}
     assert "no leakage" in failed(evaluated(honest.folder, parts_of(whole)))
 
 
-def test_a_pool_that_only_genuine_faces_come_from(honest, tmp_path):
-    """What published projects do with FFHQ: thousands of genuine faces that were delivered otherwise than the fakes."""
+def test_real_only_pool_is_found_by_the_audit(honest, tmp_path):
+    """As published projects do with FFHQ: thousands of genuine faces in other files than those of the fakes."""
     train = honest.parts["train"]
     pool = saved_again(honest.faces.pool, np.ones(len(honest.faces.pool), bool), tmp_path, quality=55)
-    counted, _ = balance(train, pool, "count", 0)
-    matched, report = balance(train, pool, "matched", 0)
+    counted, _ = balance_training(train, pool, "count", 0)
+    matched, report = balance_training(train, pool, "matched", 0)
     assert shortcut_auc(counted).low > 0.6 > shortcut_auc(matched).low
     assert report.v_after < 0.3
     audit, _ = audit_faces(counted, progress=False)
     assert "delivery" in {family.key for family in audit.families if family.tells}
 
 
-def test_fakes_that_were_saved_once_more(honest, tmp_path):
+def test_resaved_fakes_are_found_and_refused(honest, tmp_path):
     faces = honest.faces.main
     spoiled = saved_again(faces, (faces["label"] == "fake").to_numpy(), tmp_path, quality=40)
     pictures, _ = audit_faces(spoiled, progress=False)
@@ -142,17 +144,17 @@ def test_fakes_that_were_saved_once_more(honest, tmp_path):
     assert "beats the file-property shortcut" in refused
 
 
-def test_labels_swapped_in_one_source(honest, tmp_path):
+def test_swapped_labels_of_one_source_are_refused(honest, tmp_path):
     def two_sources(rows: pd.DataFrame) -> pd.DataFrame:
-        # Everybody's pictures by one of two cameras, as the rows come.
+        # Rows alternate between two cameras.
         return rows.assign(source=np.where(np.arange(len(rows)) % 2, "camera-1", "camera-2"))
 
-    def refused(model: Path, parts: dict[str, pd.DataFrame]) -> tuple[set[str], dict]:
-        found = evaluated(model, parts)
-        y, p = found.labels()
-        worst = worst_cell(cell_table(parts["test"], y, p.astype(float), min_n=8))  # the data set is a small one
-        checks = run_gate(found.summary() | {"worst_cell": worst})
-        return {check.name for check in checks if not check.passed}, worst
+    def refused(model: Path, parts: dict[str, pd.DataFrame]) -> tuple[set[str], CellRecord]:
+        evaluation = evaluated(model, parts)
+        y, p = evaluation.labels()
+        cells = cell_table(parts["test"], y, p.astype(float), min_n=8)  # the data set is a small one
+        report = dataclasses.replace(evaluation, cells=cells).to_report()
+        return {check.name for check in run_gate(report) if not check.passed}, report.worst_cell
 
     whole = two_sources(pd.concat(honest.parts.values(), ignore_index=True))
     before, _ = refused(honest.folder, parts_of(whole))
@@ -160,10 +162,10 @@ def test_labels_swapped_in_one_source(honest, tmp_path):
     swapped = parts_of(swapped_labels(whole, "camera-1"))
     names, worst = refused(trained(swapped, tmp_path / "model"), swapped)
     assert "no weak cell" in names
-    assert worst["auc"] < 0.6
+    assert worst.auc < 0.6
 
 
-def test_what_is_asked_of_a_fault_must_be_there(honest):
+def test_fault_injection_refuses_missing_data(honest):
     with pytest.raises(InputError, match="no source 'x'"):
         swapped_labels(honest.faces.main, "x")
     single = honest.faces.main.assign(split="test").drop_duplicates("identity")
@@ -171,7 +173,7 @@ def test_what_is_asked_of_a_fault_must_be_there(honest):
         shared_identities(single)
 
 
-def test_a_copy_of_the_model_in_production_passes(honest, tmp_path):
+def test_copy_of_the_model_in_production_passes(honest, tmp_path):
     shutil.copytree(honest.folder, tmp_path / "copy")
     assert "better than the model in production" not in failed(
         evaluated(tmp_path / "copy", honest.parts, honest.folder)

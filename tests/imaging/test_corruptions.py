@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aletheia.core.errors import InputError
-from aletheia.imaging.corruptions import OPERATIONS, add_noise, blur, compress, crop_centre, scale_down
+from aletheia.imaging.corruptions import CORRUPTIONS, add_noise, blur, compress, crop_centre, scale_down
 
 
 def picture(height: int = 96, width: int = 96, seed: int = 0) -> np.ndarray:
@@ -25,8 +25,8 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (61, 47), (5, 3)])
-@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
-def test_crops_keep_their_size_and_are_not_changed_themselves(operation, shape):
+@pytest.mark.parametrize("operation", CORRUPTIONS.values(), ids=list(CORRUPTIONS))
+def test_corruptions_keep_size_and_input(operation, shape):
     crop = picture(*shape)
     before = crop.copy()
     for severity in operation.severities:
@@ -38,19 +38,19 @@ def test_crops_keep_their_size_and_are_not_changed_themselves(operation, shape):
 
 
 @pytest.mark.parametrize("name", ["jpeg", "scale", "blur", "noise", "crop"])
-def test_each_severity_is_harsher_than_the_one_before(name):
-    crop, operation = picture(), OPERATIONS[name]
+def test_corruptions_grow_with_severity(name):
+    crop, operation = picture(), CORRUPTIONS[name]
     away = [difference(operation(crop, severity), crop) for severity in operation.severities]
     assert away[0] > 0.2 and np.all(np.diff(away) > 0)
 
 
-def test_arrays_that_are_no_crops():
+def test_corruption_invalid_arrays():
     for wrong in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3)), np.zeros((8, 0, 3), np.uint8)):
         with pytest.raises(InputError, match="face crop"):
-            OPERATIONS["blur"](wrong, 1)
+            CORRUPTIONS["blur"](wrong, 1)
 
 
-def test_jpegs_are_those_that_pillow_writes_at_that_quality():
+def test_compress_against_pillow():
     crop = picture()
 
     def pillow(quality, chroma):
@@ -58,8 +58,8 @@ def test_jpegs_are_those_that_pillow_writes_at_that_quality():
         Image.fromarray(crop).save(file, "jpeg", quality=quality, subsampling=chroma)
         return np.asarray(Image.open(file))
 
-    assert OPERATIONS["jpeg"].severities == (95, 90, 80, 70, 60, 50, 40, 30)
-    for quality in OPERATIONS["jpeg"].severities:
+    assert CORRUPTIONS["jpeg"].severities == (95, 90, 80, 70, 60, 50, 40, 30)
+    for quality in CORRUPTIONS["jpeg"].severities:
         own = compress(crop, quality)
         near = {q: difference(own, pillow(q, "4:2:0")) for q in range(quality - 3, quality + 4)}
         assert min(near, key=near.get) == quality and near[quality] < 0.3
@@ -67,8 +67,8 @@ def test_jpegs_are_those_that_pillow_writes_at_that_quality():
 
 
 @pytest.mark.parametrize("side", [96, 192])
-@pytest.mark.parametrize("sigma", OPERATIONS["blur"].severities)
-def test_blur_damps_gratings_as_a_gaussian_does(sigma, side):
+@pytest.mark.parametrize("sigma", CORRUPTIONS["blur"].severities)
+def test_blur_transfer_function(sigma, side):
     # A grating of 6 sigma keeps exp(-2 pi^2 / 36) of its height, if not for the kernel's aliases where it is narrow.
     pixels = sigma * side / 96
     x = np.arange(36 * 8)
@@ -81,8 +81,8 @@ def test_blur_damps_gratings_as_a_gaussian_does(sigma, side):
     assert found == pytest.approx(100 * kept / all_of_it, rel=0.005)
 
 
-@pytest.mark.parametrize("sigma", OPERATIONS["noise"].severities)
-def test_noise_has_the_stated_deviation(sigma):
+@pytest.mark.parametrize("sigma", CORRUPTIONS["noise"].severities)
+def test_add_noise_standard_deviation(sigma):
     grey = np.full((256, 256, 3), 128, np.uint8)
     noise = add_noise(grey, sigma).astype(float) - 128
     assert noise.std() == pytest.approx(np.sqrt(sigma**2 + 1 / 12), rel=0.01)  # rounding adds 1/12
@@ -92,16 +92,16 @@ def test_noise_has_the_stated_deviation(sigma):
     assert np.corrcoef(noise.ravel(), stronger.ravel())[0, 1] > 0.97
 
 
-def test_draws_depend_on_the_seed_and_the_picture():
+def test_corruption_draws_by_seed_and_pixels():
     crop, other = picture(), picture()
     other[0, 0] ^= 1
     for name in ("noise", "screenshot"):
-        changed = [OPERATIONS[name](c, 2, seed).astype(int) for c, seed in ((crop, 0), (crop, 1), (other, 0))]
+        changed = [CORRUPTIONS[name](c, 2, seed).astype(int) for c, seed in ((crop, 0), (crop, 1), (other, 0))]
         assert difference(changed[0], changed[1]) > 0.5 and difference(changed[0], changed[2]) > 0.5
-        np.testing.assert_array_equal(changed[0], OPERATIONS[name](crop, 2, 0))
+        np.testing.assert_array_equal(changed[0], CORRUPTIONS[name](crop, 2, 0))
 
 
-def test_scaling_and_cropping_are_pillows():
+def test_scale_down_and_crop_centre_against_pillow():
     crop = picture()
     image = Image.fromarray(crop)
     half = image.resize((48, 48), Image.Resampling.BOX).resize((96, 96), Image.Resampling.BILINEAR)
@@ -110,14 +110,14 @@ def test_scaling_and_cropping_are_pillows():
     assert np.abs(crop_centre(crop, 0.8).astype(int) - np.asarray(inner)).max() <= 2
 
 
-def test_screenshots_bend_the_tones_a_little_and_wash_the_grain_out():
+def test_screenshots_change_tones_and_grain():
     low, high = 255 * (100 / 255) ** np.exp([0.1, -0.1])
     levels = set()
     for seed in range(20):
-        out = OPERATIONS["screenshot"](np.full((96, 96, 3), 100, np.uint8), 1, seed)
+        out = CORRUPTIONS["screenshot"](np.full((96, 96, 3), 100, np.uint8), 1, seed)
         assert low - 1.5 <= out.min() and out.max() <= high + 1.5
         levels.add(int(out[0, 0, 0]))
     assert min(levels) < 97 and max(levels) > 103
     grain = add_noise(np.full((96, 96, 3), 128, np.uint8), 16)
-    spread = [OPERATIONS["screenshot"](grain, times).std() for times in (0, 1, 2, 3, 4)]
+    spread = [CORRUPTIONS["screenshot"](grain, times).std() for times in (0, 1, 2, 3, 4)]
     assert np.all(np.diff(spread) < 0) and spread[4] < 0.6 * spread[0]

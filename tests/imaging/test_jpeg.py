@@ -19,12 +19,12 @@ def saved(**options: object) -> bytes:
 
 
 @pytest.mark.parametrize("quality", range(1, 101))
-def test_quality_that_pillow_saved_with(quality: int) -> None:
+def test_estimate_quality_against_pillow(quality: int) -> None:
     assert probe_image(saved(quality=quality)).jpeg_quality == quality
 
 
 @pytest.mark.parametrize("quality", [20, 51, 77, 93])
-def test_other_tables_get_the_nearest_quality(quality: int) -> None:
+def test_estimate_quality_nonstandard_tables(quality: int) -> None:
     table = scaled_table(quality).copy()
     table[::7] += 1
     estimate = estimate_quality(table)
@@ -34,11 +34,11 @@ def test_other_tables_get_the_nearest_quality(quality: int) -> None:
 
 
 @pytest.mark.parametrize(("setting", "name"), [("4:4:4", "4:4:4"), ("4:2:2", "4:2:2"), ("4:2:0", "4:2:0")])
-def test_chroma_that_pillow_saved_with(setting: str, name: str) -> None:
+def test_chroma_subsampling_against_pillow(setting: str, name: str) -> None:
     assert probe_image(saved(subsampling=setting)).chroma == name
 
 
-def test_chroma_from_sampling_factors() -> None:
+def test_chroma_subsampling_factors() -> None:
     assert chroma_subsampling([(1, 1)]) == "grey"
     assert chroma_subsampling([(1, 2), (1, 1), (1, 1)]) == "4:4:0"
     assert chroma_subsampling([(4, 1), (1, 1), (1, 1)]) == "4:1:1"
@@ -47,7 +47,7 @@ def test_chroma_from_sampling_factors() -> None:
     assert chroma_subsampling([(2, 2), (0, 0), (0, 0)]) == "other"
 
 
-def test_tables_that_are_none() -> None:
+def test_estimate_quality_invalid_tables() -> None:
     assert np.isnan(estimate_quality([]))
     assert np.isnan(estimate_quality([0] * 64))
     assert np.isnan(probe_image(_png()).jpeg_quality)

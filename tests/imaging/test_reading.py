@@ -40,7 +40,7 @@ def png(width: int, height: int, depth: int, colour: int, raw: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
-def test_lossless_formats_come_back_as_they_were(form: str) -> None:
+def test_read_image_lossless_formats(form: str) -> None:
     rgb = RNG.integers(0, 256, (13, 17, 3), dtype=np.uint8)
     data = encode(Image.fromarray(rgb), form)
     np.testing.assert_array_equal(read_image(data), rgb)
@@ -48,7 +48,7 @@ def test_lossless_formats_come_back_as_they_were(form: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_is_turned_upright(orientation: int) -> None:
+def test_read_image_exif_orientation(orientation: int) -> None:
     upright = RNG.integers(0, 256, (6, 10, 3), dtype=np.uint8)
     # What a camera stores for each orientation, from the EXIF standard: where row 0 and column 0 of the
     # stored picture lie in the upright one.
@@ -73,7 +73,7 @@ def test_every_exif_orientation_is_turned_upright(orientation: int) -> None:
     assert not probe_image(encode(Image.fromarray(upright), "JPEG")).has_exif
 
 
-def test_16_bit_grey_is_scaled_not_cut() -> None:
+def test_read_image_16_bit_grey() -> None:
     values = np.concatenate([[0, 128, 257, 32768, 65407, 65535], RNG.integers(0, 65536, 94)]).astype(np.uint16)
     values = values.reshape(10, 10)
     for form in ("PNG", "TIFF"):
@@ -82,7 +82,7 @@ def test_16_bit_grey_is_scaled_not_cut() -> None:
         np.testing.assert_array_equal(grey[..., 0], np.round(values / 257).astype(np.uint8))
 
 
-def test_16_bit_rgb_png_is_within_one_level() -> None:
+def test_read_image_16_bit_rgb() -> None:
     values = RNG.integers(0, 65536, (4, 5, 3)).astype(">u2")
     raw = b"".join(b"\0" + row.tobytes() for row in values)
     rgb = read_image(png(5, 4, 16, 2, raw))
@@ -99,18 +99,18 @@ def tiff_16_bit(values: np.ndarray, photometric: int) -> bytes:
     return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
-def test_white_is_zero_tiff_is_inverted() -> None:
+def test_read_image_white_is_zero_tiff() -> None:
     values = np.array([[0, 65535, 257 * 40]], np.uint16)
     assert read_image(tiff_16_bit(values, 1))[..., 0].tolist() == [[0, 255, 40]]
     assert read_image(tiff_16_bit(values, 0))[..., 0].tolist() == [[255, 0, 215]]
 
 
-def test_32_bit_values_are_refused() -> None:
+def test_read_image_32_bit() -> None:
     with pytest.raises(UnreadableImageError, match="32-bit"):
         read_image(encode(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"))
 
 
-def test_grey_is_repeated() -> None:
+def test_read_image_grey() -> None:
     grey = RNG.integers(0, 256, (8, 9), dtype=np.uint8)
     np.testing.assert_array_equal(read_image(encode(Image.fromarray(grey), "PNG")), np.dstack([grey] * 3))
     properties = probe_image(encode(Image.fromarray(grey), "JPEG", progressive=True))
@@ -118,7 +118,7 @@ def test_grey_is_repeated() -> None:
     assert properties.progressive
 
 
-def test_cmyk_with_and_without_adobes_marker() -> None:
+def test_read_image_cmyk() -> None:
     rgb = smooth()
     cmyk = np.dstack([255 - rgb, np.zeros(rgb.shape[:2], np.uint8)])
     adobe = encode(Image.fromarray(cmyk, mode="CMYK"), "JPEG", quality=100)
@@ -132,7 +132,7 @@ def test_cmyk_with_and_without_adobes_marker() -> None:
     assert np.abs(read_image(plain).astype(int) - rgb).mean() < 2
 
 
-def test_transparency_is_laid_on_white() -> None:
+def test_read_image_transparency() -> None:
     rgba = np.zeros((4, 4, 4), np.uint8)
     rgba[..., 0] = 200
     rgba[:2, :, 3] = 255
@@ -148,14 +148,14 @@ def test_transparency_is_laid_on_white() -> None:
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_first_frame_of_an_animation(form: str) -> None:
+def test_read_image_animation(form: str) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]
     options = {"lossless": True} if form == "WEBP" else {}
     data = encode(frames[0], form, save_all=True, append_images=frames[1:], **options)
     assert np.abs(read_image(data).reshape(-1, 3).mean(axis=0) - [250, 0, 0]).max() < 3
 
 
-def test_the_true_format_is_found_behind_a_wrong_name(tmp_path: Path) -> None:
+def test_probe_image_wrong_suffix(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(encode(Image.fromarray(smooth()), "PNG"))
     assert probe_image(path).format == "png"
@@ -178,7 +178,7 @@ def test_the_true_format_is_found_behind_a_wrong_name(tmp_path: Path) -> None:
     ],
     ids=["empty", "text", "bytes", "heic", "jpeg", "png", "webp", "gif", "tiff", "bmp"],
 )
-def test_what_is_no_image_is_refused_by_name(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_read_image_no_image(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)
     for read in (read_image, examine_image):
@@ -190,7 +190,7 @@ def test_what_is_no_image_is_refused_by_name(tmp_path: Path, content: bytes, rea
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
-def test_a_truncated_file_is_refused(form: str) -> None:
+def test_read_image_truncated(form: str) -> None:
     noise = Image.fromarray(RNG.integers(0, 256, (200, 200, 3), dtype=np.uint8))
     data = encode(noise, form)
     for read in (read_image, examine_image):
@@ -198,7 +198,7 @@ def test_a_truncated_file_is_refused(form: str) -> None:
             read(data[: len(data) // 2])
 
 
-def test_200_megapixels_in_a_small_file_are_refused_unread() -> None:
+def test_read_image_200_megapixels() -> None:
     width, height = 20_000, 10_000
     raw = zlib.compressobj(9)
     body = b"".join(raw.compress(bytes(1 + width)) for _ in range(height)) + raw.flush()
@@ -213,7 +213,7 @@ def test_200_megapixels_in_a_small_file_are_refused_unread() -> None:
     assert time.perf_counter() - start < 1
 
 
-def test_pixel_and_byte_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_image_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     from aletheia.core.settings import get_settings
 
     data = encode(Image.new("RGB", (100, 100)), "PNG")
@@ -230,14 +230,14 @@ def test_pixel_and_byte_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         get_settings.cache_clear()
 
 
-def test_a_jpeg_of_many_scans_is_refused() -> None:
+def test_read_image_many_scans() -> None:
     data = encode(Image.fromarray(smooth()), "JPEG", progressive=True)
     scan = data[data.index(b"\xff\xda") : -2]
     with pytest.raises(UnreadableImageError, match="scans"):
         read_image(data[:-2] + scan * 300 + b"\xff\xd9")
 
 
-def test_pipes_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
+def test_read_image_no_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     for path in (tmp_path / "pipe.jpg", tmp_path, tmp_path / "nothing.jpg", "bad\0name.jpg"):
         with pytest.raises(UnreadableImageError):
@@ -245,7 +245,7 @@ def test_pipes_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
-def test_random_damage_never_raises_anything_else() -> None:
+def test_read_image_random_damage() -> None:
     picture = Image.fromarray(smooth())
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -266,7 +266,7 @@ def test_random_damage_never_raises_anything_else() -> None:
             assert rgb.shape[2] == 3
 
 
-def test_scaled_decoding_only_when_asked() -> None:
+def test_read_image_scaled_decoding() -> None:
     data = encode(Image.fromarray(smooth(800, 1200)), "JPEG", quality=95)
     assert read_image(data).shape == (800, 1200, 3)
     small = read_image(data, min_size=180)
@@ -284,7 +284,7 @@ def test_perceptual_hash_against_scipy() -> None:
     assert perceptual_hash(np.full((40, 40, 3), 77, np.uint8)) == 0
 
 
-def test_perceptual_hash_survives_delivery_but_not_another_picture() -> None:
+def test_perceptual_hash_distances() -> None:
     def face(seed: int) -> np.ndarray:
         noise = np.random.default_rng(seed).normal(size=(12, 12, 3))
         big = Image.fromarray(np.clip(128 + 60 * noise, 0, 255).astype(np.uint8)).resize(
@@ -298,7 +298,7 @@ def test_perceptual_hash_survives_delivery_but_not_another_picture() -> None:
     assert bin(first ^ perceptual_hash(face(2))).count("1") >= 16
 
 
-def test_examine_agrees_with_probe_and_hash() -> None:
+def test_examine_image_agrees_with_probe_and_hash() -> None:
     data = encode(Image.fromarray(smooth()), "JPEG", quality=83)
     properties, phash, digest = examine_image(data)
     assert properties == probe_image(data)

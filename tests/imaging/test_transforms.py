@@ -15,7 +15,7 @@ def batch():
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_augmentation_keeps_shape_and_type_and_depends_on_the_generator_alone(batch, level):
+def test_augment_batch_shape_and_seed(batch, level):
     before = batch.clone()
     torch.manual_seed(1)
     first = augment_batch(batch, torch.Generator().manual_seed(3), level)
@@ -29,7 +29,7 @@ def test_augmentation_keeps_shape_and_type_and_depends_on_the_generator_alone(ba
         assert not torch.equal(first, augment_batch(batch, torch.Generator().manual_seed(4), level))
 
 
-def test_light_mirrors_half_and_moves_levels_a_little():
+def test_augment_batch_light():
     ramp = torch.arange(0, 200, 10, dtype=torch.uint8)[None, None, :, None].expand(400, 4, 20, 3).contiguous()
     out = augment_batch(ramp, torch.Generator().manual_seed(0), "light").float()
     rises = out[:, 0, -1, 0] > out[:, 0, 0, 0]
@@ -39,14 +39,14 @@ def test_light_mirrors_half_and_moves_levels_a_little():
 
 
 @pytest.mark.parametrize("shape", [(10, 10), (64, 20), (20, 64), (1, 1), (300, 200)])
-def test_resize_gives_a_square_of_any_image(shape):
+def test_resize_rgb_square(shape):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     out = resize_rgb(image, 32)
     assert out.shape == (32, 32, 3) and out.dtype == np.uint8
     assert abs(out.mean() - image.mean()) < 12
 
 
-def test_the_recipe_resizes_first_and_never_normalises():
+def test_albumentations_recipe_order():
     recipe = albumentations_recipe(24)
     names = [type(step).__name__ for step in recipe.transforms]
     assert names[0] == "Resize" and "Normalize" not in names

@@ -55,7 +55,7 @@ UNEVEN = [0.0, 0.04, 0.08, 1.5, 1.54, 1.58, 1.62, 4.0, 4.04, 4.9]
 @pytest.mark.parametrize("gop", [1, 12, 250])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
 @pytest.mark.parametrize("count", [1, 4, 10, 200])
-def test_the_frame_on_the_screen_in_the_middle_of_each_part(tmp_path, suffix, gop, count):
+def test_read_frames_moments(tmp_path, suffix, gop, count):
     codec = "mpeg4" if suffix == "avi" else "libx264"
     path = write(tmp_path / f"a.{suffix}", EVEN, gop, codec)
     frames = list(read_frames(path, count))
@@ -66,7 +66,7 @@ def test_the_frame_on_the_screen_in_the_middle_of_each_part(tmp_path, suffix, go
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_variable_frame_rate(tmp_path, suffix):
+def test_read_frames_variable_frame_rate(tmp_path, suffix):
     path = write(tmp_path / f"a.{suffix}", UNEVEN, 4)
     duration = probe_video(path).duration
     assert duration == pytest.approx(4.9, abs=0.1)
@@ -76,7 +76,7 @@ def test_a_variable_frame_rate(tmp_path, suffix):
     assert [index_of(frame.rgb) for frame in frames] == list(dict.fromkeys(wanted))
 
 
-def test_a_stream_that_starts_late(tmp_path):
+def test_read_frames_late_start(tmp_path):
     path = write(tmp_path / "a.mkv", [5 + moment for moment in EVEN])
     frames = list(read_frames(path, 5))
     assert [index_of(frame.rgb) for frame in frames] == [5, 15, 25, 35, 45]
@@ -84,7 +84,7 @@ def test_a_stream_that_starts_late(tmp_path):
 
 
 @pytest.mark.parametrize(("degrees", "corner"), [(0, (0, 0)), (90, (0, 1)), (180, (1, 1)), (270, (1, 0))])
-def test_rotation_metadata_is_respected(tmp_path, degrees, corner):
+def test_read_frames_rotation(tmp_path, degrees, corner):
     path = write(tmp_path / "a.mp4", EVEN[:5])
     content = bytearray(path.read_bytes())
     header = content.index(b"tkhd") + 4  # ISO/IEC 14496-12: version and flags, 20 bytes of times and ids, 16 more
@@ -101,7 +101,7 @@ def test_rotation_metadata_is_respected(tmp_path, degrees, corner):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
-def test_every_truncation_gives_frames_or_an_error_in_words(tmp_path, suffix):
+def test_read_frames_truncated(tmp_path, suffix):
     options = {"movflags": "faststart"} if suffix == "mp4" else None
     path = write(tmp_path / f"a.{suffix}", EVEN, 5, "mpeg4", options)
     content, given = path.read_bytes(), 0
@@ -113,7 +113,7 @@ def test_every_truncation_gives_frames_or_an_error_in_words(tmp_path, suffix):
     assert given > 40
 
 
-def test_damage_in_the_middle_is_survived(tmp_path):
+def test_read_frames_damaged(tmp_path):
     path = write(tmp_path / "a.mp4", EVEN, 5, "mpeg4", {"movflags": "faststart"})
     content = bytearray(path.read_bytes())
     start = content.index(b"mdat")
@@ -126,7 +126,7 @@ def test_damage_in_the_middle_is_survived(tmp_path):
     assert {2, 47} <= set(indices)  # before and behind the damage
 
 
-def test_what_is_no_video(tmp_path):
+def test_read_frames_no_video(tmp_path):
     sound = tmp_path / "sound.mp4"
     with av.open(str(sound), "w") as container:
         stream = container.add_stream("aac", rate=16000)
@@ -152,7 +152,7 @@ def test_what_is_no_video(tmp_path):
 
 
 @pytest.mark.parametrize("playlist", ["#EXTM3U\n#EXTINF:10,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile {}\n"])
-def test_a_playlist_opens_no_other_file(tmp_path, monkeypatch, playlist):
+def test_read_frames_playlist(tmp_path, monkeypatch, playlist):
     monkeypatch.chdir(tmp_path)
     secret = write(tmp_path / "secret.mp4", EVEN)
     (tmp_path / "a.mp4").write_text(playlist.format(secret.name))
@@ -160,7 +160,7 @@ def test_a_playlist_opens_no_other_file(tmp_path, monkeypatch, playlist):
         list(read_frames(tmp_path / "a.mp4"))
 
 
-def test_limits(tmp_path):
+def test_read_frames_limits(tmp_path):
     path = write(tmp_path / "a.mp4", EVEN)
     with pytest.raises(UnreadableVideoError, match="96 x 64 pixels"):
         list(read_frames(path, max_pixels=96 * 64 - 1))
@@ -174,7 +174,7 @@ def test_limits(tmp_path):
             list(read_frames(path, count))
 
 
-def test_an_open_file_is_read_too(tmp_path):
+def test_read_frames_open_file(tmp_path):
     path = write(tmp_path / "a.mp4", EVEN)
     from_file = [frame.rgb for frame in read_frames(path, 3)]
     np.testing.assert_array_equal([frame.rgb for frame in read_frames(io.BytesIO(path.read_bytes()), 3)], from_file)
@@ -183,7 +183,7 @@ def test_an_open_file_is_read_too(tmp_path):
     assert properties.duration == pytest.approx(2.0, abs=0.05)
 
 
-def test_shared_clips_against_a_full_decode(shared_data):
+def test_read_frames_against_full_decode(shared_data):
     """The same frames as from decoding everything, for clips with one key frame in many seconds."""
     for path in sorted((shared_data / "videos").iterdir()):
         with av.open(str(path)) as container:

@@ -23,7 +23,7 @@ def clip(face_folder, write_video):
     return write_video(face_folder / "real" / "camera" / "clip.mp4", pictures, rate=10)
 
 
-def test_properties_hash_and_look(clip):
+def test_examine_video_properties(clip):
     properties, phash, digest = examine_video(clip)
     assert (properties.width, properties.height, properties.format) == (96, 64, "MP4")
     assert math.isnan(properties.jpeg_quality) and properties.chroma == ""
@@ -34,7 +34,7 @@ def test_properties_hash_and_look(clip):
     assert phash == perceptual_hash(middle.rgb)
 
 
-def test_a_video_is_a_row_of_the_source(face_folder, clip):
+def test_examine_video_in_manifest(face_folder, clip):
     (face_folder / "fake" / "swap" / "broken.mp4").write_bytes(b"no video")
     found = load_source(face_folder, progress=False)
     row = found.manifest[found.manifest["path"].str.endswith("clip.mp4")].iloc[0]
@@ -44,7 +44,7 @@ def test_a_video_is_a_row_of_the_source(face_folder, clip):
     assert skipped.path.endswith("broken.mp4") and "no video" in skipped.reason
 
 
-def test_a_video_that_is_too_large(clip, monkeypatch):
+def test_examine_video_too_large(clip, monkeypatch):
     monkeypatch.setenv("ALETHEIA_MAX_VIDEO_BYTES", "1000")
     get_settings.cache_clear()
     try:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aletheia.cli import app
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.blazeface import BlazeFace
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.video import predict_video
 from aletheia.models.preprocessing import network_input

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from aletheia.core.errors import InputError
+from aletheia.faces.crop_config import CropConfig
 from aletheia.inference.ensemble import Ensemble, open_predictor
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.video import predict_video
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model
-from aletheia.models.spec import Calibration, CropSpec, ModelSpec, read_spec, write_spec
+from aletheia.models.spec import Calibration, ModelSpec, read_spec, write_spec
 from aletheia.models.verdict import UNCUT, decide
 
 
@@ -31,7 +32,7 @@ def other(tmp_path_factory) -> Path:
         architecture="attention_cnn",
         options={"width": 4},
         input_size=32,
-        crop=CropSpec(size=40, policy="aligned", margin=0.1),
+        crop=CropConfig(size=40, policy="aligned", margin=0.1),
         calibration=Calibration(method="isotonic", knots=((-3.0, 0.1), (-0.5, 0.4), (0.5, 0.7), (3.0, 0.95))),
         threshold=0.7,
         trained_on="elsewhere",
@@ -244,3 +245,13 @@ def test_one_bundle_is_opened_as_itself(bundle, other):
     assert isinstance(open_predictor([bundle, other], threads=1), Ensemble)
     with pytest.raises(InputError, match="one weight for each"):
         open_predictor([bundle], [1, 2])
+
+
+def test_members_of_one_detector(with_rules):
+    """The heaviest member's threshold counts; faces of two detectors cannot be cut out alike."""
+    sure, usual = (with_rules({"crop": CropConfig(size=64, threshold=threshold)}) for threshold in (0.9, 0.75))
+    assert Ensemble([sure, usual], [1, 3]).detector.threshold == 0.75
+    assert Ensemble([sure, usual], [3, 1]).detector.threshold == 0.9
+    other = with_rules({"crop": CropConfig(size=64, detector="other")})
+    with pytest.raises(InputError, match=r"different detectors \(blazeface, other\)"):
+        Ensemble([usual, other])

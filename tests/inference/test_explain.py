@@ -14,7 +14,7 @@ import torch
 
 from aletheia.core.errors import InputError
 from aletheia.faces.crop import crop_face
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.detectors.blazeface import BlazeFace
 from aletheia.imaging.transforms import normalise
 from aletheia.inference.explain import Explainer, overlay
 from aletheia.models.bundle import load_bundle
@@ -118,7 +118,7 @@ def test_threads_may_share_it(bundle, portraits):
 def test_neither_torch_nor_plotting_is_imported(bundle):
     code = (
         "import sys, numpy as np\n"
-        "from aletheia.faces.blazeface import Face\n"
+        "from aletheia.faces.face import Face\n"
         "from aletheia.models.spec import read_spec\n"
         "from aletheia.inference.explain import Explainer, overlay\n"
         "face = Face(np.array([20., 20, 80, 80], np.float32), 0.9, np.full((6, 2), 50, np.float32))\n"

@@ -19,8 +19,11 @@ from typer.testing import CliRunner
 
 from aletheia.cli import app
 from aletheia.core.errors import InputError
+from aletheia.faces import register_detector
 from aletheia.faces.crop import crop_face
-from aletheia.faces.detector import BlazeFace
+from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.detectors import registry
+from aletheia.faces.detectors.blazeface import BlazeFace
 from aletheia.inference.ensemble import open_predictor
 from aletheia.inference.errors import RequestError
 from aletheia.inference.predictor import Predictor
@@ -28,7 +31,7 @@ from aletheia.inference.timing import Stages
 from aletheia.inference.video import judge_frames, predict_video
 from aletheia.models.bundle import load_bundle
 from aletheia.models.onnx_network import ENGINES
-from aletheia.models.spec import CropSpec, read_spec, write_spec
+from aletheia.models.spec import read_spec, write_spec
 from aletheia.models.verdict import UNCUT
 
 
@@ -94,7 +97,7 @@ def test_no_number_is_no_verdict(numberless, portraits, clip, tmp_path, engine):
 @pytest.mark.parametrize("rules", [True, False])
 def test_a_face_that_cannot_be_cut_out_costs_the_others_nothing(with_rules, portraits, monkeypatch, rules):
     """The model takes aligned faces; the keypoints of one of two lie in one place."""
-    changes = {"crop": CropSpec(size=64, policy="aligned", margin=0.25), **({} if rules else {"abstention": None})}
+    changes = {"crop": CropConfig(size=64, policy="aligned", margin=0.25), **({} if rules else {"abstention": None})}
     predictor = Predictor(with_rules(changes, reencode=100.0))
     upright = Predictor(with_rules({"abstention": None}))
     picture = np.hstack([portraits[0][0], portraits[1][0]])
@@ -118,19 +121,40 @@ def test_a_face_that_cannot_be_cut_out_costs_the_others_nothing(with_rules, port
 
 
 @pytest.mark.parametrize(
-    ("crop", "words"),
+    ("crop", "words", "advice"),
     [
-        (CropSpec(size=64, policy="none"), "nothing says how they were cut out"),
-        (CropSpec(size=64, margin=3.0), "margin is 3.0; choose 0 to 2"),
+        ({"policy": "none"}, "nothing says how they were cut out", "aletheia run"),
+        ({"margin": 3.0}, "margin: .*less than or equal to 2", "model.json"),
     ],
 )
-def test_a_model_that_cannot_cut_faces_out_is_refused_at_once(with_rules, crop, words):
-    folder = with_rules({"crop": crop})
+def test_a_model_that_cannot_cut_faces_out_is_refused_at_once(with_rules, crop, words, advice):
+    folder = with_rules({"crop": CropConfig(size=64, margin=2.0)})
+    values = json.loads((folder / "model.json").read_bytes())
+    values["crop"] |= crop
+    (folder / "model.json").write_text(json.dumps(values))
     for start in (Predictor, lambda bundle: open_predictor([bundle, bundle])):
         with pytest.raises(InputError, match=words) as told:
             start(folder)
-        assert str(folder) in str(told.value) and "aletheia run" in str(told.value)
-    with_rules({"crop": CropSpec(size=64, margin=2.0)})
+        assert str(folder) in str(told.value) and advice in str(told.value)
+
+
+def test_predictor_detects_as_the_model_says(with_rules, portraits):
+    @register_detector("upper-left")
+    class UpperLeft(BlazeFace):
+        def detect(self, rgb, check=None):
+            return super().detect(np.ascontiguousarray(rgb[:256, :256]), check)
+
+    try:
+        crop = CropConfig(size=64, margin=0.25, detector="upper-left", threshold=0.5)
+        predictor = Predictor(with_rules({"crop": crop}))
+        assert isinstance(predictor.detector, UpperLeft) and predictor.detector.threshold == 0.5
+        picture = np.hstack([portraits[0][0], portraits[1][0]])
+        assert len(predictor.predict(picture).faces) == 1
+        assert len(Predictor(with_rules({"crop": CropConfig(size=64, margin=0.25)})).predict(picture).faces) == 2
+    finally:
+        registry._REGISTRY.unregister("upper-left")
+    with pytest.raises(InputError, match="no face detector 'upper-left'"):
+        Predictor(with_rules({"crop": crop}))
 
 
 def test_the_time_is_up_between_tiles(predictor, monkeypatch):

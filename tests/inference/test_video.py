@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from aletheia.cli import app
 from aletheia.core.errors import InputError
-from aletheia.faces.blazeface import Face
+from aletheia.faces.face import Face
 from aletheia.inference.ensemble import Ensemble
 from aletheia.inference.predictor import FaceEvidence, Predictor
 from aletheia.inference.video import aggregate, judge_frames, needed, predict_video

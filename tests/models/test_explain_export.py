@@ -23,6 +23,7 @@ from aletheia.models.onnx_network import ENGINES, ExplainNetwork
 from aletheia.models.registry import create_model, list_models
 from aletheia.models.spec import ModelSpec, read_spec, write_spec
 from aletheia.release.bundle import release_bundle
+from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.training.batch_norm import measure_batch_norm
 
 SIZE = 96
@@ -186,7 +187,7 @@ def test_a_map_that_differs_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_release_takes_it_along(copy, good, tmp_path):
-    evaluation = {**good, "weights_sha256": read_spec(copy).weights_sha256}
+    evaluation = EvaluationReport.parse({**good, "weights_sha256": read_spec(copy).weights_sha256})
     folder, released = release_bundle(copy, evaluation, [], tmp_path / "released")
     assert released.onnx == read_spec(copy).onnx
     attention, cam = ExplainNetwork(folder, released).maps(pixels(2))

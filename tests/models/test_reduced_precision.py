@@ -20,6 +20,7 @@ from aletheia.models.reduced_precision import add_int8, measure_reduced
 from aletheia.models.registry import create_model
 from aletheia.models.spec import ModelSpec, read_spec, write_spec
 from aletheia.release.bundle import release_bundle
+from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.training.batch_norm import measure_batch_norm
 
 SIZE = 64
@@ -129,7 +130,7 @@ def test_too_few_faces(copy, faces):
 
 def test_a_release_takes_all_files_along(copy, faces, good, tmp_path):
     spec = add_int8(copy, faces)
-    evaluation = {**good, "weights_sha256": spec.weights_sha256}
+    evaluation = EvaluationReport.parse({**good, "weights_sha256": spec.weights_sha256})
     folder, released = release_bundle(copy, evaluation, [], tmp_path / "released")
     assert released.onnx == spec.onnx
     assert OnnxNetwork(folder, released, precision="int8").logits(faces[:2]).shape == (2,)

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from aletheia.faces.blazeface import Face
+from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.face import Face
 from aletheia.models.preprocessing import network_input
 from aletheia.models.reencoding import compressed, reencoded_inputs
-from aletheia.models.spec import CropSpec, ModelSpec
+from aletheia.models.spec import ModelSpec
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def face(x: float, y: float, side: float, angle: float = 0.0) -> Face:
 
 
 def spec(policy: str) -> ModelSpec:
-    return ModelSpec(architecture="attention_cnn", input_size=48, crop=CropSpec(size=64, policy=policy, margin=0.25))
+    return ModelSpec(architecture="attention_cnn", input_size=48, crop=CropConfig(size=64, policy=policy, margin=0.25))
 
 
 @pytest.mark.parametrize("policy", ["scale", "tight", "aligned"])

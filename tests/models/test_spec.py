@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from aletheia.core.errors import InputError
+from aletheia.faces.crop_config import CropConfig
 from aletheia.models.spec import MAX_KNOTS, AbstentionSpec, Calibration, ModelSpec, read_spec, write_spec
 
 KNOTS = ((-2.0, 0.1), (0.0, 0.1), (1.0, 0.6), (3.0, 0.9))
@@ -111,3 +112,32 @@ def test_rules_that_do_not_fit(changes, match):
     values = {"alpha": 0.1, "real_upper": 0.7, "fake_lower": 0.3, **changes}
     with pytest.raises(InputError, match=match):
         ModelSpec(architecture="attention_cnn", input_size=32, abstention=values)
+
+
+def test_crop_of_an_earlier_version_has_the_default_detector(tmp_path):
+    """A model.json of the time before detectors could be chosen says nothing of them."""
+    crop = {"size": 64, "policy": "scale", "margin": 0.25, "quality": None, "resolution": 0}
+    (tmp_path / "model.json").write_text(json.dumps({"architecture": "attention_cnn", "input_size": 48, "crop": crop}))
+    assert read_spec(tmp_path).crop == CropConfig(size=64, margin=0.25, detector="blazeface", threshold=0.75)
+
+
+def test_crop_written_with_its_detector_and_nothing_of_the_selection(tmp_path):
+    config = CropConfig(size=64, detector="other", threshold=0.9, quality=(60, 95), resolution=32, frames=3)
+    write_spec(tmp_path, ModelSpec(architecture="attention_cnn", input_size=48, crop=config))
+    assert json.loads((tmp_path / "model.json").read_bytes())["crop"] == {
+        "size": 64,
+        "policy": "scale",
+        "margin": 0.2,
+        "quality": [60, 95],
+        "resolution": 32,
+        "detector": "other",
+        "threshold": 0.9,
+    }
+    assert read_spec(tmp_path).crop == config.model_copy(update={"frames": 16})
+
+
+@pytest.mark.parametrize("crop", [{"size": 10**6}, {"detector": "../../etc"}, {"threshold": 0}, {"surprise": 1}])
+def test_crop_of_a_stranger(crop):
+    (field,) = crop
+    with pytest.raises(InputError, match=rf"crop: .*{field}"):
+        ModelSpec(architecture="attention_cnn", input_size=48, crop=crop)

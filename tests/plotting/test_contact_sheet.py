@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aletheia.core.errors import InputError
-from aletheia.plotting.contact_sheet import augmentation_sheet, contact_sheet, png, reason_kinds, rejected_sheet
+from aletheia.plotting.contact_sheet import augmentation_sheet, face_sheet, png, reason_kinds, rejected_sheet
 
 
 @pytest.fixture
@@ -25,27 +25,27 @@ def manifest(tmp_path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_a_line_for_each_kind_real_first(manifest):
-    sheet = np.asarray(contact_sheet(manifest, per_kind=2, size=32))
+def test_face_sheet_lines(manifest):
+    sheet = np.asarray(face_sheet(manifest, per_kind=2, size=32))
     assert sheet.shape == (3 * 52, 64, 3)
     for line, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
         assert tuple(sheet[line * 52 + 20 + 16, 16]) == colour
         assert tuple(sheet[line * 52 + 20 + 16, 48]) == (255, 255, 255)  # one face only
 
 
-def test_an_unreadable_face_is_a_grey_square(manifest, tmp_path):
+def test_face_sheet_unreadable(manifest, tmp_path):
     (tmp_path / "1.png").write_bytes(b"no image")
-    sheet = np.asarray(contact_sheet(manifest, per_kind=1, size=32))
+    sheet = np.asarray(face_sheet(manifest, per_kind=1, size=32))
     assert tuple(sheet[52 + 20 + 16, 16]) == (128, 128, 128)
     assert Image.open(io.BytesIO(png(Image.fromarray(sheet)))).size == (32, 156)
 
 
-def test_nothing_to_show(manifest):
+def test_face_sheet_empty(manifest):
     with pytest.raises(InputError, match="no rows"):
-        contact_sheet(manifest.iloc[:0])
+        face_sheet(manifest.iloc[:0])
 
 
-def test_rejected_files_stand_under_their_reason(manifest, tmp_path, write_video):
+def test_rejected_sheet_lines(manifest, tmp_path, write_video):
     clip = write_video(tmp_path / "clip.mp4", [np.full((48, 64, 3), (200, 200, 0), np.uint8)] * 5)
     reasons = ["face of 12 pixels, smaller than 32", "face of 30 pixels, smaller than 32", "unreadable: 3 bytes"]
     skipped = pd.DataFrame({"path": manifest["path"], "reason": reasons})
@@ -59,7 +59,7 @@ def test_rejected_files_stand_under_their_reason(manifest, tmp_path, write_video
     assert yellow.sum() > 900  # a video is shown by a frame
 
 
-def test_reasons_without_what_differs():
+def test_reason_kinds():
     reasons = pd.Series(
         ["unreadable: broken data stream", "has the same bytes as /x/y", "face of 3 pixels, smaller than 32", "empty"]
     )
@@ -72,7 +72,7 @@ def test_reasons_without_what_differs():
 
 
 @pytest.mark.parametrize("augmentation", ["none", "light", "albumentations"])
-def test_augmented_faces_stand_beside_the_original(tmp_path, augmentation):
+def test_augmentation_sheet(tmp_path, augmentation):
     rng = np.random.default_rng(0)
     for index in range(3):
         Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(tmp_path / f"{index}.png")

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from aletheia.core.errors import InputError
-from aletheia.faces.worker import CropConfig
-from aletheia.project.options import Options, option
+from aletheia.faces.crop_config import CropConfig
+from aletheia.project.options import Options, option, option_of
 from aletheia.project.run_config import RunConfig
 from aletheia.training.config import TrainConfig
 
@@ -22,6 +22,19 @@ class Small(Options):
 def test_options_layers_later_win():
     assert Small.parse({"n": 4, "folder": "a"}, {}, {"n": 5}) == Small(n=5, folder="a")
     assert Small.parse({"n": 4}, {"n": None}).n == 4  # None is not given
+
+
+def test_option_of_another_configuration():
+    class Derived(Options):
+        margin: float = option_of("faces", CropConfig, "margin")
+        threshold: float = option_of("faces", CropConfig, "threshold", description="Other.")
+
+    field = CropConfig.model_fields["margin"]
+    assert Derived().margin == field.default and Derived.model_fields["margin"].description == field.description
+    assert Derived.model_fields["threshold"].description == "Other."
+    for wrong in ({"margin": 2.5}, {"margin": -0.1}, {"threshold": 0.0}, {"threshold": 1.0}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            Derived.parse(wrong)
 
 
 def test_options_former_name():
@@ -131,6 +144,8 @@ def test_run_config_recipe_words():
         ({"face_policy": "oval"}, "oval"),
         ({"face_margin": 3.0}, "margin"),
         ({"frames": 0}, "frames"),
+        ({"face_policy": "none"}, "cuts nothing out"),
+        ({"detector": "nose"}, "nose.*blazeface"),
         ({"remedies": ["paint"]}, "no remedy 'paint'"),
         ({"fault": "gremlins"}, "shuffled_labels"),
         ({"search_epochs": 100_000}, "max_epochs"),
@@ -153,9 +168,9 @@ def test_run_config_check_accepts():
 
 def test_run_config_crop_config():
     options = {"image_size": 64, "face_policy": "tight", "face_margin": 0.0, "frames": 3}
-    more = {"all_faces": True, "min_face": 20, "threshold": 0.5}
+    more = {"all_faces": True, "min_face": 20, "threshold": 0.5, "detector": "other"}
     assert RunConfig.parse(options, more).crop_config() == CropConfig(
-        size=64, policy="tight", margin=0.0, frames=3, largest_only=False, min_size=20, threshold=0.5
+        size=64, policy="tight", margin=0.0, frames=3, largest_only=False, min_size=20, threshold=0.5, detector="other"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aletheia.datasets.balance import balance
+from aletheia.datasets.balance import balance_training
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.datasets.split import split_manifest
 
@@ -33,7 +33,7 @@ def test_split_manifest_validation_shares_nothing_with_training() -> None:
     assert set(df["split"]) == {"train", "val", "test"}
     # The pool's people carry the same numbers: whoever is held out must not come back by way of balancing.
     pool = people(900, 120, seed=1, label="real")
-    train = balance(df[df["split"] == "train"], pool, "count", target_share=0.7, held_out=df).train
+    train = balance_training(df[df["split"] == "train"], pool, "count", target_share=0.7, exclude_rows=df).train
     assert (train["pool"] != "").any()
     for name in ("val", "test"):
         held = df[df["split"] == name]

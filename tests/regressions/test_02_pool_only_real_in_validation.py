@@ -8,7 +8,7 @@ import pytest
 
 from aletheia.audit.file_properties import shortcut_auc
 from aletheia.core.errors import InputError
-from aletheia.datasets.balance import POLICIES, balance
+from aletheia.datasets.balance import POLICIES, balance_training
 from aletheia.datasets.bias import analyse_bias
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.datasets.split import check_leakage, split_manifest
@@ -38,12 +38,12 @@ def test_balance_changes_training_only(policy: str) -> None:
     df = split_manifest(rows(800, 0, 0.82))
     held = df[df["split"] != "train"]
     ffhq = rows(900, 1, 0.0, source="ffhq")
-    out = balance(df[df["split"] == "train"], ffhq, policy, held_out=df).train
+    out = balance_training(df[df["split"] == "train"], ffhq, policy, exclude_rows=df).train
     assert out["split"].eq("train").all()
     whole = pd.concat([out, held], ignore_index=True)
     assert not (whole["split"] != "train")[whole["source"] == "ffhq"].any()
     with pytest.raises(InputError, match="training rows only"):
-        balance(held, ffhq, policy)
+        balance_training(held, ffhq, policy)
 
 
 def test_check_leakage_pool_in_validation() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.datasets.balance import balance
+from aletheia.datasets.balance import balance_training
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.datasets.split import check_leakage, split_manifest
 
@@ -20,7 +20,7 @@ def rows(n: int, seed: int, label: str, source: str) -> pd.DataFrame:
 def test_balance_pool_enters_training_only() -> None:
     df = split_manifest(pd.concat([rows(80, 0, "real", "clips"), rows(400, 1, "fake", "clips")], ignore_index=True))
     pool = rows(500, 2, "real", "ffhq")
-    train = balance(df[df["split"] == "train"], pool, "count", held_out=df).train
+    train = balance_training(df[df["split"] == "train"], pool, "count", exclude_rows=df).train
     whole = pd.concat([train, df[df["split"] != "train"]], ignore_index=True)
     assert set(whole.loc[whole["source"] == "ffhq", "split"]) == {"train"}
     assert (whole["source"] == "ffhq").sum() > 100
@@ -40,7 +40,7 @@ def test_balance_excludes_pool_rows_of_held_out_people(link: str) -> None:
         pool.loc[first, "identity"] = df.loc[held.index, "identity"].to_numpy()
     else:
         pool.loc[first, "path"] = held["path"].to_numpy()
-    train, report = balance(df[df["split"] == "train"], pool, "count", held_out=df, target_share=0.9)
+    train, report = balance_training(df[df["split"] == "train"], pool, "count", exclude_rows=df, target_share=0.9)
     assert report.drawn == 300 - len(held)
     assert sum(report.excluded.values()) == len(held)
     assert check_leakage(pd.concat([train, df[df["split"] != "train"]], ignore_index=True)).empty

@@ -6,8 +6,8 @@ import numpy as np
 
 from aletheia.datasets.ingest import load_source
 from aletheia.datasets.split import split_manifest
+from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.extraction import extract_faces
-from aletheia.faces.worker import CropConfig
 
 
 def test_extract_faces_same_file_name_in_two_folders(tmp_path, portraits, write_video):

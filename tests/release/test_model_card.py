@@ -1,4 +1,4 @@
-"""The card is one that the Hub reads, each number stands with its run and data, and names cannot become markup."""
+"""The model card: the Hub reads it, each number stands with its run and data, and names cannot become markup."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import pytest
 from huggingface_hub import ModelCard
 
 from aletheia.models.spec import ModelSpec
+from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate import run_gate
-from aletheia.release.model_card import model_card
+from aletheia.release.model_card import render_model_card
 
 SPEC = ModelSpec(
     architecture="attention_cnn",
@@ -20,42 +21,92 @@ SPEC = ModelSpec(
 )
 
 
-def test_the_hub_reads_it(good):
-    card = ModelCard(model_card(SPEC, good, run_gate(good), tag="production"))
-    results = {result.metric_type: result for result in card.data.eval_results}
+def card(values: dict, tag: str = "production") -> str:
+    report = EvaluationReport.parse(values)
+    return render_model_card(SPEC, report, run_gate(report), tag=tag)
+
+
+def section(text: str, heading: str) -> list[str]:
+    """Rows of the tables below a heading, without their heads."""
+    lines = text.split(f"## {heading}\n")[1].split("\n## ", maxsplit=1)[0].splitlines()
+    table = [line for line in lines if line.startswith("| ")]
+    assert set(table[1]) <= set("| -")
+    return table[2:]
+
+
+def test_model_card_front_matter_is_read_by_the_hub(good):
+    data = ModelCard(card(good)).data
+    results = {result.metric_type: result for result in data.eval_results}
+    assert len(results) == 9
     assert results["roc_auc"].metric_value == pytest.approx(good["metrics"]["auc"]["value"], abs=1e-4)
     assert {result.dataset_revision for result in results.values()} == {"d" * 64}
     assert [result.metric_args for result in results.values()] == [{"run": "run-of-evaluate"}] * len(results)
-    assert card.data.library_name == "pytorch" and "deepfake-detection" in card.data.tags
+    assert data.library_name == "pytorch" and "deepfake-detection" in data.tags
 
 
-def test_every_number_names_its_run_and_data(good):
-    text = model_card(SPEC, good, run_gate(good), tag="production")
-    numbers = text[text.index("## What it is worth") : text.index("## Groups of people")]
-    heads = ("| metric", "| ---", "| detector")
-    rows = [line for line in numbers.splitlines() if line.startswith("| ") and not line.startswith(heads)]
-    assert len(rows) == 9 + 2 + 5
-    assert all("run-of-evaluate | dddddddddddddddd |" in row for row in rows)
+def test_model_card_front_matter_without_undefined_metrics(good):
+    good["metrics"]["auc"] = {"value": None, "low": None, "high": None}
+    text = card(good)
+    assert "roc_auc" not in {result.metric_type for result in ModelCard(text).data.eval_results}
+    assert "| AUC | not defined | – | run-of-evaluate |" in text
+
+
+def test_model_card_numbers_name_run_and_data(good):
+    text = card(good)
+    metrics, baselines = section(text, "Evaluation"), section(text, "Baselines on the same faces")
+    assert (len(metrics), len(baselines)) == (9 + 2, 5)
+    assert all(row.endswith("| run-of-evaluate | dddddddddddddddd |") for row in metrics + baselines)
     assert "run-of-train" in text and "0.610" in text
+    auc = good["metrics"]["auc"]
+    assert metrics[0].startswith(f"| AUC | {auc['value']:.3f} | {auc['low']:.3f} to {auc['high']:.3f} |")
+    assert baselines[0].startswith("| file properties alone | 0.520 | 0.450 to 0.590 |")
 
 
-def test_a_refused_model_says_so_first(good):
+def test_model_card_baseline_without_numbers(good):
+    good["baselines"]["spectrum"].update(auc=None, low=None, high=None, reason="one class")
+    assert section(card(good), "Baselines on the same faces")[-1].startswith(
+        "| frequency spectrum alone | one class | – |"
+    )
+
+
+def test_model_card_verdict_of_a_refused_model(good):
     good["leaks"] = 3
-    text = model_card(SPEC, good, run_gate(good), tag="candidate")
-    verdict = text[text.index("# Deepfake") : text.index("## What it does")]
-    assert "failed 1 of 10 checks and must not answer" in verdict
+    text = card(good, "candidate")
+    verdict = text[text.index("# Deepfake") : text.index("## Description")]
+    assert "Registered as `candidate`:** it failed 1 of 10 checks and must not be used in production." in verdict
     assert "| no leakage | FAILED | 3 groups" in verdict
     assert "it passed every check" not in verdict
-    good["leaks"] = 0
-    text = model_card(SPEC, good, run_gate(good), tag="production")
-    assert "passed every check that could be judged, 9 of 10" in text
 
 
-def test_groups_and_rarity_are_in_it(good):
-    group = {"column": "gender", "value": "<b>x|y</b>", "n_real": 30, "n_fake": 60}
-    group |= {"auc": None, "fpr": 0.1, "fpr_low": 0.05, "fpr_high": 0.2, "fnr": 0.0, "fnr_low": 0.0, "fnr_high": 0.1}
-    text = model_card(SPEC, good | {"subgroups": [group]}, run_gate(good), tag="production")
-    assert "| gender: ‹b›x/y‹/b› | 30 / 60 | too few to say | 0.100 (0.050 to 0.200) |" in text
-    first = good["prior"][0]
-    assert f"| 0.1% | {first['ppv']:.1%} |" in text
-    assert "nobody knows how it treats them" in model_card(SPEC, good, run_gate(good), tag="production")
+def test_model_card_verdict_of_a_good_model(good):
+    text = card(good)
+    assert "Registered as `production`:** it passed every check that could be judged, 9 of 10." in text
+    assert "| better than the model in production | not judged | not judged: there is none yet |" in text
+
+
+def test_model_card_groups_of_people(good):
+    group = {"column": "gender", "value": "<b>x|y</b>", "n": 90, "n_real": 30, "n_fake": 60, "verdict": ""}
+    group |= {"auc": None, "auc_low": None, "auc_high": None} | {"fpr": 0.1, "fpr_low": 0.05, "fpr_high": 0.2}
+    group |= {"fnr": 0.0, "fnr_low": 0.0, "fnr_high": 0.1}
+    group |= dict.fromkeys(("ece", "ece_low", "ece_high", "ece_expected"))
+    (row,) = section(card(good | {"subgroups": [group]}), "Groups of people")
+    assert row.startswith(
+        "| gender: ‹b›x/y‹/b› | 30 / 60 | too few to say | 0.100 (0.050 to 0.200) | 0.000 (0.000 to 0.100) |"
+    )
+
+
+def test_model_card_without_groups_of_people(good):
+    assert "how the model treats groups of people is unknown" in card(good)
+
+
+def test_model_card_rare_fakes(good):
+    rows, first = section(card(good), "Alarms where fakes are rare"), good["prior"][0]
+    assert len(rows) == len(good["prior"])
+    assert rows[0] == f"| 0.1% | {first['ppv']:.1%} | {first['ppv_low']:.1%} to {first['ppv_high']:.1%} |"
+    assert "Alarms where" not in card(good | {"prior": []})
+
+
+def test_model_card_provenance_without_a_run(good):
+    del good["evaluate_run"]
+    rows = section(card(good), "Provenance")
+    assert "| evaluation run | not recorded |" in rows and f"| weights (SHA-256) | {'b' * 64} |" in rows

@@ -1,4 +1,4 @@
-"""Registering a model and finding it again, against the real tracking service."""
+"""Lookup and download of registered models, against the real tracking service."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from typer.testing import CliRunner
 
 from aletheia.cli import app
 from aletheia.core.errors import InputError
-from aletheia.models.bundle import load_bundle, save_bundle
+from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ExplainNetwork
 from aletheia.models.registry import create_model
 from aletheia.models.spec import ModelSpec, read_spec
-from aletheia.release.bundle import release_bundle
-from aletheia.release.gate import run_gate
-from aletheia.release.registry import fetch_model, find_model
+from aletheia.release.registry import fetch_model, find_model, production_model, production_weights
 
 
 @pytest.fixture
@@ -34,65 +32,36 @@ def trained(tmp_path) -> Path:
 def log(mlrun_project):
     """Log a bundle as the function `register` does."""
 
-    def log(folder: Path, tag: str) -> str:
+    def log(folder: Path, tag: str, **labels: str) -> str:
         model = mlrun_project.log_model(
             "detector",
             tag=tag,
             model_dir=str(folder),
             model_file="model.safetensors",
             extra_data={"model.json": "model.json"},
+            labels=labels,
         )
         return model.uri
 
     return log
 
 
-@pytest.fixture
-def released(trained, good):
-    """Release the trained bundle after an evaluation with changes."""
-
-    def released(folder: Path, **changes) -> tuple[Path, ModelSpec]:
-        evaluation = {**good, "weights_sha256": read_spec(trained).weights_sha256, **changes}
-        return release_bundle(trained, evaluation, run_gate(evaluation), folder)
-
-    return released
-
-
-def test_a_released_bundle_has_the_same_weights_and_what_was_found_out(trained, released, good, tmp_path):
-    folder, spec = released(tmp_path / "released", leaks=2)
-    before, after = load_bundle(trained), load_bundle(folder)
-    for name, weight in before[0].state_dict().items():
-        assert torch.equal(weight, after[0].state_dict()[name])
-    assert spec.metrics["val_auc"] == 0.9
-    assert spec.metrics["test_auc"] == good["metrics"]["auc"]["value"]
-    assert spec.metrics["test_majority_share"] == 0.5
-    assert spec.metrics["baseline_files_auc"] == 0.52
-    card = (folder / "README.md").read_text()
-    assert "Registered as `candidate`" in card and "| no leakage | FAILED |" in card
-    assert spec.checks["no leakage"]["passed"] is False
-    assert spec.checks["beats the file-property shortcut"]["passed"] is True
-    assert after[1] == spec and spec.weights_sha256 == before[1].weights_sha256
-
-
-def test_an_evaluation_of_another_model_is_refused(released, tmp_path):
-    with pytest.raises(InputError, match="another model"):
-        released(tmp_path / "released", weights_sha256="0" * 64)
-    assert not (tmp_path / "released").exists()
-
-
-def test_production_answers_before_a_candidate(trained, log, mlrun_project):
+def test_find_model_production_before_candidate(trained, log, mlrun_project):
     with pytest.raises(InputError, match="make demo"):
         find_model(project=mlrun_project.name)
     log(trained, "candidate")
     assert find_model(project=mlrun_project.name).tag == "candidate"
     log(trained, "production")
-    found = find_model(project=mlrun_project.name)
-    assert (found.tag, found.uri) == ("production", f"store://models/{mlrun_project.name}/detector:production")
-    assert read_spec(found.folder) == read_spec(trained)
+    registered = find_model(project=mlrun_project.name)
+    assert (registered.tag, registered.uri) == (
+        "production",
+        f"store://models/{mlrun_project.name}/detector:production",
+    )
+    assert read_spec(registered.folder) == read_spec(trained)
     assert find_model("candidate", project=mlrun_project.name).tag == "candidate"
 
 
-def test_by_uri_and_by_folder(trained, log, mlrun_project):
+def test_find_model_by_uri_and_by_folder(trained, log, mlrun_project):
     uri = log(trained, "production")
     assert find_model(uri).folder == find_model("production", project=mlrun_project.name).folder
     assert find_model(str(trained)).folder == trained
@@ -100,28 +69,48 @@ def test_by_uri_and_by_folder(trained, log, mlrun_project):
 
 
 @pytest.mark.parametrize(
-    ("model", "words"),
+    ("model", "message"),
     [
-        ("no-such-tag", "no-such-tag"),
+        ("no-such-tag", "There is no model no-such-tag"),
         ("store://models/aletheia/no-such-model", "no-such-model"),
         ("store://datasets/aletheia/table", "not a model's URI"),
         ("store://models/../../etc/passwd", "not a model's URI"),
         ("no/such/folder", "model.safetensors"),
     ],
 )
-def test_what_is_not_there_is_named(tracking_url, model, words):
-    with pytest.raises(InputError, match=words):
+def test_find_model_names_what_is_missing(tracking_url, model, message):
+    with pytest.raises(InputError, match=message):
         find_model(model)
 
 
-def test_files_that_are_gone(trained, log, mlrun_project):
+def test_find_model_files_gone(trained, log, mlrun_project):
     log(trained, "production")
     (find_model("production", project=mlrun_project.name).folder / "model.json").unlink()
     with pytest.raises(InputError, match="gone"):
         find_model("production", project=mlrun_project.name)
 
 
-def test_files_that_lie_elsewhere_are_brought_together(trained, mlrun_project, tmp_path):
+def test_production_model_and_weights(trained, log, mlrun_project):
+    name = mlrun_project.name
+    assert production_model(project=name) is None and production_weights(project=name) == ""
+    log(trained, "candidate", weights="c" * 32)
+    assert production_model(project=name) is None and production_weights(project=name) == ""
+    log(trained, "production", weights="a" * 32)
+    uri, folder = production_model(project=name)
+    assert uri == f"store://models/{name}/detector:production" and read_spec(folder) == read_spec(trained)
+    assert production_weights(project=name) == "a" * 32
+
+
+def test_production_model_files_gone(trained, log, mlrun_project):
+    """It is not as if there were none: the evaluation must report that it could not compare."""
+    log(trained, "production")
+    (find_model(project=mlrun_project.name).folder / "model.json").unlink()
+    uri, folder = production_model(project=mlrun_project.name)
+    assert uri.endswith(":production") and folder is None
+    assert production_weights(project=mlrun_project.name) is None
+
+
+def test_fetch_model_gathers_files(trained, mlrun_project, tmp_path):
     """A remote store's client downloads each to a name of its own; here they lie in another folder than the weights."""
     export_onnx(trained, np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8))
     names = ["model.json", *read_spec(trained).files()[1:]]
@@ -142,17 +131,17 @@ def test_files_that_lie_elsewhere_are_brought_together(trained, mlrun_project, t
     assert ExplainNetwork(folder, read_spec(folder)).maps(face)[1].shape == (1, 6, 6)
 
 
-def test_a_model_without_its_description_is_refused(trained, mlrun_project):
+def test_fetch_model_without_spec(trained, mlrun_project):
     (trained / "model.json").unlink()
     model = mlrun_project.log_model("bare", model_dir=str(trained), model_file="model.safetensors")
     with pytest.raises(InputError, match=r"model\.json"):
         fetch_model(model.uri)
 
 
-def test_the_inspector_takes_a_registered_models_uri(trained, log):
+def test_inspect_command_takes_a_registered_uri(trained, log):
     uri = log(trained, "production")
-    told = CliRunner().invoke(app, ["models", "inspect", uri, "--json"])
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.output)["kind"] == "model bundle"
+    inspected = CliRunner().invoke(app, ["models", "inspect", uri, "--json"])
+    assert inspected.exit_code == 0, inspected.output
+    assert json.loads(inspected.output)["kind"] == "model bundle"
     refused = CliRunner().invoke(app, ["models", "inspect", uri.replace("production", "never")])
     assert isinstance(refused.exception, InputError)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aletheia.core.errors import InputError
 from aletheia.stats.bootstrap import RANKING, GroupedScores, draw_counts
 from aletheia.stats.curves import auc, curve
-from aletheia.stats.metrics import NAMES, Estimate, evaluate_scores
+from aletheia.stats.metrics import NAMES, evaluate_scores
 
 
 def sample(n=400, ties=False, seed=0):
@@ -206,11 +206,6 @@ def test_the_same_seed_gives_the_same_intervals():
 def test_bad_input(y, p, match):
     with pytest.raises(InputError, match=match):
         evaluate_scores(y, p)
-
-
-def test_estimates_in_words():
-    assert str(Estimate(0.5, 0.25, 0.75)) == "0.500 (0.250 to 0.750)"
-    assert str(Estimate(0.5, float("nan"), float("nan"))) == "0.500"
 
 
 @pytest.mark.slow

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from aletheia.core.errors import InputError
+from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.extraction import extract_faces, faces_of
-from aletheia.faces.worker import CropConfig
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import normalise
 from aletheia.models.preprocessing import network_input
 from aletheia.models.reencoding import compressed, reencoded_inputs
 from aletheia.models.registry import create_model
-from aletheia.models.spec import CropSpec, ModelSpec
+from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import STATISTICS, crop_statistics, decide
 from aletheia.training.abstention import (
     conformal_limit,
@@ -163,7 +163,7 @@ def test_pictures_are_saved_again_where_they_are_known(network, portraits, tmp_p
         rows.append({"path": str(tmp_path / f"{index}.png"), "label": "real"})
     cut = extract_faces(pd.DataFrame(rows), tmp_path / "crops", CropConfig(size=64), workers=1, progress=False)
     faces = cut.manifest
-    spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropSpec(size=64))
+    spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropConfig(size=64))
     found = reencoded_logits(network, spec, faces)
     for row, face, (picture, _) in zip(found, faces_of(faces), portraits, strict=False):
         inputs = [network_input(picture, face, spec), *reencoded_inputs(picture, face, spec)]
@@ -175,7 +175,7 @@ def test_crops_without_a_picture_are_compressed_and_not_scaled(network, discs, t
     frame = discs[1].head(4).copy()
     (tmp_path / "broken.png").write_bytes(b"no picture")
     frame.loc[frame.index[2], "path"] = str(tmp_path / "broken.png")
-    spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropSpec(size=48))
+    spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropConfig(size=48))
     found = reencoded_logits(network, spec, frame)
     assert np.isnan(found[2]).all() and np.isnan(found[:, 2]).all() and np.isfinite(found[[0, 1, 3], :2]).all()
     crop = read_image(frame["path"].iloc[1])

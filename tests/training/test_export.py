@@ -109,6 +109,9 @@ def test_the_crop_comes_from_the_manifest(discs):
     crop = crop_of(frame, 48)
     assert (crop.size, crop.policy, crop.margin) == (96, "aligned", 0.3)
     assert (crop_of(discs[0], 48).size, crop_of(discs[0], 48).policy) == (48, "scale")
+    assert (crop.detector, crop.threshold) == ("blazeface", 0.75)  # of a manifest that does not say
+    detected = frame.assign(crop_detector="other", crop_threshold=0.9)
+    assert (crop_of(detected, 48).detector, crop_of(detected, 48).threshold) == ("other", 0.9)
     frame.loc[0, "crop_policy"] = "tight"
     with pytest.raises(InputError, match=r"crop_policy.*2 ways"):
         crop_of(frame, 48)

@@ -76,13 +76,14 @@ def test_a_step_without_gradients_changes_no_weight(discs):
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "none"])
-def test_a_fault_is_recorded_and_refused(discs, good, tmp_path, fault):
+def test_a_fault_is_recorded_and_refused(discs, good_report, tmp_path, fault):
     result = fit({**FAST, "fault": fault}, *discs, progress=False)
     bundle(result, *discs, folder=tmp_path)
     spec = read_spec(tmp_path)
     assert spec.fault == fault and spec.training["fault"] == fault
-    assert [c.name for c in run_gate({**good, "fault": spec.fault}) if not c.passed] == ["no injected fault"]
-    assert all(check.passed for check in run_gate({**good, "fault": "none"}))
+    checks = run_gate(good_report.model_copy(update={"fault": spec.fault}))
+    assert [check.name for check in checks if not check.passed] == ["no injected fault"]
+    assert all(check.passed for check in run_gate(good_report))
 
 
 def test_an_unknown_fault():

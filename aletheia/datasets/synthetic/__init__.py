@@ -1,5 +1,5 @@
-"""A data set made from nothing: procedural faces of known identities, and three honest ways to forge them."""
+"""The synthetic data set: procedural faces of known identities, and three ways to forge them."""
 
-from aletheia.datasets.synthetic.generate import generate
+import lazy_loader
 
-__all__ = ["generate"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,8 +1,6 @@
-"""Behind the head: background, neck, shoulders and clothes, hair on the shoulders."""
+"""Everything behind the head: background, neck, shoulders and clothes, hair on the shoulders."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,14 +9,12 @@ from aletheia.core.arrays import Array
 from aletheia.datasets.synthetic.hair import hair_behind
 from aletheia.datasets.synthetic.layers import noise, step
 from aletheia.datasets.synthetic.people import Person
-
-if TYPE_CHECKING:
-    from aletheia.datasets.synthetic.faces import Light, Shot
+from aletheia.datasets.synthetic.scene import Light, Shot
 
 
 def paint_backdrop(size: int, light: Light, rng: np.random.Generator) -> Array:
-    """An out-of-focus place, (size, size, 3) linear: studio sweep, room, foliage or city lights."""
-    whole, size = size, size // 2  # out of focus: nothing is lost by drawing it small
+    """Paint an out-of-focus background, (size, size, 3) linear: studio sweep, room, foliage or city lights."""
+    whole, size = size, size // 2  # out of focus: half of the resolution is enough
     kind = rng.choice(("studio", "room", "foliage", "lights"), p=(0.3, 0.3, 0.25, 0.15))
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / np.float32(size)
     level = float(np.exp(rng.normal(-1.5, 0.6)))
@@ -57,7 +53,7 @@ def paint_backdrop(size: int, light: Light, rng: np.random.Generator) -> Array:
         image = cv2.resize(cv2.GaussianBlur(small, (0, 0), 1.2), (size, size), interpolation=cv2.INTER_CUBIC)
     image = cv2.resize(image.astype(np.float32), (whole, whole), interpolation=cv2.INTER_LINEAR)
     image = np.maximum(image, 0.002) * (0.35 + 0.5 * (light.key + light.ambient)).astype(np.float32)
-    return image * (1 + 0.015 * noise(rng, (whole, whole), 2))[..., None]
+    return np.asarray(image * (1 + 0.015 * noise(rng, (whole, whole), 2))[..., None])
 
 
 def _lay(scene: Array, mask: Array, colour: Array) -> None:
@@ -84,7 +80,7 @@ def paint_body(scene: Array, person: Person, shot: Shot, rng: np.random.Generato
             (np.clip(streaks, 0.2, 2) * dim)[..., None] * (person.hair * (light.key * 0.8 + light.ambient)),
         )
 
-    first = int(np.clip(shot.centre[1] + 0.4 * shot.unit, 0, size - 1))  # nothing below is seen above the jaw
+    first = int(np.clip(shot.centre[1] + 0.4 * shot.unit, 0, size - 1))  # above it the head covers everything
     scene, y = scene[first:], y[first:]
     shape = scene.shape[:2]
     male = person.gender == "male"

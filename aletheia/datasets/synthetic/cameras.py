@@ -1,8 +1,8 @@
-"""How a picture gets from the scene into a file: sensor, then delivery.
+"""From the scene to a file: the camera's sensor, then size and JPEG settings.
 
-Two camera pools differ, with overlap: ``cam-a`` takes the main set, ``cam-b`` the pool that plays FFHQ. A
-forger works on captured pictures; real and forged ones then go through the same delivery, so a file's
-properties tell nothing of its label.
+Two camera pools differ, with overlap: ``cam-a`` takes the main set, ``cam-b`` the pool that stands for FFHQ. Forgeries
+are made of captured images; real and forged ones are then saved with settings of the same distribution, so that a
+file's properties are independent of its label.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from aletheia.core.arrays import Array
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """Distributions of one pool's devices and delivery."""
+    """Distributions of one pool's devices and files."""
 
     read_noise: tuple[float, float]  # standard deviation in grey levels of 255, uniform between
     shot_noise: tuple[float, float]  # variance a grey level
     blur: tuple[float, float]  # pixels
     sharpen: tuple[float, float]
-    sizes: tuple[int, ...]  # longer side delivered, pixels
+    sizes: tuple[int, ...]  # longer side of the file, pixels
     size_weights: tuple[float, ...]
-    portrait: float  # share of 4 : 5 pictures, the rest is square
+    portrait: float  # share of 4 : 5 images, the rest is square
     quality: tuple[float, float]  # mean and deviation of JPEG quality
     full_chroma: float  # share of 4:4:4
     progressive: float
@@ -48,7 +48,7 @@ CAMERAS = {
 
 
 def capture(scene: Array, camera: Camera, rng: np.random.Generator) -> Array:
-    """What the device records of a scene.
+    """Simulate the recording of a scene.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def capture(scene: Array, camera: Camera, rng: np.random.Generator) -> Array:
         demosaicing does) and sharpening.
     """
     height, width = scene.shape[:2]
-    image = scene * 255.0
+    image: Array = scene * 255.0
     blur = rng.uniform(*camera.blur)
     if blur > 0.2:
         image = cv2.GaussianBlur(image, (0, 0), blur)
@@ -82,8 +82,8 @@ def capture(scene: Array, camera: Camera, rng: np.random.Generator) -> Array:
 
 
 @dataclasses.dataclass(frozen=True)
-class Delivery:
-    """How one picture is handed on."""
+class FileSettings:
+    """Size, shape and JPEG settings of one file."""
 
     size: int
     portrait: bool
@@ -92,9 +92,9 @@ class Delivery:
     progressive: bool
 
 
-def draw_delivery(camera: Camera, rng: np.random.Generator) -> Delivery:
-    """Draw size, shape and JPEG settings; knows nothing of the picture or its label."""
-    return Delivery(
+def draw_file_settings(camera: Camera, rng: np.random.Generator) -> FileSettings:
+    """Draw size, shape and JPEG settings, independently of the image and its label."""
+    return FileSettings(
         size=int(rng.choice(camera.sizes, p=camera.size_weights)),
         portrait=bool(rng.random() < camera.portrait),
         quality=int(np.clip(round(rng.normal(*camera.quality)), 62, 97)),
@@ -103,7 +103,7 @@ def draw_delivery(camera: Camera, rng: np.random.Generator) -> Delivery:
     )
 
 
-def deliver(image: Array, delivery: Delivery) -> bytes:
+def encode_file(image: Array, settings: FileSettings) -> bytes:
     """Cut to shape, shrink by areas and write as JPEG without metadata.
 
     Parameters
@@ -112,19 +112,19 @@ def deliver(image: Array, delivery: Delivery) -> bytes:
         Display values 0..255.
     """
     height, width = image.shape[:2]
-    if delivery.portrait:
+    if settings.portrait:
         cut = width // 10
         image = image[:, cut : width - cut]
-    scale = delivery.size / height
-    size = (round(image.shape[1] * scale), delivery.size)
+    scale = settings.size / height
+    size = (round(image.shape[1] * scale), settings.size)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     pixels = np.clip(small + 0.5, 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(
         buffer,
         "JPEG",
-        quality=delivery.quality,
-        subsampling=delivery.subsampling,
-        progressive=delivery.progressive,
+        quality=settings.quality,
+        subsampling=settings.subsampling,
+        progressive=settings.progressive,
     )
     return buffer.getvalue()

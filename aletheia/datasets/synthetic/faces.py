@@ -1,4 +1,4 @@
-"""Draw one shot of one person: pose, light, background; shaded from a height field, in linear light.
+"""Rendering of one shot of one person, shaded from a height field, in linear light.
 
 The head is painted from the front (``features``, ``hair``), shaded by its height field (wrapped Lambert with
 more wrap in red for light that scatters under skin, Blinn-Phong gloss, ambient occlusion, a marched cast
@@ -7,7 +7,6 @@ shadow), turned by a look-up through the height field and laid over neck, clothe
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 
 import cv2
@@ -20,7 +19,6 @@ from aletheia.datasets.synthetic.head import (
     CANVAS_U,
     CANVAS_V,
     PIXELS_PER_UNIT,
-    Expression,
     height_field,
     landmarks,
     lift_cheeks,
@@ -28,105 +26,25 @@ from aletheia.datasets.synthetic.head import (
 )
 from aletheia.datasets.synthetic.layers import Layers, window
 from aletheia.datasets.synthetic.people import Person
-
-FRAME = 256  # pixels a side of the picture as the camera sees it, before delivery
-
-
-@dataclasses.dataclass(frozen=True)
-class Light:
-    """Key light towards ``direction`` (unit, u right, v down, z to the viewer) and a surrounding light,
-    linear RGB.
-    """
-
-    direction: Array
-    key: Array
-    ambient: Array
-    softness: float  # 0 bare bulb .. 1 large soft box
-
-
-@dataclasses.dataclass(frozen=True)
-class Shot:
-    """Everything about one picture but the person. Angles in radians; ``centre`` and ``unit`` in pixels of
-    the frame.
-    """
-
-    expression: Expression
-    yaw: float
-    pitch: float
-    roll: float
-    unit: float  # pixels a face unit
-    centre: tuple[float, float]
-    light: Light
-    seed: int
-
-    def rotation(self) -> Array:
-        """Rotation of the head, 3 x 3, from head to picture."""
-        cy, sy, cp, sp = np.cos(self.yaw), np.sin(self.yaw), np.cos(self.pitch), np.sin(self.pitch)
-        cr, sr = np.cos(self.roll), np.sin(self.roll)
-        turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-        nod = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
-        tilt = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-        return (tilt @ nod @ turn).astype(np.float32)
-
-
-def draw_light(rng: np.random.Generator) -> Light:
-    """A key light from the upper half, warm to cold, with one to four times the surrounding light."""
-    azimuth, elevation = rng.normal(0, 0.75), rng.normal(0.55, 0.28)
-    direction = np.array([np.sin(azimuth) * np.cos(elevation), -np.sin(elevation), np.cos(azimuth) * np.cos(elevation)])
-    direction[2] = max(direction[2], 0.15)
-    warmth = rng.normal(0, 0.10)
-    tint = np.array([1 + warmth, 1.0, 1 - 1.3 * warmth])
-    ratio = rng.uniform(0.25, 0.8)
-    level = np.exp(rng.normal(0.02, 0.14))
-    around = np.array([1 - 0.5 * warmth, 1.0, 1 + 0.6 * warmth]) * (1 + 0.04 * rng.standard_normal(3))
-    return Light(
-        direction=(direction / np.linalg.norm(direction)).astype(np.float32),
-        key=(1.25 * level * (1 - 0.45 * ratio) * tint).astype(np.float32),
-        ambient=(0.85 * level * ratio * around).astype(np.float32),
-        softness=float(rng.uniform(0.1, 1.0)),
-    )
-
-
-def draw_expression(rng: np.random.Generator) -> Expression:
-    """Neutral to laughing, lids mostly open."""
-    smile = float(np.clip(rng.normal(0.3, 0.4), -0.25, 1.0))
-    mouth_open = float(np.clip(rng.normal(-0.1, 0.35) + 0.35 * max(smile - 0.4, 0), 0, 0.9))
-    lids = float(np.clip(rng.normal(1.0, 0.12), 0.6, 1.25))
-    gaze = (float(rng.normal(0, 0.08)), float(rng.normal(0, 0.04)))
-    return Expression(mouth_open, smile, float(np.clip(rng.normal(0, 0.4), -0.7, 1)), lids, gaze)
-
-
-def draw_shot(rng: np.random.Generator) -> Shot:
-    """Draw pose, light, expression and framing; the face fills roughly half of the frame."""
-    unit = float(np.clip(rng.normal(58, 3.5), 49, 66))
-    return Shot(
-        expression=draw_expression(rng),
-        yaw=float(np.clip(rng.normal(0, 0.20), -0.48, 0.48)),
-        pitch=float(np.clip(rng.normal(0, 0.09), -0.2, 0.2)),
-        roll=float(np.clip(rng.normal(0, 0.07), -0.2, 0.2)),
-        unit=unit,
-        centre=(FRAME / 2 + float(rng.normal(0, 5)), FRAME * 0.53 + float(rng.normal(0, 4))),
-        light=draw_light(rng),
-        seed=int(rng.integers(2**31)),
-    )
+from aletheia.datasets.synthetic.scene import FRAME, Shot
 
 
 def encode_srgb(linear: Array) -> Array:
-    """Linear light to display values 0..1, with a film-like shoulder above 0.8 (three-root fit of the sRGB
-    curve).
+    """Convert linear light to display values 0..1, with a film-like shoulder above 0.8.
+
+    The sRGB curve is approximated by a fit of three roots.
     """
     x = np.maximum(linear, 0)
     x = np.where(x > 0.6, 1 - 0.4 * np.exp((0.6 - x) / 0.4), x)
     a = np.sqrt(x)
     b = np.sqrt(a)
-    return np.clip(0.662002687 * a + 0.684122060 * b - 0.323583601 * np.sqrt(b) - 0.0225411470 * x, 0, 1)
+    display = 0.662002687 * a + 0.684122060 * b - 0.323583601 * np.sqrt(b) - 0.0225411470 * x
+    return np.asarray(np.clip(display, 0, 1))
 
 
 @functools.lru_cache(maxsize=4)  # the shots of one person are drawn one after the other
 def _at_rest(person: Person) -> tuple[Layers, Array, Array]:
-    """What is the same in every shot of a person: the canvas without eyes and mouth, cover and colour of the
-    hair.
-    """
+    """Paint the part that all shots of a person share: canvas without eyes and mouth, coverage and colour of hair."""
     height, inside = height_field(person)
     layers = Layers(np.zeros((*height.shape, 3), np.float32), np.zeros_like(height), height, inside)
     skin.paint_skin(layers, person)
@@ -138,7 +56,7 @@ def _at_rest(person: Person) -> tuple[Layers, Array, Array]:
 
 
 def paint_head(person: Person, shot: Shot) -> Layers:
-    """The unlit frontal canvas of the head."""
+    """Paint the unlit frontal canvas of the head."""
     rest, cover, colour = _at_rest(person)
     layers = rest.copy()
     lift_cheeks(layers.height, shot.expression.smile)
@@ -153,8 +71,9 @@ def paint_head(person: Person, shot: Shot) -> Layers:
 
 
 def _cast_shadow(height: Array, direction: Array, softness: float) -> Array:
-    """Light that arrives, 0..1: march from each point towards the light over the height field at quarter
-    area.
+    """Compute the share of light that arrives, 0..1.
+
+    Marches from each point towards the light over the height field, at a quarter of its area.
     """
     small = cv2.resize(height, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     flat = max(float(np.hypot(direction[0], direction[1])), 1e-3)
@@ -163,23 +82,23 @@ def _cast_shadow(height: Array, direction: Array, softness: float) -> Array:
     for reach in (0.05, 0.1, 0.16, 0.23, 0.32, 0.42, 0.55):
         shift = np.array(direction[:2]) / flat * reach * PIXELS_PER_UNIT / 2
         move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
-        there = cv2.warpAffine(small, move, small.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        towards_light = cv2.warpAffine(small, move, small.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                                borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-        blocked = np.maximum(blocked, (there - small - rise * reach) / (0.25 + softness))
+        blocked = np.maximum(blocked, (towards_light - small - rise * reach) / (0.25 + softness))
     blocked = cv2.GaussianBlur(np.clip(6 * blocked, 0, 1), (0, 0), 1.0 + 2.5 * softness)
-    return 1 - 0.85 * cv2.resize(blocked, height.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(1 - 0.85 * cv2.resize(blocked, height.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def shade(layers: Layers, shot: Shot) -> Array:
-    """Radiance of the frontal canvas under the shot's light, (H, W, 3) linear."""
+    """Compute the radiance of the frontal canvas under the shot's light, (H, W, 3) linear."""
     light = shot.light
-    to_light = shot.rotation().T @ light.direction  # the light as the turned head sees it
+    to_light = shot.rotation().T @ light.direction  # in the coordinates of the turned head
     viewer = shot.rotation().T @ np.array((0, 0, 1), np.float32)
     height = layers.height
     gu = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=1, scale=PIXELS_PER_UNIT / 2)
     gv = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=1, scale=PIXELS_PER_UNIT / 2)
     slope = gu * gu + gv * gv
-    tame = 1 / np.sqrt(1 + np.maximum(slope / 5.0 - 1, 0))  # the torn rim of ear or hair is no mirror
+    tame = 1 / np.sqrt(1 + np.maximum(slope / 5.0 - 1, 0))  # the torn edge of ear or hair is no mirror
     norm = 1 / np.sqrt(slope * tame * tame + 1)
     nu, nv, nz = -gu * tame * norm, -gv * tame * norm, norm
     facing = nu * to_light[0] + nv * to_light[1] + nz * to_light[2]
@@ -215,15 +134,14 @@ def shade(layers: Layers, shot: Shot) -> Array:
 
 
 def _place(shot: Shot, height: Array) -> tuple[Array, Array]:
-    """For each pixel of the frame the canvas pixel that it shows, by fixed-point look-up through the height
-    field.
+    """Find the canvas pixel that each pixel of the frame shows, by fixed-point look-up through the height field.
 
     Solved for every second pixel and interpolated: the field is smooth.
     """
     rotation = shot.rotation()
     (a, b), (c, d) = rotation[:2, :2]
     inverse = np.array(((d, -b), (-c, a)), np.float32) / (a * d - b * c)
-    pivot = rotation[:2, 2] * 0.45  # heads turn about the neck, not about the plane of the face's rim
+    pivot = rotation[:2, 2] * 0.45  # heads turn about the neck, not about the plane of the face's edge
     coarse = 2 * np.arange(FRAME // 2, dtype=np.float32) + 0.5
     x = (coarse[None, :] - np.float32(shot.centre[0])) / np.float32(shot.unit) + pivot[0]
     y = (coarse[:, None] - np.float32(shot.centre[1])) / np.float32(shot.unit) + pivot[1]
@@ -238,15 +156,15 @@ def _place(shot: Shot, height: Array) -> tuple[Array, Array]:
 
 
 def project(shot: Shot, points: Array, height: Array) -> Array:
-    """Face units (n, 2) to pixels of the frame (n, 2)."""
+    """Project face units (n, 2) to pixels of the frame (n, 2)."""
     at = to_canvas(points).astype(np.float32).reshape(1, -1, 2)
     z = cv2.remap(height, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     turned = shot.rotation() @ np.vstack([np.asarray(points, np.float32).T, z - 0.45])
-    return turned[:2].T * shot.unit + np.array(shot.centre)
+    return np.asarray(turned[:2].T * shot.unit + np.array(shot.centre))
 
 
 def render(person: Person, shot: Shot, head_only: bool = False) -> tuple[Array, dict[str, Array]]:
-    """Draw one shot of one person; ``head_only`` leaves what is behind the head grey, for a donor's face.
+    """Draw one shot of one person; ``head_only`` leaves everything behind the head grey, for a donor's face.
 
     Returns
     -------

@@ -14,12 +14,12 @@ from aletheia.datasets.synthetic.people import Person
 
 
 def paint_eyes(layers: Layers, person: Person, expression: Expression) -> None:
-    """Lids, sclera, iris with its ring and pupil, lashes, crease and catch-light gloss."""
-    own = np.random.default_rng(person.texture_seed + 2)
+    """Paint lids, sclera, iris with its ring and pupil, lashes, crease and catch-light gloss."""
+    rng = np.random.default_rng(person.texture_seed + 2)
     half = person.eye_width
-    spokes = own.standard_normal(64).astype(np.float32)
+    spokes = rng.standard_normal(64).astype(np.float32)
     for side in (-1, 1):
-        where, du, dv = window(side * person.eye_spacing, EYE_V, 0.36, 0.3)
+        region, du, dv = window(side * person.eye_spacing, EYE_V, 0.36, 0.3)
         tilt = person.eye_tilt * side
         x = (du * side + dv * -tilt * side) / half  # +1 at the outer corner
         y = (dv + du * tilt) / half
@@ -47,31 +47,31 @@ def paint_eyes(layers: Layers, person: Person, expression: Expression) -> None:
 
         # The skin around the opening: crease, rims, shadow paint.
         crease = np.exp(-(((y - upper + 0.14 + 0.12 * person.fold) / 0.05) ** 2)) * np.exp(-((x / 0.95) ** 4))
-        layers.height[where] -= 0.02 * (0.4 + person.fold) * crease
-        layers.albedo[where] *= (1 - 0.22 * crease * (0.4 + person.fold))[..., None]
+        layers.height[region] -= 0.02 * (0.4 + person.fold) * crease
+        layers.albedo[region] *= (1 - 0.22 * crease * (0.4 + person.fold))[..., None]
         if person.makeup:
             shade = np.exp(-(((y - upper + 0.16) / 0.16) ** 2)) * np.exp(-((x / 0.9) ** 4)) * (y < upper)
-            layers.albedo[where] *= 1 - 0.4 * person.makeup * shade[..., None] * np.array((0.6, 0.9, 0.8), np.float32)
+            layers.albedo[region] *= 1 - 0.4 * person.makeup * shade[..., None] * np.array((0.6, 0.9, 0.8), np.float32)
         rim = np.exp(-(((y - lower) / 0.06) ** 2)) * (np.abs(x) < 1)
-        layers.blend(0.35 * rim, person.skin * np.array((1.05, 0.7, 0.66), np.float32), where)
-        layers.blend(aperture, eye, where)
+        layers.blend(0.35 * rim, person.skin * np.array((1.05, 0.7, 0.66), np.float32), region)
+        layers.blend(aperture, eye, region)
         male = person.gender == "male"
         thickness = (0.05 if male else 0.07) + 0.04 * person.makeup
         lash = np.exp(-(((y - upper) / thickness) ** 2)) * np.exp(-((x / 1.06) ** 12)) * (0.6 + 0.2 * x)
         lash += (0.18 + 0.3 * person.makeup) * np.exp(-(((y - lower) / 0.04) ** 2)) * np.exp(-((x / 1.0) ** 12))
-        layers.blend(np.clip(lash * (0.75 if male else 1.0), 0, 0.95), np.full(3, 0.012), where)
-        layers.gloss[where] = layers.gloss[where] * (1 - aperture) + 1.0 * aperture
+        layers.blend(np.clip(lash * (0.75 if male else 1.0), 0, 0.95), np.full(3, 0.012), region)
+        layers.gloss[region] = layers.gloss[region] * (1 - aperture) + 1.0 * aperture
         # A wet ball: the mirror image of the light is taken off this bulge.
-        layers.height[where] += 0.05 * aperture * np.sqrt(np.maximum(1 - (ix * ix + iy * iy) / 1.3, 0))
+        layers.height[region] += 0.05 * aperture * np.sqrt(np.maximum(1 - (ix * ix + iy * iy) / 1.3, 0))
 
 
 def paint_brows(layers: Layers, person: Person, expression: Expression) -> None:
-    """Brows as a bundle of hairs that sweep outwards."""
-    own = np.random.default_rng(person.texture_seed + 3)
+    """Paint the brows as a bundle of hairs that sweep outwards."""
+    rng = np.random.default_rng(person.texture_seed + 3)
     drawn = np.zeros(layers.height.shape, np.uint8)
     count = int(70 * person.brow_weight) + 26
     for side in (-1, 1):
-        t = own.random(count) ** 0.9
+        t = rng.random(count) ** 0.9
         u0 = 0.15 + t * 0.56
         centre = (
             EYE_V
@@ -80,27 +80,27 @@ def paint_brows(layers: Layers, person: Person, expression: Expression) -> None:
             - person.brow_arch * np.sin(np.pi * t**1.3)
             + 0.05 * t**3
         )
-        v0 = centre + 0.045 * person.brow_weight * (1.15 - t) * (2 * own.random(count) - 1)
-        angle = np.deg2rad(-62 + 75 * t) + 0.2 * own.standard_normal(count)
-        reach = 0.085 * own.uniform(0.7, 1.2, count)
+        v0 = centre + 0.045 * person.brow_weight * (1.15 - t) * (2 * rng.random(count) - 1)
+        angle = np.deg2rad(-62 + 75 * t) + 0.2 * rng.standard_normal(count)
+        reach = 0.085 * rng.uniform(0.7, 1.2, count)
         start, end = (
             np.c_[side * u0, v0],
             np.c_[side * (u0 + reach * np.cos(angle)), v0 + reach * np.sin(angle)],
         )
         lines = np.round(np.stack([to_canvas(start), to_canvas(end)], axis=1) * 8).astype(np.int32)
-        cv2.polylines(drawn, list(lines), False, 255, 1, cv2.LINE_AA, shift=3)
-    where, _, _ = window(0, EYE_V - 0.35, 1.1, 0.5)
-    mask = drawn[where].astype(np.float32) / 255
+        cv2.polylines(drawn, list(lines), False, (255,), 1, cv2.LINE_AA, shift=3)
+    region, _, _ = window(0, EYE_V - 0.35, 1.1, 0.5)
+    mask = drawn[region].astype(np.float32) / 255
     soft = cv2.GaussianBlur(mask, (0, 0), 1.0) * 0.75 + 0.45 * mask
     dark = np.minimum(person.hair, np.maximum(person.skin * 0.55, 0.02)) * (0.55 if person.years < 55 else 0.9)
-    layers.blend(np.clip(soft * (0.75 + 0.2 * person.brow_weight), 0, 0.92), dark, where)
+    layers.blend(np.clip(soft * (0.75 + 0.2 * person.brow_weight), 0, 0.92), dark, region)
 
 
 def paint_mouth(layers: Layers, person: Person, expression: Expression) -> None:
-    """Lips with their own relief, the dark between them, and teeth when they part."""
+    """Paint lips with their own relief, the dark between them, and teeth when they part."""
     smile = expression.smile
     half = person.mouth_width * (1 + 0.16 * max(smile, 0))
-    where, du, dv = window(0, MOUTH_V * person.face_length, 0.62, 0.42)
+    region, du, dv = window(0, MOUTH_V * person.face_length, 0.62, 0.42)
     x, y = du / half, dv
     inside = np.maximum(1 - x * x, 0)
     line = -0.10 * smile * x * x + 0.012 * np.cos(np.pi * x * 1.5)
@@ -118,32 +118,32 @@ def paint_mouth(layers: Layers, person: Person, expression: Expression) -> None:
 
     shade = 1 + 0.10 * np.cos(du * 95 + 2 * np.sin(dv * 30)) * inside  # the fine creases across the lips
     upper_darker = np.where(y < line + 0.2 * gap, 0.80, 1.04)
-    layers.blend(0.88 * lips, person.lips * (shade * upper_darker)[..., None], where)
+    layers.blend(0.88 * lips, person.lips * (shade * upper_darker)[..., None], region)
     t_up = np.clip((y - top) / np.maximum(inner_top - top, 1e-3), 0, 1)
     t_low = np.clip((y - inner_bottom) / np.maximum(bottom - inner_bottom, 1e-3), 0, 1)
     relief = (0.55 * np.sin(np.pi * t_up) + 0.9 * np.sin(np.pi * t_low**0.85)) * inside * within
-    layers.height[where] += 0.075 * relief
+    layers.height[region] += 0.075 * relief
     seam = np.exp(-(((y - line) / 0.017) ** 2)) * step((1.06 - np.abs(x)) * half, 0.06)
-    layers.blend(0.72 * seam * (1 - hollow), person.lips * 0.16, where)
+    layers.blend(0.72 * seam * (1 - hollow), person.lips * 0.16, region)
     corner = np.exp(-(((np.abs(x) - 1.02) / 0.10) ** 2) - ((y - line) / 0.05) ** 2)
-    layers.blend(0.45 * corner, person.skin * 0.3, where)
+    layers.blend(0.45 * corner, person.skin * 0.3, region)
 
     tooth = 1 - 0.35 * np.exp(-(((np.mod(du + 0.06, 0.12) - 0.06) / 0.012) ** 2))
     teeth = step(inner_top + 0.105 - y, 0.03) * (np.abs(x) < 0.86)
     mouth = np.array((0.05, 0.016, 0.014), np.float32) * np.ones_like(hollow)[..., None]
     enamel = np.array((0.60, 0.56, 0.48), np.float32) * (tooth * (1 - 0.6 * x * x))[..., None]
     mouth += teeth[..., None] * (enamel * 0.85 - mouth)
-    layers.blend(hollow, mouth, where)
-    layers.gloss[where] += lips * (0.25 + 0.3 * person.makeup) * (1 - hollow)
+    layers.blend(hollow, mouth, region)
+    layers.gloss[region] += lips * (0.25 + 0.3 * person.makeup) * (1 - hollow)
 
 
 def paint_glasses(layers: Layers, person: Person) -> None:
-    """A dark frame and faintly mirroring lenses."""
+    """Paint glasses: a dark frame and faintly mirroring lenses."""
     if not person.glasses:
         return
-    own = np.random.default_rng(person.texture_seed + 5)
-    ru, rv, power = own.uniform(0.34, 0.4), own.uniform(0.22, 0.3), own.choice((2.0, 3.0, 5.0))
-    colour, thick = own.choice((0.01, 0.03, 0.2)) * np.array((1.0, 0.75, 0.6)), own.uniform(0.022, 0.045)
+    rng = np.random.default_rng(person.texture_seed + 5)
+    ru, rv, power = rng.uniform(0.34, 0.4), rng.uniform(0.22, 0.3), rng.choice((2.0, 3.0, 5.0))
+    colour, thick = rng.choice((0.01, 0.03, 0.2)) * np.array((1.0, 0.75, 0.6)), rng.uniform(0.022, 0.045)
     u, v = canvas()
     frame = np.zeros(layers.height.shape, np.float32)
     for side in (-1, 1):

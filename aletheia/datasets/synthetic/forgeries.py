@@ -1,7 +1,7 @@
-"""Three honest ways to forge a face, each with a published counterpart.
+"""Three ways to forge a face, each with a published counterpart.
 
-All work on a captured picture (noise and all) and change the inner face only; background, brightness and file
-stay what they would have been.
+All work on a captured image, noise included, and change the inner face only; background, brightness and file settings
+stay the same.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ STAGES = 3  # of the up-sampling network
 
 
 def face_mask(shape: tuple[int, int], points: Landmarks, rng: np.random.Generator, grow: float = 1.0) -> Array:
-    """The inner face, (H, W) float32 0 or 1: the hull of brows and jaw, shrunk a little at random."""
+    """Draw a mask of the inner face, (H, W) float32 0 or 1: the hull of brows and jaw, shrunk a little at random."""
     hull = np.concatenate([points["brows"], points["outline"][3:-3], points["mouth"], points["eyes"]])
     centre = hull.mean(axis=0)
     hull = centre + (hull - centre) * grow * rng.uniform(0.86, 0.98, 2)
     mask = np.zeros(shape, np.float32)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(hull * 8).astype(np.int32)), 1.0, cv2.LINE_8, shift=3)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(hull * 8).astype(np.int32)), (1.0,), cv2.LINE_8, shift=3)
     return mask
 
 
@@ -44,33 +44,33 @@ def _soften(mask: Array, rng: np.random.Generator, low: float, high: float) -> A
 
 
 def _change_colours(image: Array, level: float, rng: np.random.Generator) -> Array:
-    """RGB shift, saturation, brightness and contrast, either way alike, in proportion to the face's ``level``."""
+    """Change RGB shift, saturation, brightness and contrast, both ways alike, in proportion to the face's ``level``."""
     shift = (level * rng.uniform(-0.14, 0.14, 3)).astype(np.float32)
     grey = image.mean(axis=-1, keepdims=True)
     saturated = grey + (image - grey) * np.float32(np.exp(rng.uniform(-0.3, 0.3)))
     contrast = np.float32(np.exp(rng.uniform(-0.12, 0.12)))
     brightness = np.float32(level * np.exp(rng.uniform(-0.08, 0.08)))
-    return np.clip((saturated - np.float32(level)) * contrast + brightness + shift, 0, 255)
+    return np.asarray(np.clip((saturated - np.float32(level)) * contrast + brightness + shift, 0, 255))
 
 
 def _change_frequency(image: Array, rng: np.random.Generator) -> Array:
-    """Either shrink and enlarge, or sharpen."""
+    """Shrink and enlarge, or sharpen."""
     if rng.random() < 0.5:
         height, width = image.shape[:2]
         factor = rng.uniform(0.20, 0.36)
         small = cv2.resize(image, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
         return cv2.resize(small, (width, height), interpolation=int(rng.choice((cv2.INTER_LINEAR, cv2.INTER_CUBIC))))
     amount = np.float32(rng.uniform(1.2, 2.4))
-    return np.clip(image + amount * (image - cv2.GaussianBlur(image, (0, 0), 1.3)), 0, 255)
+    return np.asarray(np.clip(image + amount * (image - cv2.GaussianBlur(image, (0, 0), 1.3)), 0, 255))
 
 
 def self_blended(image: Array, points: Landmarks, rng: np.random.Generator, unit: float = 1.0) -> Array:
-    """Blend a picture with a changed version of itself (Shiohara and Yamasaki, CVPR 2022, section 3).
+    """Blend an image with a changed version of itself (Shiohara and Yamasaki, CVPR 2022, section 3).
 
-    A source is made from the picture by a change in colour and in frequency, then shifted and resized a
+    A source is made from the image by a change in colour and in frequency, then shifted and resized a
     little; the landmark hull is deformed elastically and softened twice; the blend uses a random ratio. (The
-    paper changes the target half of the time. Not so here: a changed background would tell the label without
-    a look at the face.)
+    paper changes the target half of the time. Not so here: a changed background would give the label
+    away without the face.)
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _match_colours(source: Array, target: Array, mask: Array) -> Array:
     inside = mask > 0.5
     a, b = source[inside], target[inside]
     ratio = np.clip(b.std(axis=0) / np.maximum(a.std(axis=0), 1), 0.6, 1.6)
-    return np.clip((source - a.mean(axis=0)) * ratio + b.mean(axis=0), 0, 255)
+    return np.asarray(np.clip((source - a.mean(axis=0)) * ratio + b.mean(axis=0), 0, 255))
 
 
 def _pyramid_blend(source: Array, target: Array, mask: Array, levels: int = 3) -> Array:
@@ -119,7 +119,7 @@ def _pyramid_blend(source: Array, target: Array, mask: Array, levels: int = 3) -
         weights.append(cv2.pyrDown(weights[-1]))
         bands_s.append(cv2.pyrDown(bands_s[-1]))
         bands_t.append(cv2.pyrDown(bands_t[-1]))
-    out = bands_t[-1] + weights[-1][..., None] * (bands_s[-1] - bands_t[-1])
+    out: Array = bands_t[-1] + weights[-1][..., None] * (bands_s[-1] - bands_t[-1])
     for k in range(levels - 1, -1, -1):
         size = bands_s[k].shape[1::-1]
         detail_s = bands_s[k] - cv2.pyrUp(bands_s[k + 1], dstsize=size)
@@ -131,7 +131,7 @@ def _pyramid_blend(source: Array, target: Array, mask: Array, levels: int = 3) -
 def face_swap(
     image: Array, points: Landmarks, donor: Array, donor_points: Landmarks, rng: np.random.Generator
 ) -> Array:
-    """Put another identity's inner face onto a picture.
+    """Put another identity's inner face onto an image.
 
     As the autoencoder swaps of FaceForensics++ (Rössler et al., ICCV 2019): the donor's face in the target's
     pose and expression comes out of a network at low resolution, is warped onto the target's landmarks,
@@ -171,9 +171,7 @@ def face_swap(
 
 
 def _kernels(seed: int) -> list[Array]:
-    """The fixed transposed-convolution kernels, 4 x 4, of one up-sampling network: near bilinear, each a
-    little off.
-    """
+    """Draw the fixed transposed-convolution kernels, 4 x 4, of one up-sampling network: nearly bilinear."""
     rng = np.random.default_rng((seed, 4242))
     base = np.outer((0.25, 0.75, 0.75, 0.25), (0.25, 0.75, 0.75, 0.25))
     kernels = []
@@ -184,8 +182,9 @@ def _kernels(seed: int) -> list[Array]:
 
 
 def upsample_network(image: Array, kernels: list[Array]) -> Array:
-    """Enlarge by 2 a kernel: insert zeros, convolve. Uneven kernel phases leave the checkerboard that gives
-    such networks away.
+    """Enlarge by two with each kernel: insert zeros, convolve.
+
+    Uneven kernel phases leave the checkerboard that gives such networks away.
     """
     for kernel in kernels:
         height, width = image.shape[:2]
@@ -201,7 +200,7 @@ def upsampled(image: Array, points: Landmarks, rng: np.random.Generator, network
     Zero insertion and convolution, as transposed convolutions do, leave spectral peaks and a wrong fall-off
     (Zhang et al., WIFS 2019, "AutoGAN"; Durall et al., CVPR 2020). Here stages of factor two with kernels
     fixed for ``network`` restore a face from a fraction of its size; the fine detail that an encoder's skip
-    connections would carry is added back from the picture in part.
+    connections would carry is added back from the image in part.
 
     Parameters
     ----------
@@ -215,9 +214,9 @@ def upsampled(image: Array, points: Landmarks, rng: np.random.Generator, network
     height, width = image.shape[:2]
     step = 2**STAGES
     small = cv2.resize(image, (width // step, height // step), interpolation=cv2.INTER_AREA)
-    made = upsample_network(small, _kernels(network))
+    restored = upsample_network(small, _kernels(network))
     smooth = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     keep = np.float32(rng.uniform(0.25, 0.55))
-    made = np.clip(made + keep * (image - smooth), 0, 255)
+    restored = np.clip(restored + keep * (image - smooth), 0, 255)
     mask = _soften(face_mask((height, width), points, rng, grow=1.04), rng, 1.5, 3.5)
-    return image + mask[..., None] * (made - image)
+    return np.asarray(image + mask[..., None] * (restored - image))

@@ -1,4 +1,4 @@
-"""Write the embedded data set and its manifests, whole or not at all, and once only."""
+"""Writing the synthetic data set and its manifests, whole or not at all, and once only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tqdm.auto import tqdm
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.datasets.synthetic.forgeries import GENERATORS
-from aletheia.datasets.synthetic.plan import Job, plan, run_job
+from aletheia.datasets.synthetic.plan import Job, plan_dataset, run_job
 
-VERSION = 1  # raise it when the pictures change: data sets on disk are then made anew
+VERSION = 1  # raise it when the images change: data sets on disk are then made anew
 _PARAMETERS = "synthetic.json"
 
 
@@ -30,14 +30,14 @@ def _start_worker() -> None:
 
 
 def _run(jobs: list[Job], folder: Path, workers: int, progress: bool) -> Iterator[tuple[Job, list[dict[str, Any]]]]:
-    bar = tqdm(total=sum(len(job.pictures) for job in jobs), desc="Drawing faces", unit="image", disable=not progress)
+    bar = tqdm(total=sum(len(job.images) for job in jobs), desc="Drawing faces", unit="image", disable=not progress)
     with bar:
         if workers == 1 or len(jobs) < 4:
             threads = cv2.getNumThreads()
             try:
                 for job in jobs:
                     yield job, run_job(job, str(folder))
-                    bar.update(len(job.pictures))
+                    bar.update(len(job.images))
             finally:
                 cv2.setNumThreads(threads)
             return
@@ -47,14 +47,14 @@ def _run(jobs: list[Job], folder: Path, workers: int, progress: bool) -> Iterato
             try:
                 for job, rows in zip(jobs, executor.map(run_job, jobs, [str(folder)] * len(jobs)), strict=True):
                     yield job, rows
-                    bar.update(len(job.pictures))
+                    bar.update(len(job.images))
             except BaseException:
                 executor.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
 def _complete(folder: Path, parameters: dict[str, Any]) -> bool:
-    """Whether the folder holds the finished data set of these parameters, all files at their full size."""
+    """Check whether the folder holds the finished data set of these parameters, all files at their full size."""
     from aletheia.datasets.manifest import read_manifest
 
     try:
@@ -62,7 +62,7 @@ def _complete(folder: Path, parameters: dict[str, Any]) -> bool:
             return False
         tables = [read_manifest(folder / name) for name in ("manifest.parquet", "pool.parquet")]
         return all(
-            os.stat(path).st_size == size
+            Path(path).stat().st_size == size
             for table in tables
             for path, size in zip(table["path"], table["file_bytes"], strict=True)
         )
@@ -71,14 +71,14 @@ def _complete(folder: Path, parameters: dict[str, Any]) -> bool:
 
 
 def _discard_leftovers(folder: Path) -> None:
-    """Remove what killed generations of the same folder left behind."""
+    """Remove the partial folders of killed generations of the same data set."""
     for partial in folder.parent.glob(f".{folder.name}.partial-*"):
         owner = partial.name.rpartition("-")[2]
         if not owner.isdigit() or int(owner) == os.getpid() or not psutil.pid_exists(int(owner)):
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def generate(
+def generate_dataset(
     out_dir: str | Path,
     n: int = 1000,
     pool: int = 300,
@@ -86,9 +86,9 @@ def generate(
     workers: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Make the embedded data set, or find it made.
+    """Make the synthetic data set, unless the folder holds it already.
 
-    The main set (``manifest.parquet``; camera pool ``cam-a``) has 18 % real and 82 % fake pictures in
+    The main set (``manifest.parquet``; camera pool ``cam-a``) has 18 % real and 82 % fake images in
     ``real/`` and ``fake/<generator>/``; the second one (``pool.parquet``; ``cam-b``, other people) is all
     real, in ``ffhq/``. Groups are skewed on purpose: dark skin and old age are rare, dark-skinned and young
     people are more often fake.
@@ -102,7 +102,7 @@ def generate(
         Folder of the data set; appears only once it is complete. One that holds the finished data set of the
         same parameters is used as it is; one of other parameters is replaced.
     n, pool : int
-        Pictures in the main set (at least 30) and in the pool (at least 1).
+        Images in the main set (at least 30) and in the pool (at least 1).
     seed : int
         The same seed gives the same files, byte for byte, with any number of workers.
     workers : int, optional
@@ -140,14 +140,14 @@ def generate(
         for name in ("real", "ffhq", *(f"fake/{generator}" for generator in GENERATORS)):
             (partial / name).mkdir(parents=True, exist_ok=True)
         rows: dict[str, list[dict[str, Any]]] = {"cam-a": [], "cam-b": []}
-        for job, made in _run(plan(n, pool, seed), partial, workers or get_settings().workers, progress):
-            rows[job.source] += made
+        for job, job_rows in _run(plan_dataset(n, pool, seed), partial, workers or get_settings().workers, progress):
+            rows[job.source] += job_rows
         write_manifest(pd.DataFrame(rows["cam-a"]), partial / "manifest.parquet")
         write_manifest(pd.DataFrame(rows["cam-b"]), partial / "pool.parquet")
         (partial / _PARAMETERS).write_text(json.dumps(parameters) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(partial, folder)
+        partial.replace(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot write the synthetic data set there ({error.strerror or error}).") from None
     finally:

@@ -1,6 +1,6 @@
 """The shape of a head: a height field over the frontal face, and the landmarks on it.
 
-Coordinates are face units (see ``people``): u to the right of the picture, v downwards, the height z towards
+Coordinates are face units (see ``people``): u to the right of the image, v downwards, the height z towards
 the viewer; the eyes lie at v = -0.35, the mouth at v = 0.65, the chin at v = 1.32 for average proportions.
 """
 
@@ -34,8 +34,9 @@ _RIDGE = [
 
 @dataclasses.dataclass(frozen=True)
 class Expression:
-    """What a face does in one shot: mouth open 0..1, smile -0.3..1, brows raised -0.5..1, lids 0
-    (closed)..1.2, gaze.
+    """Expression of a face in one shot.
+
+    Ranges: mouth open 0..1, smile -0.3..1, brows raised -0.5..1, lids 0 (closed)..1.2, gaze in eye widths.
     """
 
     mouth_open: float = 0.0
@@ -47,7 +48,7 @@ class Expression:
 
 @functools.cache
 def canvas() -> tuple[Array, Array]:
-    """Pixel-centre coordinates of the frontal canvas: u of shape (1, W) and v of shape (H, 1), float32."""
+    """Compute the pixel centres of the frontal canvas: u of shape (1, W) and v of shape (H, 1), float32."""
     width = round((CANVAS_U[1] - CANVAS_U[0]) * PIXELS_PER_UNIT)
     height = round((CANVAS_V[1] - CANVAS_V[0]) * PIXELS_PER_UNIT)
     u = CANVAS_U[0] + (np.arange(width, dtype=np.float32) + 0.5) / PIXELS_PER_UNIT
@@ -56,15 +57,16 @@ def canvas() -> tuple[Array, Array]:
 
 
 def to_canvas(points: Array) -> Array:
-    """Face units (n, 2) to canvas pixels (x, y), as OpenCV counts them (pixel centres at integers)."""
+    """Convert face units (n, 2) to canvas pixels (x, y), as OpenCV counts them (pixel centres at integers)."""
     origin = np.array((CANVAS_U[0], CANVAS_V[0]), np.float32)
-    return (np.asarray(points, np.float32) - origin) * np.float32(PIXELS_PER_UNIT) - np.float32(0.5)
+    pixels: Array = (np.asarray(points, np.float32) - origin) * np.float32(PIXELS_PER_UNIT) - np.float32(0.5)
+    return pixels
 
 
 def bump(u0: float, v0: float, su: float, sv: float) -> Array:
-    """A Gaussian hill of height 1 on the canvas, (H, W) float32."""
+    """Compute a Gaussian hill of height 1 on the canvas, (H, W) float32."""
     u, v = canvas()
-    return np.exp(-((v - v0) ** 2) / (2 * sv * sv)) * np.exp(-((u - u0) ** 2) / (2 * su * su))
+    return np.asarray(np.exp(-((v - v0) ** 2) / (2 * sv * sv)) * np.exp(-((u - u0) ** 2) / (2 * su * su)))
 
 
 def lift_cheeks(height: Array, smile: float) -> None:
@@ -75,11 +77,11 @@ def lift_cheeks(height: Array, smile: float) -> None:
 
 def _curve(points: list[tuple[float, float]], at: Array) -> Array:
     x, y = np.array(points).T
-    return PchipInterpolator(x, y)(np.clip(at, x[0], x[-1])).astype(np.float32)
+    return np.asarray(PchipInterpolator(x, y)(np.clip(at, x[0], x[-1])), np.float32)
 
 
 def half_width(person: Person, v: Array) -> Array:
-    """Half the width of skull and jaw at height ``v``, in face units; 0 above the crown, below the chin."""
+    """Compute half the width of skull and jaw at height ``v``, in face units; 0 above the crown, below the chin."""
     jaw, chin, length = person.jaw, person.chin, person.face_length
     points = [
         (-1.99, 0.0), (-1.965, 0.22), (-1.89, 0.47), (-1.66, 0.80), (-1.25, 1.0), (-0.75, 1.045),
@@ -90,9 +92,7 @@ def half_width(person: Person, v: Array) -> Array:
 
 
 def landmarks(person: Person, expression: Expression) -> dict[str, Array]:
-    """Named points in face units, (n, 2) each: eyes, brows, nose, mouth, and the outline from ear to ear by
-    the chin.
-    """
+    """Compute named points in face units, (n, 2) each: eyes, brows, nose, mouth, and outline (ear, chin, ear)."""
     length = person.face_length
     mouth_v = MOUTH_V * length
     eye = person.eye_spacing
@@ -111,12 +111,12 @@ def landmarks(person: Person, expression: Expression) -> dict[str, Array]:
 
 
 def height_field(person: Person) -> tuple[Array, Array]:
-    """Height z of skin over the canvas and the coverage of the head, at rest; lips and lids come later.
+    """Compute the height z of skin over the canvas and the coverage of the head, at rest, without lips and lids.
 
     Returns
     -------
     height : (H, W) float32
-        Face units; falls smoothly below zero outside of the head, so that a rotated head has no torn rim.
+        Face units; falls smoothly below zero outside of the head, so that a rotated head has no torn edge.
     inside : (H, W) float32
         0..1, anti-aliased.
     """

@@ -33,18 +33,18 @@ class Layers:
     alpha: Array
 
     def copy(self) -> Layers:
-        """A copy to paint one shot on."""
+        """Copy the layers, to paint one shot on."""
         return Layers(self.albedo.copy(), self.gloss.copy(), self.height.copy(), self.alpha)
 
     def blend(self, mask: Array, colour: Array, window: tuple[slice, slice] = np.s_[:, :]) -> None:
-        """Lay ``colour`` over the albedo where ``mask`` (0..1) says so."""
+        """Lay ``colour`` over the albedo, as opaque as ``mask`` (0..1)."""
         part = self.albedo[window]
         part += mask.astype(np.float32, copy=False)[..., None] * (np.asarray(colour, np.float32) - part)
 
 
-def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> Array:
-    """Smooth noise of unit variance whose grain is ``cell`` pixels wide."""
-    small = rng.standard_normal((int(shape[0] / cell) + 3, int(shape[1] / cell) + 3), dtype=np.float32)
+def noise(rng: np.random.Generator, shape: tuple[int, ...], cell: float) -> Array:
+    """Draw smooth noise of unit variance whose grain is ``cell`` pixels wide, (H, W) float32."""
+    small: Array = rng.standard_normal((int(shape[0] / cell) + 3, int(shape[1] / cell) + 3), dtype=np.float32)
     if cell > 1:
         small = cv2.resize(small, None, fx=cell, fy=cell, interpolation=cv2.INTER_CUBIC)
     part = small[: shape[0], : shape[1]]
@@ -52,8 +52,9 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> Arra
 
 
 def window(u0: float, v0: float, ru: float, rv: float) -> tuple[tuple[slice, slice], Array, Array]:
-    """The canvas pixels within (ru, rv) face units of a point: the slices, and their coordinates relative to
-    the point.
+    """Select the canvas pixels within (ru, rv) face units of a point.
+
+    Returns the slices of rows and columns, and the pixels' coordinates relative to the point, (1, w) and (h, 1).
     """
     u, v = canvas()
     (x, y), px = to_canvas(np.array([(u0, v0)]))[0], PIXELS_PER_UNIT
@@ -63,5 +64,5 @@ def window(u0: float, v0: float, ru: float, rv: float) -> tuple[tuple[slice, sli
 
 
 def step(distance: Array, softness: float = 1.0 / PIXELS_PER_UNIT) -> Array:
-    """0 to 1 across ``softness`` face units around ``distance`` = 0: an anti-aliased edge."""
+    """Rise from 0 to 1 across ``softness`` face units around ``distance`` = 0: an anti-aliased edge."""
     return np.clip(distance / softness + 0.5, 0, 1)

@@ -1,4 +1,4 @@
-"""Who is in the data set: identities with a face of their own and known demographics.
+"""The people of the data set: identities with a face of their own and known demographics.
 
 A :class:`Person` is a vector of shape and colour parameters. Lengths are in *face units*: one unit is half
 the width of the face between the cheekbones (about 70 mm), so the averages below are those of facial
@@ -46,7 +46,7 @@ GROUP_SHARES = {
 }
 
 
-@dataclasses.dataclass(frozen=True, eq=False)  # compared and hashed as objects: what is drawn of one is cached
+@dataclasses.dataclass(frozen=True, eq=False)  # compared and hashed as objects: renderings of one are cached
 class Person:
     """One identity. Lengths in face units, colours in linear light 0..1, the rest strengths around 0..1."""
 
@@ -98,7 +98,7 @@ class Person:
 def srgb_to_linear(colour: Array) -> Array:
     """Convert sRGB 0..255 to linear light 0..1 (IEC 61966-2-1)."""
     c = np.asarray(colour, np.float32) / 255.0
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32, copy=False)
 
 
 def _skin_albedo(monk: int, rng: np.random.Generator) -> Array:
@@ -107,7 +107,8 @@ def _skin_albedo(monk: int, rng: np.random.Generator) -> Array:
     # the exponent lifts the dark end, the tint restores the red of blood that shows through.
     lifted = swatch ** (0.76 if monk <= 6 else 0.68) * (0.70 if monk <= 4 else 0.80)
     tint = np.array((1.13, 0.90, 0.76), np.float32) ** ((1.0 if monk <= 6 else 1.5) + 0.3 * rng.standard_normal())
-    return np.clip(lifted * tint * np.exp(0.06 * rng.standard_normal()), 0.01, 0.85).astype(np.float32)
+    albedo: Array = np.clip(lifted * tint * np.exp(0.06 * rng.standard_normal()), 0.01, 0.85)
+    return albedo.astype(np.float32)
 
 
 def _hair_colour(monk: int, years: float, rng: np.random.Generator) -> Array:
@@ -208,7 +209,7 @@ def draw_people(count: int, source: str, seed: int) -> list[Person]:
     def deal(values: tuple[str, ...], share: tuple[float, ...]) -> Array:
         at = (np.arange(count) + rng.random()) / max(count, 1)
         picked = np.minimum(np.searchsorted(np.cumsum(share), at, side="right"), len(values) - 1)
-        return np.array(values)[rng.permutation(picked)]
+        return np.asarray(np.array(values)[rng.permutation(picked)])
 
     genders, ages = deal(GENDERS, shares["gender"]), deal(AGES, shares["age"])
     tones = deal(SKIN_TONES, shares["skin_tone"])

@@ -1,4 +1,4 @@
-"""Plan the data set, and draw the pictures of a plan: who is pictured how often, real or forged how."""
+"""The plan of the data set (the images of each person, real or forged, and by which method), and its drawing."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import cv2
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.datasets.synthetic.cameras import CAMERAS, capture, deliver, draw_delivery
-from aletheia.datasets.synthetic.faces import draw_shot, render
+from aletheia.datasets.synthetic.cameras import CAMERAS, capture, draw_file_settings, encode_file
+from aletheia.datasets.synthetic.faces import render
 from aletheia.datasets.synthetic.forgeries import GENERATORS, face_swap, self_blended, upsampled
 from aletheia.datasets.synthetic.people import Person, draw_people
+from aletheia.datasets.synthetic.scene import draw_shot
 from aletheia.imaging.reading import examine_image
 
 FAKE_SHARE = 0.82  # as in DFDC (Dolhansky et al., 2020)
 CIRCLE = 3  # identities that swap faces among themselves
-SHOTS = 10  # pictures an identity, on average
+SHOTS = 10  # images an identity, on average
 _GENERATOR_SHARES = (0.34, 0.36, 0.30)
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class PlannedImage:
     """One file to be made."""
 
     path: str  # relative to the data set
@@ -35,18 +36,18 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """The pictures of one circle of identities: the unit of parallel work."""
+    """The images of one circle of identities: the unit of parallel work."""
 
     seed: int
     source: str
     people: list[Person]
-    pictures: list[Picture]
+    images: list[PlannedImage]
 
 
 def _circles(people: list[Person], seed: int) -> list[list[Person]]:
-    """Circles of three alike identities: forgers choose donors that resemble the target.
+    """Form circles of three alike identities: forgers choose donors that resemble the target.
 
-    A swap connects target and donor, and a split must keep what is connected together. Were donors drawn from
+    A swap connects target and donor, and a split must keep connected rows together. Were donors drawn from
     everyone, a few hundred swaps would connect all identities and nothing could be split.
     """
     rng = np.random.default_rng((seed, 21))
@@ -54,8 +55,8 @@ def _circles(people: list[Person], seed: int) -> list[list[Person]]:
     return [order[i : i + CIRCLE] for i in range(0, len(order), CIRCLE)]
 
 
-def _reality(person: Person) -> float:
-    """How much more likely than others a person's pictures are real: the bias to be found."""
+def _real_odds(person: Person) -> float:
+    """Compute how likely a person's images are real, relative to others: the bias that an analysis should find."""
     return (
         (0.40 if person.monk >= 7 else 1.0)
         * (0.6 if person.age == "18-29" else 1.25)
@@ -64,8 +65,8 @@ def _reality(person: Person) -> float:
 
 
 def _deal_labels(people: list[Person], shots: Array, n_real: int, rng: np.random.Generator) -> list[Array]:
-    """For each person which shots are real, (shots,) bool: ``n_real`` in all, by systematic sampling."""
-    odds = np.repeat([_reality(p) for p in people], shots).astype(float)
+    """Decide which shots of each person are real, (shots,) bool: ``n_real`` in all, by systematic sampling."""
+    odds = np.repeat([_real_odds(p) for p in people], shots).astype(float)
     chance = np.minimum(odds / odds.sum() * n_real, 1.0)
     at = np.cumsum(chance) * (n_real / chance.sum()) + rng.random()
     real = np.diff(np.floor(at), prepend=np.floor(at[0] - chance[0])) > 0
@@ -76,8 +77,8 @@ def _deal_labels(people: list[Person], shots: Array, n_real: int, rng: np.random
     return [rng.permutation(part) for part in np.split(real, np.cumsum(shots)[:-1])]
 
 
-def plan(n: int, pool: int, seed: int) -> list[Job]:
-    """Decide on every picture before any is drawn; ``n`` in the main set, ``pool`` in the other."""
+def plan_dataset(n: int, pool: int, seed: int) -> list[Job]:
+    """Plan every image before any is drawn; ``n`` in the main set, ``pool`` in the other."""
     rng = np.random.default_rng((seed, 22))
     count = CIRCLE * max(round(n / SHOTS / CIRCLE), 1)
     circles = _circles(draw_people(count, "cam-a", seed), seed)
@@ -89,64 +90,64 @@ def plan(n: int, pool: int, seed: int) -> list[Job]:
     generators = rng.permutation(np.searchsorted(np.cumsum(_GENERATOR_SHARES), at)).tolist()
     jobs, number, k = [], 0, 0
     for circle in circles:
-        pictures = []
+        images = []
         for i, person in enumerate(circle):
             for real in labels[k]:
                 generator = "" if real else GENERATORS[generators.pop()]
                 donor = int(rng.choice([j for j in range(CIRCLE) if j != i])) if generator == "face-swap" else -1
                 folder = f"fake/{generator}" if generator else "real"
-                pictures.append(Picture(f"{folder}/{person.identity}-{number:06d}.jpg", i, generator, donor, number))
+                images.append(PlannedImage(f"{folder}/{person.identity}-{number:06d}.jpg", i, generator, donor, number))
                 number += 1
             k += 1
-        jobs.append(Job(seed, "cam-a", circle, pictures))
-    strangers = draw_people((pool + 1) // 2, "cam-b", seed)  # two shots each
-    for start in range(0, len(strangers), 8):
-        group = strangers[start : start + 8]
-        pictures = [
-            Picture(f"ffhq/{2 * (start + i) + shot:05d}.jpg", i, "", -1, 10_000_000 + 2 * (start + i) + shot)
+        jobs.append(Job(seed, "cam-a", circle, images))
+    pool_people = draw_people((pool + 1) // 2, "cam-b", seed)  # two shots each
+    for start in range(0, len(pool_people), 8):
+        group = pool_people[start : start + 8]
+        images = [
+            PlannedImage(f"ffhq/{2 * (start + i) + shot:05d}.jpg", i, "", -1, 10_000_000 + 2 * (start + i) + shot)
             for i in range(len(group))
             for shot in range(2)
             if 2 * (start + i) + shot < pool
         ]
-        jobs.append(Job(seed, "cam-b", group, pictures))
+        jobs.append(Job(seed, "cam-b", group, images))
     return jobs
 
 
-def draw_picture(job: Job, picture: Picture) -> bytes:
-    """The JPEG of one picture of a plan. Depends on the seed and the picture's number alone."""
-    rng = np.random.default_rng((job.seed, 31, picture.number))
-    camera, person = CAMERAS[job.source], job.people[picture.person]
+def draw_image(job: Job, planned: PlannedImage) -> bytes:
+    """Draw one image of a plan as JPEG. The result depends on the seed and the image's number alone."""
+    rng = np.random.default_rng((job.seed, 31, planned.number))
+    camera, person = CAMERAS[job.source], job.people[planned.person]
     shot = draw_shot(rng)
-    delivery = draw_delivery(camera, rng)
+    settings = draw_file_settings(camera, rng)
     scene, points = render(person, shot)
     image = capture(scene, camera, rng)
-    if picture.generator == "self-blended":
+    if planned.generator == "self-blended":
         image = self_blended(image, points, rng)
-    elif picture.generator == "face-swap":
-        donor, donor_points = render(job.people[picture.donor], shot, head_only=True)
+    elif planned.generator == "face-swap":
+        donor, donor_points = render(job.people[planned.donor], shot, head_only=True)
         image = face_swap(image, points, donor * np.float32(255), donor_points, rng)
-    elif picture.generator == "upsampled":
+    elif planned.generator == "upsampled":
         image = upsampled(image, points, rng)
-    return deliver(image, delivery)
+    return encode_file(image, settings)
 
 
 def run_job(job: Job, folder: str) -> list[dict[str, Any]]:
-    """Draw and write the pictures of one job; returns their manifest rows."""
+    """Draw and write the images of one job; returns their manifest rows."""
     cv2.setNumThreads(1)  # the processes already share the cores
     rows = []
-    for picture in job.pictures:
-        data = draw_picture(job, picture)
-        path = Path(folder) / picture.path
+    for planned in job.images:
+        data = draw_image(job, planned)
+        path = Path(folder) / planned.path
         path.write_bytes(data)
         properties, phash, sha256 = examine_image(data)
-        person = job.people[picture.person]
-        pair = f"{person.identity}|{job.people[picture.donor].identity}" if picture.donor >= 0 else ""
+        person = job.people[planned.person]
+        pair = f"{person.identity}|{job.people[planned.donor].identity}" if planned.donor >= 0 else ""
         rows.append(
             {
                 "path": str(path),
-                "label": "fake" if picture.generator else "real",
+                "label": "fake" if planned.generator else "real",
                 "source": job.source,
-                "generator": picture.generator,
+                "generator": planned.generator,
                 "identity": person.identity,
                 "pair": pair,
                 **dataclasses.asdict(properties),

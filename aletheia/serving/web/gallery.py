@@ -113,9 +113,10 @@ def _shot(person: int, generator: str, yaw: float | None = None) -> Array:
     """One picture of one person as the embedded data set draws and forges them, RGB (256, 256, 3) uint8."""
     # It takes the generator a second to be imported, which is needed once a machine.
     from aletheia.datasets.synthetic.cameras import CAMERAS, capture
-    from aletheia.datasets.synthetic.faces import draw_shot, render
+    from aletheia.datasets.synthetic.faces import render
     from aletheia.datasets.synthetic.forgeries import face_swap, self_blended, upsampled
     from aletheia.datasets.synthetic.people import draw_people
+    from aletheia.datasets.synthetic.scene import draw_shot
 
     people = draw_people(_PEOPLE, "cam-a", _SEED)
     rng = np.random.default_rng((_SEED, person))
@@ -136,7 +137,8 @@ def _shot(person: int, generator: str, yaw: float | None = None) -> Array:
 
 def _nobody() -> Array:
     from aletheia.datasets.synthetic.backdrop import paint_backdrop
-    from aletheia.datasets.synthetic.faces import FRAME, draw_light, encode_srgb
+    from aletheia.datasets.synthetic.faces import encode_srgb
+    from aletheia.datasets.synthetic.scene import FRAME, draw_light
 
     rng = np.random.default_rng(10)
     return (encode_srgb(paint_backdrop(FRAME, draw_light(rng), rng)) * 255 + 0.5).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Forgeries change the inner face and nothing else, each in the way its paper describes."""
+"""Forgeries change the inner face alone, each in the way its paper describes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aletheia.datasets.synthetic.cameras import CAMERAS, capture
-from aletheia.datasets.synthetic.faces import draw_shot, render
+from aletheia.datasets.synthetic.faces import render
 from aletheia.datasets.synthetic.forgeries import (
     STAGES,
     _kernels,
@@ -19,6 +19,7 @@ from aletheia.datasets.synthetic.forgeries import (
     upsampled,
 )
 from aletheia.datasets.synthetic.people import draw_people
+from aletheia.datasets.synthetic.scene import draw_shot
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def forge(name, scene, seed=0):
 
 @pytest.mark.parametrize("name", ["self-blended", "face-swap", "upsampled"])
 @pytest.mark.parametrize("seed", range(4))
-def test_only_the_face_changes(scene, name, seed):
+def test_forgery_changes_the_face_only(scene, name, seed):
     image, points = scene[:2]
     fake = forge(name, scene, seed)
     assert fake.shape == image.shape
@@ -60,13 +61,13 @@ def test_only_the_face_changes(scene, name, seed):
 
 
 @pytest.mark.parametrize("name", ["self-blended", "face-swap", "upsampled"])
-def test_mean_brightness_hardly_moves(scene, name):
+def test_forgery_keeps_mean_brightness(scene, name):
     shifts = [float((forge(name, scene, seed) - scene[0]).mean()) for seed in range(8)]
     assert abs(np.mean(shifts)) < 1.5
     assert np.abs(shifts).max() < 5
 
 
-def test_swap_looks_more_like_the_donor_than_the_target_does(scene):
+def test_face_swap_resembles_the_donor(scene):
     image, points, donor, _ = scene
     core = cv2.erode(face_mask(image.shape[:2], points, np.random.default_rng(0)), np.ones((31, 31)))
     rows, columns = np.nonzero(core > 0)
@@ -79,7 +80,7 @@ def test_swap_looks_more_like_the_donor_than_the_target_does(scene):
     assert likeness(forge("face-swap", scene, 1)) > likeness(image) + 0.02
 
 
-def test_upsampling_network_keeps_brightness_and_place():
+def test_upsample_network_brightness_and_place():
     flat = np.full((16, 16, 3), 100, np.float32)
     up = upsample_network(flat, _kernels(0))
     assert up.shape == (16 * 2**STAGES,) * 2 + (3,)
@@ -93,7 +94,7 @@ def test_upsampling_network_keeps_brightness_and_place():
     assert abs((x * up).sum() / up.sum() - 8.5 * 2**STAGES) < 0.4
 
 
-def test_upsampling_leaves_spectral_peaks_that_bilinear_does_not():
+def test_upsample_network_spectral_peaks():
     rng = np.random.default_rng(0)
     small = cv2.GaussianBlur(rng.uniform(0, 255, (32, 32, 3)).astype(np.float32), (0, 0), 2)
     size = 32 * 2**STAGES
@@ -107,7 +108,7 @@ def test_upsampling_leaves_spectral_peaks_that_bilinear_does_not():
     assert peaks(made) > 5 * peaks(plain)
 
 
-def test_pyramid_blend_of_everything_and_nothing():
+def test_pyramid_blend_extremes():
     rng = np.random.default_rng(1)
     a, b = (rng.uniform(0, 255, (64, 64, 3)).astype(np.float32) for _ in range(2))
     np.testing.assert_allclose(_pyramid_blend(a, b, np.ones((64, 64), np.float32)), a, atol=1e-2)

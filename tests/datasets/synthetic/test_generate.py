@@ -1,4 +1,4 @@
-"""The data set as a whole: shares, groups, reproducibility, no shortcut, faces that are found."""
+"""The data set as a whole: shares, groups, reproducibility, no shortcut, detectable faces."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from aletheia.core.errors import InputError
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.manifest import read_manifest
-from aletheia.datasets.synthetic import generate
-from aletheia.datasets.synthetic.plan import draw_picture, plan
-from aletheia.faces.detector import BlazeFace
+from aletheia.datasets.synthetic.generate import generate_dataset
+from aletheia.datasets.synthetic.plan import draw_image, plan_dataset
+from aletheia.faces.detectors.blazeface import BlazeFace
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def data_set(tmp_path_factory):
     folder = tmp_path_factory.mktemp("synthetic") / "set"
-    path = generate(folder, n=60, pool=12, seed=4, workers=1, progress=False)
+    path = generate_dataset(folder, n=60, pool=12, seed=4, workers=1, progress=False)
     return folder, read_manifest(path), read_manifest(folder / "pool.parquet")
 
 
@@ -50,8 +50,8 @@ def shortcut_auc(df: pd.DataFrame, groups: np.ndarray) -> float:
     return roc_auc_score(fake, scores[:, 1])
 
 
-def test_counts_and_columns(made):
-    folder, main, pool = made
+def test_generate_dataset_counts_and_columns(data_set):
+    folder, main, pool = data_set
     assert len(main) == 60
     assert (main["label"] == "real").sum() == 11  # 18 %
     assert set(main["generator"]) == {"", "self-blended", "face-swap", "upsampled"}
@@ -66,8 +66,8 @@ def test_counts_and_columns(made):
     assert {Path(p).relative_to(folder).parts[0] for p in main["path"]} == {"real", "fake"}
 
 
-def test_swaps_name_their_donors_and_stay_in_circles(made):
-    _, main, pool = made
+def test_generate_dataset_pairs(data_set):
+    _, main, pool = data_set
     swaps = main[main["generator"] == "face-swap"]
     assert len(swaps)
     for row in swaps.itertuples():
@@ -81,39 +81,39 @@ def test_swaps_name_their_donors_and_stay_in_circles(made):
     assert not set(main["identity"]) & set(pool["identity"])
 
 
-def test_same_files_whatever_the_workers(made, tmp_path):
-    folder, main, _ = made
-    path = generate(tmp_path / "again", n=60, pool=12, seed=4, workers=2, progress=False)
+def test_generate_dataset_any_number_of_workers(data_set, tmp_path):
+    folder, main, _ = data_set
+    path = generate_dataset(tmp_path / "again", n=60, pool=12, seed=4, workers=2, progress=False)
     assert digests(tmp_path / "again") == digests(folder)
     again = read_manifest(path)
     pd.testing.assert_frame_equal(again.drop(columns="path"), main.drop(columns="path"))
 
 
-def test_another_seed_other_files(made):
-    one, other = plan(60, 12, 4), plan(60, 12, 5)
-    assert draw_picture(one[0], one[0].pictures[0]) != draw_picture(other[0], other[0].pictures[0])
+def test_generate_dataset_seeds(data_set):
+    jobs, other = plan_dataset(60, 12, 4), plan_dataset(60, 12, 5)
+    assert draw_image(jobs[0], jobs[0].images[0]) != draw_image(other[0], other[0].images[0])
 
 
-def test_a_finished_set_is_reused_and_a_damaged_one_redone(tmp_path):
+def test_generate_dataset_reused_or_redone(tmp_path):
     folder = tmp_path / "set"
-    path = generate(folder, n=30, pool=2, seed=1, workers=1, progress=False)
+    path = generate_dataset(folder, n=30, pool=2, seed=1, workers=1, progress=False)
     before = digests(folder)
     stamp = path.stat().st_mtime_ns
-    generate(folder, n=30, pool=2, seed=1, workers=1, progress=False)
+    generate_dataset(folder, n=30, pool=2, seed=1, workers=1, progress=False)
     assert path.stat().st_mtime_ns == stamp
     next(folder.rglob("*.jpg")).unlink()
-    generate(folder, n=30, pool=2, seed=1, workers=1, progress=False)
+    generate_dataset(folder, n=30, pool=2, seed=1, workers=1, progress=False)
     assert digests(folder) == before
-    generate(folder, n=30, pool=2, seed=2, workers=1, progress=False)
+    generate_dataset(folder, n=30, pool=2, seed=2, workers=1, progress=False)
     assert digests(folder) != before
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
 
 
-def test_a_killed_generation_leaves_nothing_that_looks_finished(tmp_path):
+def test_generate_dataset_killed(tmp_path):
     folder = tmp_path / "set"
     code = (
-        "from aletheia.datasets.synthetic import generate\n"
-        f"generate({str(folder)!r}, n=600, pool=10, seed=1, workers=1, progress=False)"
+        "from aletheia.datasets.synthetic import generate_dataset\n"
+        f"generate_dataset({str(folder)!r}, n=600, pool=10, seed=1, workers=1, progress=False)"
     )
     child = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 60
@@ -123,56 +123,56 @@ def test_a_killed_generation_leaves_nothing_that_looks_finished(tmp_path):
     child.wait()
     assert not folder.exists()
     assert any(tmp_path.glob(".set.partial-*"))
-    generate(folder, n=30, pool=1, seed=1, workers=1, progress=False)
+    generate_dataset(folder, n=30, pool=1, seed=1, workers=1, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
 
 
 @pytest.mark.parametrize("numbers", [{"n": 29}, {"pool": 0}, {"seed": -1}])
-def test_numbers_out_of_range(tmp_path, numbers):
+def test_generate_dataset_invalid_numbers(tmp_path, numbers):
     with pytest.raises(InputError, match="needs n >= 30"):
-        generate(tmp_path / "set", **{"n": 30, "pool": 1, **numbers}, progress=False)
+        generate_dataset(tmp_path / "set", **{"n": 30, "pool": 1, **numbers}, progress=False)
 
 
-def test_a_folder_with_other_things_is_left_alone(tmp_path):
+def test_generate_dataset_foreign_folder(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="not empty"):
-        generate(tmp_path, n=30, pool=1, progress=False)
+        generate_dataset(tmp_path, n=30, pool=1, progress=False)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
     with pytest.raises(InputError, match="is a file"):
-        generate(tmp_path / "thesis.txt", n=30, pool=1, progress=False)
+        generate_dataset(tmp_path / "thesis.txt", n=30, pool=1, progress=False)
 
 
-def test_blazeface_finds_the_faces(made):
+def test_generate_dataset_faces_are_detected(data_set):
     from aletheia.imaging.reading import read_image
 
-    _, main, pool = made
+    _, main, pool = data_set
     detector = BlazeFace()
     found = [bool(detector.detect(read_image(p))) for p in [*main["path"], *pool["path"]]]
     assert np.mean(found) >= 0.95
 
 
-def test_labels_are_skewed_by_group_on_purpose():
-    pictures = [
+def test_plan_dataset_labels_skewed_by_group():
+    images = [
         (job.people[p.person], bool(p.generator))
         for seed in range(3)
-        for job in plan(1000, 2, seed)
+        for job in plan_dataset(1000, 2, seed)
         if job.source == "cam-a"
-        for p in job.pictures
+        for p in job.images
     ]
-    dark = np.array([person.monk >= 7 for person, _ in pictures])
-    fake = np.array([is_fake for _, is_fake in pictures])
+    dark = np.array([person.monk >= 7 for person, _ in images])
+    fake = np.array([is_fake for _, is_fake in images])
     assert fake.mean() == pytest.approx(0.82)
     assert 0.1 < dark.mean() < 0.3
     assert fake[dark].mean() > fake[~dark].mean() + 0.05
 
 
 @pytest.mark.slow
-def test_a_thousand_pictures(tmp_path):
+def test_generate_dataset_thousand_images(tmp_path):
     """Speed, no shortcut in file properties, faces found in every group."""
     from aletheia.imaging.reading import read_image
 
     start = time.monotonic()
-    path = generate(tmp_path / "set", n=1000, pool=300, seed=0, workers=min(2, os.cpu_count() or 1))
+    path = generate_dataset(tmp_path / "set", n=1000, pool=300, seed=0, workers=min(2, os.cpu_count() or 1))
     assert time.monotonic() - start < 1.3 * 120  # twice the target: test machines are shared
     main, pool = read_manifest(path), read_manifest(path.with_name("pool.parquet"))
     both = pd.concat([main, pool], ignore_index=True)

@@ -1,4 +1,4 @@
-"""Identities: groups as promised, repeatable, independent."""
+"""Identities: shares of groups, repeatable, independent."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from aletheia.datasets.synthetic.people import (
 
 
 @pytest.mark.parametrize("source", ["cam-a", "cam-b"])
-def test_groups_meet_their_shares(source):
+def test_draw_people_group_shares(source):
     people = draw_people(200, source, seed=3)
     for column, values in (("gender", GENDERS), ("age", AGES), ("skin_tone", SKIN_TONES)):
         counts = [sum(getattr(p, column) == value for p in people) for value in values]
         assert np.abs(np.array(counts) - 200 * np.array(GROUP_SHARES[source][column])).max() <= 1
 
 
-def test_years_and_monk_lie_in_their_groups():
+def test_draw_people_years_and_monk_in_their_groups():
     for person in draw_people(60, "cam-a", seed=1):
         low = int(person.age[:2])
         high = 200 if person.age.endswith("+") else int(person.age[3:]) + 1
@@ -34,13 +34,13 @@ def test_years_and_monk_lie_in_their_groups():
         assert SKIN_TONES[(person.monk - 1) // 2] == person.skin_tone
 
 
-def test_darker_tones_reflect_less():
+def test_draw_people_darker_tones_reflect_less():
     people = draw_people(120, "cam-b", seed=0)
     means = [np.mean([p.skin.mean() for p in people if p.skin_tone == tone]) for tone in SKIN_TONES]
     assert all(a > b for a, b in itertools.pairwise(means)), means
 
 
-def test_same_seed_same_people_and_pools_do_not_share_any():
+def test_draw_people_seeds_and_pools():
     first, again = draw_people(9, "cam-a", seed=5), draw_people(9, "cam-a", seed=5)
     for a, b in zip(first, again, strict=True):
         for field in dataclasses.fields(a):
@@ -52,6 +52,6 @@ def test_same_seed_same_people_and_pools_do_not_share_any():
     assert not {p.identity for p in first} & {p.identity for p in pool}
 
 
-def test_srgb_to_linear_at_known_points():
+def test_srgb_to_linear_known_points():
     # IEC 61966-2-1: mid grey 188 is half the light, 10 lies on the straight part.
     np.testing.assert_allclose(srgb_to_linear([0, 255, 188, 10]), [0, 1, 0.503, 10 / 255 / 12.92], atol=2e-3)

@@ -124,7 +124,7 @@ def test_the_gallery_is_made_once_and_the_same_everywhere(gallery, tmp_path):
 
 
 def test_the_gallery_holds_the_faces_that_it_says(gallery):
-    from aletheia.faces.detector import BlazeFace
+    from aletheia.faces.detectors.blazeface import BlazeFace
 
     detector = BlazeFace(threads=1)
     counts = {

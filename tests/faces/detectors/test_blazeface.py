@@ -1,4 +1,4 @@
-"""Detection: places, order, tiles, the later tries, and quietness."""
+"""The BlazeFace detector: places, order, tiles, the later stages, and quietness."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import torch
 import torchvision
 
 from aletheia.core.errors import InputError
-from aletheia.faces import detector as module
 from aletheia.faces.crop import crop_face
-from aletheia.faces.detector import MAX_TILES, TILE, TILE_OVERLAP, BlazeFace, Face, suppress, tiles
+from aletheia.faces.detectors import blazeface as module
+from aletheia.faces.detectors.blazeface import MAX_TILES, TILE, TILE_OVERLAP, BlazeFace, suppress, tiles
+from aletheia.faces.face import Face
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def blazeface():
     return BlazeFace()
 
 
-def test_finds_every_portrait_with_eyes_in_place(blazeface, portraits):
+def test_detect_portraits(blazeface, portraits):
     for image, points in portraits:
         faces = blazeface.detect(image)
         assert len(faces) == 1
@@ -37,7 +38,7 @@ def test_finds_every_portrait_with_eyes_in_place(blazeface, portraits):
         assert (face.box[:2] < eyes.min(axis=0)).all() and (face.box[2:] > eyes.max(axis=0)).all()
 
 
-def test_nothing_where_there_is_no_face(blazeface):
+def test_detect_without_faces(blazeface):
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0:300, 0:400]
     for rgb in (
@@ -50,7 +51,7 @@ def test_nothing_where_there_is_no_face(blazeface):
         assert blazeface.detect_with_stage(rgb) == ([], "none")
 
 
-def test_all_faces_largest_first_and_stable(blazeface, portraits):
+def test_detect_largest_first(blazeface, portraits):
     canvas = np.full((700, 1000, 3), 110, np.uint8)
     places = [(20, 40, 300), (380, 60, 500), (30, 380, 220)]
     for (x, y, size), (image, _) in zip(places, portraits, strict=False):
@@ -66,7 +67,7 @@ def test_all_faces_largest_first_and_stable(blazeface, portraits):
         np.testing.assert_array_equal(a.box, b.box)
 
 
-def test_faces_of_one_size_from_top_to_bottom(blazeface, portraits):
+def test_detect_equal_sizes_top_to_bottom(blazeface, portraits):
     image = portraits[0][0]
     grid = np.vstack([np.hstack([image, image]), np.hstack([image, image])])
     boxes = np.array([f.box for f in blazeface.detect(grid)])
@@ -75,7 +76,7 @@ def test_faces_of_one_size_from_top_to_bottom(blazeface, portraits):
     np.testing.assert_array_equal(order, np.arange(4))
 
 
-def test_small_faces_of_a_large_picture_are_found_through_tiles(blazeface, portraits):
+def test_detect_small_faces_in_tiles(blazeface, portraits):
     canvas = np.full((2400, 3200, 3), 120, np.uint8)
     places = [(100, 120), (1500, 1150), (2950, 2150)]
     for (x, y), (image, _) in zip(places, portraits, strict=False):
@@ -102,19 +103,19 @@ def test_tiles_cover_and_overlap(height, width):
             assert np.diff(sorted(starts)).max() <= TILE - TILE_OVERLAP
 
 
-def test_no_tiles_for_ordinary_pictures():
+def test_tiles_ordinary_image():
     assert tiles(1440, 1440) == []
 
 
 @pytest.mark.parametrize(
     ("height", "width"), [(1, 40_000_000), (40_000_000, 1), (4, 10_000_000), (23, 5000), (24, 1_600_000)]
 )
-def test_no_tiles_where_no_face_could_be_seen(height, width):
+def test_tiles_too_narrow_for_a_face(height, width):
     assert tiles(height, width) == []
 
 
 @pytest.mark.parametrize(("height", "width"), [(8000, 8000), (64_000, 1000), (350, 182_000), (24, 10_000)])
-def test_pictures_of_64_million_pixels_have_tiles_of_the_usual_size(height, width):
+def test_tiles_64_million_pixels(height, width):
     found = tiles(height, width)
     assert 1 < len(found) <= MAX_TILES
     assert {x1 - x0 for x0, _, x1, _ in found} == {min(TILE, width)}
@@ -122,7 +123,7 @@ def test_pictures_of_64_million_pixels_have_tiles_of_the_usual_size(height, widt
 
 
 @pytest.mark.parametrize(("height", "width"), [(20_000, 20_000), (500, 2_000_000), (300, 400_000)])
-def test_larger_pictures_have_larger_tiles_not_more(height, width):
+def test_tiles_larger_instead_of_more(height, width):
     found = tiles(height, width)
     side = max(x1 - x0 for x0, _, x1, _ in found)
     assert MAX_TILES / 6 < len(found) <= MAX_TILES and side in (2 * TILE, 4 * TILE, 8 * TILE, 16 * TILE)
@@ -136,7 +137,7 @@ def test_larger_pictures_have_larger_tiles_not_more(height, width):
             assert np.diff(sorted(starts)).max() <= side * 3 / 4
 
 
-def test_extreme_sides_take_no_time(blazeface):
+def test_detect_extreme_sides_quick(blazeface):
     """Over a hundred seconds when each stretch of 720 pixels was a tile."""
     for shape in ((1, 20_000_000, 3), (20_000_000, 1, 3), (4, 5_000_000, 3)):
         rgb = np.full(shape, 127, np.uint8)
@@ -145,26 +146,26 @@ def test_extreme_sides_take_no_time(blazeface):
         assert time.perf_counter() - start < 5
 
 
-def test_the_clock_is_asked_before_every_tile(blazeface, portraits):
+def test_detect_check_before_every_tile(blazeface, portraits):
     canvas = np.full((2000, 3000, 3), 110, np.uint8)
     canvas[100:400, 200:500] = cv2.resize(portraits[0][0], (300, 300))
-    asked = []
-    known, (found,) = blazeface.detect(canvas), blazeface.detect(canvas, lambda: asked.append(1))
-    assert len(asked) == len(tiles(2000, 3000)) > 4
-    np.testing.assert_array_equal(found.box, known[0].box)
+    calls = []
+    expected, (found,) = blazeface.detect(canvas), blazeface.detect(canvas, lambda: calls.append(1))
+    assert len(calls) == len(tiles(2000, 3000)) > 4
+    np.testing.assert_array_equal(found.box, expected[0].box)
 
     def late() -> None:
-        asked.append(1)
-        if len(asked) > 3:
+        calls.append(1)
+        if len(calls) > 3:
             raise InputError("too late")
 
-    asked.clear()
+    calls.clear()
     with pytest.raises(InputError, match="too late"):
         blazeface.detect(canvas, late)
-    assert len(asked) == 4
+    assert len(calls) == 4
 
 
-def test_finds_in_the_bars_around_a_picture_are_none(monkeypatch):
+def test_detect_ignores_faces_outside_the_image(monkeypatch):
     blazeface, rgb = BlazeFace(), np.full((100, 300, 3), 90, np.uint8)
     inside = [face_at(-49, 20, 50, 0.9), face_at(100, 99, 50, 0.9), face_at(200, 10, 60, 0.9)]
     outside = [face_at(100, -70, 60, 0.9), face_at(100, 150, 60, 0.9)]
@@ -176,7 +177,7 @@ def test_finds_in_the_bars_around_a_picture_are_none(monkeypatch):
         assert crop_face(rgb, face, 32, margin=0.0).shape == (32, 32, 3)
 
 
-def test_suppression_agrees_with_torchvision():
+def test_suppress_agrees_with_torchvision():
     rng = np.random.default_rng(0)
     corner = rng.uniform(0, 100, (200, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(10, 60, (200, 2))], axis=1).astype(np.float32)
@@ -186,13 +187,13 @@ def test_suppression_agrees_with_torchvision():
     np.testing.assert_array_equal(np.stack([f.box for f in suppress(faces)]), boxes[kept])
 
 
-def test_threshold_is_obeyed(portraits):
+def test_detect_threshold(portraits):
     strict = BlazeFace(0.9)
     found = [strict.detect_with_stage(image) for image, _ in portraits]
     assert all(face.score >= 0.9 for faces, stage in found if stage != "agreed" for face in faces)
-    assert {stage for _, stage in found} != {"whole"}  # at 0.75 the first look settles most of them
-    # Two looks may agree from 0.15 below the threshold on: at 0.99 a mean of 0.84 is needed, no single sure look.
-    sure = [face.score for image, _ in portraits for face in strict._sure(strict._full(image))]
+    assert {stage for _, stage in found} != {"whole"}  # at 0.75 the first stage settles most of them
+    # Two searches may agree from 0.15 below the threshold on: at 0.99 a mean of 0.84 is needed, no single sure one.
+    sure = [face.score for image, _ in portraits for face in strict._confident(strict._full(image))]
     assert max(sure, default=0) < 0.99
 
 
@@ -200,7 +201,7 @@ def face_at(x, y, side, score):
     return Face(np.array((x, y, x + side, y + side), np.float32), np.zeros((6, 2), np.float32), score)
 
 
-def test_two_weak_looks_at_one_place_agree():
+def test_agreed_two_weak_searches():
     blazeface = BlazeFace(0.75)
     a, b, elsewhere = face_at(10, 10, 50, 0.66), face_at(12, 12, 50, 0.60), face_at(300, 10, 50, 0.70)
     assert {f.score for f in blazeface._agreed([[a], [b], [], []])} == {0.66, 0.60}
@@ -209,7 +210,7 @@ def test_two_weak_looks_at_one_place_agree():
     assert blazeface._agreed([[a], [], [], []]) == []
 
 
-def test_padded_try_finds_tight_crops_and_maps_them_back(blazeface, portraits, monkeypatch):
+def test_padded_tight_crops(blazeface, portraits, monkeypatch):
     hits, tight = 0, 0
     for image, points in portraits:
         outline = points["outline"]
@@ -221,7 +222,7 @@ def test_padded_try_finds_tight_crops_and_maps_them_back(blazeface, portraits, m
             continue
         tight += 1
         full, short = blazeface._padded(crop)
-        faces = blazeface._sure(full) or blazeface._sure(short)
+        faces = blazeface._confident(full) or blazeface._confident(short)
         if faces:
             hits += 1
             eyes = points["eyes"] - (x0, y0)
@@ -239,45 +240,45 @@ def test_padded_try_finds_tight_crops_and_maps_them_back(blazeface, portraits, m
         np.zeros((0, 5, 3), np.uint8),
     ],
 )
-def test_what_is_no_picture(blazeface, rgb):
+def test_detect_invalid_array(blazeface, rgb):
     with pytest.raises(InputError, match="uint8 of shape"):
         blazeface.detect(rgb)
 
 
 @pytest.mark.parametrize("threshold", [0, 1, -0.5, 75])
-def test_threshold_out_of_range(threshold):
+def test_blazeface_threshold_out_of_range(threshold):
     with pytest.raises(InputError, match="threshold"):
         BlazeFace(threshold)
 
 
-def test_quiet_and_lazy():
+def test_blazeface_quiet_and_lazy():
     code = (
         "import sys, numpy as np\n"
-        "from aletheia.faces.detector import BlazeFace\n"
+        "from aletheia.faces.detectors.blazeface import BlazeFace\n"
         "assert 'mediapipe' not in sys.modules\n"
         "BlazeFace().detect(np.zeros((90, 90, 3), np.uint8))\n"
         "assert not {'mediapipe', 'torch', 'openvino.tools.ovc', 'openvino_telemetry'} & set(sys.modules)\n"
-        "print('heard', file=sys.stderr)\n"
+        "print('audible', file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == ""
-    assert done.stderr == "heard\n"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout == ""
+    assert process.stderr == "audible\n"
 
 
-def test_works_without_a_standard_error(portraits):
+def test_blazeface_without_standard_error(portraits):
     code = (
         "import os, sys, numpy as np\n"
         "os.close(2); sys.stderr = None\n"
-        "from aletheia.faces.detector import BlazeFace\n"
+        "from aletheia.faces.detectors.blazeface import BlazeFace\n"
         "print(len(BlazeFace().detect(np.zeros((90, 90, 3), np.uint8))))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "0"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "0"
 
 
 @pytest.mark.slow
-def test_recall_on_photographs(shared_data):
-    """All 1,605 shared pictures were chosen to show a face; a few are profiles that hardly do."""
+def test_detect_recall_on_photographs(shared_data):
+    """All 1,605 shared images were chosen to show a face; a few are profiles that hardly do."""
     from aletheia.imaging.reading import read_image
 
     blazeface = BlazeFace()
@@ -286,6 +287,6 @@ def test_recall_on_photographs(shared_data):
     assert len(missed) <= 0.01 * len(paths), missed
 
 
-def test_module_constants_are_the_documented_ones():
+def test_constants_documented():
     assert (module.NMS_IOU, module.TILE) == (0.3, 960)
     assert "1,440" in BlazeFace.__doc__

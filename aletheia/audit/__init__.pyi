@@ -1,0 +1,14 @@
+from .audit import Audit as Audit
+from .audit import Family as Family
+from .audit import audit_faces as audit_faces
+from .balance_policies import compare_policies as compare_policies
+from .controls import score_controls as score_controls
+from .file_properties import shortcut_auc as shortcut_auc
+from .measuring import CROPS as CROPS
+from .measuring import ORIGINALS as ORIGINALS
+from .measuring import measure_faces as measure_faces
+from .remedies import Remedies as Remedies
+from .remedies import RemedyResult as RemedyResult
+from .remedies import apply_remedies as apply_remedies
+from .spectrum_baseline import FrequencyBaseline as FrequencyBaseline
+from .spectrum_baseline import frequency_baseline as frequency_baseline

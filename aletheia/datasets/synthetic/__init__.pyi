@@ -1,0 +1,1 @@
+from .generate import generate_dataset as generate_dataset

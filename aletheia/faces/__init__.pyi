@@ -1,0 +1,13 @@
+from .crop import CropError as CropError
+from .crop import crop_face as crop_face
+from .crop_config import CropConfig as CropConfig
+from .detectors.registry import FaceDetector as FaceDetector
+from .detectors.registry import create_detector as create_detector
+from .detectors.registry import list_detectors as list_detectors
+from .detectors.registry import register_detector as register_detector
+from .extraction import Extracted as Extracted
+from .extraction import extract_faces as extract_faces
+from .extraction import faces_of as faces_of
+from .face import KEYPOINTS as KEYPOINTS
+from .face import Face as Face
+from .tracking import link_faces as link_faces

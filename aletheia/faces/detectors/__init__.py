@@ -1,0 +1,1 @@
+"""Face detectors: a registry, and one module each."""

@@ -1,0 +1,251 @@
+"""The checks of the gate, in the order in which they are shown, and the registry that others add theirs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
+
+from aletheia.core.plugins import load_plugins
+from aletheia.release.evaluation_records import BaselineScore, NotCompared
+from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.gate_check import CheckResult, GateCheck, GateContext, Limit
+
+#: Entry points of other packages: modules that register a check when they are imported.
+PLUGIN_GROUP = "aletheia.gate_checks"
+_SIGNIFICANT = 0.05
+_SHOWN = 4  # names of cells
+
+_registry: dict[str, GateCheck] = {}
+CheckClass = TypeVar("CheckClass", bound=type[GateCheck])
+
+
+def register_check(check: CheckClass) -> CheckClass:
+    """Add a check to the gate; a decorator for subclasses of `GateCheck`.
+
+    Raises
+    ------
+    ValueError
+        When code, name or limit belong to another check.
+    """
+    for other in _registry.values():
+        shared = {check.code, check.name} & {other.code, other.name}
+        if check.limit and other.limit and check.limit.field == other.limit.field:
+            shared.add(check.limit.field)
+        if shared:
+            raise ValueError(f"the gate already has a check with {', '.join(map(repr, sorted(shared)))}")
+    _registry[check.code] = check()
+    return check
+
+
+def registered_checks() -> tuple[GateCheck, ...]:
+    """Return all checks: those of this module, then those of installed extensions and of `register_check`.
+
+    Raises
+    ------
+    InputError
+        When an extension cannot be imported.
+    """
+    load_plugins(PLUGIN_GROUP)
+    return tuple(_registry.values())
+
+
+class _BeatsBaselines(GateCheck):
+    """The network's AUC lies above that of each baseline by more than both intervals.
+
+    Fails where none of the baselines has numbers: then nothing shows that faces decide.
+    """
+
+    keys: ClassVar[Sequence[str]]
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the network's AUC with the best of the baselines that could be computed."""
+        auc, baselines = report.metrics.auc, [report.baseline(key) for key in self.keys]
+        computed = [baseline for baseline in baselines if baseline.is_computed]
+        if not computed:
+            reason = baselines[0].reason
+            return self.result(False, f"could not be computed, so nothing shows that faces decide: {reason}")
+        best: BaselineScore = max(computed, key=lambda baseline: baseline.high)
+        detail = f"network AUC {auc:.3f} against {best.estimate:.3f} of “{best.name}”"
+        return self.result(auc.has_interval and auc.low > best.high, detail)
+
+
+@register_check
+class BeatsFileProperties(_BeatsBaselines):
+    """The network beats trees on file properties."""
+
+    code = "beats-file-properties"
+    name = "beats the file-property shortcut"
+    keys = ("files",)
+
+
+@register_check
+class BeatsControls(_BeatsBaselines):
+    """The network beats the controls, which see next to nothing of a face."""
+
+    code = "beats-controls"
+    name = "beats the controls"
+    keys = ("keypoints", "thumbnail", "blanked")
+
+
+@register_check
+class BeatsSpectrum(_BeatsBaselines):
+    """The network beats a linear model on the frequency spectrum."""
+
+    code = "beats-spectrum"
+    name = "beats the frequency spectrum"
+    keys = ("spectrum",)
+
+
+@register_check
+class BeatsMajorityClass(GateCheck):
+    """The interval of the balanced accuracy lies above one half."""
+
+    code = "beats-majority-class"
+    name = "beats the majority class"
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the balanced accuracy with that of a constant answer."""
+        balanced = report.metrics.balanced_accuracy
+        detail = f"balanced accuracy {balanced:.3f}; always answering with the majority class has 0.5"
+        return self.result(balanced.has_interval and balanced.low > 0.5, detail)
+
+
+@register_check
+class NoLeakage(GateCheck):
+    """No identity, video, donor pair or near duplicate of the test rows is among the training rows."""
+
+    code = "no-leakage"
+    name = "no leakage"
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Count the groups on both sides of the split."""
+        if report.leaks is None:
+            return self.not_judged("the training rows are not at hand")
+        if report.own_rows is False:
+            detail = "the model learnt from other rows than those that were handed in: what it has seen nobody knows"
+            return self.result(False, detail)
+        detail = f"{report.leaks} groups (identity, video, donor pair, near duplicate) on two sides of the split"
+        return self.result(report.leaks == 0, detail)
+
+
+@register_check
+class FairFalseAlarms(GateCheck):
+    """No group of people has many more false alarms than all.
+
+    Fails when a group's ratio exceeds the limit with its whole interval, and a permutation test says that groups differ
+    at all: the largest of several ratios is large by chance alone.
+    """
+
+    code = "fair-false-alarms"
+    name = "false alarms are shared fairly"
+    limit = Limit(
+        "fpr_ratio",
+        2.0,
+        "Most that the worst subgroup's false-positive rate may be times the overall one.",
+        ge=1,
+        le=100,
+    )
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the largest ratio of false-positive rates with the limit."""
+        ratios = [ratio for ratio in report.fpr_ratios if ratio.estimate.has_interval]
+        if not ratios:
+            return self.not_judged("no subgroup is known with enough genuine faces, or none of those was called fake")
+        worst = max(ratios, key=lambda ratio: ratio.low)
+        detail = (
+            f"{worst.column} {worst.group}: {worst.ratio:.2f} times the overall false-positive rate "
+            f"({worst.estimate.interval('.2f')}; at most {context.limit:g}); p that groups do not differ {worst.p:.3f}"
+        )
+        return self.result(worst.low <= context.limit or worst.p >= _SIGNIFICANT, detail)
+
+
+@register_check
+class NoWeakCell(GateCheck):
+    """Fakes of each generator are told from the real faces of each source."""
+
+    code = "no-weak-cell"
+    name = "no weak cell"
+    limit = Limit("cell_auc", 0.7, "Least AUC of the worst cell of source and generator.", ge=0.5, le=1)
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the worst cell's AUC with the limit."""
+        worst, small = report.worst_cell, report.unjudged_cells
+        if worst is None:
+            return self.not_judged("no pair of source and generator has enough test rows")
+        detail = (
+            f"trained on {worst.trained_on}, {worst.generator} against genuine {worst.source}: "
+            f"AUC {worst.with_interval('auc'):.3f}; at least {context.limit:g}"
+        )
+        if small:
+            more = f" and {len(small) - _SHOWN} more" if len(small) > _SHOWN else ""
+            detail += f"; too few test rows to judge {', '.join(small[:_SHOWN])}{more}"
+        return self.result(worst.auc >= context.limit, detail)
+
+
+@register_check
+class Calibrated(GateCheck):
+    """The calibration error is hardly larger than what perfect calibration shows on as few rows."""
+
+    code = "calibrated"
+    name = "calibrated"
+    limit = Limit(
+        "calibration_error",
+        0.1,
+        "Most calibration error, beyond what perfect calibration shows on as few rows.",
+        gt=0,
+        le=1,
+    )
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the calibration error, less what chance explains, with the limit."""
+        error = report.calibration_error
+        if not error.estimate.is_defined:
+            return self.result(False, "the calibration error is not defined")
+        detail = (
+            f"expected calibration error {error.estimate:.3f}; a perfectly calibrated model would show "
+            f"{error.expected:.3f} on as many rows; at most {context.limit:g} beyond that"
+        )
+        return self.result(error.value - error.expected <= context.limit, detail)
+
+
+@register_check
+class NoInjectedFault(GateCheck):
+    """No fault was injected into the training."""
+
+    code = "no-injected-fault"
+    name = "no injected fault"
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Read which fault the training recorded."""
+        return self.result(report.fault == "none", f"fault injected into the training: {report.fault}")
+
+
+@register_check
+class BeatsProduction(GateCheck):
+    """The difference to the model in production lies above zero with its whole interval."""
+
+    code = "beats-production"
+    name = "better than the model in production"
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Look up the paired comparison, if it is with the weights in production now."""
+        production = report.production
+        if isinstance(production, NotCompared):
+            return self.result(False, production.reason)
+        current, compared = context.production_weights, production.weights_sha256 if production else ""
+        # Registered are the first digits of the hash; without any, nothing may have been compared with.
+        if current is not None and compared[: len(current) or None] != current:
+            return self.result(
+                False, "another model answers by now than when this one was evaluated: run evaluate again"
+            )
+        if production is None:
+            return self.not_judged("there is none yet")
+        if production.same:
+            return self.result(True, f"the same weights as {production.other}")
+        detail = (
+            f"AUC {production.auc:.3f} against {production.other_auc:.3f} of {production.other} on the same "
+            f"{production.n:,} rows: difference {production.estimate:+.3f}"
+        )
+        if not production.same_data:
+            detail += "; it was trained on other data, and some of these rows may have been among them"
+        return self.result(production.low > 0, detail)

@@ -1,0 +1,127 @@
+"""The typed result of an evaluation, as gate, model card, release bundle and report read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from aletheia.core.errors import InputError
+from aletheia.core.validation import explain_validation
+from aletheia.release.evaluation_records import (
+    AbstentionRecord,
+    BaselineScore,
+    CalibrationRecord,
+    CellRecord,
+    DeliveryRecord,
+    FprRatio,
+    GapRecord,
+    GroupRecord,
+    MetricsRecord,
+    NotCompared,
+    PrevalenceRecord,
+    ProductionComparison,
+    UnreadableRow,
+)
+
+
+class EvaluationReport(MetricsRecord):
+    """All numbers of an evaluation: the file `evaluation.json` of the function `evaluate`.
+
+    Fields with a default are those that files of earlier versions lack, and those that no decision depends on.
+
+    Attributes
+    ----------
+    metrics, confusion, n, n_real, n_fake, n_unreadable, n_groups, majority_share, threshold, level
+        Of the test faces.
+    unit : str
+        Unit of the bootstrap: 'identity', 'video' or 'row'.
+    levels : dict of str to MetricsRecord
+        'frame' and 'video', where they differ from the faces.
+    baselines : dict of str to BaselineScore
+        By key of `aletheia.evaluation.baselines.BASELINES`.
+    leaks : int or None
+        Groups on both sides of training and test; None when the training rows were not at hand.
+    own_rows : bool or None
+        Whether the model learnt from the rows that leaks were searched in; None when that is not known.
+    fault : str
+        Fault injected into the training; 'none' for none.
+    fpr_ratios : list of FprRatio
+        One for each demographic column.
+    unjudged_cells : list of str
+        Names of the cells with too few rows.
+    worst_cell : CellRecord or None
+        None when no cell has enough rows.
+    prior : list of PrevalenceRecord
+        By share of fakes, the smallest first.
+    production : ProductionComparison, NotCompared or None
+        None when there was no model in production.
+    weights_sha256, run : str
+        Weights that were evaluated, and the run that trained them.
+    test_data_hash : str
+        Of the test manifest.
+    evaluate_run : str
+        The run that evaluated; empty outside of one.
+    """
+
+    unit: str
+    levels: dict[str, MetricsRecord] = Field(default_factory=dict)
+    baselines: dict[str, BaselineScore]
+    leaks: int | None
+    own_rows: bool | None = None
+    fault: str
+    calibration_error: CalibrationRecord
+    subgroups: list[GroupRecord]
+    generators: list[GroupRecord] = Field(default_factory=list)
+    gaps: list[GapRecord] = Field(default_factory=list)
+    fpr_ratios: list[FprRatio]
+    cells: list[CellRecord] = Field(default_factory=list)
+    unjudged_cells: list[str] = Field(default_factory=list)
+    worst_cell: CellRecord | None
+    prior: list[PrevalenceRecord]
+    delivery: list[DeliveryRecord] = Field(default_factory=list)
+    abstention: AbstentionRecord = AbstentionRecord()
+    production: ProductionComparison | NotCompared | None
+    weights_sha256: str
+    run: str = ""
+    test_data_hash: str
+    unreadable: list[UnreadableRow] = Field(default_factory=list)
+    evaluate_run: str = ""
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any] | str | bytes) -> EvaluationReport:
+        """Read what `evaluate` wrote.
+
+        Parameters
+        ----------
+        values : mapping, str or bytes
+            The fields, or the JSON that holds them.
+
+        Raises
+        ------
+        InputError
+            When fields are missing, unknown or of another type.
+        """
+        try:
+            return cls.model_validate_json(values) if isinstance(values, str | bytes) else cls.model_validate(values)
+        except ValidationError as error:
+            raise InputError(
+                f"The evaluation is not one that `evaluate` wrote: {explain_validation(error)}. Run evaluate again."
+            ) from None
+
+    def baseline(self, key: str) -> BaselineScore:
+        """Return the outcome of a baseline.
+
+        Raises
+        ------
+        InputError
+            When the evaluation has none of that key.
+        """
+        if key not in self.baselines:
+            raise InputError(f"The evaluation has no baseline {key!r}. Run evaluate again.")
+        return self.baselines[key]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; None for NaN."""
+        return self.model_dump(mode="json")

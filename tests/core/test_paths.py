@@ -1,0 +1,42 @@
+"""The folders of the project and of its data."""
+
+from __future__ import annotations
+
+import pytest
+
+from aletheia.core.errors import InputError
+from aletheia.core.paths import data_folder, project_root
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with a folder inside of it, where the process stands."""
+    monkeypatch.delenv("ALETHEIA_PROJECT", raising=False)
+    monkeypatch.delenv("ALETHEIA_DATA", raising=False)
+    folder = tmp_path / "project"
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "project.yaml").touch()
+    monkeypatch.chdir(folder / "notebooks")
+    return folder
+
+
+def test_project_root_is_the_nearest_above(project):
+    assert project_root() == project
+    assert data_folder() == project / "data"
+
+
+def test_project_root_from_the_environment(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"No project\.yaml in"):
+        project_root()
+    monkeypatch.setenv("ALETHEIA_PROJECT", str(project))
+    assert project_root() == project
+    with pytest.raises(InputError):
+        project_root(tmp_path)  # a folder that was named wins over the environment
+
+
+def test_data_folder_outside_of_a_project(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert data_folder() == tmp_path / "data"
+    monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path / "elsewhere"))
+    assert data_folder() == tmp_path / "elsewhere"

@@ -1,0 +1,253 @@
+"""Each check refuses for its own reason, with the numbers; checks from outside take part."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+from aletheia.core.errors import InputError
+from aletheia.models.spec import ModelSpec
+from aletheia.release import checks
+from aletheia.release.checks import PLUGIN_GROUP, register_check, registered_checks
+from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.gate import GateLimits, limits_model, run_gate
+from aletheia.release.gate_check import GateCheck, Limit
+from aletheia.release.model_card import render_model_card
+from aletheia.reports.evaluation_report import render_evaluation_report
+
+OTHER = {
+    "other": "store://models/aletheia/detector:production",
+    "same": False,
+    "auc": 0.95,
+    "other_auc": 0.90,
+    "difference": 0.05,
+    "low": 0.02,
+    "high": 0.08,
+    "n": 300,
+    "same_data": True,
+    "weights_sha256": "f" * 64,
+}
+PLUGIN = '''
+from aletheia.release import GateCheck, Limit, register_check
+
+
+@register_check
+class EnoughFaces(GateCheck):
+    """The test set is not a small one."""
+
+    code = "enough-faces"
+    name = "enough test faces"
+    limit = Limit("test_faces", 100, "Least number of test faces.", ge=1)
+
+    def judge(self, report, context):
+        return self.result(report.n >= context.limit, f"{report.n} test faces; at least {context.limit:g}")
+'''
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """Keep what a test registers from the others."""
+    registered_checks()
+    monkeypatch.setattr(checks, "_registry", dict(checks._registry))
+
+
+@pytest.fixture
+def plugin(registry, tmp_path, monkeypatch):
+    """Put a package on the path that declares a check, as an installer would have left it there."""
+    (tmp_path / "gate_plugin.py").write_text(PLUGIN)
+    info = tmp_path / "gate_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gate_plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{PLUGIN_GROUP}]\nenough_faces = gate_plugin\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("aletheia.core.plugins._loaded", set())
+    yield
+    sys.modules.pop("gate_plugin", None)
+
+
+def failed(values: dict) -> list[str]:
+    return [check.name for check in run_gate(EvaluationReport.parse(values)) if not check.passed]
+
+
+def detail(values: dict, code: str, **options: object) -> str:
+    return next(check.detail for check in run_gate(EvaluationReport.parse(values), **options) if check.code == code)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda e: e["baselines"]["files"].update(auc=0.99, high=0.995), "beats the file-property shortcut"),
+        (lambda e: e["baselines"]["files"].update(auc=None, reason="one class"), "beats the file-property shortcut"),
+        (lambda e: e["baselines"]["thumbnail"].update(auc=0.97, high=0.999), "beats the controls"),
+        (lambda e: e["baselines"]["spectrum"].update(auc=0.9, high=0.999), "beats the frequency spectrum"),
+        (lambda e: e["metrics"]["balanced_accuracy"].update(low=0.49), "beats the majority class"),
+        (lambda e: e.update(leaks=1), "no leakage"),
+        (lambda e: e.update(own_rows=False), "no leakage"),
+        (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=0.01), "false alarms are shared fairly"),
+        (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=None), "false alarms are shared fairly"),
+        (lambda e: e["worst_cell"].update(auc=0.69), "no weak cell"),
+        (lambda e: e["calibration_error"].update(value=0.2), "calibrated"),
+        (lambda e: e["calibration_error"].update(value=None), "calibrated"),
+        (lambda e: e.update(fault="shuffled-labels"), "no injected fault"),
+        (lambda e: e.update(production=OTHER | {"low": -0.01}), "better than the model in production"),
+        (lambda e: e.update(production={"reason": "its files are gone"}), "better than the model in production"),
+    ],
+)
+def test_checks_refuse_for_their_own_reason(good, change, name):
+    change(good)
+    assert failed(good) == [name]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # A ratio above the limit that chance explains; a few controls that could not be computed; the same model again.
+        lambda e: e["fpr_ratios"][0].update(ratio=2.5, low=1.1, high=4.0, p=0.01),
+        lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, high=4.0, p=0.3),
+        lambda e: [e["baselines"][key].update(auc=None, low=None, high=None) for key in ("keypoints", "blanked")],
+        lambda e: e.update(production=OTHER | {"same": True, "low": 0.0}),
+        lambda e: e.update(production=OTHER),
+        lambda e: e["calibration_error"].update(value=0.13, expected=0.05),
+    ],
+)
+def test_checks_pass_without_a_reason(good, change):
+    change(good)
+    assert failed(good) == []
+
+
+def test_checks_not_judged_without_data(good):
+    good["fpr_ratios"], good["worst_cell"], good["leaks"] = [], None, None
+    unjudged = {check.name: check.detail for check in run_gate(EvaluationReport.parse(good)) if not check.judged}
+    assert set(unjudged) == {
+        "no leakage",
+        "false alarms are shared fairly",
+        "no weak cell",
+        "better than the model in production",
+    }
+    assert all(text.startswith("not judged: ") for text in unjudged.values())
+
+
+def test_checks_one_class(good):
+    for name in ("auc", "balanced_accuracy"):
+        good["metrics"][name] = {"value": None, "low": None, "high": None}
+    names = failed(good)
+    assert {"beats the file-property shortcut", "beats the controls", "beats the majority class"} <= set(names)
+    assert "network AUC not defined against" in detail(good, "beats-controls")
+
+
+@pytest.mark.parametrize(
+    ("current", "production", "passed"),
+    [
+        ("", None, True),
+        ("f" * 64, OTHER, True),
+        ("f" * 32, OTHER, True),
+        (None, OTHER, True),
+        ("f" * 64, None, False),
+        ("a" * 64, OTHER, False),
+        ("", OTHER, False),
+    ],
+)
+def test_beats_production_compared_with_current_weights(good, current, production, passed):
+    report = EvaluationReport.parse(good | {"production": production})
+    (result,) = [c for c in run_gate(report, production_weights=current) if c.code == "beats-production"]
+    assert result.passed == passed
+    assert passed or "run evaluate again" in result.detail
+
+
+def test_no_weak_cell_names_small_cells(good):
+    good["unjudged_cells"] = [f"rare-{k} × cam-a" for k in range(6)]
+    text = detail(good, "no-weak-cell")
+    assert "too few test rows to judge rare-0 × cam-a, " in text and text.endswith("and 2 more")
+
+
+def test_checks_details_hold_the_numbers(good):
+    auc, error = good["metrics"]["auc"], good["calibration_error"]
+    network = f"network AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
+    assert (
+        detail(good, "beats-controls") == f"{network} against 0.520 (0.450 to 0.590) of “control: six keypoints alone”"
+    )
+    assert detail(good, "fair-false-alarms") == (
+        "gender female: 1.20 times the overall false-positive rate (0.80 to 1.70; at most 2); "
+        "p that groups do not differ 0.400"
+    )
+    assert detail(good, "no-weak-cell") == (
+        "trained on everything, swap against genuine cam-a: AUC 0.900 (0.850 to 0.940); at least 0.7"
+    )
+    assert detail(good, "calibrated") == (
+        f"expected calibration error {error['value']:.3f} ({error['low']:.3f} to {error['high']:.3f}); a perfectly "
+        f"calibrated model would show {error['expected']:.3f} on as many rows; at most 0.1 beyond that"
+    )
+    assert detail(good | {"production": OTHER | {"same_data": False}}, "beats-production") == (
+        "AUC 0.950 against 0.900 of store://models/aletheia/detector:production on the same 300 rows: "
+        "difference +0.050 (+0.020 to +0.080); it was trained on other data, and some of these rows may have been "
+        "among them"
+    )
+
+
+def test_registered_checks_names_codes_limits():
+    assert [check.name for check in registered_checks()] == [
+        "beats the file-property shortcut",
+        "beats the controls",
+        "beats the frequency spectrum",
+        "beats the majority class",
+        "no leakage",
+        "false alarms are shared fairly",
+        "no weak cell",
+        "calibrated",
+        "no injected fault",
+        "better than the model in production",
+    ]
+    for check in registered_checks():
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", check.code)
+        assert check.documentation == f"methodology.md#check-{check.code}"
+        assert check.__doc__
+
+
+class _LeastRows(GateCheck):
+    """The test set is not a small one."""
+
+    code = "least-rows"
+    name = "enough rows"
+    limit = Limit("rows", 10, "Least number of rows.")
+
+    def judge(self, report, context):
+        return self.result(report.n >= context.limit, f"{report.n} rows")
+
+
+def test_register_check_takes_part(registry, good_report):
+    assert register_check(_LeastRows) is _LeastRows
+    result = run_gate(good_report, GateLimits.parse({"rows": 301}))[-1]
+    assert (result.name, result.passed, result.detail) == ("enough rows", False, "300 rows")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("code", "calibrated"), ("name", "no leakage"), ("limit", Limit("cell_auc", 1.0, ""))]
+)
+def test_register_check_twice(registry, field, value):
+    with pytest.raises(ValueError, match="already has a check with '"):
+        register_check(type("Second", (_LeastRows,), {field: value}))
+    assert len(registered_checks()) == 10
+
+
+def test_entry_point_reaches_verdict_card_and_page(plugin, good, evaluation):
+    assert "test_faces" in limits_model().model_fields
+    limits = GateLimits.parse({"test_faces": 1000, "cell_auc": 0.6})
+    report = EvaluationReport.parse(good)
+    results = run_gate(report, limits)
+    assert len(results) == 11 and results[-1].verdict == "FAILED"
+    assert results[-1].detail == "300 test faces; at least 1000"
+    assert run_gate(report)[-1].detail == "300 test faces; at least 100"
+    spec = ModelSpec(architecture="attention_cnn", input_size=96)
+    card = render_model_card(spec, report, results, tag="candidate")
+    assert "| enough test faces | FAILED | 300 test faces; at least 1000 |" in card
+    page = render_evaluation_report(evaluation, {}, run_gate(evaluation.to_report(), limits))
+    assert "<td>enough test faces</td><td><b>failed</b></td><td>119 test faces; at least 1000</td>" in page
+
+
+def test_entry_point_that_clashes_is_named(plugin, tmp_path):
+    source = PLUGIN.replace('"enough-faces"', '"calibrated"')
+    (tmp_path / "gate_plugin.py").write_text(source)
+    with pytest.raises(InputError, match=r"gate_plugin.*already has a check with 'calibrated'"):
+        registered_checks()
