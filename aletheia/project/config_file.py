@@ -48,11 +48,11 @@ def to_yaml(config: RunConfig) -> str:
     """Write all options with their descriptions as comments, in the form that :func:`read_options` reads."""
     lines: list[str] = []
     group = ""
-    for name, field in RunConfig.model_fields.items():
+    for name in RunConfig.model_fields:
         if RunConfig.details(name)["group"] != group:
             group = RunConfig.details(name)["group"]
             lines += ["", f"# --- {group} ---"]
-        lines += textwrap.wrap(field.description or "", _WIDTH, initial_indent="# ", subsequent_indent="# ")
+        lines += textwrap.wrap(RunConfig.describe(name), _WIDTH, initial_indent="# ", subsequent_indent="# ")
         value = getattr(config, name)
         flow = None if isinstance(value, list | dict) else False  # a list on one line, and no braces around a number
         text = yaml.safe_dump({name: value}, default_flow_style=flow, allow_unicode=True, width=10_000)

@@ -172,4 +172,9 @@ def _option_entry(name: str) -> dict[str, Any]:
     """Describe an option of a run as a parameter."""
     field = RunConfig.model_fields[name]
     kind = field.annotation.__name__ if isinstance(field.annotation, type) else str(field.annotation)
-    return {"name": name, "type": kind.split("[")[0], "doc": field.description, "default": RunConfig.default_of(name)}
+    return {
+        "name": name,
+        "type": kind.split("[")[0],
+        "doc": RunConfig.describe(name),
+        "default": RunConfig.default_of(name),
+    }

@@ -87,8 +87,8 @@ def display_options(config: RunConfig, *names: str) -> HTML:
     """Display options, chosen by name or group, as a table: name, value, meaning."""
     rows = []
     for name in RunConfig.option_names(*names):
-        value, description = repr(getattr(config, name)), RunConfig.model_fields[name].description or ""
-        rows.append((f"<code>{name}</code>", f"<code>{html.escape(value)}</code>", html.escape(description)))
+        value = html.escape(repr(getattr(config, name)))
+        rows.append((f"<code>{name}</code>", f"<code>{value}</code>", html.escape(RunConfig.describe(name))))
     return _table(("option", "value", "meaning"), rows)
 
 

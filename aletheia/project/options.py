@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
 
-_LIMITS = ("ge", "gt", "le", "lt")
+_LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def option(group: str, default: Any, description: str, **other: Any) -> Any:
@@ -37,8 +38,11 @@ def option(group: str, default: Any, description: str, **other: Any) -> Any:
 def option_of(group: str, model: type[BaseModel], field: str, **other: Any) -> Any:
     """Define an option that is a field of another configuration: its default, limits and description are used."""
     source = model.model_fields[field]
-    limits = {key: getattr(limit, key) for limit in source.metadata for key in _LIMITS if hasattr(limit, key)}
-    return option(group, source.default, other.pop("description", source.description), **limits, **other)
+    return option(group, source.default, other.pop("description", source.description), **_limits(source), **other)
+
+
+def _limits(field: FieldInfo) -> dict[str, Any]:
+    return {key: getattr(limit, key) for limit in field.metadata for key in _LIMITS if hasattr(limit, key)}
 
 
 class Options(BaseModel):
@@ -124,6 +128,13 @@ class Options(BaseModel):
         extra = cls.model_fields[name].json_schema_extra
         assert isinstance(extra, dict)
         return dict(extra)
+
+    @classmethod
+    def describe(cls, name: str) -> str:
+        """Return the description of an option, its limits behind it in brackets."""
+        limits = _limits(cls.model_fields[name])
+        text = ", ".join(f"{_LIMITS[key]} {limits[key]:g}" for key in _LIMITS if key in limits)
+        return f"{cls.model_fields[name].description or ''}{f' ({text})' if text else ''}"
 
     @classmethod
     def default_of(cls, name: str) -> Any:

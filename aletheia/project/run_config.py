@@ -13,7 +13,7 @@ from pydantic import field_validator
 from pydantic_core import PydanticCustomError
 
 from aletheia.core.errors import InputError
-from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.crop_config import POLICIES, CropConfig
 from aletheia.project.options import Options, option, option_of
 
 if TYPE_CHECKING:
@@ -46,13 +46,15 @@ class RunConfig(Options):
     n_synthetic: int = option("data", 1500, 'Pictures that "synthetic" makes.', ge=50, old="images")
 
     image_size: int = option("faces", 96, "Side of the face crops that the network sees, pixels.", ge=32, le=1024)
-    face_policy: str = option_of("faces", CropConfig, "policy")
+    face_policy: str = option_of(
+        "faces", CropConfig, "policy", description="How a face is cut out: scale, tight or aligned."
+    )
     face_margin: float = option_of("faces", CropConfig, "margin")
     frames: int = option_of("faces", CropConfig, "frames")
     all_faces: bool = option("faces", False, "Take every face of an image, not only the largest.")
     min_face: int = option_of("faces", CropConfig, "min_size")
     detector: str = option_of(
-        "faces", CropConfig, "detector", description="Face detector: blazeface, or one that an installed extension adds."
+        "faces", CropConfig, "detector", description="Face detector: blazeface, or one from an installed extension."
     )
     threshold: float = option_of("faces", CropConfig, "threshold")
 
@@ -94,6 +96,14 @@ class RunConfig(Options):
         old="held_out",
     )
     seed: int = option("run", 0, "Makes the run repeatable.")
+
+    @field_validator("face_policy")
+    @classmethod
+    def _check_policy(cls, policy: str) -> str:
+        if policy not in POLICIES:
+            names = {"policy": policy, "policies": ", ".join(POLICIES)}
+            raise PydanticCustomError("policy", "there is no face policy '{policy}'; choose one of {policies}", names)
+        return policy
 
     @field_validator("remedies", "leave_out", mode="before")
     @classmethod
@@ -150,7 +160,7 @@ class RunConfig(Options):
 
     def crop_config(self) -> CropConfig:
         """Return how faces are found and cut out."""
-        config = CropConfig(
+        return CropConfig(
             size=self.image_size,
             policy=self.face_policy,
             margin=self.face_margin,
@@ -160,8 +170,6 @@ class RunConfig(Options):
             detector=self.detector,
             frames=self.frames,
         )
-        config.check_policy()
-        return config
 
     def train_config(self, **values: Any) -> TrainConfig:
         """Return the configuration of one training.

@@ -4,11 +4,9 @@
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.audit.audit import audit_faces
-from aletheia.audit.measuring import CROPS
-from aletheia.audit.remedies import Remedies, apply_remedies
+from aletheia.audit import CROPS, Remedies, apply_remedies, audit_faces
 from aletheia.project import RunConfig
-from aletheia.reports.audit_report import audit_figure, audit_report
+from aletheia.reports import audit_figure, render_audit_report
 
 
 def audit(context: mlrun.MLClientCtx, faces: mlrun.DataItem, **options):
@@ -25,7 +23,7 @@ def audit(context: mlrun.MLClientCtx, faces: mlrun.DataItem, **options):
     crops, _ = audit_faces(remedied.faces, CROPS, seed=config.seed)
 
     context.log_artifact(PlotlyArtifact(key="audit", figure=audit_figure(pictures, crops)))
-    page = audit_report(pictures, faces, measures, crops, remedied.told)
+    page = render_audit_report(pictures, faces, measures, crops, remedied.messages)
     context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
     context.log_dataset("measures", df=measures, format="parquet", index=False, stats=False)
     context.log_dataset("remedied", df=remedied.faces, format="parquet", index=False, stats=False)

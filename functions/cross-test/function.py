@@ -5,7 +5,7 @@ import mlrun
 import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.core.errors import InputError
+from aletheia.core import InputError
 from aletheia.evaluation.leave_one_out import cell_results, leave_one_out_figure, leave_out_rows, score_everywhere
 from aletheia.project import RunConfig
 from aletheia.training.fit import DivergedError, fit

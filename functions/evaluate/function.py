@@ -1,15 +1,12 @@
 # Generated from notebooks/04-evaluate.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
-import json
-
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
-from aletheia.release.gate import run_gate
-from aletheia.release.registry import fetch_model, production_model
-from aletheia.reports.evaluation_report import evaluation_report
+from aletheia.release import fetch_model, production_model, run_gate
+from aletheia.reports import render_evaluation_report
 
 
 def evaluate(
@@ -34,13 +31,13 @@ def evaluate(
     production = production_model(project=context.project)
     options = {"val": val.as_df(), "production": production, "delivery_faces": delivery_faces, "seed": seed}
     result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), **options)
-    findings = {**result.summary(), "evaluate_run": context.uid}
+    report = result.to_report(evaluate_run=context.uid)
 
     context.log_dataset("scores", df=result.scores, format="parquet", index=False, stats=False)
     figures = evaluation_figures(result)
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))
-    page = evaluation_report(result, figures, run_gate(findings))
+    page = render_evaluation_report(result, figures, run_gate(report))
     context.log_artifact("report", body=page, local_path="report.html", format="html")
-    context.log_artifact("evaluation", body=json.dumps(findings, indent=1), local_path="evaluation.json")
+    context.log_artifact("evaluation", body=report.model_dump_json(indent=1), local_path="evaluation.json")
     context.log_results(result.headline())

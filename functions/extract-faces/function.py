@@ -3,8 +3,8 @@
 # mlrun: config options='["data", "faces"]'
 import mlrun
 
-from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.plotting.contact_sheet import contact_sheet, png, rejected_sheet
+from aletheia.datasets import extract_dataset_faces, load_dataset
+from aletheia.plotting import face_sheet, png, rejected_sheet
 from aletheia.project import RunConfig
 
 
@@ -19,8 +19,8 @@ def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
     data = load_dataset(
         config.source,
         manifest=config.manifest,
-        ffhq=config.real_pool,
-        images=config.n_synthetic,
+        real_pool=config.real_pool,
+        n_synthetic=config.n_synthetic,
         seed=config.seed,
     )
     dask = getattr(context, "dask_client", None)
@@ -29,7 +29,7 @@ def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
     context.log_dataset("faces", df=faces.main, format="parquet", index=False, stats=False)
     context.log_dataset("pool", df=faces.pool, format="parquet", index=False, stats=False)
     context.log_dataset("skipped", df=faces.skipped, format="csv", index=False, stats=False)
-    context.log_artifact("crops", body=png(contact_sheet(faces.main)), local_path="crops.png", format="png")
+    context.log_artifact("crops", body=png(face_sheet(faces.main)), local_path="crops.png", format="png")
     if len(faces.skipped):
         sheet = png(rejected_sheet(faces.skipped))
         context.log_artifact("rejected", body=sheet, local_path="rejected.png", format="png")

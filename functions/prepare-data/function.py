@@ -5,20 +5,18 @@ import mlrun
 import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.audit.audit import audit_faces
-from aletheia.audit.balance_policies import compare_policies
-from aletheia.audit.file_properties import shortcut_auc
-from aletheia.audit.measuring import CROPS
-from aletheia.audit.remedies import Remedies, apply_remedies
-from aletheia.datasets.balance import balance
-from aletheia.datasets.bias import analyse_bias
-from aletheia.datasets.manifest import manifest_hash, validate_manifest
-from aletheia.datasets.split import check_leakage, split_manifest
-from aletheia.plotting.contact_sheet import contact_sheet, png
+from aletheia.audit import CROPS, Remedies, apply_remedies, audit_faces, compare_policies, shortcut_auc
+from aletheia.datasets import (
+    analyse_bias,
+    balance_training,
+    check_leakage,
+    manifest_hash,
+    split_manifest,
+    validate_manifest,
+)
+from aletheia.plotting import face_sheet, png
 from aletheia.project import RunConfig
-from aletheia.reports.audit_report import audit_figure, audit_report
-from aletheia.reports.data_plots import preparation_figures
-from aletheia.reports.data_report import data_report
+from aletheia.reports import audit_figure, preparation_figures, render_audit_report, render_data_report
 
 
 def prepare_data(
@@ -45,8 +43,9 @@ def prepare_data(
 
     faces, skipped = split_manifest(remedied.faces, seed=seed), pd.concat([skipped.as_df(), remedied.left_out])
     parts = {name: faces[faces.split == name] for name in ("train", "val", "test")}
-    policies = compare_policies(parts["train"], remedied.pool, seed, held_out=faces)
-    parts["train"], balancing = balance(parts["train"], remedied.pool, config.balance, seed, held_out=faces)
+    policies = compare_policies(parts["train"], remedied.pool, seed, exclude_rows=faces)
+    balanced = balance_training(parts["train"], remedied.pool, config.balance, seed, exclude_rows=faces)
+    parts["train"], balancing = balanced.train, balanced.report
     whole = pd.concat(parts.values(), ignore_index=True)
 
     before, after = analyse_bias(faces), analyse_bias(whole)
@@ -56,14 +55,14 @@ def prepare_data(
 
     for name, rows in parts.items():
         context.log_dataset(name, df=rows.reset_index(drop=True), format="parquet", index=False, stats=False)
-    context.log_artifact("faces", body=png(contact_sheet(whole)), local_path="faces.png", format="png")
-    page = audit_report(pictures, faces, measures, crops, remedied.told)
+    context.log_artifact("faces", body=png(face_sheet(whole)), local_path="faces.png", format="png")
+    page = render_audit_report(pictures, faces, measures, crops, remedied.messages)
     context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
     figures = {"audit": audit_figure(pictures, crops), **preparation_figures(faces, whole, before, after)}
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))
     tables = (before, after, balancing, shortcut, shortcut_train, skipped, leaks, policies)
-    page = data_report(figures, *tables, audits=(pictures, crops), done=remedied.told)
+    page = render_data_report(figures, *tables, audits=(pictures, crops), remedy_messages=remedied.messages)
     context.log_artifact("data_report", body=page, local_path="data_report.html", format="html")
 
     context.log_results({f"rows_{name}": len(rows) for name, rows in parts.items()})

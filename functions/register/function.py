@@ -1,14 +1,21 @@
 # Generated from notebooks/05-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
-import json
 from tempfile import TemporaryDirectory
 
 import mlrun
 
-from aletheia.release.bundle import release_bundle
-from aletheia.release.gate import GateLimits, run_gate
-from aletheia.release.model_card import CARD
-from aletheia.release.registry import CANDIDATE, MODEL_KEY, PRODUCTION, fetch_model, production_weights
+from aletheia.release import (
+    CANDIDATE,
+    CARD,
+    MODEL_KEY,
+    PRODUCTION,
+    EvaluationReport,
+    GateLimits,
+    fetch_model,
+    production_weights,
+    release_bundle,
+    run_gate,
+)
 
 
 def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem, limits: dict | None = None):
@@ -16,14 +23,15 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
 
     :param context:    the MLRun context
     :param model:      the model of a training run
-    :param evaluation: the findings of `evaluate` about that model
+    :param evaluation: the evaluation of that model, as `evaluate` wrote it
     :param limits:     how good is good enough: fpr_ratio (2), cell_auc (0.7), calibration_error (0.1)
     """
-    findings = json.loads(evaluation.get())
-    checks = run_gate(findings, GateLimits.parse(limits), present=production_weights(project=context.project))
+    report = EvaluationReport.parse(evaluation.get())
+    weights = production_weights(project=context.project)
+    checks = run_gate(report, GateLimits.parse(limits), production_weights=weights)
     tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
     with TemporaryDirectory() as folder:
-        _, spec = release_bundle(fetch_model(model), findings, checks, folder)
+        _, spec = release_bundle(fetch_model(model), report, checks, folder)
         context.log_model(
             MODEL_KEY,
             db_key=MODEL_KEY,

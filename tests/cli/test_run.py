@@ -13,6 +13,7 @@ from aletheia.cli.audit import audit
 from aletheia.cli.evaluate import evaluate
 from aletheia.cli.options import takes_options
 from aletheia.cli.root import app
+from aletheia.cli.run import run as run_command
 from aletheia.core.errors import InputError
 from aletheia.project.run_config import RunConfig
 
@@ -49,6 +50,10 @@ def printed(*words: str) -> dict:
     done = CliRunner().invoke(app, ["run", "--print-config", *words])
     assert done.exit_code == 0, done.output
     return yaml.safe_load(done.output)
+
+
+def test_run_is_a_command_of_aletheia():
+    assert run_command in {command.callback for command in app.registered_commands}
 
 
 def test_run_defaults(given):
@@ -104,7 +109,7 @@ def test_run_print_config_is_fed_back(project, given):
         ("face_polcy: tight", "did you mean face_policy"),
         ("seed: many", "seed: Input should be a valid integer"),
         ("image_size: 2000", "less than or equal to 1024"),
-        ("face_policy: oval", "no face policy 'oval'"),
+        ("face_policy: oval", "no face policy 'oval'; choose one of scale, tight, aligned"),
         ("images: 60\nn_synthetic: 70", "n_synthetic is given twice"),
         ("recipe: {seed: 3}", "has an option of its own"),
     ],

@@ -98,7 +98,7 @@ def test_entry_point_lists_options():
     assert parameters[2] == {
         "name": "image_size",
         "type": "int",
-        "doc": RunConfig.model_fields["image_size"].description,
+        "doc": "Side of the face crops that the network sees, pixels. (at least 32, at most 1024)",
         "default": 96,
     }
     assert (parameters[-1]["name"], parameters[-1]["type"], parameters[-1]["default"]) == ("recipe", "dict", {})

@@ -37,6 +37,11 @@ def test_option_of_another_configuration():
             Derived.parse(wrong)
 
 
+def test_options_describe():
+    assert Small.describe("folder") == "A folder." and Small.describe("n") == "A number. (at least 2)"
+    assert RunConfig.describe("threshold").endswith(" (more than 0, less than 1)")
+
+
 def test_options_former_name():
     assert Small.parse({"place": "a"}).folder == "a"
     assert Small.parse({"folder": "a"}, {"place": "b"}).folder == "b"
@@ -141,10 +146,10 @@ def test_run_config_recipe_words():
         ({"learning_rates": [1e-3, 0.0]}, "learning_rate"),
         ({"batch_sizes": [8, 0]}, "batch_size"),
         ({"seed": -1}, "seed"),
-        ({"face_policy": "oval"}, "oval"),
+        ({"face_policy": "oval"}, "no face policy 'oval'; choose one of scale, tight, aligned"),
         ({"face_margin": 3.0}, "margin"),
         ({"frames": 0}, "frames"),
-        ({"face_policy": "none"}, "cuts nothing out"),
+        ({"face_policy": "none"}, "no face policy 'none'"),
         ({"detector": "nose"}, "nose.*blazeface"),
         ({"remedies": ["paint"]}, "no remedy 'paint'"),
         ({"fault": "gremlins"}, "shuffled_labels"),
