@@ -1,4 +1,4 @@
-"""Asking a model from Python: on this machine, or a service that runs elsewhere, with the same answers.
+"""Python client: a model on this machine or a service elsewhere, with the same answers.
 
 >>> from aletheia.client import Detector
 >>> with Detector("http://127.0.0.1:7860") as detector:  # or Detector(), or Detector("production")
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,37 +26,41 @@ from aletheia.imaging.video import check_count
 from aletheia.serving.config import API_KEY
 
 if TYPE_CHECKING:
-    from aletheia.client_http import Remote
+    from aletheia.client_http import HttpModel
     from aletheia.inference.predictor import Prediction
     from aletheia.inference.video import VideoPrediction
 
+#: Frames of a video that a model on this machine looks at by default.
 FRAMES = 16
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II", b"MM", b"RIFF")
+_IMAGE_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II", b"MM", b"RIFF")
 
 
 class Detector:
-    """Says of pictures and videos how probable it is that a face in them is fake. May be shared by threads.
+    """Estimates for images and videos the probability that a face in them is fake. Threads may share it.
 
     Parameters
     ----------
     model : str, path, or a list of them
-        The address of a service (``http://…`` or ``https://…``); or, to answer here, a tag, a ``store://models/…`` URI
-        or a folder; of several models an ensemble. Default: the registered production model.
+        The address of a service (``http://…`` or ``https://…``); or, to run on this machine, a tag, a
+        ``store://models/…`` URI or a folder; several models form an ensemble. Default: the registered production
+        model.
     api_key : str, optional
-        That a service asks for; default: what is in the environment variable ``ALETHEIA_API_KEY``.
+        API key of a service; default: the environment variable ``ALETHEIA_API_KEY``.
     weights : sequence of float
-        Of the models of an ensemble, see `aletheia.inference.ensemble.Ensemble`.
+        Weights of the models of an ensemble, see `aletheia.inference.ensemble.Ensemble`.
     precision : str
-        Of the network, when it runs here.
-    patience : float
-        Seconds in which a service that is busy is asked again, when it says by Retry-After when to come back.
+        Precision of a network that runs on this machine.
+    retry_seconds : float
+        Seconds in which requests to a busy service are repeated, when it names a time to come back by Retry-After.
     timeout : float
         Seconds that a service may take for an answer.
+    patience : float, optional
+        Deprecated name of `retry_seconds`.
 
     Attributes
     ----------
     note : ModelNote
-        What is known of the model: `uri`, `version`, `trained_on`, `tag`.
+        Description of the model: `uri`, `version`, `trained_on`, `tag`.
 
     Raises
     ------
@@ -72,20 +77,27 @@ class Detector:
         *,
         weights: Sequence[float] = (),
         precision: str = "f32",
-        patience: float = 60.0,
+        retry_seconds: float = 60.0,
         timeout: float = 120.0,
+        patience: float | None = None,
     ) -> None:
+        if patience is not None:
+            warnings.warn("Detector(patience=) is now called retry_seconds=.", DeprecationWarning, stacklevel=2)
+            retry_seconds = patience
         names = [str(model)] if isinstance(model, str | Path) else [str(name) for name in model]
-        self._model: _Local | Remote
-        if not (remote := [name for name in names if name.lower().startswith(("http://", "https://"))]):
-            self._model = _Local(names, weights, precision)
+        addresses = [name for name in names if name.lower().startswith(("http://", "https://"))]
+        self._model: LocalModel | HttpModel
+        if not addresses:
+            self._model = LocalModel(names, weights, precision)
         elif len(names) == 1 and not weights and precision == "f32":
-            from aletheia.client_http import Remote
+            from aletheia.client_http import HttpModel
 
             key = api_key or os.environ.get(API_KEY)
-            self._model = Remote(remote[0], key, patience=patience, timeout=timeout)
+            self._model = HttpModel(addresses[0], key, retry_seconds=retry_seconds, timeout=timeout)
         else:
-            raise InputError(f"{remote[0]} chooses its models, weights and precision itself; name the address alone.")
+            raise InputError(
+                f"{addresses[0]} chooses its models, weights and precision itself; pass the address alone."
+            )
         self.note = self._model.note
 
     def __enter__(self) -> Detector:
@@ -95,23 +107,23 @@ class Detector:
         self.close()
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections to a service."""
         self._model.close()
 
     def predict(
         self, source: str | Path | bytes | Array, *, frames: int | None = None, aggregation: str | None = None
     ) -> Prediction | VideoPrediction:
-        """Answer for one picture or video.
+        """Classify one image or video.
 
         Parameters
         ----------
         source : path, bytes or array
-            A file, the content of one, or RGB pixels (height, width, 3), uint8. Whether it is a video is seen by its
-            beginning; where that says nothing, by its name.
+            A file, the content of one, or RGB pixels (height, width, 3), uint8. Videos are recognised by their first
+            bytes or, where those are inconclusive, by the file name.
         frames : int, optional
-            Of a video, evenly spread; default: `FRAMES`, or what the service is set to.
+            Number of frames of a video, evenly spread; default: `FRAMES`, or the setting of the service.
         aggregation : str, optional
-            How a person's frames become one score, when the model runs here; default: as the model says.
+            How the scores of a person's frames are combined, for a model on this machine; default: as the model says.
 
         Returns
         -------
@@ -121,55 +133,72 @@ class Detector:
         Raises
         ------
         InputError
-            When the service does not answer, is busy for too long, or asks for a key; for a number of frames out of
+            When the service does not answer, is busy for too long, or requires a key; for a number of frames out of
             range or an unknown aggregation.
         """
         if frames is not None:
             check_count(frames)
         if isinstance(source, np.ndarray) or not holds_video(source):
-            return self._model.image(source)
-        return self._model.video(source, frames, aggregation)
+            return self._model.predict_image(source)
+        return self._model.predict_video(source, frames, aggregation)
 
 
-class _Local:
-    """The model, in this process."""
+class LocalModel:
+    """A model, or an ensemble, in this process.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Tags, URIs or folders; an empty name is the registered production model.
+    weights : sequence of float
+        Weights of the models of an ensemble; empty for equal ones.
+    precision : str
+        Precision of the network.
+
+    Attributes
+    ----------
+    note : ModelNote
+        Description of the model.
+    """
 
     def __init__(self, names: Sequence[str], weights: Sequence[float], precision: str) -> None:
         from aletheia.inference.ensemble import open_predictor
         from aletheia.release.registry import find_model
 
-        found = [find_model(name or None) for name in names]
-        self._predictor = open_predictor([model.folder for model in found], weights, precision=precision)
-        spec, uri = self._predictor.spec, " + ".join(model.uri for model in found)
-        tag = found[0].tag if len(found) == 1 else ""
+        models = [find_model(name or None) for name in names]
+        self._predictor = open_predictor([model.folder for model in models], weights, precision=precision)
+        spec, uri = self._predictor.spec, " + ".join(model.uri for model in models)
+        tag = models[0].tag if len(models) == 1 else ""
         self.note = ModelNote(uri, spec.weights_sha256[:12], spec.trained_on, tag)
 
-    def image(self, source: str | Path | bytes | Array) -> Prediction:
+    def predict_image(self, source: str | Path | bytes | Array) -> Prediction:
+        """Classify an image, see `aletheia.inference.predictor.Predictor.predict`."""
         return self._predictor.predict(source)
 
-    def video(self, source: str | Path | bytes, frames: int | None, aggregation: str | None) -> VideoPrediction:
+    def predict_video(self, source: str | Path | bytes, frames: int | None, aggregation: str | None) -> VideoPrediction:
+        """Classify a video, see `aletheia.inference.video.predict_video`."""
         from aletheia.inference.video import predict_video
 
-        opened = io.BytesIO(source) if isinstance(source, bytes) else source
-        return predict_video(self._predictor, opened, frames=frames or FRAMES, aggregation=aggregation)
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        return predict_video(self._predictor, file, frames=frames or FRAMES, aggregation=aggregation)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no connections."""
 
 
 def holds_video(source: str | Path | bytes) -> bool:
-    """Whether a file, or the content of one, is to be taken for a video: by its beginning, else by its name."""
-    named = not isinstance(source, bytes) and is_video(source)
-    head = source[:16] if isinstance(source, bytes) else _beginning(source)
-    return begins_as_video(head) or (named and not head.startswith(_PICTURES) and head[4:8] != b"ftyp")
+    """Whether a file, or the content of one, is treated as a video: by its first bytes, else by its name."""
+    has_video_name = not isinstance(source, bytes) and is_video(source)
+    head = source[:16] if isinstance(source, bytes) else _first_bytes(source)
+    return begins_as_video(head) or (has_video_name and not head.startswith(_IMAGE_SIGNATURES) and head[4:8] != b"ftyp")
 
 
-def _beginning(path: str | Path) -> bytes:
-    """The first bytes of a regular file; none of what cannot be opened, which is told by whoever reads it."""
+def _first_bytes(path: str | Path) -> bytes:
+    """Read the first bytes of a regular file; none if it cannot be opened, which is reported where it is read."""
     try:
-        if not Path(path).is_file():  # a pipe would block for ever
+        if not Path(path).is_file():  # opening a pipe would block
             return b""
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             return file.read(16)
     except (OSError, ValueError):
         return b""

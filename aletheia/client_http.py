@@ -1,4 +1,4 @@
-"""A service that runs elsewhere, asked over HTTP: what `aletheia.client.Detector` uses for an address."""
+"""HTTP client of a service that runs elsewhere, used by `aletheia.client.Detector`."""
 
 from __future__ import annotations
 
@@ -20,77 +20,93 @@ from aletheia.core.hosts import LOCAL_NAMES, host_of
 from aletheia.inference.predictor import FaceScore, Prediction, checked_pixels
 from aletheia.inference.video import PersonScore, VideoPrediction
 
-#: What a service refuses because of the file, not of the request: an answer, as from a model on this machine.
+#: Kinds of errors that are due to the file, not to the request: they make an answer, as from a model on this machine.
 FILE_ERRORS = ("bad_image", "bad_video", "unknown_format", "too_large")
-_PAUSE = 0.5  # seconds between two questions after a video that is at work
-_LONGEST_PAUSE = 30.0  # that a service may ask for
-_FACE = tuple(field.name for field in dataclasses.fields(FaceScore))
+_POLL_SECONDS = 0.5  # between two requests for the state of a job
+_MAX_RETRY_AFTER = 30.0  # seconds that a service may ask to wait
+_FACE_FIELDS = tuple(field.name for field in dataclasses.fields(FaceScore))
 
 
-class Remote:
-    """A service at an address.
+class HttpModel:
+    """The model of a service.
 
     Parameters
     ----------
     url : str
         ``http://…`` or ``https://…``.
     api_key : str, optional
-        That it asks for.
-    patience : float
-        Seconds in which it is asked again when it is busy and says, by Retry-After, when to come back.
+        API key of the service.
+    retry_seconds : float
+        Seconds in which requests are repeated when the service is busy and names a time to come back by Retry-After.
     timeout : float
-        Seconds that it may take for an answer.
+        Seconds that the service may take for an answer.
+
+    Attributes
+    ----------
+    note : ModelNote
+        Description of the model.
 
     Raises
     ------
     InputError
-        When nobody answers there, or nobody that speaks this language.
+        When no service, or none of this kind, answers at the address.
     """
 
-    def __init__(self, url: str, api_key: str | None = None, *, patience: float = 60.0, timeout: float = 120.0) -> None:
+    def __init__(
+        self, url: str, api_key: str | None = None, *, retry_seconds: float = 60.0, timeout: float = 120.0
+    ) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._url, self._patience = url.rstrip("/"), patience
-        # A redirect would carry the key and the picture to somebody else, and so would a proxy of the environment
-        # that is asked for this very machine.
-        here = host_of(self._url) in LOCAL_NAMES
-        self._client = httpx.Client(headers=headers, timeout=timeout, follow_redirects=False, trust_env=not here)
+        self._url, self._retry_seconds = url.rstrip("/"), retry_seconds
+        # A redirect would send the key and the image to another host, and so would a proxy of the environment that is
+        # used for this very machine.
+        is_local = host_of(self._url) in LOCAL_NAMES
+        self._client = httpx.Client(headers=headers, timeout=timeout, follow_redirects=False, trust_env=not is_local)
         try:
             self.note = self._describe()
         except BaseException:
             self.close()
             raise
 
-    def image(self, source: str | Path | bytes | Array) -> Prediction:
-        """The answer for a picture, as `aletheia.inference.predictor.Predictor.predict` gives it."""
+    def predict_image(self, source: str | Path | bytes | Array) -> Prediction:
+        """Classify an image, as `aletheia.inference.predictor.Predictor.predict` does."""
+        path = "/v1/predict"
         try:
-            name, data = _content(_png(checked_pixels(source)) if isinstance(source, np.ndarray) else source)
+            name, data = _read(_encode_png(checked_pixels(source)) if isinstance(source, np.ndarray) else source)
         except InputError as error:
             return Prediction("error", None, reason=str(error))
         try:
-            said = self._send("/v1/predict", name, data, {})
-            return Prediction(said["verdict"], said["probability"], _faces(said["faces"]), said["reason"])
+            answer = self._send(path, name, data, {})
+            return Prediction(answer["verdict"], answer["probability"], _faces(answer["faces"]), answer["reason"])
         except _UnusableFileError as error:
             return Prediction("error", None, reason=str(error))
         except (KeyError, TypeError):
-            raise self._strange("/v1/predict") from None
+            raise self._protocol_error(path) from None
 
-    def video(self, source: str | Path | bytes, frames: int | None, aggregation: str | None) -> VideoPrediction:
-        """The answer for a video, as `aletheia.inference.video.predict_video` gives it."""
+    def predict_video(self, source: str | Path | bytes, frames: int | None, aggregation: str | None) -> VideoPrediction:
+        """Classify a video, as `aletheia.inference.video.predict_video` does."""
         if aggregation:
-            raise InputError("A service makes one score of many frames as its model says; leave the aggregation out.")
+            raise InputError("A service combines the frames as its model says; leave the aggregation out.")
+        path = "/v1/jobs"
         try:
-            name, data = _content(source)
-            said = self._result(self._send("/v1/jobs", name, data, {"frames": str(frames)} if frames else {}), name)
+            name, data = _read(source)
+            job = self._send(path, name, data, {"frames": str(frames)} if frames else {})
+            answer = self._await_result(job, name)
             people = tuple(
-                PersonScore(**{**one, "times": tuple(one["times"]), "faces": _faces(one["faces"])})
-                for one in said["people"]
+                PersonScore(**{**person, "times": tuple(person["times"]), "faces": _faces(person["faces"])})
+                for person in answer["people"]
             )
-            whole = (said["verdict"], said["probability"], people, said["frames"], said["aggregation"], said["reason"])
-            return VideoPrediction(*whole)
+            return VideoPrediction(
+                answer["verdict"],
+                answer["probability"],
+                people,
+                answer["frames"],
+                answer["aggregation"],
+                answer["reason"],
+            )
         except _UnusableFileError as error:
             return VideoPrediction("error", None, reason=str(error))
         except (KeyError, TypeError):
-            raise self._strange("/v1/jobs") from None
+            raise self._protocol_error(path) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -98,91 +114,117 @@ class Remote:
 
     def _describe(self) -> ModelNote:
         try:
-            (name,) = self._ask("GET", "/v2/models")["models"]
-            model = self._ask("GET", f"/v2/models/{name}")
+            (name,) = self._request("GET", "/v2/models")["models"]
+            model = self._request("GET", f"/v2/models/{name}")
             return ModelNote(model["uri"], model["versions"][0], model.get("trained_on", ""))
-        except (KeyError, TypeError, IndexError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise self._strange("/v2/models") from None
+        except InputError:
+            raise
+        except (KeyError, TypeError, IndexError, ValueError):
+            raise self._protocol_error("/v2/models") from None
 
     def _send(self, path: str, name: str, data: bytes, fields: dict[str, str]) -> dict[str, Any]:
-        return self._ask("POST", path, name, files={"file": ("file", data)}, data=fields)
+        return self._request("POST", path, name, files={"file": ("file", data)}, data=fields)
 
-    def _result(self, job: dict[str, Any], name: str) -> dict[str, Any]:
-        """The answer of a job. It is forgotten there once it is fetched, or when nobody waits for it any more."""
+    def _await_result(self, job: dict[str, Any], name: str) -> dict[str, Any]:
+        """Wait for the result of a job, and delete it from the service, also when waiting is interrupted."""
         path = f"/v1/jobs/{job['id']}"
         try:
             while job["state"] in ("waiting", "running"):
-                time.sleep(_PAUSE)
-                job = self._ask("GET", path, patient=True)
+                time.sleep(_POLL_SECONDS)
+                job = self._request("GET", path, retry_lost=True)
         finally:
             with contextlib.suppress(httpx.HTTPError):
                 self._client.delete(self._url + path)
         if job["state"] == "done":
-            return job["result"]
+            result: dict[str, Any] = job["result"]
+            return result
         raise self._refusal(job["error"] or {"kind": job["state"], "message": "The job was cancelled."}, name)
 
-    def _ask(self, method: str, path: str, name: str = "", patient: bool = False, **content: Any) -> dict[str, Any]:
-        """Send a request; again, as long as the patience lasts, when the service asks for that, or says nothing."""
-        deadline = time.monotonic() + self._patience
+    def _request(
+        self, method: str, path: str, name: str = "", retry_lost: bool = False, **content: Any
+    ) -> dict[str, Any]:
+        """Send a request, and parse the answer.
+
+        Parameters
+        ----------
+        method, path
+            Of the request.
+        name : str
+            File that is sent, for messages.
+        retry_lost : bool
+            Whether to send the request again when no answer came, too.
+        **content
+            Body, as httpx takes it.
+
+        Raises
+        ------
+        InputError
+            When the service refuses, does not answer, or its answer is of another form.
+        """
+        response = self._send_until_answered(method, path, retry_lost, content)
+        try:
+            answer = response.json()
+            error = None if response.is_success else _error_of(answer)
+        except (ValueError, KeyError, TypeError):
+            raise self._protocol_error(path, response.status_code) from None
+        if error is not None:
+            raise self._refusal(error, name)
+        if not isinstance(answer, dict):
+            raise self._protocol_error(path, response.status_code)
+        return answer
+
+    def _send_until_answered(self, method: str, path: str, retry_lost: bool, content: dict[str, Any]) -> httpx.Response:
+        """Send a request, and repeat it while the service asks for that and the time for retries is not over."""
+        deadline = time.monotonic() + self._retry_seconds
         while True:
             try:
                 response = self._client.request(method, self._url + path, **content)
-                pause = _retry_after(response)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                # A job that is at work there must not be given up because one question after it was lost.
-                pause = _PAUSE if patient and isinstance(error, httpx.TransportError) else math.inf
+                # A running job must not be given up because one request for its state was lost.
+                pause = _POLL_SECONDS if retry_lost and isinstance(error, httpx.TransportError) else math.inf
                 if time.monotonic() + pause > deadline:
-                    told = f"{self._url} does not answer ({error}). Is `aletheia serve` running there?"
-                    raise InputError(told) from None
-                time.sleep(pause)
-                continue
-            if pause is None or time.monotonic() + pause > deadline:
-                break
+                    message = f"{self._url} does not answer ({error}). Is `aletheia serve` running there?"
+                    raise InputError(message) from None
+            else:
+                retry_after = _retry_after(response)
+                if retry_after is None or time.monotonic() + retry_after > deadline:
+                    return response
+                pause = retry_after
             time.sleep(pause)
-        try:
-            said = response.json()
-            error = None if response.is_success else _error(said)
-        except (ValueError, KeyError, TypeError):
-            raise self._strange(path, response.status_code) from None
-        if error is not None:
-            raise self._refusal(error, name)
-        return said
 
     def _refusal(self, error: dict[str, str], name: str) -> InputError:
         if error["kind"] in FILE_ERRORS:
             return _UnusableFileError(f"{name}: {error['message']}" if name else error["message"])
         return InputError(f"{self._url} refuses: {error['message']}")
 
-    def _strange(self, path: str, status: int = 200) -> InputError:
+    def _protocol_error(self, path: str, status: int = 200) -> InputError:
         return InputError(
-            f"What {self._url}{path} answers (status {status}) is not the language of `aletheia serve`. "
-            "Is the address right, and of the same version?"
+            f"The answer of {self._url}{path} (status {status}) is not one of `aletheia serve`. "
+            "Is the address right, and is the service of the same version?"
         )
 
 
 class _UnusableFileError(InputError):
-    """The file is what is wrong, not the service."""
+    """The file cannot be used; the service is in order."""
 
 
-def _error(said: dict[str, Any]) -> dict[str, str]:
-    """Kind and message of a failure; the V2 protocol has them side by side."""
-    error = said["error"]
-    both = {"kind": said["kind"], "message": error} if isinstance(error, str) else error
-    return {key: str(both[key]) for key in ("kind", "message")}
+def _error_of(answer: dict[str, Any]) -> dict[str, str]:
+    """Return kind and message of a failure; in the V2 protocol they are not nested."""
+    error = answer["error"]
+    fields = {"kind": answer["kind"], "message": error} if isinstance(error, str) else error
+    return {key: str(fields[key]) for key in ("kind", "message")}
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds after which a service that cannot answer now wants to be asked again; None when it does not."""
+    """Return the seconds after which a busy service asks to be called again; None if it does not."""
     text = response.headers.get("retry-after")
     if response.status_code not in (429, 503) or text is None:
         return None
-    return min(max(float(text), 0.1), _LONGEST_PAUSE) if text.isascii() and text.isdigit() else 1.0
+    return min(max(float(text), 0.1), _MAX_RETRY_AFTER) if text.isascii() and text.isdigit() else 1.0
 
 
-def _content(source: str | Path | bytes) -> tuple[str, bytes]:
-    """Name, empty for bytes, and content."""
+def _read(source: str | Path | bytes) -> tuple[str, bytes]:
+    """Return the name, which is empty for bytes, and the content."""
     if isinstance(source, bytes):
         return "", source
     try:
@@ -192,15 +234,16 @@ def _content(source: str | Path | bytes) -> tuple[str, bytes]:
         raise _UnusableFileError(f"{source}: cannot be opened ({reason}). Leave it out or replace it.") from None
 
 
-def _png(rgb: Array) -> bytes:
-    """The pixels as a file that loses nothing."""
+def _encode_png(rgb: Array) -> bytes:
+    """Encode pixels (height, width, 3) without loss."""
     import cv2
 
     return cv2.imencode(".png", rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
-def _faces(told: Sequence[dict[str, Any]]) -> tuple[FaceScore, ...]:
+def _faces(answers: Sequence[dict[str, Any]]) -> tuple[FaceScore, ...]:
+    """Convert the faces of an answer; fields that are only of the HTTP API are left out."""
     return tuple(
-        FaceScore(**{key: value for key, value in {**one, "box": tuple(one["box"])}.items() if key in _FACE})
-        for one in told
+        FaceScore(**{key: value for key, value in {**face, "box": tuple(face["box"])}.items() if key in _FACE_FIELDS})
+        for face in answers
     )

@@ -1,4 +1,4 @@
-"""Types that the client shares with its HTTP half."""
+"""Types of the Python client and its HTTP implementation."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class ModelNote:
-    """What is known of the model that answers.
+    """Description of the model that answers.
 
     Attributes
     ----------
     uri : str
-        Where it comes from.
+        Its address: that of the registry, a folder, or the name that a service gives it.
     version : str
-        The beginning of the hash of its weights.
+        The first digits of the hash of its weights.
     trained_on : str
-        Sources and generators of the training, in words; may be empty.
+        Sources and generators of the training data, as text; may be empty.
     tag : str
-        Of the registered model; empty for a folder, an ensemble or a service.
+        Tag of a registered model; empty for a folder, an ensemble or a service.
     """
 
     uri: str

@@ -1,4 +1,4 @@
-"""A checkout with a tracking service of its own, so that a measurement leaves the user's runs alone."""
+"""A checkout of its own, with a tracking service of its own, so that measuring touches nobody's runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARTS = ("notebooks", "functions", "workflows", "project.yaml", "project_setup.
 
 @contextlib.contextmanager
 def fresh_checkout() -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield a folder with the project's notebooks and workflow, and the environment in which to run them there."""
+    """Provide a folder with copies of the notebooks and functions, and the environment to run them in."""
     with tempfile.TemporaryDirectory(prefix="aletheia-bench-") as name:
         folder = Path(name)
         for part in _PARTS:

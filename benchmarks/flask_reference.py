@@ -1,7 +1,7 @@
-"""The server that ours is compared with: how published detector projects answer over HTTP.
+"""Reference server for the comparison: answers over HTTP as published detector projects do.
 
 A Flask application that saves the upload, reads it from the disk, answers by benchmarks/reference.py (eager fp32 torch)
-and takes one request at a time, as Flask does when it is started as most projects start it.
+and takes one request at a time, as Flask does when it is started the way most projects start it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.reference import Reference
 
 
 def create_app(bundle: str | Path) -> Flask:
-    """The application; the model is loaded before it is ready."""
+    """Create the application; the model is loaded before it is ready."""
     app, answer = Flask("reference"), Reference(bundle)
 
     @app.get("/readyz")

@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def peak_memory() -> float:
-    """Largest resident memory of this process in MB. (getrusage counts the parent's before the start, too.)"""
+    """Read the largest resident memory of this process, MB; getrusage counts the parent's before the start, too."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 

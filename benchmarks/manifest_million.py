@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--pool", type=int, default=200_000)
     options = parser.parse_args()
-    from aletheia.datasets.balance import balance
+    from aletheia.datasets.balance import balance_training
     from aletheia.datasets.bias import analyse_bias
     from aletheia.datasets.manifest import read_manifest
     from aletheia.datasets.split import split_manifest
@@ -103,7 +103,9 @@ def main() -> int:
         pool = timed("read pool (not counted)", lambda: read_manifest(folder / "pool.parquet"), False)
     timed("bias before", lambda: analyse_bias(df))
     df = timed("split", lambda: split_manifest(df, seed=0))
-    train = timed("balance (matched)", lambda: balance(df[df["split"] == "train"], pool, "matched", held_out=df))
+    train = timed(
+        "balance (matched)", lambda: balance_training(df[df["split"] == "train"], pool, "matched", exclude_rows=df)
+    )
     timed("bias after", lambda: analyse_bias(train.train))
     print(
         f"{options.rows:,} rows: {total:.2f} s, peak {peak_mb():.0f} MB (limits {LIMIT_SECONDS} s, {LIMIT_MB:.0f} MB)"

@@ -29,8 +29,8 @@ def main() -> int:
         os.chdir(folder)
         from aletheia.project.workspace import open_project
         from aletheia.training.config import TrainConfig
-        from aletheia.training.export import bundle
-        from aletheia.training.fit import fit
+        from aletheia.training.export import export_bundle
+        from aletheia.training.fit import fit_network
 
         project = open_project(folder)
         import mlrun
@@ -49,7 +49,8 @@ def main() -> int:
                 learning_rate=2e-3, batch_size=16, image_size=96, max_epochs=options.epochs, patience=options.epochs
             )
             with tempfile.TemporaryDirectory() as target:
-                bundle(fit(config, frames["train"], frames["val"]), frames["train"], frames["val"], folder=target)
+                parts = frames["train"], frames["val"]
+                export_bundle(fit_network(config, *parts), *parts, folder=target)
             return time.perf_counter() - started
 
         def tracked() -> float:

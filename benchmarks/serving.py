@@ -1,4 +1,4 @@
-"""Answering over HTTP: `aletheia serve` and benchmarks/flask_reference.py under the load of 8 clients.
+"""Throughput and latency over HTTP: `aletheia serve` and benchmarks/flask_reference.py under the load of 8 clients.
 
 Both have the same network (EfficientNetAutoAttB4, random weights, 224 pixels, fp32), are sent the same pictures by
 Locust, and take turns (ours a second time in bf16, where the processor has it); throughput is the median over the
@@ -20,7 +20,7 @@ from benchmarks.serving_process import Server, finish_load, start_load, upload, 
 from benchmarks.serving_soak import kill, soak
 
 CLIENTS = 8
-#: At least so many times the reference's throughput, at most this share of its p99.
+#: Least throughput and largest p99, as multiples of the reference's.
 THROUGHPUT, P99 = 2.5, 0.5
 
 
@@ -52,7 +52,7 @@ def compare(bundle: Path, pictures: list[str], folder: Path, seconds: float, tur
     servers = {name: Server(name, bundle, folder / f"{name}.log") for name in names}
     try:
         for server in servers.values():
-            measure(server, load, 5)  # once for nothing
+            measure(server, load, 5)  # warm-up
         rows = [{name: measure(server, load, seconds) for name, server in servers.items()} for _ in range(turns)]
     finally:
         for server in servers.values():
@@ -69,15 +69,15 @@ def compare(bundle: Path, pictures: list[str], folder: Path, seconds: float, tur
         print(
             f"{name}: {throughput:.2f} times the throughput ({min(ratios):.2f} to {max(ratios):.2f}), p99 {share:.2f}"
         )
-    print(f"judged: {fastest}; limits {THROUGHPUT} and {P99}")
+    print(f"compared: {fastest}; limits {THROUGHPUT} and {P99}")
     lost = sum(row[name][2] for row in rows for name in servers)
     return int(throughput < THROUGHPUT or share > P99 or lost > 0)
 
 
 def measure(server: Server, load: Path, seconds: float) -> tuple[float, list[float], int]:
-    """Answers a second, the time of each in seconds, and how many requests got none."""
+    """Return answers per second, the duration of each in seconds, and the number of requests without one."""
     answers = finish_load(start_load(server, load, CLIENTS, seconds), load)
-    times = [duration for _, _, duration, _, deserved in answers if deserved]
+    times = [duration for _, _, duration, _, is_expected in answers if is_expected]
     if not times:
         raise RuntimeError(f"{server.name} answered nothing:\n{server.log.read_text()[-2000:]}")
     span = max(row[1] + row[2] for row in answers) - min(row[1] for row in answers)

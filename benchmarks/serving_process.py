@@ -1,4 +1,4 @@
-"""Servers under load: starting, watching and killing them, and the requests that are sent to them."""
+"""Servers under load: start, memory and end of the process, and the requests that are sent to it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Server:
     Parameters
     ----------
     name : {'ours', 'ours-bf16', 'reference'}
-        Which one, and in which precision.
+        The server, and its precision.
     bundle : path
-        Of the model.
+        Folder of the model.
     log : path
-        Where its output goes.
+        File for its output.
     """
 
     def __init__(self, name: str, bundle: Path, log: Path) -> None:
@@ -42,13 +42,13 @@ class Server:
         self.start()
 
     def start(self) -> float:
-        """Start it, on the same port when it ran before; returns the seconds until it was ready."""
+        """Start the server, always on the same port; returns the seconds until it was ready."""
         if self.name.startswith("ours"):
             arguments = ["-m", "aletheia.cli", "serve", "--model", str(self.bundle), "--port", str(self.port)]
             arguments += ["--precision", "bf16"] * self.name.endswith("bf16")
         else:
             arguments = ["-m", "benchmarks.flask_reference", str(self.bundle), str(self.port)]
-        # Both decide themselves how many threads they start.
+        # Both servers choose the number of their threads themselves.
         environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
         began = time.perf_counter()
         with self.log.open("ab") as log:
@@ -61,7 +61,7 @@ class Server:
         return time.perf_counter() - began
 
     def ready(self) -> bool:
-        """Whether it answers."""
+        """Tell whether it answers."""
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as response:
                 return response.status == 200
@@ -69,12 +69,12 @@ class Server:
             return False
 
     def kill(self) -> None:
-        """Kill -9, as when the machine takes it away."""
+        """End it by SIGKILL, as when the machine runs out of memory."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
-        """End it as an operator would."""
+        """End it by SIGTERM, as an operator would."""
         self.process.terminate()
         try:
             self.process.wait(30)
@@ -98,6 +98,7 @@ class Memory(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Sample until `growth` is called."""
         began = time.perf_counter()
         while not self._done.wait(1):
             alone = self._process.memory_info().rss
@@ -110,12 +111,12 @@ class Memory(threading.Thread):
             self.samples.append((time.perf_counter() - began, alone, alone + others))
 
     def growth(self, warm: float) -> tuple[float, float]:
-        """Relative growth, alone and of all, from the third after `warm` seconds to the last third: medians."""
+        """Return the growth, alone and of all, of the median from the first third after `warm` seconds to the last."""
         self._done.set()
         self.join()
-        kept = [sample for sample in self.samples if sample[0] >= warm]
-        third = max(len(kept) // 3, 1)
-        first, last = kept[:third], kept[-third:]
+        samples = [sample for sample in self.samples if sample[0] >= warm]
+        third = max(len(samples) // 3, 1)
+        first, last = samples[:third], samples[-third:]
         alone, together = (
             statistics.median(s[k] for s in last) / statistics.median(s[k] for s in first) - 1 for k in (1, 2)
         )
@@ -124,7 +125,7 @@ class Memory(threading.Thread):
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """A request that is sent again and again, and the statuses that it deserves."""
+    """A request that is sent again and again, and the statuses that are expected."""
 
     name: str
     content: bytes = b""
@@ -135,14 +136,14 @@ class Request:
 
 
 def upload(name: str, content: bytes, filename: str = "picture.jpg", expected: tuple[int, ...] = (200,)) -> Request:
-    """A file in a form, as a browser sends it."""
+    """Return a request with a file in a form, as a browser sends it."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n'
     head += "Content-Type: application/octet-stream\r\n\r\n"
     return Request(name, head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode(), expected)
 
 
 def as_json(name: str, body: object, expected: tuple[int, ...] = (200,), path: str = "/v1/predict") -> Request:
-    """A JSON object; bytes in it become base64."""
+    """Return a request with a JSON object; bytes in it become base64."""
     text = json.dumps(body, default=lambda content: base64.b64encode(content).decode())
     return Request(name, text.encode(), expected, path=path, content_type="application/json")
 
@@ -151,17 +152,17 @@ def write_requests(folder: Path, requests: Sequence[Request]) -> Path:
     """Prepare a folder for benchmarks/load.py; returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     described = []
-    for number, one in enumerate(requests):
-        body = f"{number}.body" if one.method == "POST" else ""
+    for number, request in enumerate(requests):
+        body = f"{number}.body" if request.method == "POST" else ""
         if body:
-            (folder / body).write_bytes(one.content)
-        content_type = one.content_type if body else ""
+            (folder / body).write_bytes(request.content)
+        content_type = request.content_type if body else ""
         described.append(
             {
-                "name": one.name,
-                "method": one.method,
-                "path": one.path,
-                "expected": one.expected,
+                "name": request.name,
+                "method": request.method,
+                "path": request.path,
+                "expected": request.expected,
                 "body": body,
                 "content_type": content_type,
             }
@@ -171,7 +172,7 @@ def write_requests(folder: Path, requests: Sequence[Request]) -> Path:
 
 
 def start_load(server: Server, folder: Path, clients: int, seconds: float) -> subprocess.Popen:
-    """Locust, sending the prepared requests of a folder from so many clients."""
+    """Start Locust, which sends the prepared requests of a folder from so many clients."""
     command = [sys.executable, "-m", "locust", "-f", "benchmarks/load.py", "--headless", "--only-summary"]
     command += ["-u", str(clients), "-r", str(clients), "-t", f"{seconds:.0f}s", "--host", server.url]
     # Failed requests are judged here, not by Locust's exit code.
@@ -181,7 +182,7 @@ def start_load(server: Server, folder: Path, clients: int, seconds: float) -> su
 
 
 def finish_load(locust: subprocess.Popen, folder: Path) -> list[tuple[str, float, float, int, bool]]:
-    """Wait for the end; all requests: name, start, duration in seconds, status, whether it was deserved."""
+    """Wait for Locust; returns of each request name, start, duration in seconds, status, whether it was expected."""
     if locust.wait():
         raise RuntimeError(f"locust ended with {locust.returncode}")
     return [tuple(row) for row in json.loads((folder / "answers.json").read_text())]

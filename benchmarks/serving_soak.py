@@ -1,4 +1,4 @@
-"""The service for a long time and through a sudden death: `python -m benchmarks.serving --soak 10`, `--kill`."""
+"""The service over a long time and after SIGKILL: `python -m benchmarks.serving --soak 10`, `--kill`."""
 
 from __future__ import annotations
 
@@ -25,44 +25,48 @@ _REFUSED = (400, 413, 415, 422)
 
 
 def good_requests(pictures: list[str]) -> list[Request]:
-    """What deserves an answer: pictures and a video, in forms, as JSON, by the V2 protocol; what monitors ask."""
+    """Return requests to be answered: pictures and a video in forms, JSON and the V2 protocol; those of monitors."""
     contents = [Path(path).read_bytes() for path in pictures]
-    found = [upload("picture", content) for content in contents]
-    found.append(as_json("picture as JSON", {"image": contents[0]}))
+    requests = [upload("picture", content) for content in contents]
+    requests.append(as_json("picture as JSON", {"image": contents[0]}))
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [contents[0]]}
-    found.append(as_json("V2", {"inputs": [tensor]}, path="/v2/models/detector/infer"))
+    requests.append(as_json("V2", {"inputs": [tensor]}, path="/v2/models/detector/infer"))
     gallery = Gallery()
-    (film,) = [gallery.path(one) for one in SAMPLES if one.name.endswith(".mp4")]
-    found.append(upload("video", film.read_bytes(), film.name))
+    (film,) = [gallery.path(sample) for sample in SAMPLES if sample.name.endswith(".mp4")]
+    requests.append(upload("video", film.read_bytes(), film.name))
     job = upload("job", film.read_bytes(), film.name, (202, 429))  # so many are kept, and no more
-    found.append(dataclasses.replace(job, path="/v1/jobs"))
-    found += [Request(path, method="GET", path=path) for path in ("/readyz", "/metrics", "/v2/models", "/openapi.json")]
-    return found
+    requests.append(dataclasses.replace(job, path="/v1/jobs"))
+    requests += [
+        Request(path, method="GET", path=path) for path in ("/readyz", "/metrics", "/v2/models", "/openapi.json")
+    ]
+    return requests
 
 
 def bad_requests(picture: str) -> list[Request]:
-    """What deserves a refusal: the files of tests/serving/hostile, and requests that make no sense."""
+    """Return requests to be refused: the files of tests/serving/hostile, and malformed requests."""
     from aletheia.imaging.reading import read_image
     from tests.serving.hostile.corpus import ANSWERED, REFUSED, every_case, truncations
 
-    deserved = {ANSWERED: (200,), REFUSED: _REFUSED}
+    expected = {ANSWERED: (200,), REFUSED: _REFUSED}
     content = Path(picture).read_bytes()
     cases = [*every_case(read_image(picture)[:512, :512]), *list(truncations("picture", content, "jpg"))[::10]]
-    found = [
-        upload(case.name, case.data, "file", deserved.get(case.owed, (200, *_REFUSED)))
+    requests = [
+        upload(case.name, case.data, "file", expected.get(case.expected, (200, *_REFUSED)))
         for case in cases
         if len(case.data) < 2_000_000
     ]
-    found.append(Request("no form", b"nothing", (400, 415, 422)))
-    found.append(as_json("no picture in the JSON", {"image": "/etc/passwd"}, _REFUSED))
-    found.append(as_json("JSON of nothing", [], _REFUSED))
-    found.append(as_json("V2 of nothing", {"inputs": []}, _REFUSED, "/v2/models/detector/infer"))
-    found += [Request(path, b"", (404, 405), "GET", path) for path in ("/nowhere", "/v2/models/other", "/v1/jobs/none")]
-    return found
+    requests.append(Request("no form", b"nothing", (400, 415, 422)))
+    requests.append(as_json("no picture in the JSON", {"image": "/etc/passwd"}, _REFUSED))
+    requests.append(as_json("JSON of nothing", [], _REFUSED))
+    requests.append(as_json("V2 of nothing", {"inputs": []}, _REFUSED, "/v2/models/detector/infer"))
+    requests += [
+        Request(path, b"", (404, 405), "GET", path) for path in ("/nowhere", "/v2/models/other", "/v1/jobs/none")
+    ]
+    return requests
 
 
 def soak(bundle: Path, pictures: list[str], folder: Path, clients: int, seconds: float) -> int:
-    """Good and bad requests in turn; 1 when an error was not deserved or the memory grew."""
+    """Send good and bad requests in turn; returns 1 when a status was unexpected or the memory grew."""
     good, bad = good_requests(pictures), bad_requests(pictures[0])
     mixed = good * max(len(bad) // len(good), 1) + bad
     load = write_requests(folder / "soak", mixed)
@@ -77,16 +81,16 @@ def soak(bundle: Path, pictures: list[str], folder: Path, clients: int, seconds:
         server.stop()
     statuses = collections.Counter(status for *_, status, _ in answers)
     print(f"{len(answers)} requests: " + ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items())))
-    wrong = collections.Counter((name, status) for name, _, _, status, deserved in answers if not deserved)
+    wrong = collections.Counter((name, status) for name, _, _, status, is_expected in answers if not is_expected)
     for (name, status), count in wrong.most_common(20):
-        print(f"not deserved: {count} × {status} for {name}")
+        print(f"unexpected: {count} × {status} for {name}")
     peak = max(sample[2] for sample in memory.samples) / 1e6
     print(f"memory: {alone:+.1%} alone, {together:+.1%} with its decoders (limit {GROWTH:.0%}), {peak:.0f} MB at most")
     return int(bool(wrong) or max(alone, together) > GROWTH)
 
 
 def kill(bundle: Path, pictures: list[str], folder: Path, clients: int) -> int:
-    """SIGKILL under load, and a start on the same port; 1 when more was lost than the requests in flight."""
+    """Kill the server under load and start it again; returns 1 when more than the requests in flight were lost."""
     load = write_requests(folder / "kill", [upload(path, Path(path).read_bytes()) for path in pictures])
     server = Server("ours", bundle, folder / "ours.log")
     try:

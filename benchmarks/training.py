@@ -84,7 +84,7 @@ class NormaliseFirst(Dataset):
 
     def __init__(self, paths: list[str]) -> None:
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-        import albumentations as A
+        import albumentations as A  # noqa: N812 (the name that its documentation uses)
         from albumentations.pytorch import ToTensorV2
 
         self.paths = paths
@@ -125,15 +125,15 @@ def loader(pictures: list[str], repeats: int) -> int:
 
 
 def waiting(pictures: list[str]) -> int:
-    """The share of a training that the network waited, for the smallest network and both ways to augment."""
+    """Measure the share of a training that the network waits, for the smallest network and both augmentations."""
     from aletheia.training.config import TrainConfig
-    from aletheia.training.fit import fit
+    from aletheia.training.fit import fit_network
 
     frame = pd.DataFrame({"path": pictures, "label": np.where(np.arange(len(pictures)) % 2, "fake", "real")})
     missed = 0
     for augmentation in ("light", "albumentations"):
         config = TrainConfig(max_epochs=3, image_size=224, augmentation=augmentation, patience=3)
-        history = fit(config, frame, frame, progress=False).history
+        history = fit_network(config, frame, frame, progress=False).history
         share = history["waited"].sum() / history["seconds"].sum()
         print(f"waiting for batches ({augmentation}): {share:.1%} of the training, limit {LIMITS['waiting']:.0%}")
         missed += share > LIMITS["waiting"]

@@ -128,8 +128,9 @@ def good() -> dict[str, Any]:
     """Fields of an evaluation of a model that passes every check; the numbers are those of drawn scores."""
     from aletheia.core.jsonable import to_records
     from aletheia.evaluation.prevalence import prior_shift
-    from aletheia.stats.calibration_error import calibration_error
+    from aletheia.stats.calibration_error import expected_calibration_error
     from aletheia.stats.metrics import evaluate_scores
+    from aletheia.stats.scored_set import ScoredSet
 
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 150)
@@ -143,9 +144,9 @@ def good() -> dict[str, Any]:
         "blanked": "control: the picture with the face blanked out",
         "spectrum": "frequency spectrum alone",
     }
-    metrics = evaluate_scores(y, p, 0.5)
+    scored = ScoredSet(y, p, 0.5)
     return {
-        **metrics.to_dict(),
+        **evaluate_scores(scored).to_dict(),
         "unit": "identity",
         "baselines": {key: {"name": name, **baseline} for key, name in names.items()},
         "leaks": 0,
@@ -166,9 +167,9 @@ def good() -> dict[str, Any]:
             "auc_low": 0.85,
             "auc_high": 0.94,
         },
-        "calibration_error": calibration_error(y, p).to_dict(),
+        "calibration_error": expected_calibration_error(scored).to_dict(),
         "subgroups": [],
-        "prior": to_records(prior_shift(y, p, 0.5)),
+        "prior": to_records(prior_shift(scored)),
         "production": None,
         "weights_sha256": "e" * 64,
         "test_data_hash": "d" * 64,

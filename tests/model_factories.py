@@ -1,9 +1,10 @@
-"""Small models with known or random weights, and pictures to ask them about."""
+"""Small models with hand-set or random weights, and pictures for them."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,15 +15,16 @@ import pytest
 import torch
 
 from aletheia.faces.crop_config import CropConfig
+from aletheia.models import registry
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
-from aletheia.models.registry import create_model
+from aletheia.models.registry import create_model, list_models
 from aletheia.models.spec import ONNX, AbstentionSpec, Calibration, ModelSpec, read_spec, write_spec
 
 
 @pytest.fixture(scope="session")
 def brightness_bundle(tmp_path_factory) -> Path:
-    """A network whose logit is the mean brightness: nothing is learned, everything is known."""
+    """A network whose logit is the mean brightness, by weights that are set by hand."""
     torch.manual_seed(0)
     model = create_model("attention_cnn", width=4).eval()
     with torch.no_grad():
@@ -54,7 +56,7 @@ def brightness_bundle(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def random_bundle(tmp_path_factory) -> Path:
-    """A model bundle with random weights: its answers mean nothing, but are the same every time."""
+    """A model bundle with random weights: its answers are meaningless, but the same every time."""
     folder = tmp_path_factory.mktemp("bundle")
     torch.manual_seed(4)
     spec = ModelSpec(
@@ -72,11 +74,11 @@ def random_bundle(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def numberless(bundle, tmp_path_factory) -> Path:
-    """The same model with a bias that is no number, as a damaged or diverged training leaves it."""
+    """The same model with a bias of NaN, as a damaged or diverged training leaves it."""
     folder = tmp_path_factory.mktemp("numberless") / "model"
     shutil.copytree(bundle, folder)
     graph = onnx.load(folder / ONNX)
-    (bias,) = [one for one in graph.graph.initializer if one.name.endswith("head.bias")]
+    (bias,) = [tensor for tensor in graph.graph.initializer if tensor.name.endswith("head.bias")]
     bias.CopyFrom(onnx.numpy_helper.from_array(np.full(bias.dims, np.nan, np.float32), bias.name))
     (folder / ONNX).write_bytes(graph.SerializeToString())
     spec = read_spec(folder)
@@ -87,18 +89,44 @@ def numberless(bundle, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def with_rules(bundle, tmp_path_factory) -> Callable[..., Path]:
-    """The same model with rules of abstention, and with whatever else is named."""
+    """The same model with rules of abstention, and with other changes of its description."""
 
     def make(changes: dict | None = None, **rules) -> Path:
         folder = tmp_path_factory.mktemp("rules") / "model"
         shutil.copytree(bundle, folder)
-        # Limits that are never in the way, unless they are named.
+        # By default no limit ever leads to abstention.
         values = {"alpha": 0.1, "real_upper": 0.4, "fake_lower": 0.4, **rules}
         update = {"abstention": AbstentionSpec(**values), **(changes or {})}
         write_spec(folder, read_spec(folder).model_copy(update=update))
         return folder
 
     return make
+
+
+@pytest.fixture
+def own_registry(monkeypatch) -> None:
+    """A registry that a test may add to."""
+    list_models()
+    monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
+    registry._import_all.cache_clear()
+
+
+@pytest.fixture
+def declare_network(tmp_path, monkeypatch) -> Callable[[str, str], None]:
+    """Install a package of one module that declares it as an entry point for networks."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+
+    def declare(module: str, source: str) -> None:
+        (folder / f"{module}.py").write_text(source)
+        info = folder / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[aletheia.networks]\n{module} = {module}\n")
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return declare
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib
 import pkgutil
 from pathlib import Path
 
+import grimp
 import pytest
 
 import aletheia
@@ -60,3 +62,13 @@ def test_errors_form_one_tree_and_say_so():
             if not (issubclass(value, AletheiaError) and value.__name__.endswith("Error") and value.__doc__):
                 wrong.append(f"{name}.{value.__name__}")
     assert wrong == []
+
+
+def test_no_import_cycles():
+    """No modules import each other in a circle, not even for annotations."""
+    graph = grimp.build_graph("aletheia", exclude_type_checking_imports=False, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))

@@ -16,7 +16,7 @@ from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
-from aletheia.stats.tabular import Columns, Shortcut, make_folds, not_computed, score_table
+from aletheia.stats.tabular import Columns, FoldError, Shortcut, make_folds, not_computed, score_table
 
 FILE_PROPERTIES = "delivery"  # key of the family, in JSON and in `--remedy match=delivery`
 SOURCE = "source"
@@ -69,7 +69,7 @@ class Family:
         """The AUC with its interval, or the reason why there is none."""
         if self.outcome.reason or not self.visible:
             return self.outcome.reason or "a network does not see it"
-        return f"{self.outcome.auc:.3f} ({self.outcome.low:.3f} to {self.outcome.high:.3f})"
+        return f"{self.outcome.estimate:.3f}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,9 +134,7 @@ class Audit:
         for family in sorted(telling, key=lambda family: -family.outcome.auc):
             outcome = family.outcome
             leading = f": {', '.join(outcome.leading)}" if outcome.leading else ""
-            sentences.append(
-                f"{family.name}: AUC {outcome.auc:.2f} ({outcome.low:.2f} to {outcome.high:.2f}){leading}."
-            )
+            sentences.append(f"{family.name}: AUC {outcome.estimate:.2f}{leading}.")
         return sentences
 
     def to_dict(self) -> dict[str, Any]:
@@ -193,13 +191,17 @@ def audit_faces(
     measures = measure_faces(faces, view, workers=workers, progress=progress)
     fake = fake_flags(faces)
     groups = connected_groups(faces)
-    folds = make_folds(groups, fake, np.random.default_rng(seed))
+    folds, no_folds = [], ""
+    try:
+        folds = make_folds(groups, fake, np.random.default_rng(seed))
+    except FoldError as error:
+        no_folds = str(error)
     unmeasured = int(measures["thumb_0"].isna().sum())
     all_unmeasured = "most of the files could not be measured" if unmeasured > len(faces) / 2 else ""
 
     def scored(columns: Columns, values: Array, missing: str = "") -> Shortcut:
-        if isinstance(folds, str) or missing:
-            return not_computed(missing or str(folds), True)
+        if missing or no_folds:
+            return not_computed(missing or no_folds, True)
         table = (values.astype(np.float64), fake)
         rng = np.random.default_rng(seed)
         return score_table(columns, table, table, folds, groups, rng, seed=seed, confidence=1 - 0.05 / _N_FAMILIES)

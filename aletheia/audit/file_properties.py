@@ -9,7 +9,7 @@ from aletheia.core.arrays import Array
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
-from aletheia.stats.tabular import Columns, Shortcut, make_folds, not_computed, score_table
+from aletheia.stats.tabular import Columns, FoldError, Shortcut, make_folds, not_computed, score_table
 
 FEATURES = {
     "width": "width",
@@ -62,9 +62,10 @@ def shortcut_auc(
     fake = fake_flags(train)
     if test is None:
         scored, groups = train, connected_groups(train)
-        folds = make_folds(groups, fake, rng)
-        if isinstance(folds, str):
-            return not_computed(folds, True)
+        try:
+            folds = make_folds(groups, fake, rng)
+        except FoldError as error:
+            return not_computed(str(error), True)
     else:
         if not len(test):
             return not_computed("there are no rows to score", False)

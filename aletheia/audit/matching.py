@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.stats.tabular import Columns, make_folds, make_trees, without_unknown
+from aletheia.stats.tabular import Columns, FoldError, make_folds, make_trees, without_unknown
 
 CALIPER = 0.2  # standard deviations of the logit: Austin, Pharmaceutical Statistics 10, 2011
 _MIN_PAIRS = 20
@@ -41,9 +41,10 @@ def match_by_score(columns: Columns, values: Array, fake: Array, groups: Array, 
     InputError
         When no folds can be made, or fewer than 20 pairs are left.
     """
-    folds = make_folds(groups, fake, np.random.default_rng(seed))
-    if isinstance(folds, str):
-        raise InputError(f"Nothing can be matched: {folds}.")
+    try:
+        folds = make_folds(groups, fake, np.random.default_rng(seed))
+    except FoldError as error:
+        raise InputError(f"Nothing can be matched: {error}.") from error
     kept = np.zeros(len(fake), bool)
     with threadpool_limits(1 if len(fake) < 20_000 else None, user_api="openmp"):
         for fit, held in folds:

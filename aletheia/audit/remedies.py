@@ -23,7 +23,7 @@ from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.faces.crop_config import CropConfig
 from aletheia.stats.categorical import encode
-from aletheia.stats.tabular import Columns, make_folds, score_table
+from aletheia.stats.tabular import Columns, FoldError, make_folds, score_table
 
 MATCHABLE = (SOURCE, FILE_PROPERTIES, *FAMILIES)
 COLUMN = "remedies"  # of the manifest
@@ -233,11 +233,12 @@ def _auc_text(columns: Columns, values: Array, fake: Array, groups: Array, seed:
     """Describe how well the label is predicted from a family: the AUC with its interval."""
     rng = np.random.default_rng(seed)
     groups = np.unique(groups, return_inverse=True)[1]
-    folds = make_folds(groups, fake, rng)
-    if isinstance(folds, str):
-        return f"nothing: {folds}"
+    try:
+        folds = make_folds(groups, fake, rng)
+    except FoldError as error:
+        return f"nothing: {error}"
     outcome = score_table(columns, (values, fake), (values, fake), folds, groups, rng, seed=seed)
-    return f"{outcome.auc:.2f} ({outcome.low:.2f} to {outcome.high:.2f})"
+    return f"{outcome.estimate:.2f}"
 
 
 def _check_classes(faces: pd.DataFrame) -> None:

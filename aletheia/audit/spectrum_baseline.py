@@ -21,9 +21,9 @@ from aletheia.core.errors import AletheiaError
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.power_spectrum import SIZE, check_size, decibels, frequencies, radial_power
 from aletheia.plotting.theme import FAKE, LEGEND, NEUTRAL, REAL, empty, note, shaded, styled
+from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
-from aletheia.stats.metrics import unit_ids
-from aletheia.stats.tabular import Shortcut, make_folds, not_computed
+from aletheia.stats.tabular import FoldError, Shortcut, make_folds, not_computed
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -113,9 +113,10 @@ def frequency_baseline(
         x_test, y, test_groups = _usable("test", test_spectra, y_test, groups[1])
     except UnusableRowsError as error:
         return _nothing(str(error))
-    folds = make_folds(train_groups, fake, rng)
-    if isinstance(folds, str):
-        return _nothing(folds)
+    try:
+        folds = make_folds(train_groups, fake, rng)
+    except FoldError as error:
+        return _nothing(str(error))
     model = _best_model(x_train, fake, folds)
     scores, fold = model.decision_function(x_test), np.zeros(len(y), dtype=np.int64)
     auc = float(weighted_auc(y, scores, fold, np.ones((1, len(y))))[0])

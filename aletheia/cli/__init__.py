@@ -1,4 +1,4 @@
-"""The command line: ``aletheia …``, one file a command or group of commands."""
+"""The command line: ``aletheia …``, one module for each command or group of commands."""
 
 from aletheia.cli.root import app, main
 

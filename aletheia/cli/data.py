@@ -1,4 +1,4 @@
-"""``aletheia data …``: data sets made here."""
+"""``aletheia data …``: generation of data sets."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ app = typer.Typer(help="Data sets.", no_args_is_help=True)
 
 @app.command("synth")
 def synth(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write to; created if missing.")],
     images: Annotated[int, typer.Option("--images", "-n", min=50, help="Pictures of the main set.")] = 1000,
-    pool: Annotated[int, typer.Option(min=0, help="Pictures of the genuine pool to balance with.")] = 300,
+    pool: Annotated[int, typer.Option(min=1, help="Pictures of the genuine pool to balance with.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
 ) -> None:
-    """Generate the embedded data set: drawn faces, real and manipulated, of known people, cameras and groups."""
+    """Generate the synthetic data set: drawn faces, real and manipulated, with identities, cameras and groups."""
     from aletheia.datasets.synthetic.generate import generate_dataset
 
     print(generate_dataset(folder, n=images, pool=pool, seed=seed))
@@ -25,16 +25,18 @@ def synth(
 
 @app.command("self-blend")
 def self_blend(
-    folder: Annotated[Path, typer.Argument(help="Genuine pictures; folders inside of it name the sources.")],
-    out: Annotated[Path, typer.Argument(help="Where to write; made if missing.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of genuine pictures; its subfolders name the sources.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write to; created if missing.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same forgeries.")] = 0,
 ) -> None:
-    """Make a data set out of genuine pictures alone: each beside a self-blended forgery of itself.
+    """Make a data set from genuine pictures alone, by adding a self-blended forgery of each.
 
-    Writes real/, fake/ and manifest.csv, which `aletheia run --source OUT/manifest.csv` learns from. Pictures without a
+    Writes real/, fake/ and manifest.csv, for training by `aletheia run --source OUT/manifest.csv`. Pictures without a
     usable face are listed in skipped.csv.
     """
     from aletheia.datasets.self_blending import blend_folder
 
-    done = blend_folder(folder, out, seed=seed)
-    print(f"{done.manifest}: {done.pairs} genuine pictures and as many forgeries; {len(done.skipped)} left out")
+    blended = blend_folder(folder, out, seed=seed)
+    print(
+        f"{blended.manifest}: {blended.pairs} genuine pictures and as many forgeries; {len(blended.skipped)} left out"
+    )

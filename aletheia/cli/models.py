@@ -1,4 +1,4 @@
-"""``aletheia models …``: which networks there are, and what is in a model file."""
+"""``aletheia models …``: list of networks, inspection and export of model files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, help="Networks, and the files that hold trained ones.")
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+app = typer.Typer(no_args_is_help=True, help="Networks, and files of trained ones.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
@@ -28,7 +28,7 @@ def list_networks(
     from aletheia.models.registry import count_parameters, create_model, list_models, model_options
 
     with torch.device("meta"):
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"name": name, "parameters": count_parameters(create_model(name)), "options": model_options(name)}
             for name in list_models(pattern)
         ]
@@ -54,55 +54,57 @@ def inspect(
     tensors: Annotated[bool, typer.Option("--tensors", help="Also list every tensor.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a model file holds, without running anything that is in it.
+    """Describe the content of a model file without running any code in it.
 
     Shows the architecture (as stated, or recognised by its tensors), parameters, element types, the hash of the
-    training data, and what else the file states. Safe on files of strangers: nothing is unpickled but tensors and plain
-    containers, and sizes are limited. Exit code 2 when the file cannot be trusted or read.
+    training data, and what else the file states. Safe for files from untrusted sources: only tensors and plain
+    containers are unpickled, and sizes are limited. Exit code 2 when the file cannot be trusted or read.
     """
     from aletheia.models.inspect import inspect_model
     from aletheia.release.registry import find_model
 
     is_file = Path(file).exists() or ("." in Path(file).name and "://" not in file)
-    found = inspect_model(file if is_file else find_model(file).folder)
+    report = inspect_model(file if is_file else find_model(file).folder)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2, default=str))
+        typer.echo(json.dumps(report.to_dict(), indent=2, default=str))
         return
-    stated = {
-        "file": found.path,
-        "kind": found.kind,
-        "size": f"{found.bytes:,} bytes",
-        "SHA-256": found.sha256,
-        "architecture": (found.architecture or "unknown") + (" (recognised by its tensors)" * found.recognised),
-        "parameters": "unknown" if found.parameters is None else f"{found.parameters:,}",
-        "numbers": f"{found.elements:,} in {len(found.tensors)} tensors",
-        "element types": ", ".join(f"{dtype} × {count}" for dtype, count in found.dtypes.items()),
-        "training data": found.data_hash or "the file does not say",
-        **{key.replace("_", " "): _short(value) for key, value in found.details.items() if value not in ("", {}, None)},
+    fields = {
+        "file": report.path,
+        "kind": report.kind,
+        "size": f"{report.bytes:,} bytes",
+        "SHA-256": report.sha256,
+        "architecture": (report.architecture or "unknown") + (" (recognised by its tensors)" * report.recognised),
+        "parameters": "unknown" if report.parameters is None else f"{report.parameters:,}",
+        "numbers": f"{report.elements:,} in {len(report.tensors)} tensors",
+        "element types": ", ".join(f"{dtype} × {count}" for dtype, count in report.dtypes.items()),
+        "training data": report.data_hash or "the file does not say",
+        **{
+            key.replace("_", " "): _short(value) for key, value in report.details.items() if value not in ("", {}, None)
+        },
     }
     console, table = Console(), Table.grid(padding=(0, 2))
-    for key, value in stated.items():
+    for key, value in fields.items():
         table.add_row(escape(key), escape(str(value)))
     console.print(table)
     if tensors:
-        names = Table("tensor", "shape", "type")
-        for tensor in map(dataclasses.asdict, found.tensors):
-            names.add_row(escape(tensor["name"]), " × ".join(map(str, tensor["shape"])) or "scalar", tensor["dtype"])
-        console.print(names)
+        listing = Table("tensor", "shape", "type")
+        for tensor in map(dataclasses.asdict, report.tensors):
+            listing.add_row(escape(tensor["name"]), " × ".join(map(str, tensor["shape"])) or "scalar", tensor["dtype"])
+        console.print(listing)
 
 
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="A model's folder with model.safetensors and model.json.")],
-    faces: Annotated[Path, typer.Option(help="Folder of pictures with faces to compare ONNX with torch on.")],
-    int8: Annotated[bool, typer.Option("--int8", help="Also add model.int8.onnx, with what it costs.")] = False,
+    faces: Annotated[Path, typer.Option(help="Folder of pictures with faces, on which ONNX is compared with torch.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Also add model.int8.onnx, and measure its cost.")] = False,
 ) -> None:
-    """Add model.onnx to a model, as training does: what `aletheia predict` and the servers run; and explain.onnx, from
-    which the service shows where the network looked.
+    """Add model.onnx, which `aletheia predict` and the servers run, and explain.onnx to a model, as training does.
 
     The exported network is compared with torch on up to 64 faces of the folder, and refused when any probability
-    differs by more than 1e-4. Which engine is faster on this machine is noted in model.json, and what computing in bf16
-    (where the processor has it) and int8 costs: `aletheia predict --precision` offers what was measured.
+    differs by more than 1e-4. The faster engine on this machine is noted in model.json, and so is the cost of bf16
+    (where the processor has it) and int8: `aletheia predict --precision` offers those that were measured. The service
+    uses explain.onnx to show which parts of a picture the network looked at.
     """
     import numpy as np
 
@@ -118,24 +120,27 @@ def export(
     spec, crops = read_spec(model), []
     detector = create_detector(spec.crop.detector, spec.crop.threshold)
     for path in list_media(faces)[0][:64]:
-        with contextlib.suppress(InputError):  # the other pictures will do
+        with contextlib.suppress(InputError):  # unreadable pictures are left out
             picture = read_image(faces / path)
             for face in detector.detect(picture)[:1]:
                 crops.append(network_input(picture, face, spec))
     if not crops:
         raise InputError(f"There is no readable picture of a face in {faces}; the comparison needs at least one.")
-    onnx = export_onnx(model, np.stack(crops)).onnx
+    spec = export_onnx(model, np.stack(crops))
     if int8:
-        onnx = add_int8(model, np.stack(crops)).onnx
+        spec = add_int8(model, np.stack(crops))
+    onnx = spec.onnx
+    if onnx is None:
+        raise RuntimeError(f"The export of {model} left no entry about ONNX in model.json.")
     times = ", ".join(f"{engine} {time:.1f} ms" for engine, time in onnx.milliseconds.items())
     typer.echo(
         f"{model / 'model.onnx'}: differs from torch by at most {onnx.max_difference:.1g} on {onnx.crops} faces."
     )
-    typer.echo(f"One face on one thread: {times}; {onnx.engine} will answer.")
+    typer.echo(f"One face on one thread: {times}; {onnx.engine} will be used.")
     for precision, cost in onnx.reduced.items():
         typer.echo(
             f"{precision}: {cost.speedup:.2f} times as fast; differs from fp32 by at most {cost.max_difference:.2g}, "
-            f"turns {cost.flip_rate:.1%} of {cost.faces} verdicts."
+            f"changes {cost.flip_rate:.1%} of {cost.faces} verdicts."
         )
 
 

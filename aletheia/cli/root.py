@@ -1,4 +1,4 @@
-"""The command line: ``aletheia …``. Exit codes: 0 done, 1 something failed, 2 the input cannot be used."""
+"""The command ``aletheia``. Exit codes: 0 success, 1 failure, 2 unusable input, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import errno
 import os
 import sys
 from http import HTTPStatus
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from aletheia import __version__
 from aletheia.cli.audit import audit
 from aletheia.cli.data import app as data_app
 from aletheia.cli.evaluate import evaluate
@@ -21,6 +23,8 @@ from aletheia.cli.run import run
 from aletheia.cli.serve import serve
 from aletheia.cli.tracking import app as tracking_app
 from aletheia.core.errors import DISK_FULL, InputError
+
+_INTERRUPTED = 130  # exit code after Ctrl-C
 
 app = typer.Typer(
     help="Experiments in deepfake face detection whose numbers can be believed.",
@@ -36,25 +40,40 @@ for command in (run, predict, audit, evaluate, serve):
     app.command()(command)
 
 
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"aletheia {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the command itself, without a subcommand."""
+
+
 def main() -> None:
-    """Entry point: what the user can mend becomes one sentence and exit code 2, Ctrl-C exit code 130."""
+    """Run the command line: errors that the user can correct end it with one sentence and exit code 2."""
     if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log file is read by the line, not watched
+        os.environ.setdefault("TQDM_MININTERVAL", "10")  # few lines of progress in a log file
     try:
         app()
     except InputError as error:
-        _complain(str(error))
+        _print_error(str(error))
         sys.exit(2)
     except OSError as error:
         if error.errno != errno.ENOSPC and getattr(error, "code", None) != HTTPStatus.INSUFFICIENT_STORAGE:
             raise
-        _complain(DISK_FULL)
+        _print_error(DISK_FULL)
         sys.exit(2)
-    except SystemExit as done:
-        if done.code == 130:
-            _complain("Interrupted. Run the same command again to go on.")
+    except SystemExit as exit_:
+        if exit_.code == _INTERRUPTED:
+            _print_error("Interrupted. Run the same command again to go on.")
         raise
 
 
-def _complain(message: str) -> None:
+def _print_error(message: str) -> None:
     Console(stderr=True).print("[bold red]aletheia:[/]", Text(message), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``aletheia serve``: answers for people and programs."""
+"""``aletheia serve``: starts the service."""
 
 from __future__ import annotations
 
@@ -28,28 +28,30 @@ def serve(
             help="A tag (production, candidate), a store://models/… URI, or a folder; several answer as one. "
             "Default: production, else candidate."
         ),
-    ] = [],  # noqa: B006
+    ] = [],  # noqa: B006 -- typer copies it
     weight: Annotated[
         list[float], typer.Option(help="How much each of several models counts, in their order; default: all alike.")
-    ] = [],  # noqa: B006
+    ] = [],  # noqa: B006 -- typer copies it
     precision: Annotated[
-        str, typer.Option(help="f32, bf16 or int8; what the latter two cost stands in the model's JSON.")
+        str, typer.Option(help="f32, bf16 or int8; the model's JSON says how the latter two differ.")
     ] = "f32",
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets the network in.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 accepts connections from the network.")
+    ] = "127.0.0.1",
     name: Annotated[
         list[str],
         typer.Option(
-            help="A host's name by which callers may call it, as behind a proxy; may come several times. Addresses and "
-            "the names of this machine always do. Default: on the loopback no other, else any.",
+            help="A host name of this service, as behind a proxy; may be given several times. Addresses and the names "
+            "of this machine are always accepted. Default: on the loopback no other name, else any.",
             show_default=False,
         ),
-    ] = [],  # noqa: B006
+    ] = [],  # noqa: B006 -- typer copies it
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
     trust_anchors: Annotated[
         Path | None,
         typer.Option(
-            help="A file of certificates (PEM): who signs content credentials by one of them is trusted. Without it "
-            "nobody is, since everybody can sign.",
+            help="A PEM file of certificates: signers of content credentials are trusted if one of them vouches for "
+            "them. Without it no signer is trusted, since anybody can sign.",
             show_default=False,
         ),
     ] = None,
@@ -57,13 +59,13 @@ def serve(
     page: Annotated[bool, typer.Option("--page/--no-page", help="Whether there is a page for people at /.")] = True,
     limit: Annotated[
         list[str],
-        typer.Option(help=f"Another limit, as name=value; may come several times: {', '.join(LIMITS)}."),
-    ] = [],  # noqa: B006
+        typer.Option(help=f"Another limit, as name=value; may be given several times: {', '.join(LIMITS)}."),
+    ] = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Answer by HTTP and with a page: POST /v1/predict, /docs, and / in a browser.
 
-    With ALETHEIA_API_KEY in the environment, callers must show that key. SIGTERM or Ctrl-C ends it after the requests
-    that it has taken.
+    With ALETHEIA_API_KEY in the environment, clients must send that key. SIGTERM or Ctrl-C ends the service after the
+    requests that it has accepted.
     """
     values: dict[str, Any] = {"models": model, "weights": weight, "precision": precision, "page": page}
     values |= {"host": host, "port": port, "names": name}
@@ -73,12 +75,12 @@ def serve(
         from aletheia.serving.credentials import read_anchors
 
         values["trust_anchors"] = read_anchors(trust_anchors)
-    config = ServeConfig(**values, **_limits(limit))
+    config = ServeConfig(**values, **_parse_limits(limit))
     run(config)
 
 
 def run(config: ServeConfig) -> None:
-    """Serve until told to stop.
+    """Serve until a signal stops the service.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def run(config: ServeConfig) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; InputError when that cannot be."""
+    """Open a socket that listens; InputError when the address cannot be used."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (socket.gaierror, UnicodeError):
@@ -103,7 +105,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        # Here, not later: a second service on the same port would notice only now.
+        # Here, not in uvicorn: a second service on the same port fails only at this call.
         listener.listen(256)
     except OSError as error:
         listener.close()
@@ -117,38 +119,38 @@ def _serve(config: ServeConfig, listener: socket.socket) -> None:
     import uvicorn
 
     from aletheia.serving.app import create_app
-    from aletheia.serving.hardening import give_memory_back, keep_to_itself
+    from aletheia.serving.hardening import forbid_inspection, return_freed_memory
 
-    give_memory_back()
-    keep_to_itself()
-    for name in ("python_multipart", "uvicorn.error"):  # strangers would write the log
+    return_freed_memory()
+    forbid_inspection()
+    for name in ("python_multipart", "uvicorn.error"):  # clients could fill the log
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(config)
     loaded = app.state.service.loaded
     if not config.models and loaded.uri.endswith(":candidate"):
-        _say("No model passed every check yet; the candidate answers.")
-    _say(f"{loaded.uri}, trained on {loaded.spec.trained_on or 'rows that it does not name'}")
+        _report("No model passed every check yet; the candidate answers.")
+    _report(f"{loaded.uri}, trained on {loaded.spec.trained_on or 'rows that it does not name'}")
 
     class Server(uvicorn.Server):
-        """Tells the application at once that the end has come, and people when it begins."""
+        """Reports when the service is ready, and tells the application at once when it is stopped."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            _say(f"Ready at {_address(listener)}" + ("" if config.page else "/docs"))
+            _report(f"Ready at {_address(listener)}" + ("" if config.page else "/docs"))
             if not is_loopback(config.host) and config.api_key is None:
-                _say(f"Anybody in the network may ask: set {API_KEY} to change that.")
+                _report(f"Anybody in the network can use the service: set {API_KEY} to require a key.")
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             app.state.stopping.set()
             super().handle_exit(sig, frame)
 
     with contextlib.suppress(KeyboardInterrupt):
-        Server(settings(app, config)).run(sockets=[listener])
+        Server(uvicorn_config(app, config)).run(sockets=[listener])
 
 
-def settings(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
-    """How the web server runs the application."""
+def uvicorn_config(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
+    """Configure the web server for the application."""
     import uvicorn
 
     from aletheia.serving.connections import Connection
@@ -171,14 +173,14 @@ def _address(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _limits(words: list[str]) -> dict[str, str]:
-    for word in words:
-        if "=" not in word:
-            raise InputError(f"--limit {word!r} is not name=value, as in --limit max_frames=32.")
-        if word.split("=")[0] not in LIMITS:
-            raise InputError(f"--limit {word.split('=')[0]!r} is no limit; there are {', '.join(LIMITS)}.")
-    return dict(word.split("=", 1) for word in words)
+def _parse_limits(options: list[str]) -> dict[str, str]:
+    for option in options:
+        if "=" not in option:
+            raise InputError(f"--limit {option!r} is not name=value, as in --limit max_frames=32.")
+        if option.split("=")[0] not in LIMITS:
+            raise InputError(f"--limit {option.split('=')[0]!r} is no limit; there are {', '.join(LIMITS)}.")
+    return dict(option.split("=", 1) for option in options)
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""``aletheia tracking …``: start, stop and look at the tracking service; export to MLflow; open a UI."""
+"""``aletheia tracking …``: start, stop and inspect the tracking service; export to MLflow; open a UI."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
+from aletheia.tracking.constants import MLRUN_VERSION
 
 app = typer.Typer(no_args_is_help=True, help="The embedded tracking service: runs, artifacts, models.")
 console = Console()
@@ -25,7 +26,7 @@ console = Console()
 
 @app.command()
 def start() -> None:
-    """Start the service, or say where it runs."""
+    """Start the service, if it does not run, and show its address."""
     from aletheia.tracking import service
 
     running = service.start()
@@ -43,10 +44,9 @@ def stop() -> None:
 
 @app.command()
 def status() -> None:
-    """Say whether the service runs, what it holds, and which runs have no end; exit code 1 when it does not
-    run.
+    """Show the service, its content and its unfinished runs; exit code 1 when it does not run.
 
-    Runs whose process is gone (killed, or the machine went down) are marked as aborted.
+    Runs whose process has ended without finishing them (killed, or the machine went down) are marked as aborted.
     """
     from aletheia.tracking import service
 
@@ -56,7 +56,7 @@ def status() -> None:
         console.print(f"No tracking service runs on {home}. Start it by: aletheia tracking start")
         raise typer.Exit(1)
     report = service.request_json(f"{running.url}/aletheia/status")
-    counts = ", ".join(f"{number} {what}" for what, number in report["counts"].items())
+    counts = ", ".join(f"{number} {table}" for table, number in report["counts"].items())
     console.print(f"{running.url} (pid {running.pid}): {counts}; {report['bytes'] / 1e6:.1f} MB in {home}")
     for run in report["lost"]:
         console.print(
@@ -64,22 +64,22 @@ def status() -> None:
             style="yellow",
         )
     if report["unfinished"]:
-        table = Table("project", "run", "uid", "state", "last written", "processes")
+        listing = Table("project", "run", "uid", "state", "last written", "processes")
         for run in report["unfinished"]:
             moment = datetime.fromtimestamp(run["updated"], UTC).astimezone()
             pids = ", ".join(str(int(owner[0])) for owner in run["owners"]) or "unknown"
             row = (run["project"], run["name"], run["uid"], run["state"], f"{moment:%Y-%m-%d %H:%M:%S}", pids)
-            table.add_row(*map(escape, row))
-        console.print(table)
+            listing.add_row(*map(escape, row))
+        console.print(listing)
 
 
 @app.command()
 def allow(folder: Path) -> None:
-    """Let the service show, and the export copy, files of a folder (project folders are known already)."""
+    """Allow the service to show, and the export to copy, files of a folder (project folders are allowed already)."""
     from aletheia.tracking import folders
 
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder.")
+        raise InputError(f"{folder} is not a folder.")
     try:
         folders.allow(get_settings().home.resolve(), folder)
     except ValueError as error:
@@ -95,18 +95,18 @@ def export(
         help="MLflow tracking URI (sqlite:///…, http://…); default: MLFLOW_TRACKING_URI, else a file.",
     ),
 ) -> None:
-    """Copy runs and tagged models to MLflow; what is there already is left as it is."""
+    """Copy runs and tagged models to MLflow; copies that are up to date are left as they are."""
     from aletheia.tracking import mlflow_export
 
-    done = mlflow_export.export_project(project, uri, progress=True)
+    summary = mlflow_export.export_project(project, uri, progress=True)
     console.print(
-        f"{done.created} runs copied, {done.updated} brought up to date, {done.unchanged} unchanged;"
-        f" {done.copied} artifacts copied, {done.referenced} referred to; {done.models} model versions"
-        " registered."
+        f"{summary.created} runs copied, {summary.updated} brought up to date, {summary.unchanged} unchanged;"
+        f" {summary.copied} artifacts copied, {summary.referenced} referred to;"
+        f" {summary.models} model versions registered."
     )
-    for problem in done.problems:
+    for problem in summary.problems:
         console.print(problem, style="yellow")
-    console.print(f"MLflow: {done.uri}")
+    console.print(f"MLflow: {summary.uri}")
 
 
 @app.command()
@@ -115,35 +115,35 @@ def ui(
     browser: bool = typer.Option(True, help="Open a browser."),
     dry_run: bool = typer.Option(False, help="Export and print, but start nothing."),
 ) -> None:
-    """Export, then show the runs in the MLflow UI; also print how the MLRun UI gets at the service."""
+    """Export, then show the runs in the MLflow UI; also print how to start the MLRun UI on the same data."""
     from aletheia.tracking import ensure_tracking, mlflow_export
 
     url = ensure_tracking(progress=True)
-    done = mlflow_export.export_project(progress=True)
+    summary = mlflow_export.export_project(progress=True)
     console.print(
         f"The MLRun UI on the same data (Docker, Linux; then open http://localhost:8090):\n  {mlrun_ui(url)}",
         soft_wrap=True,
     )
-    if done.uri.startswith(("http://", "https://")):
-        console.print(f"The runs are at {done.uri}")
+    if summary.uri.startswith(("http://", "https://")):
+        console.print(f"The runs are at {summary.uri}")
         return
     address = f"http://127.0.0.1:{port}"
     command = [
-        *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", done.uri),
+        *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", summary.uri),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
     ]
-    # Without the rest of the address the page opens on its views for language models.
-    last = list(done.experiments.values())[-1:]
-    page = address + "".join(f"/#/experiments/{number}/runs?workflowType=machine_learning" for number in last)
+    # Without the query the page opens on its views for language models.
+    experiment = next(reversed(summary.experiments.values()), None)
+    page = address + (f"/#/experiments/{experiment}/runs?workflowType=machine_learning" if experiment else "")
     console.print(f"MLflow UI (Ctrl-C ends it; the data stays):\n  {page}", soft_wrap=True)
     if dry_run:
         return
-    _refuse_taken(port)
+    _check_port(port)
     # No telemetry, and none of the processes for MLflow's background jobs, which nothing here uses.
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     process = subprocess.Popen(command, env={**os.environ, **quiet})
     try:
-        if browser and _wait_until_it_answers(address, process):
+        if browser and _wait_until_answered(address, process):
             webbrowser.open(page)
         raise typer.Exit(process.wait())
     except KeyboardInterrupt:
@@ -153,8 +153,8 @@ def ui(
             process.terminate()
 
 
-def _wait_until_it_answers(address: str, process: subprocess.Popen, seconds: float = 90.0) -> bool:
-    """Wait for the UI, which takes its time to start; False when it ended or did not answer."""
+def _wait_until_answered(address: str, process: subprocess.Popen[bytes], seconds: float = 90.0) -> bool:
+    """Wait for the UI to start; return False when it ended or did not answer in time."""
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -166,17 +166,16 @@ def _wait_until_it_answers(address: str, process: subprocess.Popen, seconds: flo
 
 
 def mlrun_ui(url: str) -> str:
-    """The command that starts the stock MLRun UI on a tracking service.
+    """Return the command that starts the stock MLRun UI on a tracking service.
 
-    The image is a web server on port 8090 which passes requests for ``/api`` on; the service listens on
-    loopback only, hence the host's network.
+    The image is a web server on port 8090 which forwards requests for ``/api``; the service listens on the loopback
+    interface only, hence the host's network.
     """
-    from aletheia.tracking.routes.spec import MLRUN_VERSION
-
     return f"docker run --rm --network host -e MLRUN_API_PROXY_URL={url} mlrun/mlrun-ui:{MLRUN_VERSION}"
 
 
-def _refuse_taken(port: int) -> None:
+def _check_port(port: int) -> None:
+    """Refuse a port that is taken, before MLflow is started on it."""
     from aletheia.tracking.server import bind
 
     try:

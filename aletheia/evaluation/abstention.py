@@ -1,4 +1,4 @@
-"""What "cannot tell" is worth: how many faces are answered, how wrong the answers are, whether promises are kept."""
+"""Evaluation of abstention: share of faces answered, errors among the answers, coverage of the conformal sets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import nn
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.labels import fake_flags
-from aletheia.evaluation.risk_coverage import risk_coverage, risk_coverage_area
+from aletheia.evaluation.risk_coverage import risk_coverage_area, risk_coverage_curve
 from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import CAUSES, decide, within_reach
 from aletheia.stats.estimate import Estimate
-from aletheia.stats.intervals import Rate, clustered_rate
-from aletheia.stats.metrics import unit_ids
+from aletheia.stats.intervals import clustered_rate
+from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.abstention import manifest_statistics, reencoded_logits
 
 REENCODED = ("reencoded_jpeg", "reencoded_scaled")
@@ -26,7 +26,7 @@ _RATES = ("answered", "error_answered", "error_all")
 
 @dataclass(frozen=True)
 class Abstention:
-    """How a model abstains on test faces, see `evaluate_abstention`.
+    """Abstention of a model on test faces, see `evaluate_abstention`.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Abstention:
     coverage : DataFrame
         Of `coverage_table`; without rows for a model that always answers.
     curve : DataFrame
-        Of `risk_coverage`, faces far from the threshold first.
+        Of `risk_coverage_curve`, faces far from the threshold first.
     area : Estimate
         Under that curve.
     """
@@ -60,7 +60,7 @@ def evaluate_abstention(
     *,
     seed: int = 0,
 ) -> Abstention:
-    """Everything about abstention, from scores that were computed before.
+    """Evaluate abstention, from scores that were computed before.
 
     Parameters
     ----------
@@ -76,24 +76,22 @@ def evaluate_abstention(
         Of the bootstrap.
     """
     rows = decide_rows(scores, evidence, spec)
-    scored = scores["probability"].notna().to_numpy()
-    if not scored.any():
+    everything = ScoredSet(fake_flags(scores), scores["probability"].to_numpy(np.float64), spec.threshold, groups, seed)
+    scored, cause = everything.dropna(), rows["cause"].to_numpy()[everything.is_scored]
+    if not len(scored):
         raise InputError(f"None of the {len(scores)} rows has a score, so there is nothing to evaluate.")
-    y, p = fake_flags(scores)[scored], scores["probability"].to_numpy(np.float64)[scored]
-    ids = unit_ids(groups, len(scores))[scored]
-    wrong, cause = (p >= spec.threshold) != y, rows["cause"].to_numpy()[scored]
     return Abstention(
         rows=rows,
-        table=abstention_table(y, wrong, cause == "", ids),
-        causes=cause_table(y, wrong, cause, ids),
-        coverage=coverage_table(y, p, spec, ids),
-        curve=risk_coverage(y, p, spec.threshold, groups=ids, seed=seed),
-        area=risk_coverage_area(y, p, spec.threshold, groups=ids, seed=seed),
+        table=abstention_table(scored, cause == ""),
+        causes=cause_table(scored, cause),
+        coverage=coverage_table(scored, spec),
+        curve=risk_coverage_curve(scored),
+        area=risk_coverage_area(scored),
     )
 
 
 def crop_evidence(network: nn.Module, spec: ModelSpec, frame: pd.DataFrame, logits: Array) -> pd.DataFrame:
-    """What `decide` asks for besides the probability, of every crop of a manifest.
+    """Compute what `decide` needs besides the probability, for every crop of a manifest.
 
     Parameters
     ----------
@@ -108,36 +106,43 @@ def crop_evidence(network: nn.Module, spec: ModelSpec, frame: pd.DataFrame, logi
     -------
     DataFrame
         The rows of `frame`: columns of `manifest_statistics`, and `REENCODED`, the probabilities in the re-encoded
-        picture where the logit is within reach of the threshold (see `reencoded_logits` for what may lack), else NaN.
+        picture where the logit is within reach of the threshold (see `reencoded_logits` for what may be missing), else
+        NaN.
     """
     near = np.array([within_reach(spec, float(logit)) for logit in logits], dtype=bool)
-    again = np.full((len(frame), len(REENCODED)), np.nan)
-    again[near] = spec.calibration.probabilities(reencoded_logits(network, spec, frame[near])[:, 1:])
-    return manifest_statistics(frame, spec.input_size).assign(**dict(zip(REENCODED, again.T, strict=True)))
+    reencoded = np.full((len(frame), len(REENCODED)), np.nan)
+    reencoded[near] = spec.calibration.probabilities(reencoded_logits(network, spec, frame[near])[:, 1:])
+    return manifest_statistics(frame, spec.input_size).assign(**dict(zip(REENCODED, reencoded.T, strict=True)))
 
 
 def decide_rows(scores: pd.DataFrame, evidence: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """The verdict on every row: columns verdict ('real', 'fake', 'cannot tell', 'unreadable'), reason, cause."""
-    said = []
-    for p, known in zip(scores["probability"], evidence.to_dict("records"), strict=True):
-        again = [value for name in REENCODED if (value := known.get(name, np.nan)) == value]
+    """Decide on every row.
+
+    Returns
+    -------
+    DataFrame
+        Columns verdict ('real', 'fake', 'cannot tell', 'unreadable'), reason and cause, with the index of `scores`.
+    """
+    rows = []
+    for p, values in zip(scores["probability"], evidence.to_dict("records"), strict=True):
         if np.isnan(p):
-            said.append((UNREADABLE, "", ""))
-        else:
-            found = decide(spec, p, face_size=known.get("face_size"), statistics=known, reencoded=again or None)
-            said.append((found.verdict, found.reason, found.cause))
-    return pd.DataFrame(said, index=scores.index, columns=["verdict", "reason", "cause"])
+            rows.append((UNREADABLE, "", ""))
+            continue
+        reencoded = [value for name in REENCODED if not np.isnan(value := values.get(name, np.nan))]
+        verdict = decide(spec, p, face_size=values.get("face_size"), statistics=values, reencoded=reencoded or None)
+        rows.append((verdict.verdict, verdict.reason, verdict.cause))
+    return pd.DataFrame(rows, index=scores.index, columns=["verdict", "reason", "cause"])
 
 
-def abstention_table(y: Array, wrong: Array, answered: Array, ids: Array) -> pd.DataFrame:
-    """Who is answered, and how wrong the answers are.
+def abstention_table(scored: ScoredSet, answered: Array) -> pd.DataFrame:
+    """Compute the share of rows that are answered, and the errors among the answers.
 
     Parameters
     ----------
-    y, wrong, answered : ndarray
-        (n,) bool: fake; the threshold alone would be wrong; the model does answer.
-    ids : ndarray
-        (n,) int, the unit of the intervals.
+    scored : ScoredSet
+        n rows, all with a probability.
+    answered : ndarray
+        (n,) bool, the model does not abstain.
 
     Returns
     -------
@@ -146,44 +151,57 @@ def abstention_table(y: Array, wrong: Array, answered: Array, ids: Array) -> pd.
         error_answered (share of wrong answers among those given), error_all (if every face were answered). NaN without
         rows.
     """
-    out = []
-    for label, chosen in (("all", np.ones(len(y), dtype=bool)), ("real", ~y), ("fake", y)):
-        given = chosen & answered
-        pairs = ((answered, chosen), (wrong, given), (wrong, chosen))
-        rates = [clustered_rate(hits[among], ids[among]) for hits, among in pairs]
-        named = [_named(name, rate) for name, rate in zip(_RATES, rates, strict=True)]
-        out.append({"label": label, "n": int(chosen.sum()), **named[0], **named[1], **named[2]})
+    fake, wrong, ids, out = scored.fake, scored.wrong, scored.ids, []
+    for label, chosen in (("all", np.ones(len(scored), dtype=bool)), ("real", ~fake), ("fake", fake)):
+        row: dict[str, str | float] = {"label": label, "n": int(chosen.sum())}
+        pairs = ((answered, chosen), (wrong, chosen & answered), (wrong, chosen))
+        for name, (hits, among) in zip(_RATES, pairs, strict=True):
+            row |= clustered_rate(hits[among], ids[among]).to_columns(name)
+        out.append(row)
     return pd.DataFrame(out)
 
 
-def cause_table(y: Array, wrong: Array, cause: Array, ids: Array) -> pd.DataFrame:
-    """Why faces are not answered: cause, n, share (with _low, _high), real, fake (shares of that class), and wrong: how
-    much of these the threshold alone would have got wrong, which is what not answering them was good for.
+def cause_table(scored: ScoredSet, cause: Array) -> pd.DataFrame:
+    """Count the causes of abstention.
+
+    Parameters
+    ----------
+    scored : ScoredSet
+        n rows, all with a probability.
+    cause : ndarray
+        (n,) str, '' where the model answers.
+
+    Returns
+    -------
+    DataFrame
+        cause, n, share (with _low, _high), real, fake (shares of that class), and wrong: the share of these rows that
+        the threshold alone would have got wrong, which is the use of not answering them.
     """
     out = []
     for name in CAUSES:
         hit = cause == name
-        shares = {key: _mean(hit[chosen]) for key, chosen in (("real", ~y), ("fake", y))}
-        common = _named("share", clustered_rate(hit, ids))
-        out.append({"cause": name, "n": int(hit.sum()), **common, **shares, "wrong": _mean(wrong[hit])})
+        shares = {"real": _mean(hit[~scored.fake]), "fake": _mean(hit[scored.fake])}
+        common = clustered_rate(hit, scored.ids).to_columns("share")
+        out.append({"cause": name, "n": int(hit.sum()), **common, **shares, "wrong": _mean(scored.wrong[hit])})
     return pd.DataFrame(out)
 
 
-def coverage_table(y: Array, p: Array, spec: ModelSpec, ids: Array) -> pd.DataFrame:
-    """Whether the conformal sets keep their promise: label, n, covered (share of rows whose set holds their own label;
-    with _low, _high), promised (1 - alpha), kept (the interval does not lie below it).
+def coverage_table(scored: ScoredSet, spec: ModelSpec) -> pd.DataFrame:
+    """Compare the coverage of the conformal sets with the promised one.
+
+    Returns
+    -------
+    DataFrame
+        label, n, covered (share of rows whose set holds their own label; with _low, _high), promised (1 - alpha), kept
+        (the interval does not lie below it). Without rows for a model that always answers.
     """
-    rules, out = spec.abstention, []
+    rules, fake, p, out = spec.abstention, scored.fake, scored.p, []
     if rules is not None:
-        for label, chosen, hits in (("real", ~y, p <= rules.real_upper), ("fake", y, p >= rules.fake_lower)):
-            rate, promised = clustered_rate(hits[chosen], ids[chosen]), 1 - rules.alpha
-            named = _named("covered", rate)
-            out.append({"label": label, "n": rate.n, **named, "promised": promised, "kept": not rate.high < promised})
+        for label, chosen, hits in (("real", ~fake, p <= rules.real_upper), ("fake", fake, p >= rules.fake_lower)):
+            rate, promised = clustered_rate(hits[chosen], scored.ids[chosen]), 1 - rules.alpha
+            kept = not rate.high < promised
+            out.append({"label": label, "n": rate.n, **rate.to_columns("covered"), "promised": promised, "kept": kept})
     return pd.DataFrame(out, columns=["label", "n", "covered", "covered_low", "covered_high", "promised", "kept"])
-
-
-def _named(name: str, rate: Rate) -> dict[str, float]:
-    return {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
 
 
 def _mean(hits: Array) -> float:

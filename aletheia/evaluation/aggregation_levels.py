@@ -1,15 +1,15 @@
-"""The same scores seen face by face, picture by picture and video by video.
+"""The same scores evaluated by face, by picture and by video.
 
-A test set of faces may hold several of one picture and hundreds of one video; what is asked about are pictures and
-videos. How scores are joined:
+A test set of faces may hold several of one picture and hundreds of one video; users ask about pictures and videos.
+Scores are aggregated as follows:
 
 - *face*: the rows as they are.
-- *frame*: a picture, or one frame of a video. Its most suspicious face counts: the largest logit.
+- *frame*: a picture, or a single frame of a video. Its most suspicious face counts: the largest logit.
 - *video*: the logits of its frames, by the model's `aggregation` (`aletheia.inference.video.aggregate`).
 
 A frame or a video is fake when any of its faces is. The service follows people from frame to frame and lets the worst
-person decide; a table of scores does not say who is who, so here the worst face of each frame stands for the frame. The
-two agree where there is one person. All levels use the model's threshold, which was chosen on faces.
+person decide; a table of scores does not identify people, so here the worst face of each frame stands for the frame.
+The two agree where there is a single person. All levels use the model's threshold, which was chosen on faces.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ from aletheia.inference.video import aggregate
 from aletheia.models.spec import Calibration, ModelSpec
 from aletheia.stats.categorical import encode
 from aletheia.stats.metrics import Metrics, evaluate_scores
+from aletheia.stats.scored_set import ScoredSet
 
 COLUMNS = ("unit", "label", "logit", "probability", "group", "n")
 
 
 def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:
-    """Scores of faces, frames and videos.
+    """Aggregate scores of faces to frames and videos.
 
     Parameters
     ----------
     scores : DataFrame
         One row a face: path, label, logit and probability (NaN without a score); as far as they are there, original
         and frame_time (see `aletheia.faces.extraction`), video and identity. Faces without an original are pictures of
-        their own. Videos of the same name are different ones when their files (or the folders of their frames) stand in
+        their own. Videos of the same name are different ones when their files (or the folders of their frames) lie in
         different folders.
     spec : ModelSpec
         The model: its calibration and aggregation.
@@ -48,7 +49,7 @@ def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFram
     -------
     dict of str to DataFrame
         ``face`` and, where any of its units joins several of the level before, ``frame`` and ``video``; rows that are
-        of no video are in no unit of the latter. Columns: unit (what it is, in words), label, logit, probability (NaN
+        of no video are in no unit of the latter. Columns: unit (its name), label, logit, probability (NaN
         where no face could be scored), group (identity, or else video; units that share one, over any number of steps,
         have the same; '' when unknown) and n (faces or frames with a score).
 
@@ -90,7 +91,7 @@ def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFram
 def level_metrics(
     scores: pd.DataFrame, spec: ModelSpec, *, seed: int = 0, replicates: int = 2000
 ) -> dict[str, Metrics]:
-    """Metrics of each level of `score_levels`; one of which nothing could be scored is left out.
+    """Compute the metrics of each level of `score_levels`, without those of which nothing could be scored.
 
     Parameters
     ----------
@@ -106,11 +107,7 @@ def level_metrics(
     """
     return {
         name: evaluate_scores(
-            fake_flags(table),
-            table["probability"].to_numpy(),
-            spec.threshold,
-            table["group"].to_numpy(),
-            seed=seed,
+            ScoredSet(fake_flags(table), table["probability"], spec.threshold, table["group"], seed),
             replicates=replicates,
         )
         for name, table in score_levels(scores, spec).items()
@@ -123,21 +120,21 @@ def _text(scores: pd.DataFrame, name: str) -> Array:
 
 
 def _videos(folder: Array, video: Array) -> tuple[Array, Array]:
-    """Number of the video of each row, -1 for none, and names of the videos, the last one '' for none."""
-    known = video != ""
+    """Return the number of each row's video, -1 for none, and the names of the videos, at the end '' for none."""
+    has_video = video != ""
     # The pair, not its text, is the key: two videos called 000.mp4 in two folders are two.
-    pairs = pd.DataFrame({"folder": folder[known], "video": video[known]})
+    pairs = pd.DataFrame({"folder": folder[has_video], "video": video[has_video]})
     number = np.full(len(video), -1)
-    number[known] = pairs.groupby(["folder", "video"], sort=False).ngroup()
+    number[has_video] = pairs.groupby(["folder", "video"], sort=False).ngroup()
     unique = pairs.drop_duplicates().to_numpy()
     names = [name if name.startswith(place) else f"{place}/{name}" for place, name in unique]
     return number, np.array([*names, ""], dtype=object)
 
 
 def known_group(identity: Array, video: Array) -> Array:
-    """The identity where known, else the video, else ''; no video is taken for a person of the same name.
+    """Return the identity where known, else the video, else ''; no video is taken for a person of the same name.
 
-    So the frames of a video stay together where nobody says who is in it.
+    So the frames of a video stay together where its people are unknown.
     """
     return np.where(identity != "", identity, np.where(video != "", "video " + video, ""))
 
@@ -182,12 +179,13 @@ def _units(
 
 
 def _linked(group: pd.Series, unit: Array, count: int) -> Array:
-    """One group a unit: those of units that share one are the same, named after the first of them."""
+    """Return a group for each unit; units that share any, over any number of steps, get the name of the first."""
     codes, values = encode(group)
-    known = codes >= 0
+    is_known = codes >= 0
     nodes = count + len(values)
-    graph = coo_matrix((np.ones(known.sum()), (unit[known], count + codes[known])), shape=(nodes, nodes))
+    graph = coo_matrix((np.ones(is_known.sum()), (unit[is_known], count + codes[is_known])), shape=(nodes, nodes))
     _, component = connected_components(graph, directed=False)
-    names = np.full(component.max(initial=-1) + 1, "", dtype=object)
+    names: Array = np.full(component.max(initial=-1) + 1, "", dtype=object)
     names[component[count:][::-1]] = values[::-1]
-    return names[component[:count]]
+    linked: Array = names[component[:count]]
+    return linked

@@ -1,4 +1,4 @@
-"""What trivial detectors score on the rows that a network is judged by: the network has to beat every one of them."""
+"""Trivial detectors scored on the rows that a network is judged by: the network has to beat each of them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,16 @@ BASELINES = {
 
 @dataclass(frozen=True)
 class Baselines:
-    """Outcomes by key of :data:`BASELINES`, with a reason where there are no numbers; power spectra (n, bins) of the
-    rows that were scored, NaN where unreadable, and which of them are fake (n,).
+    """Scores of trivial detectors.
+
+    Attributes
+    ----------
+    outcomes : dict
+        By key of :data:`BASELINES`, with a reason where there are no numbers.
+    spectra : ndarray
+        (n, bins) power spectra of the rows that were scored, NaN where unreadable.
+    fake : ndarray
+        (n,) bool, labels of these rows.
     """
 
     outcomes: dict[str, Shortcut]
@@ -38,13 +46,16 @@ class Baselines:
     fake: Array
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """Plain values for JSON; None for what was not computed."""
-        told = {}
-        for key, outcome in self.outcomes.items():
-            numbers = {name: getattr(outcome, name) for name in ("auc", "low", "high")}
-            known = {name: to_jsonable(value) for name, value in numbers.items()}
-            told[key] = {"name": BASELINES[key], **known, "reason": outcome.reason, "leading": outcome.leading}
-        return told
+        """Return plain values for JSON, None for numbers that were not computed."""
+        return {
+            key: {
+                "name": BASELINES[key],
+                **{name: to_jsonable(getattr(outcome, name)) for name in ("auc", "low", "high")},
+                "reason": outcome.reason,
+                "leading": outcome.leading,
+            }
+            for key, outcome in self.outcomes.items()
+        }
 
 
 def score_baselines(
@@ -60,6 +71,8 @@ def score_baselines(
         Side of the crops in pixels: enlarged, they would lose their highest frequencies.
     seed : int
         Of the models and the bootstraps.
+    progress : bool
+        Show progress bars.
     """
     outcomes: dict[str, Shortcut] = {}
     try:
@@ -70,9 +83,9 @@ def score_baselines(
         outcomes |= score_controls(train, test, seed=seed, progress=progress)
     except InputError as error:
         outcomes |= dict.fromkeys(CONTROLS, not_computed(str(error), False))
-    size = max(size + size % 2, 32)  # the transform wants an even one
-    found = [spectra(part, size, progress=progress) for part in (train, test)]
-    labels = [fake_flags(part) for part in (train, test)]
+    size = max(size + size % 2, 32)  # the transform takes even sizes only
+    learnt, scored = (spectra(part, size, progress=progress) for part in (train, test))
+    fake = fake_flags(test)
     groups = (connected_groups(train), connected_groups(test))
-    outcomes[SPECTRUM] = frequency_baseline(found[0], labels[0], found[1], labels[1], groups, seed)
-    return Baselines({key: outcomes[key] for key in BASELINES}, found[1], labels[1])
+    outcomes[SPECTRUM] = frequency_baseline(learnt, fake_flags(train), scored, fake, groups, seed)
+    return Baselines({key: outcomes[key] for key in BASELINES}, scored, fake)

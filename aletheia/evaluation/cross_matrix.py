@@ -1,4 +1,4 @@
-"""Source by generator: how well fakes of each kind are told from genuine faces of each origin."""
+"""AUC by source of the genuine faces and by generator of the fakes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from aletheia.core.arrays import Array
 from aletheia.plotting.theme import SCALE, empty, note, short, styled
-from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
+from aletheia.stats.bootstrap import percentile_interval
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import perfect_auc_limits
-from aletheia.stats.metrics import unit_ids
+from aletheia.stats.scored_set import ScoredSet
 
 UNKNOWN = "(unknown)"
 CELL_COLUMNS = ("trained_on", "source", "generator", "n_real", "n_fake", "auc", "auc_low", "auc_high")
@@ -21,78 +21,74 @@ CELL_COLUMNS = ("trained_on", "source", "generator", "n_real", "n_fake", "auc", 
 
 def cell_table(
     frame: pd.DataFrame,
-    y: Array,
-    p: Array,
-    groups: Array | None = None,
+    scored: ScoredSet,
     *,
     trained_on: str = "everything",
     min_n: int = 20,
     replicates: int = 500,
-    seed: int = 0,
 ) -> pd.DataFrame:
-    """AUC of each generator's fakes against the genuine faces of each source.
+    """Compute the AUC of each generator's fakes against the genuine faces of each source.
 
     Parameters
     ----------
     frame : DataFrame
         (n rows) the test manifest, with ``source`` and ``generator``.
-    y, p : ndarray
-        (n,) labels (1 for fake) and probabilities; NaN rows are left out.
-    groups : ndarray, optional
-        (n,) the unit of the bootstrap (identity, video).
+    scored : ScoredSet
+        The same n rows; those without a probability are left out.
     trained_on : str
-        What the model had seen, in words: the row of a matrix of several models.
+        Name of the model's training data: the row of a matrix of several models.
     min_n : int
         A cell with fewer genuine or fewer fake rows has counts, but no AUC.
+    replicates : int
+        Of the bootstrap.
 
     Returns
     -------
     DataFrame
         Columns :data:`CELL_COLUMNS`.
     """
-    ids = unit_ids(groups, len(frame))
-    scored, fake = ~np.isnan(p), np.asarray(y) == 1
+    is_scored, fake = scored.is_scored, scored.fake
     sources, generators = (frame[name].astype(str).replace("", UNKNOWN).to_numpy() for name in ("source", "generator"))
     rows = []
-    for source in sorted(set(sources[scored & ~fake])):
-        for generator in sorted(set(generators[scored & fake])):
-            chosen = scored & np.where(fake, generators == generator, sources == source)
-            n_fake = int((chosen & fake).sum())
-            n_real = int(chosen.sum()) - n_fake
-            estimate = (float("nan"),) * 3
-            if min(n_real, n_fake) >= min_n:
-                estimate = auc_with_interval(y[chosen], p[chosen], ids[chosen], replicates, seed)
-            rows.append((trained_on, source, generator, n_real, n_fake, *estimate))
+    for source in sorted(set(sources[is_scored & ~fake])):
+        for generator in sorted(set(generators[is_scored & fake])):
+            cell = scored.select(is_scored & np.where(fake, generators == generator, sources == source))
+            n_fake = int(cell.fake.sum())
+            n_real = len(cell) - n_fake
+            enough = min(n_real, n_fake) >= min_n
+            auc = auc_with_interval(cell, replicates) if enough else Estimate(float("nan"))
+            rows.append((trained_on, source, generator, n_real, n_fake, auc.value, auc.low, auc.high))
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
 
 
-def auc_with_interval(
-    y: Array, p: Array, ids: Array, replicates: int = 500, seed: int = 0
-) -> tuple[float, float, float]:
-    """AUC and its 95 % interval by bootstrap over groups (n,) int; of a perfect one, the closed form."""
-    data = GroupedScores(y, p, ids)
+def auc_with_interval(scored: ScoredSet, replicates: int = 500) -> Estimate:
+    """Compute the AUC of rows that all have a probability.
+
+    The interval (95 %) is that of the bootstrap over groups; a perfect AUC has that of the closed form.
+    """
+    data = scored.grouped()
     auc = data.auc(np.ones(data.n_groups))
     if auc in (0.0, 1.0):
-        return auc, *perfect_auc_limits(auc, y, ids)
-    counts = draw_counts(data.n_groups, replicates, np.random.default_rng(seed))
-    return auc, *percentile_interval(np.array([data.auc(row) for row in counts]), 0.95)
+        return Estimate(auc, *perfect_auc_limits(auc, scored.y, scored.ids), len(scored))
+    draws = np.array([data.auc(counts) for counts in scored.draw_counts(replicates)])
+    return Estimate(auc, *percentile_interval(draws, 0.95), len(scored))
 
 
 def worst_cell(cells: pd.DataFrame) -> dict[str, Any] | None:
-    """The cell with the lowest AUC as a dict of :data:`CELL_COLUMNS`; None when no cell has enough rows."""
-    known = cells[cells["auc"].notna()]
-    return None if known.empty else known.loc[known["auc"].idxmin()].to_dict()
+    """Return the cell with the lowest AUC as a dict of :data:`CELL_COLUMNS`; None when no cell has enough rows."""
+    rated = cells[cells["auc"].notna()]
+    return None if rated.empty else rated.loc[rated["auc"].idxmin()].to_dict()
 
 
 def matrix_figure(
     cells: pd.DataFrame, rows: Sequence[str] = ("source",), columns: Sequence[str] = ("generator",)
 ) -> go.Figure:
-    """Heat map of a table of cells; a cell with too few rows stays empty.
+    """Draw a heat map of a table of cells; a cell with too few rows stays empty.
 
-    ``rows`` and ``columns`` name what is laid out down and across, e.g. ``("trained_on",)`` and
+    ``rows`` and ``columns`` name the columns that are laid out down and across, e.g. ``("trained_on",)`` and
     ``("source", "generator")``.
     """
-    title = "How well each kind of fake is told from each origin of genuine faces"
+    title = "How well each kind of fake is distinguished from each origin of genuine faces"
     if cells["auc"].isna().all():
         return empty(title, "No pair of source and generator has enough test rows.")
     down, across = (cells[list(names)].astype(str).agg(" × ".join, axis=1) for names in (rows, columns))
@@ -103,7 +99,7 @@ def matrix_figure(
 
 
 def heat_map(table: pd.DataFrame, title: str, across: str, down: str) -> go.Figure:
-    """AUC by index and column, numbers written in; NaN reads "too few"."""
+    """Draw AUCs by index and column, with the numbers written in; NaN reads "too few"."""
     figure = go.Figure(
         go.Heatmap(
             z=table.to_numpy(),

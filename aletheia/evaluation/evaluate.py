@@ -26,8 +26,9 @@ from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import NotCompared
-from aletheia.stats.calibration_error import calibration_error
+from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.metrics import evaluate_scores
+from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.data import encode_labels
 
 
@@ -85,7 +86,7 @@ def evaluate_model(
     scored = score_manifest(network, spec, test, progress=progress)
     y, p = encode_labels(test["label"]), scored.probabilities.astype(np.float64)
     groups, unit = bootstrap_unit(test)
-    metrics = evaluate_scores(y, scored.probabilities, spec.threshold, groups, seed=seed)
+    scored_set = ScoredSet(y, p, spec.threshold, groups, seed)
     scores = test.assign(probability=scored.probabilities, logit=scored.logits)
     evidence = crop_evidence(network, spec, test, scored.logits)
     abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
@@ -93,16 +94,16 @@ def evaluate_model(
     return Evaluation(
         spec=spec,
         scores=scores.assign(**abstention.rows),
-        metrics=metrics,
+        metrics=evaluate_scores(scored_set),
         unit=unit,
         levels=levels,
-        subgroups=subgroup_table(test, y, p, spec.threshold, groups=groups, seed=seed),
-        generators=generator_table(test, y, p, spec.threshold, groups=groups, seed=seed),
-        gaps=largest_gap(test, y, p, spec.threshold, groups=groups, seed=seed),
-        cells=cell_table(test, y, p, groups=groups, seed=seed),
+        subgroups=subgroup_table(test, scored_set),
+        generators=generator_table(test, scored_set),
+        gaps=largest_gap(test, scored_set),
+        cells=cell_table(test, scored_set),
         baselines=score_baselines(*baseline_rows, spec.crop.size, seed=seed, progress=progress),
-        calibration=calibration_error(y, p, groups, seed=seed),
-        prior=prior_shift(y, p, spec.threshold, groups, seed=seed),
+        calibration=expected_calibration_error(scored_set),
+        prior=prior_shift(scored_set),
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
         abstention=abstention,
         production=_compare_with_production(spec, scores, groups, production, seed, progress),

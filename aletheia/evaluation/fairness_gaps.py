@@ -1,4 +1,4 @@
-"""How far apart the groups of people are at worst, with an interval, and whether chance could do the same."""
+"""Largest difference in error rates and AUC between groups of people, with intervals and permutation tests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scipy.stats import random_table
 
 from aletheia.core.arrays import Array
 from aletheia.evaluation.subgroups import TOO_FEW, demographic_values
-from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
+from aletheia.stats.bootstrap import GroupedScores, percentile_interval, widen_constant
 from aletheia.stats.categorical import encode
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
-from aletheia.stats.metrics import unit_ids
+from aletheia.stats.scored_set import ScoredSet
 
 COLUMNS = (
     "column", "rate", "n_values", "gap", "gap_low", "gap_high", "p_value", "highest", "highest_rate",
@@ -25,25 +25,21 @@ _BATCH = 2_000_000  # cells of permuted tables at a time
 
 def largest_gap(
     frame: pd.DataFrame,
-    y: Array,
-    p: Array,
-    threshold: float,
+    scored: ScoredSet,
     columns: Sequence[str] | None = None,
     *,
-    groups: Array | None = None,
     intersections: bool = False,
     min_n: int = 20,
     replicates: int = 500,
     permutations: int = 500,
     level: float = 0.95,
-    seed: int = 0,
 ) -> pd.DataFrame:
-    """Largest difference between two groups of people, for each demographic column and each rate.
+    """Compute the largest difference between two groups of people, for each demographic column and each rate.
 
     A largest difference is biased upwards: of several groups that a model treats alike, two lie apart by chance, the
-    farther the more groups there are and the smaller they are. Its interval is so biased, too, and need not reach down
-    to 0. Whether there is a difference at all is said by `p_value`: how often the largest gap is at least as large when
-    it is drawn by lot which units (identities, videos) bear which value, among those of the same class (Good,
+    farther the more groups there are and the smaller they are. Its interval is biased in the same way, and need not
+    reach down to 0. `p_value` is the evidence that there is a difference at all: the share of permutations with a gap
+    at least as large, when values are shuffled over the units (identities, videos) of the same class (Good,
     "Permutation, Parametric and Bootstrap Tests of Hypotheses", 3rd ed. 2005, chapter 6). It is not corrected for the
     number of columns and rates.
 
@@ -51,21 +47,18 @@ def largest_gap(
     ----------
     frame : DataFrame
         (n rows) the manifest.
-    y, p : ndarray
-        (n,) labels (1 for fake) and probabilities; NaN rows are left out.
-    threshold : float
-        The deployed one.
+    scored : ScoredSet
+        The same n rows; those without a probability are left out. Its groups are the unit of the intervals and of the
+        permutations.
     columns : sequence of str, optional
         By default the demographic columns that hold anything.
-    groups : ndarray, optional
-        (n,) the unit of the intervals and of the permutations (identity, video).
     intersections : bool
-        Also look at each two columns together, see `aletheia.evaluation.subgroups.demographic_values`.
+        Add each two columns together, see `aletheia.evaluation.subgroups.demographic_values`.
     min_n : int
         Values with fewer rows of the class that a rate is about (of either class, for the AUC) are not compared.
-    replicates, permutations, seed : int
+    replicates, permutations : int
         Of the bootstrap and of the test; without permutations there is no `p_value`. In each replicate highest and
-        lowest are looked for anew, among the same values.
+        lowest are determined anew, among the same values.
     level : float
         Of the percentile intervals.
 
@@ -82,38 +75,36 @@ def largest_gap(
     InputError
         When the manifest lacks one of the columns.
     """
-    y, p, ids = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64), unit_ids(groups, len(frame))
-    scored = ~np.isnan(p)
-    y, p, ids = y[scored], p[scored], np.unique(ids[scored], return_inverse=True)[1]
+    is_scored, scored = scored.is_scored, scored.dropna()
+    ids = np.unique(scored.ids, return_inverse=True)[1]
     n_groups = int(ids.max(initial=-1)) + 1
     rates: list[tuple[str, str, _ErrorRate | _Auc]] = []
     for column, texts in demographic_values(frame, columns, intersections=intersections).items():
-        codes, names = encode(pd.Series(texts[scored], dtype=object))
-        for rate, fake, hit in (("fpr", 0, p >= threshold), ("fnr", 1, p < threshold)):
-            of = y == fake
-            rates.append((column, rate, _ErrorRate(hit[of], codes[of], names, ids[of], n_groups, min_n)))
-        rates.append((column, "auc", _Auc(y, p, codes, names, ids, min_n)))
+        codes, names = encode(pd.Series(texts[is_scored], dtype=object))
+        for name, rows, hit in (("fpr", ~scored.fake, scored.called), ("fnr", scored.fake, ~scored.called)):
+            rates.append((column, name, _ErrorRate(hit[rows], codes[rows], names, ids[rows], n_groups, min_n)))
+        rates.append((column, "auc", _Auc(scored.y, scored.p, codes, names, ids, min_n)))
     draws: list[list[Array]] = [[] for _ in rates]
-    for counts in draw_counts(n_groups, replicates, np.random.default_rng(seed)):
+    for counts in scored.draw_counts(replicates):
         for values, (_, _, rate) in zip(draws, rates, strict=True):
             values.append(rate.evaluate(counts))
-    rows = []
+    table = []
     for values, (column, name, rate) in zip(draws, rates, strict=True):
-        rng = np.random.default_rng([seed, 1])
-        found = _summary(rate, np.array(values), np.ones(n_groups), level, permutations, rng)
-        rows.append({"column": column, "rate": name, "n_values": len(rate.names), **found})
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        rng = np.random.default_rng([scored.seed, 1])
+        summary = _summary(rate, np.array(values), np.ones(n_groups), level, permutations, rng)
+        table.append({"column": column, "rate": name, "n_values": len(rate.names), **summary})
+    return pd.DataFrame(table, columns=list(COLUMNS))
 
 
 class _ErrorRate:
-    """Share of hits among the rows of one class, of each value that has enough of them and, last, of all rows."""
+    """Share of hits among the rows of a class, for each value that has enough of them and, last, for all rows."""
 
     def __init__(self, hit: Array, codes: Array, names: Array, ids: Array, n_groups: int, min_n: int) -> None:
         sizes = np.bincount(codes[codes >= 0], minlength=len(names))
         self.names, codes = _keep(names, codes, sizes >= min_n)
         self._total = len(self.names) + 1
-        kept = codes >= 0
-        self._hit, self._codes, self._ids = hit[kept].astype(np.float64), codes[kept], ids[kept]
+        is_kept = codes >= 0
+        self._hit, self._codes, self._ids = hit[is_kept].astype(np.float64), codes[is_kept], ids[is_kept]
         # Hits and rows of each value and of all, group by group: drawing groups is then a product.
         cell = np.concatenate([self._codes, np.full(len(hit), self._total - 1)])
         terms = np.concatenate([self._hit, hit, np.ones(len(cell))])
@@ -121,27 +112,32 @@ class _ErrorRate:
         self._sums = csr_matrix((terms, places), shape=(2 * self._total, n_groups))
 
     def evaluate(self, counts: Array) -> Array:
+        """Compute the rates with each group counted `counts` times."""
         sums = self._sums @ counts
         with np.errstate(invalid="ignore"):
-            return sums[: self._total] / sums[self._total :]
+            rates: Array = sums[: self._total] / sums[self._total :]
+        return rates
 
     def limits(self, level: float) -> tuple[Array, Array]:
+        """Return limits in closed form, of the values only."""
         chosen = [self._codes == code for code in range(len(self.names))]
         rates = [clustered_rate(self._hit[rows], self._ids[rows], level) for rows in chosen]
         return np.array([rate.low for rate in rates]), np.array([rate.high for rate in rates])
 
     def shuffled(self, permutations: int, rng: np.random.Generator) -> Array:
+        """Return the rates (permutations, values) after shuffling the values over the units."""
         unit, label = _units(self._ids, self._codes)
         sums = np.stack([np.bincount(unit, weights=self._hit), np.bincount(unit)], axis=1)
-        # Units with the same sums are of one kind; how many of each kind get which value is a random table of
-        # which both margins are fixed.
+        # Units with the same sums are of one kind; the numbers of units by kind and value are a random table with both
+        # margins fixed.
         kinds, times = np.unique(sums, axis=0, return_counts=True)
         tables = random_table(times, np.bincount(label, minlength=len(self.names)))
         batch = max(1, _BATCH // (len(kinds) * len(self.names)))
         sizes = [min(batch, permutations - start) for start in range(0, permutations, batch)]
         drawn = [np.einsum("rkv,kc->rvc", tables.rvs(size=size, random_state=rng), kinds) for size in sizes]
         hits, rows = np.moveaxis(np.concatenate(drawn), 2, 0)
-        return hits / rows
+        rates: Array = hits / rows
+        return rates
 
 
 class _Auc:
@@ -150,8 +146,8 @@ class _Auc:
     def __init__(self, y: Array, p: Array, codes: Array, names: Array, ids: Array, min_n: int) -> None:
         sizes = [np.bincount(codes[(codes >= 0) & (y == fake)], minlength=len(names)) for fake in (0, 1)]
         self.names, codes = _keep(names, codes, np.minimum(*sizes) >= min_n)
-        kept = codes >= 0
-        self._y, self._p, self._codes, self._ids = y[kept], p[kept], codes[kept], ids[kept]
+        is_kept = codes >= 0
+        self._y, self._p, self._codes, self._ids = y[is_kept], p[is_kept], codes[is_kept], ids[is_kept]
         self._parts = []
         for code in range(len(self.names)):
             rows = self._codes == code
@@ -159,18 +155,21 @@ class _Auc:
             self._parts.append((part, np.unique(self._ids[rows])))
 
     def evaluate(self, counts: Array) -> Array:
+        """Compute the AUCs with each group counted `counts` times."""
         return np.array([*(part.auc(counts[members]) for part, members in self._parts), np.nan])
 
     def limits(self, level: float) -> tuple[Array, Array]:
+        """Return limits in closed form, of perfect rankings."""
         values = [part.auc(np.ones(part.n_groups)) for part, _ in self._parts]
-        both = [
+        limits = [
             perfect_auc_limits(value, part.y, part.group, level)
             for value, (part, _) in zip(values, self._parts, strict=True)
         ]
-        low, high = np.array(both).T
+        low, high = np.array(limits).T
         return low, high
 
     def shuffled(self, permutations: int, rng: np.random.Generator) -> Array:
+        """Return the AUCs (permutations, values) after shuffling the values over the units."""
         unit, label = _units(self._ids, self._codes)
         data = GroupedScores(self._y, self._p, unit)
         # A person with real rows only cannot change places with one who has fakes: a value might lose a class.
@@ -185,16 +184,16 @@ class _Auc:
 
 
 def _keep(names: Array, codes: Array, chosen: Array) -> tuple[Array, Array]:
-    """The chosen names, and the codes renumbered to them; -1 for the others."""
+    """Return the chosen names, and the codes renumbered to them; -1 for the others."""
     place = np.append(np.where(chosen, np.cumsum(chosen) - 1, -1), -1)
     return names[chosen], place[codes]
 
 
 def _units(ids: Array, codes: Array) -> tuple[Array, Array]:
-    """Units that get one value when values are drawn by lot: the unit of each row, and the value of each unit."""
-    many = int(codes.max()) + 1
-    pairs, unit = np.unique(ids * many + codes, return_inverse=True)
-    return unit, pairs % many
+    """Return the units that keep together when values are shuffled: the unit of each row, the value of each unit."""
+    n_values = int(codes.max()) + 1
+    pairs, unit = np.unique(ids * n_values + codes, return_inverse=True)
+    return unit, pairs % n_values
 
 
 def _summary(
@@ -209,11 +208,11 @@ def _summary(
         return {"highest": "", "lowest": "", "verdict": TOO_FEW}
     values, overall = rate.evaluate(ones)[:-1], rate.evaluate(ones)[-1]
     draws = draws.reshape(-1, len(values) + 1)
-    lower, upper = widen_steady(draws[:, :-1], *rate.limits(level))
+    lower, upper = widen_constant(draws[:, :-1], *rate.limits(level))
     gap = np.ptp(values)
     return {
         "gap": gap,
-        # The least and the most that the rates can lie apart; where none is steady, both are highest minus lowest.
+        # Least and largest distance of the rates; where no column is constant, both are highest minus lowest.
         "gap_low": percentile_interval(np.maximum(lower.max(axis=1) - upper.min(axis=1), 0), level)[0],
         "gap_high": percentile_interval(upper.max(axis=1) - lower.min(axis=1), level)[1],
         "p_value": _p_value(rate, gap, permutations, rng),
@@ -229,7 +228,7 @@ def _summary(
 
 
 def _p_value(rate: _ErrorRate | _Auc, gap: float, permutations: int, rng: np.random.Generator) -> float:
-    """Share of permutations with at least this gap, the data being one of them (Phipson and Smyth, 2010)."""
+    """Compute the share of permutations with at least this gap, the data being one of them (Phipson, Smyth 2010)."""
     if not permutations:
         return float("nan")
     shuffled = np.ptp(rate.shuffled(permutations, rng), axis=1)

@@ -26,7 +26,7 @@ from aletheia.stats.metrics import Metrics
 
 
 def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
-    """All figures of an evaluation by key, in the order of the report."""
+    """Draw all figures of an evaluation: by key, in the order of the report."""
     y, p = evaluation.labels()
     metrics, answers = evaluation.metrics, evaluation.abstention
     shortcut, trivial = evaluation.shortcut, evaluation.baselines
@@ -49,7 +49,7 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
 
 
 def baseline_figure(baselines: Baselines, metrics: Metrics) -> go.Figure:
-    """AUC of the network and of the trivial detectors on the same rows, with intervals."""
+    """Draw the AUC of the network and of the trivial detectors on the same rows, with intervals."""
     title = "The network beside detectors that know nothing of faces"
     rows = [(BASELINES[key], o.auc, o.low, o.high) for key, o in baselines.outcomes.items() if not o.reason]
     auc = metrics["auc"]

@@ -1,4 +1,4 @@
-"""Leave one out: train without one source or one generator, and test on it; the matrix of trained on × tested on."""
+"""Leave-one-out evaluation: train without a source or a generator and test on it; the matrix of the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from aletheia.evaluation.evaluate import bootstrap_unit
 from aletheia.models.scoring import predict_manifest
 from aletheia.models.spec import ModelSpec
 from aletheia.plotting.theme import FAKE, empty, note
-from aletheia.stats.metrics import unit_ids
+from aletheia.stats.estimate import Estimate
+from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.config import TrainConfig
 
 KINDS = ("generator", "source")
@@ -26,14 +27,14 @@ _RESULT = re.compile(r"auc_(generator|source)_(.+)")
 
 
 def check_leave_out(leave_out: str) -> None:
-    """Raise an InputError for anything but ``"generator=NAME"``, ``"source=NAME"`` and ``"nothing"``."""
+    """Refuse, by InputError, anything but ``"generator=NAME"``, ``"source=NAME"`` and ``"nothing"``."""
     kind, _, value = leave_out.partition("=")
     if leave_out != NOTHING and (kind not in KINDS or not value):
         raise InputError(f"{leave_out!r} cannot be left out; write generator=NAME or source=NAME.")
 
 
 def leave_out_rows(frame: pd.DataFrame, leave_out: str) -> pd.DataFrame:
-    """The rows without one generator's fakes, or without one source.
+    """Return the rows without the fakes of a generator, or without a source.
 
     Parameters
     ----------
@@ -51,11 +52,11 @@ def leave_out_rows(frame: pd.DataFrame, leave_out: str) -> pd.DataFrame:
     if leave_out == NOTHING:
         return frame
     kind, _, value = leave_out.partition("=")
-    gone = frame[kind].astype(str) == value
-    if not gone.any():
-        there = sorted(set(frame[kind].astype(str)) - {""})
-        raise InputError(f"No row has the {kind} {value!r}; there are {', '.join(there[:12]) or 'none'}.")
-    kept = frame[~gone].reset_index(drop=True)
+    is_left_out = frame[kind].astype(str) == value
+    if not is_left_out.any():
+        values = sorted(set(frame[kind].astype(str)) - {""})
+        raise InputError(f"No row has the {kind} {value!r}; there are {', '.join(values[:12]) or 'none'}.")
+    kept = frame[~is_left_out].reset_index(drop=True)
     if set(kept["label"]) != {"real", "fake"}:
         raise InputError(f"Without {leave_out} only {len(kept)} rows of one class are left to learn from.")
     return kept
@@ -71,7 +72,7 @@ def score_everywhere(
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """AUC on each generator's fakes (against all genuine test faces), and within each source.
+    """Compute the AUC on each generator's fakes (against all genuine test faces), and within each source.
 
     Returns
     -------
@@ -82,50 +83,58 @@ def score_everywhere(
     spec = ModelSpec(architecture=config.architecture, options=config.options, input_size=config.image_size)
     p = predict_manifest(network, spec, test, progress=progress).astype(np.float64)
     fake = fake_flags(test)
-    units, _ = bootstrap_unit(test)
-    ids = unit_ids(units, len(test))
-    scored = np.isfinite(p)
+    scored = ScoredSet(fake, p, groups=bootstrap_unit(test)[0], seed=seed)
     rows = []
     for kind in KINDS:
         values = test[kind].astype(str).to_numpy()
-        for value in sorted(set(values[scored & (fake | (kind == "source"))]) - {""}):
-            chosen = scored & ((values == value) | (~fake & (kind == "generator")))
-            n_fake = int((chosen & fake).sum())
-            n_real = int(chosen.sum()) - n_fake
-            estimate = (float("nan"),) * 3
-            if min(n_fake, n_real) >= min_n:
-                estimate = auc_with_interval(fake[chosen], p[chosen], ids[chosen], replicates, seed)
-            rows.append((kind, value, n_real, n_fake, *estimate))
+        for value in sorted(set(values[scored.is_scored & (fake | (kind == "source"))]) - {""}):
+            cell = scored.select(scored.is_scored & ((values == value) | (~fake & (kind == "generator"))))
+            n_fake = int(cell.fake.sum())
+            n_real = len(cell) - n_fake
+            enough = min(n_fake, n_real) >= min_n
+            auc = auc_with_interval(cell, replicates) if enough else Estimate(float("nan"))
+            rows.append((kind, value, n_real, n_fake, auc.value, auc.low, auc.high))
     return pd.DataFrame(rows, columns=["kind", "value", "n_real", "n_fake", "auc", "low", "high"])
 
 
 def cell_results(table: pd.DataFrame, leave_out: str) -> dict[str, Any]:
-    """Flat results of one cell of the grid: ``auc_generator_NAME`` and so on, and of what it had never seen
-    ``unseen_auc`` with its interval.
+    """Return flat results of a model of the grid.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :func:`score_everywhere`.
+    leave_out : str
+        As in :func:`leave_out_rows`.
+
+    Returns
+    -------
+    dict
+        ``auc_generator_NAME``, ``auc_source_NAME``, …; of the part left out, ``unseen_auc`` with its interval.
     """
-    known = table[table["auc"].notna()]
-    results = {f"auc_{row.kind}_{row.value}": float(row.auc) for row in known.itertuples()}
+    rated = table[table["auc"].notna()]
+    results = {f"auc_{row.kind}_{row.value}": float(row.auc) for row in rated.itertuples()}
     kind, _, value = leave_out.partition("=")
-    unseen = known[(known["kind"] == kind) & (known["value"] == value)]
+    unseen = rated[(rated["kind"] == kind) & (rated["value"] == value)]
     for row in unseen.itertuples():
         results |= {"unseen_auc": row.auc, "unseen_auc_low": row.low, "unseen_auc_high": row.high}
     return results
 
 
 def leave_one_out_table(iterations: pd.DataFrame) -> pd.DataFrame:
-    """MLRun's table of the grid as a matrix: index what was left out, columns what was tested on, values AUC."""
+    """Convert MLRun's table of the grid to a matrix of AUCs: index left out, columns tested on."""
     columns = {name: _RESULT.fullmatch(name.removeprefix("output.")) for name in iterations}
     # Grids of earlier versions have the parameter by its former name.
     parameter = "param.leave_out" if "param.leave_out" in iterations else "param.held_out"
     table = pd.DataFrame(
-        {f"{found[1]} {found[2]}": iterations[name].to_numpy() for name, found in columns.items() if found},
+        {f"{match[1]} {match[2]}": iterations[name].to_numpy() for name, match in columns.items() if match},
         index=iterations[parameter].astype(str).tolist(),
     )
     return table.astype(np.float64)
 
 
 def leave_one_out_figure(iterations: pd.DataFrame) -> go.Figure:
-    """Heat map of :func:`leave_one_out_table`; a frame marks what the model of the row had never seen."""
+    """Draw a heat map of :func:`leave_one_out_table`; a frame marks what the model of the row had never seen."""
     title = "Trained without … and tested on …"
     table = leave_one_out_table(iterations)
     if not table.size or table.isna().to_numpy().all():

@@ -1,4 +1,4 @@
-"""Two models on the same rows: is the new one better, by more than chance?"""
+"""Comparison of two models on the same rows: the difference of their AUCs with a paired interval."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from aletheia.models.bundle import load_bundle
 from aletheia.models.preprocessing import network_input
 from aletheia.models.scoring import predict_crops, score_manifest
 from aletheia.models.spec import ModelSpec
-from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
-from aletheia.stats.metrics import unit_ids
+from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, unit_ids
 
 _CHUNK = 256
 
@@ -56,7 +55,7 @@ class Comparison:
     weights_sha256: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; None for NaN."""
+        """Return plain values for JSON, None for NaN."""
         return {key: to_jsonable(value) for key, value in asdict(self).items()}
 
 
@@ -82,40 +81,45 @@ def compare_models(
         (n,) unit of the bootstrap.
     other : path
         Bundle of the other model. When it takes faces cut out otherwise, they are cut out again from the pictures.
+    uri : str
+        Name of the other model in results and messages; by default its path.
+    seed : int
+        Of the bootstrap.
+    progress : bool
+        Show progress bars.
 
     Raises
     ------
     InputError
         When no row could be scored by both, or only rows of one class.
     """
-    network, theirs = load_bundle(other)
-    nan = float("nan")
-    same_data = bool(spec.data_hash) and spec.data_hash == theirs.data_hash
-    if theirs.weights_sha256 == spec.weights_sha256 and theirs.crop.cuts_alike(spec.crop):
-        return Comparison(uri or str(other), True, nan, nan, 0.0, 0.0, 0.0, len(scores), True, theirs.weights_sha256)
-    if theirs.crop.cuts_alike(spec.crop):
-        second = score_manifest(network, theirs, scores, progress=progress).probabilities
+    network, other_spec = load_bundle(other)
+    name, nan = uri or str(other), float("nan")
+    if other_spec.weights_sha256 == spec.weights_sha256 and other_spec.crop.cuts_alike(spec.crop):
+        return Comparison(name, True, nan, nan, 0.0, 0.0, 0.0, len(scores), True, other_spec.weights_sha256)
+    if other_spec.crop.cuts_alike(spec.crop):
+        second = score_manifest(network, other_spec, scores, progress=progress).probabilities
     else:
-        second = _cut_again(network, theirs, scores)
+        second = _cut_again(network, other_spec, scores)
     first = scores["probability"].to_numpy(np.float64)
     both = np.isfinite(first) & np.isfinite(second)
     y = (scores["label"] == "fake").to_numpy()[both]
     if y.all() or not y.any():
-        raise InputError(f"{uri or other} could not score rows of both classes; there is nothing to compare.")
-    drawn = unit_ids(groups, len(scores))[both]
-    aucs, differences = paired_auc(y, first[both], second[both].astype(np.float64), drawn, seed=seed)
+        raise InputError(f"{name} could not score rows of both classes; there is nothing to compare.")
+    ids = unit_ids(groups, len(scores))[both]
+    aucs, differences = paired_auc(y, first[both], second[both].astype(np.float64), ids, seed=seed)
     low, high = percentile_interval(differences, 0.95)
     return Comparison(
-        uri or str(other),
-        False,
-        aucs[0],
-        aucs[1],
-        aucs[0] - aucs[1],
-        low,
-        high,
-        int(both.sum()),
-        same_data,
-        theirs.weights_sha256,
+        other=name,
+        same=False,
+        auc=aucs[0],
+        other_auc=aucs[1],
+        difference=aucs[0] - aucs[1],
+        low=low,
+        high=high,
+        n=int(both.sum()),
+        same_data=bool(spec.data_hash) and spec.data_hash == other_spec.data_hash,
+        weights_sha256=other_spec.weights_sha256,
     )
 
 
@@ -128,21 +132,41 @@ def paired_auc(
     replicates: int = 2000,
     seed: int = 0,
 ) -> tuple[tuple[float, float], Array]:
-    """Both AUCs, and their difference in each replicate: the same groups are drawn for both, so that what makes a
-    draw hard for one makes it hard for the other, too.
+    """Compute the AUCs of two scores of the same rows, and their difference in each replicate of a bootstrap.
+
+    The same groups are drawn for both scores, so that a draw that is hard for one is hard for the other, too.
+
+    Parameters
+    ----------
+    y : ndarray
+        (n,), 1 for fake.
+    first, second : ndarray
+        (n,) finite scores.
+    groups : ndarray, optional
+        (n,) unit of the bootstrap; None: each row on its own.
+    replicates, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    aucs : tuple of float
+        Of `first` and of `second`.
+    differences : ndarray
+        (replicates,).
     """
-    data = [GroupedScores(y, p, groups) for p in (first, second)]
-    ones = np.ones(data[0].n_groups)
-    one, two = (float(scores.ranking_metrics(ones)[0]) for scores in data)
-    counts = draw_counts(data[0].n_groups, replicates, np.random.default_rng(seed))
-    differences = [data[0].ranking_metrics(row)[0] - data[1].ranking_metrics(row)[0] for row in counts]
-    return (one, two), np.array(differences)
+    a, b = GroupedScores(y, first, groups), GroupedScores(y, second, groups)
+    ones = np.ones(a.n_groups)
+    draws = draw_counts(a.n_groups, replicates, np.random.default_rng(seed))
+    differences = [a.auc(counts) - b.auc(counts) for counts in draws]
+    return (a.auc(ones), b.auc(ones)), np.array(differences)
 
 
 def _cut_again(network: Any, spec: ModelSpec, scores: pd.DataFrame) -> Array:
-    """Probabilities (n,), NaN where the picture cannot be read."""
+    """Score faces cut out of their pictures as another model takes them: (n,), NaN where a picture is unreadable."""
     if "face_keypoints" not in scores or "original" not in scores:
-        raise InputError("The model in production takes faces cut out otherwise, and the rows do not say where from.")
+        raise InputError(
+            "The model in production takes faces cut out otherwise, and the rows do not name the pictures."
+        )
     out = np.full(len(scores), np.nan)
     pending: list[tuple[int, Array]] = []
 

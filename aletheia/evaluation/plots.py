@@ -1,4 +1,4 @@
-"""Figures of an evaluation; those of a training and of a grid come from `aletheia.training.plots`."""
+"""Figures of an evaluation; those of a training and of a grid are in `aletheia.training.plots`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,13 @@ from aletheia.stats.calibration_error import balanced_weights, equal_mass_bins
 from aletheia.stats.curves import curve
 from aletheia.stats.intervals import wilson
 from aletheia.stats.metrics import Metrics
-from aletheia.training.plots import curve_figures, grid_figures
-
-__all__ = [
-    "calibration", "confusion", "curve_figures", "generator_rates", "grid_figures", "precision_recall", "roc",
-    "scores_by_label", "subgroup_rates",
-]  # fmt: skip
 
 # More points than pixels only make the file large.
 _MAX_POINTS = 1500
 
 
 def roc(y: Array, p: Array, metrics: Metrics, shortcut_auc: float | None = None) -> go.Figure:
-    """ROC curve with the point of the threshold, chance, and the shortcut's AUC in words."""
+    """Draw the ROC curve with the point of the threshold, chance, and the shortcut's AUC in a note."""
     title = "ROC curve"
     if _one_class(y):
         return empty(title, "One class only: there is no ROC curve.")
@@ -58,7 +52,7 @@ def roc(y: Array, p: Array, metrics: Metrics, shortcut_auc: float | None = None)
 
 
 def precision_recall(y: Array, p: Array, metrics: Metrics) -> go.Figure:
-    """Precision over recall, with what always saying "fake" would have."""
+    """Draw precision over recall, beside the precision of always answering "fake"."""
     title = "Precision and recall"
     if _one_class(y):
         return empty(title, "One class only: there is no precision-recall curve.")
@@ -87,10 +81,10 @@ def precision_recall(y: Array, p: Array, metrics: Metrics) -> go.Figure:
 
 
 def calibration(y: Array, p: Array, bins: int = 10) -> go.Figure:
-    """Reliability diagram with both classes weighing the same, in bins of equal numbers of rows.
+    """Draw a reliability diagram with both classes weighing the same, in bins of equal numbers of rows.
 
     The probabilities refer to a prior of one half; against the raw share of fakes in a test set they would
-    look wrong for no fault of theirs. Intervals are Wilson's on the effective number of rows (Kish, 1965).
+    look wrong without being so. Intervals are Wilson's on the effective number of rows (Kish, 1965).
     """
     title = "Calibration"
     if _one_class(y):
@@ -101,17 +95,17 @@ def calibration(y: Array, p: Array, bins: int = 10) -> go.Figure:
         w, hit, score = weight[index == i], y[index == i], p[index == i]
         share, effective = float(np.average(hit, weights=w)), float(w.sum() ** 2 / np.sum(w**2))
         rows.append((float(np.average(score, weights=w)), share, *wilson(share * effective, effective), len(w)))
-    x, share, low, high, n = map(np.array, zip(*rows, strict=True))
+    x, shares, low, high, n = map(np.array, zip(*rows, strict=True))
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", mode="lines", line={"color": NEUTRAL, "dash": "dot"})
     figure.add_scatter(
         x=x,
-        y=share,
+        y=shares,
         name="network (95 % interval)",
         mode="lines+markers",
         line={"color": FAKE},
         marker={"size": 9},
-        error_y={"type": "data", "symmetric": False, "array": high - share, "arrayminus": share - low},
+        error_y={"type": "data", "symmetric": False, "array": high - shares, "arrayminus": shares - low},
         customdata=n,
         hovertemplate="predicted %{x:.3f}, found %{y:.3f}, %{customdata} rows<extra></extra>",
     )
@@ -123,7 +117,7 @@ def calibration(y: Array, p: Array, bins: int = 10) -> go.Figure:
 
 
 def confusion(metrics: Metrics) -> go.Figure:
-    """Counts of verdicts by label, coloured by the share within each label."""
+    """Draw counts of verdicts by label, coloured by the share within each label."""
     c = metrics.confusion
     counts = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -157,7 +151,7 @@ def confusion(metrics: Metrics) -> go.Figure:
 
 
 def scores_by_label(y: Array, p: Array, threshold: float, bins: int = 40) -> go.Figure:
-    """Histograms of the probabilities, each label normalised to 1."""
+    """Draw histograms of the probabilities, each label normalised to 1."""
     edges = np.linspace(0, 1, bins + 1)
     figure = go.Figure()
     for value, name, colour, pattern in ((0, "real", REAL, ""), (1, "fake", FAKE, "/")):
@@ -178,9 +172,9 @@ def scores_by_label(y: Array, p: Array, threshold: float, bins: int = 40) -> go.
 
 
 def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
-    """False-positive and false-negative rate of each subgroup with intervals, beside the overall rates."""
+    """Draw false-positive and false-negative rates of each subgroup with intervals, beside the overall rates."""
     title = "Error rates by subgroup"
-    # Intersections would make it a yard long.
+    # Intersections are left out: they would make the figure too long.
     table = table[~table["column"].astype(str).str.contains(AND, regex=False)]
     if not len(table):
         return empty(title, "The manifest has no demographic columns, so subgroups cannot be compared.")
@@ -193,26 +187,26 @@ def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
     }
     positions = np.arange(len(table))[::-1]
     for rate, (name, colour, symbol) in names.items():
-        known = table[rate].notna().to_numpy()
-        value = table[rate].to_numpy()[known]
+        is_known = table[rate].notna().to_numpy()
+        value = table[rate].to_numpy()[is_known]
         figure.add_scatter(
             x=value,
-            y=(positions + offsets[rate])[known],
+            y=(positions + offsets[rate])[is_known],
             name=name,
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 10},
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": table[f"{rate}_high"].to_numpy()[known] - value,
-                "arrayminus": value - table[f"{rate}_low"].to_numpy()[known],
+                "array": table[f"{rate}_high"].to_numpy()[is_known] - value,
+                "arrayminus": value - table[f"{rate}_low"].to_numpy()[is_known],
             },
             hovertemplate="%{x:.1%}<extra></extra>",
         )
         overall = metrics[rate].value
         if np.isfinite(overall):
             figure.add_vline(x=overall, line={"color": colour, "dash": "dot", "width": 1.5})
-        for position in positions[~known]:
+        for position in positions[~is_known]:
             figure.add_annotation(
                 x=0, y=position + offsets[rate], text=f"{rate.upper()}: too few to say",
                 showarrow=False, xanchor="left", font={"size": 11, "color": NEUTRAL},
@@ -225,35 +219,36 @@ def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
 
 
 def generator_rates(table: pd.DataFrame) -> go.Figure:
-    """AUC of each generator's fakes against all real rows."""
+    """Draw the AUC of each generator's fakes against all real rows."""
     title = "How well each manipulation is recognised"
-    known = table[table["auc"].notna()] if len(table) else table
-    if not len(known):
+    rated = table[table["auc"].notna()] if len(table) else table
+    if not len(rated):
         return empty(title, "No generator has enough rows to say.")
-    known = known.sort_values("auc")
+    rated = rated.sort_values("auc")
     figure = go.Figure()
     figure.add_scatter(
-        x=known["auc"],
-        y=[f"{row.value}  (n = {row.n_fake})" for row in known.itertuples()],
+        x=rated["auc"],
+        y=[f"{row.value}  (n = {row.n_fake})" for row in rated.itertuples()],
         mode="markers",
         marker={"color": SECOND, "size": 11},
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": known["auc_high"] - known["auc"],
-            "arrayminus": known["auc"] - known["auc_low"],
+            "array": rated["auc_high"] - rated["auc"],
+            "arrayminus": rated["auc"] - rated["auc_low"],
         },
         hovertemplate="AUC %{x:.3f}<extra></extra>",
     )
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="chance")
-    styled(figure, title, "AUC against all real faces, 95 % interval", height=max(260, 160 + 40 * len(known)))
-    figure.update_xaxes(range=[min(0.45, float(known["auc_low"].min()) - 0.02), 1.02])
+    styled(figure, title, "AUC against all real faces, 95 % interval", height=max(260, 160 + 40 * len(rated)))
+    figure.update_xaxes(range=[min(0.45, float(rated["auc_low"].min()) - 0.02), 1.02])
     return figure
 
 
 def _one_class(y: Array) -> bool:
-    return not len(y) or y.min() == y.max()
+    return not len(y) or bool(y.min() == y.max())
 
 
 def _thin(n: int) -> Array:
-    return np.unique(np.linspace(0, n - 1, min(n, _MAX_POINTS)).round().astype(int))
+    rows: Array = np.unique(np.linspace(0, n - 1, min(n, _MAX_POINTS)).round().astype(int))
+    return rows

@@ -35,7 +35,7 @@ from aletheia.release.evaluation_records import (
     UnreadableRow,
 )
 from aletheia.release.evaluation_report import EvaluationReport
-from aletheia.stats.calibration_error import CalibrationError
+from aletheia.stats.calibration_error import CalibrationEstimate
 from aletheia.stats.metrics import Metrics
 from aletheia.stats.tabular import Shortcut
 from aletheia.training.data import encode_labels
@@ -68,7 +68,7 @@ class Evaluation:
         See `aletheia.evaluation.cross_matrix.cell_table`.
     baselines : Baselines
         Scores of detectors that know nothing of faces, on the same rows.
-    calibration : CalibrationError
+    calibration : CalibrationEstimate
     prior : DataFrame
         See `aletheia.evaluation.prevalence.prior_shift`.
     delivery : DataFrame
@@ -96,7 +96,7 @@ class Evaluation:
     gaps: pd.DataFrame
     cells: pd.DataFrame
     baselines: Baselines
-    calibration: CalibrationError
+    calibration: CalibrationEstimate
     prior: pd.DataFrame
     delivery: pd.DataFrame
     abstention: Abstention

@@ -1,8 +1,6 @@
-"""How wrong a model is when it answers for the faces it is surest of only."""
+"""Risk-coverage curves: the errors of a model that answers only for the faces it is most confident of."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -10,99 +8,80 @@ import plotly.graph_objects as go
 
 from aletheia.core.arrays import Array
 from aletheia.plotting.theme import FAKE, NEUTRAL, note, shaded, styled
-from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, widen_steady
+from aletheia.stats.bootstrap import GroupedScores, percentile_interval, widen_constant
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate
-from aletheia.stats.metrics import unit_ids
+from aletheia.stats.scored_set import ScoredSet
 
 _POINTS = 200
 
 
 def distance(p: Array, threshold: float) -> Array:
-    """How far probabilities lie from the threshold: 0 on it, 1 at the end of either side."""
+    """Scale the distance of probabilities from the threshold: 0 on it, 1 at the end of either side."""
     with np.errstate(divide="ignore", invalid="ignore"):
         far = np.where(p >= threshold, (p - threshold) / (1 - threshold), (threshold - p) / threshold)
     return np.nan_to_num(far)
 
 
-def risk_coverage(
-    y: Array,
-    p: Array,
-    threshold: float,
-    confidence: Array | None = None,
-    groups: Array | None = None,
-    *,
-    seed: int = 0,
-    replicates: int = 500,
-) -> pd.DataFrame:
-    """Share of wrong answers among the most confident ones, for every share that is answered.
+def risk_coverage_curve(scored: ScoredSet, confidence: Array | None = None, *, replicates: int = 500) -> pd.DataFrame:
+    """Compute the share of wrong answers among the most confident ones, for every share that is answered.
 
     El-Yaniv and Wiener, "On the Foundations of Noise-free Selective Classification", JMLR 11, 2010.
 
     Parameters
     ----------
-    y, p : ndarray
-        (n,) labels (1 for fake) and probabilities; rows whose probability is NaN are left out.
-    threshold : float
-        Of "fake".
+    scored : ScoredSet
+        n rows; those without a probability are left out.
     confidence : ndarray, optional
-        (n,) the more the surer; by default the distance from the threshold. Rows of one confidence go together.
-    groups : ndarray, optional
-        (n,) the unit of the bootstrap; '' stands for unknown, each such row is a unit of its own.
-    seed, replicates : int
+        (n,) larger for more confident answers; by default the distance from the threshold. Rows of equal confidence go
+        together.
+    replicates : int
         Of the bootstrap.
 
     Returns
     -------
     DataFrame
-        At most 200 rows from the surest to all: confidence, coverage, n, risk, risk_low, risk_high (95 %).
+        At most 200 rows from the most confident to all: confidence, coverage, n, risk, risk_low, risk_high (95 %).
     """
-    data, wrong = _prepared(y, p, threshold, confidence, groups)
-    failed, right = data.counts_above(np.ones(data.n_groups))
-    n = failed + right
+    data, wrong = _rank_by_confidence(scored, confidence)
+    failed, correct = data.counts_above(np.ones(data.n_groups))
+    n = failed + correct
     keep = np.unique(np.searchsorted(n, np.linspace(0, n[-1], _POINTS)))
     levels, risk = np.unique(data.p)[::-1][keep], (failed / n)[keep]
-    draws = np.stack([_risk(data, counts)[keep] for counts in _draws(data, replicates, seed)])
+    draws = np.stack([_risk(data, counts)[keep] for counts in scored.dropna().draw_counts(replicates)])
     limits = np.tile([0.0, 1.0], (len(keep), 1))
     for k in np.flatnonzero((risk == 0) | (risk == 1)):
-        sure = data.p >= levels[k]
-        rate = clustered_rate(wrong[sure], data.group[sure])
+        rows = data.p >= levels[k]
+        rate = clustered_rate(wrong[rows], data.group[rows])
         limits[k] = rate.low, rate.high
-    lower, upper = widen_steady(draws, *limits.T)
+    lower, upper = widen_constant(draws, *limits.T)
     low = [percentile_interval(column, 0.95)[0] for column in lower.T]
     high = [percentile_interval(column, 0.95)[1] for column in upper.T]
     columns = {"confidence": levels, "coverage": n[keep] / n[-1], "n": n[keep].astype(int), "risk": risk}
     return pd.DataFrame({**columns, "risk_low": low, "risk_high": high})
 
 
-def risk_coverage_area(
-    y: Array,
-    p: Array,
-    threshold: float,
-    confidence: Array | None = None,
-    groups: Array | None = None,
-    *,
-    seed: int = 0,
-    replicates: int = 500,
-) -> Estimate:
-    """Area under `risk_coverage` (AURC: Geifman, Uziel and El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep
-    Neural Classifiers", ICLR 2019): the mean of the risks at the coverages 1/n, 2/n, … 1. Smaller is better.
+def risk_coverage_area(scored: ScoredSet, confidence: Array | None = None, *, replicates: int = 500) -> Estimate:
+    """Compute the area under `risk_coverage_curve`: the mean of the risks at the coverages 1/n, 2/n, … 1.
+
+    Smaller is better (AURC: Geifman, Uziel and El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep Neural
+    Classifiers", ICLR 2019). Parameters as there.
     """
-    data, wrong = _prepared(y, p, threshold, confidence, groups)
-    draws = np.array([_area(data, counts) for counts in _draws(data, replicates, seed)])
+    data, wrong = _rank_by_confidence(scored, confidence)
+    draws = np.array([_area(data, counts) for counts in scored.dropna().draw_counts(replicates)])
     rate = clustered_rate(wrong, data.group)
-    lower, upper = widen_steady(draws, rate.low, rate.high)
+    lower, upper = widen_constant(draws, rate.low, rate.high)
     bounds = percentile_interval(lower, 0.95)[0], percentile_interval(upper, 0.95)[1]
     return Estimate(_area(data, np.ones(data.n_groups)), *bounds)
 
 
 def risk_coverage_figure(curve: pd.DataFrame, area: Estimate, answered: float, error: float) -> go.Figure:
-    """Draw `risk_coverage`, and where the model stands with its own rules.
+    """Draw `risk_coverage_curve` with a mark for the model under its own rules of abstention.
 
     Parameters
     ----------
     curve, area
-        Of `risk_coverage` and `risk_coverage_area`.
+        Of `risk_coverage_curve` and `risk_coverage_area`.
     answered, error : float
         Share of the faces that the model answers, and of wrong answers among those; NaN when it answers none.
     """
@@ -113,7 +92,7 @@ def risk_coverage_figure(curve: pd.DataFrame, area: Estimate, answered: float, e
         line={"color": FAKE, "width": 3}, customdata=curve["n"],
         hovertemplate="%{customdata} faces answered (%{x:.1%}): %{y:.1%} wrong<extra></extra>",
     )  # fmt: skip
-    if error == error:
+    if not np.isnan(error):
         figure.add_scatter(
             x=[answered], y=[error], name="the model with its rules of abstention", mode="markers",
             marker={"color": "black", "size": 12, "symbol": "diamond"},
@@ -128,25 +107,17 @@ def risk_coverage_figure(curve: pd.DataFrame, area: Estimate, answered: float, e
     return note(figure, f"Area under the curve: {area}. Answering for all faces, {everything:.1%} are wrong (dotted).")
 
 
-def _prepared(
-    y: Array, p: Array, threshold: float, confidence: Array | None, groups: Array | None
-) -> tuple[GroupedScores, Array]:
-    """Rows with a score, ranked by confidence, the wrong answers as the positive class; and which are wrong."""
-    y, p = np.asarray(y), np.asarray(p, dtype=np.float64)
-    scored = ~np.isnan(p)
-    wrong = ((p >= threshold) != (y == 1))[scored]
-    sure = distance(p, threshold) if confidence is None else np.asarray(confidence)
-    return GroupedScores(wrong, sure[scored], unit_ids(groups, len(y))[scored]), wrong
-
-
-def _draws(data: GroupedScores, replicates: int, seed: int) -> Iterator[Array]:
-    return draw_counts(data.n_groups, replicates, np.random.default_rng(seed))
+def _rank_by_confidence(scored: ScoredSet, confidence: Array | None) -> tuple[GroupedScores, Array]:
+    """Rank rows with a probability by confidence, wrong answers as the positive class; also return these (m,)."""
+    values = distance(scored.p, scored.threshold) if confidence is None else np.asarray(confidence)
+    values, scored = values[scored.is_scored], scored.dropna()
+    return GroupedScores(scored.wrong, values, scored.ids), scored.wrong
 
 
 def _risk(data: GroupedScores, counts: Array) -> Array:
-    """Risk at or above each confidence; NaN where nothing was drawn."""
-    failed, right = data.counts_above(counts)
-    n = failed + right
+    """Compute the risk at or above each confidence; NaN where nothing was drawn."""
+    failed, correct = data.counts_above(counts)
+    n = failed + correct
     return np.divide(failed, n, out=np.full(len(n), np.nan), where=n > 0)
 
 

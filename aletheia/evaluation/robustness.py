@@ -1,9 +1,10 @@
-"""Delivery curves: what happens to a model's verdicts when the same faces are delivered differently."""
+"""Delivery curves: a model's verdicts on the same faces after compression, scaling and other corruptions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -23,9 +24,9 @@ from aletheia.imaging.transforms import resize_rgb
 from aletheia.models.scoring import predict_crops
 from aletheia.models.spec import ModelSpec
 from aletheia.plotting.theme import LEGEND, NEUTRAL, SECOND, empty, note, shaded, short, styled
-from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
+from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, unit_ids
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
-from aletheia.stats.metrics import unit_ids
 
 COLUMNS = (
     "operation", "severity", "unit", "n", "auc", "auc_low", "auc_high",
@@ -35,6 +36,13 @@ REPLICATES = 500
 #: Faces at a time, each held in all its versions; fewer when that would take more memory than this.
 _CHUNK = 64
 _CHUNK_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that could not be read, with the reason."""
+
+    reason: str
 
 
 def delivery_curves(
@@ -48,9 +56,9 @@ def delivery_curves(
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Score faces as they are and as they would look after other deliveries.
+    """Score faces as they are and after each corruption.
 
-    Each operation works on the crop as it lies in its file; then the crop is resized to the network's input, as
+    Each operation works on the crop as stored in its file; then the crop is resized to the network's input, as
     always. Nothing is written.
 
     Parameters
@@ -63,11 +71,11 @@ def delivery_curves(
         (n,) identity or video of each row, the unit of the intervals; '' stands for unknown. None: each row on its
         own.
     operations : sequence, optional
-        Keys of `aletheia.imaging.corruptions.CORRUPTIONS`, or operations of your own; by default all of them.
+        Keys of `aletheia.imaging.corruptions.CORRUPTIONS`, or operations themselves; by default all of them.
     max_faces : int
         Of more faces, groups are drawn at random up to this number, in both classes.
     seed : int
-        Of that draw, of what operations draw, and of the bootstrap.
+        Of that draw, of random operations, and of the bootstrap.
     progress : bool
         Show a progress bar.
 
@@ -77,16 +85,16 @@ def delivery_curves(
         operation, severity (0: as delivered, the first row of each operation), unit, n (faces), auc, auc_low,
         auc_high (95 %, bootstrap over groups, the same 500 replicates at every severity), flipped (share of verdicts
         that differ from those on the faces as they are), flipped_low, flipped_high (see `clustered_rate`), to_fake
-        (share of real faces newly called fake), to_real (share of fakes newly called real); NaN for what a missing
-        class leaves undefined. Its ``attrs`` hold faces (chosen), of (rows there are), unreadable (chosen ones that
-        are in no number), skipped (their path and reason), and note, the same in words.
+        (share of real faces newly called fake), to_real (share of fakes newly called real); NaN where a class is
+        missing. Its ``attrs`` hold faces (chosen), of (rows there are), unreadable (chosen ones that
+        are in no number), skipped (their path and reason), and note, the same as a text.
 
     Raises
     ------
     InputError
         No rows, wrong labels, groups of another length, an unknown operation, or no face that can be scored.
     """
-    chosen = _known(operations)
+    chosen = _resolve_operations(operations)
     fake = fake_flags(frame)
     if groups is not None and len(groups) != len(frame):
         raise InputError(f"There are {len(groups)} groups for {len(frame)} rows; each row needs one.")
@@ -95,13 +103,14 @@ def delivery_curves(
     steps = [(operation, severity) for operation in chosen for severity in operation.severities]
     paths = frame["path"].astype(str).to_numpy()[rows].tolist()
     p, skipped = score_deliveries(network, spec, paths, steps, seed, progress=progress)
-    scored = ~np.isnan(p).any(axis=0)
-    if not scored.any():
+    is_scored = ~np.isnan(p).any(axis=0)
+    if not is_scored.any():
         raise InputError(f"None of the {len(rows)} faces could be scored. Check the paths in the manifest.")
-    y, ids = fake[rows[scored]], ids[rows[scored]]
+    y, ids = fake[rows[is_scored]], ids[rows[is_scored]]
     draws = list(draw_counts(len(np.unique(ids)), REPLICATES, np.random.default_rng(seed)))
+    p = p[:, is_scored]
     called = p >= spec.threshold
-    numbers = [_summary(y, ids, p[i, scored], called[i, scored], called[0, scored], draws) for i in range(len(p))]
+    numbers = [_summary(GroupedScores(y, p[i], ids), called[i], called[0], draws) for i in range(len(p))]
     table, changed = [], iter(numbers[1:])
     for operation in chosen:
         common = {"operation": operation.key, "unit": operation.unit}
@@ -109,7 +118,7 @@ def delivery_curves(
         table.append({**common, "severity": 0.0, **numbers[0], "flipped_low": 0.0, "flipped_high": 0.0})
         table += [{**common, "severity": float(severity), **next(changed)} for severity in operation.severities]
     curves = pd.DataFrame(table, columns=list(COLUMNS))
-    curves.attrs = _origin(len(rows), len(frame), int((~scored).sum()), skipped, seed)
+    curves.attrs = _origin(len(rows), len(frame), int((~is_scored).sum()), skipped, seed)
     return curves
 
 
@@ -122,7 +131,7 @@ def score_deliveries(
     *,
     progress: bool = True,
 ) -> tuple[Array, list[dict[str, str]]]:
-    """Probabilities of fake of face crops as they are, and after each step alone.
+    """Predict the probabilities of face crops as they are, and after each step alone.
 
     Parameters
     ----------
@@ -140,17 +149,17 @@ def score_deliveries(
         dictionaries of path and reason.
     """
 
-    def versions(path: str) -> Array | str:
+    def versions(path: str) -> Array | Skipped:
         try:
             crop = read_image(path)
         except InputError as error:
-            return str(error)
+            return Skipped(str(error))
         except OSError as error:
-            return f"{path}: {error.strerror or error}"
+            return Skipped(f"{path}: {error.strerror or error}")
         changed = (operation(crop, severity, seed) for operation, severity in steps)
         return np.stack([resize_rgb(version, spec.input_size) for version in (crop, *changed)])
 
-    # As wide as what is compared with the threshold elsewhere.
+    # float64, as in every other comparison with the threshold.
     p = np.full((1 + len(steps), len(paths)), np.nan, dtype=np.float64)
     skipped = []
     chunk = max(1, min(_CHUNK, _CHUNK_BYTES // (3 * len(p) * spec.input_size**2)))
@@ -160,20 +169,23 @@ def score_deliveries(
     ):
         for start in range(0, len(paths), chunk):
             part = paths[start : start + chunk]
-            made = dict(enumerate(pool.map(versions, part), start))
-            skipped += [{"path": paths[i], "reason": found} for i, found in made.items() if isinstance(found, str)]
-            read = [i for i, found in made.items() if not isinstance(found, str)]
-            for step in range(len(p) if read else 0):
-                p[step, read] = predict_crops(network, spec, np.stack([made[i][step] for i in read]))
+            crops: dict[int, Array] = {}
+            for i, result in enumerate(pool.map(versions, part), start):
+                if isinstance(result, Skipped):
+                    skipped.append({"path": paths[i], "reason": result.reason})
+                else:
+                    crops[i] = result
+            for step in range(len(p) if crops else 0):
+                p[step, list(crops)] = predict_crops(network, spec, np.stack([crop[step] for crop in crops.values()]))
             bar.update(len(part))
     return p, skipped
 
 
 def delivery_figure(curves: pd.DataFrame) -> go.Figure:
-    """Small multiples of `delivery_curves`, one an operation: AUC with its interval, and the verdicts that flipped."""
+    """Draw a panel for each operation of `delivery_curves`: AUC and flipped verdicts with their intervals."""
     title = "The same faces, delivered differently"
     if not len(curves):
-        return empty(title, "No operation was asked for.")
+        return empty(title, "No operation was chosen.")
     parts = list(curves.groupby("operation", sort=False))
     names = [short(CORRUPTIONS[key].name if key in CORRUPTIONS else key) for key, _ in parts]
     columns = min(3, len(parts))
@@ -183,7 +195,7 @@ def delivery_figure(curves: pd.DataFrame) -> go.Figure:
     for i, (_, part) in enumerate(parts):
         place = {"row": i // columns + 1, "col": i % columns + 1}
         _panel(figure, part, i == 0, place)
-        # Steps, not distances: what matters lies between the mild ones.
+        # A category axis, since most of the change lies between the mild severities.
         unit = short(part["unit"].iloc[0], 48)
         figure.update_xaxes(type="category", title_text=unit, tickangle=0, tickfont={"size": 10}, **place)
         figure.update_yaxes(range=[-0.02, 1.02], tickformat=".1f", **place)
@@ -212,7 +224,7 @@ def _panel(figure: go.Figure, part: pd.DataFrame, legend: bool, place: dict[str,
     figure.add_hline(y=0.5, line={"color": NEUTRAL, "dash": "dot", "width": 1}, **place)
 
 
-def _known(operations: Sequence[str | Corruption] | None) -> list[Corruption]:
+def _resolve_operations(operations: Sequence[str | Corruption] | None) -> list[Corruption]:
     chosen = list(CORRUPTIONS) if operations is None else list(operations)
     if unknown := [name for name in chosen if isinstance(name, str) and name not in CORRUPTIONS]:
         raise InputError(f"There is no operation {unknown[0]!r}; there are {', '.join(CORRUPTIONS)}.")
@@ -220,7 +232,7 @@ def _known(operations: Sequence[str | Corruption] | None) -> list[Corruption]:
 
 
 def _subsample(ids: Array, fake: Array, limit: int, seed: int) -> Array:
-    """At most so many rows, in order: of each class its share, group by group as drawn; the last one is cut."""
+    """Draw at most `limit` rows, in order: of each class its share, by whole groups but for the last one."""
     if len(ids) <= limit:
         return np.arange(len(ids))
     rng = np.random.default_rng(seed)
@@ -230,27 +242,25 @@ def _subsample(ids: Array, fake: Array, limit: int, seed: int) -> Array:
     return np.sort(np.concatenate([drawn[~fake[drawn]][:reals], drawn[fake[drawn]][: limit - reals]]))
 
 
-def _summary(
-    y: Array, ids: Array, p: Array, called: Array, before: Array, draws: list[Array]
-) -> dict[str, float | int]:
-    data = GroupedScores(y, p, ids)
+def _summary(data: GroupedScores, called: Array, before: Array, draws: list[Array]) -> dict[str, float | int]:
+    """Summarise a step: AUC with its interval, and the verdicts that differ from those before it."""
     auc = data.auc(np.ones(data.n_groups))
     if auc in (0.0, 1.0):
-        low, high = perfect_auc_limits(auc, y, ids)
+        low, high = perfect_auc_limits(auc, data.y, data.group)
     else:
         low, high = percentile_interval(np.array([data.auc(counts) for counts in draws]), 0.95)
-    flips = called != before
-    rate = clustered_rate(flips, ids)
-    newly = {"to_fake": (called & ~before)[~y], "to_real": (before & ~called)[y]}
+    fake = data.y == 1
+    newly = {"to_fake": (called & ~before)[~fake], "to_real": (before & ~called)[fake]}
     return {
-        "n": len(y), "auc": auc, "auc_low": low, "auc_high": high,
-        "flipped": rate.value, "flipped_low": rate.low, "flipped_high": rate.high,
+        "n": len(fake),
+        **Estimate(auc, low, high).to_columns("auc"),
+        **clustered_rate(called != before, data.group).to_columns("flipped"),
         **{name: float(hits.mean()) if len(hits) else float("nan") for name, hits in newly.items()},
-    }  # fmt: skip
+    }
 
 
 def _origin(faces: int, of: int, unreadable: int, skipped: list[dict[str, str]], seed: int) -> dict[str, object]:
-    """What the numbers rest on."""
+    """Describe the rows behind the numbers, as values and as a note."""
     text = f"{faces:,} faces"
     if faces < of:
         text = f"{faces:,} of {of:,} faces, drawn at random by groups (seed {seed})"

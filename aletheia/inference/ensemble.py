@@ -1,19 +1,19 @@
-"""Several models that answer as one: each crops, scores and calibrates as it would alone; their verdicts are merged.
+"""Several models as one: each crops, scores and calibrates as it would alone; their verdicts are merged.
 
 Scores are merged by the weighted mean of calibrated logits, the logarithmic opinion pool (Genest and Zidek, "Combining
 probability distributions", Statistical Science 1, 1986). Its threshold is the weighted mean of the members' thresholds,
-as logits: where every member stands at its own threshold, so does the ensemble.
+as logits: if every member is at its own threshold, so is the ensemble.
 
 "Cannot tell" is merged by votes on labels. Each member with rules of abstention has a conformal set of plausible
-labels; a member that cannot judge this face (too small, out of its range, turning when re-encoded) rules nothing out,
-so its set is both labels. A label is plausible to the ensemble when members with more than half of the weight find it
-plausible: the majority vote of conformal sets (Cherubin, "Majority vote ensembles of conformal predictors", Machine
-Learning 108, 2019; with weights: Gasparin and Ramdas, "Merging uncertainty sets via majority vote", 2024). When each
-set misses the truth in at most a share alpha, the vote does in at most 2 alpha, by Markov's inequality, however the
-members depend on each other. Only a set of one label, the one that the threshold says, is an answer: models that
-contradict each other, or of which most cannot judge, lead to "cannot tell". Members without rules count in the score
-and have no vote; without any rules the threshold alone decides, as for a single model. A face that cannot be cut out
-for one of the members has no score that means anything: it is "cannot tell".
+labels; a member that abstains for another reason (face too small, out of its range, turning when re-encoded) rules
+nothing out, so its set is both labels. A label is plausible to the ensemble when it is plausible to members with more
+than half of the weight: the majority vote of conformal sets (Cherubin, "Majority vote ensembles of conformal
+predictors", Machine Learning 108, 2019; with weights: Gasparin and Ramdas, "Merging uncertainty sets via majority
+vote", 2024). When each set misses the truth in at most a share alpha, the vote does in at most 2 alpha, by Markov's
+inequality, however the members depend on each other. Only a set of one label, equal to that of the threshold, is an
+answer: models that contradict each other, or of which most abstain, lead to "cannot tell". Members without rules count
+in the score and have no vote; without any rules the threshold alone decides, as for a single model. A face that cannot
+be cut out for one of the members has no meaningful score: it is "cannot tell".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +49,16 @@ from aletheia.models.verdict import (
 )
 
 ARCHITECTURE = "ensemble"
-#: Members at most: each costs its own memory and its own time for every face.
+#: Most members: each costs its own memory and its own time for every face.
 MAX_MEMBERS = 16
-#: No member is taken to be surer than this, nor its threshold to be nearer to 0 or 1: in a mean of logits these would
-#: be a veto.
+#: Probabilities and thresholds are held between 1 minus this and this: in a mean of logits the ends would be a veto.
 SUREST = 1 - 1e-5
-#: Why a member has no opinion on a face, whatever its probability.
-_UNJUDGED = (SMALL, RANGE, TURNS)
+#: Causes of a member's abstention that do not depend on its conformal set.
+_ABSTAINING = (SMALL, RANGE, TURNS)
 
 
 def open_predictor(bundles: Sequence[str | Path], weights: Sequence[float] = (), **options: Any) -> Predictor:
-    """The model of one bundle, or the ensemble of several.
+    """Open the model of one bundle, or the ensemble of several.
 
     Parameters
     ----------
@@ -83,15 +82,15 @@ def open_predictor(bundles: Sequence[str | Path], weights: Sequence[float] = (),
 class Ensemble(Predictor):
     """Several model bundles as one `Predictor`: one face detector, one threshold, one verdict a face.
 
-    Its `spec` is what clients are told: `threshold`, `aggregation` (of the heaviest member) and, in place of the hash
-    of weights, the hash of the members' hashes and their weights, whatever their order.
+    Its `spec` describes it to clients: `threshold`, `aggregation` (of the heaviest member) and, in place of the hash of
+    weights, a hash of the members' hashes and their weights, independent of their order.
 
     Parameters
     ----------
     bundles : sequence of path
         The members' folders.
     weights : sequence of float
-        How much each counts, positive; they are divided by their sum. Empty: all alike.
+        Weight of each member, positive; they are divided by their sum. Empty: all alike.
     threads : int
         As of `Predictor`.
     options
@@ -112,52 +111,53 @@ class Ensemble(Predictor):
         self.members = tuple(
             Predictor(bundle, threads=threads, detector=self.detector, **options) for bundle in bundles
         )
-        self.spec = ensemble_spec([one.spec for one in self.members], self.weights)
+        self.spec = ensemble_spec([member.spec for member in self.members], self.weights)
 
     def score(self, rgb: Array, faces: list[Face]) -> list[FaceEvidence]:
         """Score the faces by every member; the logit is the weighted mean of theirs, before any calibration."""
-        columns = zip(*(one.score(rgb, faces) for one in self.members), strict=True)
+        by_face = zip(*(member.score(rgb, faces) for member in self.members), strict=True)
         return [
-            FaceEvidence(face, float(np.dot(self.weights, [seen.logit for seen in parts])), members=parts)
-            for face, parts in zip(faces, columns, strict=True)
+            FaceEvidence(face, float(np.dot(self.weights, [part.logit for part in parts])), members=parts)
+            for face, parts in zip(faces, by_face, strict=True)
         ]
 
     @property
     def alpha(self) -> float:
         """Twice the largest among the members, see this module's docstring."""
-        return min(2 * max(one.alpha for one in self.members), 1.0)
+        return min(2 * max(member.alpha for member in self.members), 1.0)
 
-    def merge(self, judged: list[tuple[float, Verdict]]) -> tuple[float, Verdict]:
-        """One probability and verdict out of the members', as this module's docstring says."""
-        p = _pooled([probability for probability, _ in judged], self.weights)
+    def merge(self, verdicts: list[tuple[float, Verdict]]) -> tuple[float, Verdict]:
+        """Merge the probabilities and verdicts of the members, as this module's docstring says."""
+        p = _pool([probability for probability, _ in verdicts], self.weights)
         answer = FAKE if p >= self.spec.threshold else REAL
-        if uncut := [said for _, said in judged if said.cause == UNCUT]:
+        if uncut := [verdict for _, verdict in verdicts if verdict.cause == UNCUT]:
             return p, uncut[0]
-        votes, unjudged = {REAL: 0.0, FAKE: 0.0}, []
-        for one, weight, (probability, said) in zip(self.members, self.weights, judged, strict=True):
-            rules = one.spec.abstention
+        votes, abstaining = {REAL: 0.0, FAKE: 0.0}, []
+        for member, weight, (probability, verdict) in zip(self.members, self.weights, verdicts, strict=True):
+            rules = member.spec.abstention
             if rules is None:
                 continue
-            blind = said.cause in _UNJUDGED
-            votes[REAL] += weight * (blind or probability <= rules.real_upper)
-            votes[FAKE] += weight * (blind or probability >= rules.fake_lower)
-            unjudged += [(weight, said)] * blind
-        half = self._voting() / 2 * (1 + 1e-9)  # weights are rounded: a half is not more than a half
+            abstains = verdict.cause in _ABSTAINING
+            votes[REAL] += weight * (abstains or probability <= rules.real_upper)
+            votes[FAKE] += weight * (abstains or probability >= rules.fake_lower)
+            abstaining += [(weight, verdict)] * abstains
+        half = self._voting_weight() / 2 * (1 + 1e-9)  # weights are rounded: a half is not more than a half
         plausible = [label for label, weight in votes.items() if weight > half]
         if not half or plausible == [answer]:
             return p, Verdict(answer)
-        if sum(weight for weight, _ in unjudged) > half:
-            reasons = dict.fromkeys(said.reason for _, said in unjudged)
-            return p, Verdict(CANNOT_TELL, "; ".join(reasons), min((s.cause for _, s in unjudged), key=CAUSES.index))
+        if sum(weight for weight, _ in abstaining) > half:
+            reasons = dict.fromkeys(verdict.reason for _, verdict in abstaining)
+            cause = min((verdict.cause for _, verdict in abstaining), key=CAUSES.index)
+            return p, Verdict(CANNOT_TELL, "; ".join(reasons), cause)
         return p, _undecided(plausible, answer, disagree=min(votes.values()) > 0)
 
-    def _voting(self) -> float:
-        """Weight of the members that have rules of abstention, 0 to 1."""
-        return math.fsum(w for w, one in zip(self.weights, self.members, strict=True) if one.spec.abstention)
+    def _voting_weight(self) -> float:
+        """Return the weight of the members that have rules of abstention, 0 to 1."""
+        return math.fsum(w for w, member in zip(self.weights, self.members, strict=True) if member.spec.abstention)
 
 
 def checked_weights(count: int, weights: Sequence[float]) -> tuple[float, ...]:
-    """Weights (count,) that sum to 1; equal ones where none are given. Raises InputError as `Ensemble`."""
+    """Return weights (count,) that sum to 1; equal ones if none are given. Raises InputError as `Ensemble`."""
     if not 1 <= count <= MAX_MEMBERS:
         raise InputError(f"An ensemble has 1 to {MAX_MEMBERS} models; {count} were named.")
     if not len(weights):
@@ -179,7 +179,7 @@ def shared_detector(specs: Sequence[ModelSpec], weights: Sequence[float], *, thr
 
 
 def ensemble_spec(specs: Sequence[ModelSpec], weights: Sequence[float]) -> ModelSpec:
-    """What is told of an ensemble: its threshold, where its members come from, and a hash of them.
+    """Describe an ensemble: its threshold, the origin of its members, and a hash of them.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def ensemble_spec(specs: Sequence[ModelSpec], weights: Sequence[float]) -> Model
     """
     heaviest = specs[int(np.argmax(weights))]
     members = sorted((spec.weights_sha256, round(weight, 9)) for spec, weight in zip(specs, weights, strict=True))
-    told = [
+    descriptions = [
         {"architecture": spec.architecture, "weights": spec.weights_sha256, "weight": weight}
         for spec, weight in zip(specs, weights, strict=True)
     ]
@@ -198,13 +198,13 @@ def ensemble_spec(specs: Sequence[ModelSpec], weights: Sequence[float]) -> Model
         architecture=ARCHITECTURE,
         input_size=heaviest.input_size,
         crop=heaviest.crop,
-        threshold=_pooled([spec.threshold for spec in specs], weights),
+        threshold=_pool([spec.threshold for spec in specs], weights),
         threshold_how="the weighted mean of the members' thresholds, as logits",
         aggregation=heaviest.aggregation,
-        training={"members": told},
-        trained_on=_joined(spec.trained_on for spec in specs),
-        remedies=_joined(spec.remedies for spec in specs),
-        fault=_joined(spec.fault for spec in specs if spec.fault != "none") or "none",
+        training={"members": descriptions},
+        trained_on=_join(spec.trained_on for spec in specs),
+        remedies=_join(spec.remedies for spec in specs),
+        fault=_join(spec.fault for spec in specs if spec.fault != "none") or "none",
         created=max(spec.created for spec in specs),
         versions=heaviest.versions,
         parameters=sum(spec.parameters for spec in specs),
@@ -212,14 +212,14 @@ def ensemble_spec(specs: Sequence[ModelSpec], weights: Sequence[float]) -> Model
     )
 
 
-def _pooled(probabilities: Sequence[float], weights: Sequence[float]) -> float:
-    """Sigmoid of the weighted mean of the logits, each probability held between 1 - `SUREST` and `SUREST`."""
+def _pool(probabilities: Sequence[float], weights: Sequence[float]) -> float:
+    """Return the sigmoid of the weighted mean of logits, each probability held between 1 - `SUREST` and `SUREST`."""
     p = np.clip(np.asarray(probabilities, np.float64), 1 - SUREST, SUREST)
     return float(1 / (1 + np.exp(-np.dot(weights, np.log(p) - np.log1p(-p)))))
 
 
 def _undecided(plausible: list[str], answer: str, *, disagree: bool) -> Verdict:
-    """Why the votes for the labels do not make the threshold's answer one."""
+    """Return "cannot tell" with the reason why the votes for the labels do not confirm the threshold's answer."""
     if len(plausible) == 2:
         return Verdict(CANNOT_TELL, "real and fake are both plausible to most of the models", BOTH)
     if not plausible:
@@ -229,5 +229,5 @@ def _undecided(plausible: list[str], answer: str, *, disagree: bool) -> Verdict:
     return Verdict(CANNOT_TELL, reason, OTHER)
 
 
-def _joined(texts: Any) -> str:
+def _join(texts: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(text for text in texts if text))[:10_000]

@@ -1,4 +1,4 @@
-"""What a request is refused for, and the HTTP status that says so."""
+"""The error of a refused request, and its HTTP status."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ STATUS = {
 
 
 class RequestError(InputError):
-    """A request that gets no answer.
+    """A request that is refused.
 
     Parameters
     ----------
     kind : str
         One of `STATUS`.
     message : str
-        A sentence for the one who asked, with the remedy.
+        A sentence for the client, with the remedy.
     retry_after : int, optional
-        Seconds after which it may be tried again.
+        Seconds after which the client may try again.
     """
 
     def __init__(self, kind: str, message: str, *, retry_after: int | None = None) -> None:

@@ -1,8 +1,8 @@
-"""A closer look at one face: where the network looked, and its spectrum beside those of the training faces.
+"""Explanations of one face: attention map, Grad-CAM, and its spectrum beside those of the training faces.
 
-None of it is a proof. The attention map is what the network multiplies its features by, Grad-CAM what speaks for a fake
-in its last feature map (Selvaraju et al., ICCV 2017), the spectrum what does not depend on the network at all. Imports
-neither torch nor MLRun.
+None of it is a proof. The attention map is the factor that the network multiplies its features by, Grad-CAM the
+evidence for a fake in its last feature map (Selvaraju et al., ICCV 2017); the spectrum does not depend on the network
+at all. Imports neither torch nor MLRun.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from aletheia.models.typical_spectra import TypicalSpectra, spectrum_size
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Explanation:
-    """What there is to see of one face.
+    """The explanation of one face.
 
     Attributes
     ----------
     crop : ndarray
-        (size, size, 3) uint8 RGB: what the network was given.
+        (size, size, 3) uint8 RGB: the network's input.
     attention : ndarray or None
-        (size, size) float32 in [0, 1]: how much of the features the network let through; None for a network without
-        an attention map.
+        (size, size) float32 in [0, 1]: the share of the features that the network passes on; None for a network
+        without an attention map.
     cam : ndarray or None
         (size, size) float32 in [0, 1], scaled to a maximum of 1: Grad-CAM of the logit of "fake"; zero throughout where
         nothing speaks for a fake. None for a model that was exported without it.
@@ -41,7 +41,7 @@ class Explanation:
         Frequencies (bins,) in cycles per pixel and power (bins,) in decibels relative to the low frequencies, NaN for a
         crop of one colour.
     typical : TypicalSpectra or None
-        Of real and fake training faces at the same frequencies; None for a model that does not say.
+        Of real and fake training faces at the same frequencies; None for a model without them.
     """
 
     crop: Array
@@ -52,9 +52,9 @@ class Explanation:
 
 
 class Explainer:
-    """Looks at faces for one model. May be shared by threads.
+    """Explains faces for one model. May be shared by threads.
 
-    The network is loaded with the first face: few are looked at, and a server that starts should not wait for it.
+    The network is loaded with the first face: few faces are explained, and a server should not wait for it to start.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ class Explainer:
         self._network: ExplainNetwork | OnnxNetwork | None = None
 
     def explain(self, rgb: Array, face: Face) -> Explanation:
-        """Look at one face of a picture.
+        """Explain one face of a picture.
 
         Parameters
         ----------
         rgb : ndarray
             (H, W, 3) uint8, the whole picture.
         face : Face
-            As the detector found it there.
+            As detected in the picture.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Explainer:
         """
         crop = network_input(rgb, face, self.spec)
         attention, cam = (None if part is None else _enlarged(part[0], len(crop)) for part in self._maps(crop[None]))
-        # At the size that the typical spectra were taken at; a model without any has one that suits its input.
+        # At the size of the typical spectra; for a model without any at the size that suits its input.
         typical = self.spec.spectra
         size = typical.size if typical else spectrum_size(self.spec.input_size)
         return Explanation(crop, attention, cam, (frequencies(size // 2), radial_spectrum(crop, size)), typical)
@@ -97,19 +97,19 @@ class Explainer:
     def _maps(self, crops: Array) -> tuple[Array | None, Array | None]:
         with self._lock:
             if self._network is None:
-                explains = self.spec.onnx is not None and self.spec.onnx.explain
-                kind = ExplainNetwork if explains else OnnxNetwork
-                self._network = kind(self.bundle, self.spec, threads=self.threads)
+                has_cam = self.spec.onnx is not None and self.spec.onnx.explain
+                network_type = ExplainNetwork if has_cam else OnnxNetwork
+                self._network = network_type(self.bundle, self.spec, threads=self.threads)
         if isinstance(self._network, ExplainNetwork):
             return self._network.maps(crops)
         return self._network.attention(crops), None
 
 
 def overlay(rgb: Array, heat: Array, size: int | None = None, strength: float = 0.75) -> Array:
-    """Lay a map over its picture: grey where there is nothing, coloured where there is much.
+    """Lay a map over its picture: grey where the map is 0, the more coloured the higher it is.
 
-    The colours get lighter all the way from violet over green to yellow, so that they can be ordered with any kind of
-    colour vision and in black and white (viridis: van der Walt and Smith, SciPy 2015).
+    The colours get lighter all the way from violet over green to yellow, so that their order can be seen with any kind
+    of colour vision and in black and white (viridis: van der Walt and Smith, SciPy 2015).
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def overlay(rgb: Array, heat: Array, size: int | None = None, strength: float = 
     size : int, optional
         Side of the result in pixels; by default that of the picture.
     strength : float
-        How opaque the colour is where the map is 1, 0 to 1.
+        Opacity of the colour where the map is 1, 0 to 1.
 
     Returns
     -------
@@ -134,8 +134,10 @@ def overlay(rgb: Array, heat: Array, size: int | None = None, strength: float = 
     steps = np.rint(255 * heat).astype(np.uint8)
     colour = cv2.cvtColor(cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
     opacity = strength * heat[..., None]
-    return np.rint((1 - opacity) * grey + opacity * colour).astype(np.uint8)
+    blended: Array = np.rint((1 - opacity) * grey + opacity * colour)
+    return blended.astype(np.uint8)
 
 
 def _enlarged(heat: Array, size: int) -> Array:
-    return np.clip(cv2.resize(heat, (size, size), interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
+    enlarged: Array = np.clip(cv2.resize(heat, (size, size), interpolation=cv2.INTER_LINEAR), 0, 1)
+    return enlarged.astype(np.float32)

@@ -1,4 +1,4 @@
-"""From a picture to a verdict: find the faces, crop them as in training, score them, say it in words.
+"""From a picture to a verdict: detect the faces, crop them as in the training, score and decide.
 
 Nothing here imports torch or MLRun: the network is the bundle's ``model.onnx``.
 """
@@ -23,35 +23,35 @@ from aletheia.inference.timing import Stages
 from aletheia.models.onnx_network import OnnxNetwork
 from aletheia.models.preprocessing import check_cuts_faces, network_input
 from aletheia.models.reencoding import reencoded_inputs
-from aletheia.models.spec import ModelSpec, read_spec
+from aletheia.models.spec import ModelSpec, read_spec, sigmoid
 from aletheia.models.verdict import CANNOT_TELL, UNCUT, Verdict, combine, crop_statistics, decide, within_reach
 
 NO_FACE = "no face found"
-# Faces of one picture that are scored at a time; between two times the clock is asked.
+# Faces of one picture that are scored at a time; between two batches the time limit is checked.
 _BATCH = 16
-#: What is taken for the rate of false alarms of a model that promises none.
+#: False-alarm rate that is assumed for a model without rules of abstention.
 DEFAULT_ALPHA = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FaceEvidence:
-    """What is known of one face before it is judged.
+    """Measurements of one face, on which its verdict is based.
 
     Attributes
     ----------
     face : Face
-        As the detector found it.
+        As detected.
     logit : float
         Of its crop.
     statistics : dict of str to float
         Of its crop, see `aletheia.models.verdict.crop_statistics`; empty for a model that always answers.
     reencoded : tuple of float
-        Its logits in the re-encoded picture; empty where nobody asked.
-    members : tuple of Seen
-        The face as each member of an ensemble saw it; empty for a single model.
+        Its logits in the re-encoded picture; empty if it was not scored there.
+    members : tuple of FaceEvidence
+        The evidence of each member of an ensemble; empty for a single model.
     uncut : str
-        Why the face could not be cut out as the training faces were; empty when it could. Then the logit is that of
-        an upright square, which the model was not trained on: it is shown, and no verdict rests on it.
+        The reason why the face could not be cut out as in the training; empty otherwise. The logit is then that of an
+        upright square, which the model was not trained on: it is shown, and no verdict rests on it.
     """
 
     face: Face
@@ -63,7 +63,7 @@ class FaceEvidence:
 
     @property
     def parts(self) -> tuple[FaceEvidence, ...]:
-        """One for each of the predictor's `members`."""
+        """The evidence of each of the predictor's `members`."""
         return self.members or (self,)
 
 
@@ -76,18 +76,18 @@ class FaceScore:
     box : tuple of float
         Left, top, right, bottom in pixels of the picture as it is shown (EXIF orientation applied).
     detection_score : float
-        How sure the detector is that this is a face, 0 to 1.
+        The detector's confidence that this is a face, 0 to 1.
     probability : float
         Probability that the face is fake, 0 to 1.
     verdict : str
-        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``; ``"cannot tell"`` where the
-        model had better not answer.
+        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``; ``"cannot tell"`` when the
+        model abstains.
     reason : str
-        Why it cannot be told; empty when it can.
+        The reason for "cannot tell"; empty otherwise.
     raw_probability : float
         The same before calibration: the sigmoid of the network's logit, 0 to 1.
     cause : str
-        One of `aletheia.models.verdict.CAUSES` or `UNCUT`, for counting; empty when it can be told.
+        One of `aletheia.models.verdict.CAUSES` or `UNCUT`, for counting; empty likewise.
     """
 
     box: tuple[float, float, float, float]
@@ -106,14 +106,14 @@ class Prediction:
     Attributes
     ----------
     verdict : str
-        ``"fake"`` when any face is, else ``"cannot tell"`` when any cannot be told, else ``"real"``; ``"no face
-        found"`` without a face, ``"error"`` when the picture could not be read.
+        ``"fake"`` when that of any face is, else ``"cannot tell"`` when that of any face is, else ``"real"``; ``"no
+        face found"`` without a face, ``"error"`` when the picture could not be read.
     probability : float or None
         The largest probability among the faces; None without a face.
     faces : tuple of FaceScore
         Largest face first.
     reason : str
-        Why it is neither real nor fake; empty when it is.
+        The reason for a verdict other than real and fake; empty otherwise.
     """
 
     verdict: str
@@ -122,12 +122,12 @@ class Prediction:
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain lists, numbers and strings."""
+        """Return the same as plain lists, numbers and strings."""
         return dataclasses.asdict(self)
 
 
 class Predictor:
-    """A model bundle and a face detector, ready to answer. May be shared by threads, which then work side by side.
+    """A model bundle and a face detector, ready to predict. May be shared by threads, which then work in parallel.
 
     Parameters
     ----------
@@ -136,23 +136,23 @@ class Predictor:
     engine : {'onnxruntime', 'openvino'}, optional
         By default the one that was faster when the model was exported.
     threads : int
-        CPU threads for one picture; 0 takes all cores. A server under load is better off with 1.
+        CPU threads for one picture; 0 takes all cores. 1 is best for a server under load.
     precision : {'f32', 'bf16', 'int8'}
-        Of the network; what it costs stands in the model's JSON.
-    careful : bool
-        Ask again about faces near the threshold, in the picture saved again: three calls of the network for those.
+        Of the network; the measured differences from f32 are in the model's JSON.
+    check_reencoding : bool
+        Score faces near the threshold again in the re-encoded picture: three calls of the network for these.
     detector : FaceDetector, optional
-        One that is shared with others; by default the one that the training faces were detected with.
+        A detector that is shared with other predictors; by default the one that the training faces were detected with.
 
     Attributes
     ----------
     members : tuple of Predictor
-        Those whose verdicts are merged: itself, or the models of an `aletheia.inference.ensemble.Ensemble`.
+        The predictors whose verdicts are merged: itself, or the models of an `aletheia.inference.ensemble.Ensemble`.
 
     Raises
     ------
     InputError
-        When the bundle is missing, damaged, or not what its JSON says, does not offer the precision, or does not say
+        When the bundle is missing or damaged, does not match its JSON, does not offer the precision, or does not say
         how to cut a face out of a picture.
     """
 
@@ -166,22 +166,23 @@ class Predictor:
         check_reencoding: bool = True,
         detector: FaceDetector | None = None,
     ) -> None:
-        self.spec, self.check_reencoding, self.members = read_spec(bundle), check_reencoding, (self,)
+        self.spec, self.check_reencoding = read_spec(bundle), check_reencoding
+        self.members: tuple[Predictor, ...] = (self,)
         check_cuts_faces(bundle, self.spec)
         self.detector = detector or create_detector(self.spec.crop.detector, self.spec.crop.threshold, threads=threads)
         # The two take about as long to start; neither needs the other.
         with ThreadPoolExecutor(1) as pool:
-            started = pool.submit(self.detector.start)
+            starting = pool.submit(self.detector.start)
             self.network = OnnxNetwork(bundle, self.spec, engine=engine, threads=threads, precision=precision)
-            started.result()
+            starting.result()
 
     @property
     def alpha(self) -> float:
-        """Bound on the share of genuine people called fake; `DEFAULT_ALPHA` where none is known."""
+        """Bound on the share of genuine people called fake; `DEFAULT_ALPHA` without rules of abstention."""
         return self.spec.abstention.alpha if self.spec.abstention else DEFAULT_ALPHA
 
     def predict(self, image: str | Path | bytes | Array) -> Prediction:
-        """Answer for one picture.
+        """Predict for one picture.
 
         Parameters
         ----------
@@ -191,7 +192,7 @@ class Predictor:
         Returns
         -------
         Prediction
-            With the verdict ``"error"`` and the reason when the picture cannot be read, or the model fails at it.
+            With the verdict ``"error"`` and the reason when the picture cannot be read, or the model fails on it.
         """
         try:
             return self.predict_pixels(checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image))
@@ -199,82 +200,91 @@ class Predictor:
             return Prediction("error", None, reason=str(error))
 
     def predict_pixels(self, rgb: Array, stages: Stages | None = None) -> Prediction:
-        """Answer for the pixels (H, W, 3) uint8 of a picture; the clock, when there is one, is told of every stage."""
+        """Predict for the pixels (H, W, 3) uint8 of a picture; `stages` measures the time and may limit it."""
         stages = stages or Stages()
-        seen = self.detect_and_score(rgb, stages)
-        if not seen:
+        faces = self.detect_and_score(rgb, stages)
+        if not faces:
             return Prediction(NO_FACE, None, reason="The detector found no face in this picture.")
         with stages.stage("judge"):
-            scores = tuple(self.decide(face) for face in seen)
-            whole = combine(scores)
-        return Prediction(whole.verdict, max(score.probability for score in scores), scores, whole.reason)
+            scores = tuple(self.decide(face) for face in faces)
+            overall = combine(scores)
+        return Prediction(overall.verdict, max(score.probability for score in scores), scores, overall.reason)
 
     def detect_and_score(self, rgb: Array, stages: Stages | None = None) -> list[FaceEvidence]:
-        """Find and score the faces of a picture (H, W, 3) uint8, largest first."""
+        """Detect and score the faces of a picture (H, W, 3) uint8, largest first."""
         stages = stages or Stages()
         stages.check()
         with stages.stage("detect"):
             faces = self.detector.detect(rgb, stages.check)
-        seen: list[FaceEvidence] = []
+        evidence: list[FaceEvidence] = []
         for start in range(0, len(faces), _BATCH):
             stages.check()
             with stages.stage("network"):
-                seen += self.score(rgb, faces[start : start + _BATCH])
-        return seen
+                evidence += self.score(rgb, faces[start : start + _BATCH])
+        return evidence
 
     def score(self, rgb: Array, faces: list[Face]) -> list[FaceEvidence]:
-        """Score the faces, at least one, that were found in a picture (H, W, 3) uint8."""
-        crops, uncut = zip(*(_input(rgb, face, self.spec) for face in faces), strict=True)
+        """Score the faces, at least one, that were detected in a picture (H, W, 3) uint8."""
+        crops, uncut = zip(*(_cut_out(rgb, face, self.spec) for face in faces), strict=True)
         logits = map(float, self.network.logits(np.stack(crops)))
-        rules = self.spec.abstention is not None
-        seen = [
-            FaceEvidence(face, logit, crop_statistics(crop) if rules else {}, uncut=why)
-            for face, logit, crop, why in zip(faces, logits, crops, uncut, strict=True)
+        has_rules = self.spec.abstention is not None
+        evidence = [
+            FaceEvidence(face, logit, crop_statistics(crop) if has_rules else {}, uncut=reason)
+            for face, logit, crop, reason in zip(faces, logits, crops, uncut, strict=True)
         ]
-        return self._rescore_reencoded(rgb, seen) if rules and self.check_reencoding else seen
+        return self._rescore_reencoded(rgb, evidence) if has_rules and self.check_reencoding else evidence
 
-    def decide(self, seen: FaceEvidence) -> FaceScore:
-        """A face as it is told."""
-        p, said = self.merge([one.member_verdict(part) for one, part in zip(self.members, seen.parts, strict=True)])
-        box = tuple(round(float(v), 1) for v in seen.face.box)
-        raw = float(0.5 * (1 + np.tanh(0.5 * seen.logit)))
-        return FaceScore(box, round(float(seen.face.score), 4), p, said.verdict, said.reason, raw, said.cause)
+    def decide(self, evidence: FaceEvidence) -> FaceScore:
+        """Decide on a face, by the merged verdicts of all members."""
+        parts = zip(self.members, evidence.parts, strict=True)
+        p, verdict = self.merge([member.member_verdict(part) for member, part in parts])
+        x0, y0, x1, y1 = (round(float(v), 1) for v in evidence.face.box)
+        return FaceScore(
+            box=(x0, y0, x1, y1),
+            detection_score=round(float(evidence.face.score), 4),
+            probability=p,
+            verdict=verdict.verdict,
+            reason=verdict.reason,
+            raw_probability=float(sigmoid(np.array(evidence.logit))),
+            cause=verdict.cause,
+        )
 
-    def member_verdict(self, seen: FaceEvidence) -> tuple[float, Verdict]:
-        """Probability and verdict of this model alone."""
-        p, *again = self.spec.calibration.probabilities(np.array([seen.logit, *seen.reencoded])).tolist()
-        if seen.uncut:
-            return p, not_cut(seen)
-        said = decide(self.spec, p, face_size=seen.face.size, statistics=seen.statistics, reencoded=again or None)
-        return p, said
+    def member_verdict(self, evidence: FaceEvidence) -> tuple[float, Verdict]:
+        """Return probability and verdict of this model alone."""
+        logits = np.array([evidence.logit, *evidence.reencoded])
+        p, *reencoded = self.spec.calibration.probabilities(logits).tolist()
+        if evidence.uncut:
+            return p, uncut_verdict(evidence)
+        size, statistics = evidence.face.size, evidence.statistics
+        return p, decide(self.spec, p, face_size=size, statistics=statistics, reencoded=reencoded or None)
 
-    def merge(self, judged: list[tuple[float, Verdict]]) -> tuple[float, Verdict]:
-        """One probability and verdict out of those of the members, in their order."""
-        return judged[0]
+    def merge(self, verdicts: list[tuple[float, Verdict]]) -> tuple[float, Verdict]:
+        """Merge the probabilities and verdicts of the members, in their order, into one."""
+        return verdicts[0]
 
-    def _rescore_reencoded(self, rgb: Array, seen: list[FaceEvidence]) -> list[FaceEvidence]:
+    def _rescore_reencoded(self, rgb: Array, evidence: list[FaceEvidence]) -> list[FaceEvidence]:
         """Score the faces whose answer may turn in the re-encoded picture, too; the others would only cost time."""
         near = [
-            place
-            for place, face in enumerate(seen)
+            index
+            for index, face in enumerate(evidence)
             if within_reach(self.spec, face.logit) and self.member_verdict(face)[1].verdict != CANNOT_TELL
         ]
         if not near:
-            return seen
-        versions = [reencoded_inputs(rgb, seen[place].face, self.spec) for place in near]
+            return evidence
+        versions = [reencoded_inputs(rgb, evidence[index].face, self.spec) for index in near]
         logits = self.network.logits(np.concatenate(versions))
-        for place, values in zip(near, logits.reshape(len(near), -1).tolist(), strict=True):
-            seen[place] = dataclasses.replace(seen[place], reencoded=tuple(values))
-        return seen
+        for index, values in zip(near, logits.reshape(len(near), -1).tolist(), strict=True):
+            evidence[index] = dataclasses.replace(evidence[index], reencoded=tuple(values))
+        return evidence
 
 
-def not_cut(seen: FaceEvidence) -> Verdict:
-    """The verdict on a face that could not be cut out as the training faces were."""
-    return Verdict(CANNOT_TELL, f"the face cannot be cut out as those of the training: {seen.uncut}", UNCUT)
+def uncut_verdict(evidence: FaceEvidence) -> Verdict:
+    """Return the verdict on a face that could not be cut out as in the training."""
+    return Verdict(CANNOT_TELL, f"the face cannot be cut out as those of the training: {evidence.uncut}", UNCUT)
 
 
-def _input(rgb: Array, face: Face, spec: ModelSpec) -> tuple[Array, str]:
-    """A face as the network takes it, and why it is not cut out as it should be; empty when it is."""
+def _cut_out(rgb: Array, face: Face, spec: ModelSpec) -> tuple[Array, str]:
+    """Return the network's input for a face, and the reason if it could not be cut out as in the training."""
     try:
         return network_input(rgb, face, spec), ""
     except CropError as error:
@@ -283,7 +293,7 @@ def _input(rgb: Array, face: Face, spec: ModelSpec) -> tuple[Array, str]:
 
 
 def checked_pixels(array: Array) -> Array:
-    """RGB pixels of an array that somebody handed in.
+    """Check an array of RGB pixels and return it as contiguous uint8.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where the time of a request goes, and when it has had enough of it."""
+"""Time of a request by stage, and its limit."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class Stages:
     Parameters
     ----------
     limit : float, optional
-        Seconds the request may take, from now on; None: as long as it wants.
+        Seconds that the request may take, from now on; None: no limit.
     queued : float
-        Seconds that it has waited for its turn already; they count.
+        Seconds that it has waited in the queue already; they count.
 
     Attributes
     ----------
     refused : InputError or None
-        Why the request had to be left, for those who hear of it only through others.
+        The error that ended the request, for callers that get only its text.
     """
 
     def __init__(self, limit: float | None = None, queued: float = 0.0) -> None:
-        self._began = time.perf_counter() - queued
+        self._start = time.perf_counter() - queued
         self._limit = limit
         self.refused: InputError | None = None
         self.seconds = {**dict.fromkeys(STAGES, 0.0), "queue": queued}
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count the time of a block for a stage, one of :data:`STAGES`."""
+        """Add the time of a block to a stage, one of `STAGES`."""
         start = time.perf_counter()
         try:
             yield
@@ -44,18 +44,18 @@ class Stages:
             self.seconds[name] += time.perf_counter() - start
 
     def check(self) -> None:
-        """Refuse to go on when the time is up; called where work can be left without harm."""
+        """Raise RequestError when the time is up; called at points where the work can be abandoned."""
         if self.left() <= 0:
             raise RequestError("timeout", f"The answer took longer than {self._limit:g} seconds; send less at a time.")
 
     def left(self) -> float:
-        """Seconds until the time is up."""
+        """Return the seconds until the time is up."""
         return float("inf") if self._limit is None else self._limit - self.total()
 
     def total(self) -> float:
-        """Seconds since the request came."""
-        return time.perf_counter() - self._began
+        """Return the seconds since the request arrived."""
+        return time.perf_counter() - self._start
 
     def milliseconds(self) -> dict[str, float]:
-        """Time of each stage and in total."""
+        """Return the time of each stage and in total."""
         return {name: round(1000 * value, 2) for name, value in {**self.seconds, "total": self.total()}.items()}

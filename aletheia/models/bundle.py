@@ -1,6 +1,6 @@
 """A trained model as files: ``model.safetensors`` and ``model.json``, everything needed to use it.
 
-Both may come from strangers: nothing is unpickled, no file named inside the JSON is opened, sizes are
+Both may come from an untrusted source: nothing is unpickled, no file named inside the JSON is opened, sizes are
 limited, and the network is compared with the weights before any of them is used.
 """
 
@@ -38,7 +38,7 @@ def save_bundle(folder: str | Path, model: nn.Module, spec: ModelSpec) -> Path:
     folder : path
         Created when missing.
     model : nn.Module
-        What `spec.architecture` and `spec.options` build.
+        Of the architecture `spec.architecture` with `spec.options`.
     spec : ModelSpec
         Its hash and parameter count are filled in.
 
@@ -104,10 +104,11 @@ def load_bundle(path: str | Path) -> tuple[nn.Module, ModelSpec]:
 
 def _build(spec: ModelSpec) -> nn.Module:
     # Weights come from the bundle alone: options cannot make this read or download another file.
-    if "weights" in spec.options:
+    options: dict[str, Any] = dict(spec.options)
+    if "weights" in options:
         raise InputError("options: 'weights' is no option of an architecture.")
     with torch.random.fork_rng(devices=[]):
-        return create_model(spec.architecture, **spec.options)
+        return create_model(spec.architecture, **options)
 
 
 _DTYPES = {"F32": torch.float32, "I64": torch.int64}
@@ -116,11 +117,11 @@ _DTYPES = {"F32": torch.float32, "I64": torch.int64}
 def _read_weights(file: Path, model: nn.Module) -> dict[str, torch.Tensor]:
     try:
         with safe_open(file, framework="pt") as tensors:
-            # Shapes and types stand in the header; nothing large is read before they fit.
+            # Shapes and types are in the header; nothing large is read before they fit.
             slices = {key: tensors.get_slice(key) for key in tensors.keys()}  # noqa: SIM118 (no mapping)
-            found = {k: (tuple(s.get_shape()), _DTYPES.get(s.get_dtype(), s.get_dtype())) for k, s in slices.items()}
-            _check_state(model, found, str(file))
-            state = {key: tensors.get_tensor(key) for key in found}
+            layout = {k: (tuple(s.get_shape()), _DTYPES.get(s.get_dtype(), s.get_dtype())) for k, s in slices.items()}
+            _check_state(model, layout, str(file))
+            state = {key: tensors.get_tensor(key) for key in layout}
     except (SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
@@ -129,21 +130,22 @@ def _read_weights(file: Path, model: nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
-def _check_state(model: nn.Module, found: Mapping[str, tuple[tuple[int, ...], Any]], where: str) -> None:
-    wanted = {key: (tuple(value.shape), value.dtype) for key, value in model.state_dict().items()}
-    for what, keys in (("lacks", set(wanted) - set(found)), ("has unknown", set(found) - set(wanted))):
+def _check_state(model: nn.Module, layout: Mapping[str, tuple[tuple[int, ...], Any]], source: str) -> None:
+    """Compare names, shapes and types of tensors with those of a network."""
+    expected = {key: (tuple(value.shape), value.dtype) for key, value in model.state_dict().items()}
+    for verb, keys in (("lacks", set(expected) - set(layout)), ("has unknown", set(layout) - set(expected))):
         if keys:
-            raise InputError(f"{where} {what} {len(keys)} tensors, among them {min(keys)[:100]!r}.")
-    for key, (shape, dtype) in wanted.items():
-        if found[key] != (shape, dtype):
+            raise InputError(f"{source} {verb} {len(keys)} tensors, among them {min(keys)[:100]!r}.")
+    for key, (shape, dtype) in expected.items():
+        if layout[key] != (shape, dtype):
             raise InputError(
-                f"{where}: {key} is {found[key][0]} {found[key][1]}, the architecture has {shape} {dtype}."
+                f"{source}: {key} is {layout[key][0]} {layout[key][1]}, the architecture has {shape} {dtype}."
             )
 
 
-def _check_finite(state: Mapping[str, torch.Tensor], where: str) -> None:
+def _check_finite(state: Mapping[str, torch.Tensor], source: str) -> None:
     for key, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InputError(
-                f"{where}: {key} holds values that are not finite; train again with a lower learning_rate."
+                f"{source}: {key} holds values that are not finite; train again with a lower learning_rate."
             )

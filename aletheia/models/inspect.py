@@ -1,4 +1,4 @@
-"""Looking into a model file without running it: what it is, how large, of what it was trained."""
+"""Inspection of model files without running them: kind, architecture, size, training data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ class Tensor:
 
     @property
     def elements(self) -> int:
-        """How many numbers it holds."""
+        """Number of elements."""
         return math.prod(self.shape)
 
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """What a model file says about itself, and what its tensors say.
+    """Contents of a model file: as the file states them, and as its tensors show.
 
     Attributes
     ----------
@@ -49,9 +50,9 @@ class Inspection:
     sha256 : str
         Of the file.
     architecture : str
-        As the file states it, or the registered network whose tensors these are; empty when neither.
+        As the file states it, or the registered network with these tensors; empty when neither is known.
     recognised : bool
-        Whether the architecture was found by the tensors' names and shapes, not stated.
+        Whether the architecture was recognised by the tensors' names and shapes, not stated.
     elements : int
         Numbers in all tensors: parameters, and the statistics of batch norms.
     parameters : int or None
@@ -61,9 +62,9 @@ class Inspection:
     tensors : tuple of Tensor
         In the file's order.
     data_hash : str
-        Content hash of the manifest it was trained on; empty when the file does not say.
+        Content hash of the manifest it was trained on; empty when the file does not state it.
     details : dict
-        Whatever else the file states: threshold, metrics, epochs, …
+        Everything else that the file states: threshold, metrics, epochs, …
     """
 
     path: str
@@ -80,15 +81,15 @@ class Inspection:
     details: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain lists, numbers and strings."""
+        """Return the same as plain lists, numbers and strings."""
         return dataclasses.asdict(self)
 
 
 def inspect_model(path: str | Path) -> Inspection:
-    """Look into a model bundle, a training checkpoint, a safetensors file or a state dict of torch.
+    """Inspect a model bundle, a training checkpoint, a safetensors file or a state dict of torch.
 
-    Nothing in the file is executed and no weight is computed with; a bundle's weights are compared with the hash in
-    its JSON.
+    Nothing in the file is executed and nothing is computed with the weights; those of a bundle are compared with the
+    hash in its JSON.
 
     Parameters
     ----------
@@ -118,10 +119,9 @@ def inspect_model(path: str | Path) -> Inspection:
         return _describe(path, "torch state dict", tensors)
     config = identity["config"]
     details = {"training": config, "epochs": int(content.get("epoch", -1)) + 1}
-    found = _describe(
-        path, "training checkpoint", tensors, stated=(config["architecture"], config.get("options") or {})
-    )
-    return dataclasses.replace(found, data_hash=str(identity.get("data", "")), details=details)
+    stated = config["architecture"], config.get("options") or {}
+    inspection = _describe(path, "training checkpoint", tensors, stated=stated)
+    return dataclasses.replace(inspection, data_hash=str(identity.get("data", "")), details=details)
 
 
 def _bundle(folder: Path) -> Inspection:
@@ -130,30 +130,31 @@ def _bundle(folder: Path) -> Inspection:
     spec = read_spec(folder)
     weights = folder / WEIGHTS
     check_file(weights, MAX_BYTES)
-    found = _describe(weights, "model bundle", _headers(weights), stated=(spec.architecture, spec.options))
-    if found.sha256 != spec.weights_sha256:
+    inspection = _describe(weights, "model bundle", _headers(weights), stated=(spec.architecture, spec.options))
+    if inspection.sha256 != spec.weights_sha256:
         raise InputError(f"{weights} is not the file that {SPEC} describes: one of them was damaged or replaced.")
-    stated = spec.model_dump(mode="json", exclude={"architecture", "data_hash", "weights_sha256", "parameters"})
-    return dataclasses.replace(found, data_hash=spec.data_hash, details=stated)
+    details = spec.model_dump(mode="json", exclude={"architecture", "data_hash", "weights_sha256", "parameters"})
+    return dataclasses.replace(inspection, data_hash=spec.data_hash, details=details)
 
 
 def _headers(path: Path) -> tuple[Tensor, ...]:
     try:
         with safe_open(path, framework="np") as file:
             slices = [(key, file.get_slice(key)) for key in file.keys()]  # noqa: SIM118 (no mapping)
-            return tuple(Tensor(key, tuple(part.get_shape()), _plain(part.get_dtype())) for key, part in slices)
+            return tuple(Tensor(key, tuple(part.get_shape()), _dtype_name(part.get_dtype())) for key, part in slices)
     except (SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
         raise InputError(f"{path} is no intact safetensors file ({str(error)[:200]}).") from None
 
 
-def _plain(dtype: str) -> str:
+def _dtype_name(dtype: str) -> str:
+    """Return numpy's name of an element type of safetensors: "float32" for "F32"."""
     kinds = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint"}
     letters = dtype.rstrip("0123456789")
     return kinds[letters] + dtype[len(letters) :] if letters in kinds else dtype.lower()
 
 
 def _identity(content: Any) -> dict[str, Any] | None:
-    """What a checkpoint of this project says about its training."""
+    """Return configuration and data hash from a checkpoint of this project; None for any other content."""
     try:
         identity = content["callbacks"]["KeepBest"]["identity"]
         return identity if isinstance(identity["config"]["architecture"], str) else None
@@ -162,14 +163,16 @@ def _identity(content: Any) -> dict[str, Any] | None:
 
 
 def _describe(
-    path: Path, kind: str, tensors: tuple[Tensor, ...], stated: tuple[str, dict[str, Any]] | None = None
+    path: Path, kind: str, tensors: tuple[Tensor, ...], stated: tuple[str, Mapping[str, Any]] | None = None
 ) -> Inspection:
+    network: torch.nn.Module | None
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    shapes = {_bare(tensor.name): tensor.shape for tensor in tensors}
+    shapes = {_without_prefixes(tensor.name): tensor.shape for tensor in tensors}
     if stated is None:
         built = ((name, _network(name, {})) for name in list_models())
-        architecture, network = next(((name, net) for name, net in built if _shapes(net) == shapes), ("", None))
+        matching = ((name, net) for name, net in built if _shapes(net) == shapes)
+        architecture, network = next(matching, ("", None))
     else:
         architecture, network = stated[0], _network(*stated)
         if _shapes(network) != shapes:
@@ -190,14 +193,14 @@ def _describe(
     )
 
 
-def _bare(name: str) -> str:
+def _without_prefixes(name: str) -> str:
     for prefix in _PREFIXES:
         if name.startswith(prefix):
-            return _bare(name.removeprefix(prefix))
+            return _without_prefixes(name.removeprefix(prefix))
     return name
 
 
-def _network(architecture: str, options: dict[str, Any]) -> torch.nn.Module:
+def _network(architecture: str, options: Mapping[str, Any]) -> torch.nn.Module:
     with torch.device("meta"):  # shapes without memory
         return create_model(architecture, **{k: v for k, v in options.items() if k != "weights"})
 

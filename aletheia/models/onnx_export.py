@@ -1,4 +1,4 @@
-"""From torch to ONNX, compared on real faces before anybody relies on it."""
+"""From torch to ONNX, with both compared on real faces before the file is used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.imaging.transforms import normalise
 from aletheia.models.bundle import load_bundle
-from aletheia.models.explain_export import Explained, last_map
+from aletheia.models.explain_export import ExplainedNetwork
+from aletheia.models.network import last_map, with_attention
 from aletheia.models.onnx_network import ENGINES, ExplainNetwork, OnnxNetwork
 from aletheia.models.reduced_precision import measure_reduced, milliseconds
 from aletheia.models.spec import EXPLAIN, ONNX, Calibration, ModelSpec, OnnxSpec, write_spec
@@ -26,37 +27,38 @@ TOLERANCE = 1e-4  # largest difference of probability, fp32 against fp32
 
 
 class _Pixels(nn.Module):
-    """A network with its normalisation inside: uint8 in, so that nothing is left to do for the caller."""
+    """A network with its normalisation inside: the caller passes uint8 pixels."""
 
     def __init__(self, net: nn.Module, spec: ModelSpec, attention: bool) -> None:
         super().__init__()
         self.net, self.spec, self.attention = net, spec, attention
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        return self.net(normalise(pixels, self.spec.mean, self.spec.std), return_attention=self.attention)
+        logits, attention = with_attention(self.net, normalise(pixels, self.spec.mean, self.spec.std))
+        return (logits, attention) if self.attention and attention is not None else logits
 
 
 def export_onnx(folder: str | Path, crops: Array) -> ModelSpec:
-    """Add ``model.onnx`` to a bundle and say in its JSON how it compares with torch and which engine is faster.
+    """Add ``model.onnx`` to a bundle, and to its JSON the differences from torch and the faster engine.
 
-    Beside it comes ``explain.onnx``: the same network with its attention map and Grad-CAM, for the few faces that
-    somebody wants to look at more closely.
+    Beside it comes ``explain.onnx``: the same network with its attention map and Grad-CAM, for the few faces that are
+    to be explained.
 
     ONNX Runtime has to be faster by a tenth: the face detector runs on OpenVINO already, and a second engine costs
-    memory and time at the start. What bf16 costs is measured, too, where the processor has it.
+    memory and time at the start. The differences of bf16 are measured, too, if the processor has it.
 
     Parameters
     ----------
     folder : path
         With ``model.safetensors`` and ``model.json``.
     crops : ndarray
-        (n, size, size, 3) uint8 faces of the network's input size, n at least 1: real ones, for the differences
-        depend on what the network sees.
+        (n, size, size, 3) uint8 faces of the network's input size, n at least 1: real ones, since the differences
+        depend on the input.
 
     Returns
     -------
     ModelSpec
-        As it now stands in ``model.json``.
+        As written to ``model.json``.
 
     Raises
     ------
@@ -70,19 +72,19 @@ def export_onnx(folder: str | Path, crops: Array) -> ModelSpec:
         raise InputError(f"The export needs faces of shape (n, {size}, {size}, 3), uint8, not {crops.shape}.")
     with torch.inference_mode():
         inputs = [normalise(torch.from_numpy(crop[None]), spec.mean, spec.std) for crop in crops]
-        outputs = [model(x, return_attention=True) for x in inputs]
+        outputs = [with_attention(model, x) for x in inputs]
     attention = outputs[0][1] is not None
     names = ["logits", "attention"] if attention else ["logits"]
-    described = OnnxSpec(
-        sha256=_written(folder / ONNX, _Pixels(model, spec, attention), crops[:1], names),
+    onnx = OnnxSpec(
+        sha256=_write(folder / ONNX, _Pixels(model, spec, attention), crops[:1], names),
         opset=OPSET,
         attention=attention,
         crops=len(crops),
         max_difference=0.0,
     )
-    spec = spec.model_copy(update={"onnx": described})
-    # Between two near knots of an isotonic calibration rounding alone makes a difference; whether the networks agree
-    # shows without it.
+    spec = spec.model_copy(update={"onnx": onnx})
+    # Between two near knots of an isotonic calibration rounding alone makes a difference; the networks are compared
+    # without it.
     smooth = Calibration() if spec.calibration.knots else spec.calibration
     probabilities = smooth.probabilities(torch.cat([logits for logits, _ in outputs]).numpy())
     differences, times = {}, {}
@@ -97,39 +99,38 @@ def export_onnx(folder: str | Path, crops: Array) -> ModelSpec:
             f"The exported network gives other probabilities than torch: {worst} differs by {differences[worst]:.2g}, "
             f"at most {TOLERANCE:g} is accepted. Serve another architecture, or report this one with its options."
         )
-    described = described.model_copy(
+    onnx = onnx.model_copy(
         update={
             "max_difference": differences[worst],
             "engine": "onnxruntime" if times["onnxruntime"] < 0.9 * times["openvino"] else "openvino",
             "milliseconds": times,
         }
     )
-    spec = _with_explanations(folder, model, spec.model_copy(update={"onnx": described}), crops[:4])
-    write_spec(folder, spec)
+    onnx = _add_explanations(folder, model, spec, onnx, crops[:4])
+    write_spec(folder, spec.model_copy(update={"onnx": onnx}))
     return measure_reduced(folder, crops)
 
 
-def _with_explanations(folder: Path, model: nn.Module, spec: ModelSpec, crops: Array) -> ModelSpec:
-    """Write ``explain.onnx``, compare it with torch on a few faces, and note its hash; nothing where it cannot be."""
+def _add_explanations(folder: Path, model: nn.Module, spec: ModelSpec, onnx: OnnxSpec, crops: Array) -> OnnxSpec:
+    """Write ``explain.onnx``, compare it with torch on a few faces and add its hash; nothing without a last map."""
     (folder / EXPLAIN).unlink(missing_ok=True)
-    found = last_map(model)
-    if found is None:
-        return spec
-    network = Explained(model, spec, found, spec.onnx.attention).eval()
-    sha256 = _written(folder / EXPLAIN, network, crops[:1], network.outputs)
-    spec = spec.model_copy(update={"onnx": spec.onnx.model_copy(update={"explain": sha256})})
+    features = last_map(model)
+    if features is None:
+        return onnx
+    network = ExplainedNetwork(model, spec, features, onnx.attention).eval()
+    onnx = onnx.model_copy(update={"explain": _write(folder / EXPLAIN, network, crops[:1], network.outputs)})
     with torch.inference_mode():
-        wanted = network(torch.from_numpy(crops))[-1].numpy()
-    given = ExplainNetwork(folder, spec, threads=1).maps(crops)[1]
-    # A map is scaled to 1, rounding with it: what is off by a tenth of the colour scale is another map.
-    if not np.abs(given - wanted).max() <= 0.1:
+        expected = network(torch.from_numpy(crops))[-1].numpy()
+    _, exported = ExplainNetwork(folder, spec.model_copy(update={"onnx": onnx}), threads=1).maps(crops)
+    # A map is scaled to 1, rounding with it: a difference of a tenth of the colour scale makes another map.
+    if not np.abs(exported - expected).max() <= 0.1:
         (folder / EXPLAIN).unlink()
         raise InputError("The exported Grad-CAM is another than torch's. Report this architecture with its options.")
-    return spec
+    return onnx
 
 
-def _written(file: Path, network: nn.Module, example: Array, outputs: list[str]) -> str:
-    """Export a network into a file; returns the SHA-256."""
+def _write(file: Path, network: nn.Module, example: Array, outputs: list[str]) -> str:
+    """Export a network into a file and return the file's SHA-256."""
     payload = _export(network, torch.from_numpy(example), outputs)
     with atomic_write(file) as stream:
         stream.write(payload)
@@ -139,13 +140,13 @@ def _written(file: Path, network: nn.Module, example: Array, outputs: list[str])
 def _export(network: nn.Module, example: torch.Tensor, outputs: list[str]) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # The newer exporter takes nine seconds for the smallest network where this one takes a third of one, and
-        # gives the same numbers; what it warns of are shapes that are constants of the architecture.
+        # The newer exporter takes nine seconds for the smallest network, this one a third of a second, with the same
+        # numbers. Its warnings are about shapes that are constants of the architecture.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network.eval(),
             (example,),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # this exporter writes to streams, too
             input_names=["pixels"],
             output_names=outputs,
             dynamic_axes={name: {0: "faces"} for name in ["pixels", *outputs]},

@@ -1,8 +1,8 @@
-"""Running an exported network on ONNX Runtime or OpenVINO. Imports no torch: a process that only answers starts fast.
+"""Exported networks on ONNX Runtime or OpenVINO. Imports no torch: a process that only predicts starts fast.
 
-``model.onnx`` and ``explain.onnx`` may come from strangers: each is opened only when it is the file that ``model.json``
-names by its hash, and never when it points at other files. The very bytes that were hashed are those that an engine is
-given, also when somebody writes to the file meanwhile.
+``model.onnx`` and ``explain.onnx`` may come from an untrusted source: each is opened only if it has the hash that
+``model.json`` names, and never if it refers to other files. An engine is given the very bytes that were hashed, even if
+the file is written to meanwhile.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,10 +19,11 @@ from aletheia.models.spec import EXPLAIN, INT8, MAX_WEIGHTS_BYTES, ONNX, ModelSp
 
 ENGINES = ("onnxruntime", "openvino")
 Check = Callable[[bytes], None]
+Run = Callable[[Array], list[Array]]
 
 
 class NonFiniteError(InputError):
-    """The network answers with infinity or not a number, which is neither real nor fake."""
+    """The network's output is infinite or not a number, so neither real nor fake."""
 
     kind = "model_failed"
 
@@ -40,16 +40,16 @@ class OnnxNetwork:
     engine : {'onnxruntime', 'openvino'}, optional
         By default the one that was faster when the network was exported.
     threads : int
-        CPU threads for one call; 0 takes all cores. Under load one thread a request gives the most answers.
+        CPU threads for one call; 0 takes all cores. Under load one thread a request has the highest throughput.
     precision : {'f32', 'bf16', 'int8'}
-        The latter two are faster, run on OpenVINO, and are there when `aletheia.models.reduced_precision` measured
-        what they cost.
+        The latter two are faster, run on OpenVINO, and are available if `aletheia.models.reduced_precision` measured
+        their differences from f32.
 
     Raises
     ------
     InputError
         When the bundle has no ``model.onnx``, or the file is damaged, another one, or not self-contained; when the
-        precision was not measured for this model, or this processor does not have it.
+        precision was not measured for this model, or this processor does not support it.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class OnnxNetwork:
         if precision != "f32" and precision not in spec.onnx.reduced:
             offered = ", ".join(["f32", *spec.onnx.reduced])
             raise InputError(
-                f"{folder} does not offer the precision {precision!r} (it has {offered}): what it would cost was not "
+                f"{folder} does not offer the precision {precision!r} (it has {offered}): its loss of accuracy was not "
                 f"measured. Measure it: aletheia models export {folder} --faces FOLDER"
                 + (" --int8" if precision == "int8" else "")
             )
@@ -80,10 +80,10 @@ class OnnxNetwork:
         file = Path(folder) / (INT8 if quantised else ONNX)
         sha256 = spec.onnx.reduced["int8"].sha256 if quantised else spec.onnx.sha256
         outputs = ["logits", "attention"] if spec.onnx.attention else ["logits"]
-        self._run = _opened(file, sha256, spec, outputs, engine, threads, "f32" if quantised else precision)
+        self._run = _open(file, sha256, spec, outputs, engine, threads, "f32" if quantised else precision)
 
     def logits(self, pixels: Array) -> Array:
-        """Logits of faces, positive meaning fake.
+        """Compute the logits of faces, positive meaning fake.
 
         Parameters
         ----------
@@ -97,10 +97,10 @@ class OnnxNetwork:
 
         Raises
         ------
-        NoNumber
-            When the network gives none for a face.
+        NonFiniteError
+            When the logit of a face is infinite or not a number.
         """
-        logits = self._run(_checked(pixels, self.spec))[0] if len(pixels) else np.zeros(0, np.float32)
+        logits = self._run(_check_pixels(pixels, self.spec))[0] if len(pixels) else np.zeros(0, np.float32)
         if not np.isfinite(logits).all():
             raise NonFiniteError(
                 "The model gives no number for this face: its weights are damaged, or its precision is too low for "
@@ -109,13 +109,13 @@ class OnnxNetwork:
         return logits
 
     def attention(self, pixels: Array) -> Array | None:
-        """Attention maps (n, h, w) in [0, 1] of faces as in `logits`; None for a network without."""
-        outputs = self._run(_checked(pixels, self.spec))
+        """Compute attention maps (n, h, w) in [0, 1] of faces as in `logits`; None for a network without any."""
+        outputs = self._run(_check_pixels(pixels, self.spec))
         return outputs[1][:, 0] if len(outputs) > 1 else None
 
 
 class ExplainNetwork:
-    """The network of a model bundle that also says where it looked. May be shared by threads.
+    """The network of a model bundle with its attention map and Grad-CAM. May be shared by threads.
 
     Parameters
     ----------
@@ -137,31 +137,31 @@ class ExplainNetwork:
             raise InputError(f"{folder} has no {EXPLAIN}. Add it: aletheia models export {folder}")
         self.spec = spec
         self._names = ["logits", *["attention"] * spec.onnx.attention, "cam"]
-        # The engine that answers is loaded already.
-        self._run = _opened(
+        # The engine of the predictor is loaded already.
+        self._run = _open(
             Path(folder) / EXPLAIN, spec.onnx.explain, spec, self._names, spec.onnx.engine, threads, "f32"
         )
 
     def maps(self, pixels: Array) -> tuple[Array | None, Array]:
-        """Attention (n, h, w), None for a network without, and Grad-CAM (n, h', w') of faces, both in [0, 1].
+        """Compute attention (n, h, w), None for a network without, and Grad-CAM (n, h', w') of faces, both in [0, 1].
 
         ``pixels`` is (n, size, size, 3) uint8 RGB with the network's input size, n at least 1.
         """
-        found = dict(zip(self._names, self._run(_checked(pixels, self.spec)), strict=True))
-        return (found["attention"][:, 0] if "attention" in found else None), found["cam"]
+        outputs = dict(zip(self._names, self._run(_check_pixels(pixels, self.spec)), strict=True))
+        return (outputs["attention"][:, 0] if "attention" in outputs else None), outputs["cam"]
 
 
-def _checked(pixels: Array, spec: ModelSpec) -> Array:
+def _check_pixels(pixels: Array, spec: ModelSpec) -> Array:
     size = spec.input_size
     if pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3) or pixels.dtype != np.uint8:
         raise InputError(f"Faces must be (n, {size}, {size}, 3) uint8, not {pixels.shape} {pixels.dtype}.")
     return np.ascontiguousarray(pixels)
 
 
-def _opened(
+def _open(
     file: Path, sha256: str, spec: ModelSpec, outputs: list[str], engine: str, threads: int, precision: str
-) -> Callable[[Array], list[Array]]:
-    """The graph in a file, ready to run, once its hash, its content and what it gives for one face were looked at."""
+) -> Run:
+    """Check the hash, the content and the outputs for one face of a graph in a file, and return it ready to run."""
     check_model_file(file, MAX_WEIGHTS_BYTES)
 
     def check(content: bytes) -> None:
@@ -176,22 +176,22 @@ def _opened(
         trial = run(np.zeros((1, spec.input_size, spec.input_size, 3), np.uint8))
     except InputError:
         raise
-    except Exception as error:  # whatever an engine makes of a graph that somebody else drew
+    except Exception as error:  # an engine raises anything on a graph that was tampered with
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{file} cannot be run by {engine}: {first}") from None
-    wanted = {"logits": 1, "attention": 4, "cam": 3}
-    shapes = [part.shape for part in trial]
-    fits = [len(shape) == wanted[name] and shape[0] == 1 for name, shape in zip(outputs, shapes, strict=True)]
+    dimensions = {"logits": 1, "attention": 4, "cam": 3}
+    shapes = [output.shape for output in trial]
+    fits = [len(shape) == dimensions[name] and shape[0] == 1 for name, shape in zip(outputs, shapes, strict=True)]
     if not all(fits) or ("attention" in outputs and shapes[outputs.index("attention")][1] != 1):
         raise InputError(f"{file} gives outputs of shapes {shapes}, which are no logits; it is no detector.")
     return run
 
 
 def _check_self_contained(content: bytes, file: Path) -> None:
-    """Refuse weights in other files and operators outside of the standard, before an engine sees the graph.
+    """Raise InputError for weights in other files and operators outside of the standard, before an engine is used.
 
-    Reads the outermost fields of the message itself: the package onnx would take longer to import than the network to
-    load. Weights elsewhere are named by an entry whose key is "location"; without these letters there are none.
+    The outermost fields of the message are read here: the package onnx takes longer to import than the network to load.
+    Weights in other files are named by an entry whose key is "location"; without these letters there are none.
     """
     try:
         fields = list(_fields(content))
@@ -199,13 +199,13 @@ def _check_self_contained(content: bytes, file: Path) -> None:
     except (IndexError, ValueError):
         raise InputError(f"{file} is no intact ONNX file.") from None
     if b"location" in content:
-        raise InputError(f"{file} points at other files for its weights; it is not opened.")
+        raise InputError(f"{file} refers to other files for its weights; it is not opened.")
     if any(number == 25 for number, _ in fields) or set(domains) - {b"", b"ai.onnx"}:
         raise InputError(f"{file} uses operators outside of the ONNX standard; it is not opened.")
 
 
 def _fields(message: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Numbers and contents of a protobuf message's own fields (encoding: protobuf.dev/programming-guides/encoding).
+    """Yield numbers and contents of a protobuf message's own fields (protobuf.dev/programming-guides/encoding).
 
     Of opset_import (8) field 1 is the domain; functions are 25.
     """
@@ -242,37 +242,41 @@ def _fields(message: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
         yield key >> 3, view[start:position]
 
 
-def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> Any:
-    def checked() -> bytes:
+def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> Run:
+    def read_checked() -> bytes:
         content = file.read_bytes()
         check(content)
         return content
 
     with ThreadPoolExecutor(1) as pool:
-        intact = pool.submit(checked)  # while the engine is imported
+        reading = pool.submit(read_checked)  # while the engine is imported
         import onnxruntime
 
-        content = intact.result()
+        content = reading.result()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda pixels: session.run(outputs, {"pixels": pixels})
+
+    def run(pixels: Array) -> list[Array]:
+        return list(session.run(outputs, {"pixels": pixels}))
+
+    return run
 
 
-def _openvino(file: Path, sha256: str, check: Check, threads: int, outputs: list[str], precision: str) -> Any:
+def _openvino(file: Path, sha256: str, check: Check, threads: int, outputs: list[str], precision: str) -> Run:
     from aletheia.core.openvino import Network
 
     with ThreadPoolExecutor(1) as pool:
-        # What was prepared of this very content before is loaded meanwhile, and the file not opened: it may be another
-        # one by now, which is to be said all the same.
-        intact = pool.submit(check_hash, file, sha256)
+        # A network that was compiled from this content before is loaded from the cache without opening the file; it
+        # may be another one by now, which has to be reported all the same.
+        checking = pool.submit(check_hash, file, sha256)
         network = Network(file, sha256, threads=threads, precision=precision, check=check)
-        intact.result()
+        checking.result()
     order = [network.outputs.index(name) for name in outputs]
 
     def run(pixels: Array) -> list[Array]:
-        found = [network(pixels[k : k + 1]) for k in range(len(pixels))]
-        return [np.concatenate([parts[k] for parts in found]) for k in order]
+        results = [network(pixels[k : k + 1]) for k in range(len(pixels))]
+        return [np.concatenate([result[k] for result in results]) for k in order]
 
     return run

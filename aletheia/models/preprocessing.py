@@ -1,4 +1,4 @@
-"""From a picture to the input of a network, as in its training."""
+"""From a picture to the input of a network, as in the training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aletheia.models.spec import ModelSpec
 
 
 def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
-    """Refuse, by InputError, a model that does not say how to cut a face out of a picture."""
+    """Raise InputError for a model that does not say how to cut a face out of a picture."""
     if spec.crop.policy == "none":
         raise InputError(
             f"{bundle} cannot answer for pictures: it was trained on crops, and nothing says how they were cut out "
@@ -25,7 +25,7 @@ def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
 
 
 def network_input(rgb: Array, face: Face, spec: ModelSpec) -> Array:
-    """A face as a model's network takes it: cut out and saved as in its training, resized to its input.
+    """Cut a face out of a picture as in the training of a model, and resize it to the input of its network.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Weights to start from: ImageNet by download, or a local file."""
+"""Starting weights: ImageNet by download, or a local file."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ def load_pretrained(model: nn.Module, name: str, weights: str) -> None:
     Raises
     ------
     InputError
-        No ImageNet weights are published for the network, they cannot be reached, or the file cannot be read
+        No ImageNet weights are published for the network, they cannot be downloaded, or the file cannot be read
         or does not fit.
     """
     state = _download(model, name) if weights == "imagenet" else _read(Path(weights))
-    own = _target(model).state_dict()
-    if weights != "imagenet" and not set(state) & set(own):
+    backbone = _backbone(model)
+    target = model if backbone is None else backbone
+    expected = target.state_dict()
+    if weights != "imagenet" and not set(state) & set(expected):
         # Weights that this project saved carry the names of the whole network.
-        own, target = model.state_dict(), model
-    else:
-        target = _target(model)
-    fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
-    missing = sorted(key for key in set(own) - set(fitting) if not _is_head(key))
+        target, expected = model, model.state_dict()
+    fitting = {key: value for key, value in state.items() if key in expected and expected[key].shape == value.shape}
+    missing = sorted(key for key in set(expected) - set(fitting) if not _is_head(key))
     if missing:
         raise InputError(
-            f"The weights {weights!r} do not fit {name}: {len(missing)} of {len(own)} tensors are missing "
+            f"The weights {weights!r} do not fit {name}: {len(missing)} of {len(expected)} tensors are missing "
             f"or have another shape, the first is {missing[0]}. {_REMEDY}"
         )
     target.load_state_dict(fitting, strict=False)
 
 
 def backbone_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """The parameters that starting weights fill: those of the backbone without its classification head.
+    """Return the parameters that starting weights fill: those of the backbone without its classification head.
 
     Empty for a network without a backbone.
     """
-    if not hasattr(model, "backbone"):
-        return []
-    return [value for key, value in model.backbone.named_parameters() if not _is_head(key)]
+    backbone = _backbone(model)
+    return [] if backbone is None else [value for key, value in backbone.named_parameters() if not _is_head(key)]
 
 
-def _target(model: nn.Module) -> nn.Module:
-    return getattr(model, "backbone", model)
+def _backbone(model: nn.Module) -> nn.Module | None:
+    backbone = getattr(model, "backbone", None)
+    return backbone if isinstance(backbone, nn.Module) else None
 
 
 def _is_head(key: str) -> bool:

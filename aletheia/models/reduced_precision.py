@@ -1,6 +1,6 @@
-"""Fewer bits for the exported network: offered only with what they cost, measured against fp32 on faces.
+"""Reduced precisions of the exported network, each offered only with its differences from fp32 measured on faces.
 
-bf16 keeps the file and computes in 16 bits, where the processor has instructions for it. int8 is a file of its own:
+bf16 keeps the file and computes in 16 bits, if the processor has instructions for it. int8 is a file of its own:
 weights and activations of the convolutions in 8 bits, their ranges taken from faces (static quantisation, Jacob et al.,
 CVPR 2018).
 """
@@ -26,7 +26,7 @@ from aletheia.models.spec import INT8, ONNX, ModelSpec, ReducedSpec, read_spec, 
 
 
 def measure_reduced(folder: str | Path, crops: Array) -> ModelSpec:
-    """Measure what bf16 costs and write it into the bundle's JSON; nothing where the processor has no bf16.
+    """Measure the differences of bf16 and write them into the bundle's JSON; nothing if the processor has no bf16.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def measure_reduced(folder: str | Path, crops: Array) -> ModelSpec:
         As it now stands in ``model.json``.
     """
     spec = read_spec(folder)
-    return _noted(folder, spec, "bf16", crops) if "bf16" in supported_precisions() else spec
+    return _add_measured(folder, spec, "bf16", crops) if "bf16" in supported_precisions() else spec
 
 
 def add_int8(folder: str | Path, crops: Array) -> ModelSpec:
-    """Add ``model.int8.onnx`` to a bundle; every second face gives the ranges, on the others its cost is measured.
+    """Add ``model.int8.onnx`` to a bundle: every second face sets the ranges, on the others it is compared with fp32.
 
     Raises
     ------
@@ -60,11 +60,11 @@ def add_int8(folder: str | Path, crops: Array) -> ModelSpec:
     payload = _quantised(Path(folder) / ONNX, crops[::2])
     with atomic_write(Path(folder) / INT8) as file:
         file.write(payload)
-    return _noted(folder, spec, "int8", crops[1::2], hashlib.sha256(payload).hexdigest())
+    return _add_measured(folder, spec, "int8", crops[1::2], hashlib.sha256(payload).hexdigest())
 
 
 def milliseconds(network: OnnxNetwork, crop: Array, repeats: int = 7) -> float:
-    """Median time of one face (1, size, size, 3)."""
+    """Measure the median time of one face (1, size, size, 3)."""
     network.logits(crop)
     times = []
     for _ in range(repeats):
@@ -74,26 +74,29 @@ def milliseconds(network: OnnxNetwork, crop: Array, repeats: int = 7) -> float:
     return round(statistics.median(times), 3)
 
 
-def _noted(folder: str | Path, spec: ModelSpec, precision: str, crops: Array, sha256: str = "") -> ModelSpec:
-    # Nothing is offered that was not measured; to measure it, it has to be offered for a moment.
-    claim = ReducedSpec(faces=len(crops), max_difference=1, flip_rate=1, speedup=1, sha256=sha256)
-    spec = _with(spec, precision, claim)
+def _add_measured(folder: str | Path, spec: ModelSpec, precision: str, crops: Array, sha256: str = "") -> ModelSpec:
+    """Compare a precision with fp32 and write the result into the bundle's JSON."""
+    # A precision is offered only if it was measured; to be measured, it has to be offered for a moment.
+    placeholder = ReducedSpec(faces=len(crops), max_difference=1, flip_rate=1, speedup=1, sha256=sha256)
+    spec = _with_precision(spec, precision, placeholder)
     exact = OnnxNetwork(folder, spec, engine="openvino", threads=1)
-    fewer = OnnxNetwork(folder, spec, threads=1, precision=precision)
-    p, q = (spec.calibration.probabilities(network.logits(crops)) for network in (exact, fewer))
-    measured = claim.model_copy(
+    reduced = OnnxNetwork(folder, spec, threads=1, precision=precision)
+    p, q = (spec.calibration.probabilities(network.logits(crops)) for network in (exact, reduced))
+    measured = placeholder.model_copy(
         update={
             "max_difference": float(np.abs(p - q).max()),
             "flip_rate": float(np.mean((p >= spec.threshold) != (q >= spec.threshold))),
-            "speedup": round(milliseconds(exact, crops[:1]) / milliseconds(fewer, crops[:1]), 3),
+            "speedup": round(milliseconds(exact, crops[:1]) / milliseconds(reduced, crops[:1]), 3),
         }
     )
-    spec = _with(spec, precision, measured)
+    spec = _with_precision(spec, precision, measured)
     write_spec(folder, spec)
     return spec
 
 
-def _with(spec: ModelSpec, precision: str, reduced: ReducedSpec) -> ModelSpec:
+def _with_precision(spec: ModelSpec, precision: str, reduced: ReducedSpec) -> ModelSpec:
+    if spec.onnx is None:
+        return spec
     onnx = spec.onnx.model_copy(update={"reduced": {**spec.onnx.reduced, precision: reduced}})
     return spec.model_copy(update={"onnx": onnx})
 
@@ -103,7 +106,7 @@ def _quantised(file: Path, crops: Array) -> bytes:
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Faces(quantization.CalibrationDataReader):
+    class Faces(quantization.CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
         def __init__(self) -> None:
             self._crops: Iterator[Array] = iter(crops)
 
@@ -121,14 +124,14 @@ def _quantised(file: Path, crops: Array) -> bytes:
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Gemm", "MatMul"],
             per_channel=True,
-            # Weights of 7 bits: processors without VNNI add two products in 16 bits, which 8 bits overflow (wrong answers).
+            # Weights of 7 bits: processors without VNNI add two products in 16 bits, where 8 bits overflow.
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )
         model = onnx.load(out)
-    # The quantiser announces operators of its own that it did not use; what announces any is not opened.
+    # The quantiser declares a domain of operators that it did not use; `OnnxNetwork` opens no file that declares one.
     used = {node.domain for node in model.graph.node}
     for entry in [entry for entry in model.opset_import if entry.domain and entry.domain not in used]:
         model.opset_import.remove(entry)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())

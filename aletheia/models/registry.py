@@ -1,59 +1,92 @@
-"""Architectures by name: small entry points in one file per family, found through a decorator.
+"""Network architectures by name.
 
-A network takes normalised images (B, 3, H, W) and returns logits (B,), positive meaning fake. Called with
-``return_attention=True`` it returns ``(logits, attention)``, where attention is (B, 1, h, w) in [0, 1], or
-None for a network that has no attention map.
+An architecture is a function that builds a network (see `aletheia.models.network`), registered by a decorator::
+
+    @register_network("my_network")
+    def my_network(*, width: Annotated[int, Field(ge=4, le=128)] = 16) -> nn.Module: ...
+
+Every module of `aletheia.models.networks` is imported when a name is first needed. Another package registers its own by
+calling `register_network`, or declares the module that does so in the entry-point group ``aletheia.networks``.
 """
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
+import functools
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError, validate_call
 from torch import nn
 
 from aletheia.core.errors import InputError
+from aletheia.core.plugins import load_plugins
 from aletheia.core.validation import explain_validation
+from aletheia.models import networks
 
-# Imported when a name is first asked for: each module registers its entry points.
-_FAMILIES = ("attention_cnn", "efficientnet", "pooled")
-_ENTRY_POINTS: dict[str, Callable[..., nn.Module]] = {}
+#: Entry-point group in which other packages declare modules that register networks.
+GROUP = "aletheia.networks"
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
+Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 
 
-def register(name: str) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
-    """Register an entry point under `name`.
+def register_network(name: str) -> Callable[[Builder], Builder]:
+    """Register the decorated function under `name`.
 
-    The entry point takes keyword options only. Their annotations (with pydantic's ``Field`` bounds) are
-    checked at each call, since options also come from files that strangers wrote.
+    The function takes keyword options only, each with a default. Their annotations (with pydantic's ``Field`` bounds)
+    are checked at each call, since options also come from model files of unknown origin.
+
+    Parameters
+    ----------
+    name : str
+        The name for `create_model` and for ``architecture`` of a training configuration.
+
+    Raises
+    ------
+    ValueError
+        When another function has that name, or an option can be positional or has no default. The same function may be
+        registered again, as a notebook does when a cell runs twice.
     """
 
-    def wrap(entry: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-        if name in _ENTRY_POINTS:
+    def register(builder: Builder) -> Builder:
+        if name in _BUILDERS and _identity(_BUILDERS[name]) != _identity(builder):
             raise ValueError(f"the architecture {name!r} is registered twice")
-        _ENTRY_POINTS[name] = validate_call(entry)
-        return entry
+        for option in inspect.signature(builder).parameters.values():
+            if option.kind is not option.KEYWORD_ONLY or option.default is option.empty:
+                raise ValueError(f"the architecture {name!r}: {option.name} must be keyword-only and have a default")
+        _BUILDERS[name] = validate_call(builder)
+        return builder
 
-    return wrap
+    return register
 
 
-def _entry_points() -> dict[str, Callable[..., nn.Module]]:
-    for family in _FAMILIES:
-        importlib.import_module(f"aletheia.models.{family}")
-    return _ENTRY_POINTS
+def _identity(builder: Callable[..., nn.Module]) -> tuple[str, str]:
+    return builder.__module__, builder.__qualname__
+
+
+@functools.cache
+def _import_all() -> None:
+    for module in pkgutil.iter_modules(networks.__path__):
+        importlib.import_module(f"{networks.__name__}.{module.name}")
+    load_plugins(GROUP)
+
+
+def _builders() -> dict[str, Callable[..., nn.Module]]:
+    _import_all()
+    return _BUILDERS
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names of the registered architectures that match a shell pattern, sorted."""
-    return sorted(fnmatch.filter(_entry_points(), pattern))
+    """Return the names of the registered architectures that match a shell pattern, sorted."""
+    return sorted(fnmatch.filter(_builders(), pattern))
 
 
 def model_options(name: str) -> dict[str, Any]:
-    """Options of an architecture and their defaults.
+    """Return the options of an architecture and their defaults.
 
     Raises
     ------
@@ -76,7 +109,7 @@ def create_model(name: str, *, weights: str = "none", **options: Any) -> nn.Modu
         not one of the options on purpose: a bundle stores options, and loading it must never read another
         file.
     **options
-        What `model_options` lists.
+        Those of `model_options`.
 
     Returns
     -------
@@ -86,11 +119,11 @@ def create_model(name: str, *, weights: str = "none", **options: Any) -> nn.Modu
     Raises
     ------
     InputError
-        Unknown name, unknown option, a value out of its range, or weights that cannot be had or do not fit.
+        Unknown name, unknown option, a value out of its range, or weights that cannot be loaded or do not fit.
     """
-    entry = _find(name)
+    builder = _find(name)
     try:
-        model = entry(**options)
+        model = builder(**options)
     except ValidationError as error:
         known = ", ".join(model_options(name)) or "none"
         raise InputError(
@@ -104,14 +137,14 @@ def create_model(name: str, *, weights: str = "none", **options: Any) -> nn.Modu
 
 
 def _find(name: str) -> Callable[..., nn.Module]:
-    entries = _entry_points()
-    if name not in entries:
-        close = difflib.get_close_matches(str(name)[:80], entries, n=3)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(sorted(entries))}."
+    builders = _builders()
+    if name not in builders:
+        close = difflib.get_close_matches(str(name)[:80], builders, n=3)
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(sorted(builders))}."
         raise InputError(f"There is no architecture {str(name)[:80]!r}. {hint}")
-    return entries[name]
+    return builders[name]
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Return the number of trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

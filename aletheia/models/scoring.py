@@ -1,8 +1,7 @@
-"""Probabilities of fake for crops and for manifests. What cannot be read has no score, never 0.5."""
+"""Probabilities of fake for crops and for manifests. A file that cannot be read has no score, never 0.5."""
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +59,11 @@ def predict_crops(model: nn.Module, spec: ModelSpec, crops: Array, batch_size: i
     InputError
         For another shape or type.
     """
-    return _calibrated(spec, crop_logits(model, spec, crops, batch_size))
+    return spec.calibration.probabilities(crop_logits(model, spec, crops, batch_size))
 
 
 def crop_logits(model: nn.Module, spec: ModelSpec, crops: Array, batch_size: int = 64) -> Array:
-    """Logits (n,) float32 of face crops, before calibration; otherwise as `predict_crops`."""
+    """Compute logits (n,) float32 of face crops, before calibration; otherwise as `predict_crops`."""
     crops = np.asarray(crops)
     if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8 or 0 in crops.shape[1:]:
         raise InputError(f"Face crops must be (n, height, width, 3) uint8, not {crops.shape} {crops.dtype}.")
@@ -100,7 +99,8 @@ def score_manifest(
     logits = np.full(len(paths), np.nan, dtype=np.float32)
     skipped: list[tuple[str, str]] = []
     with tqdm(total=len(paths), desc="Scoring", unit="image", disable=not progress) as bar:
-        for batch in _batches(range(len(paths)), batch_size):
+        for start in range(0, len(paths), batch_size):
+            batch = range(start, min(start + batch_size, len(paths)))
             rows, images = [], []
             for row, image in zip(batch, iterate_images([paths[i] for i in batch], spec.input_size), strict=True):
                 if isinstance(image, str):
@@ -111,28 +111,19 @@ def score_manifest(
             if images:
                 logits[rows] = _logits(model, spec, images)
             bar.update(len(batch))
-    return Scores(_calibrated(spec, logits), logits, pd.DataFrame(skipped, columns=["path", "reason"]))
+    return Scores(spec.calibration.probabilities(logits), logits, pd.DataFrame(skipped, columns=["path", "reason"]))
 
 
 def predict_manifest(
     model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, batch_size: int = 64, *, progress: bool = True
 ) -> Array:
-    """Probabilities of `score_manifest` alone: (n,) float32, NaN where a row could not be read."""
+    """Return the probabilities of `score_manifest` alone: (n,) float32, NaN where a row could not be read."""
     return score_manifest(model, spec, frame, batch_size, progress=progress).probabilities
-
-
-def _batches(items: range, size: int):
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch
 
 
 @torch.inference_mode()
 def _logits(model: nn.Module, spec: ModelSpec, images: list[Array]) -> Array:
     device = next(model.parameters()).device
     pixels = torch.from_numpy(np.stack(images)).to(device)
-    return model(normalise(pixels, spec.mean, spec.std)).float().cpu().numpy()
-
-
-def _calibrated(spec: ModelSpec, logits: Array) -> Array:
-    return spec.calibration.probabilities(logits)
+    logits: torch.Tensor = model(normalise(pixels, spec.mean, spec.std))
+    return logits.float().cpu().numpy()

@@ -1,10 +1,12 @@
-"""What ``model.json`` says: everything needed to use a model, and where it comes from. Needs no torch.
+"""``model.json``: everything needed to use a model, and its origin. Needs no torch.
 
-The file may come from strangers: sizes are limited, unknown fields refused, and no file named inside it is opened.
+The file may come from an untrusted source: its size is limited, unknown fields are refused, and no file that it names
+is opened.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -31,7 +33,7 @@ SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
 MAX_KNOTS = 200
-#: How the scores of a video's frames may become one, see `aletheia.inference.video.aggregate`.
+#: Ways to aggregate the scores of a video's frames, see `aletheia.inference.video.aggregate`.
 AGGREGATIONS = ("mean_logit", "mean_probability", "upper_quantile")
 LABELS = {"0": "real", "1": "fake"}
 _PACKAGES = (
@@ -53,6 +55,20 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=10_000)]
 
 
+def sigmoid(z: Array) -> Array:
+    """Compute 1 / (1 + exp(-z)) without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that a model's outputs depend on."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -61,7 +77,7 @@ class Calibration(_Strict):
     """Probability of fake: sigmoid(scale * logit + shift), or straight lines between knots."""
 
     method: Literal["none", "temperature", "platt", "isotonic"] = "none"
-    # Positive: the order of the scores, and with it the AUC, stays. A temperature T is scale 1 / T and shift 0.
+    # Positive, so that the order of the scores, and with it the AUC, stays. A temperature T is scale 1 / T and shift 0.
     scale: float = Field(1.0, gt=0)
     shift: float = 0.0
     knots: tuple[tuple[float, Share], ...] = Field(
@@ -70,7 +86,7 @@ class Calibration(_Strict):
     thinned: Share = Field(0.0, description="Largest difference of probability that leaving out knots made.")
 
     @model_validator(mode="after")
-    def _know_knots(self) -> Calibration:
+    def _check_knots(self) -> Calibration:
         if (self.method == "isotonic") != bool(self.knots):
             raise ValueError("knots belong to the method isotonic, which needs them")
         if self.knots:
@@ -80,14 +96,13 @@ class Calibration(_Strict):
         return self
 
     def probabilities(self, logits: Array) -> Array:
-        """Logits (n,) to probabilities (n,) in [0, 1], float32; NaN stays NaN."""
+        """Map logits (n,) to probabilities (n,) in [0, 1], float32; NaN stays NaN."""
         z = np.asarray(logits, dtype=np.float64)
-        if self.knots:
-            return np.interp(z, *np.array(self.knots).T).astype(np.float32)
-        return (0.5 * (1 + np.tanh(0.5 * (self.scale * z + self.shift)))).astype(np.float32)
+        p = np.interp(z, *np.array(self.knots).T) if self.knots else sigmoid(self.scale * z + self.shift)
+        return p.astype(np.float32)
 
     def logit_at(self, probability: float) -> float:
-        """The least logit that has at least this probability: -inf when all have, inf when none has."""
+        """Find the smallest logit with at least this probability: -inf when all have it, inf when none has."""
         if not self.knots:
             with np.errstate(divide="ignore"):
                 return float((np.log(probability) - np.log1p(-probability) - self.shift) / self.scale)
@@ -98,7 +113,7 @@ class Calibration(_Strict):
         return float(np.interp(probability, p[above - 1 : above + 1], z[above - 1 : above + 1]))
 
     def describe(self) -> str:
-        """The method and its numbers in a few words."""
+        """Describe the method and its numbers in a few words."""
         if not self.knots:
             return f"{self.method} (scale {self.scale:.3f}, shift {self.shift:.3f})"
         off = f", at most {self.thinned:.2g} off" if self.thinned else ""
@@ -106,17 +121,17 @@ class Calibration(_Strict):
 
 
 class ReducedSpec(_Strict):
-    """The network computing with fewer bits, and how its answers compared with fp32's when they were measured."""
+    """The network in a reduced precision, and its measured differences from fp32."""
 
-    faces: int = Field(ge=1, description="They were compared on.")
+    faces: int = Field(ge=1, description="Number of faces that both were compared on.")
     max_difference: float = Field(ge=0, le=1, description="Largest difference of probability among them.")
     flip_rate: float = Field(ge=0, le=1, description="Share of them whose verdict turned.")
-    speedup: float = Field(gt=0, description="Times as fast as fp32, one thread, on the machine that measured.")
+    speedup: float = Field(gt=0, description="Speed relative to fp32, one thread, on the machine that measured.")
     sha256: Sha256 | Literal[""] = Field("", description=f"Of {INT8}; bf16 has no file of its own.")
 
 
 class OnnxSpec(_Strict):
-    """The same network as an ONNX file, and how it compared with torch when it was exported."""
+    """The same network as an ONNX file, and its differences from torch at the export."""
 
     sha256: Sha256 = Field(description=f"Of {ONNX}.")
     opset: int = Field(ge=1, le=100)
@@ -130,13 +145,13 @@ class OnnxSpec(_Strict):
         default_factory=dict, description="Median time of one face on the machine that exported it, one thread."
     )
     reduced: dict[Literal["bf16", "int8"], ReducedSpec] = Field(
-        default_factory=dict, description="Precisions that may be asked for besides fp32, each as it was measured."
+        default_factory=dict, description="Precisions offered besides fp32, each with its measured differences."
     )
-    explain: Sha256 | Literal[""] = Field("", description=f"Of {EXPLAIN}: where the network looked; or none.")
+    explain: Sha256 | Literal[""] = Field("", description=f"Of {EXPLAIN}, the network with its Grad-CAM; or none.")
 
 
 class AbstentionSpec(_Strict):
-    """When the verdict is "cannot tell": `aletheia.models.verdict` applies it, `aletheia.training.abstention` fits."""
+    """Rules for "cannot tell": `aletheia.training.abstention` fits them, `aletheia.models.verdict` applies them."""
 
     alpha: float = Field(gt=0, lt=1, description="Share of either class whose own label may be found implausible.")
     real_upper: Share = Field(description='Up to this probability "real" is plausible.')
@@ -149,19 +164,19 @@ class AbstentionSpec(_Strict):
         None,
         ge=0,
         description="Largest change of the logit that re-encoding made on validation faces. A face whose logit is as "
-        "near to the threshold's is asked about again, re-encoded; None: none is.",
+        "near to the threshold's is scored again, re-encoded; None: none is.",
     )
 
     @field_validator("ranges")
     @classmethod
-    def _know_ranges(cls, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    def _check_ranges(cls, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
         if any(low > high for low, high in ranges.values()):
             raise ValueError("the lower end of a range must not lie above the upper one")
         return ranges
 
 
 class ModelSpec(_Strict):
-    """Everything needed to use a model, and where it comes from."""
+    """Everything needed to use a model, and its origin."""
 
     schema_version: Literal[1] = 1
     architecture: Annotated[str, Field(max_length=100)]
@@ -175,14 +190,14 @@ class ModelSpec(_Strict):
     crop: CropConfig = Field(default_factory=CropConfig, description="How faces were detected, cut out and saved.")
     calibration: Calibration = Field(default_factory=Calibration)
     threshold: float = Field(0.5, ge=0, le=1, description='From this probability on the verdict is "fake".')
-    threshold_how: Text = Field("not chosen on data", description="How it was chosen.")
+    threshold_how: Text = Field("not chosen on data", description="The way in which it was chosen.")
     abstention: AbstentionSpec | None = Field(None, description='When the verdict is "cannot tell"; None: never.')
     aggregation: Literal["mean_logit", "mean_probability", "upper_quantile"] = Field(
-        "mean_logit", description="How the scores of a person's frames in a video become one."
+        "mean_logit", description="Aggregation of the scores of a person's frames in a video."
     )
     training: dict[str, Any] = Field(default_factory=dict, description="The training configuration.")
     trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
-    remedies: Text = Field("", description="What was done against shortcuts before the training, in words.")
+    remedies: Text = Field("", description="Remedies against shortcuts that were applied before the training.")
     data_hash: Text = Field("", description="Content hash of the training manifest.")
     spectra: TypicalSpectra | None = Field(None, description="Typical power spectra of its training faces.")
     metrics: dict[str, float | int | str | None] = Field(default_factory=dict)
@@ -191,15 +206,15 @@ class ModelSpec(_Strict):
     run: Text = Field("", description="MLRun's uid of the training.")
     seed: int = 0
     created: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
-    versions: dict[str, str] = Field(default_factory=lambda: package_versions())
+    versions: dict[str, str] = Field(default_factory=package_versions)
     parameters: int = Field(0, ge=0)
     onnx: OnnxSpec | None = Field(None, description="The network for serving; filled in by export_onnx.")
     weights_sha256: Sha256 | Literal[""] = Field("", description=f"Of {WEIGHTS}; filled in by save_bundle.")
 
     @field_validator("labels")
     @classmethod
-    def _know_labels(cls, labels: dict[str, str]) -> dict[str, str]:
-        # The other way round would turn every verdict; nothing in this project reads such a model.
+    def _check_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        # The other way round would invert every verdict; nothing in this project reads such a model.
         if labels != LABELS:
             raise ValueError(f"must be {LABELS}")
         return labels
@@ -209,7 +224,7 @@ class ModelSpec(_Strict):
         return crop.model_dump(mode="json", exclude=set(SELECTION))
 
     def files(self) -> list[str]:
-        """Names of the files that belong to the model besides its JSON."""
+        """Return the names of the files that belong to the model besides its JSON."""
         if self.onnx is None:
             return [WEIGHTS]
         return [WEIGHTS, ONNX, *[INT8] * ("int8" in self.onnx.reduced), *[EXPLAIN] * bool(self.onnx.explain)]
@@ -220,17 +235,6 @@ class ModelSpec(_Strict):
             super().__init__(**values)
         except ValidationError as error:
             raise InputError(f"The model's description does not fit. {explain_validation(error)}.") from None
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that decide what a model computes."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def read_spec(path: str | Path) -> ModelSpec:
@@ -265,21 +269,21 @@ def write_spec(folder: str | Path, spec: ModelSpec) -> Path:
 
 
 def check_model_file(file: Path, limit: int) -> None:
-    """Refuse a file of a model that is missing, no regular file, or larger than `limit` bytes, by InputError."""
+    """Raise InputError for a file of a model that is missing, no regular file, or larger than `limit` bytes."""
     if not file.exists():
         raise InputError(f"There is no {file.name} in {file.parent}; a model is the two files {SPEC} and {WEIGHTS}.")
     check_file(file, limit)
 
 
 def check_hash(file: Path, stated: str, content: bytes | None = None) -> None:
-    """Refuse, by InputError, a file, or what was read from it, whose SHA-256 is not the one in ``model.json``."""
+    """Raise InputError for a file, or the content read from it, whose SHA-256 is not the one in ``model.json``."""
     if content is not None:
-        found = hashlib.sha256(content).hexdigest()
+        actual = hashlib.sha256(content).hexdigest()
     else:
         with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != stated:
+            actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    if actual != stated:
         raise InputError(
-            f"{file} is not the file that {SPEC} describes: its SHA-256 is {found[:12]}…, not "
+            f"{file} is not the file that {SPEC} describes: its SHA-256 is {actual[:12]}…, not "
             f"{stated[:12] or '(none)'}…. One of them is damaged or was replaced; fetch both again."
         )

@@ -1,4 +1,4 @@
-"""Reading tensors out of files that strangers wrote: safetensors, and torch's archives without unpickling objects."""
+"""Tensors from files of unknown origin: safetensors, and torch's archives without unpickling objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_MEMBERS = 100_000
 
 
 def read_archive(path: Path) -> Any:
-    """What ``torch.save`` wrote: tensors in plain containers. Tensors stay on the disk until they are used.
+    """Read a file of ``torch.save`` with tensors in plain containers; tensors stay on the disk until they are used.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ def read_archive(path: Path) -> Any:
             f"{path} holds objects other than tensors and plain containers. They could run any code, so it is not "
             "opened: save its state_dict() alone, best as safetensors."
         ) from None
-    except Exception as error:  # whatever torch's reader makes of bytes that somebody else chose
+    except Exception as error:  # torch's reader raises anything on bytes that were tampered with
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{path} cannot be read: {first}.") from None
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
-    """Names and tensors of a weights file.
+    """Read names and tensors of a weights file.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def state_of(content: Any, path: Path) -> dict[str, torch.Tensor]:
-    """The state dict in what `read_archive` returned.
+    """Return the state dict in the content of an archive that `read_archive` returned.
 
     Raises
     ------
@@ -86,7 +86,8 @@ def state_of(content: Any, path: Path) -> dict[str, torch.Tensor]:
         When there is none.
     """
     state = content.get("state_dict", content) if isinstance(content, dict) else content
-    named = isinstance(state, dict) and all(isinstance(key, str) for key in state)
-    if not named or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    ):
         raise InputError(f"{path} holds no state dict (names and tensors).")
     return state

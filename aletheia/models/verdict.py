@@ -1,7 +1,8 @@
 """From a probability to "real", "fake" or "cannot tell", with the reason. Imports neither torch nor MLRun.
 
-A face is not judged when it is smaller than those of the training or unlike them in light or sharpness, when its
-probability leaves both labels plausible or neither, and when the answer turns once the picture is saved again.
+The verdict is "cannot tell" for a face that is smaller than those of the training or differs from them in light or
+sharpness, for a probability that leaves both labels plausible or neither, and when the answer changes once the picture
+is saved again.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ REAL, FAKE, CANNOT_TELL = "real", "fake", "cannot tell"
 SMALL, RANGE, BOTH, NEITHER, OTHER, TURNS = (
     "small face", "out of range", "both plausible", "neither plausible", "other plausible", "turns when re-encoded",
 )  # fmt: skip
-#: Why a face is not judged, in the order in which it is looked at.
+#: Causes of "cannot tell", in the order in which they are checked.
 CAUSES = (SMALL, RANGE, BOTH, NEITHER, OTHER, TURNS)
-#: Further ones: a face that cannot be given to the network as in its training, a person of a video seen too seldom.
+#: Further causes: a face that cannot be cropped as in the training, a person in too few frames of a video.
 UNCUT, BRIEF = "cannot be cut out", "seen briefly"
-#: Statistics of a crop as readers know them.
+#: Names of a crop's statistics in messages.
 STATISTICS = {
     "luma": "mean luma",
     "contrast": "contrast",
@@ -36,14 +37,14 @@ _BLANK = 1e-6  # variance of a picture without any edge, whose logarithm must be
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What is said of a face.
+    """The verdict on a face.
 
     Attributes
     ----------
     verdict : str
         ``"real"``, ``"fake"`` or ``"cannot tell"``.
     reason : str
-        Why it cannot be told; empty when it can.
+        The reason for "cannot tell" in words; empty otherwise.
     cause : str
         One of `CAUSES`, `UNCUT` or `BRIEF`, for counting; empty likewise.
     """
@@ -54,17 +55,19 @@ class Verdict:
 
 
 class HasVerdict(Protocol):
-    """Anything with a verdict and its reason."""
+    """A verdict and its reason: on a face, on a person of a video, or on a whole picture."""
 
     @property
-    def verdict(self) -> str: ...
+    def verdict(self) -> str:
+        """``"real"``, ``"fake"`` or ``"cannot tell"``."""
 
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """The reason for "cannot tell"; empty otherwise."""
 
 
 def crop_statistics(rgb: Array) -> dict[str, float]:
-    """What the light and the sharpness of a crop are.
+    """Measure the light and the sharpness of a crop.
 
     Parameters
     ----------
@@ -87,7 +90,10 @@ def crop_statistics(rgb: Array) -> dict[str, float]:
 
 
 def within_reach(spec: ModelSpec, logit: float) -> bool:
-    """Whether re-encoding may turn the answer for this logit, as far as it changed any on validation faces."""
+    """Return whether a logit is so near to the threshold's that re-encoding may turn the answer.
+
+    The reach is the largest change that re-encoding made to the logit of a validation face.
+    """
     rules = spec.abstention
     if rules is None or rules.reencode is None:
         return False
@@ -102,12 +108,12 @@ def decide(
     statistics: Mapping[str, float] | None = None,
     reencoded: Sequence[float] | None = None,
 ) -> Verdict:
-    """Say "real" or "fake" by the model's threshold, or why it cannot be told.
+    """Decide by the model's threshold between "real" and "fake", or for "cannot tell" with the reason.
 
     The labels that are plausible at a probability form a conformal set (Vovk et al., "Algorithmic Learning in a Random
-    World", 2005, section 4.5; Sadinle et al., JASA 114, 2019). Only a set of one label, the one that the threshold
-    says, is an answer. So at most a share of `alpha` of the genuine faces is called fake, and of the fakes real, as
-    long as they come from where the validation faces came from.
+    World", 2005, section 4.5; Sadinle et al., JASA 114, 2019). Only a set of one label, equal to that of the threshold,
+    is an answer. So at most a share of `alpha` of the genuine faces is called fake, and of the fakes real, as long as
+    they are drawn from the distribution of the validation faces.
 
     Parameters
     ----------
@@ -118,7 +124,7 @@ def decide(
     face_size : float, optional
         Side of the face in pixels of its picture.
     statistics : mapping, optional
-        Of `crop_statistics`. What is unknown (missing, None or NaN) is not looked at.
+        Of `crop_statistics`. Unknown values (missing, None or NaN) are not checked.
     reencoded : sequence of float, optional
         Probabilities of the face in the re-encoded picture.
 
@@ -131,36 +137,36 @@ def decide(
     rules = spec.abstention
     if rules is None:
         return Verdict(answer)
-    found = (
-        _too_small(rules, face_size)
-        or _unlike(rules, {**(statistics or {}), "face_size": face_size})
-        or _not_plausible(rules, probability, answer)
+    abstained = (
+        _check_size(rules, face_size)
+        or _check_ranges(rules, {**(statistics or {}), "face_size": face_size})
+        or _check_plausible(rules, probability, answer)
     )
-    if not found and reencoded is not None and any((p >= spec.threshold) != (answer == FAKE) for p in reencoded):
-        found = Verdict(CANNOT_TELL, "the answer turns when the picture is saved again", TURNS)
-    return found or Verdict(answer)
+    if not abstained and reencoded is not None and any((p >= spec.threshold) != (answer == FAKE) for p in reencoded):
+        abstained = Verdict(CANNOT_TELL, "the answer turns when the picture is saved again", TURNS)
+    return abstained or Verdict(answer)
 
 
 def combine(parts: Sequence[HasVerdict]) -> Verdict:
-    """One verdict for all faces of a picture, or all people of a video.
+    """Combine the verdicts on all faces of a picture, or all people of a video, into one.
 
-    "fake" when any is, else "cannot tell" when any cannot be told, else "real".
+    "fake" when any of them is, else "cannot tell" when any of them is, else "real".
     """
-    said = [part.verdict for part in parts]
-    if FAKE in said or CANNOT_TELL not in said:
-        return Verdict(FAKE if FAKE in said else REAL)
+    verdicts = {part.verdict for part in parts}
+    if FAKE in verdicts or CANNOT_TELL not in verdicts:
+        return Verdict(FAKE if FAKE in verdicts else REAL)
     reasons = dict.fromkeys(part.reason for part in parts if part.verdict == CANNOT_TELL)
     return Verdict(CANNOT_TELL, "; ".join(reasons))
 
 
-def _too_small(rules: AbstentionSpec, size: float | None) -> Verdict | None:
+def _check_size(rules: AbstentionSpec, size: float | None) -> Verdict | None:
     if size is None or not size < rules.min_face:
         return None
     reason = f"the face is too small: {int(size)} pixels a side, the smallest of the training has {rules.min_face:.0f}"
     return Verdict(CANNOT_TELL, reason, SMALL)
 
 
-def _unlike(rules: AbstentionSpec, statistics: Mapping[str, float | None]) -> Verdict | None:
+def _check_ranges(rules: AbstentionSpec, statistics: Mapping[str, float | None]) -> Verdict | None:
     outside = []
     for name, (low, high) in rules.ranges.items():
         value = statistics.get(name)
@@ -171,8 +177,9 @@ def _unlike(rules: AbstentionSpec, statistics: Mapping[str, float | None]) -> Ve
     return Verdict(CANNOT_TELL, f"out of the training range: {', '.join(outside)}", RANGE)
 
 
-def _not_plausible(rules: AbstentionSpec, probability: float, answer: str) -> Verdict | None:
-    plausible = [REAL] * (probability <= rules.real_upper) + [FAKE] * (probability >= rules.fake_lower)
+def _check_plausible(rules: AbstentionSpec, probability: float, answer: str) -> Verdict | None:
+    is_plausible = {REAL: probability <= rules.real_upper, FAKE: probability >= rules.fake_lower}
+    plausible = [label for label, holds in is_plausible.items() if holds]
     if plausible == [answer]:
         return None
     if len(plausible) == 2:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aletheia.core.files import replacing
+from aletheia.stats.estimate import Estimate
 
 STEPS = (
     "extract-faces",
@@ -118,7 +119,9 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     best = summary["best_params"] or {}
     table.add_row("best parameters", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in best.items()))
     low, high = summary["test_auc_interval"]
-    table.add_row("test AUC", f"{_number(summary['test_auc'])} (95 % interval {_number(low)} to {_number(high)})")
+    estimate = Estimate.from_dict({"value": summary["test_auc"], "low": low, "high": high})
+    interval = estimate.interval(undefined="not computed")
+    table.add_row("test AUC", f"{_number(summary['test_auc'])} (95 % interval {interval})")
     baselines = ", ".join(f"{name} {_number(auc)}" for name, auc in summary["baseline_aucs"].items())
     table.add_row("AUC without faces", f"{baselines or 'not computed'}; on the same test faces")
     table.add_row(

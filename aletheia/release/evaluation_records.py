@@ -124,7 +124,7 @@ class BaselineScore(Record):
 
 
 class CalibrationRecord(Record):
-    """Expected calibration error, see `aletheia.stats.calibration_error.CalibrationError`."""
+    """Expected calibration error, see `aletheia.stats.calibration_error.CalibrationEstimate`."""
 
     value: Number
     low: Number

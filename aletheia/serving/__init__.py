@@ -1,0 +1,5 @@
+"""Answers over HTTP: the FastAPI application with its routes, limits and page, and the MLRun model server."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

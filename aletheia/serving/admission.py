@@ -1,4 +1,4 @@
-"""Who is answered now, who waits, and who is told to come again: a bounded queue that tells how long it takes."""
+"""Admission control: a bounded queue for turns to work, which says how long the wait is when it is full."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from collections.abc import Iterator
 
 from aletheia.inference.errors import RequestError
 
-# Weight of the latest request in the running mean of how long one takes.
+# Weight of the latest request in the running mean of a turn's duration.
 _LATEST = 0.2
 
 
 class QueueFullError(RequestError):
-    """Too many wait already."""
+    """Too many requests wait already."""
 
     def __init__(self, waiting: int, retry_after: int) -> None:
         super().__init__(
@@ -36,8 +36,16 @@ class Turn:
     waited: float
 
 
+@dataclasses.dataclass(eq=False)
+class _Waiter:
+    """A place in the queue; `granted` is done when the turn has come."""
+
+    is_bounded: bool
+    granted: concurrent.futures.Future[None] = dataclasses.field(default_factory=concurrent.futures.Future)
+
+
 class Admission:
-    """At most `workers` work side by side, in the order in which they came; at most `queue` wait.
+    """Lets at most `workers` requests work side by side, in the order of their arrival; at most `queue` wait.
 
     Threads use ``with admission.turn():``, coroutines ``async with admission.turn():``; they share one queue.
 
@@ -53,9 +61,9 @@ class Admission:
         self.workers, self.queue = workers, queue
         self._lock = threading.Lock()
         self._free = workers
-        self._waiting: deque[concurrent.futures.Future[None]] = deque()
-        self._bounded = 0  # of those that wait, how many the limit is for
-        self._seconds = 0.0  # running mean of a turn
+        self._waiting: deque[_Waiter] = deque()
+        self._bounded = 0  # of those that wait, how many count against the limit
+        self._mean_seconds = 0.0  # running mean of a turn
 
     @property
     def waiting(self) -> int:
@@ -67,8 +75,8 @@ class Admission:
         """Turns that are held."""
         return self.workers - self._free
 
-    def turn(self, timeout: float | None = None) -> _Entrance:
-        """A context manager, for threads and coroutines, that holds a turn.
+    def turn(self, timeout: float | None = None) -> _TurnContext:
+        """Return a context manager, for threads and coroutines, that holds a turn.
 
         Parameters
         ----------
@@ -77,99 +85,104 @@ class Admission:
 
         Raises
         ------
-        Busy
+        QueueFullError
             On entering, at once, when the queue is full.
-        Refused
+        RequestError
             On entering, when the time is up.
         """
-        return _Entrance(self, timeout)
+        return _TurnContext(self, timeout)
 
     @contextlib.contextmanager
-    def patient(self) -> Iterator[Turn]:
-        """A turn for work that nobody waits for: it queues like all others, but is never told to come again."""
-        with _Entrance(self, None, bounded=False) as turn:
+    def unbounded_turn(self) -> Iterator[Turn]:
+        """Hold a turn for work in the background: it queues like all others, but is never refused."""
+        with _TurnContext(self, None, is_bounded=False) as turn:
             yield turn
 
     def check(self) -> None:
-        """Raise Busy when the queue is full: before a body is taken in for nothing."""
+        """Raise QueueFullError when the queue is full: before a body is received for nothing."""
         with self._lock:
             if not self._free and self._bounded >= self.queue:
                 raise QueueFullError(self._bounded, self.retry_after())
 
     def retry_after(self) -> int:
-        """Whole seconds after which the queue should have gone down by one, as fast as it has been going."""
-        return max(1, math.ceil(self._seconds * (len(self._waiting) + 1) / self.workers))
+        """Return the whole seconds after which the queue should be shorter by one, at the speed so far."""
+        return max(1, math.ceil(self._mean_seconds * (len(self._waiting) + 1) / self.workers))
 
-    def ask(self, bounded: bool) -> concurrent.futures.Future[None]:
-        """A future that is done when the turn has come."""
-        future: concurrent.futures.Future[None] = concurrent.futures.Future()
+    def enqueue(self, is_bounded: bool) -> _Waiter:
+        """Take a place in the queue, or a turn at once when one is free.
+
+        Raises
+        ------
+        QueueFullError
+            When the place is bounded and the queue is full.
+        """
+        waiter = _Waiter(is_bounded)
         with self._lock:
             if self._free and not self._waiting:
                 self._free -= 1
-                future.set_result(None)
-                return future
-            if bounded and self._bounded >= self.queue:
+                waiter.granted.set_result(None)
+                return waiter
+            if is_bounded and self._bounded >= self.queue:
                 raise QueueFullError(self._bounded, self.retry_after())
-            future.bounded = bounded  # type: ignore[attr-defined]
-            self._bounded += bounded
-            self._waiting.append(future)
-        return future
+            self._bounded += is_bounded
+            self._waiting.append(waiter)
+        return waiter
 
-    def leave(self, future: concurrent.futures.Future[None]) -> bool:
-        """Stop waiting; False when the turn has come already."""
+    def withdraw(self, waiter: _Waiter) -> bool:
+        """Leave the queue; False when the turn has come already."""
         with self._lock:
-            if future not in self._waiting:
+            if waiter not in self._waiting:
                 return False
-            self._waiting.remove(future)
-            self._bounded -= future.bounded  # type: ignore[attr-defined]
+            self._waiting.remove(waiter)
+            self._bounded -= waiter.is_bounded
             return True
 
     def release(self, seconds: float | None = None) -> None:
-        """Hand the turn, which was held for so long, to the next who waits."""
+        """Hand a turn, which was held for so long, to the next in the queue."""
         with self._lock:
             if seconds is not None:
-                mean = self._seconds or seconds
-                self._seconds = mean + _LATEST * (seconds - mean)
+                mean = self._mean_seconds or seconds
+                self._mean_seconds = mean + _LATEST * (seconds - mean)
             if self._waiting:
-                future = self._waiting.popleft()
-                self._bounded -= future.bounded  # type: ignore[attr-defined]
-                future.set_result(None)
+                waiter = self._waiting.popleft()
+                self._bounded -= waiter.is_bounded
+                waiter.granted.set_result(None)
             else:
                 self._free += 1
 
 
-class _Entrance:
+class _TurnContext:
     """See `Admission.turn`; used once."""
 
-    def __init__(self, admission: Admission, timeout: float | None, bounded: bool = True) -> None:
-        self._admission, self._timeout, self._bounded = admission, timeout, bounded
+    def __init__(self, admission: Admission, timeout: float | None, is_bounded: bool = True) -> None:
+        self._admission, self._timeout, self._is_bounded = admission, timeout, is_bounded
         self._began = 0.0
 
     def __enter__(self) -> Turn:
-        asked = time.perf_counter()
-        future = self._admission.ask(self._bounded)
+        queued = time.perf_counter()
+        waiter = self._admission.enqueue(self._is_bounded)
         try:
-            future.result(self._timeout)
+            waiter.granted.result(self._timeout)
         except concurrent.futures.TimeoutError:
-            self._too_late(future)
+            self._time_out(waiter)
         except BaseException:
-            self._give_up(future)
+            self._abandon(waiter)
             raise
-        return self._come(asked)
+        return self._begin(queued)
 
     async def __aenter__(self) -> Turn:
-        asked = time.perf_counter()
-        future = self._admission.ask(self._bounded)
-        if not future.done():
+        queued = time.perf_counter()
+        waiter = self._admission.enqueue(self._is_bounded)
+        if not waiter.granted.done():
             try:
                 # Shielded: a future that asyncio cancels could no longer be told from one whose turn has come.
-                await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self._timeout)
+                await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(waiter.granted)), self._timeout)
             except TimeoutError:
-                self._too_late(future)
+                self._time_out(waiter)
             except BaseException:
-                self._give_up(future)
+                self._abandon(waiter)
                 raise
-        return self._come(asked)
+        return self._begin(queued)
 
     def __exit__(self, *_: object) -> None:
         self._admission.release(time.perf_counter() - self._began)
@@ -177,19 +190,19 @@ class _Entrance:
     async def __aexit__(self, *_: object) -> None:
         self.__exit__()
 
-    def _come(self, asked: float) -> Turn:
+    def _begin(self, queued: float) -> Turn:
         self._began = time.perf_counter()
-        return Turn(self._began - asked)
+        return Turn(self._began - queued)
 
-    def _too_late(self, future: concurrent.futures.Future[None]) -> None:
-        """The time is up, unless the turn has come just now."""
-        if self._admission.leave(future):
+    def _time_out(self, waiter: _Waiter) -> None:
+        """Raise RequestError, unless the turn has come at the last moment."""
+        if self._admission.withdraw(waiter):
             raise RequestError(
                 "timeout",
                 f"The turn did not come within {self._timeout:g} seconds; try again.",
                 retry_after=self._admission.retry_after(),
             )
 
-    def _give_up(self, future: concurrent.futures.Future[None]) -> None:
-        if not self._admission.leave(future):
+    def _abandon(self, waiter: _Waiter) -> None:
+        if not self._admission.withdraw(waiter):
             self._admission.release()

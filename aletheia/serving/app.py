@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Mount
+from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 import aletheia
@@ -24,13 +25,21 @@ from aletheia.serving import routes
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder
 from aletheia.serving.docs_page import docs_page
-from aletheia.serving.graph import Graph
+from aletheia.serving.graph import ServingGraph
 from aletheia.serving.jobs import Jobs
 from aletheia.serving.model_loading import load_model
-from aletheia.serving.security import Guard, refusal
-from aletheia.serving.service import Service
+from aletheia.serving.routing import FallbackMount, PolicyRoute, current_policy, has_route, registered_routers
+from aletheia.serving.security import SecurityMiddleware, error_response
+from aletheia.serving.service import InferenceService
+from aletheia.serving.web.policies import PAGE
+
+if TYPE_CHECKING:
+    from aletheia.serving.web.uploads import UploadStore
 
 logger = logging.getLogger("aletheia.serving")
+
+#: For the description of the interface, which is public like the probes.
+DOCS = dataclasses.replace(routes.PROBE, metrics_label="page")
 
 _STARTING = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Aletheia</title>'
@@ -39,97 +48,109 @@ _STARTING = (
     "place-items: center; min-height: 90vh; }</style></head><body><p>The page is starting; it comes by itself.</p>"
     "</body></html>\n"
 )
-_NO_PAGE = "There is no page here: the service was started without it. How to ask by HTTP stands at /docs."
+_NO_PAGE = "There is no page here: the service was started without it. The HTTP interface is described at /docs."
 _KINDS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unknown_format"}
 
 
-def create_app(config: ServeConfig, service: Service | None = None) -> FastAPI:
+def create_app(config: ServeConfig, service: InferenceService | None = None) -> FastAPI:
     """Load the model and build the application; it answers as soon as it is served.
 
     Parameters
     ----------
     config : ServeConfig
-    service : Service, optional
-        One that was made already; it is closed with the application all the same.
+    service : InferenceService, optional
+        One that exists already; it is closed with the application all the same.
 
     Raises
     ------
     InputError
-        When there is no model, or it cannot be used.
+        When there is no model, or it cannot be used, or a plugin cannot be loaded.
     """
-    service = service or _service(config)
-    page = _Page(service) if config.page else None
+    plugin_routers = registered_routers()
+    service = service or _create_service(config)
+    page = _PageApp(service) if config.page else None
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        done = asyncio.Event()
-        later = asyncio.create_task(_later(app, page, done))
+        stop = asyncio.Event()
+        background = asyncio.create_task(_build_in_background(app, page, stop))
         yield
         app.state.stopping.set()
-        done.set()
-        if page is None or not page.running:
-            later.cancel()  # imports that are still under way need not come to an end
+        stop.set()
+        if page is None or not page.is_running:
+            background.cancel()  # imports that are still running need not finish
         with contextlib.suppress(asyncio.CancelledError):
-            await later
+            await background
         await asyncio.to_thread(app.state.jobs.close)
         service.close()
 
-    # FastAPI's own page of documentation loads its scripts from elsewhere.
+    # FastAPI's own documentation pages load scripts from other sites; its openapi.json would have no policy.
     app = FastAPI(
         title="Aletheia: is this face genuine?",
         version=aletheia.__version__,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         lifespan=lifespan,
     )
-    app.state.service, app.state.jobs, app.state.graph = service, Jobs(service), Graph(service)
+    app.state.service, app.state.jobs, app.state.graph = service, Jobs(service), ServingGraph(service)
     app.state.stopping = threading.Event()
-    app.include_router(routes.router)
-
-    @app.get("/docs", include_in_schema=False)
-    def docs() -> HTMLResponse:
-        return HTMLResponse(docs_page(app.openapi()))
-
-    if page:
-        app.router.routes.append(Mount("/", app=page))
+    _add_routes(app, [routes.router, *plugin_routers], page)
     _add_error_handlers(app)
     app.add_middleware(
-        Guard,
+        SecurityMiddleware,
         config=config,
         metrics=service.metrics,
-        kept=lambda: app.state.jobs.size() + (page.size() if page else 0),
+        stored_bytes=lambda: app.state.jobs.size() + (page.size() if page else 0),
     )
     return app
 
 
-def _service(config: ServeConfig) -> Service:
-    decoder = Decoder.of(config)  # its processes start while the model loads
+def _create_service(config: ServeConfig) -> InferenceService:
+    decoder = Decoder.from_config(config)  # its processes start while the model loads
     try:
-        return Service(load_model(config), config, decoder)
+        return InferenceService(load_model(config), config, decoder)
     except BaseException:
         decoder.close()
         raise
 
 
-async def _later(app: FastAPI, page: _Page | None, done: asyncio.Event) -> None:
+def _add_routes(app: FastAPI, routers: Sequence[APIRouter], page: _PageApp | None) -> None:
+    async def openapi(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse(app.openapi())(scope, receive, send)
+
+    app.router.routes.append(PolicyRoute("/openapi.json", openapi, ("GET", "HEAD"), DOCS))
+    for router in routers:
+        app.include_router(router)
+
+    @app.get("/docs", include_in_schema=False, dependencies=[Depends(DOCS)])
+    def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page(app.openapi()))
+
+    app.router.routes.append(routes.V2_UNKNOWN)
+    if page:
+        app.router.routes.append(FallbackMount("/", page))
+
+
+async def _build_in_background(app: FastAPI, page: _PageApp | None, stop: asyncio.Event) -> None:
     """Build what takes seconds to import, while requests are answered already."""
-    await _aside(app.state.graph.build)
+    await _run_in_daemon_thread(app.state.graph.build)
     if page is None:
         return
     try:
         async with page.built():
-            await done.wait()
+            await stop.wait()
     except Exception:
         logger.exception("the page failed; programs are answered all the same")
 
 
-async def _aside(work: Callable[[], Any]) -> Any:
-    """Do something in a thread that may be left behind when the process ends."""
+async def _run_in_daemon_thread(function: Callable[[], Any]) -> Any:
+    """Call a function in a thread that does not keep the process from ending."""
     future: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
     def run() -> None:
         try:
-            future.set_result(work())
+            future.set_result(function())
         except BaseException as error:
             future.set_exception(error)
 
@@ -137,27 +158,33 @@ async def _aside(work: Callable[[], Any]) -> Any:
     return await asyncio.shield(asyncio.wrap_future(future))
 
 
-class _Page:
-    """What stands at ``/``: a page that reloads itself until the real one has been built."""
+class _PageApp:
+    """Application at ``/``: a page that reloads itself until the real one has been built."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: InferenceService) -> None:
         self._service = service
-        self._inner: Any = None
-        self._uploads: Any = None
+        self._inner: FastAPI | None = None
+        self._uploads: UploadStore | None = None
+        self._starting = PolicyRoute("/", _starting_page, ("GET", "HEAD"), PAGE)
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the real page is there."""
         return self._inner is not None
 
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Routes of the page that is there now, for their policies."""
+        return [self._starting] if self._inner is None else self._inner.router.routes
+
     def size(self) -> int:
-        """Bytes of the uploads that lie there."""
+        """Return the bytes of all uploads that are kept."""
         return self._uploads.size() if self._uploads else 0
 
     @contextlib.asynccontextmanager
     async def built(self) -> AsyncIterator[None]:
         """Build the page and keep it running."""
-        holder, mounted = await _aside(self._build)
+        holder, mounted = await _run_in_daemon_thread(self._build)
         from aletheia.serving.web.mount import running
 
         async with running(mounted):
@@ -174,37 +201,44 @@ class _Page:
         return holder, mount_page(holder, self._service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the page, or the one in its place."""
-        if any(route.matches(scope)[0] == Match.PARTIAL for route in scope["app"].router.routes):
-            raise HTTPException(405)  # the path is a route's, the method is not
-        if self._inner is None:
-            if scope["path"] != "/" or scope["method"] not in ("GET", "HEAD"):
-                raise HTTPException(404)
-            await HTMLResponse(_STARTING, headers={"Cache-Control": "no-store"})(scope, receive, send)
-        else:
+        """Answer with the page, or with the one that stands in for it."""
+        if has_route(scope):
+            raise HTTPException(405)
+        if self._inner is not None:
             await self._inner(scope, receive, send)
+        elif self._starting.matches(scope)[0] is Match.FULL:
+            await self._starting.handle(scope, receive, send)
+        else:
+            raise HTTPException(404)
+
+
+async def _starting_page(scope: Scope, receive: Receive, send: Send) -> None:
+    await HTMLResponse(_STARTING, headers={"Cache-Control": "no-store"})(scope, receive, send)
 
 
 def _add_error_handlers(app: FastAPI) -> None:
     metrics = app.state.service.metrics
 
+    def respond(request: Request, error: RequestError) -> Response:
+        return error_response(error, metrics, current_policy(request.scope))
+
     @app.exception_handler(RequestError)
-    def refused(request: Request, problem: RequestError) -> Response:
-        return refusal(problem, metrics, request.url.path)
+    def request_error(request: Request, error: RequestError) -> Response:
+        return respond(request, error)
 
     @app.exception_handler(InputError)
-    def unusable(request: Request, problem: InputError) -> Response:
-        return refusal(RequestError(getattr(problem, "kind", "bad_request"), str(problem)), metrics, request.url.path)
+    def input_error(request: Request, error: InputError) -> Response:
+        return respond(request, RequestError(getattr(error, "kind", "bad_request"), str(error)))
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, problem: RequestValidationError) -> Response:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()[:5]]
-        return refusal(RequestError("bad_request", "; ".join(lines)), metrics, request.url.path)
+    def validation_error(request: Request, error: RequestValidationError) -> Response:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5]]
+        return respond(request, RequestError("bad_request", "; ".join(lines)))
 
     @app.exception_handler(HTTPException)
-    def http(request: Request, problem: HTTPException) -> Response:
-        kind = _KINDS.get(problem.status_code, "bad_request")
-        text = f"{problem.detail}: {request.method} {request.url.path[:200]}"
+    def http_error(request: Request, error: HTTPException) -> Response:
+        kind = _KINDS.get(error.status_code, "bad_request")
+        text = f"{error.detail}: {request.method} {request.url.path[:200]}"
         if kind == "not_found" and request.url.path == "/":
             text = _NO_PAGE
-        return refusal(RequestError(kind, text), metrics, request.url.path)
+        return respond(request, RequestError(kind, text))

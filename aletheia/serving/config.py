@@ -1,4 +1,4 @@
-"""What `aletheia serve` can be told, with the limits that keep hostile or careless requests from doing harm."""
+"""Configuration of `aletheia serve`, with the limits that keep hostile or careless requests from doing harm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
 
 API_KEY = "ALETHEIA_API_KEY"
-#: What `aletheia serve --limit name=value` can be told.
+#: Fields that `aletheia serve --limit name=value` can set.
 LIMITS = (
     "max_upload_bytes", "max_video_bytes", "max_kept_bytes", "max_pixels", "max_frames", "default_frames",
     "max_duration_s", "request_timeout_s", "decode_timeout_s", "decode_memory_bytes", "queue", "jobs",
@@ -26,51 +26,57 @@ Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ServeConfig(BaseModel):
-    """Everything that the service can be told; an unknown field or a value out of range is an InputError."""
+    """Configuration of the service; an unknown field or a value out of range is an InputError."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    models: tuple[str, ...] = Field((), description="Tags, store://models/… URIs or folders; none: production.")
-    weights: tuple[Weight, ...] = Field((), description="Of the models, when they answer as one; none: all the same.")
-    precision: Literal["f32", "bf16", "int8"] = Field("f32", description="Of the networks; the latter two if measured.")
+    models: tuple[str, ...] = Field((), description="Tags, store://models/… URIs or folders; none: the tag production.")
+    weights: tuple[Weight, ...] = Field(
+        (), description="Weights of the models when several answer as one; none: all alike."
+    )
+    precision: Literal["f32", "bf16", "int8"] = Field(
+        "f32", description="Precision of the networks; the latter two if measured."
+    )
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     names: tuple[str, ...] = Field(
-        (), description="Of hosts, by which callers may call it; none: on the loopback this machine's own, else any."
+        (), description="Host names of this service; none: on the loopback those of this machine, else any."
     )
     port: int = Field(7860, ge=0, le=65535, description="0 takes a free one.")
     api_key: SecretStr | None = Field(
-        None, description=f"Callers must show it; default: {API_KEY}; without, anybody asks."
+        None, description=f"Key that clients must send; default: {API_KEY}; none: everybody is answered."
     )
     trust_anchors: str = Field(
         "", max_length=500_000, description="Certificates (PEM) by which signers of content credentials are trusted."
     )
     page: bool = Field(True, description="Whether there is a page for people at /.")
 
-    max_upload_bytes: Count = Field(50_000_000, description="Of a picture.")
-    max_video_bytes: Count = Field(500_000_000, description="Of a video.")
+    max_upload_bytes: Count = Field(50_000_000, description="Limit of a picture.")
+    max_video_bytes: Count = Field(500_000_000, description="Limit of a video.")
     max_kept_bytes: Count = Field(
-        4_000_000_000, description="Of all files together that are being received, wait, or are looked at."
+        4_000_000_000, description="Limit of all files together that arrive, wait or are examined."
     )
-    max_pixels: Count = Field(40_000_000, description="Of a picture, and of a frame.")
-    max_frames: int = Field(64, ge=1, le=10_000, description="Of a video that are looked at, at most.")
-    default_frames: int = Field(16, ge=1, description="When the request does not say.")
-    max_duration_s: Seconds = Field(3600.0, description="Of a video.")
-    request_timeout_s: Seconds = Field(60.0, description="For one answer, its time in the queue included.")
-    decode_timeout_s: Seconds = Field(20.0, description="For decoding a picture, or one frame.")
+    max_pixels: Count = Field(40_000_000, description="Limit of a picture, and of a frame.")
+    max_frames: int = Field(64, ge=1, le=10_000, description="Limit of the frames of a video that are scored.")
+    default_frames: int = Field(
+        16, ge=1, description="Frames of a video that are scored unless the request names a number."
+    )
+    max_duration_s: Seconds = Field(3600.0, description="Limit of a video.")
+    request_timeout_s: Seconds = Field(60.0, description="Limit of one answer, its time in the queue included.")
+    decode_timeout_s: Seconds = Field(20.0, description="Limit of decoding a picture, or one frame.")
     decode_memory_bytes: int = Field(2 << 30, ge=256 << 20, description="Address space of a decoding process.")
-    queue: int = Field(32, ge=0, description="Requests that wait, at most; further ones are told to come again.")
+    queue: int = Field(32, ge=0, description="Requests that wait, at most; further ones are refused.")
     workers: Count = Field(default_factory=cores, description="Requests that are answered side by side.")
     jobs: Count = Field(8, description="Long videos that are kept: waiting, running and done.")
 
     @field_validator("names")
     @classmethod
-    def _named(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [name for name in names if not _HOST.fullmatch(name)]:
-            raise ValueError(f"{wrong[0]!r} is no name of a host; give it as in faces.example, without port and path")
+            raise ValueError(f"{wrong[0]!r} is no host name; give it as in faces.example, without port and path")
         return tuple(name.lower() for name in names)
 
     @model_validator(mode="after")
-    def _fit(self) -> ServeConfig:
+    def _check_counts(self) -> ServeConfig:
         if self.weights and len(self.weights) != len(self.models):
             raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models; give one each, or none")
         if self.default_frames > self.max_frames:

@@ -12,42 +12,42 @@ from aletheia.inference.errors import RequestError
 from aletheia.serving.ipc import ChannelError, receive
 
 COMMAND = (sys.executable, "-m", "aletheia.serving.decode_worker")
-# What Python and its libraries need to be found; no key, no password, no address of anything.
-_PASSED_ON = ("PATH", "PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_", "TZ", "TMPDIR", "VIRTUAL_ENV")
-_SET = {
+# Variables that Python and its libraries are found by; no key, no password, no address.
+_INHERITED = ("PATH", "PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_", "TZ", "TMPDIR", "VIRTUAL_ENV")
+_OVERRIDES = {
     # Libraries would otherwise reserve memory for threads that they never start.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
-    "ALETHEIA_MAX_FILE_BYTES": str(1 << 62),  # the service has seen how large the file is
+    "ALETHEIA_MAX_FILE_BYTES": str(1 << 62),  # the service has checked the size of the file
 }
 _START_SECONDS = 60.0  # for its imports, on a machine that is busy
 
 
 class DecodeProcess:
-    """A process, starting or ready.
+    """A decoding process, starting or ready.
 
     Parameters
     ----------
     command : sequence of str
-        What is run; the descriptor of its socket and `memory` are added.
+        Command to run; the descriptor of its socket and `memory` are appended.
     memory : int
         Its address space, bytes.
 
     Attributes
     ----------
     link : socket
-        To it, see `aletheia.serving.ipc`.
+        The connection to it, see `aletheia.serving.ipc`.
     uses : int
-        How many files it was given.
+        Number of files that it was given.
     """
 
     def __init__(self, command: Sequence[str], memory: int) -> None:
-        self.link, theirs = socket.socketpair()
-        environment = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)} | _SET
-        with theirs:
+        self.link, remote = socket.socketpair()
+        environment = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)} | _OVERRIDES
+        with remote:
             self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(memory)],
-                pass_fds=(theirs.fileno(),),
+                [*command, str(remote.fileno()), str(memory)],
+                pass_fds=(remote.fileno(),),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -57,7 +57,7 @@ class DecodeProcess:
         self.uses = 0
 
     def wait_until_ready(self) -> None:
-        """Wait for the end of its imports."""
+        """Wait until the process has finished its imports; RequestError when it does not start."""
         if self._ready:
             return
         try:
@@ -66,12 +66,12 @@ class DecodeProcess:
             raise RequestError("not_ready", "The decoder does not start; look at the service's log.") from None
         self._ready = True
 
-    def alive(self) -> bool:
-        """Whether the process still runs."""
+    def is_alive(self) -> bool:
+        """Tell whether the process still runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """End the process, whatever it does."""
         self._process.kill()
         self.link.close()
         self._process.wait()

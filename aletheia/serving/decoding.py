@@ -1,4 +1,4 @@
-"""Decoding what strangers send: in processes that may hang, eat memory or die without harm to the service."""
+"""Decoding of untrusted files in processes that may hang, exhaust memory or die without harm to the service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aletheia.inference.errors import STATUS, RequestError
 from aletheia.inference.timing import Stages
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decode_process import COMMAND, DecodeProcess
-from aletheia.serving.ipc import ChannelError, fill, receive, send, shared
+from aletheia.serving.ipc import ChannelError, read_into, receive, send, shared_file
 
 #: Files after which a process is replaced: libraries that decode leave some memory behind.
 _MAX_USES = 1000
@@ -29,7 +29,7 @@ Source = str | Path | bytes | IO[bytes]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Picture:
+class DecodedImage:
     """A decoded picture: `rgb` (H, W, 3) uint8, upright."""
 
     rgb: Array
@@ -47,13 +47,13 @@ class Decoder:
     timeout : float
         Seconds for a picture, and for a frame.
     max_pixels : int
-        Of a picture or frame; more are refused undecoded.
+        Limit of a picture or frame; more are refused undecoded.
     max_duration : float
-        Seconds of a video.
+        Limit of a video, seconds.
     anchors : str
-        PEM certificates, see `aletheia.serving.credentials.credentials_of`.
+        PEM certificates, see `aletheia.serving.credentials.read_credentials`.
     command : sequence of str, optional
-        What is run; its last two arguments are the descriptor of its socket and `memory`.
+        Command to run; the descriptor of its socket and `memory` are appended.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class Decoder:
         self._idle = [DecodeProcess(self._command, memory) for _ in range(workers)]
 
     @classmethod
-    def of(cls, config: ServeConfig) -> Decoder:
-        """One with the limits of a service."""
+    def from_config(cls, config: ServeConfig) -> Decoder:
+        """Create a decoder with the limits of a service."""
         return cls(
             config.workers,
             config.decode_memory_bytes,
@@ -85,7 +85,7 @@ class Decoder:
             anchors=config.trust_anchors,
         )
 
-    def image(self, data: bytes, seconds: float = math.inf) -> Picture:
+    def image(self, data: bytes, seconds: float = math.inf) -> DecodedImage:
         """Decode a picture.
 
         Parameters
@@ -93,32 +93,32 @@ class Decoder:
         data : bytes
             Content of the file.
         seconds : float
-            How long the caller can wait, if less than the decoder's own limit.
+            Time that the caller can wait, if less than the decoder's own limit.
 
         Raises
         ------
-        Refused
+        RequestError
             When it is no picture, too large, or takes too long or too much memory.
         """
         with self._task("image", data, seconds) as task:
-            return Picture(task.pixels(task.reply()))
+            return DecodedImage(task.pixels(task.reply()))
 
     def video(self, source: Source, frames: int, stages: Stages | None = None) -> Iterator[Frame]:
-        """Decode frames of a video, evenly spread; while one is looked at, the next is decoded.
+        """Decode frames of a video, evenly spread; while one is being used, the next is decoded.
 
         Parameters
         ----------
         source : path, bytes or open file
             The video.
         frames : int
-            How many, at most.
+            Number of frames, at most.
         stages : Stages, optional
-            The clock of the request; asked before each frame, and told of the time that waiting for it took.
+            The clock of the request: its limit is checked before each frame, and waiting counts as decoding.
 
         Raises
         ------
-        Refused
-            Likewise.
+        RequestError
+            When it is no video, too large or too long, or takes too long or too much memory.
         """
         stages = stages or Stages()
         with self._task("video", source, stages.left(), frames=frames, max_duration=self._max_duration) as task:
@@ -129,15 +129,15 @@ class Decoder:
                     if message.get("done"):
                         return
                     frame = Frame(task.pixels(message), task.number(message, "time"))
-                    task.ask_on()
+                    task.request_next()
                 yield frame
 
     def provenance(self, data: bytes) -> dict[str, Any]:
-        """What the file says of its origin, see `aletheia.serving.provenance.provenance_of`.
+        """Read the file's own record of its origin, see `aletheia.serving.provenance.Provenance.to_dict`.
 
         Raises
         ------
-        Refused
+        RequestError
             When reading it takes too long or too much memory.
         """
         with self._task("provenance", data, math.inf, anchors=self._anchors) as task:
@@ -154,11 +154,11 @@ class Decoder:
             worker.kill()
 
     @contextlib.contextmanager
-    def _task(self, name: str, source: Any, seconds: float, **more: Any) -> Iterator[_Task]:
-        """A process at work on a file. It goes on to the next one only when all went as it should."""
-        what, kind = ("video", "bad_video") if name == "video" else ("picture", "bad_image")
+    def _task(self, name: str, source: Source, seconds: float, **more: Any) -> Iterator[_Task]:
+        """Give a file to a process, which is used again only when nothing went wrong."""
+        noun, kind = ("video", "bad_video") if name == "video" else ("picture", "bad_image")
         limit = max(min(self._timeout, seconds), 0.0)
-        worker = self._take()
+        worker = self._acquire()
         task, reusable = _Task(worker.link, limit, self._max_pixels), False
         try:
             worker.wait_until_ready()
@@ -174,32 +174,32 @@ class Decoder:
             if limit < self._timeout:
                 raise RequestError("timeout", "The time for this request was up while the file was decoded.") from None
             raise RequestError(
-                kind, f"Decoding the {what} took longer than {self._timeout:g} seconds; save it anew or reduce it."
+                kind, f"Decoding the {noun} took longer than {self._timeout:g} seconds; save it anew or reduce it."
             ) from None
         except ChannelError:
             raise RequestError(
-                kind, f"The {what} made its decoder fail: it is damaged, or was made to do harm."
+                kind, f"The {noun} made its decoder fail: it is damaged, or was made to do harm."
             ) from None
         finally:
             task.close()
-            self._give(worker, reusable)
+            self._release(worker, reusable)
 
-    def _take(self) -> DecodeProcess:
+    def _acquire(self) -> DecodeProcess:
         with self._lock:
             if self._closed:
                 raise RequestError("not_ready", "The service is shutting down; try again in a moment.", retry_after=5)
             while self._idle:
                 worker = self._idle.pop()
-                if worker.alive():
+                if worker.is_alive():
                     return worker
                 worker.kill()
         return DecodeProcess(self._command, self._memory)
 
-    def _give(self, worker: DecodeProcess, reusable: bool) -> None:
+    def _release(self, worker: DecodeProcess, reusable: bool) -> None:
         worker.uses += 1
         if not reusable or worker.uses >= _MAX_USES:
             worker.kill()
-            worker = DecodeProcess(self._command, self._memory)  # ready by the time somebody needs it
+            worker = DecodeProcess(self._command, self._memory)  # ready by the time it is needed
         with self._lock:
             if not self._closed and len(self._idle) < self._keep:
                 self._idle.append(worker)
@@ -208,7 +208,7 @@ class Decoder:
 
 
 class _Task:
-    """What a process answers about one file."""
+    """The answers of a process about one file."""
 
     def __init__(self, link: socket.socket, seconds: float, max_pixels: int) -> None:
         self._link, self._seconds, self._max_pixels = link, seconds, max_pixels
@@ -216,7 +216,7 @@ class _Task:
         self.finished = False
 
     def reply(self) -> dict[str, Any]:
-        """The next message; Refused when the process could not make use of the file."""
+        """Receive the next message; RequestError when the process could not use the file."""
         self.close()
         message, self._descriptor = receive(self._link, self._seconds)
         self.finished = not message.get("more")
@@ -224,37 +224,38 @@ class _Task:
             return message
         kind, text = message["refused"], message.get("message")
         if kind == "memory":
-            self.finished = False  # what is left of its memory may not do for the next file
-            raise RequestError("too_large", "Decoding this needs more memory than is given to it; send a smaller one.")
+            self.finished = False  # its remaining memory may not suffice for the next file
+            raise RequestError("too_large", "Decoding this needs more memory than is available; send a smaller one.")
         if kind not in STATUS or not isinstance(text, str):
             raise ChannelError("an unknown refusal")
         raise RequestError(kind, text[:1000])
 
-    def ask_on(self) -> None:
+    def request_next(self) -> None:
         """Let the process go on with the next frame."""
         send(self._link, {"next": True})
 
     def pixels(self, message: dict[str, Any]) -> Array:
-        """The pixels (H, W, 3) uint8 that came with a message."""
+        """Return the pixels (H, W, 3) uint8 that came with a message."""
         shape = message.get("shape")
-        sides = isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)
-        if not sides or shape[2] != 3 or shape[0] * shape[1] > self._max_pixels or self._descriptor is None:
+        if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
+            raise ChannelError("no picture")
+        if shape[2] != 3 or shape[0] * shape[1] > self._max_pixels or self._descriptor is None:
             raise ChannelError("no picture")
         rgb = np.empty(shape, np.uint8)
-        fill(self._descriptor, memoryview(rgb).cast("B"))
+        read_into(self._descriptor, rgb.data.cast("B"))
         self.close()
         return rgb
 
     @staticmethod
     def number(message: dict[str, Any], name: str) -> float:
-        """A finite number of a message."""
+        """Return a finite number of a message."""
         value = message.get(name)
         if not isinstance(value, float | int) or not math.isfinite(value):
             raise ChannelError(f"no {name}")
         return float(value)
 
     def close(self) -> None:
-        """Let go of what came with the last message."""
+        """Close the file that came with the last message."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -262,16 +263,16 @@ class _Task:
 
 @contextlib.contextmanager
 def _opened(source: Source) -> Iterator[int]:
-    """A descriptor of the content."""
+    """Provide a descriptor of the content."""
     if isinstance(source, bytes):
-        descriptor = shared(source)
+        descriptor = shared_file(source)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
     elif isinstance(source, str | Path):
         try:
-            file = open(source, "rb")  # noqa: SIM115
+            file = Path(source).open("rb")  # noqa: SIM115 -- closed below; only opening it may fail
         except (OSError, ValueError) as error:
             raise InputError(f"{source} cannot be opened: {error}") from None
         with file:

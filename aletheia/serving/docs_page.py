@@ -1,4 +1,4 @@
-"""The description of the interface as a plain page: no script, nothing from elsewhere."""
+"""The OpenAPI description as a plain HTML page: no script, nothing from other sites."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _HINT = (
 
 
 def docs_page(description: Mapping[str, Any]) -> str:
-    """An HTML page out of an OpenAPI description."""
+    """Render an OpenAPI description as an HTML page."""
     parts = [f"<h1>{escape(description['info']['title'])}</h1>", _HINT]
     for path, methods in description["paths"].items():
-        for method, told in methods.items():
-            parts += _operation(path, method, told)
+        for method, operation in methods.items():
+            parts += _operation(path, method, operation)
     parts.append("<h1>What is sent</h1>")
     for name, schema in description.get("components", {}).get("schemas", {}).items():
         parts += _schema(name, schema)
@@ -37,9 +37,10 @@ def docs_page(description: Mapping[str, Any]) -> str:
     )
 
 
-def _operation(path: str, method: str, told: Mapping[str, Any]) -> Iterator[str]:
-    yield f"<h2><b>{method.upper()}</b> <code>{escape(path)}</code></h2><p>{escape(told.get('description', ''))}</p>"
-    for kind, body in told.get("requestBody", {}).get("content", {}).items():
+def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
+    yield f"<h2><b>{method.upper()}</b> <code>{escape(path)}</code></h2>"
+    yield f"<p>{escape(operation.get('description', ''))}</p>"
+    for kind, body in operation.get("requestBody", {}).get("content", {}).items():
         fields = body.get("schema", {}).get("properties", {})
         required = body.get("schema", {}).get("required", ())
         names = ", ".join(f"{name}{'' if name in required else ' (optional)'}" for name in fields)
@@ -48,7 +49,7 @@ def _operation(path: str, method: str, told: Mapping[str, Any]) -> Iterator[str]
             yield _code(body["example"])
     rows = "".join(
         f"<tr><td>{escape(str(status))}</td><td>{escape(answer.get('description', ''))}</td></tr>"
-        for status, answer in told.get("responses", {}).items()
+        for status, answer in operation.get("responses", {}).items()
     )
     yield f"<details><summary>Answers</summary><table>{rows}</table></details>"
 
@@ -56,8 +57,8 @@ def _operation(path: str, method: str, told: Mapping[str, Any]) -> Iterator[str]
 def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     yield f'<h2 id="{escape(name)}">{escape(name)}</h2><p>{escape(schema.get("description", ""))}</p>'
     rows = "".join(
-        f"<tr><td><code>{escape(field)}</code></td><td>{escape(told.get('description', ''))}</td></tr>"
-        for field, told in schema.get("properties", {}).items()
+        f"<tr><td><code>{escape(field)}</code></td><td>{escape(member.get('description', ''))}</td></tr>"
+        for field, member in schema.get("properties", {}).items()
     )
     yield f"<table>{rows}</table>"
     for example in schema.get("examples", ()):

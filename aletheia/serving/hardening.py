@@ -1,4 +1,4 @@
-"""What the system is told about the process that serves."""
+"""Settings of the operating system for the process that serves."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _PR_SET_DUMPABLE = 4  # linux/prctl.h
 _LARGE = 1 << 20
 
 
-def give_memory_back() -> None:
-    """Let glibc return what large pictures took as soon as they are gone.
+def return_freed_memory() -> None:
+    """Let glibc return the memory of large pictures to the system as soon as they are freed.
 
     By default it keeps a heap for each of many threads and, once large blocks were freed, ever larger ones in these
-    heaps, so that the memory of a process that decodes pictures of all sizes creeps up for hours (mallopt(3)). Does
-    nothing where the C library is another one.
+    heaps, so that the memory of a process that decodes pictures of all sizes grows for hours (mallopt(3)). Does
+    nothing with another C library.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if sys.platform != "linux" or mallopt is None:
@@ -24,7 +24,7 @@ def give_memory_back() -> None:
         mallopt(parameter, value)
 
 
-def keep_to_itself() -> None:
-    """Keep other processes of this user, the decoders above all, from reading memory and environment of this one."""
+def forbid_inspection() -> None:
+    """Keep other processes of this user, above all the decoders, from reading memory and environment of this one."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

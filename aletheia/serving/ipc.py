@@ -1,7 +1,7 @@
-"""How the service and its decoding processes talk: short JSON messages over a socket, contents in shared memory.
+"""Messages between the service and its decoding processes: short JSON over a socket, contents in shared memory.
 
-A content travels as an open file that has no name: neither side sees a path of the other, and it is gone with the last
-who holds it. What a decoding process sends is checked like anything else that comes from outside.
+A content travels as an open file that has no name: neither side sees a path of the other, and it is gone when the last
+descriptor is closed. Messages of a decoding process are checked like anything else that comes from outside.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _LENGTH = struct.Struct(">I")
 
 
 class ChannelError(AletheiaError):
-    """The other side is gone, or says what makes no sense."""
+    """The other side is gone, or sends messages that break the protocol."""
 
 
 def anonymous_file() -> int:
-    """An empty file in memory; the caller closes the descriptor."""
+    """Create an empty file in memory; the caller closes the descriptor."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("aletheia", os.MFD_CLOEXEC)
     with tempfile.TemporaryFile() as file:
@@ -39,8 +39,8 @@ def write(descriptor: int, content: bytes | memoryview) -> None:
         written += os.pwrite(descriptor, view[written:], written)
 
 
-def shared(content: bytes | memoryview) -> int:
-    """A file in memory with this content; the caller closes the descriptor."""
+def shared_file(content: bytes | memoryview) -> int:
+    """Create a file in memory with this content; the caller closes the descriptor."""
     descriptor = anonymous_file()
     try:
         write(descriptor, content)
@@ -50,17 +50,17 @@ def shared(content: bytes | memoryview) -> int:
     return descriptor
 
 
-def fill(descriptor: int, target: memoryview) -> None:
-    """Read the beginning of a file into memory; Broken when it is shorter.
+def read_into(descriptor: int, target: memoryview) -> None:
+    """Read the beginning of a file into memory; ChannelError when it is shorter.
 
     Read, not mapped: a file that shrinks while it is mapped would kill the reader.
     """
-    done = 0
-    while done < len(target):
-        count = os.preadv(descriptor, [target[done:]], done)
+    position = 0
+    while position < len(target):
+        count = os.preadv(descriptor, [target[position:]], position)
         if not count:
             raise ChannelError("the content is shorter than announced")
-        done += count
+        position += count
 
 
 def send(link: socket.socket, message: dict[str, Any], descriptor: int | None = None) -> None:
@@ -74,35 +74,35 @@ def send(link: socket.socket, message: dict[str, Any], descriptor: int | None = 
         raise ChannelError(str(error)) from None
 
 
-def receive(link: socket.socket, seconds: float | None = None) -> tuple[dict[str, Any], int | None]:
+def receive(link: socket.socket, timeout: float | None = None) -> tuple[dict[str, Any], int | None]:
     """Wait for a message; returns it and the descriptor of the file that came with it, which the caller closes.
 
     Raises
     ------
     TimeoutError
-        When it is not there within so many seconds.
-    Broken
-        When the other side is gone or sends nonsense.
+        When there is none within so many seconds.
+    ChannelError
+        When the other side is gone or breaks the protocol.
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = None if timeout is None else time.monotonic() + timeout
     files: list[int] = []
     try:
-        head = _exactly(link, _LENGTH.size, deadline, files)
+        head = _receive_exactly(link, _LENGTH.size, deadline, files)
         (length,) = _LENGTH.unpack(head)
         if length > MAX_MESSAGE or len(files) > 1:
             raise ChannelError("a message that is too long")
-        message = json.loads(_exactly(link, length, deadline, files))
+        message = json.loads(_receive_exactly(link, length, deadline, files))
         if not isinstance(message, dict):
             raise ChannelError("a message that is no object")
         return message, files.pop() if files else None
     except (ValueError, RecursionError):
         raise ChannelError("a message that is not JSON") from None
     finally:
-        for descriptor in files:  # none, unless something is wrong
+        for descriptor in files:  # none, unless the message was wrong
             os.close(descriptor)
 
 
-def _exactly(link: socket.socket, count: int, deadline: float | None, files: list[int]) -> bytes:
+def _receive_exactly(link: socket.socket, count: int, deadline: float | None, files: list[int]) -> bytes:
     data = b""
     while len(data) < count:
         left = None if deadline is None else deadline - time.monotonic()

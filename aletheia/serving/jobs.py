@@ -1,4 +1,4 @@
-"""Long videos: taken at once, answered later. Nothing of them is kept but the answer."""
+"""Jobs for long videos: accepted at once, answered later. Only the answer is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aletheia.core.errors import InputError
 from aletheia.inference.errors import RequestError
 from aletheia.serving.admission import QueueFullError
 from aletheia.serving.schemas import failure
-from aletheia.serving.service import Service
+from aletheia.serving.service import InferenceService
 
 logger = logging.getLogger("aletheia.serving")
 
@@ -38,8 +38,8 @@ class _Job:
     def ended(self) -> bool:
         return self.state in (DONE, FAILED, CANCELLED)
 
-    def told(self) -> dict[str, Any]:
-        """As `aletheia.serving.schemas.Job`."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields of `aletheia.serving.schemas.Job`."""
         return {
             "id": self.id,
             "state": self.state,
@@ -50,22 +50,22 @@ class _Job:
 
 
 class Jobs:
-    """Videos at work, one after the other; between two frames pictures pass.
+    """Queue of videos that are answered one after the other; between two frames pictures pass.
 
     Parameters
     ----------
-    service : Service
-        Who answers; its configuration says how many jobs are kept.
+    service : InferenceService
+        Answers; its configuration says how many jobs are kept.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: InferenceService) -> None:
         self._service = service
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "jobs")
 
     def submit(self, file: IO[bytes], frames: int | None = None) -> dict[str, Any]:
-        """Take a video; the file, which needs no name, is closed when the job has ended, or when it is not taken.
+        """Accept a video; the file, which needs no name, is closed when the job has ended or is refused.
 
         Returns
         -------
@@ -74,9 +74,9 @@ class Jobs:
 
         Raises
         ------
-        Busy
-            When as many as are kept have not ended yet.
-        Refused
+        QueueFullError
+            When none of the jobs that are kept has ended.
+        RequestError
             For a number of frames out of range.
         """
         try:
@@ -89,19 +89,19 @@ class Jobs:
             file.close()
             raise
         self._pool.submit(self._run, job)
-        return job.told()
+        return job.to_dict()
 
     def get(self, job_id: str) -> dict[str, Any]:
-        """How far a job is; Refused when there is none of that id."""
-        return self._find(job_id).told()
+        """Return the state of a job; RequestError when there is none with this id."""
+        return self._find(job_id).to_dict()
 
     def cancel(self, job_id: str) -> dict[str, Any]:
-        """Stop a job, which ends with the frame it is at, or forget one that has ended.
+        """Stop a job, which ends with its current frame, or forget one that has ended.
 
         Raises
         ------
-        Refused
-            When there is none of that id.
+        RequestError
+            When there is none with this id.
         """
         job = self._find(job_id)
         with self._lock:
@@ -111,15 +111,15 @@ class Jobs:
                 if job.state == WAITING:  # its turn may be an hour away
                     job.file.close()
                 job.state = CANCELLED
-        return job.told()
+        return job.to_dict()
 
     def size(self) -> int:
-        """Bytes of the files that wait or are looked at."""
+        """Return the bytes of the files of all jobs that have not ended."""
         with self._lock:
             return sum(job.size for job in self._jobs.values() if not job.ended)
 
     def close(self) -> None:
-        """Stop them all: nobody could fetch an answer from a process that is gone."""
+        """Stop all jobs: their answers could not be fetched once the process is gone."""
         with self._lock:
             for job in self._jobs.values():
                 if not job.ended:
@@ -134,22 +134,22 @@ class Jobs:
         return job
 
     def _make_room(self) -> None:
-        most = self._service.config.jobs
+        max_jobs = self._service.config.jobs
         ended = [job for job in self._jobs.values() if job.ended]
-        for job in ended[: max(len(self._jobs) - most + 1, 0)]:  # the oldest first: dicts keep their order
+        for job in ended[: max(len(self._jobs) - max_jobs + 1, 0)]:  # the oldest first: dicts keep their order
             del self._jobs[job.id]
-        if len(self._jobs) >= most:
+        if len(self._jobs) >= max_jobs:
             raise QueueFullError(len(self._jobs), _RETRY_SECONDS)
 
     def _run(self, job: _Job) -> None:
         with contextlib.closing(job.file):
-            if not self._turn(job, WAITING, RUNNING):
+            if not self._change_state(job, WAITING, RUNNING):
                 return
             try:
                 job.result = self._service.video_in_turn(
-                    job.file, job.frames, lambda share: self._tell(job, share), None
+                    job.file, job.frames, lambda share: self._set_progress(job, share), None
                 )
-                self._turn(job, RUNNING, DONE)
+                self._change_state(job, RUNNING, DONE)
             except InputError as error:
                 self._fail(job, getattr(error, "kind", "bad_request"), str(error))
             except Exception:
@@ -160,10 +160,10 @@ class Jobs:
 
     def _fail(self, job: _Job, kind: str, message: str) -> None:
         job.error = failure(kind, message)["error"]
-        if self._turn(job, RUNNING, FAILED):
+        if self._change_state(job, RUNNING, FAILED):
             self._service.metrics.errors.labels(kind).inc()
 
-    def _turn(self, job: _Job, before: str, after: str) -> bool:
+    def _change_state(self, job: _Job, before: str, after: str) -> bool:
         """Change a job's state, unless it was cancelled meanwhile."""
         with self._lock:
             if job.state != before:
@@ -173,7 +173,7 @@ class Jobs:
             return True
 
     @staticmethod
-    def _tell(job: _Job, share: float) -> None:
+    def _set_progress(job: _Job, share: float) -> None:
         job.progress = share
         if job.state == CANCELLED:
             raise RequestError("cancelled", "The job was cancelled.")

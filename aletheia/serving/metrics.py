@@ -1,24 +1,25 @@
-"""What the service counts, in Prometheus' format."""
+"""Counters and histograms of the service, in Prometheus' format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from aletheia.models.verdict import CANNOT_TELL
 
 if TYPE_CHECKING:
-    from aletheia.inference.predictor import Prediction
+    from aletheia.inference.predictor import FaceScore, Prediction
     from aletheia.inference.timing import Stages
-    from aletheia.inference.video import VideoPrediction
+    from aletheia.inference.video import PersonScore, VideoPrediction
     from aletheia.serving.admission import Admission
-    from aletheia.serving.model_loading import Loaded
+    from aletheia.serving.model_loading import LoadedModel
 
-disable_created_metrics()  # a second series for each, which says when it was first counted
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, with the time of its creation
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _FACES = (0, 1, 2, 3, 5, 10, 20, 50)
@@ -26,18 +27,18 @@ _INFO = ("name", "uri", "version", "precision")
 _SCORES = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 
-class Metrics:
+class ServiceMetrics:
     """Counters of one service, in a registry of its own: two services in a process do not mix.
 
     Parameters
     ----------
-    loaded : Loaded
+    loaded : LoadedModel
         The model, for the labels of ``aletheia_model_info``.
     admission : Admission
-        Whose queue is shown.
+        The queue whose length is shown.
     """
 
-    def __init__(self, loaded: Loaded, admission: Admission) -> None:
+    def __init__(self, loaded: LoadedModel, admission: Admission) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter("aletheia_requests", "Requests.", ["route", "status"], registry=registry)
         self.errors = Counter("aletheia_errors", "Requests refused, by kind.", ["kind"], registry=registry)
@@ -64,38 +65,38 @@ class Metrics:
         info.labels(loaded.name, loaded.uri, loaded.version, loaded.precision).set(1)
         threshold = Gauge("aletheia_model_threshold", "Its threshold.", registry=registry)
         threshold.set(loaded.spec.threshold)
-        registry.register(_Now(admission))  # type: ignore[arg-type]
+        registry.register(_Gauges(admission))
 
-    def answered(self, found: Prediction | VideoPrediction) -> None:
-        """Count an answer."""
-        parts = getattr(found, "people", None) or getattr(found, "faces", ())
+    def count_answer(self, prediction: Prediction | VideoPrediction) -> None:
+        """Count an answer, its faces or people, their scores and abstentions."""
+        parts: Sequence[FaceScore | PersonScore] = getattr(prediction, "people", ()) or getattr(prediction, "faces", ())
         self._faces.observe(len(parts))
-        self._verdicts.labels(found.verdict).inc()
+        self._verdicts.labels(prediction.verdict).inc()
         for part in parts:
             self._scores.observe(part.probability)
             if part.verdict == CANNOT_TELL:
                 self._abstentions.labels(part.cause).inc()
 
-    def timed(self, stages: Stages) -> None:
-        """Count where the time of a request went that was answered."""
+    def observe_stages(self, stages: Stages) -> None:
+        """Count the time of each stage of a request that was answered."""
         self._queue.observe(stages.seconds["queue"])
         for name, seconds in stages.seconds.items():
             if name != "queue":
                 self._stages.labels(name).observe(seconds)
 
     def exposition(self) -> bytes:
-        """All of it as text."""
+        """Return all metrics as text."""
         return generate_latest(self.registry)
 
 
-class _Now:
-    """What is read off when somebody asks."""
+class _Gauges(Collector):
+    """Values that are read when the metrics are requested."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission, self._process = admission, psutil.Process()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        memory = sum(map(_resident, self._family()))
+        memory = sum(map(_resident_bytes, self._processes()))
         yield GaugeMetricFamily(
             "aletheia_resident_memory_bytes", "Memory of the service alone.", self._process.memory_info().rss
         )
@@ -103,13 +104,13 @@ class _Now:
         yield GaugeMetricFamily("aletheia_waiting_requests", "Requests in the queue.", self._admission.waiting)
         yield GaugeMetricFamily("aletheia_working_requests", "Requests at work.", self._admission.working)
 
-    def _family(self) -> list[psutil.Process]:
+    def _processes(self) -> list[psutil.Process]:
         return [self._process, *self._process.children(recursive=True)]
 
 
-def _resident(process: psutil.Process) -> int:
-    """Bytes in memory; 0 for one that has just ended."""
+def _resident_bytes(process: psutil.Process) -> int:
+    """Return the bytes in memory; 0 for a process that has just ended."""
     try:
-        return process.memory_info().rss
+        return int(process.memory_info().rss)
     except psutil.NoSuchProcess:
         return 0

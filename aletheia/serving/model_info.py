@@ -1,4 +1,4 @@
-"""What the page and the routes tell of the model and of the limits."""
+"""Model card and limits, as the page and the routes show them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from aletheia.imaging.media_types import VIDEO_SUFFIXES
 if TYPE_CHECKING:
     from aletheia.models.spec import ModelSpec
     from aletheia.serving.config import ServeConfig
-    from aletheia.serving.model_loading import Loaded
+    from aletheia.serving.model_loading import LoadedModel
 
 _CARD = "README.md"
-_MAX_CARD = 1_000_000  # bytes of a card that are shown
+_MAX_CARD = 1_000_000  # characters of a card that are shown
 
 
-def card_text(loaded: Loaded) -> str:
-    """The card beside the model, without its front matter; one made from the model's JSON where there is none."""
+def model_card(loaded: LoadedModel) -> str:
+    """Return the card beside the model without its front matter, or one made from the model's JSON."""
     file = loaded.folder / _CARD
     if not file.is_file():
-        return _card_of(loaded.spec, loaded.uri)
+        return _generated_card(loaded.spec, loaded.uri)
     with file.open(encoding="utf-8", errors="replace") as stream:
         text = stream.read(_MAX_CARD)
     if text.startswith("---\n"):
@@ -28,12 +28,12 @@ def card_text(loaded: Loaded) -> str:
     return text.strip() + "\n"
 
 
-def _card_of(spec: ModelSpec, uri: str) -> str:
+def _generated_card(spec: ModelSpec, uri: str) -> str:
     lines = [
         "# What this model is",
         "",
         f"A detector of manipulated faces ({spec.architecture}, {spec.parameters:,} parameters), `{uri}`.",
-        "It has no card of its own: what follows is what its JSON says.",
+        "It has no card of its own; this one is made from its JSON.",
         "",
         f"- **Trained on**: {spec.trained_on or 'not recorded'}",
         f"- **Remedies against shortcuts**: {spec.remedies or 'none recorded'}",
@@ -44,38 +44,38 @@ def _card_of(spec: ModelSpec, uri: str) -> str:
     ]
     if spec.metrics:
         lines += ["", "| measured | value |", "|---|---|"]
-        lines += [f"| {_plain(name)} | {_number(value)} |" for name, value in spec.metrics.items()]
+        lines += [f"| {_cell(name)} | {_number(value)} |" for name, value in spec.metrics.items()]
     if spec.checks:
         lines += ["", "| check | passed | detail |", "|---|---|---|"]
         lines += [
-            f"| {_plain(name)} | {'yes' if check.get('passed') else 'no'} | {_plain(str(check.get('detail', '')))} |"
+            f"| {_cell(name)} | {'yes' if check.get('passed') else 'no'} | {_cell(str(check.get('detail', '')))} |"
             for name, check in spec.checks.items()
         ]
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
+def _cell(text: str) -> str:
     return text.replace("_", " ").replace("|", "/").replace("\n", " ")
 
 
 def _number(value: float | int | str | None) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else _plain(str(value))
+    return f"{value:.4g}" if isinstance(value, float) else _cell(str(value))
 
 
-def limits_of(config: ServeConfig, loaded: Loaded) -> dict[str, Any]:
-    """The limits of the service and of the model.
+def service_limits(config: ServeConfig, loaded: LoadedModel) -> dict[str, Any]:
+    """Return the limits of the service and of the model.
 
     Returns
     -------
     dict
-        The numbers under the names of `ServeConfig`; ``image_formats`` and ``video_formats``, suffixes; ``sentences``,
-        what a reader of a verdict should know, each a sentence.
+        The numbers under their names in `ServeConfig`; ``image_formats`` and ``video_formats``, suffixes; the model's
+        ``threshold`` and ``trained_on``; ``sentences``, warnings for the reader of a verdict.
     """
     numbers = ("max_upload_bytes", "max_video_bytes", "max_pixels", "max_frames", "default_frames", "max_duration_s")
     spec = loaded.spec
-    known = spec.trained_on or "rows that it does not name"
+    trained_on = spec.trained_on or "rows that it does not name"
     sentences = [
-        f"The model was trained on {known}; on anything else it may be wrong.",
+        f"The model was trained on {trained_on}; on anything else it may be wrong.",
         "A verdict is one piece of evidence. It proves nothing by itself.",
     ]
     if spec.abstention is None:

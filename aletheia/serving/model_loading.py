@@ -1,4 +1,4 @@
-"""From the names of models to one that answers. Imports neither torch nor MLRun: a start takes little time."""
+"""Loading of the model, or of several as an ensemble. Imports neither torch nor MLRun, so that a start is fast."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _KEY = re.compile(r"store://models/[^/]+/([\w.-]+?)[#:@^]")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Loaded:
-    """A model that answers.
+class LoadedModel:
+    """A model that is ready to answer.
 
     Attributes
     ----------
     predictor : Predictor
-        It, or the ensemble of several.
+        The model, or the ensemble of several.
     name : str
-        By which clients address it.
+        Name in the V2 inference protocol.
     uri : str
-        Where it comes from; of several, joined by " + ". Of a folder its name alone: clients need no paths.
+        Origin of the model; of several, joined by " + ". Of a folder only its name: clients need no paths.
     folder : Path
-        Of the bundle; of several, of the one with the largest weight.
+        The bundle; of several, the one with the largest weight.
     heaviest : Predictor
-        That one.
+        The predictor of this bundle.
     precision : str
-        In which the networks are computed.
+        Precision of the networks.
     """
 
     predictor: Predictor
@@ -47,30 +47,30 @@ class Loaded:
 
     @property
     def spec(self) -> ModelSpec:
-        """What is known of the model."""
+        """Description of the model."""
         return self.predictor.spec
 
     @property
     def version(self) -> str:
-        """The beginning of the SHA-256 of its weights."""
+        """Beginning of the SHA-256 of its weights."""
         return self.spec.weights_sha256[:12]
 
 
-def load_model(config: ServeConfig) -> Loaded:
+def load_model(config: ServeConfig) -> LoadedModel:
     """Find and open the model, or the models that answer as one.
 
     Raises
     ------
     InputError
-        When there is no such model, or its files are damaged or others than its JSON says.
+        When there is no such model, or its files are damaged or do not fit its JSON.
     """
-    found = [find_model(name or None) for name in config.models or ("",)]
+    sources = [find_model(name or None) for name in config.models or ("",)]
     # One thread a face: under load that gives the most answers.
-    folders = [model.folder for model in found]
+    folders = [source.folder for source in sources]
     predictor = open_predictor(folders, config.weights, threads=1, precision=config.precision)
-    weights = config.weights or (1.0,) * len(found)
-    first = weights.index(max(weights))
-    named = _KEY.match(found[first].uri)
-    uri = " + ".join(model.uri if "://" in model.uri else model.folder.resolve().name for model in found)
-    name = named[1] if named else MODEL_KEY
-    return Loaded(predictor, name, uri, found[first].folder, predictor.members[first], config.precision)
+    weights = config.weights or (1.0,) * len(sources)
+    heaviest = weights.index(max(weights))
+    match = _KEY.match(sources[heaviest].uri)
+    uri = " + ".join(source.uri if "://" in source.uri else source.folder.resolve().name for source in sources)
+    name = match[1] if match else MODEL_KEY
+    return LoadedModel(predictor, name, uri, folders[heaviest], predictor.members[heaviest], config.precision)

@@ -3,7 +3,7 @@
 A request names each picture once among its ``inputs``, as a tensor
 ``{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["<base64>"]}`` or
 ``{"name": "image", "shape": [height, width, 3], "datatype": "UINT8", "data": […]}``. From Python the bytes, the
-base64 text or the array itself may stand in the list. No input names a path or a URL: a text that is not base64
+base64 text or the array itself may be in the list. No input names a path or a URL: a text that is not base64
 of an image is an error, never a file to open.
 """
 
@@ -22,7 +22,7 @@ from aletheia.core.settings import get_settings
 from aletheia.inference.predictor import Prediction
 
 MAX_IMAGES = 64
-#: The tensors of an answer and their datatypes.
+#: Tensors of an answer and their datatypes.
 OUTPUTS = {
     "fake_probability": "FP32",
     "raw_probability": "FP32",
@@ -37,24 +37,24 @@ _MAX_ID = 200
 
 
 def decode_inputs(inputs: Sequence[Any], max_bytes: int | None = None) -> list[bytes | Array]:
-    """The pictures of a request, in order.
+    """Decode the tensors of a request.
 
     Parameters
     ----------
     inputs : list
         Tensors, or bare bytes, base64 texts and arrays (height, width, 3).
     max_bytes : int, optional
-        Of a file; by default the setting.
+        Limit of a file; by default that of the settings.
 
     Returns
     -------
     list
-        For each picture the bytes of a file, or its pixels.
+        For each picture, in order, the bytes of a file or its pixels.
 
     Raises
     ------
     InputError
-        When the request holds no picture, too many, or something that is none.
+        When the request holds no picture, too many, or an input that is none.
     """
     pictures: list[bytes | Array] = []
     for position, item in enumerate(inputs):
@@ -98,7 +98,7 @@ def _from_base64(text: Any, limit: int) -> bytes:
 
 
 def _pixels(data: Any, shape: Any) -> Array:
-    # Looked at before numpy does, which makes every element as long as the longest text among them.
+    # Checked before numpy reads them, which makes every element as long as the longest text among them.
     if not isinstance(data, np.ndarray) and not _only_integers(data):
         raise InputError("the pixels are not whole numbers from 0 to 255")
     array = data if isinstance(data, np.ndarray) else np.asarray(data, np.uint8)
@@ -110,7 +110,7 @@ def _pixels(data: Any, shape: Any) -> Array:
 
 
 def _only_integers(data: Any) -> bool:
-    """Whether nested lists hold nothing but whole numbers from 0 to 255, at most four deep."""
+    """Tell whether nested lists, at most four deep, hold nothing but whole numbers from 0 to 255."""
     level = data if isinstance(data, list) else [data]
     for _ in range(4):
         if all(type(value) is int and 0 <= value <= 255 for value in level):
@@ -121,38 +121,39 @@ def _only_integers(data: Any) -> bool:
     return False
 
 
-def checked_id(given: Any) -> str:
-    """The id of a request, which the answer gives back; InputError when it is no short text."""
-    if not isinstance(given, str) or len(given) > _MAX_ID or not given.isprintable():
+def check_id(value: Any) -> str:
+    """Return the id of a request, which the answer repeats; InputError when it is no short text."""
+    if not isinstance(value, str) or len(value) > _MAX_ID or not value.isprintable():
         raise InputError(f'The "id" of a request must be a printable text of at most {_MAX_ID} characters.')
-    return given
+    return value
 
 
-def chosen_outputs(request: dict[str, Any], tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of an answer's tensors those that the request names in ``outputs``; all of them when it names none.
+def select_outputs(request: dict[str, Any], tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the tensors of an answer that the request names in ``outputs``; all of them when it names none.
 
     Raises
     ------
     InputError
-        When ``outputs`` is no list of ``{"name": …}``, or names a tensor that there is not.
+        When ``outputs`` is no list of ``{"name": …}``, or names a tensor that does not exist.
     """
-    named = request.get("outputs") or []
-    found = {one["name"]: one for one in tensors}
-    names = [one.get("name") if isinstance(one, dict) else None for one in named] if isinstance(named, list) else [None]
-    if not all(isinstance(name, str) and name in found for name in names):
-        raise InputError(f'"outputs" must be a list of {{"name": …}}; there are {", ".join(found)}.')
-    return [found[name] for name in dict.fromkeys(names)] or tensors
+    outputs = request.get("outputs") or []
+    by_name = {tensor["name"]: tensor for tensor in tensors}
+    entries = outputs if isinstance(outputs, list) else [None]
+    names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+    if not all(isinstance(name, str) and name in by_name for name in names):
+        raise InputError(f'"outputs" must be a list of {{"name": …}}; there are {", ".join(by_name)}.')
+    return [by_name[name] for name in dict.fromkeys(names)] or tensors
 
 
 def encode_outputs(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
-    """The answers as V2 tensors.
+    """Encode answers as V2 tensors.
 
     One row a face in ``fake_probability``, ``raw_probability`` (before calibration), ``box``, ``image`` (the picture's
     position in the request), ``face_verdict`` and ``face_reason``; one row a picture in ``verdict`` and ``reason``. A
     reason says why a verdict is neither real nor fake. A picture without a face has no row in the former.
     """
     faces = [(index, face) for index, answer in enumerate(predictions) for face in answer.faces]
-    rows = {
+    rows: dict[str, list[Any]] = {
         "fake_probability": [face.probability for _, face in faces],
         "raw_probability": [face.raw_probability for _, face in faces],
         "box": [value for _, face in faces for value in face.box],

@@ -1,7 +1,7 @@
-"""Where a file says it comes from: content credentials, EXIF, and what software left behind.
+"""A file's own record of its origin: content credentials, EXIF, and traces of software.
 
-Evidence of its own kind, never part of the score: everything here but a trusted signature can be written by anybody,
-and a file without any of it has lost nothing but its history. Imports neither torch nor MLRun.
+Shown beside the score and never part of it: everything but a trusted signature can be written by anybody, and most
+files have lost these records on their way. Imports neither torch nor MLRun.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from PIL import ExifTags, Image
 
 from aletheia.core.errors import InputError
 from aletheia.imaging.decoding import load_bytes, open_image
-from aletheia.serving.credentials import ORIGINS, clean, credentials_of
+from aletheia.serving.credentials import ORIGINS, clean_text, read_credentials
 
-# What tells of an origin; maker's notes and thumbnails do not, and may be of any size.
+# Tags on the origin; maker's notes and thumbnails are left out and may have any size.
 _TAGS = (
     "Make", "Model", "LensMake", "LensModel", "Software", "ProcessingSoftware", "HostComputer", "DateTimeOriginal",
     "DateTimeDigitized", "DateTime", "Artist", "Copyright", "ImageDescription", "UserComment", "ExposureTime",
@@ -28,7 +28,7 @@ _CHARSETS = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16", b"\0" * 8: "latin-
 _MAX_XMP = 1_000_000
 _CREATOR = re.compile(rb"xmp:CreatorTool\s*(?:=\s*[\"']|>)([^\"'<]{1,400})")
 _ORIGIN = re.compile(rb"DigitalSourceType\s*(?:=\s*[\"']|>|[^>]{0,40}rdf:resource=[\"'])([^\"'<]{1,400})")
-#: Text fields of PNG files and which programs write them.
+#: Text fields of PNG files and the programs that write them.
 _FIELDS = {
     "parameters": "web interfaces of Stable Diffusion",
     "prompt": "ComfyUI",
@@ -46,16 +46,16 @@ _FIELDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """What a file says about its origin.
+    """The record of a file's origin.
 
     Attributes
     ----------
     exif : tuple of (str, str)
-        Name and value of the tags that tell of an origin, cleaned; the position as ``GPSPosition`` in degrees.
+        Name and value of the tags on the origin, cleaned; the position as ``GPSPosition`` in degrees.
     c2pa : dict or None
-        Of `aletheia.serving.credentials.credentials_of`.
+        See `aletheia.serving.credentials.read_credentials`.
     software : tuple of str
-        What programs left behind, in words; every one of them could be made up.
+        Traces of programs, in words; every one of them can be forged.
     """
 
     exif: tuple[tuple[str, str], ...] = ()
@@ -63,17 +63,12 @@ class Provenance:
     software: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain lists, booleans and strings."""
+        """Return the record as plain lists, booleans and strings."""
         return {"exif": [list(pair) for pair in self.exif], "c2pa": self.c2pa, "software": list(self.software)}
 
 
-def provenance_of(source: bytes | str | Path, anchors: str = "") -> dict[str, Any]:
-    """`read_provenance` as plain lists, booleans and strings, for sending on."""
-    return read_provenance(source, anchors).to_dict()
-
-
 def read_provenance(source: bytes | str | Path, anchors: str = "") -> Provenance:
-    """Read what a picture or a video says about its origin; what cannot be read is left out.
+    """Read the origin of a picture or a video from the file; parts that cannot be read are left out.
 
     The file may be hostile and is handed to native code: call this in a process that may die.
 
@@ -82,17 +77,17 @@ def read_provenance(source: bytes | str | Path, anchors: str = "") -> Provenance
     source : bytes or path
         Content of a file, or the file. Of videos, the content credentials are read.
     anchors : str
-        PEM certificates that signers of content credentials are trusted by.
+        PEM certificates of the authorities that signers of content credentials are trusted by.
     """
     source = source if isinstance(source, bytes) else Path(source)
     try:
-        credentials = credentials_of(source, anchors)
+        credentials = read_credentials(source, anchors)
     except OSError as error:
-        raise InputError(f"{source} cannot be read ({error.strerror}).") from None
+        raise InputError(f"{source!s} cannot be read ({error.strerror}).") from None
     try:
         name, data = load_bytes(source)
         image = open_image(name, data, None)
-    except Exception:  # no picture, or one that is made to hurt decoders
+    except Exception:  # no picture, or one that was made to harm decoders
         return Provenance(c2pa=credentials)
     return Provenance(_exif(image), credentials, _software(image))
 
@@ -100,16 +95,16 @@ def read_provenance(source: bytes | str | Path, anchors: str = "") -> Provenance
 def _exif(image: Image.Image) -> tuple[tuple[str, str], ...]:
     try:
         exif = image.getexif()
-        found = {**exif.get_ifd(ExifTags.IFD.Exif), **dict(exif)}
+        values = {**exif.get_ifd(ExifTags.IFD.Exif), **dict(exif)}
         position = _position(exif.get_ifd(ExifTags.IFD.GPSInfo))
-    except Exception:  # readers raise nearly everything when EXIF is made to hurt them
+    except Exception:  # of any kind: EXIF may have been made to harm its readers
         return ()
-    named = {tag: _value(tag, found[code]) for tag in _TAGS if (code := ExifTags.Base[tag].value) in found}
+    named = {tag: _value(tag, values[code]) for tag in _TAGS if (code := ExifTags.Base[tag].value) in values}
     return tuple((tag, text) for tag, text in {**named, "GPSPosition": position}.items() if text)
 
 
 def _value(tag: str, value: Any) -> str:
-    """One EXIF value as people write it; "" for what is no number or no text."""
+    """Format an EXIF value; "" for a value that is neither number nor text."""
     if tag == "UserComment" and isinstance(value, bytes):
         value = value[8:].decode(_CHARSETS.get(value[:8], "latin-1"), errors="replace")
     if isinstance(value, bytes):
@@ -117,7 +112,7 @@ def _value(tag: str, value: Any) -> str:
     if isinstance(value, tuple):
         value = value[0] if value else ""
     if isinstance(value, str):
-        return clean(value)
+        return clean_text(value)
     number = _number(value)
     if number is None:
         return ""
@@ -128,7 +123,7 @@ def _value(tag: str, value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """None for zero over zero and the like."""
+    """Return a finite number, or None (for zero over zero and the like)."""
     try:
         number = float(value)
     except (TypeError, ValueError, ArithmeticError):
@@ -137,7 +132,7 @@ def _number(value: Any) -> float | None:
 
 
 def _position(gps: dict[int, Any]) -> str:
-    """Latitude and longitude in degrees, "" when they are not there or are none."""
+    """Format latitude and longitude in degrees; "" when they are missing or out of range."""
     degrees = []
     for reference, value, negative, most in ((1, 2, "S", 90), (3, 4, "W", 180)):
         parts = gps.get(value)
@@ -152,20 +147,20 @@ def _position(gps: dict[int, Any]) -> str:
 
 
 def _software(image: Image.Image) -> tuple[str, ...]:
-    told = []
+    traces = []
     for field, writers in _FIELDS.items():
         value = image.info.get(field)
-        if isinstance(value, str | bytes) and (text := clean(_text(value))):
-            told.append(f"{field}: {text}" + (f" (a field that {writers} write)" if writers else ""))
+        if isinstance(value, str | bytes) and (text := clean_text(_text(value))):
+            traces.append(f"{field}: {text}" + (f" (a field that {writers} write)" if writers else ""))
     xmp = image.info.get("xmp", b"")
     xmp = (xmp if isinstance(xmp, bytes) else str(xmp).encode(errors="replace"))[:_MAX_XMP]
-    # Not parsed as XML: entities that expand for ever are no danger to an expression.
-    if found := _CREATOR.search(xmp):
-        told.append(f"XMP creator tool: {clean(_text(found[1]))}")
-    if found := _ORIGIN.search(xmp):
-        origin = clean(_text(found[1])).rpartition("/")[2]
-        told.append(f"XMP says: {ORIGINS.get(origin, origin)}")
-    return tuple(told)
+    # Not parsed as XML, whose entities could expand without end.
+    if match := _CREATOR.search(xmp):
+        traces.append(f"XMP creator tool: {clean_text(_text(match[1]))}")
+    if match := _ORIGIN.search(xmp):
+        origin = clean_text(_text(match[1])).rpartition("/")[2]
+        traces.append(f"XMP says: {ORIGINS.get(origin, origin)}")
+    return tuple(traces)
 
 
 def _text(value: str | bytes) -> str:

@@ -1,23 +1,39 @@
-"""The routes for programs: pictures and videos, the V2 inference protocol, jobs, probes."""
+"""Routes for programs: pictures and videos, jobs, the V2 inference protocol, probes."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 import aletheia
 from aletheia.inference.errors import RequestError
+from aletheia.serving.admission import Turn
 from aletheia.serving.protocol import OUTPUTS
+from aletheia.serving.routing import OVERHEAD_BYTES, FallbackMount, RoutePolicy, base64_limit, file_limit, has_route
 from aletheia.serving.schemas import Answer, Failure, Job, V2Failure
-from aletheia.serving.service import Service
-from aletheia.serving.uploads import Upload, parsed, picture_of, received
+from aletheia.serving.service import InferenceService
+from aletheia.serving.uploads import Upload, parse_json, picture_from_json, receive_upload
 
 GRAPH_WAIT_SECONDS = 30.0
+
+#: Policies of the routes below.
+FILES = RoutePolicy(max_body_bytes=file_limit, max_json_bytes=base64_limit)
+JOB = RoutePolicy(max_json_bytes=base64_limit, metrics_label="/v1/jobs/{id}")
+PROBE = RoutePolicy(needs_key=False, checks_origin=False, cache_control=None)
+METRICS = RoutePolicy(cache_control=None)
+V2 = RoutePolicy(max_body_bytes=base64_limit, metrics_label="/v2", v2_errors=True)
+V2_SERVER = dataclasses.replace(V2, max_body_bytes=OVERHEAD_BYTES)
+V2_INFER = dataclasses.replace(V2, metrics_label="/v2/models/{name}/infer")
+V2_PROBE = dataclasses.replace(V2, needs_key=False, checks_origin=False)
+
 _PICTURE = {"type": "string", "format": "binary", "description": "A picture or a video."}
 _FRAMES = {"type": "integer", "minimum": 1, "description": "Frames of a video that are looked at."}
 _FORM = {"type": "object", "required": ["file"], "properties": {"file": _PICTURE, "frames": _FRAMES}}
@@ -51,19 +67,33 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     504: {"model": Failure, "description": "It took too long."},
 }
 _V2_FAILURES: dict[int | str, dict[str, Any]] = {
-    status: {**said, "model": V2Failure} for status, said in {**_FAILURES, 404: {"description": "Not here."}}.items()
+    status: {**response, "model": V2Failure}
+    for status, response in {**_FAILURES, 404: {"description": "Not here."}}.items()
 }
-_V2: dict[str, Any] = {"tags": ["V2 inference protocol"], "responses": {404: _V2_FAILURES[404], 503: _V2_FAILURES[503]}}
-_INFER: dict[str, Any] = {**_V2, "responses": _V2_FAILURES, "openapi_extra": {"requestBody": _INFER_BODY}}
+_V2: dict[str, Any] = {
+    "tags": ["V2 inference protocol"],
+    "responses": {404: _V2_FAILURES[404], 503: _V2_FAILURES[503]},
+    "dependencies": [Depends(V2)],
+}
+_V2_HEALTH = {**_V2, "dependencies": [Depends(V2_PROBE)]}
+_INFER: dict[str, Any] = {
+    **_V2,
+    "responses": _V2_FAILURES,
+    "openapi_extra": {"requestBody": _INFER_BODY},
+    "dependencies": [Depends(V2_INFER)],
+}
 
 router = APIRouter()
 
 
-def _service(request: Request) -> Service:
-    return request.app.state.service
+def current_service(request: Request) -> InferenceService:
+    """Return the service of the application that answers a request."""
+    service: InferenceService = request.app.state.service
+    return service
 
 
-Asked = Annotated[Service, Depends(_service)]
+#: The type of a route's parameter that FastAPI fills with the service.
+CurrentService = Annotated[InferenceService, Depends(current_service)]
 
 
 @router.post(
@@ -72,22 +102,23 @@ Asked = Annotated[Service, Depends(_service)]
     response_model=Answer,
     responses=_FAILURES,
     openapi_extra={"requestBody": _IMAGE_BODY},
+    dependencies=[Depends(FILES)],
 )
-async def predict(request: Request, service: Asked) -> Response:
+async def predict(request: Request, service: CurrentService) -> Response:
     """Say for every face of a picture, or every person of a video, how probable it is that it is fake."""
     service.admission.check()
-    async with received(request) as upload, service.admission.turn(service.config.request_timeout_s) as turn:
-        await _still_there(request)
+    async with receive_upload(request) as upload, service.admission.turn(service.config.request_timeout_s) as turn:
+        await _check_connected(request)
         answer = await to_thread.run_sync(_answer, service, upload, turn)
     return JSONResponse(answer)
 
 
-def _answer(service: Service, upload: Upload, turn: Any) -> dict[str, Any]:
+def _answer(service: InferenceService, upload: Upload, turn: Turn) -> dict[str, Any]:
     if upload.is_json:
-        return service.image_in_turn(picture_of(upload.read()), turn)
-    video = upload.is_video()
-    service.check_size(upload.size, video=video)
-    if video:
+        return service.image_in_turn(picture_from_json(upload.read()), turn)
+    is_video = upload.is_video()
+    service.check_size(upload.size, video=is_video)
+    if is_video:
         return service.video_in_turn(upload.file, upload.frames(), None, turn)
     return service.image_in_turn(upload.read(), turn)
 
@@ -99,12 +130,12 @@ def _answer(service: Service, upload: Upload, turn: Any) -> dict[str, Any]:
     response_model=Job,
     responses=_FAILURES,
     openapi_extra={"requestBody": _VIDEO_BODY},
+    dependencies=[Depends(FILES)],
 )
-async def submit(request: Request) -> Response:
+async def submit(request: Request, service: CurrentService) -> Response:
     """Hand in a long video; ask for its answer later."""
-    service: Service = request.app.state.service
-    _ready(request)  # a job that is taken now would be cancelled at once
-    async with received(request) as upload:
+    _check_not_stopping(request)  # a job that is taken now would be cancelled at once
+    async with receive_upload(request) as upload:
         if upload.is_json or not upload.is_video():
             raise RequestError("unknown_format", "A job takes a video (MP4, MOV, MKV, WebM or AVI) as file of a form.")
         service.check_size(upload.size, video=True)
@@ -113,13 +144,25 @@ async def submit(request: Request) -> Response:
         return JSONResponse(request.app.state.jobs.submit(upload.file, frames), 202)
 
 
-@router.get("/v1/jobs/{job_id}", tags=["jobs"], response_model=Job, responses={404: {"model": Failure}})
+@router.get(
+    "/v1/jobs/{job_id}",
+    tags=["jobs"],
+    response_model=Job,
+    responses={404: {"model": Failure}},
+    dependencies=[Depends(JOB)],
+)
 async def job(request: Request, job_id: str) -> Response:
-    """How far a job is, and its answer when it is done."""
+    """Get how far a job is, and its answer when it is done."""
     return JSONResponse(request.app.state.jobs.get(job_id))
 
 
-@router.delete("/v1/jobs/{job_id}", tags=["jobs"], response_model=Job, responses={404: {"model": Failure}})
+@router.delete(
+    "/v1/jobs/{job_id}",
+    tags=["jobs"],
+    response_model=Job,
+    responses={404: {"model": Failure}},
+    dependencies=[Depends(JOB)],
+)
 async def cancel(request: Request, job_id: str) -> Response:
     """Cancel a job, or forget one that has ended."""
     return JSONResponse(request.app.state.jobs.cancel(job_id))
@@ -127,38 +170,38 @@ async def cancel(request: Request, job_id: str) -> Response:
 
 @router.post("/v2/models/{name}/versions/{version}/infer", **_INFER)
 @router.post("/v2/models/{name}/infer", **_INFER)
-async def infer(request: Request, name: str, service: Asked, version: str = "") -> Response:
+async def infer(request: Request, name: str, service: CurrentService, version: str = "") -> Response:
     """Answer through MLRun's serving graph: the function that would run on Nuclio."""
-    _named(service, name, version)
+    _check_model(service, name, version)
     service.admission.check()
     graph = request.app.state.graph
-    async with received(request) as upload:
+    async with receive_upload(request) as upload:
         if not upload.is_json:
             raise RequestError("unknown_format", "The V2 inference protocol is spoken in JSON (application/json).")
-        await graph.ready(GRAPH_WAIT_SECONDS)
+        await graph.wait_until_ready(GRAPH_WAIT_SECONDS)
         async with service.admission.turn(service.config.request_timeout_s) as turn:
-            await _still_there(request)
-            answer = await to_thread.run_sync(lambda: graph.infer(parsed(upload.read()), turn))
+            await _check_connected(request)
+            answer = await to_thread.run_sync(lambda: graph.infer(parse_json(upload.read()), turn))
     return JSONResponse(answer)
 
 
-@router.get("/v2", tags=_V2["tags"])
+@router.get("/v2", tags=_V2["tags"], dependencies=[Depends(V2_SERVER)])
 async def server() -> dict[str, Any]:
-    """What this server is."""
+    """Name the server and its version."""
     return {"name": "aletheia", "version": aletheia.__version__, "extensions": []}
 
 
-@router.get("/v2/models", tags=_V2["tags"])
-async def models(service: Asked) -> dict[str, Any]:
-    """The model that answers."""
+@router.get("/v2/models", tags=_V2["tags"], dependencies=[Depends(V2)])
+async def models(service: CurrentService) -> dict[str, Any]:
+    """List the model that answers."""
     return {"models": [service.loaded.name]}
 
 
 @router.get("/v2/models/{name}/versions/{version}", **_V2)
 @router.get("/v2/models/{name}", **_V2)
-async def model(name: str, service: Asked, version: str = "") -> dict[str, Any]:
-    """What the model takes and gives."""
-    _named(service, name, version)
+async def model(name: str, service: CurrentService, version: str = "") -> dict[str, Any]:
+    """Describe the inputs and outputs of the model."""
+    _check_model(service, name, version)
     return {
         "name": name,
         "versions": [service.loaded.version],
@@ -175,57 +218,65 @@ async def model(name: str, service: Asked, version: str = "") -> dict[str, Any]:
 
 @router.get("/v2/models/{name}/versions/{version}/ready", **_V2)
 @router.get("/v2/models/{name}/ready", **_V2)
-async def model_ready(name: str, request: Request, service: Asked, version: str = "") -> dict[str, Any]:
-    """Whether the model answers through the serving graph."""
-    _named(service, name, version)
-    _ready(request)
+async def model_ready(name: str, request: Request, service: CurrentService, version: str = "") -> dict[str, Any]:
+    """Tell whether the model answers through the serving graph."""
+    _check_model(service, name, version)
+    _check_not_stopping(request)
     request.app.state.graph.check()
     return {"name": name, "ready": True}
 
 
-@router.get("/v2/health/ready", **_V2)
+@router.get("/v2/health/ready", **_V2_HEALTH)
 async def v2_ready(request: Request) -> dict[str, Any]:
-    """Whether the V2 inference protocol is answered: as ``/readyz``, and the serving graph is built."""
-    _ready(request)
+    """Tell whether the V2 inference protocol is answered: as ``/readyz``, and the serving graph is built."""
+    _check_not_stopping(request)
     request.app.state.graph.check()
     return {"ready": True}
 
 
-@router.get("/healthz", tags=["probes"])
-@router.get("/v2/health/live", tags=["probes"])
+@router.get("/healthz", tags=["probes"], dependencies=[Depends(PROBE)])
+@router.get("/v2/health/live", tags=["probes"], dependencies=[Depends(V2_PROBE)])
 async def live() -> dict[str, Any]:
-    """Whether the process is there."""
+    """Tell that the process is there."""
     return {"live": True}
 
 
-@router.get("/readyz", tags=["probes"], responses={503: {"model": Failure}})
+@router.get("/readyz", tags=["probes"], responses={503: {"model": Failure}}, dependencies=[Depends(PROBE)])
 async def ready(request: Request) -> dict[str, Any]:
-    """Whether it takes requests: the model is loaded, and nobody told it to stop."""
-    _ready(request)
+    """Tell whether requests are taken: the model is loaded, and the service is not stopping."""
+    _check_not_stopping(request)
     return {"ready": True}
 
 
-@router.get("/metrics", tags=["probes"])
-def metrics(service: Asked) -> Response:
-    """Counts and times, in Prometheus' format."""
+@router.get("/metrics", tags=["probes"], dependencies=[Depends(METRICS)])
+def metrics(service: CurrentService) -> Response:
+    """Return counts and durations in Prometheus' format."""
     return Response(service.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _named(service: Service, name: str, version: str = "") -> None:
+async def _refuse_unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
+    raise HTTPException(405 if has_route(scope) else 404)
+
+
+#: Refuses the paths below /v2 that no route has in the form of the protocol.
+V2_UNKNOWN = FallbackMount("/v2", _refuse_unknown_path, V2)
+
+
+def _check_model(service: InferenceService, name: str, version: str = "") -> None:
     if name != service.loaded.name:
-        raise RequestError("not_found", f"There is no model {name[:60]!r} here; {service.loaded.name!r} is the one.")
+        raise RequestError("not_found", f"There is no model {name[:60]!r} here; the model is {service.loaded.name!r}.")
     if version not in ("", service.loaded.version):
         raise RequestError(
-            "not_found", f"There is no version {version[:60]!r} here; {service.loaded.version!r} answers."
+            "not_found", f"There is no version {version[:60]!r} here; the version is {service.loaded.version!r}."
         )
 
 
-async def _still_there(request: Request) -> None:
-    """Nobody is answered who has gone while waiting."""
+async def _check_connected(request: Request) -> None:
+    """Raise ClientDisconnect when the client has left while it waited."""
     if await request.is_disconnected():
         raise ClientDisconnect
 
 
-def _ready(request: Request) -> None:
+def _check_not_stopping(request: Request) -> None:
     if request.app.state.stopping.is_set():
         raise RequestError("not_ready", "The service is shutting down.", retry_after=5)

@@ -1,21 +1,23 @@
-"""The answers of the service as JSON: what the routes document and what they send."""
+"""Answers of the service as JSON: their schemas and how they are built."""
 
 from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 if TYPE_CHECKING:
     from aletheia.inference.predictor import FaceScore, Prediction
     from aletheia.inference.timing import Stages
     from aletheia.inference.video import VideoPrediction
-    from aletheia.serving.model_loading import Loaded
+    from aletheia.serving.model_loading import LoadedModel
 
 FaceVerdict = Literal["real", "fake", "cannot tell"]
-_FACE = {
+_FACE: JsonDict = {
     "box": [212.4, 96.1, 403.9, 287.6],
     "detection_score": 0.93,
     "probability": 0.87,
@@ -24,15 +26,15 @@ _FACE = {
     "reason": "",
     "cause": "",
 }
-_MODEL = {
+_MODEL: JsonDict = {
     "name": "detector",
     "uri": "store://models/aletheia/detector:production",
     "version": "5d1f0c3a9b7e",
     "threshold": 0.42,
     "precision": "f32",
 }
-_TIMES = {"queue": 0.1, "decode": 6.2, "detect": 9.8, "network": 41.5, "judge": 0.2, "total": 58.4}
-_IMAGE = {
+_TIMES: JsonDict = {"queue": 0.1, "decode": 6.2, "detect": 9.8, "network": 41.5, "judge": 0.2, "total": 58.4}
+_IMAGE: JsonDict = {
     "id": "0b9c1c5e8a4f4f0f9a53a4f3c6a1f0d2",
     "model": _MODEL,
     "kind": "image",
@@ -44,8 +46,15 @@ _IMAGE = {
     "faces": [_FACE],
     "timing_ms": _TIMES,
 }
-_PERSON = {"probability": 0.87, "verdict": "fake", "reason": "", "cause": "", "times": [0.31], "faces": [_FACE]}
-_VIDEO = {**_IMAGE, "kind": "video", "people": [_PERSON], "frames": 1, "aggregation": "mean_logit"}
+_PERSON: JsonDict = {
+    "probability": 0.87,
+    "verdict": "fake",
+    "reason": "",
+    "cause": "",
+    "times": [0.31],
+    "faces": [_FACE],
+}
+_VIDEO: JsonDict = {**_IMAGE, "kind": "video", "people": [_PERSON], "frames": 1, "aggregation": "mean_logit"}
 
 
 class ModelInfo(BaseModel):
@@ -113,7 +122,7 @@ class Answer(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why there is no answer."""
+    """The reason for a missing answer."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"kind": "bad_image", "message": "The picture is empty (zero bytes)."}]}
@@ -124,7 +133,7 @@ class Problem(BaseModel):
 
 
 class Failure(BaseModel):
-    """What is sent in place of an answer."""
+    """Sent in place of an answer."""
 
     error: Problem
 
@@ -146,8 +155,8 @@ class Job(BaseModel):
     error: Problem | None = None
 
 
-def model_info(loaded: Loaded) -> dict[str, Any]:
-    """What is said of the model in every answer."""
+def model_info(loaded: LoadedModel) -> dict[str, Any]:
+    """Return the part of every answer that describes the model, see `ModelInfo`."""
     return {
         "name": loaded.name,
         "uri": loaded.uri,
@@ -157,13 +166,15 @@ def model_info(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def image_answer(loaded: Loaded, found: Prediction, size: tuple[int, int], stages: Stages) -> dict[str, Any]:
-    """An `Answer` for a picture of this size (height, width)."""
-    return _answer(loaded, "image", found, size, stages)
+def image_answer(loaded: LoadedModel, prediction: Prediction, size: tuple[int, int], stages: Stages) -> dict[str, Any]:
+    """Build an `Answer` for a picture of this size (height, width)."""
+    return _answer(loaded, "image", prediction, prediction.faces, size, stages)
 
 
-def video_answer(loaded: Loaded, found: VideoPrediction, size: tuple[int, int], stages: Stages) -> dict[str, Any]:
-    """An `Answer` for a video with frames of this size (height, width)."""
+def video_answer(
+    loaded: LoadedModel, prediction: VideoPrediction, size: tuple[int, int], stages: Stages
+) -> dict[str, Any]:
+    """Build an `Answer` for a video with frames of this size (height, width)."""
     people = [
         {
             "probability": person.probability,
@@ -173,32 +184,41 @@ def video_answer(loaded: Loaded, found: VideoPrediction, size: tuple[int, int], 
             "times": list(person.times),
             "faces": [_face(face) for face in person.faces],
         }
-        for person in found.people
+        for person in prediction.people
     ]
-    more = {"people": people, "frames": found.frames, "aggregation": found.aggregation}
-    return {**_answer(loaded, "video", found, size, stages), **more}
+    return {
+        **_answer(loaded, "video", prediction, (), size, stages),
+        "people": people,
+        "frames": prediction.frames,
+        "aggregation": prediction.aggregation,
+    }
 
 
-def failure(kind: str, message: str, path: str = "") -> dict[str, Any]:
-    """A `Failure`, or what the V2 inference protocol wants in its place for the paths that are its own."""
-    if path.startswith("/v2"):
+def failure(kind: str, message: str, *, v2: bool = False) -> dict[str, Any]:
+    """Build a `Failure`, or a `V2Failure` for the routes of the V2 inference protocol."""
+    if v2:
         return {"error": message, "kind": kind}
     return {"error": {"kind": kind, "message": message}}
 
 
 def _answer(
-    loaded: Loaded, kind: str, found: Prediction | VideoPrediction, size: tuple[int, int], stages: Stages
+    loaded: LoadedModel,
+    kind: str,
+    prediction: Prediction | VideoPrediction,
+    faces: Sequence[FaceScore],
+    size: tuple[int, int],
+    stages: Stages,
 ) -> dict[str, Any]:
     return {
         "id": uuid.uuid4().hex,
         "model": model_info(loaded),
         "kind": kind,
-        "verdict": found.verdict,
-        "probability": found.probability,
-        "reason": found.reason,
+        "verdict": prediction.verdict,
+        "probability": prediction.probability,
+        "reason": prediction.reason,
         "width": int(size[1]),
         "height": int(size[0]),
-        "faces": [_face(face) for face in getattr(found, "faces", ())],
+        "faces": [_face(face) for face in faces],
         "timing_ms": stages.milliseconds(),
     }
 

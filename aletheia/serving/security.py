@@ -1,4 +1,4 @@
-"""The guard at the door: who may ask, how much may be sent, and the headers that every answer carries."""
+"""Middleware that checks each request by its route's policy, bounds its body and completes the answer's headers."""
 
 from __future__ import annotations
 
@@ -19,21 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aletheia.core.hosts import LOCAL_NAMES, host_of, is_address, is_loopback
 from aletheia.inference.errors import RequestError
 from aletheia.serving.config import ServeConfig
-from aletheia.serving.metrics import Metrics
+from aletheia.serving.metrics import ServiceMetrics
+from aletheia.serving.routing import RoutePolicy, find_policy, set_policy
 from aletheia.serving.schemas import failure
 
 logger = logging.getLogger("aletheia.serving")
 
-# Gradio's page writes its configuration into inline scripts and its theme into inline styles, and makes functions of
-# texts; everything comes from here, and nothing goes anywhere else.
-_PAGE_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-)
-_API_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -42,70 +33,63 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-_API = ("/v1/", "/v2", "/metrics", "/healthz", "/readyz", "/openapi.json", "/docs")
-#: What needs no key: probes, the description of the interface, and the page's own files, which hold nothing.
-_FREE = ("/healthz", "/readyz", "/v2/health/", "/openapi.json", "/docs")
-_ASSETS = ("/assets/", "/static/", "/page/", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
-#: Routes that are counted by their own names; all others together.
-_COUNTED = ("/v1/predict", "/v1/jobs", "/healthz", "/readyz", "/metrics")
-
-#: Of the page's, those that stay open as long as a tab does: their time says nothing.
-_STREAMS = ("/queue/data",)
-
-_OVERHEAD = 1 << 20  # of a form around its file, or of JSON around a picture
 _IDLE_SECONDS = 30.0  # between two parts of a body
 _BODY_SECONDS, _SLOWEST = 60.0, 10_000  # a body has a minute, and one second more for so many bytes
 _DRAIN_SECONDS = 10.0
+_CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before the answer; only in the metrics
 
 
-class Guard:
-    """Checks a request before it reaches the application, and what it sends on the way.
+class SecurityMiddleware:
+    """Checks requests before they reach the application, and their bodies on the way.
 
-    - With a key in the configuration, all but `_FREE` and the page's files need it: ``Authorization: Bearer KEY``,
-      ``X-API-Key: KEY``, or as the password of Basic authentication, which a browser asks people for.
-    - Pages of other sites cannot make a visitor's browser ask: not in their own name (``Origin``, ``Sec-Fetch-Site``),
-      and on the loopback not by a name of theirs that leads here (``Host``: DNS rebinding).
-    - A body that grows beyond its route's limit is cut off, and so is one that makes all together too large, or comes
-      too slowly.
-    - Every answer carries the headers above, is counted, and a failure of the service itself is logged.
+    - With a key in the configuration, a route whose policy needs it is answered only with it: ``Authorization: Bearer
+      KEY``, ``X-API-Key: KEY``, or as the password of Basic authentication, for which a browser prompts.
+    - Pages of other sites cannot use a visitor's browser: requests with a foreign ``Origin`` or a cross-site
+      ``Sec-Fetch-Site`` are refused, and on the loopback those with a foreign ``Host`` (DNS rebinding).
+    - A body is cut off when it exceeds the limit of its route, when all bodies together become too large, or when it
+      comes too slowly.
+    - Every answer carries the headers of its policy and is counted; a failure of the service itself is logged.
 
     Parameters
     ----------
     app : ASGI application
     config : ServeConfig
-    metrics : Metrics
-    kept : callable
-        Tells how many bytes others keep of requests that have ended: of jobs, and of uploads to the page.
+    metrics : ServiceMetrics
+    stored_bytes : callable
+        Returns the bytes that are kept of requests that have ended: of jobs, and of uploads to the page.
     """
 
-    def __init__(self, app: ASGIApp, config: ServeConfig, metrics: Metrics, kept: Callable[[], int]) -> None:
-        self.app, self.config, self.metrics, self._kept = app, config, metrics, kept
-        self._bodies, self._arriving = 0, 0
-        self._most_bodies = 2 * (config.queue + config.workers)
-        self._is_named = bool(config.names) or is_loopback(config.host)
+    def __init__(
+        self, app: ASGIApp, config: ServeConfig, metrics: ServiceMetrics, stored_bytes: Callable[[], int]
+    ) -> None:
+        self.app, self.config, self.metrics, self._stored_bytes = app, config, metrics, stored_bytes
+        self._open_bodies, self._arriving_bytes = 0, 0
+        self._max_open_bodies = 2 * (config.queue + config.workers)
+        self._checks_host = bool(config.names) or is_loopback(config.host)
         self._names = LOCAL_NAMES | set(config.names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "websocket":  # nothing here speaks it
+        if scope["type"] == "websocket":  # no route speaks it
             await send({"type": "websocket.close"})
             return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._limit(scope), self._count)
+        policy, label = find_policy(scope["app"].routes, scope)
+        set_policy(scope, policy)
+        exchange = _Exchange(scope, receive, send, policy, self.config, self._count_bytes)
         began = time.perf_counter()
         try:
             await self._answer(scope, exchange)
         except ClientDisconnect:
-            exchange.status = 499  # as others write it down: nobody was there to be told
+            exchange.status = _CLIENT_CLOSED_REQUEST
         finally:
-            self._bodies -= exchange.admitted
-            self._arriving -= exchange.counted
-            route = route_of(scope)
-            self.metrics.requests.labels(route, exchange.status).inc()
-            if not any(part in scope["path"] for part in _STREAMS):
-                self.metrics.latency.labels(route).observe(time.perf_counter() - began)
+            self._open_bodies -= exchange.has_open_body
+            self._arriving_bytes -= exchange.counted_bytes
+            self.metrics.requests.labels(label, exchange.status).inc()
+            if policy.is_timed:
+                self.metrics.latency.labels(label).observe(time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         try:
@@ -113,40 +97,42 @@ class Guard:
             await self.app(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             raise
-        except RequestError as refused:
+        except RequestError as error:
             if not exchange.status:
-                await refusal(refused, self.metrics, scope["path"])(scope, exchange.receive, exchange.send)
-        except Exception:  # a defect of ours: it must be seen, and must not end the connection without a word
+                await error_response(error, self.metrics, exchange.policy)(scope, exchange.receive, exchange.send)
+        except Exception:  # a defect of the service: logged, and answered rather than dropped
             logger.exception("%s %s failed", scope["method"], scope["path"][:200])
             self.metrics.errors.labels("internal").inc()
             if not exchange.status:
-                body = failure("internal", "The service failed at this request; its log says why.", scope["path"])
+                message = "The service failed at this request; its log says why."
+                body = failure("internal", message, v2=exchange.policy.v2_errors)
                 await JSONResponse(body, 500)(scope, exchange.receive, exchange.send)
 
     def _check(self, scope: Scope, exchange: _Exchange) -> None:
-        headers = exchange.headers
-        if not scope["path"].startswith(_FREE):
-            self._check_names(headers)
-        if not self._knows(headers, scope["path"]):
+        headers, policy = exchange.headers, exchange.policy
+        if policy.checks_origin:
+            self._check_origin(headers)
+        if policy.needs_key and not self._has_key(headers):
             raise RequestError("unauthorised", "This needs the service's key: send it as Authorization: Bearer KEY.")
         sends_body = scope["method"] in ("POST", "PUT", "PATCH")
         if sends_body and headers.get("sec-fetch-site") == "cross-site":
             raise RequestError("forbidden", "This service does not answer pages of other sites (see Sec-Fetch-Site).")
-        if sends_body:  # not before the key was seen: who has none must not take others' places
-            if self._bodies >= self._most_bodies:
-                raise _too_much()
-            self._bodies += 1
-            exchange.admitted = True
-        announced = headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > exchange.limit:
+        if sends_body:  # after the key was checked: clients without it must not take the place of others
+            if self._open_bodies >= self._max_open_bodies:
+                raise _overload()
+            self._open_bodies += 1
+            exchange.has_open_body = True
+        content_length = headers.get("content-length", "")
+        if content_length.isdigit() and int(content_length) > exchange.limit:
             raise exchange.too_large()
 
-    def _check_names(self, headers: dict[str, str]) -> None:
+    def _check_origin(self, headers: dict[str, str]) -> None:
         host, origin = headers.get("host", ""), headers.get("origin")
         name = host_of(f"//{host}") or ""
-        if host and self._is_named and name not in self._names and not is_address(name):
+        if host and self._checks_host and name not in self._names and not is_address(name):
             raise RequestError(
-                "forbidden", f"The Host header says {host[:80]!r}; this service must be told: serve --name."
+                "forbidden",
+                f"The Host header {host[:80]!r} is not a name of this service; add it with aletheia serve --name.",
             )
         # A proxy may call this service by another name than the browser did.
         if origin is not None and origin.partition("://")[2] != host and host_of(origin) not in self.config.names:
@@ -154,130 +140,126 @@ class Guard:
                 "forbidden", "This service does not answer pages of other sites (see the Origin header)."
             )
 
-    def _knows(self, headers: dict[str, str], path: str) -> bool:
+    def _has_key(self, headers: dict[str, str]) -> bool:
         key = self.config.api_key
-        if key is None or path.startswith(_FREE) or path.startswith(_ASSETS):
+        if key is None:
             return True
-        return any(hmac.compare_digest(word, key.get_secret_value().encode()) for word in _keys(headers))
+        return any(hmac.compare_digest(sent, key.get_secret_value().encode()) for sent in _sent_keys(headers))
 
-    def _count(self, size: int) -> None:
-        """Take note of a part of a body, which is kept until its request has been answered."""
-        self._arriving += size
-        if self._arriving + self._kept() > self.config.max_kept_bytes:
-            raise _too_much()
-
-    def _limit(self, scope: Scope) -> int:
-        """Bytes that the body may have."""
-        path, headers = scope["path"], dict(scope["headers"])
-        if path.startswith("/v2/") or (b"json" in headers.get(b"content-type", b"") and path.startswith("/v1/")):
-            return self.config.max_upload_bytes * 4 // 3 + _OVERHEAD
-        if path in ("/v1/predict", "/v1/jobs", "/gradio_api/upload"):
-            return max(self.config.max_video_bytes, self.config.max_upload_bytes) + _OVERHEAD
-        return _OVERHEAD
+    def _count_bytes(self, size: int) -> None:
+        """Count a part of a body, which stays in memory or on the disk until its request has been answered."""
+        self._arriving_bytes += size
+        if self._arriving_bytes + self._stored_bytes() > self.config.max_kept_bytes:
+            raise _overload()
 
 
 class _Exchange:
-    """One request and its answer: counts what comes in, completes what goes out."""
+    """One request and its answer: bounds the body, completes the headers of the answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int, count: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        policy: RoutePolicy,
+        config: ServeConfig,
+        count_bytes: Callable[[int], None],
+    ) -> None:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        self.limit, self.status = limit, 0
-        self.admitted, self.counted, self._count = False, 0, count
+        self.policy, self.status = policy, 0
+        self.limit = policy.body_limit(config, self.headers.get("content-type", ""))
+        self.has_open_body, self.counted_bytes, self._count_bytes = False, 0, count_bytes
         self._began = time.monotonic()
-        self._path, self._receive, self._send = scope["path"], receive, send
-        self._taken, self._complete, self._cut = 0, False, False
+        self._receive, self._send = receive, send
+        self._received_bytes, self._is_complete, self._timed_out = 0, False, False
 
     def too_large(self) -> RequestError:
-        """The refusal of a body beyond the limit."""
+        """Return the error for a body beyond the limit."""
         return RequestError("too_large", f"The request has more than {self.limit:,} bytes; send less.")
 
     async def receive(self) -> Message:
-        """The next part of the body; Refused when there is too much of it, or nothing comes."""
-        if self._complete:
-            return await self._receive()  # the news that the client has gone
-        left = _BODY_SECONDS + self._taken / _SLOWEST - (time.monotonic() - self._began)
+        """Receive the next part of the body.
+
+        Raises
+        ------
+        RequestError
+            When the body is too large or comes too slowly.
+        """
+        if self._is_complete:
+            return await self._receive()  # the disconnect of the client
+        left = _BODY_SECONDS + self._received_bytes / _SLOWEST - (time.monotonic() - self._began)
         try:
             message = await asyncio.wait_for(self._receive(), min(_IDLE_SECONDS, left))
         except TimeoutError:
-            self._cut = True
+            self._timed_out = True
             raise RequestError("too_slow", "The request came too slowly, or not at all; send it again.") from None
-        self._complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
-        size = len(message.get("body", b""))
-        self._taken += size
-        if self._taken > self.limit:
+        size = self._note(message)
+        if self._received_bytes > self.limit:
             raise self.too_large()
-        self.counted += size
-        self._count(size)
+        self.counted_bytes += size
+        self._count_bytes(size)
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass a part of the answer on, the first with its headers."""
+        """Send a part of the answer, the first with its headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if not self._complete and not self._cut:
+            if not self._is_complete and not self._timed_out:
                 await self._drain()
-            headers = [*message.get("headers", ()), *self._own(message)]
-            if not self._complete:  # nobody reads what is still to come
+            headers = [*message.get("headers", ()), *self._added_headers(message)]
+            if not self._is_complete:  # the rest of the body is not read
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
         await self._send(message)
 
-    def _own(self, message: Message) -> list[tuple[bytes, bytes]]:
-        given = {name.lower() for name, _ in message.get("headers", ())}
-        policy = _API_POLICY if self._path.startswith(_API) else _PAGE_POLICY
-        headers = {**_HEADERS, "content-security-policy": policy}
-        if self._path.startswith(("/v1/", "/v2")):
-            headers["cache-control"] = "no-store"
+    def _note(self, message: Message) -> int:
+        """Update the state by a message from the client; return the bytes of body in it."""
+        self._is_complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        size = len(message.get("body", b""))
+        self._received_bytes += size
+        return size
+
+    def _added_headers(self, message: Message) -> list[tuple[bytes, bytes]]:
+        present = {name.lower() for name, _ in message.get("headers", ())}
+        headers = {**_HEADERS, "content-security-policy": self.policy.content_security_policy}
+        if self.policy.cache_control is not None:
+            headers["cache-control"] = self.policy.cache_control
         if message["status"] == HTTPStatus.UNAUTHORIZED:
             headers["www-authenticate"] = 'Basic realm="Aletheia", charset="UTF-8"'
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-        return [(name, value) for name, value in pairs if name not in given]
+        return [(name, value) for name, value in pairs if name not in present]
 
     async def _drain(self) -> None:
-        """Take in and forget what the client still sends: who writes into a closed connection sees no answer.
+        """Receive and drop the rest of the body: a client that writes into a closed connection sees no answer.
 
-        Within bounds; a client that waits to be told to go on is told by the answer itself.
+        Within bounds; a client that waits for "100 Continue" gets the answer instead.
         """
         if "expect" in self.headers:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while not self._complete and self._taken <= 2 * self.limit:
-                    message = await self._receive()
-                    self._taken += len(message.get("body", b""))
-                    self._complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
+                while not self._is_complete and self._received_bytes <= 2 * self.limit:
+                    self._note(await self._receive())
 
 
-def refusal(refused: RequestError, metrics: Metrics, path: str) -> JSONResponse:
-    """The answer to a request for a path that gets none; counted."""
-    metrics.errors.labels(refused.kind).inc()
-    headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
-    return JSONResponse(failure(refused.kind, str(refused), path), refused.status, headers)
+def error_response(error: RequestError, metrics: ServiceMetrics, policy: RoutePolicy) -> JSONResponse:
+    """Count an error and return the answer that reports it."""
+    metrics.errors.labels(error.kind).inc()
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return JSONResponse(failure(error.kind, str(error), v2=policy.v2_errors), error.status, headers)
 
 
-def _too_much() -> RequestError:
+def _overload() -> RequestError:
     return RequestError("busy", "Too much is being sent at the same time; try again in 5 seconds.", retry_after=5)
 
 
-def route_of(scope: Scope) -> str:
-    """A route's name for counting: few, whatever is asked for."""
-    path = scope["path"]
-    if path in _COUNTED:
-        return path
-    if path.startswith("/v1/jobs/"):
-        return "/v1/jobs/{id}"
-    if path.startswith("/v2"):
-        return "/v2/models/{name}/infer" if path.endswith("/infer") else "/v2"
-    return "page"
-
-
-def _keys(headers: dict[str, str]) -> list[bytes]:
-    """All that a request shows as the key."""
-    shown = [headers["x-api-key"].encode("latin-1")] if "x-api-key" in headers else []
+def _sent_keys(headers: dict[str, str]) -> list[bytes]:
+    """Return all values of a request that may be the key."""
+    keys = [headers["x-api-key"].encode("latin-1")] if "x-api-key" in headers else []
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        shown.append(value.strip().encode("latin-1"))
+        keys.append(value.strip().encode("latin-1"))
     elif scheme.lower() == "basic":
         with contextlib.suppress(binascii.Error, ValueError):
-            shown.append(base64.b64decode(value, validate=True).partition(b":")[2])
-    return shown
+            keys.append(base64.b64decode(value, validate=True).partition(b":")[2])
+    return keys

@@ -1,48 +1,57 @@
-"""The registered model as an MLRun model server: the very class that would run on Nuclio."""
+"""The registered model as an MLRun model server: the class that would run on Nuclio."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import mlrun.serving
 
+from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.inference.predictor import Predictor
+from aletheia.inference.predictor import Prediction, Predictor
 from aletheia.release.registry import fetch_model
 from aletheia.serving.protocol import decode_inputs, encode_outputs
 
-_lent: dict[str, Any] = {}
+_loaded: dict[str, PredictsPictures] = {}
+
+
+class PredictsPictures(Protocol):
+    """Anything that answers as `aletheia.inference.predictor.Predictor.predict` does."""
+
+    def predict(self, image: bytes | Array) -> Prediction:
+        """Answer for a picture."""
+        ...
 
 
 @contextlib.contextmanager
-def lend(model_path: str, model: Any) -> Iterator[None]:
-    """While this lasts, a server that loads `model_path` gets this model, loaded already, in place of its own.
+def use_loaded_model(model_path: str, model: PredictsPictures) -> Iterator[None]:
+    """Let servers of `model_path` use a model that is loaded already, for as long as this lasts.
 
     Parameters
     ----------
     model_path : str
-        Of the server.
+        Path of the model in the server.
     model
-        Anything with the `predict` of `aletheia.inference.predictor.Predictor`.
+        The model to use.
     """
-    _lent[model_path] = model
+    _loaded[model_path] = model
     try:
         yield
     finally:
-        del _lent[model_path]
+        del _loaded[model_path]
 
 
-class FaceModelServer(mlrun.serving.V2ModelServer):
+class FaceModelServer(mlrun.serving.V2ModelServer):  # type: ignore[misc]  # MLRun has no types
     """Answers the V2 inference protocol with the fake probability of every face.
 
     ``model_path`` is the URI of a registered model (``store://models/…``) or a folder with a model bundle.
     """
 
-    def load(self):
+    def load(self) -> None:
         """Fetch the bundle and make the predictor; raises InputError when there is no usable model."""
-        self.model = _lent.get(self.model_path) or Predictor(fetch_model(self.model_path))
+        self.model = _loaded.get(self.model_path) or Predictor(fetch_model(self.model_path))
 
     def predict(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """Score the pictures of a request; raises InputError naming the input that is no picture."""

@@ -1,4 +1,4 @@
-"""Taking in what a request brings: onto the disk when it is large, without a name, and gone with the request."""
+"""Receiving of request bodies, large ones on the disk in a file without a name that ends with the request."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _FORMS = "Send a form with the picture or video as file (multipart/form-data), o
 
 @dataclasses.dataclass
 class Upload:
-    """What a request brought.
+    """A file, or JSON with a picture, that a request sent.
 
     Attributes
     ----------
     file : file
-        Its content; closed with the request unless somebody takes it.
+        Its content; closed with the request unless `taken`.
     size : int
         Bytes.
     fields : dict of str to str
         The other fields of the form.
     is_json : bool
-        Whether the content is JSON around a picture.
+        Whether the content is JSON with a picture.
     taken : bool
-        Set by who closes the file later.
+        Set by code that keeps the file and closes it later.
     """
 
     file: IO[bytes]
@@ -53,17 +53,17 @@ class Upload:
     taken: bool = False
 
     def read(self) -> bytes:
-        """All of it."""
+        """Return the whole content."""
         self.file.seek(0)
         return self.file.read()
 
     def is_video(self) -> bool:
-        """Whether the content begins as videos do, whatever the file was called."""
+        """Tell whether the content begins as videos do, whatever the name of the file."""
         self.file.seek(0)
         return begins_as_video(self.file.read(16))
 
     def frames(self) -> int | None:
-        """The field ``frames``, if there is one."""
+        """Return the field ``frames``, if there is one; RequestError when it is no whole number."""
         text = self.fields.get("frames", "").strip()
         if not text:
             return None
@@ -73,27 +73,25 @@ class Upload:
 
 
 @contextlib.asynccontextmanager
-async def received(request: Request) -> AsyncIterator[Upload]:
-    """What the request brings; gone afterwards.
+async def receive_upload(request: Request) -> AsyncIterator[Upload]:
+    """Receive the body of a request; its file is closed afterwards.
 
     Raises
     ------
-    Refused
+    RequestError
         When it is neither a form with one file nor JSON.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        if kind == "multipart/form-data":
-            upload = await _form(request)
-        elif kind == "application/json":
-            upload = await _spooled(request)
+        if content_type == "multipart/form-data":
+            upload = await _receive_form(request)
+        elif content_type == "application/json":
+            upload = await _receive_json(request)
         else:
-            raise RequestError("unknown_format", f"The content type {kind[:60]!r} is not read. {_FORMS}")
+            raise RequestError("unknown_format", f"The content type {content_type[:60]!r} is not read. {_FORMS}")
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise RequestError(
-                "no_space", f"What was sent could not be kept while it is looked at. {DISK_FULL}"
-            ) from None
+            raise RequestError("no_space", f"The upload could not be stored. {DISK_FULL}") from None
         raise
     try:
         yield upload
@@ -102,13 +100,13 @@ async def received(request: Request) -> AsyncIterator[Upload]:
             upload.file.close()
 
 
-async def _form(request: Request) -> Upload:
+async def _receive_form(request: Request) -> Upload:
     parser = MultiPartParser(
         request.headers, request.stream(), max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
     )
     try:
         form = await parser.parse()
-    except (MultiPartException, UnicodeError, LookupError) as error:  # of a charset that is none, too
+    except (MultiPartException, UnicodeError, LookupError) as error:  # the latter two for a charset that does not exist
         reason = error.message if isinstance(error, MultiPartException) else "its charset"
         raise RequestError("bad_request", f"The form cannot be read ({reason}). {_FORMS}") from None
     file = form.get("file")
@@ -116,10 +114,10 @@ async def _form(request: Request) -> Upload:
     if not isinstance(file, UploadFile):
         await form.close()
         raise RequestError("bad_request", f"The form has no file in its field file. {_FORMS}")
-    return Upload(file.file, file.size or 0, fields)  # type: ignore[arg-type]
+    return Upload(file.file, file.size or 0, fields)
 
 
-async def _spooled(request: Request) -> Upload:
+async def _receive_json(request: Request) -> Upload:
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 -- closed with the request
     size = 0
     try:
@@ -132,11 +130,11 @@ async def _spooled(request: Request) -> Upload:
     except BaseException:
         file.close()
         raise
-    return Upload(file, size, is_json=True)  # type: ignore[arg-type]
+    return Upload(file, size, is_json=True)
 
 
-def parsed(content: bytes) -> dict[str, Any]:
-    """A JSON object; Refused for anything else, and for so many values that Python would need a gigabyte for them."""
+def parse_json(content: bytes) -> dict[str, Any]:
+    """Parse a JSON object; RequestError for anything else, and for so many values that they would need a gigabyte."""
     if sum(map(content.count, (b",", b"[", b"{"))) > _MAX_VALUES:
         raise RequestError(
             "too_large", f"The JSON holds more than {_MAX_VALUES:,} values; send a picture as base64 text."
@@ -152,15 +150,15 @@ def parsed(content: bytes) -> dict[str, Any]:
     return value
 
 
-def picture_of(content: bytes) -> bytes:
-    """The picture in ``{"image": "<base64>"}``; Refused when there is none."""
-    value = parsed(content)
+def picture_from_json(content: bytes) -> bytes:
+    """Decode the picture in ``{"image": "<base64>"}``; RequestError when there is none."""
+    value = parse_json(content)
     text = value.pop("image", None)
     if not isinstance(text, str):
         raise RequestError("bad_request", 'The JSON holds no picture; send {"image": "<base64>"}.')
     if value:
         raise RequestError(
-            "bad_request", f"The JSON holds {min(value)[:60]!r}, which means nothing here; send image alone."
+            "bad_request", f"The JSON holds {min(value)[:60]!r}, which is not used here; send image alone."
         )
     if text.startswith("data:"):
         text = text.partition(",")[2]

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from aletheia.core.arrays import Array
 
@@ -55,7 +57,7 @@ class GroupedScores:
         self._above, self._at_least = np.concatenate([[0], ends])[block_of_real], ends[block_of_real]
 
     def _merge(self, block: Array, order: Array, chosen: Array) -> tuple[Array, Array]:
-        """Groups in the order of the scores, and for each distinct score where its rows end."""
+        """Return the groups in the order of the scores, and the end of each distinct score's rows among them."""
         groups = self.group[order][chosen]
         ends = np.searchsorted(block[chosen], np.arange(int(block[-1]) + 1 if len(block) else 0), side="right")
         return groups, ends
@@ -65,7 +67,13 @@ class GroupedScores:
         return np.stack([np.bincount(self.group, weights=c, minlength=self.n_groups) for c in columns], axis=1)
 
     def counts_above(self, counts: Array) -> tuple[Array, Array]:
-        """Fake and real rows at or above each distinct score, the highest first, with groups counted `counts` times."""
+        """Count fake and real rows at or above each distinct score, the highest first.
+
+        Parameters
+        ----------
+        counts : ndarray
+            (n_groups,) how often each group was drawn.
+        """
         fake, real = (_cumulative(counts[groups], ends) for groups, ends in self._cells)
         return fake, real
 
@@ -98,27 +106,42 @@ class GroupedScores:
         return np.array([area, average_precision, _eer(tp / positives, fpr), *at_fixed])
 
     def auc(self, counts: Array) -> float:
-        """The first of `ranking_metrics`, without the others and in a fraction of their time."""
+        """Compute the first of `ranking_metrics` alone, in a fraction of the time."""
         (fakes, _), (reals, _) = self._cells
-        found = _cumulative(counts[fakes], slice(None))
+        true_positives = _cumulative(counts[fakes], slice(None))
         weights = counts[reals]
-        pairs = float(found[-1] * weights.sum())
-        return float(weights @ (found[self._above] + found[self._at_least])) / (2 * pairs) if pairs else float("nan")
+        pairs = float(true_positives[-1] * weights.sum())
+        won = true_positives[self._above] + true_positives[self._at_least]
+        return float(weights @ won) / (2 * pairs) if pairs else float("nan")
 
 
 def _cumulative(weights: Array, ends: Array | slice) -> Array:
-    total = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
+    total: Array = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
     return total[ends]
 
 
 def _eer(tpr: Array, fpr: Array) -> float:
-    """Where the straight lines between the points of the ROC curve meet tpr = 1 - fpr."""
+    """Return the false-positive rate at which the linearly interpolated ROC curve meets tpr = 1 - fpr."""
     k = int(np.searchsorted(tpr + fpr, 1.0))  # both rise along the curve
     k = min(k, len(tpr) - 1)
     t0, f0 = (tpr[k - 1], fpr[k - 1]) if k else (0.0, 0.0)
     rise = (tpr[k] - t0) + (fpr[k] - f0)
     share = (1.0 - t0 - f0) / rise if rise > 0 else 0.0
     return float(f0 + share * (fpr[k] - f0))
+
+
+def group_ids(groups: Array) -> Array:
+    """Assign numbers to groups (n,); each row whose group is unknown ('', None or NaN) gets a number of its own."""
+    texts = np.where(pd.isna(groups), "", groups).astype(str)
+    ids: Array = np.unique(texts, return_inverse=True)[1]
+    is_unknown = texts == ""
+    ids[is_unknown] = ids.max(initial=0) + 1 + np.arange(is_unknown.sum())
+    return ids
+
+
+def unit_ids(groups: ArrayLike | None, n: int) -> Array:
+    """Assign numbers to the units of the bootstrap (n,): the groups, or without them each row on its own."""
+    return np.arange(n) if groups is None else group_ids(np.asarray(groups, dtype=object))
 
 
 def draw_counts(n_groups: int, replicates: int, rng: np.random.Generator) -> Iterator[Array]:
@@ -129,7 +152,7 @@ def draw_counts(n_groups: int, replicates: int, rng: np.random.Generator) -> Ite
 
 
 def percentile_interval(values: Array, level: float) -> tuple[float, float]:
-    """Percentile interval of the replicates that could be evaluated."""
+    """Return the percentile interval of the replicates that are finite; NaN without any."""
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan"), float("nan")
@@ -138,18 +161,18 @@ def percentile_interval(values: Array, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def widen_steady(draws: Array, low: Array | float, high: Array | float) -> tuple[Array, Array]:
-    """Replicates for the lower and for the upper end of an interval.
+def widen_constant(draws: Array, low: Array | float, high: Array | float) -> tuple[Array, Array]:
+    """Return the replicates for the lower and for the upper end of an interval.
 
-    They are the same, except where every replicate repeats one value (no error among the rows: none in any
-    drawing of them), which is not certainty: there the limits of a closed form take its place.
+    They are the same, except where every replicate has the same value (without an error among the rows there is
+    none in any resample). That is not certainty, so the limits of a closed form replace it.
 
     Parameters
     ----------
     draws : ndarray
         (replicates,) or (replicates, k).
     low, high : float or ndarray
-        Limits in closed form, one, or (k,).
+        Limits in closed form: a number, or (k,).
 
     Returns
     -------
@@ -158,5 +181,5 @@ def widen_steady(draws: Array, low: Array | float, high: Array | float) -> tuple
     """
     finite = np.isfinite(draws)
     highest = np.where(finite, draws, -np.inf).max(axis=0, initial=-np.inf)
-    steady = finite & (highest == np.where(finite, draws, np.inf).min(axis=0, initial=np.inf))
-    return np.where(steady, low, draws), np.where(steady, high, draws)
+    constant = finite & (highest == np.where(finite, draws, np.inf).min(axis=0, initial=np.inf))
+    return np.where(constant, low, draws), np.where(constant, high, draws)

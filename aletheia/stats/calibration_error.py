@@ -1,13 +1,14 @@
-"""How far the probabilities are from the shares that are found: the expected calibration error.
+"""Expected calibration error: the distance between predicted probabilities and observed shares of fakes.
 
-The estimate is biased upwards on few rows: chance alone moves the share in a bin away from the probability, and the
-error counts every move as one (Kumar, Liang and Ma, "Verified Uncertainty Calibration", NeurIPS 2019; Nixon et al.,
-"Measuring Calibration in Deep Learning", CVPR Workshops 2019). So it stands beside what chance alone would show.
+The estimate is biased upwards on few rows: chance alone moves the share in a bin away from the probability, and every
+such move counts as an error (Kumar, Liang and Ma, "Verified Uncertainty Calibration", NeurIPS 2019; Nixon et al.,
+"Measuring Calibration in Deep Learning", CVPR Workshops 2019). So it is reported beside the value that chance alone
+would give.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
@@ -15,44 +16,36 @@ from scipy.sparse import csr_matrix
 from scipy.special import expit, logit
 
 from aletheia.core.arrays import Array
-from aletheia.core.errors import InputError
 from aletheia.core.jsonable import to_jsonable
-from aletheia.stats.bootstrap import draw_counts, percentile_interval
-from aletheia.stats.metrics import group_ids
+from aletheia.stats.bootstrap import percentile_interval
+from aletheia.stats.estimate import Estimate
+from aletheia.stats.scored_set import ScoredSet
 
 _SIMULATIONS = 100
 
 
 @dataclass(frozen=True)
-class CalibrationError:
-    """What `calibration_error` found.
+class CalibrationEstimate(Estimate):
+    """Expected calibration error of a set of rows, 0 to 1; NaN where it is not defined.
+
+    Its interval comes from replicates that are biased upwards as the value is: it shows how much the value would vary,
+    not that the true error must lie within.
 
     Attributes
     ----------
-    value : float
-        Mean distance between probability and share, 0 to 1; NaN where it is not defined.
-    low, high : float
-        95 % interval. The replicates are biased upwards as the value is, so that it says how much the value would
-        vary, not that the true error must lie within.
     expected : float
-        What a perfectly calibrated model would show on these rows. A value that is hardly larger is no sign of a fault.
-    n : int
-        Rows that count.
+        Value of a perfectly calibrated model on these rows. An error that is hardly larger is no sign of a fault.
     """
 
-    value: float
-    low: float
-    high: float
-    expected: float
-    n: int
+    expected: float = float("nan")
 
-    def to_dict(self) -> dict[str, float | int | None]:
-        """JSON knows no NaN: None instead."""
-        return {key: to_jsonable(value) for key, value in asdict(self).items()}
+    def to_dict(self) -> dict[str, float | None]:
+        """Return plain values for JSON, None for NaN."""
+        return {**super().to_dict(), "expected": to_jsonable(self.expected), "n": self.n}
 
 
 def equal_mass_bins(p: Array, bins: int = 10) -> Array:
-    """Sort probabilities into bins of equal numbers of rows.
+    """Assign probabilities to bins of equal numbers of rows.
 
     Parameters
     ----------
@@ -71,57 +64,44 @@ def equal_mass_bins(p: Array, bins: int = 10) -> Array:
 
 
 def balanced_weights(y: Array) -> Array:
-    """Weights (n,) of rows of both classes (1 for fake) that give either a total of one half."""
+    """Weight rows (n,) of both classes (1 for fake) so that the weights of either class add up to one half."""
     return np.where(y == 1, 0.5 / np.sum(y == 1), 0.5 / np.sum(y == 0))
 
 
-def calibration_error(
-    y: Array,
-    p: Array,
-    groups: Array | None = None,
+def expected_calibration_error(
+    scored: ScoredSet,
     *,
     balanced: bool = True,
     bins: int = 10,
     replicates: int = 500,
-    seed: int = 0,
     level: float = 0.95,
-) -> CalibrationError:
-    """Expected calibration error in bins of equal numbers of rows (Naeini et al., AAAI 2015; Nixon et al., 2019).
+) -> CalibrationEstimate:
+    """Compute the expected calibration error in bins of equal numbers of rows (Naeini et al., AAAI 2015; Nixon et al.).
 
     Parameters
     ----------
-    y : ndarray
-        (n,), 1 for fake, 0 for real.
-    p : ndarray
-        (n,) probabilities of fake in [0, 1]; rows with NaN are left out.
-    groups : ndarray, optional
-        (n,) identity or video of each row, the unit of the bootstrap; whole numbers are taken as they are, of other
-        values '' and None stand for "unknown", a unit of its own.
+    scored : ScoredSet
+        Rows without a probability are left out; its threshold plays no part.
     balanced : bool
         Let both classes weigh the same, since the models' probabilities refer to a prior of one half. Without it the
         shares are those of the rows.
     bins : int
         See `equal_mass_bins`. They are fixed by all rows, and stay in every replicate.
-    replicates, seed, level
+    replicates, level
         Of the bootstrap; without replicates there is no interval.
 
     Returns
     -------
-    CalibrationError
+    CalibrationEstimate
         NaN without rows and, when balanced, with one class only.
-
-    Raises
-    ------
-    InputError
-        For probabilities outside [0, 1], or lengths that differ.
     """
-    y, p, ids = _scored(y, p, groups)
-    if not len(y) or (balanced and y.min() == y.max()):
-        return CalibrationError(*[float("nan")] * 4, n=len(y))
-    data = BinnedErrors(y, p, ids, balanced=balanced, bins=bins)
-    draws = [data.error(counts) for counts in draw_counts(data.n_groups, replicates, np.random.default_rng(seed))]
+    scored = scored.dropna()
+    if not len(scored) or (balanced and scored.y.min() == scored.y.max()):
+        return CalibrationEstimate(float("nan"), n=len(scored))
+    data = BinnedErrors(scored, balanced=balanced, bins=bins)
+    low, high = percentile_interval(np.array([data.error(counts) for counts in scored.draw_counts(replicates)]), level)
     value = data.error(np.ones(data.n_groups))
-    return CalibrationError(value, *percentile_interval(np.array(draws), level), data.expected(seed), len(y))
+    return CalibrationEstimate(value, low, high, len(scored), data.expected())
 
 
 class BinnedErrors:
@@ -129,39 +109,46 @@ class BinnedErrors:
 
     Parameters
     ----------
-    y, p : ndarray
-        (n,) labels and probabilities, n at least 1, without NaN.
-    ids : ndarray
-        (n,) int; rows with the same number are drawn together.
+    scored : ScoredSet
+        At least one row, all with a probability.
     balanced, bins
-        As in `calibration_error`.
+        As in `expected_calibration_error`.
     """
 
-    def __init__(self, y: Array, p: Array, ids: Array, *, balanced: bool = True, bins: int = 10) -> None:
-        self._y, self._p, self._balanced = np.asarray(y), np.asarray(p), balanced
-        values, self._group = np.unique(ids, return_inverse=True)
+    def __init__(self, scored: ScoredSet, *, balanced: bool = True, bins: int = 10) -> None:
+        self._y, self._p, self._seed, self._balanced = scored.y, scored.p, scored.seed, balanced
+        values, self._group = np.unique(scored.ids, return_inverse=True)
         self.n_groups = len(values)
         self._bin = equal_mass_bins(self._p, bins)
         self._n_bins = int(self._bin.max()) + 1
-        # Each row has one entry for its error and one that counts it; rows of a group in one bin become one entry.
+        # Each row has an entry for its error and one that counts it; those of a group's rows in one bin are added up.
         terms = np.concatenate([np.abs(self._y - self._p), np.ones(len(self._y))])
         places = np.concatenate(self._cells(self._y)), np.tile(self._group, 2)
         self._sums = csr_matrix((terms, places), shape=(2 * self._n_bins + 2, self.n_groups))
 
     def error(self, counts: Array) -> float:
-        """Calibration error with each group counted `counts` (n_groups,) times, in the bins of all rows; NaN without
-        rows and, when balanced, without rows of one class.
+        """Compute the calibration error of a replicate, in the bins of all rows.
+
+        Parameters
+        ----------
+        counts : ndarray
+            (n_groups,) how often each group was drawn.
+
+        Returns
+        -------
+        float
+            NaN without rows and, when balanced, without rows of either class.
         """
         return self._from_sums(self._sums @ counts)
 
-    def expected(self, seed: int = 0) -> float:
-        """Mean error when labels are drawn from the probabilities.
+    def expected(self) -> float:
+        """Compute the mean error when labels are drawn from the probabilities.
 
         When balanced, the probabilities are first shifted (in log-odds) to where they expect as many fakes as there
         are; those of a model that calls nearly everything fake could not come from a calibrated one. Where all rows of
         a group have one label, as the frames of a video do, they are drawn together.
         """
-        rng = np.random.default_rng([seed, 1])
+        rng = np.random.default_rng([self._seed, 1])
         chance = p = self._p
         if self._balanced:
             share, z = self._y.mean(), logit(np.clip(p, 1e-9, 1 - 1e-9))
@@ -179,26 +166,14 @@ class BinnedErrors:
         return float(np.nanmean(values))
 
     def _cells(self, y: Array) -> tuple[Array, Array]:
-        """Where rows' errors and rows themselves are summed: bins of the real ones, bins of the fakes, two counts."""
+        """Return the cells in which rows' errors and rows are summed: bins of real ones, bins of fakes, two counts."""
         fake = y.astype(np.int64)
         return fake * self._n_bins + self._bin, 2 * self._n_bins + fake
 
     def _from_sums(self, sums: Array) -> float:
-        """From sums over `_cells`: weighted differences of labels and probabilities, each bin's in absolute value."""
+        """Add up, from sums over `_cells`, the absolute differences of labels and probabilities of the bins."""
         off_real, off_fake = sums[:-2].reshape(2, -1)
         n_real, n_fake = sums[-2:] * 2 if self._balanced else np.repeat(sums[-2:].sum(), 2)
         if n_real == 0 or n_fake == 0:
             return float("nan")
         return float(np.abs(off_fake / n_fake - off_real / n_real).sum())
-
-
-def _scored(y: Array, p: Array, groups: Array | None) -> tuple[Array, Array, Array]:
-    y, p = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
-    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
-    if y.ndim != 1 or y.shape != p.shape or groups.shape != y.shape:
-        raise InputError("Labels, probabilities and groups must be lists of one length.")
-    if np.nanmin(p, initial=0.0) < 0 or np.nanmax(p, initial=1.0) > 1:
-        raise InputError("Probabilities must lie between 0 and 1; these look like logits.")
-    ids = groups if np.issubdtype(groups.dtype, np.integer) else group_ids(groups.astype(object))
-    scored = ~np.isnan(p)
-    return y[scored], p[scored], ids[scored]

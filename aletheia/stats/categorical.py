@@ -1,4 +1,4 @@
-"""Counting in columns of text, for tables of a million rows."""
+"""Codes, cross tables and association of text columns, fast enough for a million rows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from aletheia.core.arrays import Array
 
 
 def encode(column: pd.Series) -> tuple[Array, Array]:
-    """Whole-number codes of a text column and the values they stand for; -1 where the text is empty.
+    """Encode a text column as whole numbers, -1 where the text is empty.
 
     Returns
     -------
     codes : np.ndarray
         int64, shape (n,), -1 to k - 1.
     values : np.ndarray
-        str objects, shape (k,); in alphabetical order when there are at most 1,000, of first appearance
-        otherwise.
+        str objects, shape (k,), that the codes stand for; in alphabetical order when there are at most 1,000, in order
+        of first appearance otherwise.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, values = (
@@ -38,10 +38,22 @@ def encode(column: pd.Series) -> tuple[Array, Array]:
 
 
 def renumber(codes: Array, size: int) -> tuple[Array, Array]:
-    """The codes that occur (-1 aside), in order, and every row's place among them; -1 stays -1.
+    """Renumber codes without gaps.
 
-    ``size`` is one more than the largest possible code; counting is much faster than sorting while it is not
-    far above the number of rows, beyond which the codes are sorted after all.
+    Parameters
+    ----------
+    codes : np.ndarray
+        (n,) int64 from -1 on.
+    size : int
+        One more than the largest possible code. Codes are counted, which is much faster than sorting, unless the size
+        is far above the number of rows.
+
+    Returns
+    -------
+    used : np.ndarray
+        (k,) the codes that occur, in order, without -1.
+    places : np.ndarray
+        (n,) index of each row's code in `used`; -1 stays -1.
     """
     if size > 10 * len(codes) + 1000:
         used, places = np.unique(codes, return_inverse=True)
@@ -54,21 +66,19 @@ def renumber(codes: Array, size: int) -> tuple[Array, Array]:
 
 
 def cross_table(rows: Array, columns: Array, shape: tuple[int, int]) -> Array:
-    """Counts of each combination of two codes: int64 of the given shape; pairs with a code of -1 are left
-    out.
-    """
-    known = (rows >= 0) & (columns >= 0)
-    if not known.all():
-        rows, columns = rows[known], columns[known]
+    """Count each combination of two codes: int64 of the given shape, without the pairs that have a code of -1."""
+    is_known = (rows >= 0) & (columns >= 0)
+    if not is_known.all():
+        rows, columns = rows[is_known], columns[is_known]
     return np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def cramers_v(table: Array) -> float:
-    """Cramér's V, 0 (independent) to 1 (one tells the other), of a table of counts.
+    """Compute Cramér's V of a table of counts: 0 (independent) to 1 (one variable determines the other).
 
     The plain one (Cramér 1946, section 21.9), without a correction for small samples. Empty rows and columns
-    are left out; a single row says nothing about the column (0), and with a single column there is nothing to
-    tell (NaN).
+    are left out; a single row carries no information about the column (0), and with a single column there is nothing to
+    predict (NaN).
     """
     table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0].astype(np.float64)
     if min(table.shape) < 2:

@@ -41,7 +41,7 @@ class Curve:
 
 
 def curve(y: Array, scores: Array) -> Curve:
-    """Sort once and count.
+    """Count fake and real rows above each score.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def curve(y: Array, scores: Array) -> Curve:
 
 
 def auc(y: Array, scores: Array) -> float:
-    """Area under the ROC curve, ties counting half (Hanley and McNeil, 1982); NaN with one class only."""
+    """Compute the area under the ROC curve, ties counting half (Hanley and McNeil, 1982); NaN with one class."""
     y = np.asarray(y)
     if not len(y) or y.min() == y.max():
         return float("nan")

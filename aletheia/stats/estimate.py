@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-
-from aletheia.core.jsonable import to_jsonable
 
 UNDEFINED = "not defined"
 _NAN = float("nan")
@@ -38,26 +35,27 @@ class Estimate:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], key: str = "value") -> Estimate:
         """Read a dictionary of `key`, low and high, such as `to_dict` writes; None stands for NaN."""
-        return cls(*(_number(values.get(name)) for name in (key, "low", "high")))
+        return cls(_number(values.get(key)), _number(values.get("low")), _number(values.get("high")))
 
     @classmethod
     def from_columns(cls, row: Mapping[str, Any], name: str) -> Estimate:
         """Read the columns `name`, `name`_low and `name`_high of a table's row; None stands for NaN."""
-        return cls(*(_number(row.get(name + suffix)) for suffix in ("", "_low", "_high")))
+        return cls(_number(row.get(name)), _number(row.get(f"{name}_low")), _number(row.get(f"{name}_high")))
 
     @property
     def is_defined(self) -> bool:
         """Whether there is a value."""
-        return bool(np.isfinite(self.value))
+        return math.isfinite(self.value)
 
     @property
     def has_interval(self) -> bool:
         """Whether there is a value with an interval."""
-        return self.is_defined and bool(np.isfinite(self.low))
+        return self.is_defined and math.isfinite(self.low)
 
     def to_dict(self) -> dict[str, float | None]:
         """Return value, low and high for JSON, None for NaN."""
-        return {name: to_jsonable(getattr(self, name)) for name in ("value", "low", "high")}
+        values = {"value": self.value, "low": self.low, "high": self.high}
+        return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
 
     def to_columns(self, name: str) -> dict[str, float]:
         """Return the columns `name`, `name`_low and `name`_high of a table."""

@@ -1,4 +1,4 @@
-"""AUC within folds, and its interval by drawing whole groups."""
+"""AUC within folds, with its interval by a bootstrap over groups."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ REPLICATES = 500
 
 
 def weighted_auc(y: Array, scores: Array, fold: Array, weights: Array) -> Array:
-    """Share of (fake, real) pairs of one fold that the scores order rightly, ties counting half.
+    """Compute the share of (fake, real) pairs within folds that the scores order correctly, ties counting half.
 
     Parameters
     ----------
-    y, scores, fold
-        Shape (n,); rows with fold -1 are left out.
-    weights
-        Shape (replicates, n).
+    y : np.ndarray
+        (n,) bool, True for fake.
+    scores, fold : np.ndarray
+        (n,); rows with fold -1 are left out.
+    weights : np.ndarray
+        (replicates, n).
 
     Returns
     -------
@@ -37,10 +39,10 @@ def weighted_auc(y: Array, scores: Array, fold: Array, weights: Array) -> Array:
     begins = np.flatnonzero(np.r_[True, folds[1:] != folds[:-1]])
     lengths = np.diff(np.r_[begins, len(folds)])
     below -= np.repeat(below[:, begins], lengths, axis=1)
-    right = (fakes * (below + reals / 2)).sum(axis=1)
+    ordered = (fakes * (below + reals / 2)).sum(axis=1)
     pairs = (np.add.reduceat(fakes, begins, axis=1) * np.add.reduceat(reals, begins, axis=1)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(pairs > 0, right / pairs, np.nan)
+        return np.where(pairs > 0, ordered / pairs, np.nan)
 
 
 def bootstrap_auc(
@@ -51,19 +53,21 @@ def bootstrap_auc(
     confidence: float,
     rng: np.random.Generator,
 ) -> tuple[float, float]:
-    """Percentile interval of :func:`weighted_auc`.
+    """Compute the percentile interval of :func:`weighted_auc`.
 
     Whole groups are drawn with replacement, since rows of one person are not independent (Field & Welsh,
     "Bootstrapping clustered data", JRSS B 2007).
 
     Parameters
     ----------
-    y, scores, fold
-        Shape (n,).
-    groups
-        int64 from 0 on, shape (n,).
-    confidence
+    y, scores, fold : np.ndarray
+        (n,), as there.
+    groups : np.ndarray
+        (n,) int64 from 0 on.
+    confidence : float
         0 to 1.
+    rng : np.random.Generator
+        Source of the draws.
     """
     count = int(groups.max()) + 1
     values = []

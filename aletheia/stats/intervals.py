@@ -1,27 +1,16 @@
-"""Intervals of shares in closed form, for rows that come in groups."""
+"""Closed-form intervals of shares, for rows that come in groups."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
 
 from aletheia.core.arrays import Array
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of n rows with its interval; NaN without rows."""
-
-    value: float
-    low: float
-    high: float
-    n: int
+from aletheia.stats.estimate import Estimate
 
 
 def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """Score interval of a share (Wilson, JASA 22, 1927); n need not be whole. (0, 1) for n = 0."""
+    """Compute the score interval of a share (Wilson, JASA 22, 1927); n need not be whole. (0, 1) for n = 0."""
     if n <= 0:
         return 0.0, 1.0
     z = norm.ppf(1 - (1 - level) / 2)
@@ -34,12 +23,12 @@ def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Rate:
-    """Share of hits among rows that come in groups, with a Wilson interval on the effective number of rows.
+def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Estimate:
+    """Compute the share of hits among grouped rows, with a Wilson interval on the effective number of rows.
 
     The design effect is estimated from the spread between groups (Rao and Scott, "A Simple Method for the
     Analysis of Clustered Binary Data", Biometrics 48, 1992). A share of 0 or 1 shows no spread at all; then
-    each group counts as one row, the cautious extreme.
+    each group counts as a single row, the cautious extreme.
 
     Parameters
     ----------
@@ -49,10 +38,15 @@ def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Rate:
         (n,) int, the unit that was sampled.
     level : float
         Of the interval.
+
+    Returns
+    -------
+    Estimate
+        NaN without rows.
     """
     n = len(hits)
     if n == 0:
-        return Rate(float("nan"), float("nan"), float("nan"), 0)
+        return Estimate(float("nan"), n=0)
     _, index = np.unique(groups, return_inverse=True)
     size = np.bincount(index).astype(np.float64)
     hit = np.bincount(index, weights=np.asarray(hits, dtype=np.float64))
@@ -66,13 +60,13 @@ def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Rate:
         design = max(1.0, variance / (share * (1 - share) / n))
         effective = n / design
     low, high = wilson(share * effective, effective, level)
-    return Rate(share, low, high, n)
+    return Estimate(share, low, high, n)
 
 
 def perfect_auc_limits(value: float, y: Array, groups: Array, level: float = 0.95) -> tuple[float, float]:
-    """Limits of an AUC of 0 or 1, which every replicate of a bootstrap repeats.
+    """Return limits for an AUC of 0 or 1, of which a bootstrap has only constant replicates.
 
-    It rests on the smaller class, of which each group counts as one trial (Wilson's interval).
+    They are Wilson's for the smaller class, of which each group counts as a single trial.
 
     Parameters
     ----------

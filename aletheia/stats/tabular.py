@@ -1,4 +1,4 @@
-"""How well a label can be told from a table of properties: gradient-boosted trees, scored on rows they did not see."""
+"""Prediction of a label from a table of properties, by gradient-boosted trees on rows they were not fitted on."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from aletheia.core.arrays import Array
+from aletheia.core.errors import AletheiaError
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
 MAX_FOLDS = 5
-#: What each column is worth is asked of tables up to this width; a thumbnail's pixels mean nothing one by one.
+#: Widest table whose columns are rated one by one; a thumbnail's pixels mean nothing alone.
 MAX_EXPLAINED = 40
 _SHUFFLES = 3
 _FEW = 1000  # rows
 _CELLS = 5_000_000  # of shuffled tables at a time
+
+
+class FoldError(AletheiaError):
+    """The rows cannot be cross-validated; the message is the reason, as a clause."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Shortcut:
-    """How well the label can be told from a table of what is not the face.
+    """Score of the label's prediction from a table of properties other than the face.
 
     Attributes
     ----------
@@ -45,11 +51,11 @@ class Shortcut:
     n : int
         Rows scored.
     features : pd.DataFrame
-        ``feature``, ``name`` (readable), ``importance``: what the AUC loses when the property is shuffled
-        among the scored rows (little, when another property says the same), and ``alone``: the AUC of a model
-        that sees this property only. Most important first.
+        ``feature``, ``name`` (readable), ``importance``: loss of AUC when the property is shuffled among the scored
+        rows (little, when another property carries the same information), and ``alone``: the AUC of a model that sees
+        this property only. Most important first.
     reason : str
-        Why nothing was computed; empty otherwise.
+        Reason why nothing was computed; empty otherwise.
     cross_validated : bool
         Whether the AUC is within the folds of one set, rather than on a test set of its own.
     """
@@ -63,19 +69,22 @@ class Shortcut:
     cross_validated: bool = True
 
     @property
+    def estimate(self) -> Estimate:
+        """The AUC with its interval."""
+        return Estimate(self.auc, self.low, self.high, self.n)
+
+    @property
     def leading(self) -> list[str]:
         """Readable names of up to three properties that carry the AUC, or would alone come close to it."""
-        telling = (self.features["importance"] >= 0.01) | (
-            (self.features["alone"] >= 0.6) & (self.features["alone"] >= self.auc - 0.1)
-        )
-        return self.features.loc[telling, "name"].head(3).tolist()
+        importance, alone = self.features["importance"], self.features["alone"]
+        is_leading = (importance >= 0.01) | ((alone >= 0.6) & (alone >= self.auc - 0.1))
+        return [str(name) for name in self.features.loc[is_leading, "name"].head(3)]
 
     def sentence(self) -> str:
-        """What was found, in plain words."""
+        """Summarise the result in plain words."""
         if self.reason:
             return f"The shortcut AUC was not computed: {self.reason}."
-        interval = f"{self.auc:.2f} ({self.low:.2f} to {self.high:.2f})"
-        text = f"From the files alone, without a pixel, the label is told with AUC {interval}"
+        text = f"From the files alone, without a pixel, the label can be predicted with AUC {self.estimate:.2f}"
         leading = self.leading
         if self.low <= 0.5 or not leading:
             return text + ": no property of the files gives it away."
@@ -83,7 +92,15 @@ class Shortcut:
 
 
 def not_computed(reason: str, cross_validated: bool) -> Shortcut:
-    """An outcome without numbers, and why."""
+    """Return a result without numbers.
+
+    Parameters
+    ----------
+    reason : str
+        Reason for it, as a clause.
+    cross_validated : bool
+        Whether the AUC would have been within the folds of one set.
+    """
     nan = float("nan")
     empty = pd.DataFrame({"feature": [], "name": [], "importance": np.empty(0), "alone": np.empty(0)})
     return Shortcut(nan, nan, nan, 0, empty, reason, cross_validated)
@@ -101,7 +118,7 @@ def score_table(
     confidence: float = 0.95,
     cross_validated: bool = True,
 ) -> Shortcut:
-    """Fit on some rows, score others, and say what the columns are worth.
+    """Fit on some rows, score others, and rate the columns.
 
     Parameters
     ----------
@@ -113,9 +130,15 @@ def score_table(
     folds : list of tuple of ndarray
         Rows of `fit` to learn from and rows of `scored` to score with that; only rows of one fold are compared.
     groups : ndarray
-        (n,) int64 of the scored rows: what must be drawn together for the interval.
-    rng, seed, confidence
-        Of the bootstrap and the shuffles; of the trees; of the interval.
+        (n,) int64 of the scored rows, the unit of the interval's bootstrap.
+    rng : Generator
+        Of the bootstrap and the shuffles.
+    seed : int
+        Of the trees.
+    confidence : float
+        Of the interval.
+    cross_validated : bool
+        Whether `fit` and `scored` are the same rows.
     """
     (x_train, fake), (x_test, y) = fit, scored
     scores, fold_of = np.zeros(len(y)), np.full(len(y), -1)
@@ -150,38 +173,59 @@ def score_table(
 
 
 def without_unknown(learnt: Array, scored: Array) -> tuple[Array, Array]:
-    """Both tables with zeros in the columns of which the first knows nothing: the trees cannot bin those."""
-    unknown = np.isnan(learnt).all(axis=0)
-    return np.where(unknown, 0.0, learnt), np.where(unknown, 0.0, scored)
+    """Replace, in both tables, the columns that are all NaN in the first by zeros: the trees cannot bin those."""
+    is_unknown = np.isnan(learnt).all(axis=0)
+    return np.where(is_unknown, 0.0, learnt), np.where(is_unknown, 0.0, scored)
 
 
-def make_folds(groups: Array, fake: Array, rng: np.random.Generator) -> list[tuple[Array, Array]] | str:
-    """Rows to fit on and rows to score, for each fold; or why there are none.
+def make_folds(groups: Array, fake: Array, rng: np.random.Generator) -> list[tuple[Array, Array]]:
+    """Split rows into at most five folds that keep groups together.
 
     Groups of one kind (real only, mixed, fake only) are dealt out to the folds from the largest on, forth and
     back.
+
+    Parameters
+    ----------
+    groups : ndarray
+        (n,) int64 from 0 on.
+    fake : ndarray
+        (n,) bool.
+    rng : Generator
+        Orders groups of equal size.
+
+    Returns
+    -------
+    list of tuple of ndarray
+        Rows to fit on and rows to score of each fold that has both classes on both sides.
+
+    Raises
+    ------
+    FoldError
+        When there is no such fold.
     """
     if fake.all() or not fake.any():
-        return f"the rows are all {'fake' if fake.all() else 'real'}"
+        raise FoldError(f"the rows are all {'fake' if fake.all() else 'real'}")
     sizes, fakes = np.bincount(groups), np.bincount(groups, weights=fake)
-    having = int(min((fakes > 0).sum(), (fakes < sizes).sum()))
-    if having < 2:
-        return "one class forms a single connected group, which cannot be cross-validated"
-    count = min(MAX_FOLDS, having)
+    fewest = int(min((fakes > 0).sum(), (fakes < sizes).sum()))
+    if fewest < 2:
+        raise FoldError("one class forms a single connected group, which cannot be cross-validated")
+    count = min(MAX_FOLDS, fewest)
     order = np.lexsort((rng.random(len(sizes)), -sizes, (fakes > 0).astype(int) + (fakes == sizes)))
     turn = np.arange(len(sizes)) % (2 * count)
     fold = np.empty(len(sizes), dtype=np.int64)
     fold[order] = np.minimum(turn, 2 * count - 1 - turn)
     usable = []
     for i in range(count):
-        held = fold[groups] == i
-        if 0 < fake[held].sum() < held.sum() and 0 < fake[~held].sum() < (~held).sum():
-            usable.append((np.flatnonzero(~held), np.flatnonzero(held)))
-    return usable or "no fold has both classes on both sides"
+        in_fold = fold[groups] == i
+        if 0 < fake[in_fold].sum() < in_fold.sum() and 0 < fake[~in_fold].sum() < (~in_fold).sum():
+            usable.append((np.flatnonzero(~in_fold), np.flatnonzero(in_fold)))
+    if not usable:
+        raise FoldError("no fold has both classes on both sides")
+    return usable
 
 
 def make_trees(seed: int, categorical: tuple[bool, ...], rows: int) -> HistGradientBoostingClassifier:
-    """The model of every table: gradient-boosted trees, whose binning takes unknown values as they are."""
+    """Create the model of every table: gradient-boosted trees, which take NaN as it is."""
     few = rows < _FEW  # fewer and larger steps come to the same there, in half of the time
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -198,35 +242,35 @@ def make_trees(seed: int, categorical: tuple[bool, ...], rows: int) -> HistGradi
 
 
 def _alone(x_fit: Array, y_fit: Array, x: Array, y: Array, seed: int) -> Array:
-    """AUC of a small tree that sees one column only, shape (features,)."""
+    """Compute the AUC of a small tree that sees a single column, for each column (features,)."""
     from sklearn.tree import DecisionTreeClassifier
 
     aucs = np.full(x_fit.shape[1], 0.5)
-    one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
+    weight, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
     leaf = max(1, min(10, len(y_fit) // 20))
     for j in range(x_fit.shape[1]):
         if len(np.unique(x_fit[:, j])) > 1:
             tree = DecisionTreeClassifier(max_leaf_nodes=12, min_samples_leaf=leaf, random_state=seed)
             tree.fit(x_fit[:, [j]], y_fit)
-            aucs[j] = weighted_auc(y, tree.predict_proba(x[:, [j]])[:, 1], fold, one)[0]
+            aucs[j] = weighted_auc(y, tree.predict_proba(x[:, [j]])[:, 1], fold, weight)[0]
     return aucs
 
 
 def _importance(model: HistGradientBoostingClassifier, x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """AUC lost when a column is shuffled (Breiman, "Random Forests", 2001, section 10), shape (features,)."""
+    """Compute the AUC lost when a column is shuffled (Breiman, "Random Forests", 2001, section 10): (features,)."""
     rows = rng.permutation(len(y))[:10_000]
     x, y = x[rows], y[rows]
     if y.all() or not y.any():
         return np.zeros(x.shape[1])
-    one, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
+    weight, fold = np.ones((1, len(y))), np.zeros(len(y), dtype=np.int64)
 
     def aucs(tables: list[Array]) -> list[float]:
         scores = model.predict_proba(np.concatenate(tables))[:, 1].reshape(len(tables), -1)
-        return [float(weighted_auc(y, row, fold, one)[0]) for row in scores]
+        return [float(weighted_auc(y, row, fold, weight)[0]) for row in scores]
 
     base = aucs([x])[0]
     lower: list[float] = []
-    # Many columns in one call, whose overhead is larger than its work; but not the memory of all of them.
+    # Many columns a call, whose overhead is larger than its work, but not all: memory is bounded.
     at_once = max(1, _CELLS // (_SHUFFLES * x.size))
     for start in range(0, x.shape[1], at_once):
         tables = []
@@ -235,4 +279,5 @@ def _importance(model: HistGradientBoostingClassifier, x: Array, y: Array, rng: 
                 tables.append(x.copy())
                 tables[-1][:, j] = x[rng.permutation(len(x)), j]
         lower += aucs(tables)
-    return base - np.reshape(lower, (x.shape[1], _SHUFFLES)).mean(axis=1)
+    mean: Array = np.reshape(lower, (x.shape[1], _SHUFFLES)).mean(axis=1)
+    return base - mean

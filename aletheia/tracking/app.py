@@ -23,7 +23,7 @@ from aletheia.tracking.web import LocalOnly, error
 
 logger = logging.getLogger("aletheia.tracking")
 _THREADS = 8
-_SWEEP_SECONDS = 30
+_SWEEP_SECONDS = 30  # between two searches for lost runs
 
 
 def create_app(store: Store, home: Path, port: int) -> FastAPI:
@@ -36,18 +36,18 @@ def create_app(store: Store, home: Path, port: int) -> FastAPI:
     home
         Folder of the database, the artifacts and the list of folders that may be read.
     port
-        Port that clients connect to; tells their connections from others on this machine.
+        Port that clients connect to, by which their connections are recognised.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Every thread has a database connection with its cache; few threads keep the service small.
+        # Each thread has a database connection with a cache of its own; few threads keep the process small.
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         sweeper = asyncio.create_task(_sweep(app))
         yield
         sweeper.cancel()
 
-    # No interactive documentation: its pages load scripts from elsewhere.
+    # No interactive documentation: its pages load scripts from other hosts.
     app = FastAPI(title="Aletheia tracking", openapi_url=None, lifespan=lifespan)
     app.state.store = store
     app.state.home = home
@@ -55,26 +55,27 @@ def create_app(store: Store, home: Path, port: int) -> FastAPI:
     for version in ("v1", "v2"):
         for module in (spec, projects, runs, artifacts, functions, files, absent):
             app.include_router(module.router, prefix=f"/api/{version}")
-    app.include_router(spec.own)
-    app.include_router(absent.last)
+    app.include_router(spec.status_router)
+    app.include_router(absent.fallback)
     app.add_middleware(LocalOnly)
     _add_error_handlers(app)
     return app
 
 
 async def _sweep(app: FastAPI) -> None:
+    """Mark lost runs as aborted, now and again, until cancelled."""
     while True:
         try:
             for run in await asyncio.to_thread(app.state.owners.sweep):
                 logger.warning("run %s of project %s was lost", run["uid"], run["project"])
-        except sqlite3.Error as problem:
-            logger.error("could not look for lost runs: %s", problem)
+        except sqlite3.Error as exception:
+            logger.error("the search for lost runs failed: %s", exception)
         await asyncio.sleep(_SWEEP_SECONDS)
 
 
-def _is_full(problem: sqlite3.Error, database: Path) -> bool:
-    """Whether room is what is missing; a log that cannot grow may call it an input/output error."""
-    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+def _is_disk_full(exception: sqlite3.Error, database: Path) -> bool:
+    """Whether the disk, or the database's limit, is full; a log that cannot grow may appear as an I/O error."""
+    code = getattr(exception, "sqlite_errorcode", 0) & 0xFF
     return code == sqlite3.SQLITE_FULL or (
         code == sqlite3.SQLITE_IOERR and shutil.disk_usage(database.parent).free < 1 << 20
     )
@@ -82,30 +83,31 @@ def _is_full(problem: sqlite3.Error, database: Path) -> bool:
 
 def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
-    def refused(request: Request, problem: ApiError) -> Response:
-        return error(problem.status, problem.detail)
+    def api_error(request: Request, exception: ApiError) -> Response:
+        return error(exception.status, exception.detail)
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, problem: RequestValidationError) -> Response:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()]
+    def validation_error(request: Request, exception: RequestValidationError) -> Response:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exception.errors()]
         return error(422, "; ".join(lines))
 
     @app.exception_handler(HTTPException)
-    def http(request: Request, problem: HTTPException) -> Response:
-        return error(problem.status_code, f"{problem.detail}: {request.method} {request.url.path[:200]}")
+    def http_error(request: Request, exception: HTTPException) -> Response:
+        return error(exception.status_code, f"{exception.detail}: {request.method} {request.url.path[:200]}")
 
     @app.exception_handler(UnicodeEncodeError)
-    def unicode_trouble(request: Request, problem: UnicodeEncodeError) -> Response:
+    def unicode_error(request: Request, exception: UnicodeEncodeError) -> Response:
         return error(400, "The request holds text that is no valid Unicode.")
 
     @app.exception_handler(sqlite3.Error)
-    def database(request: Request, problem: sqlite3.Error) -> Response:
-        logger.error("%s %s: %s", request.method, request.url.path, problem)
-        if _is_full(problem, app.state.store.path):
-            # Not 500 or 503, which the client would try again: waiting does not make room.
+    def database_error(request: Request, exception: sqlite3.Error) -> Response:
+        database = app.state.store.path
+        logger.error("%s %s: %s", request.method, request.url.path, exception)
+        if _is_disk_full(exception, database):
+            # Not 500 or 503, after which the client would try again: waiting does not make room.
             return error(
                 507,
-                f"The disk is full, or the tracking database {app.state.store.path} has reached its limit: nothing of"
-                " this request was stored, what was stored before is safe. Make room and run again.",
+                f"The disk is full, or the tracking database {database} has reached its limit: nothing of this"
+                " request was stored, what was stored before is safe. Make room and run again.",
             )
-        return error(500, f"The tracking database {app.state.store.path} failed: {problem}")
+        return error(500, f"The tracking database {database} failed: {exception}")

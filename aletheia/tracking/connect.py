@@ -1,4 +1,4 @@
-"""Find the tracking server that the user named, or start the embedded one, and tell MLRun about it."""
+"""Selection of the tracking server: the one that the user configured, or else the embedded one, started on demand."""
 
 from __future__ import annotations
 
@@ -6,41 +6,50 @@ import os
 import sys
 import urllib.error
 from pathlib import Path
+from typing import NamedTuple
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.tracking import service
+from aletheia.tracking.constants import HOST
 
 _VARIABLE = "MLRUN_DBPATH"
-# Set beside MLRUN_DBPATH when the address is ours, so that a child process (a papermill kernel, a Dask
-# worker, the mlrun command) knows that it may start the service again when it finds it gone.
+# Set beside MLRUN_DBPATH when the address is that of the embedded service, so that a child process (a papermill
+# kernel, a Dask worker, the mlrun command) knows that it may start the service again when it has stopped.
 _MARK = "ALETHEIA_TRACKING_EMBEDDED"
 
 
-def _configured() -> tuple[str, str]:
-    """Address that the user configured and where it stands; ("", "") when there is none."""
+class _Setting(NamedTuple):
+    """An address, and where it was configured."""
+
+    url: str
+    origin: str
+
+
+def _configured() -> _Setting | None:
+    """Return the address that the user configured, if any."""
     mlrun = sys.modules.get("mlrun")
     for value, origin in (
         (os.environ.get(_VARIABLE), f"{_VARIABLE} in the environment"),
         *_from_files(),
         (getattr(getattr(mlrun, "mlconf", None), "dbpath", None), "mlrun.mlconf.dbpath"),
     ):
-        # "./" is what the client itself writes there when nobody has said anything.
+        # "./" is the client's own default.
         if value and str(value).strip() not in ("", "./"):
-            return str(value).strip(), origin
-    return "", ""
+            return _Setting(str(value).strip(), origin)
+    return None
 
 
 def _from_files() -> list[tuple[str | None, str]]:
-    """The same setting in the files that the client reads when it is imported."""
-    found: list[tuple[str | None, str]] = []
+    """Read the setting from the files that the client reads when it is imported; each value with its origin."""
+    settings: list[tuple[str | None, str]] = []
     if not os.environ.get("MLRUN_IGNORE_ENV_FILE"):
         default = os.environ.get("MLRUN_DEFAULT_ENV_FILE", "~/.mlrun.env")
         path = Path(os.environ.get("MLRUN_ENV_FILE") or default).expanduser()
         if path.is_file():
             import dotenv
 
-            found.append((dotenv.dotenv_values(path).get(_VARIABLE), f"{_VARIABLE} in {path}"))
+            settings.append((dotenv.dotenv_values(path).get(_VARIABLE), f"{_VARIABLE} in {path}"))
     config = os.environ.get("MLRUN_CONFIG_FILE")
     if config and Path(config).is_file():
         import yaml
@@ -48,30 +57,37 @@ def _from_files() -> list[tuple[str | None, str]]:
         try:
             values = yaml.safe_load(Path(config).read_text("utf-8"))
         except yaml.YAMLError as error:
-            raise InputError(f"MLRUN_CONFIG_FILE={config} is no YAML: {error}") from None
-        found.append((values.get("dbpath") if isinstance(values, dict) else None, f"dbpath in {config}"))
-    return found
+            raise InputError(f"MLRUN_CONFIG_FILE={config} is not valid YAML: {error}") from None
+        settings.append((values.get("dbpath") if isinstance(values, dict) else None, f"dbpath in {config}"))
+    return settings
 
 
 def check_server(url: str, origin: str, timeout: float = 5.0) -> None:
-    """Make sure that an MLRun API answers at this address.
+    """Make sure that an MLRun API answers at an address.
+
+    Parameters
+    ----------
+    url, origin
+        The address, and where it was configured.
+    timeout
+        Seconds to wait for an answer.
 
     Raises
     ------
     InputError
-        Naming the address, where it was configured, and what to do.
+        When it does not; with the address, where it was configured, and what to do.
     """
     remedy = (
         f"Start that server, correct {origin}, or remove the setting to use the embedded tracking service"
         f" (unset {_VARIABLE})."
     )
     if not url.lower().startswith(("http://", "https://")):
-        raise InputError(f"{url!r} ({origin}) is no http(s) address of an MLRun API server. {remedy}")
+        raise InputError(f"{url!r} ({origin}) is not an http(s) address of an MLRun API server. {remedy}")
     try:
         answer = service.request_json(f"{url.rstrip('/')}/api/v1/client-spec", timeout)
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
-            return  # it is there; the credentials are the client's affair
+            return  # a server answers; it is the client that has the credentials
         raise InputError(f"{url} ({origin}) answers, but not as an MLRun API ({error}). {remedy}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
@@ -81,16 +97,15 @@ def check_server(url: str, origin: str, timeout: float = 5.0) -> None:
 
 
 def ensure_tracking(progress: bool = False) -> str:
-    """Return the address of a tracking server that answers; start the embedded one unless another is
-    configured.
+    """Return the address of a tracking server; start the embedded one unless another is configured.
 
-    Sets ``MLRUN_DBPATH`` for this process and its children, and the configuration of MLRun if that is
-    imported. Call it before anything that stores or reads runs; it costs milliseconds when the service runs.
+    Sets ``MLRUN_DBPATH`` for this process and its children, and the configuration of MLRun if that is imported. Call
+    it before anything that stores or reads runs; it takes milliseconds when the service runs.
 
     Parameters
     ----------
     progress
-        Say on standard error when a service is started.
+        Print on standard error that a service is started.
 
     Raises
     ------
@@ -98,10 +113,11 @@ def ensure_tracking(progress: bool = False) -> str:
         When a configured server does not answer (there is no silent fallback), when the port of the embedded
         one is taken, or when its folder or database cannot be used.
     """
-    url, origin = _configured()
+    setting = _configured()
     home = get_settings().home.resolve()
-    if url and not _is_embedded(url):
-        check_server(url, origin)
+    if setting and not _is_embedded(setting.url):
+        url = setting.url
+        check_server(url, setting.origin)
     else:
         running = service.find(home)
         if running is None:
@@ -114,16 +130,16 @@ def ensure_tracking(progress: bool = False) -> str:
     os.environ[_VARIABLE] = url
     mlrun = sys.modules.get("mlrun")
     if mlrun is not None and hasattr(mlrun, "mlconf"):
-        # The client makes a new connection by itself when it sees another address here.
+        # The client connects anew by itself when the address here has changed.
         mlrun.mlconf.dbpath = url
     return url
 
 
 def _is_embedded(url: str) -> bool:
-    """Whether this address is that of our own service, running or not."""
+    """Whether an address is that of the embedded service, running or not."""
     settings = get_settings()
-    own = {os.environ.get(_MARK), f"http://{service.HOST}:{settings.tracking_port}"}
+    addresses = {os.environ.get(_MARK), f"http://{HOST}:{settings.tracking_port}"}
     running = service.find(settings.home)
     if running:
-        own.add(running.url)
-    return url.rstrip("/") in own
+        addresses.add(running.url)
+    return url.rstrip("/") in addresses

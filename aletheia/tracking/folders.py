@@ -1,8 +1,8 @@
-"""The folders whose files the service hands out (to the MLRun UI) and the exporter copies.
+"""Folders whose files the service sends to the MLRun UI and the exporter copies.
 
-A path in the database proves nothing: whoever reaches the port can write one. So the list of folders is kept
-in a file of the user's own, which no request can change: the artifact folder of the service, and project
-folders that were registered by a process of the same user.
+A path in the database proves nothing: every client of the port can write one. So the list of folders is kept in a file
+of the user, which no request can change: the artifact folder of the service, and project folders that a process of the
+same user has registered.
 """
 
 from __future__ import annotations
@@ -13,62 +13,60 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from aletheia.core.files import replacing
 
 FILE = "folders.json"
 
 
 def artifact_root(home: Path) -> Path:
-    """Folder of the artifacts whose place nobody chose."""
+    """Return the folder for the artifacts of projects that do not name one."""
     return home / "artifacts"
 
 
 def allowed(home: Path) -> list[Path]:
-    """Real paths of the folders that may be read from."""
-    try:
-        named = json.loads((home / FILE).read_text("utf-8"))
-    except (OSError, ValueError):
-        named = []
-    folders = [artifact_root(home), *(Path(item) for item in named if isinstance(item, str))]
+    """List the real paths of the folders that may be read from."""
+    folders = [artifact_root(home), *(Path(item) for item in _registered(home) if isinstance(item, str))]
     return [Path(os.path.realpath(folder)) for folder in folders]
 
 
+def _registered(home: Path) -> list[Any]:
+    """Read the list of registered folders; a file that is missing or damaged is an empty list."""
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads((home / FILE).read_text("utf-8"))
+        if isinstance(content, list):
+            return content
+    return []
+
+
 def allow(home: Path, folder: Path | str) -> None:
-    """Add a folder to the list, for good.
+    """Add a folder to the list, permanently.
 
     Raises
     ------
     ValueError
-        For the root of the file system or a home folder: that would be everything.
+        For the root of the file system or a home folder, which would share everything.
     """
     real = Path(os.path.realpath(folder))
     if real == Path(real.anchor) or real == Path(os.path.realpath(Path.home())):
-        raise ValueError(f"{real} is too much to hand out; name a folder in it.")
+        raise ValueError(f"{real} is too much to share; name a folder in it.")
     if any(real.is_relative_to(root) for root in allowed(home)):
         return
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(OSError, ValueError):
-        known = json.loads((home / FILE).read_text("utf-8"))
-        if isinstance(known, list):
-            _write(home, [*known, str(real)])
-            return
-    _write(home, [str(real)])
-
-
-def _write(home: Path, folders: list[str]) -> None:
-    draft = home / f"{FILE}.{os.getpid()}"
-    draft.write_text(json.dumps(folders, indent=1), "utf-8")
-    draft.chmod(0o600)
-    draft.replace(home / FILE)
+    with replacing(home / FILE) as file:
+        file.write(json.dumps([*_registered(home), str(real)], indent=1).encode())
+    (home / FILE).chmod(0o600)
 
 
 def resolve(home: Path, path: str) -> Path | None:
-    """The real path of a file or folder that may be handed out, else None.
+    """Return the real path of a file or folder that may be read, else None.
 
-    ``..`` and links are followed first and the result compared, so neither leads out. Names that begin with a
-    dot (``.env``, ``.git``) are never handed out.
+    ``..`` and links are followed first and the result compared, so neither leads out of a folder. Names that begin
+    with a dot (``.env``, ``.git``) may not be read.
     """
     path = path.removeprefix("file://")
-    if "\0" in path or not os.path.isabs(path):
+    if "\0" in path or not Path(path).is_absolute():
         return None
     real = Path(os.path.realpath(path))
     for root in allowed(home):
@@ -79,9 +77,8 @@ def resolve(home: Path, path: str) -> Path | None:
 
 @contextlib.contextmanager
 def open_file(path: Path) -> Iterator[int]:
-    """File descriptor of a regular file whose path was resolved; FileNotFoundError for anything else."""
-    # O_NOFOLLOW: the path is real, so a link here was put in its place since. O_NONBLOCK: a pipe must not
-    # hang us.
+    """Open a regular file whose path was resolved, and yield its descriptor; FileNotFoundError for anything else."""
+    # O_NOFOLLOW: the path is real, so a link here has replaced it since. O_NONBLOCK: a pipe must not block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

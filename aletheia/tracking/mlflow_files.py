@@ -1,36 +1,45 @@
-"""Artifacts of an exported run: copies of small files, references of everything."""
+"""Artifacts of an exported run: small files are copied, all are referred to."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aletheia.core.settings import get_settings
 from aletheia.tracking import folders
+from aletheia.tracking.mlflow_exporter import Exporter
 from aletheia.tracking.mlflow_values import local_path
-from aletheia.tracking.resources.artifacts import store_uri
+from aletheia.tracking.resources.artifact_selector import store_uri
 
-if TYPE_CHECKING:
-    from aletheia.tracking.mlflow_export import Exporter
-
-MAX_FILE = 20_000_000
-MAX_MODEL = 500_000_000
-_MAX_FILES = 200
+MAX_FILE = 20_000_000  # bytes of an artifact that is copied
+MAX_MODEL = 500_000_000  # likewise of a model
+_MAX_FILES = 200  # of a folder that is copied
 REFERENCES = "mlrun-artifacts.json"
 
 
-def copy(exporter: Exporter, run_id: str, run: dict[str, Any]) -> None:
-    """Copy the artifacts of a run (of a grid: the parent's own, each iteration's with the iteration)."""
+def copy_artifacts(exporter: Exporter, run_id: str, run: dict[str, Any]) -> None:
+    """Copy the artifacts of a run or of one of its iterations, and write references to all of them.
+
+    Parameters
+    ----------
+    exporter
+        Of the run's project.
+    run_id
+        The copy in MLflow.
+    run
+        The run, as MLRun's API gives it.
+    """
     uid, iteration = run["metadata"]["uid"], int(run["metadata"].get("iteration") or 0)
-    # The producer's address is <project>/<uid>[-<iteration>], also where the producer is a workflow.
-    found = [
+    # The producer's address is <project>/<uid>[-<iteration>], also if the producer is a workflow.
+    artifacts = [
         item
         for item in exporter.reader.artifacts(exporter.project, producer_uri=uid, iter=iteration)
         if uid in ((item.get("spec") or {}).get("producer") or {}).get("uri", "")
     ]
     references = {}
-    for item in found:
+    for item in artifacts:
         key, spec = item["metadata"]["key"], item.get("spec") or {}
         copied = item["kind"] != "dataset" and copy_files(exporter, run_id, item)
         references[key] = {
@@ -41,8 +50,8 @@ def copy(exporter: Exporter, run_id: str, run: dict[str, Any]) -> None:
             "hash": item["metadata"].get("hash"),
             "copied": copied,
         }
-        exporter.result.copied += copied
-        exporter.result.referenced += not copied
+        exporter.summary.copied += copied
+        exporter.summary.referenced += not copied
         if item["kind"] == "dataset":
             _log_dataset(exporter, run_id, item)
     if references:
@@ -50,9 +59,7 @@ def copy(exporter: Exporter, run_id: str, run: dict[str, Any]) -> None:
 
 
 def _log_dataset(exporter: Exporter, run_id: str, item: dict[str, Any]) -> None:
-    """Say in MLflow's own way which data set a run made: name, digest and address, not the data."""
-    import json
-
+    """Record a data set that a run produced as MLflow does: name, digest and address, not the data."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     metadata, spec = item["metadata"], item.get("spec") or {}
@@ -67,11 +74,9 @@ def _log_dataset(exporter: Exporter, run_id: str, item: dict[str, Any]) -> None:
 
 
 def copy_files(exporter: Exporter, run_id: str, item: dict[str, Any]) -> bool:
-    """Copy an artifact's file, or the files of its folder, into a folder of its key; False when it stays
-    behind.
+    """Copy the file or files of an artifact into a folder named by its key; return whether they were copied.
 
-    What is too large, elsewhere than on this disk, outside of the folders that may be read, or gone, is only
-    referred to.
+    An artifact is not copied if it is too large, not on this disk, outside of the folders that may be read, or gone.
     """
     key, spec = item["metadata"]["key"], item.get("spec") or {}
     limit = MAX_MODEL if item["kind"] == "model" else MAX_FILE
@@ -89,20 +94,20 @@ def copy_files(exporter: Exporter, run_id: str, item: dict[str, Any]) -> bool:
             inside = file.parent.relative_to(path) if path.is_dir() else Path()
             exporter.client.log_artifact(run_id, str(file), str(Path(key) / inside))
     except OSError as error:
-        exporter.result.problems.append(f"{key}: {error}")
+        exporter.summary.problems.append(f"{key}: {error}")
         return False
     return True
 
 
 def _files(folder: Path) -> list[Path]:
-    """Regular files below a folder that may be read, links that lead out left aside."""
+    """List the regular files below a folder that may be read; links that lead out of it are left out."""
     home = get_settings().home.resolve()
-    found = []
+    files: list[Path] = []
     for parent, _, names in os.walk(folder):
         for name in sorted(names):
             file = Path(parent) / name
             if file.is_file() and folders.resolve(home, str(file)) == file:
-                found.append(file)
-            if len(found) > _MAX_FILES:
-                return found
-    return found
+                files.append(file)
+            if len(files) > _MAX_FILES:
+                return files
+    return files

@@ -1,7 +1,7 @@
-"""Copy each run to MLflow as soon as it ends, for those who set ``MLFLOW_TRACKING_URI``.
+"""Copying of each run to MLflow as soon as it ends, if ``MLFLOW_TRACKING_URI`` is set.
 
-A thread of the process that makes the runs watches for ends, so it does not matter through which door they came: the
-command line, the stock ``mlrun`` command, a notebook or Python.
+A thread of the process that makes the runs watches for ends, so it does not matter how they were started: by the
+command line, the stock ``mlrun`` command, a notebook or from Python.
 """
 
 from __future__ import annotations
@@ -36,49 +36,49 @@ class Mirror:
         self.address, self.project, self.uri = address, project, uri
         self.copied = 0
         self._since = datetime.now(UTC).isoformat()
-        self._done: dict[str, str] = {}
-        self._ended = threading.Event()
-        self._looking = threading.Lock()
+        self._exported: dict[str, str] = {}  # last update by uid
+        self._stopped = threading.Event()
+        self._poll_lock = threading.Lock()
 
     def poll(self) -> None:
-        """Export what has ended since the last look. A failure is told, and costs no run anything."""
-        with self._looking:
+        """Export the runs that have ended since the last call; failures are printed and do no harm to the runs."""
+        with self._poll_lock:
             try:
                 with Reader(self.address) as reader:
                     finished = reader.finished(self.project, self._since)
             except InputError as error:
                 print(f"MLflow: {error}", file=sys.stderr)
                 return
-            for uid, changed in finished.items():
-                if self._done.get(uid) == changed:
+            for uid, last_update in finished.items():
+                if self._exported.get(uid) == last_update:
                     continue
-                self._done[uid] = changed
+                self._exported[uid] = last_update
                 try:
-                    done = mlflow_export.export_run(uid, self.project, self.uri)
+                    summary = mlflow_export.export_run(uid, self.project, self.uri)
                 except InputError as error:
                     print(
                         f"MLflow: run {uid} was not copied (aletheia tracking export does it): {error}", file=sys.stderr
                     )
                     continue
                 self.copied += 1
-                for problem in done.problems:
+                for problem in summary.problems:
                     print(f"MLflow: {problem}", file=sys.stderr)
 
     def watch(self, interval: float = 2.0) -> None:
-        """Look now and then until :meth:`finish`."""
-        while not self._ended.wait(interval):
+        """Call :meth:`poll` every ``interval`` seconds until :meth:`finish`."""
+        while not self._stopped.wait(interval):
             self.poll()
 
     def finish(self) -> None:
-        """Look for the last time."""
-        self._ended.set()
+        """Stop watching, export for the last time, and print how many runs were copied."""
+        self._stopped.set()
         self.poll()
         if self.copied:
             print(f"MLflow: copied {self.copied} run{'s' * (self.copied != 1)} to {self.uri}", file=sys.stderr)
 
 
 def start_mirror(address: str, project: str) -> Mirror | None:
-    """Start copying if ``MLFLOW_TRACKING_URI`` is set; once a process and project.
+    """Start copying if ``MLFLOW_TRACKING_URI`` is set; once for each project in a process.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def start_mirror(address: str, project: str) -> Mirror | None:
     Raises
     ------
     InputError
-        When MLflow does not answer there: better before the first run than after the last.
+        When MLflow does not answer there.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri or project in _mirrors:

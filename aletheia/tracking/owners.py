@@ -1,12 +1,13 @@
-"""Which processes write a run, so that a run whose process was killed does not stay "running" for ever.
+"""Owners of runs: the processes that write them. A run whose processes have ended is not "running" for ever.
 
-The stock client says nothing about its process, but its TCP connection comes from this machine, and the
-system knows which process holds the other end. Where it does not tell (another user, another container), the
-run is left alone.
+The stock client does not name its process, but its TCP connection comes from this machine, and the operating system
+knows which process holds the other end. Where it does not reveal that (another user, another container), the run is
+left alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -15,33 +16,44 @@ import psutil
 from aletheia.tracking.resources import lost_runs, runs
 from aletheia.tracking.store import Store
 
-GRACE_SECONDS = 3.0
-_REMEMBERED = 10_000
+GRACE_SECONDS = 3.0  # for which a run must have been silent before it counts as lost
+_MAX_NOTED = 10_000
 
 
 def processes_at(port: int, server_port: int) -> list[list[float]]:
-    """Processes at the client's end of a loopback connection, as ``[pid, start time]``; [] when unknown."""
+    """Find the processes at the client's end of a loopback connection.
+
+    Parameters
+    ----------
+    port, server_port
+        TCP ports of the client and of the service.
+
+    Returns
+    -------
+    list
+        ``[pid, start time]`` of each; empty when unknown.
+    """
     try:
         connections = psutil.net_connections(kind="tcp")
     except (psutil.Error, OSError):
         return []
-    found = []
+    owners: list[list[float]] = []
     for connection in connections:
-        if connection.pid and connection.laddr and connection.laddr.port == port:
-            if connection.raddr and connection.raddr.port != server_port:
-                continue
-            try:
-                found.append([connection.pid, round(psutil.Process(connection.pid).create_time(), 2)])
-            except psutil.Error:
-                continue
-    return found
+        if not (connection.pid and connection.laddr and connection.laddr.port == port):
+            continue
+        if connection.raddr and connection.raddr.port != server_port:
+            continue
+        with contextlib.suppress(psutil.Error):
+            owners.append([connection.pid, round(psutil.Process(connection.pid).create_time(), 2)])
+    return owners
 
 
 def is_alive(owner: list[float]) -> bool:
-    """Whether this very process still runs (a pid alone may have been given to another one since)."""
+    """Whether the process ``[pid, start time]`` still runs; a pid alone may belong to another one by now."""
+    pid, started = int(owner[0]), owner[1]
     try:
-        process = psutil.Process(int(owner[0]))
-        return abs(process.create_time() - owner[1]) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return bool(abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
@@ -49,29 +61,37 @@ def is_alive(owner: list[float]) -> bool:
 
 
 class Owners:
-    """Remembers the writers of unfinished runs and ends the runs that they left behind."""
+    """Notes the writers of unfinished runs, and aborts the runs that they left unfinished.
+
+    Parameters
+    ----------
+    store
+        The database.
+    server_port
+        Port of the service.
+    """
 
     def __init__(self, store: Store, server_port: int) -> None:
         self._store = store
         self._server_port = server_port
-        self._seen: set[tuple[str, str, int]] = set()
+        self._noted: set[tuple[str, str, int]] = set()
         self._lock = threading.Lock()
 
-    def saw(self, project: str, uid: str, state: str, port: int) -> None:
-        """Note that a connection wrote a run; looks the process up at the first time only."""
+    def note(self, project: str, uid: str, state: str, port: int) -> None:
+        """Note that a run in a state was written from a client's port; the process is looked up only once."""
         if state in runs.TERMINAL:
             return
         key = (project, uid, port)
         with self._lock:
-            if key in self._seen:
+            if key in self._noted:
                 return
-            if len(self._seen) >= _REMEMBERED:
-                self._seen.clear()
-            self._seen.add(key)
+            if len(self._noted) >= _MAX_NOTED:
+                self._noted.clear()
+            self._noted.add(key)
         owners = processes_at(port, self._server_port)
         if owners:
             lost_runs.set_owners(self._store, project, uid, owners)
 
     def sweep(self) -> list[dict[str, Any]]:
-        """End the runs whose processes are gone; returns them."""
+        """Mark the runs whose processes have ended as aborted; return them."""
         return lost_runs.abort_lost(self._store, is_alive, GRACE_SECONDS)

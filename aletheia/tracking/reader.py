@@ -1,4 +1,4 @@
-"""Read what an MLRun API (the embedded service, or a real server) knows, without importing MLRun."""
+"""Read-only client of an MLRun API (the embedded service, or an MLRun server) that does not import MLRun."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 
 from aletheia.core.errors import InputError
+from aletheia.tracking.constants import MLRUN_VERSION
 
-_PAGE = 200
+_PAGE_SIZE = 200
 
 
 class Reader:
-    """A small read-only client.
+    """Reads projects, runs and artifacts.
 
     Parameters
     ----------
@@ -23,8 +24,8 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        # The version header asks for NaN and infinity as they were logged.
-        headers = {"x-mlrun-client-version": "1.12.1"}
+        # With the version header the service sends NaN and infinity as they were logged.
+        headers = {"x-mlrun-client-version": MLRUN_VERSION}
         self._client = httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
 
     def __enter__(self) -> Reader:
@@ -35,47 +36,67 @@ class Reader:
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
         try:
-            response = self._client.get(path, params={k: v for k, v in query.items() if v is not None})
+            response = self._client.get(
+                path, params={name: value for name, value in query.items() if value is not None}
+            )
             response.raise_for_status()
-            return response.json()
-        except (httpx.HTTPError, ValueError) as error:
+            answer: dict[str, Any] = response.json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise InputError(f"Reading {self.url}{path} failed: {error}") from None
+        return answer
 
     def _pages(self, path: str, key: str, **query: Any) -> Iterator[dict[str, Any]]:
-        answer = self._get(path, page=1, **{"page-size": _PAGE}, **query)
+        answer = self._get(path, page=1, **{"page-size": _PAGE_SIZE}, **query)
         yield from answer[key]
         while token := (answer.get("pagination") or {}).get("page-token"):
             answer = self._get(path, **{"page-token": token})
             yield from answer[key]
 
     def projects(self) -> list[str]:
-        """Names of all projects."""
-        return self._get("/api/v1/projects", format="name_only")["projects"]
+        """List the names of all projects."""
+        names: list[str] = self._get("/api/v1/projects", format="name_only")["projects"]
+        return names
 
     def finished(self, project: str, since: str) -> dict[str, str]:
-        """Uid and time of the last change of the runs that ended, those changed since an ISO time only."""
+        """Return the last update by uid of the runs that have ended, of those updated since an ISO time."""
         runs = self._pages(f"/api/v1/projects/{project}/runs", "runs", iter="no", last_update_time_from=since)
-        final = ("completed", "error", "aborted")
+        terminal = ("completed", "error", "aborted")
         return {
             run["metadata"]["uid"]: run["status"].get("last_update", "")
             for run in runs
-            if run["status"].get("state") in final
+            if run["status"].get("state") in terminal
         }
 
     def runs(self, project: str, uid: str | None = None) -> list[dict[str, Any]]:
-        """Runs with their iterations, each parent before its iterations, in the order in which they began."""
-        # Without a time filter a server may show the last week only.
-        found = self._pages(
+        """List runs and their iterations by the time of their start, each run before its iterations.
+
+        Parameters
+        ----------
+        project : str
+            Name of the project.
+        uid : str, optional
+            Only this run.
+        """
+        # Without a time filter a server may return the last week only.
+        runs = self._pages(
             f"/api/v1/projects/{project}/runs",
             "runs",
             iter="yes",
             uid=uid,
             start_time_from="1970-01-01T00:00:00+00:00",
         )
-        return sorted(found, key=lambda run: (run["status"].get("start_time", ""), _iteration(run)))
+        return sorted(runs, key=lambda run: (run["status"].get("start_time", ""), _iteration(run)))
 
     def artifacts(self, project: str, **query: Any) -> list[dict[str, Any]]:
-        """Artifacts that match, each once; its tags as a list in ``metadata["tags"]``."""
+        """List the artifacts that match, each once, with its tags as a list in ``metadata["tags"]``.
+
+        Parameters
+        ----------
+        project : str
+            Name of the project.
+        **query
+            Query parameters of the API, such as ``kind`` or ``iter``.
+        """
         unique: dict[tuple[str, str], dict[str, Any]] = {}
         for item in self._pages(f"/api/v2/projects/{project}/artifacts", "artifacts", **query):
             metadata = item["metadata"]

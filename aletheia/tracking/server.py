@@ -1,8 +1,7 @@
 """The process of the tracking service: ``python -m aletheia.tracking.server --home … --port …``.
 
-It holds a lock on its home folder for as long as it lives. The system lets go of the lock with the process,
-however that ends, so "is there a service?" has an answer that no stale file can falsify, and two services
-never share a database.
+It holds a lock on its home folder for as long as it lives. The operating system releases the lock with the process,
+however that ends: whether a service runs does not depend on stale files, and two services never share a database.
 """
 
 from __future__ import annotations
@@ -23,28 +22,20 @@ import psutil
 import uvicorn
 
 from aletheia.core.errors import InputError
+from aletheia.core.files import replacing
 from aletheia.tracking import folders
 from aletheia.tracking.app import create_app
+from aletheia.tracking.constants import DATABASE, EXIT_DATABASE, EXIT_PORT_TAKEN, EXIT_RUNNING, HOST, LOCK, STATE
 from aletheia.tracking.store import Store
-
-HOST = "127.0.0.1"
-LOCK = "service.lock"
-STATE = "service.json"
-DATABASE = "tracking.db"
-
-# Exit codes by which the starter tells what went wrong.
-EXIT_PORT_TAKEN = 81
-EXIT_RUNNING = 82
-EXIT_DATABASE = 83
 
 
 def bind(port: int) -> socket.socket:
-    """Listen on loopback; OSError (EADDRINUSE) when somebody else does."""
-    # The protocol is named because asyncio switches Nagle's algorithm off only then; with it on, every answer
-    # of two segments waits 40 ms for an acknowledgement.
+    """Listen on a port of the loopback interface (0: any that is free); OSError (EADDRINUSE) when it is taken."""
+    # The protocol is named because only then does asyncio switch off Nagle's algorithm, with which every answer of two
+    # segments would wait 40 ms for an acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # Lets a restart have the port while connections of the former process fade out; on Linux it does not let
-    # two processes listen at once.
+    # Lets a restarted service take the port while connections of the former process are being closed; on Linux two
+    # processes still cannot listen at once.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
@@ -56,27 +47,26 @@ def bind(port: int) -> socket.socket:
 
 
 def write_state(home: Path, port: int) -> None:
-    """Say where the service is, for those who find its lock held."""
+    """Write pid, start time and address of this service for the processes that find its lock held."""
     state = {
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
         "port": port,
         "url": f"http://{HOST}:{port}",
     }
-    draft = home / f"{STATE}.{os.getpid()}"
-    draft.write_text(json.dumps(state), "utf-8")
-    draft.replace(home / STATE)
+    with replacing(home / STATE) as file:
+        file.write(json.dumps(state).encode())
 
 
 def _stop_after(server: uvicorn.Server, pid: int) -> None:
-    """Stop when a process ends, so that a killed test session leaves no service behind."""
+    """Stop the service when a process ends, so that a killed test session does not leave it running."""
     while psutil.pid_exists(pid):
         time.sleep(1)
     server.should_exit = True
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until told to stop (SIGTERM); returns the exit code."""
+    """Run until SIGTERM; return the exit code."""
     parser = argparse.ArgumentParser(prog="aletheia.tracking.server", description="The embedded tracking service.")
     parser.add_argument("--home", type=Path, required=True, help="folder of the database, which must exist")
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
@@ -86,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     home = options.home.resolve()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
-    lock = open(home / LOCK, "w")  # noqa: SIM115 -- held until the process ends
+    lock = (home / LOCK).open("w")  # held until the process ends
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -113,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
         log_config=None,
         proxy_headers=False,
         server_header=False,
-        # Longer than clients keep a connection, so that none writes into one that is being closed.
+        # Longer than clients keep a connection, so that they do not write into one that is being closed.
         timeout_keep_alive=600,
         timeout_graceful_shutdown=3,
         limit_concurrency=512,

@@ -1,4 +1,4 @@
-"""Start, find and stop the tracking service, and point MLRun at it."""
+"""Start, find and stop the tracking service."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ import psutil
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.tracking import folders
+from aletheia.tracking.constants import EXIT_DATABASE, EXIT_PORT_TAKEN, EXIT_RUNNING, HOST, LOCK, SERVICE, STATE
 
-HOST = "127.0.0.1"
-LOG = "service.log"
-_LOCK, _STATE, _START_LOCK = "service.lock", "service.json", "start.lock"
+_LOG = "service.log"
+_LOG_LIMIT = 10_000_000  # bytes, after which a log is put aside
+_START_LOCK = "start.lock"
 _MODULE = "aletheia.tracking.server"
-_EXIT_PORT_TAKEN, _EXIT_RUNNING, _EXIT_DATABASE = 81, 82, 83  # of aletheia.tracking.server
-_LOG_LIMIT = 10_000_000
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service that answers."""
+    """A running service: its process, address and home folder."""
 
     pid: int
     url: str
@@ -41,16 +40,17 @@ class Service:
 
     @property
     def port(self) -> int:
+        """TCP port of the address."""
         return int(self.url.rpartition(":")[2])
 
 
 def request_json(url: str, timeout: float = 5.0) -> dict[str, Any]:
-    """GET a JSON object without proxies (this is loopback, or a server that somebody named).
+    """GET a JSON object, without the proxies of the environment.
 
     Raises
     ------
     OSError
-        When nothing answers, or not with a JSON object.
+        When nothing answers, or the answer is not a JSON object.
     """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -59,14 +59,14 @@ def request_json(url: str, timeout: float = 5.0) -> dict[str, Any]:
     except (http.client.HTTPException, ValueError) as error:
         raise OSError(f"{type(error).__name__}: {error}") from None
     if not isinstance(answer, dict):
-        raise OSError("the answer is no JSON object")
+        raise OSError("the answer is not a JSON object")
     return answer
 
 
 def _is_locked(path: Path) -> bool:
     """Whether a living process holds this lock."""
     try:
-        with open(path) as handle:
+        with path.open() as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -77,17 +77,17 @@ def _is_locked(path: Path) -> bool:
 
 def _read_state(home: Path) -> dict[str, Any] | None:
     try:
-        state = json.loads((home / _STATE).read_text("utf-8"))
+        state = json.loads((home / STATE).read_text("utf-8"))
         return state if isinstance(state.get("pid"), int) and isinstance(state.get("url"), str) else None
     except (OSError, ValueError, AttributeError):
         return None
 
 
 def find(home: Path | None = None) -> Service | None:
-    """The service of this home folder, if it runs and answers."""
+    """Return the service of a home folder (default: from the settings), if it runs and answers."""
     home = (home or get_settings().home).resolve()
     state = _read_state(home)
-    if state is None or not _is_locked(home / _LOCK):
+    if state is None or not _is_locked(home / LOCK):
         return None
     with contextlib.suppress(OSError):
         answer = request_json(f"{state['url']}/api/v1/healthz")
@@ -98,9 +98,9 @@ def find(home: Path | None = None) -> Service | None:
 
 @contextlib.contextmanager
 def _starting(home: Path, timeout: float) -> Iterator[None]:
-    """Hold the right to start a service, so that of two processes the second finds what the first started."""
+    """Hold a lock while a service is started, so that a second process finds the service that the first one started."""
     deadline = time.monotonic() + timeout
-    with open(home / _START_LOCK, "w") as handle:
+    with (home / _START_LOCK).open("w") as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,9 +108,8 @@ def _starting(home: Path, timeout: float) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise InputError(
-                        f"Another process has been starting the tracking service in {home} for"
-                        f" {timeout:.0f} s."
-                        f" Look into {home / LOG}, end that process, and try again."
+                        f"Another process has been starting the tracking service in {home} for {timeout:.0f} s."
+                        f" Look into {home / _LOG}, end that process, and try again."
                     ) from None
                 time.sleep(0.05)
         yield
@@ -123,12 +122,12 @@ def start(
     timeout: float = 30.0,
     arguments: tuple[str, ...] = (),
 ) -> Service:
-    """Return the service of this home folder; start it as a process of its own if none answers.
+    """Return the service of a home folder; start it as a process of its own if none answers.
 
     Parameters
     ----------
     home, port
-        From the settings when not given. A service that runs is reused whatever its port.
+        From the settings when not given. A running service is reused whatever its port.
     timeout
         Seconds to wait for the service to answer.
     arguments
@@ -154,37 +153,29 @@ def start(
 
 
 def _spawn(home: Path, port: int, timeout: float, arguments: tuple[str, ...]) -> Service:
-    log = home / LOG
+    """Start the process, and wait until it answers."""
+    log = home / _LOG
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
-        log.replace(home / f"{LOG}.1")
-    with open(log, "ab") as output:
+        log.replace(home / f"{_LOG}.1")
+    with log.open("ab") as output:
         begin = output.tell()
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                _MODULE,
-                "--home",
-                home,
-                "--port",
-                str(port),
-                *arguments,
-            ],
+            [sys.executable, "-m", _MODULE, "--home", home, "--port", str(port), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=home,  # not the caller's folder, which it would keep busy
+            cwd=home,  # not the caller's folder, which then could not be unmounted
             env=_environment(),
-            start_new_session=True,  # Ctrl-C and the closing of a terminal are not for the service
+            start_new_session=True,  # Ctrl-C and the closing of a terminal must not end the service
         )
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         code = process.poll()
         if code is not None:
-            with open(log, "rb") as handle:
+            with log.open("rb") as handle:
                 handle.seek(begin)
-                said = handle.read().decode("utf-8", "replace").strip()
-            raise _failure(code, home, port, said)
+                lines = handle.read().decode("utf-8", "replace").strip().splitlines()
+            raise _failure(code, home, port, lines[-1] if lines else "")
         state = _read_state(home)
         if state and state["pid"] == process.pid:
             service = find(home)
@@ -197,33 +188,33 @@ def _spawn(home: Path, port: int, timeout: float, arguments: tuple[str, ...]) ->
 
 
 def _environment() -> dict[str, str]:
-    """The environment for the service: importable from anywhere, few threads of allocation arenas."""
+    """Return the environment of the service: this package is importable, and memory is allocated in few arenas."""
     package_parent = str(Path(__file__).resolve().parents[2])
     paths = [package_parent, os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "MALLOC_ARENA_MAX": "2"}
 
 
-def _failure(code: int, home: Path, port: int, said: str) -> InputError:
-    if code == _EXIT_PORT_TAKEN:
+def _failure(code: int, home: Path, port: int, message: str) -> InputError:
+    """Explain the exit code of a service that did not start; the message is the last line of its output."""
+    if code == EXIT_PORT_TAKEN:
         return InputError(
             f"Port {port} on {HOST} is taken by {_listener(port)}. Stop it, or give the tracking service another"
             f" port: ALETHEIA_TRACKING_PORT={port + 1 if port < 65535 else port - 1}"
         )
-    if code == _EXIT_RUNNING:
+    if code == EXIT_RUNNING:
         return InputError(
             f"A tracking service holds {home} but does not answer. Stop it (aletheia tracking stop) and try again."
         )
-    if code == _EXIT_DATABASE:
-        return InputError(said.splitlines()[-1] if said else f"The tracking database in {home} cannot be opened.")
-    last = said.splitlines()[-1] if said else f"exit code {code}"
-    return InputError(f"The tracking service did not start: {last}. See {home / LOG}.")
+    if code == EXIT_DATABASE:
+        return InputError(message or f"The tracking database in {home} cannot be opened.")
+    return InputError(f"The tracking service did not start: {message or f'exit code {code}'}. See {home / _LOG}.")
 
 
 def _listener(port: int) -> str:
-    """Who listens on a port, as well as the system tells."""
+    """Describe the program that listens on a port, as far as it can be found out."""
     with contextlib.suppress(OSError):
         answer = request_json(f"http://{HOST}:{port}/api/v1/healthz", timeout=1.0)
-        if answer.get("service") == "aletheia-tracking":
+        if answer.get("service") == SERVICE:
             return f"the tracking service of another folder ({answer.get('home')})"
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections(kind="tcp"):
@@ -233,27 +224,39 @@ def _listener(port: int) -> str:
 
 
 def stop(home: Path | None = None, timeout: float = 10.0) -> bool:
-    """Stop the service of this home folder; returns whether there was one.
+    """Stop the service of a home folder; return whether there was one.
 
-    Only a process that is the service beyond doubt is ended: the lock is held, and the pid still belongs to
-    the process that wrote it down.
+    The process is ended only if it certainly is the service: the lock is held, and the pid still belongs to the
+    process that wrote it down.
+
+    Parameters
+    ----------
+    home
+        From the settings when not given.
+    timeout
+        Seconds after which a service that does not stop is killed.
+
+    Raises
+    ------
+    InputError
+        When the lock is held by a process that cannot be identified.
     """
     home = (home or get_settings().home).resolve()
     state = _read_state(home)
-    if not _is_locked(home / _LOCK):
-        (home / _STATE).unlink(missing_ok=True)
+    if not _is_locked(home / LOCK):
+        (home / STATE).unlink(missing_ok=True)
         return False
     try:
         if state is None:
             raise psutil.NoSuchProcess(0)
         process = psutil.Process(state["pid"])
-        # The start time alone is good to a second only: the clock may be set between the two readings.
+        # Start times are compared to a second only, since the clock may have been set in between.
         if abs(process.create_time() - state.get("started", 0)) > 1 or _MODULE not in process.cmdline():
             raise psutil.NoSuchProcess(state["pid"])
     except psutil.NoSuchProcess:
         raise InputError(
-            f"Somebody holds {home / _LOCK}, but {home / _STATE} does not say who. Find the process by `fuser`"
-            " or `lsof` on that file and end it."
+            f"A process holds {home / LOCK}, but {home / STATE} does not identify it. Find it by `fuser` or `lsof` on"
+            " that file and end it."
         ) from None
     process.terminate()
     try:
@@ -261,12 +264,12 @@ def stop(home: Path | None = None, timeout: float = 10.0) -> bool:
     except psutil.TimeoutExpired:
         process.kill()  # safe: every acknowledged write is on disk
         process.wait(timeout)
-    (home / _STATE).unlink(missing_ok=True)
+    (home / STATE).unlink(missing_ok=True)
     return True
 
 
 def allow_project_folder(home: Path, folder: Path) -> None:
-    """Let the service hand out the files of a folder if it is an MLRun project."""
+    """Let the service send the files of a folder if it is an MLRun project."""
     if (folder / "project.yaml").is_file():
         with contextlib.suppress(ValueError, OSError):
             folders.allow(home, folder)

@@ -1,14 +1,13 @@
-"""The SQLite file behind the tracking service: connections, schema, transactions.
+"""The SQLite file of the tracking service: connections, schema and transactions.
 
-Every request is one transaction, so a row is either there or not, whatever ends the process. Write-ahead
-logging lets readers go on while somebody writes; ``synchronous=FULL`` waits for the disk at each commit, so
-that what was acknowledged outlives a power cut, not only a killed process.
+Every request is one transaction, so its rows are stored all or not at all, however the process ends. Write-ahead
+logging lets readers go on during a write; ``synchronous=FULL`` waits for the disk at each commit, so that what was
+acknowledged survives a power cut, not only a killed process.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 from aletheia.core.errors import InputError
 
 SCHEMA_VERSION = 1
-APPLICATION_ID = 0x414C4554  # "ALET": tells our file from any other SQLite file
+APPLICATION_ID = 0x414C4554  # "ALET": distinguishes our file from other SQLite files
 
 _SCHEMA = """
 CREATE TABLE projects (
@@ -106,7 +105,7 @@ CREATE TABLE tasks (
 
 
 class Store:
-    """One database file, used by the threads of one process.
+    """A database file, used by the threads of one process.
 
     Parameters
     ----------
@@ -145,27 +144,27 @@ class Store:
             ) from None
         if identity != APPLICATION_ID:
             raise InputError(
-                f"{self.path} is an SQLite file of something else. Move it away, or name another folder by"
+                f"{self.path} is an SQLite file of another program. Move it away, or name another folder by"
                 " ALETHEIA_HOME."
             )
         if version > SCHEMA_VERSION:
             raise InputError(
-                f"The tracking database {self.path} was written by a newer Aletheia (schema {version}, this"
-                " one"
+                f"The tracking database {self.path} was written by a newer Aletheia (schema {version}, this one"
                 f" reads {SCHEMA_VERSION}). Upgrade, or name another folder by ALETHEIA_HOME."
             )
         if not existed:
-            os.chmod(self.path, 0o600)
+            self.path.chmod(0o600)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = getattr(self._local, "connection", None)
+        """Return the connection of this thread, which is opened by its first request."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            # Transactions are ours (isolation_level=None): sqlite3's implicit ones begin too late to lock.
+            # Transactions are explicit (isolation_level=None): those of the sqlite3 module begin too late to lock.
             connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA cache_size=-1024")  # KiB; every thread of the pool has one
+            connection.execute("PRAGMA cache_size=-1024")  # KiB, for each thread of the pool
             if self._max_pages:
                 connection.execute(f"PRAGMA max_page_count={int(self._max_pages)}")
             self._local.connection = connection
@@ -173,7 +172,7 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection inside a read transaction: one snapshot for all statements of a request."""
+        """Yield a connection inside a read transaction: all statements see the same snapshot."""
         connection = self._connect()
         connection.execute("BEGIN")
         try:
@@ -185,7 +184,7 @@ class Store:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection inside a write transaction: committed at the end, rolled back on exceptions."""
         connection = self._connect()
-        # One writer of this process at a time, in order of arrival, instead of SQLite's polling.
+        # The lock lets this process write one transaction at a time, without SQLite's polling.
         with self._write_lock:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -197,11 +196,11 @@ class Store:
                 raise
 
     def integrity(self) -> str:
-        """Return SQLite's own verdict on the file: ``ok``, or what is broken."""
+        """Return the result of SQLite's own check of the file: ``ok``, or a description of the damage."""
         with self.read() as connection:
-            return connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            return str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
 
     def checkpoint(self) -> None:
-        """Fold the write-ahead log into the file, as a clean stop does."""
+        """Merge the write-ahead log into the file, as for a clean stop."""
         with self._write_lock:
             self._connect().execute("PRAGMA wal_checkpoint(TRUNCATE)")

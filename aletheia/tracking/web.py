@@ -1,4 +1,4 @@
-"""What the routes share: reading a JSON body, answering JSON, pages of listings, the guard at the door."""
+"""Building blocks of the routes: JSON bodies and answers, pages of listings, and the check of a request's origin."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError, Page
 from aletheia.tracking.store import Store
 
-MAX_BODY = 32 * 1024 * 1024
+MAX_BODY = 32 * 1024 * 1024  # bytes
 
 
 class Json(Response):
-    """A JSON answer; NaN and infinity as JavaScript-style literals only for clients that read them.
+    """A JSON answer, with NaN and infinity as literals only for clients that can parse them.
 
-    MLRun's own client (it names its version in a header) parses them and so gets a diverged loss back as it
-    logged it. For everybody else, a browser above all, they become null.
+    MLRun's own client (it names its version in a header) parses them, and so gets a diverged loss back as it was
+    logged. For other clients, such as browsers, they become null.
     """
 
     media_type = "application/json"
@@ -33,28 +33,29 @@ class Json(Response):
         super().__init__(content, status_code)
 
     def render(self, content: Any) -> bytes:
+        """Serialise the content."""
         try:
             text = json.dumps(content, separators=(",", ":"), allow_nan=self._literals)
         except ValueError:
-            text = json.dumps(_finite(content), separators=(",", ":"))
+            text = json.dumps(_replace_non_finite(content), separators=(",", ":"))
         return text.encode()
 
 
-def _finite(value: Any) -> Any:
+def _replace_non_finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _replace_non_finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_replace_non_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def error(status: int, detail: str) -> Json:
-    """The form in which the client looks for a message."""
+    """Make an error answer in the form from which the client takes its message."""
     return Json({"detail": detail}, status)
 
 
 async def raw_body(request: Request) -> bytes:
-    """The body of a request; 413 beyond 32 MiB, noticed before it is all in memory."""
+    """Read the body of a request; 413 beyond `MAX_BODY` bytes, before all of it is in memory."""
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > MAX_BODY:
         raise ApiError(413, f"The body is larger than {MAX_BODY} bytes.")
@@ -67,31 +68,31 @@ async def raw_body(request: Request) -> bytes:
 
 
 async def json_body(request: Request) -> Any:
-    """The JSON body of a request, whatever its content type (the client names none); None when empty."""
+    """Parse the JSON body of a request regardless of its content type, which the client leaves out; None if empty."""
     body = await raw_body(request)
     if not body.strip():
         return None
     try:
         return json.loads(body)
-    except (ValueError, RecursionError) as problem:
-        raise ApiError(400, f"The body is not the JSON it should be: {str(problem)[:200]}") from None
+    except (ValueError, RecursionError) as exception:
+        raise ApiError(400, f"The body is not the JSON it should be: {str(exception)[:200]}") from None
 
 
 def get_store(request: Request) -> Store:
-    """The store of this application."""
-    return request.app.state.store
+    """Return the database of the application."""
+    store: Store = request.app.state.store
+    return store
 
 
 Body = Annotated[Any, Depends(json_body)]
 RawBody = Annotated[bytes, Depends(raw_body)]
 Db = Annotated[Store, Depends(get_store)]
 
-
 Filters = TypeVar("Filters", bound=BaseModel)
 
 
 class PageQuery(BaseModel):
-    """Page number, size and token of a listing."""
+    """Page number, size and token that a request for a listing names."""
 
     page: int | None = None
     page_size: int | None = None
@@ -103,6 +104,7 @@ def page_query(
     page_size: int | None = Query(None, alias="page-size", gt=0, le=queries.PAGE_LIMIT),
     page_token: str | None = Query(None, alias="page-token", max_length=20_000),
 ) -> PageQuery:
+    """Collect the paging parameters of a request."""
     return PageQuery(page=page, page_size=page_size, page_token=page_token or None)
 
 
@@ -115,10 +117,19 @@ def listing(
     paging: PageQuery,
     fetch: Callable[[Filters, Page], tuple[list[Any], bool]],
 ) -> dict[str, Any]:
-    """Answer a listing: the items under ``key``, and where the next page is.
+    """Answer a request for a listing: the items under ``key``, and the token of the next page.
 
-    A token stands for its filters and page size; those of the request count only without one. The last page
-    has no token, and neither has an answer to a request without any paging, which is the whole listing.
+    A token carries its filters and page size; those of the request count only without one. There is no token on the
+    last page, and none in the answer to a request without paging, which is the whole listing.
+
+    Parameters
+    ----------
+    key
+        Name of the items in the answer; tokens are valid for listings of the same name only.
+    filters, paging
+        Parameters of the request.
+    fetch
+        Returns the items of a page and whether more follow.
     """
     if paging.page_token:
         stored, page = queries.decode_token(paging.page_token, key)
@@ -136,32 +147,34 @@ def listing(
     token = None
     if more:
         token = queries.encode_token(key, filters.model_dump(exclude_defaults=True), Page(page.number + 1, page.size))
-    known = page.size is not None and bool(items)
+    is_page = page.size is not None and bool(items)
     pagination = {
-        "page": page.number if known else None,
-        "page-size": page.size if known else None,
+        "page": page.number if is_page else None,
+        "page-size": page.size if is_page else None,
         "page-token": token,
     }
     return {key: items, "pagination": pagination}
 
 
 class LocalOnly:
-    """Let only requests through that address this machine by a name of its own, from pages of its own."""
+    """Middleware that refuses requests to other host names than this machine's, and from pages of other sites."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403 to such a request, and pass others on."""
         if scope["type"] == "http":
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-            problem = self._problem(headers)
-            if problem:
-                await error(403, problem)(scope, receive, send)
+            reason = self._refusal(headers)
+            if reason:
+                await error(403, reason)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
     @staticmethod
-    def _problem(headers: dict[str, str]) -> str | None:
+    def _refusal(headers: dict[str, str]) -> str | None:
+        """Explain why a request is refused; None when it is not."""
         if host_of(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
             return "This service answers only what is addressed to localhost or 127.0.0.1 (see the Host header)."
         origin = headers.get("origin")

@@ -1,4 +1,4 @@
-"""When a model had better not answer: limits from validation faces, ranges from training faces."""
+"""Rules of abstention: limits from validation faces, ranges from training faces."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.models.verdict import STATISTICS, crop_statistics
 
 _CORNERS = ["face_x0", "face_y0", "face_x1", "face_y1"]
-#: A face is like those of the training when each statistic lies between these quantiles of theirs, widened on both
-#: sides by this share of the distance.
+#: A face is within the training range when each statistic lies between these quantiles of the training faces, widened
+#: on both sides by this share of the distance.
 _QUANTILES, _WIDENED = (0.005, 0.995), 0.1
 _CHUNK = 64
 
@@ -46,8 +46,8 @@ def fit_abstention(
     Introduction", 2023): a new genuine face has a probability of at most `real_upper` with probability 1 - alpha or
     more, a new fake one of at least `fake_lower`. That holds for faces that are exchangeable with the validation faces,
     on average over such sets of them: one set of few people may be far off. A calibration fitted on the same rows does
-    no harm, for it keeps their order; that the best epoch was chosen on them may do a little, and other cameras or
-    generators do much. What test rows find is said beside the promise.
+    no harm, since it keeps their order; choosing the best epoch on them may do a little, and other cameras or
+    generators do much. The evaluation reports the rates on test rows beside the nominal ones.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ def fit_abstention(
     alpha : float
         Share of either class, between 0 and 1, whose own label may be found implausible.
     shifts : ndarray, optional
-        What re-encoding does to the logits of validation faces, see `reencoded_logits`; NaN is left out. Without any,
-        no face is asked about again.
+        Changes of the logits of validation faces by re-encoding, see `reencoded_logits`; NaN is left out. Without any,
+        no face is scored again.
 
     Returns
     -------
     AbstentionSpec
-        With fewer than 1 / alpha - 1 validation faces of a class nothing ever speaks against it.
+        With fewer than 1 / alpha - 1 validation faces of a class that label is always plausible.
 
     Raises
     ------
@@ -79,25 +79,28 @@ def fit_abstention(
     if not ((p >= 0) & (p <= 1)).all():
         raise InputError("Abstention needs probabilities from 0 to 1; leave out rows without one.")
     sizes = statistics["face_size"].dropna()
-    known = np.abs(shifts[np.isfinite(shifts)]) if shifts is not None else np.zeros(0)
+    changes = np.abs(shifts[np.isfinite(shifts)]) if shifts is not None else np.zeros(0)
     return AbstentionSpec(
         alpha=alpha,
         real_upper=min(conformal_limit(p[y == 0], alpha), 1.0),
         fake_lower=max(-conformal_limit(-p[y == 1], alpha), 0.0),
         min_face=math.floor(sizes.min()) if len(sizes) else 0.0,
         ranges={name: _range(values) for name in STATISTICS if len(values := statistics[name].dropna())},
-        reencode=float(known.max()) if len(known) else None,
+        reencode=float(changes.max()) if len(changes) else None,
     )
 
 
 def conformal_limit(scores: Array, alpha: float) -> float:
-    """What a new score exceeds with probability alpha at most: the ceil((n + 1)(1 - alpha))-th smallest, or inf."""
+    """Return the limit that a new score exceeds with probability alpha at most.
+
+    It is the ceil((n + 1)(1 - alpha))-th smallest of the scores (n,), or inf if there are too few.
+    """
     rank = math.ceil((len(scores) + 1) * (1 - alpha) - 1e-9)  # 1 - alpha is not exact
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
 
 
 def manifest_statistics(frame: pd.DataFrame, size: int) -> pd.DataFrame:
-    """Statistics of the crops of a manifest.
+    """Measure the statistics of the crops of a manifest.
 
     Parameters
     ----------
@@ -119,31 +122,32 @@ def manifest_statistics(frame: pd.DataFrame, size: int) -> pd.DataFrame:
 
 
 def face_sizes(frame: pd.DataFrame) -> Array:
-    """Longer side of each face's box (n,), pixels of its picture; NaN where the manifest does not say."""
+    """Return the longer side of each face's box (n,), pixels of its picture; NaN where the manifest has no box."""
     if not set(_CORNERS) <= set(frame.columns):
         return np.full(len(frame), np.nan)
-    x0, y0, x1, y1 = frame[_CORNERS].to_numpy(np.float64).T
-    return np.maximum(x1 - x0, y1 - y0)
+    boxes: Array = frame[_CORNERS].to_numpy(np.float64)
+    sizes: Array = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    return sizes
 
 
 def reencoded_logits(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame) -> Array:
-    """Logits of faces before and after mild re-encodings of their pictures.
+    """Score faces before and after mild re-encodings of their pictures.
 
     Parameters
     ----------
     model, spec
-        A network and what it takes.
+        A network and its description.
     frame : DataFrame
         A manifest of face crops.
 
     Returns
     -------
     ndarray
-        (n, 3) as it is, as JPEG, scaled (see `aletheia.models.reencoding`). Where the picture is not at hand (crops
-        were delivered, or the face is of a video) the crop itself is compressed and never scaled; NaN for what is not
-        there.
+        (n, 3) logits of the face as it is, as JPEG and scaled (see `aletheia.models.reencoding`). If the picture is not
+        available (a delivery of crops, or a video) the crop itself is compressed and never scaled; NaN where there is
+        no such version.
     """
-    found = np.full((len(frame), 3), np.nan, dtype=np.float32)
+    table = np.full((len(frame), 3), np.nan, dtype=np.float32)
     rows = frame.to_dict("records")
     with ThreadPoolExecutor(get_settings().workers) as pool:
         for start in range(0, len(rows), _CHUNK):
@@ -151,12 +155,12 @@ def reencoded_logits(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame) -> 
             logits = crop_logits(model, spec, np.concatenate(parts)) if any(map(len, parts)) else np.zeros(0)
             ends = np.cumsum([len(part) for part in parts])
             for row, values in enumerate(np.split(logits, ends[:-1]), start):
-                found[row, : len(values)] = values
-    return found
+                table[row, : len(values)] = values
+    return table
 
 
 def _versions(row: dict[str, Any], spec: ModelSpec) -> Array:
-    """The network's inputs for a row: (3, size, size, 3), (2, …) without a picture, (0, …) if nothing is readable."""
+    """Build the inputs of a row: (3, size, size, 3), (2, …) without a picture, (0, …) without any readable file."""
     size = spec.input_size
     with contextlib.suppress(InputError, OSError):
         if _has_picture(row, spec):
@@ -170,11 +174,11 @@ def _versions(row: dict[str, Any], spec: ModelSpec) -> Array:
 
 
 def _has_picture(row: dict[str, Any], spec: ModelSpec) -> bool:
-    known = all(isinstance(row.get(name), str) and row[name] for name in ("original", "face_keypoints"))
-    return known and spec.crop.policy != "none" and not row.get("frame_time", math.nan) >= 0
+    is_located = all(isinstance(row.get(name), str) and row[name] for name in ("original", "face_keypoints"))
+    return is_located and spec.crop.policy != "none" and not row.get("frame_time", math.nan) >= 0
 
 
-def _range(known: pd.Series) -> tuple[float, float]:
-    low, high = np.quantile(known, _QUANTILES)
+def _range(values: pd.Series) -> tuple[float, float]:
+    low, high = np.quantile(values, _QUANTILES)
     margin = _WIDENED * (high - low)
     return float(low - margin), float(high + margin)

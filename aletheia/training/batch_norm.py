@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def has_batch_norm(model: nn.Module) -> bool:
-    """Whether any layer keeps batch-norm statistics."""
+    """Return whether any layer keeps batch-norm statistics."""
     return any(isinstance(m, _BatchNorm) and m.track_running_stats for m in model.modules())
 
 

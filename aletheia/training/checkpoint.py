@@ -1,7 +1,6 @@
-"""One checkpoint file a training: written atomically, read without unpickling objects, holding the best
-weights too.
+"""The checkpoint of a training: one file, written atomically, read without unpickling objects.
 
-A single file cannot disagree with itself: a kill between writing "best" and writing "last" is impossible.
+It holds the last and the best weights: two files could disagree after a kill between writing one and the other.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import io
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as pl
 import pandas as pd
@@ -27,13 +26,16 @@ from aletheia.datasets.manifest import manifest_hash
 from aletheia.models.state_dict import read_archive
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 
-_REMEDY = "Delete it or name another folder to start afresh (resume=False overwrites it)."
+if TYPE_CHECKING:
+    from aletheia.training.module import Detector
+
+_REMEDY = "Delete it or name another folder to start from scratch (resume=False overwrites it)."
 
 
 def checkpoint_folder(config: TrainConfig, train: pd.DataFrame, val: pd.DataFrame) -> Path:
-    """Where the training of this configuration on this data leaves its checkpoint while it runs.
+    """Return the folder of the checkpoint of this configuration on this data.
 
-    The same training finds it again after an interruption, in whatever run; another one never does.
+    The same training finds it again after an interruption, in any run; another one never does.
 
     Parameters
     ----------
@@ -44,17 +46,17 @@ def checkpoint_folder(config: TrainConfig, train: pd.DataFrame, val: pd.DataFram
     """
     digest = hashlib.sha256(config.model_dump_json(exclude=NOT_IDENTITY).encode())
     for frame in (train, val):
-        # The paths too, for their order decides the batches.
+        # The paths too: their order decides the batches.
         digest.update("\n".join([manifest_hash(frame), *frame["path"].astype(str)]).encode(errors="surrogateescape"))
     return data_folder() / "checkpoints" / digest.hexdigest()[:20]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, but a kill in the middle of writing leaves the former one."""
+    """Lightning's checkpoint files, written so that a kill in the middle leaves the previous one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write to a temporary file beside `path`, flush, rename."""
-        # By way of memory: on a full disk torch's own writer speaks of an "unexpected pos" and hides the reason.
+        # Through memory: on a full disk torch's own writer reports an "unexpected pos" instead of the reason.
         content = io.BytesIO()
         torch.save(checkpoint, content)
         with atomic_write(path) as file:
@@ -69,8 +71,9 @@ class KeepBest(Checkpoint):
     path : Path or None
         The checkpoint; None writes nothing.
     identity : dict
-        What makes this training this training (configuration and data), kept in the file and compared on
-        resume.
+        Configuration and data of the training, kept in the file and compared on resume.
+    on_epoch : callable, optional
+        Called with the history's new row after each epoch.
     """
 
     def __init__(
@@ -84,26 +87,27 @@ class KeepBest(Checkpoint):
         self.weights: dict[str, torch.Tensor] = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare, copy and save. Lightning calls this last, after early stopping took note."""
-        row = pl_module.history[-1]
+        """Compare, copy and save. Lightning calls this last, after early stopping."""
+        detector = cast("Detector", pl_module)  # Lightning's signature names the base class
+        row = detector.history[-1]
         if row["val_loss"] < self.loss:
             self.loss, self.epoch = row["val_loss"], int(row["epoch"])
-            self.weights = {k: v.detach().cpu().clone() for k, v in pl_module.net.state_dict().items()}
+            self.weights = {k: v.detach().cpu().clone() for k, v in detector.net.state_dict().items()}
         if self.path is not None:
             trainer.save_checkpoint(self.path)
         if self.on_epoch is not None:
             self.on_epoch(dict(row))
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain types and tensors only."""
+        """Return plain types and tensors only."""
         return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights, "identity": self.identity}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up where the file stopped."""
+        """Restore the state of the file."""
         self.loss, self.epoch, self.weights = state_dict["loss"], state_dict["epoch"], state_dict["weights"]
 
     def restore(self, net: nn.Module) -> None:
-        """Put the best weights into `net`."""
+        """Load the best weights into `net`."""
         net.load_state_dict(self.weights)
 
 
@@ -117,12 +121,12 @@ def read_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
         configuration.
     """
     try:
-        state = read_archive(path)
+        state: dict[str, Any] = read_archive(path)
         saved = state["callbacks"]["KeepBest"]["identity"]
         _ = state["aletheia_history"][0]["val_loss"], saved["config"], saved["data"]
     except (InputError, KeyError, TypeError, IndexError, AttributeError) as error:
-        why = error if isinstance(error, InputError) else type(error).__name__
-        raise InputError(f"The checkpoint {path} cannot be read ({why}). {_REMEDY}") from None
+        reason = error if isinstance(error, InputError) else type(error).__name__
+        raise InputError(f"The checkpoint {path} cannot be read ({reason}). {_REMEDY}") from None
     changed = [
         f"{key} was {saved['config'].get(key)!r}, now {value!r}"
         for key, value in identity["config"].items()

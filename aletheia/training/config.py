@@ -1,4 +1,4 @@
-"""What a training is told, typed and checked before anything is computed."""
+"""The configuration of a training, typed and checked before anything is computed."""
 
 from __future__ import annotations
 

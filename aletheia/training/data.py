@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-class PixelDataset(Dataset):
+class PixelDataset(Dataset[Batch]):
     """Decoded images and labels; indexed with a list of rows, it returns a whole batch.
 
     Parameters
@@ -40,7 +40,7 @@ class PixelDataset(Dataset):
     labels : ndarray
         (m,) float32, 1 for fake.
     recipe : callable, optional
-        Gives the albumentations.Compose that is applied to each image on its own; asked for once a thread.
+        Builds the albumentations.Compose that is applied to each image on its own; called once a thread.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class PixelDataset(Dataset):
         self.pixels = pixels
         self.labels = torch.from_numpy(np.asarray(labels, dtype=np.float32))
         self.recipe = recipe
-        self._of_thread = threading.local()
+        self._local = threading.local()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,10 +59,10 @@ class PixelDataset(Dataset):
         seed, rows = batch
         images = self.pixels.array[rows]
         if self.recipe is not None:
-            if not hasattr(self._of_thread, "recipe"):
-                self._of_thread.recipe = self.recipe()
-            recipe = self._of_thread.recipe
-            # Seeding by batch, not once, makes a resumed epoch draw what an uninterrupted one draws.
+            if not hasattr(self._local, "recipe"):
+                self._local.recipe = self.recipe()
+            recipe = self._local.recipe
+            # Seeded by batch, not once, so that a resumed epoch draws the same as an uninterrupted one.
             recipe.set_random_seed(seed)
             images = np.stack([recipe(image=image)["image"] for image in images])
         return torch.from_numpy(images), self.labels[rows]
@@ -80,10 +80,10 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
     seed : int or None
         Shuffle with this seed and drop an incomplete last batch; None keeps the order and every row.
     classes : ndarray, optional
-        (n,) 0 or 1 a row. Given with a seed, every batch is half of the one and half of the other class (of an odd
-        batch size the larger half takes turns); an epoch has as many batches as without.
+        (n,) 0 or 1 a row. With a seed, half of every batch is of either class (of an odd batch size the larger half
+        alternates); an epoch has as many batches as without.
     rank, world : int
-        Of `world` processes this one, from 0, takes its part of each batch.
+        Rank of this process, from 0, among `world` processes, each of which takes its part of a batch.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
         self.classes, self.rank, self.world = classes, rank, world
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
+        """Set the epoch; Lightning calls this before each."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -118,28 +118,29 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
             yield seed, self._share(rows)
 
     def _share(self, rows: list[int]) -> list[int]:
-        """This process's part of a batch: neighbours, so that of alternating classes it has both."""
-        return rows if self.world == 1 else np.array_split(rows, self.world)[self.rank].tolist()
+        """Return this process's part of a batch: neighbouring rows, so that it has both of alternating classes."""
+        share: list[int] = np.array_split(rows, self.world)[self.rank].tolist()
+        return share
 
     def _alternating(self, rng: np.random.Generator) -> Array:
-        """Rows of the two classes in turn, each class shuffled, and shuffled again when it is used up."""
+        """Draw rows of the two classes in turn, each class shuffled, and shuffled again when it is used up."""
         order = np.empty(self.n, dtype=np.int64)
         for value in (0, 1):
-            rows, places = np.flatnonzero(self.classes == value), len(order[value::2])
-            rounds = [rng.permutation(rows) for _ in range(-(-places // len(rows)))]
-            order[value::2] = np.concatenate(rounds)[:places]
+            rows, n_rows = np.flatnonzero(self.classes == value), len(order[value::2])
+            rounds = [rng.permutation(rows) for _ in range(-(-n_rows // len(rows)))]
+            order[value::2] = np.concatenate(rounds)[:n_rows]
         return order
 
 
 class BatchesAhead:
-    """Batches of a dataset, made by threads while the network is busy with those before, in order.
+    """Batches of a dataset in order, prepared by threads while the network works on the previous ones.
 
     Parameters
     ----------
     dataset : PixelDataset
     sampler : EpochBatches
     workers : int
-        Threads, and twice as many batches ahead.
+        Number of threads; twice as many batches are prepared ahead.
     """
 
     def __init__(self, dataset: PixelDataset, sampler: EpochBatches, workers: int) -> None:
@@ -150,25 +151,25 @@ class BatchesAhead:
 
     def __iter__(self) -> Iterator[Batch]:
         pool = ThreadPoolExecutor(self.workers)
-        waiting: collections.deque[Future[Batch]] = collections.deque()
+        pending: collections.deque[Future[Batch]] = collections.deque()
         try:
             for batch in self.sampler:
-                waiting.append(pool.submit(self.dataset.__getitem__, batch))
-                if len(waiting) > 2 * self.workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                pending.append(pool.submit(self.dataset.__getitem__, batch))
+                if len(pending) > 2 * self.workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def mix_seed(*parts: int) -> int:
-    """One 32-bit seed out of several numbers; neighbours give unrelated seeds."""
+    """Combine several numbers into one 32-bit seed; neighbouring numbers give unrelated seeds."""
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
 def rank_seed(rank: int, world: int) -> tuple[int, ...]:
-    """What a process adds to a seed so that no two of them draw the same; nothing when there is one."""
+    """Return the numbers to add to a seed so that no two processes draw the same; none for a single process."""
     return (rank,) if world > 1 else ()
 
 
@@ -187,7 +188,7 @@ class FaceData(pl.LightningDataModule):
     Attributes
     ----------
     skipped : DataFrame
-        Columns path, reason, split: rows that could not be read; they take no part.
+        Columns path, reason, split: rows that could not be read and are left out.
     """
 
     def __init__(self, config: TrainConfig, train: pd.DataFrame, val: pd.DataFrame, *, progress: bool = False) -> None:
@@ -198,7 +199,7 @@ class FaceData(pl.LightningDataModule):
         self.skipped = pd.DataFrame(columns=["path", "reason", "split"])
 
     def setup(self, stage: str | None = None) -> None:
-        """Decode, once.
+        """Decode the images, once.
 
         Raises
         ------
@@ -229,12 +230,12 @@ class FaceData(pl.LightningDataModule):
 
     @property
     def class_counts(self) -> tuple[int, int]:
-        """Real and fake training rows."""
+        """Numbers of real and of fake training rows."""
         labels = self.sets["train"].labels
         return int((labels == 0).sum()), int((labels == 1).sum())
 
     def fingerprint(self) -> str:
-        """Hash of the rows in their order: labels, and pixels of up to 4,096 images, evenly spread."""
+        """Hash the rows in their order: labels, and pixels of up to 4,096 images, evenly spread."""
         digest = hashlib.sha256()
         for split, dataset in sorted(self.sets.items()):
             digest.update(f"{split} {len(dataset)} {dataset.pixels.array.shape}".encode())
@@ -243,8 +244,8 @@ class FaceData(pl.LightningDataModule):
             digest.update(np.ascontiguousarray(dataset.pixels.array[::step]).tobytes())
         return digest.hexdigest()
 
-    def train_dataloader(self) -> DataLoader | BatchesAhead:
-        """Shuffled batches of exactly `config.batch_size` rows, made ahead where making them takes its time."""
+    def train_dataloader(self) -> DataLoader[Batch] | BatchesAhead:
+        """Return shuffled batches of exactly `config.batch_size` rows, prepared ahead if augmentation is slow."""
         dataset = self.sets["train"]
         classes = dataset.labels.numpy() if self.config.sampling == "balanced" else None
         batches = EpochBatches(len(dataset), self.config.batch_size, self.config.seed, classes, *self._share())
@@ -252,15 +253,15 @@ class FaceData(pl.LightningDataModule):
             return BatchesAhead(dataset, batches, get_settings().workers)
         return DataLoader(dataset, sampler=batches, batch_size=None)
 
-    def val_dataloader(self) -> DataLoader:
-        """All validation rows in order; no metric depends on the size of their batches."""
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return all validation rows in order; no metric depends on the size of their batches."""
         dataset = self.sets["val"]
         rank, world = self._share()
         batches = EpochBatches(len(dataset), self.config.eval_batch_size, rank=rank, world=world)
         return DataLoader(dataset, sampler=batches, batch_size=None)
 
     def val_batches(self) -> Iterator[Batch]:
-        """All validation rows in order, whatever the number of processes."""
+        """Yield all validation rows in order, for any number of processes."""
         dataset = self.sets["val"]
         for batch in EpochBatches(len(dataset), self.config.eval_batch_size):
             yield dataset[batch]
@@ -270,7 +271,7 @@ class FaceData(pl.LightningDataModule):
         return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What travels to another process of a training: the rows. It decodes the pixels itself, without a word."""
+        """Return the state for another process of the training: the rows, whose pixels it decodes itself."""
         return {**self.__dict__, "sets": {}, "progress": False}
 
 
@@ -283,11 +284,11 @@ def encode_labels(labels: pd.Series) -> Array:
         For any other label.
     """
     values = labels.astype(str).to_numpy()
-    fake = values == "fake"
-    wrong = sorted(set(values[~fake & (values != "real")].tolist()))
+    is_fake: Array = values == "fake"
+    wrong = sorted(set(values[~is_fake & (values != "real")].tolist()))
     if wrong:
         raise InputError(f"label: only 'real' and 'fake' are known; found {', '.join(map(repr, wrong[:5]))}.")
-    return fake.astype(np.float32)
+    return is_fake.astype(np.float32)
 
 
 def _check_classes(split: str, labels: Array, unreadable: int) -> None:

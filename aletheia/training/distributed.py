@@ -23,12 +23,12 @@ from aletheia.training.config import TrainConfig
 
 
 def started_elsewhere() -> bool:
-    """Whether torchrun (or what speaks its language) started this process as one of several."""
+    """Return whether torchrun (or a launcher with its protocol) started this process as one of several."""
     return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def trainer_options(config: TrainConfig) -> dict[str, Any]:
-    """What `lightning.pytorch.Trainer` has to know.
+    """Build the options of `lightning.pytorch.Trainer` for several processes.
 
     Raises
     ------
@@ -42,22 +42,22 @@ def trainer_options(config: TrainConfig) -> dict[str, Any]:
         )
     if world == 1:
         return {"devices": 1}
-    # A frozen backbone leaves parameters without gradients, which would be waited for.
+    # A frozen backbone has parameters without gradients, which the processes would otherwise wait for.
     options: dict[str, Any] = {"find_unused_parameters": config.freeze_epochs > 0}
     if not started_elsewhere():
         return {"devices": world, "strategy": _Quiet(start_method="spawn", **options)}
-    here = int(os.environ["LOCAL_WORLD_SIZE"])
-    return {"devices": here, "num_nodes": world // here, "strategy": _Quiet(**options)}
+    local_world = int(os.environ["LOCAL_WORLD_SIZE"])
+    return {"devices": local_world, "num_nodes": world // local_world, "strategy": _Quiet(**options)}
 
 
 def silence() -> None:
-    """Keep to itself what Lightning remarks about devices, workers and intervals; errors still come through."""
+    """Silence Lightning's remarks about devices, workers and logging intervals; errors still appear."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning.*")
 
 
 class _Launcher(_MultiProcessingLauncher):
-    """Spawns from notebooks, too: nothing of a training lives in the notebook itself."""
+    """A launcher that spawns from notebooks, too: a training needs no state of the notebook."""
 
     @property
     def is_interactive_compatible(self) -> bool:
@@ -65,26 +65,28 @@ class _Launcher(_MultiProcessingLauncher):
 
 
 class _Quiet(DDPStrategy):
+    """Data-parallel training whose processes are as quiet as the first one."""
+
     def _configure_launcher(self) -> None:
         super()._configure_launcher()
         if self._start_method == "spawn":
             self._launcher = _Launcher(self, start_method="spawn")
 
     def setup_environment(self) -> None:
-        """The first thing that a process of a training does."""
+        """Silence Lightning; no other code of the process runs before this."""
         silence()
         super().setup_environment()
 
 
-def share_threads(trainer: pl.Trainer, wanted: int) -> None:
-    """Give each process that was spawned on a CPU its part of the cores, or the number wanted; called in there."""
+def share_threads(trainer: pl.Trainer, num_threads: int) -> None:
+    """Give this process, if it was spawned on a CPU, its part of the cores, or `num_threads` if that is not 0."""
     if trainer.world_size == 1 or started_elsewhere() or trainer.strategy.root_device.type != "cpu":
         return
-    torch.set_num_threads(wanted or max(cores() // trainer.num_devices, 1))
+    torch.set_num_threads(num_threads or max(cores() // trainer.num_devices, 1))
 
 
 def all_gather(value: Any, trainer: pl.Trainer) -> list[Any]:
-    """The values of all processes, in the order of their ranks, in each of them."""
+    """Exchange a value between all processes: each gets those of all, in the order of their ranks."""
     if trainer.world_size == 1:
         return [value]
     values: list[Any] = [None] * trainer.world_size
@@ -93,6 +95,6 @@ def all_gather(value: Any, trainer: pl.Trainer) -> list[Any]:
 
 
 def error_of_process(error: Exception) -> str:
-    """The last line of what a process said before it died: the type and the message of its exception."""
+    """Return the last line that a process wrote before it died: the type and the message of its exception."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""From a finished training to a model bundle: calibrate, choose the threshold, describe."""
+"""From a finished training to a model bundle: calibration, threshold, abstention, description, ONNX."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from aletheia.training.calibration import choose_threshold, fit_calibration
 from aletheia.training.fit import FitResult
 from aletheia.training.spectra import typical_spectra
 
-#: At most so many training faces are measured, and so many validation faces re-encoded.
+#: Most training faces that are measured, and most validation faces that are re-encoded.
 _MEASURED, _REENCODED = 10_000, 256
 
 
-def bundle(
+def export_bundle(
     result: FitResult,
     train: pd.DataFrame,
     val: pd.DataFrame,
@@ -38,24 +38,24 @@ def bundle(
 
     Calibration, threshold and limits of abstention are fitted on the validation rows, as the configuration says
     (`calibration`, `max_fpr`, `abstention_alpha`). The epoch was chosen on them, too: the metrics in the description
-    are therefore named ``val_…`` and flatter the model a little. What it is worth is said on test rows. Both classes
-    weigh the same in the calibration: probabilities refer to a prior of one half.
+    are therefore named ``val_…`` and flatter the model a little; it has to be judged on test rows. Both classes weigh
+    the same in the calibration: probabilities refer to a prior of one half.
 
     Parameters
     ----------
     result : FitResult
-        Of `aletheia.training.fit.fit`.
+        Of `aletheia.training.fit.fit_network`.
     train, val : DataFrame
         The manifests it was fitted on.
     folder : path
-        Where to write.
+        The folder to write to.
     run : str
-        MLRun's uid, for the record.
+        MLRun's uid of the training, to be stored with the model.
 
     Returns
     -------
     tuple
-        The folder and the specification as it was written.
+        The folder and the specification as written.
     """
     y, logits, config = result.val_labels, result.val_logits, result.config
     fitted = fit_calibration(y, logits, config.calibration, balanced=True)
@@ -94,37 +94,36 @@ def bundle(
         run=run,
     )
     folder, scored = Path(folder), val.iloc[result.val_rows]
-    if config.abstention_alpha is not None:
-        spec = spec.model_copy(update={"abstention": _abstention(result, spec, train, scored, p)})
+    if (alpha := config.abstention_alpha) is not None:
+        spec = spec.model_copy(update={"abstention": _fit_abstention(result, spec, train, scored, p, alpha)})
     save_bundle(folder, result.model, spec)
     return folder, export_onnx(folder, _examples(scored, config.image_size))
 
 
-def _abstention(
-    result: FitResult, spec: ModelSpec, train: pd.DataFrame, scored: pd.DataFrame, p: Array
+def _fit_abstention(
+    result: FitResult, spec: ModelSpec, train: pd.DataFrame, scored: pd.DataFrame, p: Array, alpha: float
 ) -> AbstentionSpec:
     rows = train.sample(min(len(train), _MEASURED), random_state=0)
     statistics = manifest_statistics(rows, spec.input_size)
     logits = reencoded_logits(result.model, spec, scored.iloc[:: -(-len(scored) // _REENCODED)])
-    shifts, alpha = logits[:, 1:] - logits[:, :1], result.config.abstention_alpha
-    return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=shifts)
+    return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=logits[:, 1:] - logits[:, :1])
 
 
 def _examples(frame: pd.DataFrame, size: int) -> Array:
-    """Up to 64 faces, evenly spread over the rows: what serving will be handed."""
+    """Read up to 64 faces, evenly spread over the rows, to compare the exported network on."""
     paths = frame["path"].astype(str).tolist()
     images = iterate_images(paths[:: -(-len(paths) // 64)], size)
     return np.stack([image for image in images if not isinstance(image, str)])
 
 
 def describe_rows(frame: pd.DataFrame) -> str:
-    """The rows of a manifest in a few words: how many, from which sources the real and by which generators the fake."""
+    """Summarise the rows of a manifest: their number, the sources of the real and the generators of the fake ones."""
     parts = [f"{len(frame):,} faces"]
-    for label, column, word in (("real", "source", "from"), ("fake", "generator", "by")):
+    for label, column, preposition in (("real", "source", "from"), ("fake", "generator", "by")):
         rows = frame[frame["label"] == label]
-        named = sorted({str(name) for name in rows[column].dropna() if str(name)}) if column in rows else []
-        others = f" and {len(named) - 8} more" if len(named) > 8 else ""
-        parts.append(f"{len(rows):,} {label}" + (f" {word} {', '.join(named[:8])}{others}" if named else ""))
+        names = sorted({str(name) for name in rows[column].dropna() if str(name)}) if column in rows else []
+        others = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        parts.append(f"{len(rows):,} {label}" + (f" {preposition} {', '.join(names[:8])}{others}" if names else ""))
     return f"{parts[0]}: {parts[1]}; {parts[2]}"
 
 
@@ -138,13 +137,13 @@ def crop_of(frame: pd.DataFrame, size: int) -> CropConfig:
     """
 
     def only(column: str) -> Any:
-        found = frame[column].dropna().unique() if column in frame else ()
-        if len(found) > 1:
+        values = frame[column].dropna().unique().tolist() if column in frame else []
+        if len(values) > 1:
             raise InputError(
-                f"{column}: the training faces were cut in {len(found)} ways "
-                f"({', '.join(map(str, found[:3]))}); extract them all alike."
+                f"{column}: the training faces were cut in {len(values)} ways "
+                f"({', '.join(map(str, values[:3]))}); extract them all alike."
             )
-        return (found[0].item() if hasattr(found[0], "item") else found[0]) if len(found) else None
+        return values[0] if values else None
 
     values = {field: value for field, column in COLUMNS.items() if (value := only(column)) is not None}
     if high := only("crop_quality_high"):

@@ -1,4 +1,4 @@
-"""Faults that are injected into a training on purpose, to see the checks catch them. No such model is ever released."""
+"""Faults that are injected into a training on purpose, to test the checks. No such model is ever released."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aletheia.core.arrays import Array
 
 Fault = Literal["none", "label_noise", "input_noise", "shuffled_labels", "wrong_loss", "skipped_gradients"]
 
-#: What each fault does; `share` is ``TrainConfig.fault_share``.
+#: Effect of each fault; its "share" is ``TrainConfig.fault_share``.
 FAULTS: dict[str, str] = {
     "none": "nothing",
     "label_noise": "a share of the training rows, real and fake alike, has the other label",
@@ -24,7 +24,7 @@ assert tuple(FAULTS) == get_args(Fault)
 
 
 def faulty_labels(labels: Array, fault: str, share: float, seed: int) -> Array:
-    """Training labels (n,) float32, 1 for fake, as the fault leaves them; a copy where it changes them."""
+    """Apply a fault to training labels (n,) float32, 1 for fake; a copy if it changes them."""
     rng = np.random.default_rng((seed, 0xFA17))
     if fault == "shuffled_labels":
         return rng.permutation(labels)
@@ -37,7 +37,7 @@ def faulty_labels(labels: Array, fault: str, share: float, seed: int) -> Array:
 
 
 def faulty_pixels(pixels: torch.Tensor, fault: str, share: float, generator: torch.Generator) -> torch.Tensor:
-    """A training batch (B, H, W, 3) uint8 as the fault leaves it."""
+    """Apply a fault to a training batch (B, H, W, 3) uint8."""
     if fault != "input_noise":
         return pixels
     noise = torch.randn(pixels.shape, generator=generator).to(pixels.device) * (255 * share)
@@ -45,5 +45,5 @@ def faulty_pixels(pixels: torch.Tensor, fault: str, share: float, generator: tor
 
 
 def skips_gradient(fault: str, share: float, seed: int) -> bool:
-    """Whether the step with this seed leaves the weights as they are."""
+    """Return whether the step with this seed leaves the weights as they are."""
     return fault == "skipped_gradients" and np.random.default_rng((seed, 0xFA17)).random() < share

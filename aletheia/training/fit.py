@@ -1,4 +1,4 @@
-"""Fit a network: early stopping, best weights by validation loss, exact resume."""
+"""Training of a network: early stopping, best weights by validation loss, exact resume."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from typing import Any
 import lightning.pytorch as pl
 import pandas as pd
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import nn
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
@@ -30,14 +31,14 @@ from aletheia.training.distributed import error_of_process, silence, started_els
 from aletheia.training.module import Detector, DivergedError, as_network, initialise
 from aletheia.training.progress import EpochBar
 
-__all__ = ["DivergedError", "FitResult", "fit"]
+__all__ = ["DivergedError", "FitResult", "fit_network"]
 
 CHECKPOINT = "last.ckpt"
 
 
 @dataclass
 class FitResult:
-    """What came out of a training.
+    """Result of a training.
 
     Attributes
     ----------
@@ -59,9 +60,9 @@ class FitResult:
     val_rows : ndarray
         (n,) positions of these rows in the validation manifest.
     skipped : DataFrame
-        Columns path, reason, split: rows that could not be read and took no part.
+        Columns path, reason, split: rows that could not be read and were left out.
     config : TrainConfig
-        What was asked for.
+        The recipe.
     """
 
     val_loss: float
@@ -77,7 +78,7 @@ class FitResult:
     config: TrainConfig
 
 
-def fit(
+def fit_network(
     config: TrainConfig | dict[str, Any],
     train: pd.DataFrame,
     val: pd.DataFrame,
@@ -98,13 +99,13 @@ def fit(
     out_dir : path, optional
         Folder for ``last.ckpt``, written after each epoch; None keeps everything in memory (a grid's cells).
     resume : bool, default False
-        Go on from ``last.ckpt`` when there is one; the result is what an uninterrupted run gives, bit for bit
-        on a CPU with the same number of threads. An interrupted epoch starts again.
+        Continue from ``last.ckpt`` if there is one; the result is that of an uninterrupted run, bit for bit on a CPU
+        with the same number of threads. An interrupted epoch starts again.
     progress : bool, default True
         Show progress bars.
     on_epoch : callable, optional
         Called with the history's new row after each epoch, once its checkpoint is written; with `config.devices`
-        above 1 when the training has ended.
+        above 1 after the end of the training.
 
     Returns
     -------
@@ -114,13 +115,13 @@ def fit(
     ------
     InputError
         Bad configuration, unusable data, a batch larger than the data, or a checkpoint of another training.
-    Diverged
+    DivergedError
         The loss became NaN or infinite.
     """
     started = time.perf_counter()
     config = TrainConfig.parse(config)
     if resume and out_dir is None:
-        raise InputError("resume: there is nothing to resume from without out_dir.")
+        raise InputError("resume: without out_dir there is no checkpoint to resume from.")
     checkpoint = None if out_dir is None else Path(out_dir) / CHECKPOINT
     with _threads(config.num_threads), _quiet(), torch.random.fork_rng(devices=[]):
         data = FaceData(config, train, val, progress=progress)
@@ -173,8 +174,7 @@ def _trainer(config: TrainConfig, callbacks: list[Callback], writes: bool) -> pl
             callbacks=callbacks,
             gradient_clip_val=config.gradient_clip or None,
             plugins=[AtomicCheckpointIO()] if writes else None,
-            # Everything Lightning would write or print on its own is off; the history and KeepBest replace
-            # it.
+            # Everything that Lightning would write or print on its own is off; the history and KeepBest replace it.
             logger=False,
             enable_checkpointing=True,
             enable_progress_bar=False,
@@ -182,33 +182,41 @@ def _trainer(config: TrainConfig, callbacks: list[Callback], writes: bool) -> pl
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-    except (pl.utilities.exceptions.MisconfigurationException, RuntimeError) as error:
+    except (MisconfigurationException, RuntimeError) as error:
         raise InputError(f"accelerator, precision: {error}") from None
 
 
 def _run_spawned(
     callbacks: list[Callback], detector: Detector, data: FaceData, resumed: Path | None, best: KeepBest
 ) -> None:
-    """Train in processes that end with the training: what they found comes back by way of the checkpoint."""
+    """Train in processes that end with the training, and read the result from the checkpoint."""
     with tempfile.TemporaryDirectory(prefix="aletheia-training-") as folder:
         on_epoch, path = best.on_epoch, best.path
-        best.on_epoch, best.path = None, path or Path(folder) / CHECKPOINT
-        before = 0 if resumed is None else len(read_checkpoint(resumed, best.identity)["aletheia_history"])
+        checkpoint = path or Path(folder) / CHECKPOINT
+        best.on_epoch, best.path = None, checkpoint
+        n_reported = 0 if resumed is None else len(read_checkpoint(resumed, best.identity)["aletheia_history"])
         try:
             _run(_trainer(detector.config, callbacks, writes=True), detector, data, resumed)
         except ProcessRaisedException as error:
-            said = error_of_process(error)
-            if "Diverged: " in said:
-                raise DivergedError(said.split("Diverged: ", 1)[1]) from None
-            if "InputError: " in said:
-                raise InputError(said.split("InputError: ", 1)[1]) from None
+            if (cause := input_error_of_process(error)) is not None:
+                raise cause from None
             raise
-        state = read_checkpoint(best.path, best.identity)
+        state = read_checkpoint(checkpoint, best.identity)
         best.on_epoch, best.path = on_epoch, path
     detector.on_load_checkpoint(state)
     best.load_state_dict(state["callbacks"][best.state_key])
-    for row in detector.history[before:] if on_epoch else []:
-        on_epoch(dict(row))
+    if on_epoch is not None:
+        for row in detector.history[n_reported:]:
+            on_epoch(dict(row))
+
+
+def input_error_of_process(error: Exception) -> InputError | None:
+    """Rebuild the InputError that ended a process of a training; None if it ended for another reason."""
+    name, _, message = error_of_process(error).partition(": ")
+    for error_type in (DivergedError, InputError):
+        if name == f"{error_type.__module__}.{error_type.__name__}":
+            return error_type(message)
+    return None
 
 
 def _run(trainer: pl.Trainer, detector: Detector, data: FaceData, checkpoint: Path | None) -> None:
@@ -239,19 +247,19 @@ def _score(detector: Detector, data: FaceData) -> tuple[Array, Array]:
 
 
 @contextlib.contextmanager
-def _threads(wanted: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if wanted:
-        torch.set_num_threads(wanted)
+def _threads(num_threads: int) -> Iterator[None]:
+    previous = torch.get_num_threads()
+    if num_threads:
+        torch.set_num_threads(num_threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Lightning's remarks about devices, workers and logging intervals; errors still come through."""
+    """Silence Lightning's remarks as `silence` does, until the block ends."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     try:

@@ -1,14 +1,15 @@
-"""The Lightning module: loss, optimiser, schedule, and what is measured in an epoch."""
+"""The Lightning module: loss, optimiser, schedule and the metrics of an epoch."""
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
@@ -21,7 +22,7 @@ from aletheia.models.registry import create_model
 from aletheia.stats.curves import auc
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
 from aletheia.training.config import TrainConfig
-from aletheia.training.data import Batch, mix_seed, rank_seed
+from aletheia.training.data import Batch, FaceData, mix_seed, rank_seed
 from aletheia.training.distributed import all_gather, share_threads
 from aletheia.training.fault_injection import faulty_pixels, skips_gradient
 
@@ -44,8 +45,10 @@ class Detector(pl.LightningModule):
     ----------
     history : list of dict
         One entry an epoch: epoch (from 1), train_loss, val_loss, val_auc, learning_rate (of the last step),
-        seconds, and waited: how many of them the network had no batch to work on.
+        seconds, and waited: the seconds of these in which the network had no batch to work on.
     """
+
+    class_weights: torch.Tensor
 
     def __init__(self, config: TrainConfig, class_counts: tuple[int, int]) -> None:
         super().__init__()
@@ -57,13 +60,12 @@ class Detector(pl.LightningModule):
             raise InputError(f"freeze_epochs: {config.architecture} has no backbone to freeze; leave it at 0.")
         balanced = config.class_weight == "balanced"
         total = sum(class_counts)
-        # Weights average to 1 over the training rows, so the learning rate means the same with and without
-        # them.
+        # Weights average to 1 over the training rows, so the learning rate means the same with and without them.
         weights = [total / (2 * count) for count in class_counts] if balanced else [1.0, 1.0]
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
         self.history: list[dict[str, float]] = []
         self._train = _Sums()
-        self._skips = False
+        self._skips_step = False
         self._val: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._started = self._idle_since = time.perf_counter()
         self._waited = 0.0
@@ -71,10 +73,15 @@ class Detector(pl.LightningModule):
     # One pass of images through the network
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pixels (B, H, W, 3) uint8 to logits (B,)."""
-        return self.net(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))
+        """Map pixels (B, H, W, 3) uint8 to logits (B,)."""
+        logits: torch.Tensor = self.net(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))
+        return logits
 
     # Training
+
+    @property
+    def _data(self) -> FaceData:
+        return cast(FaceData, self.trainer.datamodule)  # type: ignore[attr-defined]  # Lightning adds it in `fit`
 
     @property
     def is_frozen(self) -> bool:
@@ -82,22 +89,19 @@ class Detector(pl.LightningModule):
         return self.current_epoch < self.config.freeze_epochs
 
     def on_fit_start(self) -> None:
-        """Share the cores with the other processes, and make sure that all of them read the same."""
+        """Share the cores with the other processes, and make sure that all of them read the same faces."""
         share_threads(self.trainer, self.config.num_threads)
-        if (
-            self.trainer.world_size > 1
-            and len(set(all_gather(self.trainer.datamodule.fingerprint(), self.trainer))) > 1
-        ):
+        if self.trainer.world_size > 1 and len(set(all_gather(self._data.fingerprint(), self.trainer))) > 1:
             raise InputError(
                 "The processes of this training do not read the same faces: a file is missing or differs on one of the "
                 "machines. Bring the data to all of them, or to a folder that they share."
             )
 
     def on_train_epoch_start(self) -> None:
-        """Freeze or thaw the backbone. A function of the epoch alone, so that a resumed training does the same."""
+        """Freeze or unfreeze the backbone by the epoch alone, so that a resumed training does the same."""
         for parameter in self.backbone:
             parameter.requires_grad_(not self.is_frozen)
-        if self.is_frozen:
+        if self.is_frozen and isinstance(self.net.backbone, nn.Module):
             self.net.backbone.eval()
         self._started = self._idle_since = time.perf_counter()
         self._waited = 0.0
@@ -107,26 +111,26 @@ class Detector(pl.LightningModule):
         self._waited += time.perf_counter() - self._idle_since
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """From here on the network waits."""
+        """Start to measure the time until the next batch."""
         self._idle_since = time.perf_counter()
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Mean weighted cross-entropy of a batch."""
+        """Compute the mean weighted cross-entropy of a batch."""
         if batch_idx == 0:
             self._train = _Sums()
-        # Augmentation and dropout are functions of seed, epoch and batch: a resumed run draws what an
-        # uninterrupted one draws, whatever was drawn in between.
+        # Augmentation and dropout are functions of seed, epoch and batch: a resumed run draws the same numbers as an
+        # uninterrupted one, whatever was drawn in between.
         pixels, labels = batch
         config = self.config
         seed = mix_seed(config.seed, self.current_epoch, batch_idx)
-        own = rank_seed(self.global_rank, self.trainer.world_size)
-        mine = mix_seed(config.seed, self.current_epoch, batch_idx, *own)
-        torch.manual_seed(mine)
-        generator = torch.Generator().manual_seed(mine)
+        of_rank = rank_seed(self.global_rank, self.trainer.world_size)
+        rank_dependent_seed = mix_seed(config.seed, self.current_epoch, batch_idx, *of_rank)
+        torch.manual_seed(rank_dependent_seed)
+        generator = torch.Generator().manual_seed(rank_dependent_seed)
         if config.augmentation in ("light", "strong"):
             pixels = augment_batch(pixels, generator, config.augmentation)
         pixels = faulty_pixels(pixels, config.fault, config.fault_share, generator)
-        self._skips = skips_gradient(config.fault, config.fault_share, seed)
+        self._skips_step = skips_gradient(config.fault, config.fault_share, seed)
         loss = self.loss(self(pixels), labels)
         value = loss.item()
         if not math.isfinite(value):
@@ -135,8 +139,9 @@ class Detector(pl.LightningModule):
         return loss
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean weighted cross-entropy of logits (B,) and labels (B,), these smoothed (Szegedy et al., "Rethinking the
-        Inception Architecture", CVPR 2016, section 7).
+        """Compute the mean weighted cross-entropy of logits (B,) and labels (B,), these smoothed.
+
+        C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
         """
         weights = self.class_weights[labels.long()]
         if self.config.fault == "wrong_loss":
@@ -145,20 +150,20 @@ class Detector(pl.LightningModule):
         return binary_cross_entropy_with_logits(logits, targets, weight=weights)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take the gradients away from a step that a fault skips."""
-        if self._skips:
+        """Remove the gradients of a step that a fault skips."""
+        if self._skips_step:
             for parameter in self.net.parameters():
                 parameter.grad = None
 
     # Validation
 
     def on_validation_epoch_start(self) -> None:
-        """Measure batch-norm statistics on training images as validation sees its own: not augmented."""
-        wanted = self.config.batch_norm_images
-        if not wanted or self.is_frozen or not has_batch_norm(self.net):
+        """Measure batch-norm statistics on training images that are, as in the validation, not augmented."""
+        n_images = self.config.batch_norm_images
+        if not n_images or self.is_frozen or not has_batch_norm(self.net):
             return
-        dataset = self.trainer.datamodule.sets["train"]
-        order = np.random.default_rng(self.config.seed).permutation(len(dataset))[:wanted]
+        dataset = self._data.sets["train"]
+        order = np.random.default_rng(self.config.seed).permutation(len(dataset))[:n_images]
         size = min(128, len(order))
         rows = [order[i : i + size] for i in range(0, len(order) - size + 1, size)]
         images = (torch.from_numpy(dataset.pixels.array[np.sort(r)]).to(self.device) for r in rows)
@@ -190,7 +195,7 @@ class Detector(pl.LightningModule):
                 "train_loss": train.mean(),
                 "val_loss": loss,
                 "val_auc": score,
-                "learning_rate": float(self.optimizers().param_groups[0]["lr"]),
+                "learning_rate": float(self.trainer.optimizers[0].param_groups[0]["lr"]),
                 "seconds": time.perf_counter() - self._started,
                 "waited": self._waited,
             }
@@ -203,22 +208,23 @@ class Detector(pl.LightningModule):
     # Optimiser and schedule
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Step by the batch. Lightning would step a plateau schedule only after the checkpoint was written, so
-        that a resumed run missed it; `on_validation_epoch_end` does it instead, with the loss in full precision.
+        """Step a schedule that goes by the batch.
+
+        Lightning would step a plateau schedule only after the checkpoint was written, so that a resumed run missed it;
+        `on_validation_epoch_end` does it instead, with the loss in full precision.
         """
         if not isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step()
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser and, by the epoch or by the step, its schedule."""
         config = self.config
-        # Neither biases nor batch-norm scales are decayed (He et al., "Bag of Tricks", CVPR 2019, section
-        # 3.1).
+        # Neither biases nor batch-norm scales are decayed (He et al., "Bag of Tricks", CVPR 2019, section 3.1).
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
-        free = [p for p in self.net.parameters() if p.ndim <= 1]
+        not_decayed = [p for p in self.net.parameters() if p.ndim <= 1]
         groups = [
             {"params": decayed, "weight_decay": config.weight_decay},
-            {"params": free, "weight_decay": 0.0},
+            {"params": not_decayed, "weight_decay": 0.0},
         ]
         # Lightning clips no gradients of a fused optimiser in mixed precision.
         fused = config.precision == "32-true"
@@ -238,24 +244,24 @@ class Detector(pl.LightningModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the history; plain types only, so that loading needs no unpickling of objects."""
+        """Add the history, in plain types only, so that loading needs no unpickling of objects."""
         checkpoint["aletheia_history"] = [dict(row) for row in self.history]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history up again."""
+        """Restore the history."""
         self.history = [dict(row) for row in checkpoint["aletheia_history"]]
 
-    def _diverged(self, what: str, batch_idx: int | None) -> DivergedError:
+    def _diverged(self, symptom: str, batch_idx: int | None) -> DivergedError:
         config = self.config
-        where = f"epoch {self.current_epoch + 1}" + ("" if batch_idx is None else f", batch {batch_idx + 1}")
+        step = f"epoch {self.current_epoch + 1}" + ("" if batch_idx is None else f", batch {batch_idx + 1}")
         return DivergedError(
-            f"The training diverged: {what} in {where} (learning_rate {config.learning_rate:g}, batch_size "
+            f"The training diverged: {symptom} in {step} (learning_rate {config.learning_rate:g}, batch_size "
             f"{config.batch_size}). Lower learning_rate, or set gradient_clip."
         )
 
 
 class _Sums:
-    """A mean over samples, from means over batches."""
+    """Mean over samples, from sums over batches."""
 
     def __init__(self) -> None:
         self.total, self.count = 0.0, 0
@@ -269,7 +275,7 @@ class _Sums:
 
 
 def mean_loss(labels: Array, logits: Array, balanced: bool) -> float:
-    """Cross-entropy in nats per sample.
+    """Compute the cross-entropy in nats per sample.
 
     Parameters
     ----------
@@ -289,15 +295,15 @@ def mean_loss(labels: Array, logits: Array, balanced: bool) -> float:
 
 
 def one_cycle(step: int, steps: int) -> float:
-    """Factor of the learning rate: linear warm-up over a tenth of the steps, then a cosine to zero.
+    """Return the factor of the learning rate: linear warm-up over a tenth of the steps, then a cosine to zero.
 
     Smith and Topin, "Super-Convergence", 2019; the cosine of Loshchilov and Hutter, "SGDR", ICLR 2017.
     """
     warm_up = max(1, steps // 10)
     if step < warm_up:
         return (step + 1) / (warm_up + 1)
-    done = min(1.0, (step - warm_up) / max(1, steps - warm_up))
-    return 0.5 * (1 + math.cos(math.pi * done))
+    progress = min(1.0, (step - warm_up) / max(1, steps - warm_up))
+    return 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def initialise(config: TrainConfig, class_counts: tuple[int, int]) -> Detector:

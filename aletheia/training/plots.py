@@ -14,7 +14,7 @@ _CHANCE = float(np.log(2))
 
 
 def curve_figures(history: pd.DataFrame) -> dict[str, go.Figure]:
-    """Curves over the epochs of `FitResult.history`: loss_curve, auc_curve and learning_rate_curve."""
+    """Draw the curves over the epochs of `FitResult.history`: loss_curve, auc_curve and learning_rate_curve."""
     epochs = history["epoch"]
     best = history.loc[history["val_loss"].idxmin()]
     loss = go.Figure()
@@ -53,7 +53,7 @@ def curve_figures(history: pd.DataFrame) -> dict[str, go.Figure]:
 
 
 def grid_figures(cells: pd.DataFrame) -> dict[str, go.Figure]:
-    """Figures of a grid search over learning rate and batch size: heat_map and parallel_coordinates.
+    """Draw a grid search over learning rate and batch size: heat_map and parallel_coordinates.
 
     Parameters
     ----------
@@ -91,11 +91,11 @@ def _heat_map(table: pd.DataFrame) -> go.Figure:
     best = np.nanargmin(z) if np.isfinite(z).any() else -1
     for i, rate in enumerate(y):
         for j, batch in enumerate(x):
-            finite = np.isfinite(z[i, j])
-            text = f"{z[i, j]:.3f}" if finite else "diverged"
+            is_finite = np.isfinite(z[i, j])
+            text = f"{z[i, j]:.3f}" if is_finite else "diverged"
             text = f"<b>★ {text}</b>" if i * len(x) + j == best else text
-            dark = finite and z[i, j] < (low + high) / 2
-            colour = "white" if dark else "black" if finite else FAKE
+            is_dark = is_finite and z[i, j] < (low + high) / 2
+            colour = "white" if is_dark else "black" if is_finite else FAKE
             figure.add_annotation(x=batch, y=rate, text=text, showarrow=False, font={"color": colour, "size": 14})
     styled(figure, "Validation loss over the grid", "batch size (images per step)", "learning rate", height=480)
     # Categories, not numbers: the steps of a grid are factors.
@@ -107,14 +107,14 @@ def _heat_map(table: pd.DataFrame) -> go.Figure:
 def _parallel(table: pd.DataFrame) -> go.Figure:
     losses = table["loss"].to_numpy(dtype=float)
     low, high = _colour_range(losses)
-    shown = np.where(np.isfinite(losses), np.minimum(losses, high), high)
+    clipped = np.where(np.isfinite(losses), np.minimum(losses, high), high)
     rates, sizes = np.sort(table["learning_rate"].unique()), np.sort(table["batch_size"].unique())
     ticks = np.linspace(low, high, 5)
-    cut = bool((~np.isfinite(losses)).any() or np.nanmax(losses, initial=low) > high)
+    is_clipped = bool((~np.isfinite(losses)).any() or np.nanmax(losses, initial=low) > high)
     figure = go.Figure(
         go.Parcoords(
             line={
-                "color": shown,
+                "color": clipped,
                 "colorscale": SCALE,
                 "cmin": low,
                 "cmax": high,
@@ -136,24 +136,24 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
                 },
                 {
                     "label": "validation loss (nats)",
-                    "values": shown,
+                    "values": clipped,
                     "range": [low, high],
                     "tickvals": ticks,
-                    "ticktext": [f"{t:.3f}" for t in ticks[:-1]] + [("≥ " if cut else "") + f"{ticks[-1]:.3f}"],
+                    "ticktext": [f"{t:.3f}" for t in ticks[:-1]] + [("≥ " if is_clipped else "") + f"{ticks[-1]:.3f}"],
                 },
             ],
         )
     )
     styled(figure, "Parallel coordinates of the grid", height=460)
     figure.update_layout(margin={"l": 90, "r": 60, "t": 110, "b": 40})
-    if cut:
+    if is_clipped:
         note(figure, "Cells that diverged, or did much worse than chance, end at the top of the last axis.")
         figure.layout.annotations[-1].yshift = 50
     return figure
 
 
 def _colour_range(losses: Array) -> tuple[float, float]:
-    """From the best loss to the worst, but not far above chance: one bad cell must not fade the rest."""
+    """Return the best and the worst loss, the latter not far above chance: one bad cell must not fade the others."""
     finite = losses[np.isfinite(losses)]
     if not len(finite):
         return 0.0, _CHANCE

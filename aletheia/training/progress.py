@@ -1,12 +1,15 @@
-"""A single progress bar for a whole training."""
+"""One progress bar for a whole training."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 from tqdm.auto import tqdm
+
+if TYPE_CHECKING:
+    from aletheia.training.module import Detector
 
 
 class EpochBar(Callback):
@@ -31,9 +34,9 @@ class EpochBar(Callback):
             self._bar.update(1)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show what the validation gave."""
+        """Show the results of the validation."""
         if self._bar is not None:
-            row = pl_module.history[-1]
+            row = cast("Detector", pl_module).history[-1]  # Lightning's signature names the base class
             losses = f"val_loss {row['val_loss']:.4f}, val_auc {row['val_auc']:.3f}"
             self._bar.set_postfix_str(f"epoch {row['epoch']}/{trainer.max_epochs}, {losses}", refresh=False)
 

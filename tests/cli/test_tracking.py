@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("ALETHEIA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MLRUN_IGNORE_ENV_FILE", "1")
     for name in ("MLRUN_DBPATH", "ALETHEIA_TRACKING_EMBEDDED"):
-        monkeypatch.setenv(name, "")  # so that what the command sets is taken back afterwards
+        monkeypatch.setenv(name, "")  # so that the command's own setting is undone afterwards
         monkeypatch.delenv(name)
     monkeypatch.setitem(sys.modules, "mlrun", None)  # another test may have imported and configured it
     monkeypatch.setattr(cli.console, "_width", 200)
@@ -55,7 +55,7 @@ def test_start_status_stop(home: Path) -> None:
     assert "stopped" in call("stop")
 
 
-def test_allow(home: Path, tmp_path: Path) -> None:
+def test_allow_adds_a_folder(home: Path, tmp_path: Path) -> None:
     (tmp_path / "shown").mkdir()
     call("allow", str(tmp_path / "shown"))
     assert tmp_path / "shown" in folders.allowed(home)
@@ -64,12 +64,13 @@ def test_allow(home: Path, tmp_path: Path) -> None:
         assert isinstance(result.exception, InputError)
 
 
-def test_ui_says_how_to_get_there(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ui_prints_both_addresses(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from aletheia.tracking import mlflow_export
+    from aletheia.tracking.mlflow_exporter import ExportSummary
 
     # The export has tests of its own; making MLflow's database takes seconds.
-    done = mlflow_export.Exported("sqlite:///somewhere.db")
-    monkeypatch.setattr(mlflow_export, "export_project", lambda **_: done)
+    summary = ExportSummary("sqlite:///somewhere.db")
+    monkeypatch.setattr(mlflow_export, "export_project", lambda **_: summary)
     output = call("ui", "--port", "5999", "--dry-run").replace("\n", " ")
     assert "http://127.0.0.1:5999" in output
     assert f"MLRUN_API_PROXY_URL=http://127.0.0.1:{get_settings().tracking_port}" in output

@@ -1,4 +1,4 @@
-"""Asking from Python: the same answers from a model here and from a service."""
+"""The Python client: the same answers from a model on this machine and from a service."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ def remote(url):
 
 
 def plain(answer) -> dict:
-    """As numbers, words and lists."""
+    """Convert to JSON's types."""
 
-    def told(value):
+    def convert(value):
         if isinstance(value, dict):
-            return {key: told(one) for key, one in value.items()}
-        return [told(one) for one in value] if isinstance(value, list | tuple) else value
+            return {key: convert(item) for key, item in value.items()}
+        return [convert(item) for item in value] if isinstance(value, list | tuple) else value
 
-    return told(answer.to_dict())
+    return convert(answer.to_dict())
 
 
-def test_pictures_get_the_same_answer_here_and_there(local, remote, bundle, jpeg, portraits, tmp_path):
+def test_predict_images_alike_on_both_sides(local, remote, bundle, jpeg, portraits, tmp_path):
     (tmp_path / "picture.jpg").write_bytes(jpeg)
     (tmp_path / "picture.mp4").write_bytes(jpeg)
-    wanted = Predictor(bundle).predict(jpeg)
-    assert wanted.faces
+    expected = Predictor(bundle).predict(jpeg)
+    assert expected.faces
     for source in (jpeg, tmp_path / "picture.jpg", str(tmp_path / "picture.jpg"), tmp_path / "picture.mp4"):
-        assert plain(local.predict(source)) == plain(remote.predict(source)) == plain(wanted)
+        assert plain(local.predict(source)) == plain(remote.predict(source)) == plain(expected)
     several = np.hstack([portraits[i][0] for i in range(3)])
     for pixels in (several, np.full((90, 120, 3), 80, np.uint8), several.astype(np.int64)):
         assert plain(local.predict(pixels)) == plain(remote.predict(pixels))
@@ -66,13 +66,13 @@ def test_pictures_get_the_same_answer_here_and_there(local, remote, bundle, jpeg
     assert remote.predict(np.zeros((60, 60, 3), np.uint8)).verdict == "no face found"
 
 
-def test_videos_too(local, remote, bundle, clip, tmp_path):
+def test_predict_videos_alike_on_both_sides(local, remote, bundle, clip, tmp_path):
     (tmp_path / "clip.mp4").write_bytes(clip)
     (tmp_path / "clip.dat").write_bytes(clip)
-    wanted = predict_video(Predictor(bundle), tmp_path / "clip.mp4", frames=5)
-    assert wanted.frames == 5 and wanted.people
+    expected = predict_video(Predictor(bundle), tmp_path / "clip.mp4", frames=5)
+    assert expected.frames == 5 and expected.people
     for source in (clip, tmp_path / "clip.mp4", tmp_path / "clip.dat"):
-        assert plain(local.predict(source, frames=5)) == plain(remote.predict(source, frames=5)) == plain(wanted)
+        assert plain(local.predict(source, frames=5)) == plain(remote.predict(source, frames=5)) == plain(expected)
     assert plain(local.predict(clip)) == plain(remote.predict(clip))
     assert local.predict(clip, aggregation="upper_quantile").aggregation == "upper_quantile"
     with pytest.raises(InputError, match="as its model says"):
@@ -84,47 +84,47 @@ def test_videos_too(local, remote, bundle, clip, tmp_path):
         remote.predict(clip, frames=65)
 
 
-def test_no_job_is_left_behind(served, remote, clip):
+def test_predict_leaves_no_job_behind(served, remote, clip):
     remote.predict(clip, frames=2)
     assert not served.app.state.jobs._jobs
 
 
-def test_abstentions_come_with_their_reason(serving, with_rules, jpeg):
+def test_predict_abstentions_with_their_reason(serving, with_rules, jpeg):
     folder = with_rules(min_face=2000)
     with serving(models=(str(folder),)) as running, Detector(str(running.client.base_url)) as remote:
-        told, wanted = remote.predict(jpeg), Detector(folder).predict(jpeg)
-    assert told.verdict == "cannot tell" and "too small" in told.reason
-    assert plain(told) == plain(wanted)
+        answer, expected = remote.predict(jpeg), Detector(folder).predict(jpeg)
+    assert answer.verdict == "cannot tell" and "too small" in answer.reason
+    assert plain(answer) == plain(expected)
 
 
 @pytest.mark.parametrize(
     "source",
     [b"", b"no picture", b"\xff\xd8\xff" + bytes(99), b"\0\0\0\x20ftypisom" + bytes(99), "nowhere.jpg", "nowhere.mp4"],
 )
-def test_what_cannot_be_read_is_an_answer(local, remote, source):
+def test_predict_unreadable_files_are_answers(local, remote, source):
     for detector in (local, remote):
         answer = detector.predict(source)
         assert (answer.verdict, answer.probability) == ("error", None)
         assert answer.reason and (isinstance(source, bytes) or source in answer.reason)
 
 
-def test_arrays_that_are_no_picture(local, remote):
+def test_predict_arrays_that_are_no_image(local, remote):
     for pixels in (np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), np.full((4, 4, 3), 256)):
         assert plain(local.predict(pixels)) == plain(remote.predict(pixels))
         assert local.predict(pixels).verdict == "error"
 
 
-def test_the_model_is_told(local, remote, served, bundle):
+def test_note_describes_the_model(local, remote, served, bundle):
     spec = Predictor(bundle).spec
     for detector in (local, remote):
         assert detector.note.version == spec.weights_sha256[:12]
     assert local.note.uri == str(bundle)
-    assert remote.note.uri == bundle.name  # where it lies is the service's own business
+    assert remote.note.uri == bundle.name  # a service does not reveal its folders
     with pytest.raises(dataclasses.FrozenInstanceError):
         local.note.uri = ""
 
 
-def test_several_models_answer_as_one(bundle, with_rules, jpeg):
+def test_detector_several_models_form_an_ensemble(bundle, with_rules, jpeg):
     both = Detector([bundle, with_rules()], weights=[1, 3])
     assert both.note.uri.count(" + ") == 1 and both.note.version != Detector(bundle).note.version
     assert both.predict(jpeg).probability == pytest.approx(Detector(bundle).predict(jpeg).probability, abs=2e-5)
@@ -132,10 +132,10 @@ def test_several_models_answer_as_one(bundle, with_rules, jpeg):
         Detector([bundle, bundle], weights=[1])
 
 
-def test_a_busy_service_is_asked_again_when_it_says(serving, jpeg):
+def test_retry_seconds_waits_for_a_busy_service(serving, jpeg):
     with serving(workers=1, queue=0) as running:
         url, admission = str(running.client.base_url), running.app.state.service.admission
-        with Detector(url) as patient, Detector(url, patience=0.2) as hasty, ThreadPoolExecutor(1) as pool:
+        with Detector(url) as patient, Detector(url, retry_seconds=0.2) as hasty, ThreadPoolExecutor(1) as pool:
             with admission.turn():
                 with pytest.raises(InputError, match="try again"):
                     hasty.predict(jpeg)
@@ -143,12 +143,20 @@ def test_a_busy_service_is_asked_again_when_it_says(serving, jpeg):
                 answer = pool.submit(patient.predict, jpeg)
                 time.sleep(0.5)
             assert answer.result(30).probability is not None
-            assert time.perf_counter() - began >= 1  # what Retry-After said
+            assert time.perf_counter() - began >= 1  # as Retry-After asked for
         assert 'kind="busy"} 2.0' in running.client.get("/metrics").text
 
 
-def test_no_proxy_is_asked_for_this_machine(served, jpeg, monkeypatch):
-    """It would get the key and the picture."""
+def test_detector_patience_is_deprecated(url):
+    with pytest.warns(DeprecationWarning, match="retry_seconds") as caught:
+        detector = Detector(url, patience=0.2)
+    with detector, Detector(url, retry_seconds=0.2) as expected:
+        assert vars(detector._model)["_retry_seconds"] == vars(expected._model)["_retry_seconds"] == 0.2
+    assert caught[0].filename == __file__
+
+
+def test_http_model_uses_no_proxy_for_this_machine(served, jpeg, monkeypatch):
+    """A proxy would get the key and the image."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):
@@ -157,26 +165,29 @@ def test_no_proxy_is_asked_for_this_machine(served, jpeg, monkeypatch):
         assert detector.predict(jpeg).probability is not None
 
 
-def test_a_job_is_asked_after_until_an_answer_comes(served, clip, monkeypatch):
-    """One lost question must not end a video that is being looked at."""
-    really, lost = httpx.Client.request, []
+def test_predict_video_survives_lost_requests(served, clip, monkeypatch):
+    """A lost request for the state of a job must not end the job."""
+    request, lost = httpx.Client.request, []
 
     def unreliable(client, method, url, **content):
         if method == "GET" and "/v1/jobs/" in str(url) and len(lost) < 2:
             lost.append(url)
             raise httpx.ConnectError("lost")
-        return really(client, method, url, **content)
+        return request(client, method, url, **content)
 
     with Detector(str(served.client.base_url)) as detector:
         monkeypatch.setattr(httpx.Client, "request", unreliable)
         assert detector.predict(clip, frames=2).frames == 2
         assert len(lost) == 2
-    with Detector(str(served.client.base_url), patience=0.1) as hasty, pytest.raises(InputError, match="not answer"):
+    with (
+        Detector(str(served.client.base_url), retry_seconds=0.1) as hasty,
+        pytest.raises(InputError, match="not answer"),
+    ):
         lost.clear()
         hasty.predict(clip, frames=2)
 
 
-def test_a_service_with_a_key(serving, jpeg, monkeypatch):
+def test_detector_api_key(serving, jpeg, monkeypatch):
     with serving(api_key="open sesame") as running:
         url = str(running.client.base_url)
         for wrong in (None, "sesame"):
@@ -190,8 +201,8 @@ def test_a_service_with_a_key(serving, jpeg, monkeypatch):
 
 
 @contextlib.contextmanager
-def stranger(status: int, body: bytes, **headers: str):
-    """A server of somebody else."""
+def other_server(status: int, body: bytes, **headers: str):
+    """A server of another kind."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -222,25 +233,25 @@ def stranger(status: int, body: bytes, **headers: str):
         (302, b""),
     ],
 )
-def test_somebody_else_at_the_address(status, body):
-    words = pytest.raises(InputError, match="not the language of `aletheia serve`")
-    with stranger(status, body, Location="http://127.0.0.1:1/elsewhere") as url, words:
+def test_detector_server_of_another_kind(status, body):
+    expectation = pytest.raises(InputError, match="is not one of `aletheia serve`")
+    with other_server(status, body, Location="http://127.0.0.1:1/elsewhere") as url, expectation:
         Detector(url)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.0.0.1:99999", "http://[::1", "http://", "HTTP://a"])
-def test_nobody_at_the_address(url):
+def test_detector_no_server_at_the_address(url):
     with pytest.raises(InputError, match="does not answer"):
         Detector(url)
 
 
-def test_a_service_chooses_its_model_itself(url, bundle):
+def test_detector_service_chooses_its_model(url, bundle):
     for values in ({"weights": [1.0]}, {"precision": "bf16"}, {"model": [url, bundle]}):
-        with pytest.raises(InputError, match="name the address alone"):
+        with pytest.raises(InputError, match="pass the address alone"):
             Detector(**{"model": url, **values})
 
 
-def test_the_command_asks_a_service(url, bundle, jpeg, clip, tmp_path):
+def test_predict_command_uses_a_service(url, bundle, jpeg, clip, tmp_path):
     files = [tmp_path / "picture.jpg", tmp_path / "clip.mp4", tmp_path / "broken.png"]
     for file, content in zip(files, (jpeg, clip, b"no picture"), strict=True):
         file.write_bytes(content)
@@ -248,19 +259,19 @@ def test_the_command_asks_a_service(url, bundle, jpeg, clip, tmp_path):
     here = CliRunner().invoke(app, ["predict", *names, "--model", str(bundle), "--json"])
     there = CliRunner().invoke(app, ["predict", *names, "--url", url, "--json"])
     assert here.exit_code == there.exit_code == 2, there.output
-    first, second = ([json.loads(line) for line in told.stdout.splitlines()] for told in (here, there))
+    first, second = ([json.loads(line) for line in result.stdout.splitlines()] for result in (here, there))
     assert [row["verdict"] for row in first] == [row["verdict"] for row in second]
-    for one, other in zip(first[:2], second[:2], strict=True):
-        assert {**one, "model": ""} == {**other, "model": ""}
+    for row, other in zip(first[:2], second[:2], strict=True):
+        assert {**row, "model": ""} == {**other, "model": ""}
     assert "broken.png" in first[2]["reason"] and "broken.png" in second[2]["reason"]
     both = CliRunner().invoke(app, ["predict", *names, "--url", url, "--model", str(bundle)])
     assert isinstance(both.exception, InputError) and "--model" in str(both.exception)
     ensemble = ["predict", names[0], "--model", str(bundle), "--model", str(bundle), "--weight", "1", "--weight", "2"]
-    told = CliRunner().invoke(app, ensemble)
-    assert told.exit_code == 0 and "probability of fake" in told.output
+    result = CliRunner().invoke(app, ensemble)
+    assert result.exit_code == 0 and "probability of fake" in result.output
 
 
-def test_what_is_taken_for_a_video(jpeg, clip, tmp_path):
+def test_holds_video_by_content_then_name(jpeg, clip, tmp_path):
     assert holds_video(clip) and not holds_video(jpeg)
     assert not holds_video(b"\0\0\0\x20ftypheic" + bytes(20)) and not holds_video(b"RIFF\0\0\0\0WEBP")
     assert holds_video(b"\x1a\x45\xdf\xa3") and holds_video(b"RIFF\0\0\0\0AVI LIST")
@@ -269,20 +280,20 @@ def test_what_is_taken_for_a_video(jpeg, clip, tmp_path):
     assert not holds_video(tmp_path)
 
 
-def test_asking_a_service_imports_nothing_slow(url, jpeg, tmp_path):
+def test_detector_of_a_service_imports_nothing_slow(url, jpeg, tmp_path):
     (tmp_path / "picture.jpg").write_bytes(jpeg)
     code = (
         "import sys; from aletheia.client import Detector\n"
         f"with Detector({url!r}) as detector: print(detector.predict({str(tmp_path / 'picture.jpg')!r}).verdict)\n"
         "assert not {'torch', 'mlrun', 'pandas', 'gradio', 'fastapi', 'onnxruntime'} & set(sys.modules), 'imported'\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() in ("real", "fake")
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip() in ("real", "fake")
 
 
-def test_pictures_as_the_client_sends_them_lose_nothing(remote, local, portraits):
-    """An array whose answer hangs on single bits of its pixels."""
+def test_predict_array_is_sent_without_loss(remote, local, portraits):
+    """The answer for this array depends on single bits of its pixels."""
     rng = np.random.default_rng(0)
     noisy = np.clip(portraits[3][0] + rng.integers(-9, 10, portraits[3][0].shape), 0, 255).astype(np.uint8)
     lossy = cv2.imdecode(cv2.imencode(".jpg", noisy)[1], cv2.IMREAD_COLOR)

@@ -10,7 +10,6 @@ import torch
 from ..evaluation_factories import evaluation
 from ..factories import crops
 from ..model_factories import brightness_bundle
-from ..model_factories import brightness_bundle as bundle
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,6 +12,7 @@ from aletheia.core.errors import InputError
 from aletheia.evaluation.aggregation_levels import COLUMNS, level_metrics, score_levels
 from aletheia.models.spec import ModelSpec
 from aletheia.stats.metrics import evaluate_scores
+from aletheia.stats.scored_set import ScoredSet
 
 NAN = float("nan")
 
@@ -51,7 +52,7 @@ MIXED = table(
 )
 
 
-def test_pictures_and_videos_by_hand():
+def test_score_levels_by_hand():
     levels = score_levels(MIXED, spec())
     assert list(levels) == ["face", "frame", "video"]
     assert all(tuple(level) == COLUMNS for level in levels.values())
@@ -76,20 +77,20 @@ def test_pictures_and_videos_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("how", "wanted"),
+    ("aggregation", "expected"),
     [
         ("mean_logit", expit(2 * 1.25 + 0.5)),
         ("mean_probability", (expit(4.5) + expit(1.5)) / 2),
         ("upper_quantile", expit(2 * (0.5 + 0.9 * 1.5) + 0.5)),
     ],
 )
-def test_frames_are_joined_by_the_models_aggregation(how, wanted):
-    video = score_levels(MIXED, spec(aggregation=how))["video"].set_index("unit").loc["/swap/000.mp4"]
-    assert video["probability"] == pytest.approx(wanted, abs=1e-6)
-    assert expit(2 * video["logit"] + 0.5) == pytest.approx(wanted, abs=1e-6)
+def test_score_levels_aggregation(aggregation, expected):
+    video = score_levels(MIXED, spec(aggregation=aggregation))["video"].set_index("unit").loc["/swap/000.mp4"]
+    assert video["probability"] == pytest.approx(expected, abs=1e-6)
+    assert expit(2 * video["logit"] + 0.5) == pytest.approx(expected, abs=1e-6)
 
 
-def test_videos_are_told_apart_by_their_folders():
+def test_score_levels_videos_of_equal_name():
     def stills(folder, label):
         rows = [(f"{folder}{i}.png", NAN, "000.mp4", "", label, float(i)) for i in range(3)]
         return [*rows, (f"{folder}9.png", NAN, "001.mp4", "", label, 9.0)]
@@ -106,7 +107,7 @@ def test_videos_are_told_apart_by_their_folders():
     pd.testing.assert_frame_equal(score_levels(bare, spec())["video"], videos)
 
 
-def test_levels_that_join_nothing_are_left_out():
+def test_score_levels_without_aggregates():
     photos = MIXED.iloc[[0, 2, 5]]
     assert list(score_levels(photos, spec())) == ["face"]
     assert list(score_levels(MIXED.iloc[:6], spec())) == ["face", "frame"]
@@ -117,7 +118,7 @@ def test_levels_that_join_nothing_are_left_out():
     assert list(score_levels(photos[["path", "label", "logit", "probability"]], spec())) == ["face"]
 
 
-def test_groups_hold_together_what_shares_a_person():
+def test_score_levels_groups_transitive():
     levels = score_levels(
         table(
             ("/a.jpg", NAN, "", "ann", "real", 0.0),
@@ -148,26 +149,26 @@ def random_scores(n=1200, seed=0):
     return table(*(clip(*row) for row in rows))
 
 
-def test_metrics_are_scikit_learns_on_grouped_rows():
+def test_level_metrics_match_scikit_learn():
     scores, model = random_scores(), spec()
     metrics = level_metrics(scores, model, replicates=100, seed=1)
     frames = scores.groupby(["original", "frame_time"]).agg({"logit": "max", "label": "first", "original": "first"})
     videos = frames.groupby(frames["original"].to_numpy()).agg({"logit": "mean", "label": "first"})
     for name, level in (("face", scores), ("frame", frames), ("video", videos)):
-        known = level[level["logit"].notna()]
-        y, p = (known["label"] == "fake").to_numpy(), expit(2 * known["logit"].to_numpy(np.float64) + 0.5)
+        scored = level[level["logit"].notna()]
+        y, p = (scored["label"] == "fake").to_numpy(), expit(2 * scored["logit"].to_numpy(np.float64) + 0.5)
         assert metrics[name]["auc"].value == pytest.approx(roc_auc_score(y, p), abs=1e-9), name
         assert metrics[name]["accuracy"].value == pytest.approx(accuracy_score(y, p >= 0.6)), name
-        assert (metrics[name].n, metrics[name].n_unreadable) == (len(known), level["logit"].isna().sum()), name
+        assert (metrics[name].n, metrics[name].n_unreadable) == (len(scored), level["logit"].isna().sum()), name
         assert metrics[name].n_groups == 100 and metrics[name].threshold == 0.6
     assert metrics["face"].n_unreadable == 71 and metrics["video"].n == 100
     assert metrics["frame"].n_unreadable < metrics["face"].n_unreadable
     y = (scores["label"] == "fake").to_numpy()
-    same = evaluate_scores(y, scores["probability"], 0.6, scores["video"].to_numpy(), replicates=100, seed=1)
+    same = evaluate_scores(ScoredSet(y, scores["probability"], 0.6, scores["video"], 1), replicates=100)
     assert metrics["face"]["auc"].low == pytest.approx(same["auc"].low, abs=0.01)
 
 
-def test_nothing_to_score():
+def test_score_levels_nothing_scored():
     scores = MIXED.iloc[[2, 6, 7]].assign(logit=[0.1, NAN, NAN], probability=[0.6, NAN, NAN])
     assert list(score_levels(scores, spec())) == ["face", "video"]
     assert list(level_metrics(scores, spec(), replicates=0)) == ["face"]

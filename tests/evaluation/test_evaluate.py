@@ -21,8 +21,8 @@ from aletheia.release.gate import run_gate
 
 
 @pytest.fixture(scope="module")
-def evaluation(bundle, crops):
-    return evaluate_model(bundle, *crops, progress=False)
+def evaluation(brightness_bundle, crops):
+    return evaluate_model(brightness_bundle, *crops, progress=False)
 
 
 def test_evaluate_model_metrics_of_the_scores(evaluation, crops):
@@ -37,12 +37,12 @@ def test_evaluate_model_metrics_of_the_scores(evaluation, crops):
     assert list(evaluation.subgroups["value"]) == ["f", "m"]
 
 
-def test_evaluate_model_leaks_and_unreadable_rows(bundle, crops, tmp_path):
+def test_evaluate_model_leaks_and_unreadable_rows(brightness_bundle, crops, tmp_path):
     train, test = crops
     test = test.copy()
     test.loc[0:3, "identity"] = train["identity"].iloc[0]
     test.loc[5, "path"] = str(tmp_path / "<b>gone</b>.png")
-    evaluation = evaluate_model(bundle, train, test, progress=False)
+    evaluation = evaluate_model(brightness_bundle, train, test, progress=False)
     assert evaluation.leaks >= 1
     assert evaluation.metrics.n_unreadable == 1 and evaluation.metrics.n == 119
     assert evaluation.scores.loc[5, "verdict"] == "unreadable"
@@ -69,9 +69,9 @@ def test_evaluation_figures_titles_and_axes(evaluation):
     assert any(f"<b>{evaluation.metrics.confusion['tp']}</b>" in text for text in counts)
 
 
-def test_evaluate_model_one_class(bundle, crops):
+def test_evaluate_model_one_class(brightness_bundle, crops):
     test = crops[1][crops[1]["label"] == "fake"]
-    evaluation = evaluate_model(bundle, crops[0], test, progress=False)
+    evaluation = evaluate_model(brightness_bundle, crops[0], test, progress=False)
     assert evaluation.shortcut.reason and all(outcome.reason for outcome in evaluation.baselines.outcomes.values())
     report = evaluation.to_report()
     assert not report.metrics.auc.is_defined and report.baselines["spectrum"].reason
@@ -81,45 +81,45 @@ def test_evaluate_model_one_class(bundle, crops):
     assert any("One class only" in text for text in titles)
 
 
-def test_evaluate_model_without_training_rows(bundle, crops):
+def test_evaluate_model_without_training_rows(brightness_bundle, crops):
     first, second = halves(crops[1])
     assert len(first) + len(second) == len(crops[1])
     assert not set(first["identity"]) & set(second["identity"])
-    evaluation = evaluate_model(bundle, None, crops[1], delivery_faces=8, progress=False)
+    evaluation = evaluate_model(brightness_bundle, None, crops[1], delivery_faces=8, progress=False)
     assert evaluation.leaks is None and "leaks" not in evaluation.headline()
     assert evaluation.metrics.n == len(crops[1])
     assert {outcome.n for outcome in evaluation.baselines.outcomes.values()} == {len(second)}
     assert "no-leakage" in {check.code for check in run_gate(evaluation.to_report()) if not check.judged}
 
 
-def test_evaluate_model_own_rows(bundle, crops, tmp_path):
+def test_evaluate_model_own_rows(brightness_bundle, crops, tmp_path):
     """Known only for a model that recorded its rows, with training and validation rows at hand."""
     train, test = crops
     options = {"delivery_faces": 8, "progress": False}
-    folder = Path(shutil.copytree(bundle, tmp_path / "model"))
+    folder = Path(shutil.copytree(brightness_bundle, tmp_path / "model"))
     spec = read_spec(folder)
     val = train.iloc[:40].assign(path=lambda rows: rows["path"] + "#", identity="v")
     write_spec(folder, spec.model_copy(update={"data_hash": manifest_hash(pd.concat([train, val], ignore_index=True))}))
     assert evaluate_model(folder, train, test, val=val, **options).own_rows is True
     assert evaluate_model(folder, train.iloc[:-1], test, val=val, **options).own_rows is False
     assert evaluate_model(folder, train, test, **options).own_rows is None
-    assert evaluate_model(bundle, train, test, val=val, **options).own_rows is None
+    assert evaluate_model(brightness_bundle, train, test, val=val, **options).own_rows is None
 
 
-def test_evaluate_model_production_files_gone(bundle, crops):
+def test_evaluate_model_production_files_gone(brightness_bundle, crops):
     uri = "store://models/x/detector:production"
-    evaluation = evaluate_model(bundle, *crops, production=(uri, None), delivery_faces=8, progress=False)
+    evaluation = evaluate_model(brightness_bundle, *crops, production=(uri, None), delivery_faces=8, progress=False)
     assert evaluation.production == NotCompared(reason=f"{uri} could not be compared with: its files are gone")
 
 
-def test_evaluate_model_refuses(bundle, crops, tmp_path):
+def test_evaluate_model_refuses(brightness_bundle, crops, tmp_path):
     with pytest.raises(InputError, match="no rows"):
-        evaluate_model(bundle, crops[0], crops[1].iloc[:0], progress=False)
+        evaluate_model(brightness_bundle, crops[0], crops[1].iloc[:0], progress=False)
     with pytest.raises(InputError, match=r"model\.json"):
         evaluate_model(tmp_path, *crops, progress=False)
     gone = crops[1].assign(path=[str(tmp_path / f"{i}.png") for i in range(len(crops[1]))])
     with pytest.raises(InputError, match="None of the 120 rows"):
-        evaluate_model(bundle, crops[0], gone, progress=False)
+        evaluate_model(brightness_bundle, crops[0], gone, progress=False)
 
 
 def test_bootstrap_unit_identity_video_row():

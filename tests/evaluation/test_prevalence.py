@@ -14,6 +14,11 @@ from aletheia.evaluation.prevalence import BASE_RATES, predictive_values, prior_
 from aletheia.stats.bootstrap import draw_counts
 from aletheia.stats.intervals import wilson
 from aletheia.stats.metrics import evaluate_scores
+from aletheia.stats.scored_set import ScoredSet
+
+
+def shift(y, p, groups=None, seed=0, **options):
+    return prior_shift(ScoredSet(y, p, 0.5, groups, seed), **options)
 
 
 def sample(n=600, seed=0):
@@ -23,7 +28,7 @@ def sample(n=600, seed=0):
     return y, p, rng.integers(0, n // 5, n)
 
 
-def test_bayes_rule_by_hand():
+def test_predictive_values_by_hand():
     # 1,000,000 photos, 1,000 of them fakes: 900 found, 9,990 false alarms.
     ppv, npv = predictive_values(0.9, 0.01, 0.001)
     assert ppv == pytest.approx(900 / 10_890) and npv == pytest.approx(989_010 / 989_110)
@@ -38,9 +43,9 @@ def weights(y, base_rate):
     return np.where(y == 1, base_rate / np.mean(y), (1 - base_rate) / np.mean(1 - y))
 
 
-def test_values_are_scikit_learns_with_reweighted_classes():
+def test_prior_shift_matches_scikit_learn():
     y, p, _ = sample()
-    table = prior_shift(y, p, 0.5, replicates=0)
+    table = shift(y, p, replicates=0)
     called = (p >= 0.5).astype(int)
     assert tuple(table["base_rate"]) == BASE_RATES
     for row in table.itertuples():
@@ -49,49 +54,49 @@ def test_values_are_scikit_learns_with_reweighted_classes():
         assert row.npv == pytest.approx(precision_score(1 - y, 1 - called, sample_weight=weight))
         assert row.false_alarms == pytest.approx(10_000 * called[y == 0].mean())
         assert np.isnan([row.ppv_low, row.npv_high, row.false_alarms_low]).all()
-    own = prior_shift(y, p, 0.5, base_rates=[y.mean()], replicates=0)
+    own = shift(y, p, base_rates=[y.mean()], replicates=0)
     assert own["ppv"].item() == pytest.approx(precision_score(y, called))
 
 
-def test_replicates_are_those_of_repeated_rows():
+def test_prior_shift_replicates_match_repeated_rows():
     y, p, groups = sample(200)
-    table = prior_shift(y, p, 0.5, groups, base_rates=[0.01, 0.3], replicates=60, seed=4)
+    table = shift(y, p, groups, base_rates=[0.01, 0.3], replicates=60, seed=4)
     # Groups are numbered in the order of their texts.
     number = np.unique(groups.astype(str), return_inverse=True)[1]
-    found = []
+    values = []
     for counts in draw_counts(number.max() + 1, 60, np.random.default_rng(4)):
         rows = np.repeat(np.arange(len(y)), counts[number].astype(int))
-        again, called = y[rows], (p[rows] >= 0.5).astype(int)
-        found.append([precision_score(again, called, sample_weight=weights(again, rate)) for rate in (0.01, 0.3)])
-    low, high = np.percentile(found, [2.5, 97.5], axis=0)
+        labels, called = y[rows], (p[rows] >= 0.5).astype(int)
+        values.append([precision_score(labels, called, sample_weight=weights(labels, rate)) for rate in (0.01, 0.3)])
+    low, high = np.percentile(values, [2.5, 97.5], axis=0)
     np.testing.assert_allclose(table["ppv_low"], low)
     np.testing.assert_allclose(table["ppv_high"], high)
 
 
-def test_false_alarms_have_the_interval_of_the_false_positive_rate():
+def test_prior_shift_false_alarms_match_fpr():
     y, p, groups = sample()
-    fpr = evaluate_scores(y, p, 0.5, groups, seed=2)["fpr"]
-    row = prior_shift(y, p, 0.5, groups, seed=2).iloc[0]
-    found = [row["false_alarms"], row["false_alarms_low"], row["false_alarms_high"]]
-    assert found == pytest.approx([10_000 * fpr.value, 10_000 * fpr.low, 10_000 * fpr.high])
+    fpr = evaluate_scores(ScoredSet(y, p, 0.5, groups, 2))["fpr"]
+    row = shift(y, p, groups, seed=2).iloc[0]
+    alarms = [row["false_alarms"], row["false_alarms_low"], row["false_alarms_high"]]
+    assert alarms == pytest.approx([10_000 * fpr.value, 10_000 * fpr.low, 10_000 * fpr.high])
 
 
-def test_intervals_have_the_textbook_width():
+def test_prior_shift_interval_width():
     # The log-odds of the predictive value are those of the base rate plus log(tpr / fpr), whose standard error
     # is known (Mercaldo, Lau and Zhou, Statistics in Medicine 26, 2007).
     y, p, _ = sample(6000)
     called = p >= 0.5
     tpr, fpr = called[y == 1].mean(), called[y == 0].mean()
     error = np.sqrt((1 - tpr) / (tpr * np.sum(y == 1)) + (1 - fpr) / (fpr * np.sum(y == 0)))
-    row = prior_shift(y, p, 0.5, base_rates=[0.01]).iloc[0]
+    row = shift(y, p, base_rates=[0.01]).iloc[0]
     width = np.diff(np.log(row[["ppv_low", "ppv_high"]] / (1 - row[["ppv_low", "ppv_high"]])).astype(float))
     assert width == pytest.approx(2 * norm.ppf(0.975) * error, rel=0.08)
 
 
-def test_no_false_alarm_is_not_certainty():
+def test_prior_shift_interval_without_false_alarms():
     y = np.array([0] * 40 + [1] * 40)
     groups = np.arange(80) // 2
-    perfect = prior_shift(y, y.astype(float), 0.5, groups, base_rates=[0.01]).iloc[0]
+    perfect = shift(y, y.astype(float), groups, base_rates=[0.01]).iloc[0]
     low, high = wilson(0, 20)[0], wilson(0, 20)[1]
     assert perfect["ppv"] == perfect["ppv_high"] == 1.0 and low == 0
     assert perfect["ppv_low"] == pytest.approx(predictive_values(1 - high, high, 0.01)[0])
@@ -99,38 +104,38 @@ def test_no_false_alarm_is_not_certainty():
     assert perfect["false_alarms_high"] == pytest.approx(10_000 * high) and perfect["false_alarms_low"] == 0
     # Some fakes missed, still no false alarm: the one rate varies, the other is at its limit.
     p = np.where(np.arange(80) % 4 == 0, 0.1, y)
-    some = prior_shift(y, p, 0.5, groups, base_rates=[0.01]).iloc[0]
-    recall = evaluate_scores(y, p, 0.5, groups)["recall"]
+    some = shift(y, p, groups, base_rates=[0.01]).iloc[0]
+    recall = evaluate_scores(ScoredSet(y, p, 0.5, groups))["recall"]
     assert some["ppv_low"] == pytest.approx(predictive_values(recall.low, high, 0.01)[0])
     assert some["ppv_high"] == 1.0
 
 
-def test_copies_are_no_evidence():
+def test_prior_shift_groups_copies():
     y, p, _ = sample(200)
-    single = prior_shift(y, p, 0.5, np.arange(200))
-    copies = prior_shift(np.repeat(y, 8), np.repeat(p, 8), 0.5, np.repeat(np.arange(200), 8))
+    single = shift(y, p, np.arange(200))
+    copies = shift(np.repeat(y, 8), np.repeat(p, 8), np.repeat(np.arange(200), 8))
     np.testing.assert_allclose(copies, single)
 
 
-def test_rows_without_a_score_and_missing_classes():
+def test_prior_shift_undefined():
     y, p, groups = sample()
     gaps = p.copy()
     gaps[::3] = np.nan
     keep = ~np.isnan(gaps)
-    left = prior_shift(y[keep], p[keep], 0.5, groups[keep], replicates=50)
-    np.testing.assert_array_equal(prior_shift(y, gaps, 0.5, groups, replicates=50), left)
-    one = prior_shift(np.ones(30), np.linspace(0, 1, 30), 0.5)
-    assert one.drop(columns="base_rate").isna().all().all()
+    left = shift(y[keep], p[keep], groups[keep], replicates=50)
+    np.testing.assert_array_equal(shift(y, gaps, groups, replicates=50), left)
+    single_class = shift(np.ones(30), np.linspace(0, 1, 30))
+    assert single_class.drop(columns="base_rate").isna().all().all()
     for rates in ([0.0, 0.1], [1.0], [-0.1], [[0.1]]):
         with pytest.raises(InputError, match="base_rates"):
-            prior_shift(y, p, 0.5, base_rates=rates)
+            shift(y, p, base_rates=rates)
     with pytest.raises(InputError, match="logits"):
-        prior_shift(y, p * 9, 0.5)
+        shift(y, p * 9)
 
 
-def test_the_figure_shows_the_table():
+def test_prior_figure_shows_table():
     y, p, groups = sample()
-    table = prior_shift(y, p, 0.5, groups)
+    table = shift(y, p, groups)
     figure = prior_figure(table)
     band, line, always = figure.data
     np.testing.assert_allclose(line.x, 100 * table["base_rate"])
@@ -140,15 +145,15 @@ def test_the_figure_shows_the_table():
     assert figure.layout.xaxis.type == "log" and "%" in figure.layout.xaxis.title.text
     assert "%" in figure.layout.yaxis.title.text
     assert f"{table['false_alarms'][0]:,.0f}" in figure.layout.annotations[0].text
-    assert len(prior_figure(prior_shift(y, p, 0.5, replicates=0)).data) == 2
-    nothing = prior_figure(prior_shift(np.ones(9), np.linspace(0, 1, 9), 0.5))
+    assert len(prior_figure(shift(y, p, replicates=0)).data) == 2
+    nothing = prior_figure(shift(np.ones(9), np.linspace(0, 1, 9)))
     assert not nothing.data and "needed" in nothing.layout.annotations[0].text
 
 
 @pytest.mark.slow
-def test_100_000_rows_take_seconds():
+def test_prior_shift_time_100_000_rows():
     y, p, _ = sample(100_000)
     for groups in (None, np.arange(100_000) // 20):
         start = time.process_time()
-        prior_shift(y, p, 0.5, groups)
+        shift(y, p, groups)
         assert time.process_time() - start < 10  # one on a quiet machine; test machines are shared

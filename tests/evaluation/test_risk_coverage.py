@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aletheia.evaluation.risk_coverage import distance, risk_coverage, risk_coverage_area, risk_coverage_figure
+from aletheia.evaluation.risk_coverage import distance, risk_coverage_area, risk_coverage_curve, risk_coverage_figure
 from aletheia.stats.estimate import Estimate
+from aletheia.stats.scored_set import ScoredSet
 
 
 @pytest.fixture(scope="module")
@@ -17,16 +18,20 @@ def data():
     return y, p, rng.integers(0, 40, 120)
 
 
-def test_distance_from_the_threshold():
+def curve_of(y, p, confidence=None, groups=None, threshold=0.5, seed=0, **options):
+    return risk_coverage_curve(ScoredSet(y, p, threshold, groups, seed), confidence, **options)
+
+
+def test_distance_by_hand():
     np.testing.assert_allclose(distance(np.array([0, 0.1, 0.2, 0.6, 1.0]), 0.2), [1, 0.5, 0, 0.5, 1])
     np.testing.assert_allclose(distance(np.array([0.0, 0.5, 1.0]), 0.0), [0, 0.5, 1])
     np.testing.assert_allclose(distance(np.array([0.0, 0.5, 1.0]), 1.0), [1, 0.5, 0])
 
 
-def test_the_curve_is_that_of_a_loop(data):
+def test_risk_coverage_curve_matches_loop(data):
     y, p, groups = data
     confidence = np.abs(p - 0.4)
-    curve = risk_coverage(y, p, 0.4, confidence, groups, replicates=50)
+    curve = curve_of(y, p, confidence, groups, 0.4, replicates=50)
     wrong = (p >= 0.4) != (y == 1)
     assert len(curve) == len(np.unique(confidence))
     for row in curve.itertuples():
@@ -37,76 +42,76 @@ def test_the_curve_is_that_of_a_loop(data):
     assert curve["confidence"].is_monotonic_decreasing
     assert curve["coverage"].iloc[-1] == 1
     # By default the distance from the threshold; here it orders the rows otherwise.
-    ours = risk_coverage(y, p, 0.4, groups=groups, replicates=5)
-    np.testing.assert_allclose(ours["risk"], risk_coverage(y, p, 0.4, distance(p, 0.4), groups, replicates=5)["risk"])
-    assert not np.array_equal(ours["coverage"], curve["coverage"])
+    default = curve_of(y, p, None, groups, 0.4, replicates=5)
+    same = curve_of(y, p, distance(p, 0.4), groups, 0.4, replicates=5)
+    np.testing.assert_allclose(default["risk"], same["risk"])
+    assert not np.array_equal(default["coverage"], curve["coverage"])
 
 
-def test_the_area_by_hand():
+def test_risk_coverage_area_by_hand():
     # Sure to unsure: right, wrong, right, right. Risks 0, 1/2, 1/3, 1/4.
     y, p = np.array([1, 0, 1, 0]), np.array([0.95, 0.9, 0.7, 0.45])
-    found = risk_coverage_area(y, p, 0.5, replicates=10)
-    assert found.value == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
-    # Rows of one confidence go together.
-    assert risk_coverage_area(y, p, 0.5, np.array([2, 2, 1, 0]), replicates=10).value == pytest.approx(
-        (1 / 2 + 1 / 2 + 1 / 3 + 1 / 4) / 4
-    )
-    assert risk_coverage_area(y, p, 0.5, np.ones(4), replicates=10).value == pytest.approx(1 / 4)
+    scored = ScoredSet(y, p)
+    assert risk_coverage_area(scored, replicates=10).value == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+    # Rows of equal confidence go together.
+    tied = risk_coverage_area(scored, np.array([2, 2, 1, 0]), replicates=10)
+    assert tied.value == pytest.approx((1 / 2 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+    assert risk_coverage_area(scored, np.ones(4), replicates=10).value == pytest.approx(1 / 4)
 
 
-def test_intervals_draw_whole_groups(data):
+def test_risk_coverage_curve_draws_whole_groups(data):
     y, p, groups = data
-    one = risk_coverage(y, p, 0.5, groups=groups, seed=1, replicates=400)
-    again = risk_coverage(y, p, 0.5, groups=groups, seed=1, replicates=400)
-    assert one.equals(again)
+    first = curve_of(y, p, groups=groups, seed=1, replicates=400)
+    second = curve_of(y, p, groups=groups, seed=1, replicates=400)
+    assert first.equals(second)
     wrong, rng = (p >= 0.5) != (y == 1), np.random.default_rng(2)
     rows = [np.flatnonzero(groups == g) for g in np.unique(groups)]
     drawn = [np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))]) for _ in range(2000)]
     low, high = np.percentile([wrong[d].mean() for d in drawn], [2.5, 97.5])
-    assert one["risk_low"].iloc[-1] == pytest.approx(low, abs=0.015)
-    assert one["risk_high"].iloc[-1] == pytest.approx(high, abs=0.015)
+    assert first["risk_low"].iloc[-1] == pytest.approx(low, abs=0.015)
+    assert first["risk_high"].iloc[-1] == pytest.approx(high, abs=0.015)
     # Each row five times in a group of its own is no new evidence; in no group it would seem so.
     many = [np.repeat(part, 5) for part in (y, p)]
     width = {
-        name: float(np.ptp(risk_coverage(*many, 0.5, groups=g, replicates=300).iloc[-1][["risk_low", "risk_high"]]))
+        name: float(np.ptp(curve_of(*many, groups=g, replicates=300).iloc[-1][["risk_low", "risk_high"]]))
         for name, g in (("grouped", np.repeat(np.arange(120), 5)), ("rows", None))
     }
     assert width["grouped"] > 1.8 * width["rows"]
 
 
-def test_rows_without_score_or_group(data):
+def test_risk_coverage_curve_unreadable_and_unknown(data):
     y, p, groups = data
     names = np.array([f"id{g}" for g in groups], dtype=object)
-    wanted = risk_coverage(y, p, 0.5, groups=names, replicates=30)
+    expected = curve_of(y, p, groups=names, replicates=30)
     more = [np.concatenate([part, extra]) for part, extra in ((y, [1, 0]), (p, [np.nan] * 2), (names, ["id1", ""]))]
-    assert risk_coverage(*more[:2], 0.5, groups=more[2], replicates=30).equals(wanted)
+    assert curve_of(*more[:2], groups=more[2], replicates=30).equals(expected)
     # Rows of unknown group are not one group.
-    unknown = risk_coverage(y, p, 0.5, groups=np.full(120, ""), replicates=30)
-    assert unknown.equals(risk_coverage(y, p, 0.5, replicates=30))
+    unknown = curve_of(y, p, groups=np.full(120, ""), replicates=30)
+    assert unknown.equals(curve_of(y, p, replicates=30))
 
 
-def test_no_error_is_not_certainty():
+def test_risk_coverage_interval_without_errors():
     y = np.repeat([0, 1], 10)
-    curve = risk_coverage(y, y * 0.8 + 0.1, 0.5, replicates=20)
+    curve = curve_of(y, y * 0.8 + 0.1, replicates=20)
     assert (curve["risk"] == 0).all() and (curve["risk_low"] == 0).all()
     assert curve["risk_high"].iloc[-1] == pytest.approx(0.161, abs=0.001)  # Wilson for 0 of 20
-    area = risk_coverage_area(y, y * 0.8 + 0.1, 0.5, replicates=20)
+    area = risk_coverage_area(ScoredSet(y, y * 0.8 + 0.1), replicates=20)
     assert (area.value, area.low) == (0, 0) and 0.1 < area.high < 0.2
 
 
-def test_many_rows_make_few_points():
+def test_risk_coverage_curve_points():
     rng = np.random.default_rng(3)
     p = rng.random(5000)
     y = (rng.random(5000) < p).astype(int)
-    curve = risk_coverage(y, p, 0.5, replicates=20)
+    curve = curve_of(y, p, replicates=20)
     assert 150 < len(curve) <= 200
     assert curve["coverage"].diff().max() < 0.006 and curve["coverage"].iloc[-1] == 1
     assert (curve["n"] == np.rint(curve["coverage"] * 5000)).all()
 
 
-def test_the_figure_shows_where_the_model_stands(data):
+def test_risk_coverage_figure_marks_model(data):
     y, p, groups = data
-    curve = risk_coverage(y, p, 0.5, groups=groups, replicates=20)
+    curve = curve_of(y, p, groups=groups, replicates=20)
     figure = risk_coverage_figure(curve, Estimate(0.1, 0.05, 0.2), 0.8, 0.07)
     point = next(trace for trace in figure.data if trace.name and "rules" in trace.name)
     assert (tuple(point.x), tuple(point.y)) == ((0.8,), (0.07,))

@@ -1,4 +1,4 @@
-"""Delivery curves: verdicts and their changes by hand, numbers by scikit-learn and by the evaluation."""
+"""Delivery curves, against counts by hand, scikit-learn and `evaluate_scores`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import predict_crops, predict_manifest
 from aletheia.stats.intervals import clustered_rate, wilson
 from aletheia.stats.metrics import evaluate_scores
+from aletheia.stats.scored_set import ScoredSet
 
 SHIFTED = Corruption(
     "shifted", "Shifted", "grey levels", (-6, -18, 18),
@@ -41,13 +42,13 @@ def curves(bundle, frame, operations, **options):
     return delivery_curves(*load_bundle(bundle), frame, groups, operations=operations, progress=False, **options)
 
 
-def test_verdicts_that_flip_are_counted_as_by_hand(bundle, crops):
-    model, spec = load_bundle(bundle)
+def test_delivery_curves_flips_by_hand(brightness_bundle, crops):
+    model, spec = load_bundle(brightness_bundle)
     frame = crops[1]
     y = (frame["label"] == "fake").to_numpy()
     images = [read_image(path).astype(int) for path in frame["path"]]
     p = {by: np.array([by_hand(model, np.clip(image + by, 0, 255)) for image in images]) for by in (0, -6, -18, 18)}
-    table = curves(bundle, frame, [SHIFTED])
+    table = curves(brightness_bundle, frame, [SHIFTED])
     assert list(table.columns) == list(COLUMNS) and table["severity"].tolist() == [0, -6, -18, 18]
     assert set(table["operation"]) == {"shifted"} and set(table["unit"]) == {"grey levels"} and set(table["n"]) == {120}
     for row in table.itertuples():
@@ -62,11 +63,11 @@ def test_verdicts_that_flip_are_counted_as_by_hand(bundle, crops):
     assert table["to_fake"].iloc[3] > 0
 
 
-def test_the_aucs_are_scikit_learns_on_the_same_crops(bundle, crops):
-    model, spec = load_bundle(bundle)
+def test_delivery_curves_auc_matches_scikit_learn(brightness_bundle, crops):
+    model, spec = load_bundle(brightness_bundle)
     frame, y = crops[1], crops[1]["label"] == "fake"
     images = [read_image(path) for path in frame["path"]]
-    table = curves(bundle, frame, None, seed=3)
+    table = curves(brightness_bundle, frame, None, seed=3)
     assert table["operation"].unique().tolist() == list(CORRUPTIONS)
     for row in table.itertuples():
         delivered = np.stack([CORRUPTIONS[row.operation](image, row.severity, 3) for image in images])
@@ -74,20 +75,20 @@ def test_the_aucs_are_scikit_learns_on_the_same_crops(bundle, crops):
     assert table["auc"].nunique() > 10
 
 
-def test_the_intervals_are_those_of_the_evaluation(bundle, crops):
+def test_delivery_curves_intervals_match_evaluate_scores(brightness_bundle, crops):
     frame = crops[1]
-    p = predict_manifest(*load_bundle(bundle), frame, progress=False)
-    table = curves(bundle, frame, [SAME], seed=5)
+    p = predict_manifest(*load_bundle(brightness_bundle), frame, progress=False)
+    table = curves(brightness_bundle, frame, [SAME], seed=5)
     y = (frame["label"] == "fake").to_numpy().astype(int)
-    wanted = evaluate_scores(y, p, 0.6, frame["identity"].to_numpy(), seed=5, replicates=500)["auc"]
+    expected = evaluate_scores(ScoredSet(y, p, 0.6, frame["identity"], 5), replicates=500)["auc"]
     # What changes nothing has the same interval at every severity: the replicates are the same.
     for row in table.itertuples():
-        assert (row.auc, row.auc_low, row.auc_high) == (wanted.value, wanted.low, wanted.high)
+        assert (row.auc, row.auc_low, row.auc_high) == (expected.value, expected.low, expected.high)
         assert (row.flipped, row.to_fake, row.to_real) == (0, 0, 0)
 
 
-def test_faces_as_they_are_have_the_plain_scores(bundle, crops):
-    network, spec = load_bundle(bundle)
+def test_score_deliveries_unchanged_faces(brightness_bundle, crops):
+    network, spec = load_bundle(brightness_bundle)
     paths = crops[1]["path"].tolist()
     p, skipped = score_deliveries(network, spec, paths, [(SAME, 1), (SHIFTED, 0), (SHIFTED, -6)], progress=False)
     plain = predict_manifest(network, spec, crops[1], progress=False)
@@ -95,31 +96,31 @@ def test_faces_as_they_are_have_the_plain_scores(bundle, crops):
     assert (p[3] < plain).all() and not skipped
 
 
-def test_a_perfect_ranking_is_not_certain(bundle, crops):
+def test_delivery_curves_perfect_ranking_interval(brightness_bundle, crops):
     frame = crops[1]
-    p, fake = predict_manifest(*load_bundle(bundle), frame, progress=False), frame["label"] == "fake"
+    p, fake = predict_manifest(*load_bundle(brightness_bundle), frame, progress=False), frame["label"] == "fake"
     apart = frame[np.where(fake, p > np.median(p), p < np.median(p))]
-    row = curves(bundle, apart, [SAME]).iloc[0]
+    row = curves(brightness_bundle, apart, [SAME]).iloc[0]
     units = min(apart["identity"][apart["label"] == label].nunique() for label in ("real", "fake"))
     assert (row.auc, row.auc_low, row.auc_high) == (1.0, *wilson(units, units))
 
 
-def test_a_seed_repeats_and_the_order_of_rows_does_not_matter(bundle, crops):
+def test_delivery_curves_seed_and_row_order(brightness_bundle, crops):
     names = ["screenshot", "noise"]
-    first = curves(bundle, crops[1], names, seed=1)
-    pd.testing.assert_frame_equal(first, curves(bundle, crops[1], names, seed=1))
+    first = curves(brightness_bundle, crops[1], names, seed=1)
+    pd.testing.assert_frame_equal(first, curves(brightness_bundle, crops[1], names, seed=1))
     shuffled = crops[1].sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(first, curves(bundle, shuffled, names, seed=1))
-    assert not first["flipped"].equals(curves(bundle, crops[1], names, seed=2)["flipped"])
+    pd.testing.assert_frame_equal(first, curves(brightness_bundle, shuffled, names, seed=1))
+    assert not first["flipped"].equals(curves(brightness_bundle, crops[1], names, seed=2)["flipped"])
 
 
-def test_what_cannot_be_read_is_counted_and_left_out(bundle, crops, tmp_path):
+def test_delivery_curves_unreadable_files(brightness_bundle, crops, tmp_path):
     frame = crops[1].copy()
     (tmp_path / "cut.png").write_bytes(b"\x89PNG")
     for row, name in ((1, "cut.png"), (70, "missing.png")):
         frame.iloc[row, frame.columns.get_loc("path")] = str(tmp_path / name)
-    table = curves(bundle, frame, ["screenshot"])
-    whole = curves(bundle, frame.drop(index=[1, 70]), ["screenshot"])
+    table = curves(brightness_bundle, frame, ["screenshot"])
+    whole = curves(brightness_bundle, frame.drop(index=[1, 70]), ["screenshot"])
     pd.testing.assert_frame_equal(table, whole)
     assert set(table["n"]) == {118} and table.attrs["unreadable"] == 2 and table.attrs["faces"] == 120
     assert [row["path"] for row in table.attrs["skipped"]] == [str(tmp_path / n) for n in ("cut.png", "missing.png")]
@@ -128,14 +129,14 @@ def test_what_cannot_be_read_is_counted_and_left_out(bundle, crops, tmp_path):
     json.dumps(table.attrs)
 
 
-def test_too_many_faces_are_drawn_by_groups_and_in_both_classes(bundle, crops):
+def test_delivery_curves_draws_whole_groups(brightness_bundle, crops):
     frame = crops[1]
-    who = {read_image(row.path).tobytes(): row.identity for row in frame.itertuples()}
+    identities = {read_image(row.path).tobytes(): row.identity for row in frame.itertuples()}
 
     def drawn(**options):
-        seen = []
-        noted = Corruption("noted", "", "", (1,), lambda crop, _, seed: (seen.append(crop.tobytes()), crop)[1])
-        return curves(bundle, frame, [noted], **options), pd.Series([who[crop] for crop in seen])
+        delivered = []
+        noted = Corruption("noted", "", "", (1,), lambda crop, _, seed: (delivered.append(crop.tobytes()), crop)[1])
+        return curves(brightness_bundle, frame, [noted], **options), pd.Series([identities[crop] for crop in delivered])
 
     table, people = drawn(max_faces=50, seed=4)
     assert set(table["n"]) == {50} and people.nunique() < 24  # of each person nearly everything, of some nothing
@@ -146,16 +147,16 @@ def test_too_many_faces_are_drawn_by_groups_and_in_both_classes(bundle, crops):
     assert set(alone["n"]) == {50}
 
 
-def test_faces_are_read_as_they_are_needed(bundle, crops, tmp_path):
+def test_delivery_curves_reads_lazily(brightness_bundle, crops, tmp_path):
     frame = crops[1].copy()
     frame["path"] = [shutil.copy(path, tmp_path) for path in frame["path"]]
     last = tmp_path / frame["path"].iloc[-1]
     remove = Corruption("remove", "", "", (1,), lambda crop, _, seed: (last.unlink(missing_ok=True), crop)[1])
-    assert curves(bundle, frame, [remove]).attrs["unreadable"] == 1
+    assert curves(brightness_bundle, frame, [remove]).attrs["unreadable"] == 1
 
 
-def test_memory_is_bounded(bundle, crops, monkeypatch):
-    network, spec = load_bundle(bundle)
+def test_delivery_curves_chunk_size(brightness_bundle, crops, monkeypatch):
+    network, spec = load_bundle(brightness_bundle)
     sizes = []
     network.register_forward_hook(lambda module, inputs, output: sizes.append(len(inputs[0])))
     options = {"groups": crops[1]["identity"].to_numpy(), "operations": ["screenshot"], "progress": False}
@@ -167,27 +168,27 @@ def test_memory_is_bounded(bundle, crops, monkeypatch):
     assert set(sizes) == {7, 1}
 
 
-def test_one_class_has_no_auc(bundle, crops):
-    table = curves(bundle, crops[1][crops[1]["label"] == "fake"], [SHIFTED])
+def test_delivery_curves_one_class(brightness_bundle, crops):
+    table = curves(brightness_bundle, crops[1][crops[1]["label"] == "fake"], [SHIFTED])
     assert table[["auc", "auc_low", "auc_high", "to_fake"]].isna().all(axis=None)
     assert table["to_real"].iloc[2] == table["flipped"].iloc[2] > 0
     delivery_figure(table).to_json()
 
 
-def test_what_cannot_be_judged(bundle, crops, tmp_path):
+def test_delivery_curves_invalid(brightness_bundle, crops, tmp_path):
     with pytest.raises(InputError, match="rows"):
-        curves(bundle, crops[1].iloc[:0], [SAME])
+        curves(brightness_bundle, crops[1].iloc[:0], [SAME])
     with pytest.raises(InputError, match=r"'smear'.*jpeg, scale, blur, noise, crop, screenshot"):
-        curves(bundle, crops[1], ["smear"])
+        curves(brightness_bundle, crops[1], ["smear"])
     with pytest.raises(InputError, match="3 groups for 120 rows"):
-        curves(bundle, crops[1], [SAME], groups=["a", "b", "c"])
+        curves(brightness_bundle, crops[1], [SAME], groups=["a", "b", "c"])
     with pytest.raises(InputError, match="None of the 120 faces"):
-        curves(bundle, crops[1].assign(path=str(tmp_path / "gone.png")), [SAME])
+        curves(brightness_bundle, crops[1].assign(path=str(tmp_path / "gone.png")), [SAME])
 
 
-def test_the_figure_has_a_panel_for_each_operation(bundle, crops):
+def test_delivery_figure_panels(brightness_bundle, crops):
     odd = Corruption("<b>odd", "", "a < b", (1,), SHIFTED.change)
-    table = curves(bundle, crops[1], ["jpeg", "blur", SHIFTED, odd], max_faces=60)
+    table = curves(brightness_bundle, crops[1], ["jpeg", "blur", SHIFTED, odd], max_faces=60)
     figure = delivery_figure(table)
     titles = [a.text for a in figure.layout.annotations]
     assert titles[:4] == ["JPEG compression", "Gaussian blur", "shifted", "&lt;b&gt;odd"]
@@ -204,4 +205,4 @@ def test_the_figure_has_a_panel_for_each_operation(bundle, crops):
     edges = [trace for trace in figure.data if not trace.name][:4]
     for trace, name in zip(edges, ("auc_low", "auc_high", "flipped_low", "flipped_high"), strict=True):
         np.testing.assert_array_equal(trace.y, part[name])
-    assert "No operation" in delivery_figure(curves(bundle, crops[1], [])).layout.annotations[0].text
+    assert "No operation" in delivery_figure(curves(brightness_bundle, crops[1], [])).layout.annotations[0].text

@@ -32,9 +32,9 @@ from aletheia.faces.crop_config import CropConfig
 from aletheia.release.evaluation_records import CellRecord
 from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
-from aletheia.training.export import bundle
+from aletheia.training.export import export_bundle
 from aletheia.training.fault_injection import FAULTS
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -63,8 +63,8 @@ def parts_of(faces: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def trained(parts: dict[str, pd.DataFrame], folder: Path, **changes: object) -> Path:
-    result = fit(RECIPE.model_copy(update=changes), parts["train"], parts["val"], progress=False)
-    bundle(result, parts["train"], parts["val"], folder=folder)
+    result = fit_network(RECIPE.model_copy(update=changes), parts["train"], parts["val"], progress=False)
+    export_bundle(result, parts["train"], parts["val"], folder=folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The models and pictures of the service's tests."""
+"""Models and pictures for the tests of predictors."""
 
 from __future__ import annotations
 

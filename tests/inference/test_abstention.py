@@ -1,4 +1,4 @@
-"""Predictors that say "cannot tell", and why."""
+"""Predictors that answer "cannot tell", and their reasons."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ def between(plain: Predictor, first: float, second: float) -> float:
     return float(plain.spec.calibration.probabilities(np.array([(first + second) / 2]))[0])
 
 
-def test_limits_leave_answers_as_they_were_outside_of_them(plain, with_rules, portraits):
+def test_predictor_plausibility_limits(plain, with_rules, portraits):
     alone = [plain.predict(picture) for picture, _ in portraits]
     p = np.sort([answer.probability for answer in alone])
     rules = {"real_upper": float(p[5] + p[6]) / 2, "fake_lower": float(p[1] + p[2]) / 2}
     predictor = Predictor(with_rules({"threshold": float(p[3] + p[4]) / 2}, **rules))
-    told = [predictor.predict(picture) for picture, _ in portraits]
-    for before, answer in zip(alone, told, strict=True):
+    predictions = [predictor.predict(picture) for picture, _ in portraits]
+    for before, answer in zip(alone, predictions, strict=True):
         assert answer.probability == before.probability
         if p[2] <= answer.probability <= p[5]:
             assert (answer.verdict, answer.reason) == ("cannot tell", "real and fake are both plausible")
         else:
             assert answer.verdict == ("fake" if answer.probability > p[4] else "real") and answer.reason == ""
         assert (answer.faces[0].verdict, answer.faces[0].reason) == (answer.verdict, answer.reason)
-    assert [answer.verdict for answer in told].count("cannot tell") == 4
+    assert [answer.verdict for answer in predictions].count("cannot tell") == 4
 
 
-def test_small_faces_and_strange_light_are_not_judged(plain, with_rules, portraits):
+def test_predictor_out_of_training_range(plain, with_rules, portraits):
     picture = portraits[0][0]
     (face,) = BlazeFace().detect(picture)
-    (told,) = Predictor(with_rules(min_face=face.size + 1)).predict(picture).faces
-    assert told.verdict == "cannot tell" and f"{int(face.size)} pixels" in told.reason
+    (face_score,) = Predictor(with_rules(min_face=face.size + 1)).predict(picture).faces
+    assert face_score.verdict == "cannot tell" and f"{int(face.size)} pixels" in face_score.reason
     assert Predictor(with_rules(min_face=face.size - 1)).predict(picture).reason == ""
     luma = crop_statistics(network_input(picture, face, plain.spec))["luma"]
     fits, does_not = ((luma - 1, luma + 1), (luma + 1, luma + 9))
@@ -74,7 +74,7 @@ def test_small_faces_and_strange_light_are_not_judged(plain, with_rules, portrai
 
 
 @pytest.mark.parametrize("version", [1, 2], ids=["JPEG", "scaled"])
-def test_an_answer_that_turns_when_saved_again(plain, with_rules, portraits, logits, version):
+def test_predictor_answer_turns_when_reencoded(plain, with_rules, portraits, logits, version):
     shifts = logits[:, version] - logits[:, 0]
     row = int(np.abs(shifts).argmax())
     threshold = between(plain, logits[row, 0], logits[row, version])
@@ -84,61 +84,61 @@ def test_an_answer_that_turns_when_saved_again(plain, with_rules, portraits, log
     folder = with_rules({"threshold": threshold}, **rules, reencode=reach)
     answer = Predictor(folder).predict(picture)
     assert (answer.verdict, answer.reason) == ("cannot tell", "the answer turns when the picture is saved again")
-    plainly = "fake" if plain.predict(picture).probability >= threshold else "real"
-    assert Predictor(folder, check_reencoding=False).predict(picture).verdict == plainly
-    # Out of reach nobody asks again.
-    for other in ({"reencode": 0.4 * reach}, {}):
-        folder = with_rules({"threshold": threshold}, **rules, **other)
-        assert Predictor(folder).predict(picture).verdict == plainly
+    unchecked = "fake" if plain.predict(picture).probability >= threshold else "real"
+    assert Predictor(folder, check_reencoding=False).predict(picture).verdict == unchecked
+    # Out of reach it is not scored again.
+    for changes in ({"reencode": 0.4 * reach}, {}):
+        folder = with_rules({"threshold": threshold}, **rules, **changes)
+        assert Predictor(folder).predict(picture).verdict == unchecked
 
 
-def test_the_network_is_called_again_for_near_faces_only(plain, with_rules, portraits, logits, monkeypatch):
+def test_predictor_rescores_near_faces_only(plain, with_rules, portraits, logits, monkeypatch):
     at = between(plain, *np.sort(logits[:, 0])[3:5])
-    check_reencoding = Predictor(with_rules({"threshold": at}, real_upper=at, fake_lower=at, reencode=0.02))
+    predictor = Predictor(with_rules({"threshold": at}, real_upper=at, fake_lower=at, reencode=0.02))
     near = np.abs(logits[:, 0] - plain.spec.calibration.logit_at(at)) <= 0.02
-    counts, run = [], check_reencoding.network.logits
-    monkeypatch.setattr(check_reencoding.network, "logits", lambda pixels: counts.append(len(pixels)) or run(pixels))
-    for (picture, _), asked in zip(portraits, near, strict=True):
+    counts, run = [], predictor.network.logits
+    monkeypatch.setattr(predictor.network, "logits", lambda pixels: counts.append(len(pixels)) or run(pixels))
+    for (picture, _), is_near in zip(portraits, near, strict=True):
         counts.clear()
-        check_reencoding.predict(picture)
-        assert counts == ([1, 2] if asked else [1])
+        predictor.predict(picture)
+        assert counts == ([1, 2] if is_near else [1])
     assert 0 < near.sum() < len(near)
 
 
-def test_one_face_that_cannot_be_told_among_others(plain, with_rules, portraits):
+def test_predictor_abstains_on_one_face(plain, with_rules, portraits):
     pair = np.hstack([portraits[0][0], portraits[1][0]])
     faces = sorted(plain.predict(pair).faces, key=lambda face: face.probability)
     low, high = (face.probability for face in faces)
     middle = (low + high) / 2
-    # The lower one is real, the higher one below the threshold but not plausibly real: the picture cannot be told.
-    told = Predictor(with_rules({"threshold": 1.0}, real_upper=middle, fake_lower=1.0)).predict(pair)
-    assert sorted(face.verdict for face in told.faces) == ["cannot tell", "real"]
-    assert (told.verdict, told.reason) == ("cannot tell", "neither real nor fake is plausible")
-    # The higher one is fake: so is the picture, whatever the other.
-    told = Predictor(with_rules({"threshold": middle}, real_upper=0.0, fake_lower=middle)).predict(pair)
-    assert sorted(face.verdict for face in told.faces) == ["cannot tell", "fake"]
-    assert (told.verdict, told.reason, told.probability) == ("fake", "", high)
-    # The lower one is out of range and the higher one real: the picture cannot be told.
+    # The lower one is real, the higher one below the threshold but not plausibly real: the picture is "cannot tell".
+    prediction = Predictor(with_rules({"threshold": 1.0}, real_upper=middle, fake_lower=1.0)).predict(pair)
+    assert sorted(face.verdict for face in prediction.faces) == ["cannot tell", "real"]
+    assert (prediction.verdict, prediction.reason) == ("cannot tell", "neither real nor fake is plausible")
+    # The higher one is fake: so is the picture.
+    prediction = Predictor(with_rules({"threshold": middle}, real_upper=0.0, fake_lower=middle)).predict(pair)
+    assert sorted(face.verdict for face in prediction.faces) == ["cannot tell", "fake"]
+    assert (prediction.verdict, prediction.reason, prediction.probability) == ("fake", "", high)
+    # The lower one is out of range and the higher one real: the picture is "cannot tell".
     lumas = {}
-    for seen in Predictor(with_rules()).detect_and_score(pair):
-        lumas[plain.decide(seen).probability] = seen.statistics["luma"]
+    for evidence in Predictor(with_rules()).detect_and_score(pair):
+        lumas[plain.decide(evidence).probability] = evidence.statistics["luma"]
     only = (lumas[high] - 1e-6, lumas[high] + 1e-6)
     folder = with_rules({"threshold": 1.0}, real_upper=1.0, fake_lower=1.0, ranges={"luma": only})
     other = Predictor(folder).predict(pair)
     assert {face.probability: face.verdict for face in other.faces} == {low: "cannot tell", high: "real"}
     assert (other.verdict, other.probability) == ("cannot tell", high) and "mean luma" in other.reason
-    tensors = {tensor["name"]: tensor["data"] for tensor in encode_outputs([told])}
-    assert tensors["face_verdict"] == [face.verdict for face in told.faces]
-    assert tensors["face_reason"] == [face.reason for face in told.faces]
+    tensors = {tensor["name"]: tensor["data"] for tensor in encode_outputs([prediction])}
+    assert tensors["face_verdict"] == [face.verdict for face in prediction.faces]
+    assert tensors["face_reason"] == [face.reason for face in prediction.faces]
 
 
-def test_isotonic_models_answer_too(plain, with_rules, portraits, logits):
+def test_predictor_isotonic_calibration(plain, with_rules, portraits, logits):
     low, high = np.quantile(logits[:, 0], [0.1, 0.9])
     fitted = Calibration(method="isotonic", knots=((low, 0.05), ((low + high) / 2, 0.5), (high, 0.95)))
-    told = Predictor(with_rules({"calibration": fitted, "threshold": 0.5}, real_upper=0.5, fake_lower=0.5))
+    predictor = Predictor(with_rules({"calibration": fitted, "threshold": 0.5}, real_upper=0.5, fake_lower=0.5))
     for (picture, _), row in zip(portraits, logits, strict=True):
-        wanted = np.interp(row[0], [low, (low + high) / 2, high], [0.05, 0.5, 0.95])
-        assert told.predict(picture).probability == pytest.approx(wanted, abs=1e-4)
+        expected = np.interp(row[0], [low, (low + high) / 2, high], [0.05, 0.5, 0.95])
+        assert predictor.predict(picture).probability == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def clip(tmp_path_factory, portraits, write_video):
     return write_video(path, [portraits[2][0]] * 6, rate=4, crf=10)
 
 
-def test_a_person_of_a_video(plain, with_rules, clip):
+def test_predict_video_abstains(plain, with_rules, clip):
     (person,) = predict_video(plain, clip, frames=6).people
     p = person.probability
     size = float(np.median([face.box[2] - face.box[0] for face in person.faces]))
@@ -161,8 +161,8 @@ def test_a_person_of_a_video(plain, with_rules, clip):
     assert both.probability == pytest.approx(p)
 
 
-def test_a_person_whose_answer_turns(plain, with_rules, clip):
-    """The re-encoded frames make one score, as the frames do."""
+def test_predict_video_answer_turns_when_reencoded(plain, with_rules, clip):
+    """The re-encoded frames are aggregated as the frames are."""
     from aletheia.imaging.video import read_frames
 
     scores = [three_logits(plain, frame.rgb) for frame in read_frames(clip, 6)]
@@ -176,13 +176,13 @@ def test_a_person_whose_answer_turns(plain, with_rules, clip):
     assert predict_video(Predictor(folder, check_reencoding=False), clip, frames=6).people[0].reason == ""
 
 
-def test_the_command_says_why(with_rules, portraits, clip, tmp_path):
+def test_predict_command_reason(with_rules, portraits, clip, tmp_path):
     picture = tmp_path / "picture.png"
     cv2.imwrite(str(picture), portraits[0][0][..., ::-1])
     command = ["predict", str(picture), str(clip), "--model", str(with_rules(min_face=2000))]
-    told = CliRunner().invoke(app, command)
-    assert told.exit_code == 0, told.output
-    lines = [line for line in told.stdout.splitlines() if "cannot tell" in line]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.stdout.splitlines() if "cannot tell" in line]
     assert len(lines) == 2 and all("too small" in line and "probability of fake" in line for line in lines)
     first = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout.splitlines()[0])
     assert first["verdict"] == first["faces"][0]["verdict"] == "cannot tell"

@@ -1,4 +1,4 @@
-"""Several models as one."""
+"""Ensembles of several models."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def pooled(values: list[float], weights: list[float]) -> float:
     return float(1 / (1 + np.exp(-z)))
 
 
-def test_the_score_is_the_weighted_mean_of_calibrated_logits(bundle, other, portraits):
+def test_ensemble_score_is_logit_pool(bundle, other, portraits):
     first, second = Predictor(bundle), Predictor(other)
     both = Ensemble([bundle, other], [3, 1])
     threshold = pooled([0.4, 0.7], [3, 1])
@@ -59,14 +59,14 @@ def test_the_score_is_the_weighted_mean_of_calibrated_logits(bundle, other, port
     for picture, _ in portraits:
         alone, beside = first.predict(picture).faces[0], second.predict(picture).faces[0]
         (face,) = both.predict(picture).faces
-        wanted = pooled([alone.probability, beside.probability], [3, 1])
-        assert face.probability == pytest.approx(wanted, abs=1e-5)
-        assert face.verdict == ("fake" if wanted >= threshold else "real")
+        expected = pooled([alone.probability, beside.probability], [3, 1])
+        assert face.probability == pytest.approx(expected, abs=1e-5)
+        assert face.verdict == ("fake" if expected >= threshold else "real")
         assert (face.box, face.detection_score) == (alone.box, alone.detection_score)
     assert both.spec.trained_on == "elsewhere" and both.spec.aggregation == first.spec.aggregation
 
 
-def test_one_model_and_its_twins_answer_as_it_does_alone(with_rules, bundle, portraits):
+def test_ensemble_of_copies_equals_member(with_rules, bundle, portraits):
     plain = Predictor(bundle)
     p = np.sort([plain.predict(picture).probability for picture, _ in portraits]).tolist()
     middle = (p[3] + p[4]) / 2
@@ -84,17 +84,17 @@ def test_one_model_and_its_twins_answer_as_it_does_alone(with_rules, bundle, por
         alone = Predictor(folder)
         for together in (Ensemble([folder]), Ensemble([folder] * 2, [1, 4])):
             for picture, _ in portraits[:4]:
-                wanted, told = alone.predict(picture), together.predict(picture)
-                assert told.probability == pytest.approx(wanted.probability, abs=2e-5)
-                assert told.verdict == wanted.verdict
-                assert told.reason.startswith(wanted.reason)
-                causes.add(wanted.reason.partition(":")[0])
-    wanted = {"", "real and fake are both plausible", "neither real nor fake is plausible", "the face is too small"}
-    wanted |= {"out of the training range"}
-    assert wanted <= causes
+                expected, prediction = alone.predict(picture), together.predict(picture)
+                assert prediction.probability == pytest.approx(expected.probability, abs=2e-5)
+                assert prediction.verdict == expected.verdict
+                assert prediction.reason.startswith(expected.reason)
+                causes.add(expected.reason.partition(":")[0])
+    expected = {"", "real and fake are both plausible", "neither real nor fake is plausible", "the face is too small"}
+    expected |= {"out of the training range"}
+    assert expected <= causes
 
 
-def test_a_label_needs_more_than_half_of_the_weight(with_rules):
+def test_merge_majority_of_weight(with_rules):
     """Against an enumeration of every combination of the members' sets."""
     folder = with_rules({"threshold": 0.5}, real_upper=0.6, fake_lower=0.4)
     strict = with_rules({"threshold": 0.5}, real_upper=0.3, fake_lower=0.7)
@@ -104,26 +104,26 @@ def test_a_label_needs_more_than_half_of_the_weight(with_rules):
         folder: {0.1: {"real"}, 0.45: {"real", "fake"}, 0.55: {"real", "fake"}, 0.9: {"fake"}},
         strict: {0.1: {"real"}, 0.45: set(), 0.55: set(), 0.9: {"fake"}},
     }
-    seen = set()
+    outcomes = set()
     for p in itertools.product(values, repeat=3):
-        judged = [(q, decide(one.spec, q)) for q, one in zip(p, together.members, strict=True)]
-        score, said = together.merge(judged)
+        verdicts = [(q, decide(member.spec, q)) for q, member in zip(p, together.members, strict=True)]
+        score, verdict = together.merge(verdicts)
         assert score == pytest.approx(pooled(list(p), [2, 1, 1]))
-        members = [sets[folder][p[0]], sets[strict][p[1]], sets[strict][p[2]]]
+        label_sets = [sets[folder][p[0]], sets[strict][p[1]], sets[strict][p[2]]]
         plausible = {
             label
             for label in ("real", "fake")
-            if sum(w for w, one in zip((2, 1, 1), members, strict=True) if label in one) > 2
+            if sum(w for w, label_set in zip((2, 1, 1), label_sets, strict=True) if label in label_set) > 2
         }
         answer = "fake" if score >= together.spec.threshold else "real"
-        assert said.verdict == (answer if plausible == {answer} else "cannot tell"), p
-        assert bool(said.reason) == (said.verdict == "cannot tell")
-        seen.add((said.verdict, said.reason))
-    assert ("cannot tell", "the models disagree: neither real nor fake is plausible to most of the models") in seen
-    assert {verdict for verdict, _ in seen} == {"real", "fake", "cannot tell"}
+        assert verdict.verdict == (answer if plausible == {answer} else "cannot tell"), p
+        assert bool(verdict.reason) == (verdict.verdict == "cannot tell")
+        outcomes.add((verdict.verdict, verdict.reason))
+    assert ("cannot tell", "the models disagree: neither real nor fake is plausible to most of the models") in outcomes
+    assert {verdict for verdict, _ in outcomes} == {"real", "fake", "cannot tell"}
 
 
-def test_at_most_twice_alpha_of_the_answers_are_wrong(with_rules):
+def test_merge_error_rate(with_rules):
     """Dependent members, each with limits that were fitted to miss alpha of either class."""
     rng, alpha, count = np.random.default_rng(0), 0.1, 4000
     y = rng.integers(0, 2, count)
@@ -140,68 +140,70 @@ def test_at_most_twice_alpha_of_the_answers_are_wrong(with_rules):
         for column in p.T
     ]
     together = Ensemble(folders, [1, 1, 2])
-    specs = [one.spec for one in together.members]
-    told = [together.merge([(q, decide(s, q)) for q, s in zip(row, specs, strict=True)])[1].verdict for row in p]
+    specs = [member.spec for member in together.members]
+    verdicts = [together.merge([(q, decide(s, q)) for q, s in zip(row, specs, strict=True)])[1].verdict for row in p]
     for label, name, opposite in ((0, "real", "fake"), (1, "fake", "real")):
-        answers = [verdict for verdict, truth in zip(told, y, strict=True) if truth == label]
+        answers = [verdict for verdict, truth in zip(verdicts, y, strict=True) if truth == label]
         assert answers.count(opposite) / len(answers) <= 2 * alpha
         assert answers.count(name) / len(answers) > 0.6
 
 
-def test_models_that_cannot_judge_a_face(with_rules, bundle, portraits):
+def test_ensemble_abstaining_members(with_rules, bundle, portraits):
     picture = portraits[0][0]
     able, unable, without = with_rules(), with_rules(min_face=2000), bundle
-    told = Ensemble([able, unable], [1, 2]).predict(picture)
-    assert told.verdict == "cannot tell" and "too small" in told.reason
+    prediction = Ensemble([able, unable], [1, 2]).predict(picture)
+    assert prediction.verdict == "cannot tell" and "too small" in prediction.reason
     assert Ensemble([able, unable], [2, 1]).predict(picture).verdict == Predictor(bundle).predict(picture).verdict
-    # A model without rules has no vote: the others alone say what is plausible.
+    # A model without rules has no vote: the others alone decide on plausibility.
     for heavy in (0.1, 10):
         assert Ensemble([unable, without], [1, heavy]).predict(picture).verdict == "cannot tell"
     assert Ensemble([without, without]).predict(picture).verdict in ("real", "fake")
 
 
-def test_nobody_is_so_sure_that_the_others_do_not_count(with_rules, portraits):
+def test_ensemble_bounds_certainty(with_rules, portraits):
     never = Calibration(method="isotonic", knots=((-100.0, 0.0), (100.0, 0.0)))
     certain, doubting = with_rules({"calibration": never, "abstention": None}), with_rules({"abstention": None})
     p = Predictor(doubting).predict(portraits[0][0]).probability
-    told = Ensemble([certain, doubting], [1, 9]).predict(portraits[0][0])
-    assert told.probability == pytest.approx(pooled([1e-5, p], [1, 9]), rel=1e-3)
+    prediction = Ensemble([certain, doubting], [1, 9]).predict(portraits[0][0])
+    assert prediction.probability == pytest.approx(pooled([1e-5, p], [1, 9]), rel=1e-3)
 
 
 @pytest.mark.parametrize("end", [0.0, 1.0])
-def test_members_at_the_end_of_the_scale_say_together_what_each_says_alone(with_rules, portraits, end):
+def test_ensemble_members_at_end_of_scale(with_rules, portraits, end):
     picture = portraits[0][0]
     for certain, verdict in ((end, "fake"), (0.5, "real" if end else "fake")):
         always = Calibration(method="isotonic", knots=((-100.0, certain), (100.0, certain)))
         folder = with_rules({"calibration": always, "threshold": end, "abstention": None})
         (alone,) = Predictor(folder).predict(picture).faces
-        (told,) = Ensemble([folder, folder], [1, 2]).predict(picture).faces
+        (pooled_score,) = Ensemble([folder, folder], [1, 2]).predict(picture).faces
         assert (alone.probability, alone.verdict) == (certain, verdict)
-        assert told.verdict == verdict and told.probability == pytest.approx(certain, abs=2e-5)
+        assert pooled_score.verdict == verdict and pooled_score.probability == pytest.approx(certain, abs=2e-5)
 
 
-def test_a_face_that_cannot_be_cut_out_for_one_member(bundle, other, portraits, monkeypatch):
+def test_ensemble_uncut_face(bundle, other, portraits, monkeypatch):
     """Only the other model aligns faces."""
     both, picture = Ensemble([bundle, other]), np.hstack([portraits[0][0], portraits[1][0]])
-    wanted = both.predict(picture).faces
+    expected = both.predict(picture).faces
     faces = both.detector.detect(picture)
     spoilt = [dataclasses.replace(faces[0], keypoints=np.full((6, 2), 30, np.float32)), faces[1]]
     monkeypatch.setattr(both.detector, "detect", lambda rgb, check: spoilt)
     first, second = both.predict(picture).faces
     assert (first.verdict, first.cause) == ("cannot tell", UNCUT) and "keypoints coincide" in first.reason
-    assert second == wanted[1]
+    assert second == expected[1]
 
 
-def test_the_share_of_false_alarms_is_twice_that_of_a_member(with_rules, bundle):
+def test_ensemble_alpha(with_rules, bundle):
     assert Ensemble([with_rules(alpha=0.05), with_rules(alpha=0.1)]).alpha == pytest.approx(0.2)
     assert Ensemble([with_rules(alpha=0.7), bundle]).alpha == 1.0
 
 
-def test_each_member_makes_one_score_of_a_persons_frames(bundle, other, portraits, write_video, tmp_path):
+def test_predict_video_ensemble(bundle, other, portraits, write_video, tmp_path):
     pictures = [(portraits[0][0] * (1 - 0.08 * i)).astype(np.uint8) for i in range(6)]
     clip = write_video(tmp_path / "clip.mp4", pictures, rate=4, crf=10)
     both = predict_video(Ensemble([bundle, other], [1, 2]), clip, frames=6, aggregation="mean_probability")
-    parts = [predict_video(Predictor(one), clip, frames=6, aggregation="mean_probability") for one in (bundle, other)]
+    parts = [
+        predict_video(Predictor(folder), clip, frames=6, aggregation="mean_probability") for folder in (bundle, other)
+    ]
     for number, person in enumerate(both.people):
         alone = [part.people[number].probability for part in parts]
         assert person.probability == pytest.approx(pooled(alone, [1, 2]), abs=1e-4)
@@ -209,10 +211,10 @@ def test_each_member_makes_one_score_of_a_persons_frames(bundle, other, portrait
         assert np.ptp([face.probability for face in person.faces]) > 0.002  # else this shows nothing
 
 
-def test_the_version_is_that_of_members_and_weights(bundle, other, tmp_path):
-    known = Ensemble([bundle, other], [1, 3]).spec.weights_sha256
-    assert Ensemble([other, bundle], [6, 2]).spec.weights_sha256 == known
-    versions = {known, Ensemble([other, bundle]).spec.weights_sha256, Ensemble([bundle]).spec.weights_sha256}
+def test_ensemble_spec_hash(bundle, other, tmp_path):
+    version = Ensemble([bundle, other], [1, 3]).spec.weights_sha256
+    assert Ensemble([other, bundle], [6, 2]).spec.weights_sha256 == version
+    versions = {version, Ensemble([other, bundle]).spec.weights_sha256, Ensemble([bundle]).spec.weights_sha256}
     shutil.copytree(other, tmp_path / "changed")
     spec = read_spec(other)
     write_spec(tmp_path / "changed", spec.model_copy(update={"weights_sha256": "0" * 64}))
@@ -221,7 +223,7 @@ def test_the_version_is_that_of_members_and_weights(bundle, other, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("count", "weights", "words"),
+    ("count", "weights", "message"),
     [
         (0, [], "1 to 16 models; 0"),
         (17, [], "17 were named"),
@@ -234,12 +236,12 @@ def test_the_version_is_that_of_members_and_weights(bundle, other, tmp_path):
         (2, [1e308, 1e308], "1e\\+308"),
     ],
 )
-def test_weights_that_make_no_sense(bundle, count, weights, words):
-    with pytest.raises(InputError, match=words):
+def test_ensemble_invalid_weights(bundle, count, weights, message):
+    with pytest.raises(InputError, match=message):
         Ensemble([bundle] * count, weights)
 
 
-def test_one_bundle_is_opened_as_itself(bundle, other):
+def test_open_predictor_single_bundle(bundle, other):
     assert type(open_predictor([bundle])) is Predictor
     assert open_predictor([bundle], [2.0]).spec == read_spec(bundle)
     assert isinstance(open_predictor([bundle, other], threads=1), Ensemble)

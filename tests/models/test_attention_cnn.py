@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from aletheia.models.attention_cnn import residual_kernels
+from aletheia.models.networks.attention_cnn import residual_kernels
 from aletheia.models.registry import count_parameters, create_model
 
 
-def test_residual_kernels_suppress_constant_and_linear_content():
+def test_residual_kernels_annihilate_linear_content():
     y, x = np.mgrid[-2:3, -2:3]
     kernels = residual_kernels().double().numpy()
     assert kernels.shape == (6, 5, 5)
@@ -19,7 +19,7 @@ def test_residual_kernels_suppress_constant_and_linear_content():
     np.testing.assert_allclose(np.abs(kernels).sum(axis=(1, 2)), 1, rtol=1e-6)
 
 
-def test_most_of_the_stem_starts_as_high_pass_and_stays_learnable():
+def test_attention_cnn_stem_starts_as_high_pass():
     model = create_model("attention_cnn")
     weight = model.stem[0].weight
     sums = weight.detach().sum(dim=(1, 2, 3)).abs()
@@ -33,7 +33,7 @@ def test_most_of_the_stem_starts_as_high_pass_and_stays_learnable():
         assert model.stem[0](flat)[0, :6, 2:-2, 2:-2].abs().max() < 1e-4
 
 
-def test_both_halves_of_a_residual_are_kept():
+def test_attention_cnn_stem_keeps_both_signs():
     model = create_model("attention_cnn").eval()
     image = torch.randn(1, 3, 32, 32)
     with torch.no_grad():
@@ -44,11 +44,11 @@ def test_both_halves_of_a_residual_are_kept():
     torch.testing.assert_close(features[:, :8], mirrored[:, 8:])
 
 
-def test_size():
+def test_attention_cnn_parameter_count():
     assert count_parameters(create_model("attention_cnn")) == 35_562
 
 
-def test_the_attention_map_is_multiplied_in():
+def test_attention_cnn_multiplies_by_attention():
     torch.manual_seed(0)
     model = create_model("attention_cnn").eval()
     images = torch.randn(2, 3, 64, 64)
@@ -63,6 +63,6 @@ def test_the_attention_map_is_multiplied_in():
 
 
 @pytest.mark.parametrize("size", [16, 64, 97, 128])
-def test_any_size_from_16_pixels(size):
+def test_attention_cnn_input_sizes(size):
     with torch.no_grad():
         assert create_model("attention_cnn").eval()(torch.randn(1, 3, size, size)).shape == (1,)

@@ -50,7 +50,7 @@ def replace_weights(folder, payload: bytes):
     edit(folder, weights_sha256=hashlib.sha256(payload).hexdigest())
 
 
-def test_round_trip(saved):
+def test_load_bundle_round_trip(saved):
     folder, model = saved
     model.eval()
     images = torch.randn(2, 3, 32, 32)
@@ -64,10 +64,10 @@ def test_round_trip(saved):
     assert spec.parameters == sum(p.numel() for p in model.parameters())
     assert spec.weights_sha256 == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert spec.versions["torch"] == torch.__version__.split("+")[0]
-    assert sorted(os.listdir(folder)) == ["model.json", "model.safetensors"]
+    assert sorted(file.name for file in folder.iterdir()) == ["model.json", "model.safetensors"]
 
 
-def test_saving_is_reproducible_and_leaves_the_random_state_alone(saved, tmp_path):
+def test_save_bundle_reproducible_and_keeps_rng_state(saved, tmp_path):
     folder, model = saved
     state = torch.get_rng_state()
     spec = read_spec(folder)
@@ -78,7 +78,7 @@ def test_saving_is_reproducible_and_leaves_the_random_state_alone(saved, tmp_pat
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_a_model_and_a_spec_that_do_not_belong_together(tmp_path):
+def test_save_bundle_mismatched_spec(tmp_path):
     spec = ModelSpec(architecture="attention_cnn", input_size=32)
     with pytest.raises(InputError, match=r"stem\.0\.weight|is \("):
         save_bundle(tmp_path, create_model("attention_cnn", width=8), spec)
@@ -86,11 +86,11 @@ def test_a_model_and_a_spec_that_do_not_belong_together(tmp_path):
     model.head.bias.data.fill_(float("nan"))
     with pytest.raises(InputError, match=r"head\.bias.*not finite"):
         save_bundle(tmp_path, model, spec)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
-def test_a_missing_file(bundle, name):
+def test_load_bundle_missing_file(bundle, name):
     (bundle / name).unlink()
     with pytest.raises(InputError, match=name):
         load_bundle(bundle)
@@ -117,20 +117,20 @@ def test_a_missing_file(bundle, name):
         ({"schema_version": 2}, "schema_version"),
     ],
 )
-def test_a_manipulated_description(bundle, changes, match):
+def test_load_bundle_manipulated_spec(bundle, changes, match):
     edit(bundle, **changes)
     with pytest.raises(InputError, match=match):
         load_bundle(bundle)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b'"x"', b"{}"])
-def test_a_description_that_is_none(bundle, content):
+def test_load_bundle_invalid_json(bundle, content):
     (bundle / "model.json").write_bytes(content)
     with pytest.raises(InputError, match=r"model\.json"):
         load_bundle(bundle)
 
 
-def test_oversized_and_special_files(bundle, monkeypatch):
+def test_load_bundle_oversized_or_special_file(bundle, monkeypatch):
     with (bundle / "model.json").open("ab") as file:
         file.truncate(1_000_001)
     with pytest.raises(InputError, match=r"at most 1,000,000"):
@@ -141,13 +141,13 @@ def test_oversized_and_special_files(bundle, monkeypatch):
         load_bundle(bundle)
 
 
-def test_oversized_weights(bundle, monkeypatch):
+def test_load_bundle_oversized_weights(bundle, monkeypatch):
     monkeypatch.setattr("aletheia.models.bundle.MAX_WEIGHTS_BYTES", 1000)
     with pytest.raises(InputError, match=r"at most 1,000 are read"):
         load_bundle(bundle)
 
 
-def test_weights_of_another_shape_type_or_name(bundle, saved):
+def test_load_bundle_mismatched_weights(bundle, saved):
     state = load_file(saved[0] / "model.safetensors")
     cases = {
         "head": {**state, "head.weight": torch.zeros(1, 3)},
@@ -162,7 +162,7 @@ def test_weights_of_another_shape_type_or_name(bundle, saved):
             load_bundle(bundle)
 
 
-def test_a_header_that_claims_more_than_the_file_holds(bundle):
+def test_load_bundle_lying_header(bundle):
     header = json.dumps({"head.bias": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}).encode()
     for payload in (
         struct.pack("<Q", len(header)) + header,
@@ -176,7 +176,7 @@ def test_a_header_that_claims_more_than_the_file_holds(bundle):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.9999])
-def test_truncated_weights(bundle, share):
+def test_load_bundle_truncated_weights(bundle, share):
     payload = (bundle / "model.safetensors").read_bytes()
     replace_weights(bundle, payload[: int(len(payload) * share)])
     with pytest.raises(InputError, match="safetensors"):
@@ -188,7 +188,7 @@ _FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 @_FUZZ
 @given(position=st.integers(0, 2000), value=st.integers(0, 255))
-def test_one_wrong_byte_in_the_header_is_an_input_error_or_harmless(bundle, saved, position, value):
+def test_load_bundle_fuzzed_weights(bundle, saved, position, value):
     payload = bytearray((saved[0] / "model.safetensors").read_bytes())
     payload[position % len(payload)] = value
     replace_weights(bundle, bytes(payload))
@@ -196,13 +196,13 @@ def test_one_wrong_byte_in_the_header_is_an_input_error_or_harmless(bundle, save
         model, _ = load_bundle(bundle)
     except InputError:
         return
-    # What was accepted has the right names and shapes and finite values.
+    # An accepted model has the right names and shapes and finite values.
     model(torch.zeros(1, 3, 32, 32))
 
 
 @_FUZZ
 @given(position=st.integers(0, 10_000), value=st.binary(min_size=0, max_size=4))
-def test_a_garbled_description_is_an_input_error_or_valid(bundle, saved, position, value):
+def test_read_spec_fuzzed_bytes(bundle, saved, position, value):
     text = (saved[0] / "model.json").read_bytes()
     cut = position % len(text)
     (bundle / "model.json").write_bytes(text[:cut] + value + text[cut + 1 :])
@@ -223,7 +223,7 @@ _JSON = st.recursive(
 
 @_FUZZ
 @given(field=st.sampled_from(sorted(ModelSpec.model_fields)), value=_JSON)
-def test_any_value_in_any_field_is_an_input_error_or_valid(bundle, saved, field, value):
+def test_load_bundle_fuzzed_fields(bundle, saved, field, value):
     (bundle / "model.json").write_bytes((saved[0] / "model.json").read_bytes())
     edit(bundle, **{field: value})
     try:

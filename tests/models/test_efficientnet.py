@@ -6,6 +6,7 @@ import pytest
 import torch
 from efficientnet_pytorch import EfficientNet
 
+from aletheia.models.networks.efficientnet import EfficientNetDetector
 from aletheia.models.registry import count_parameters, create_model
 from aletheia.training.batch_norm import measure_batch_norm
 
@@ -30,12 +31,12 @@ def images():
 @pytest.mark.parametrize(
     ("name", "parameters"), [("efficientnet_b4", 17_550_409), ("efficientnet_autoatt_b4", 17_550_466)]
 )
-def test_parameter_counts_of_the_paper(name, parameters):
+def test_efficientnet_parameter_counts(name, parameters):
     with torch.device("meta"):
         assert count_parameters(create_model(name)) == parameters
 
 
-def test_the_map_comes_after_the_last_block_with_56_channels_in_b4():
+def test_efficientnet_attention_position_in_b4():
     with torch.device("meta"):
         model = create_model("efficientnet_autoatt_b4")
     blocks = model.backbone._blocks
@@ -45,33 +46,46 @@ def test_the_map_comes_after_the_last_block_with_56_channels_in_b4():
 
 
 @torch.no_grad()
-def test_with_the_map_wide_open_it_is_the_published_network(autoatt, images):
+def test_efficientnet_equals_published_with_open_attention(autoatt, images):
     published = EfficientNet.from_name("efficientnet-b0", num_classes=1).double().eval()
     published.load_state_dict(autoatt.backbone.state_dict())
     plain = create_model("efficientnet_b0").double().eval()
     plain.backbone.load_state_dict(autoatt.backbone.state_dict())
-    wanted = published(images)[:, 0]
-    assert abs(wanted[0] - wanted[1]) > 1e-3  # otherwise this would compare constants
-    torch.testing.assert_close(plain(images), wanted)
+    expected = published(images)[:, 0]
+    assert abs(expected[0] - expected[1]) > 1e-3  # otherwise this would compare constants
+    torch.testing.assert_close(plain(images), expected)
 
     logits, attention = autoatt(images, return_attention=True)
     assert attention.shape == (2, 1, 6, 6)
-    assert not torch.allclose(logits, wanted, atol=1e-4)
+    assert not torch.allclose(logits, expected, atol=1e-4)
     weight, bias = autoatt.attention.weight.clone(), autoatt.attention.bias.clone()
     autoatt.attention.weight.zero_()
     autoatt.attention.bias.fill_(50.0)  # sigmoid = 1
-    torch.testing.assert_close(autoatt(images), wanted)
+    torch.testing.assert_close(autoatt(images), expected)
     autoatt.attention.weight.copy_(weight)
     autoatt.attention.bias.copy_(bias)
 
 
-def test_dropout_is_an_option(autoatt):
+@pytest.mark.parametrize("variant", range(8))
+def test_efficientnet_detector_attention_at_an_eighth(variant):
+    with torch.device("meta"):
+        model = EfficientNetDetector(variant)
+        sizes = []
+        for block in model.backbone._blocks:
+            block.register_forward_hook(lambda _, __, output: sizes.append(output.shape[-1]))
+        model(torch.zeros(1, 3, 224, 224))
+    at = model.attention_after
+    # A variant pads for its own resolution, so that some sizes are a pixel larger.
+    assert sizes[at : at + 2] == [pytest.approx(224 / 8, abs=1), pytest.approx(224 / 16, abs=1)]
+
+
+def test_efficientnet_dropout(autoatt):
     with torch.device("meta"):
         assert create_model("efficientnet_b0", dropout=0.0).backbone._dropout.p == 0.0
     assert autoatt.backbone._dropout.p == 0.2
 
 
-def test_it_trains_as_the_published_network(autoatt, images):
+def test_efficientnet_gradients_equal_published(autoatt, images):
     """The library's own swish and padding are replaced by faster ones: same values, same gradients."""
     published = EfficientNet.from_name("efficientnet-b0", num_classes=1).double().eval()
     published.load_state_dict(autoatt.backbone.state_dict())
@@ -79,6 +93,6 @@ def test_it_trains_as_the_published_network(autoatt, images):
     ours.backbone.load_state_dict(published.state_dict())
     published(images).sum().backward()
     ours(images).sum().backward()
-    for (name, one), other in zip(ours.backbone.named_parameters(), published.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad, msg=name)
+    for (name, parameter), reference in zip(ours.backbone.named_parameters(), published.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, reference.grad, msg=name)
     assert not any("Swish" in type(module._swish).__name__ for module in ours.modules() if hasattr(module, "_swish"))

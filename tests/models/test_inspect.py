@@ -1,4 +1,4 @@
-"""What a model file says, and what its tensors say."""
+"""Inspection of model files."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ def bundle(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "model.json", "model.safetensors"])
-def test_a_bundle(bundle, name):
-    found = inspect_model(bundle / name)
+def test_inspect_model_bundle(bundle, name):
+    inspection = inspect_model(bundle / name)
     model = create_model("attention_cnn", width=8)
     state = model.state_dict()
-    assert (found.kind, found.architecture, found.recognised) == ("model bundle", "attention_cnn", False)
-    assert found.parameters == sum(p.numel() for p in model.parameters())
-    assert found.elements == sum(t.numel() for t in state.values())
-    assert {t.name: t.shape for t in found.tensors} == {k: tuple(v.shape) for k, v in state.items()}
-    assert set(found.dtypes) == {"float32", "int64"}
-    assert sum(found.dtypes.values()) == len(state)
-    assert found.data_hash == "ab" * 32
-    assert found.details["metrics"] == {"val_auc": 0.9}
-    assert found.sha256 == hashlib.sha256((bundle / "model.safetensors").read_bytes()).hexdigest()
-    assert found.bytes == (bundle / "model.safetensors").stat().st_size
+    assert (inspection.kind, inspection.architecture, inspection.recognised) == ("model bundle", "attention_cnn", False)
+    assert inspection.parameters == sum(p.numel() for p in model.parameters())
+    assert inspection.elements == sum(t.numel() for t in state.values())
+    assert {t.name: t.shape for t in inspection.tensors} == {k: tuple(v.shape) for k, v in state.items()}
+    assert set(inspection.dtypes) == {"float32", "int64"}
+    assert sum(inspection.dtypes.values()) == len(state)
+    assert inspection.data_hash == "ab" * 32
+    assert inspection.details["metrics"] == {"val_auc": 0.9}
+    assert inspection.sha256 == hashlib.sha256((bundle / "model.safetensors").read_bytes()).hexdigest()
+    assert inspection.bytes == (bundle / "model.safetensors").stat().st_size
 
 
-def test_a_bundle_with_other_weights(bundle):
+def test_inspect_model_bundle_with_other_weights(bundle):
     weights = bundle / "model.safetensors"
     state = load_file(weights)
     save_file({name: value + 1 for name, value in state.items()}, weights)
@@ -57,38 +57,40 @@ def test_a_bundle_with_other_weights(bundle):
 
 
 @pytest.mark.parametrize("prefix", ["", "net.", "module.model."])
-def test_a_bare_state_dict_is_recognised_by_its_tensors(tmp_path, prefix):
+def test_inspect_model_recognises_state_dict(tmp_path, prefix):
     path = tmp_path / "weights.pth"
     state = create_model("efficientnet_autoatt_b0").state_dict()
     torch.save({f"{prefix}{name}": value.half() for name, value in state.items()}, path)
-    found = inspect_model(path)
-    assert (found.kind, found.architecture, found.recognised) == ("torch state dict", "efficientnet_autoatt_b0", True)
-    assert found.parameters == 4_008_870
-    assert found.dtypes == {"float16": len(state)}
-    assert found.data_hash == ""
+    inspection = inspect_model(path)
+    assert (inspection.kind, inspection.recognised) == ("torch state dict", True)
+    assert inspection.architecture == "efficientnet_autoatt_b0"
+    assert inspection.parameters == 4_008_870
+    assert inspection.dtypes == {"float16": len(state)}
+    assert inspection.data_hash == ""
 
 
-def test_a_stranger(tmp_path):
-    path = tmp_path / "stranger.safetensors"
+def test_inspect_model_unknown_architecture(tmp_path):
+    path = tmp_path / "unknown.safetensors"
     save_file({"a": torch.zeros(2, 3, dtype=torch.bfloat16), "b": torch.zeros((), dtype=torch.uint8)}, path)
-    found = inspect_model(path)
-    assert (found.kind, found.architecture, found.parameters, found.elements) == ("safetensors", "", None, 7)
-    assert [(t.name, t.shape, t.dtype) for t in found.tensors] == [("a", (2, 3), "bfloat16"), ("b", (), "uint8")]
+    inspection = inspect_model(path)
+    assert (inspection.kind, inspection.architecture) == ("safetensors", "")
+    assert (inspection.parameters, inspection.elements) == (None, 7)
+    assert [(t.name, t.shape, t.dtype) for t in inspection.tensors] == [("a", (2, 3), "bfloat16"), ("b", (), "uint8")]
 
 
-def test_the_command(bundle, tmp_path):
+def test_models_inspect_command(bundle, tmp_path):
     runner = CliRunner()
-    told = runner.invoke(app, ["models", "inspect", str(bundle), "--tensors"])
-    assert told.exit_code == 0, told.output
-    assert "attention_cnn" in told.output and "ab" * 32 in told.output and "stem.0.weight" in told.output
-    told = json.loads(runner.invoke(app, ["models", "inspect", str(bundle), "--json"]).output)
-    assert told["architecture"] == "attention_cnn"
-    assert len(told["tensors"]) == sum(told["dtypes"].values())
+    result = runner.invoke(app, ["models", "inspect", str(bundle), "--tensors"])
+    assert result.exit_code == 0, result.output
+    assert "attention_cnn" in result.output and "ab" * 32 in result.output and "stem.0.weight" in result.output
+    document = json.loads(runner.invoke(app, ["models", "inspect", str(bundle), "--json"]).output)
+    assert document["architecture"] == "attention_cnn"
+    assert len(document["tensors"]) == sum(document["dtypes"].values())
     (tmp_path / "text.pth").write_text("hello")
     refused = runner.invoke(app, ["models", "inspect", str(tmp_path / "text.pth")])
     assert isinstance(refused.exception, InputError)
 
 
-def test_the_list_of_networks():
+def test_models_list_command():
     rows = json.loads(CliRunner().invoke(app, ["models", "list", "--json", "mobilenet*"]).output)
     assert rows == [{"name": "mobilenet_v2", "parameters": 2_225_153, "options": {"dropout": None}}]

@@ -1,4 +1,4 @@
-"""The exported network against torch, on both engines; and files that are none of ours."""
+"""The exported network against torch, on both engines; and files that were tampered with."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from aletheia.core.settings import get_settings
 from aletheia.imaging.transforms import normalise
 from aletheia.models import onnx_export
 from aletheia.models.bundle import load_bundle, save_bundle
+from aletheia.models.network import with_attention
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ENGINES, OnnxNetwork
 from aletheia.models.registry import create_model
@@ -60,18 +61,18 @@ def copy(exported, tmp_path):
     return tmp_path / "model"
 
 
-def test_rounding_between_two_near_knots_refuses_no_export(copy):
+def test_export_onnx_isotonic_rounding(copy):
     """An isotonic calibration may climb by any amount between the logits of two validation faces."""
     network, spec = OnnxNetwork(copy, read_spec(copy), engine="onnxruntime"), read_spec(copy)
     logits = np.unique(network.logits(pixels(8)).astype(np.float64))
-    knots = [(z + off, (k + (off > 0)) / 9) for k, z in enumerate(logits) for off in (-1e-12, 1e-12)]
+    knots = [(z + offset, (k + (offset > 0)) / 9) for k, z in enumerate(logits) for offset in (-1e-12, 1e-12)]
     fitted = Calibration(method="isotonic", knots=tuple(knots))
     write_spec(copy, spec.model_copy(update={"calibration": fitted}))
-    found = export_onnx(copy, pixels(8))
-    assert found.onnx.max_difference <= 1e-4 and found.calibration == fitted
+    exported = export_onnx(copy, pixels(8))
+    assert exported.onnx.max_difference <= 1e-4 and exported.calibration == fitted
 
 
-def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
+def test_onnx_network_equals_torch(tmp_path, network_name):
     spec = make(tmp_path, network_name)
     assert spec == read_spec(tmp_path)
     assert spec.onnx.crops == 8 and spec.onnx.max_difference <= 1e-4
@@ -81,7 +82,7 @@ def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
     model, _ = load_bundle(tmp_path)
     images = pixels(5, seed=9)  # another number of faces than in the export
     with torch.inference_mode():
-        logits, attention = model(normalise(torch.from_numpy(images), spec.mean, spec.std), return_attention=True)
+        logits, attention = with_attention(model, normalise(torch.from_numpy(images), spec.mean, spec.std))
     assert logits.std() > 1e-4  # otherwise this would compare constants
     for engine in ENGINES:
         network = OnnxNetwork(tmp_path, spec, engine=engine)
@@ -94,32 +95,32 @@ def test_every_family_gives_the_same_on_both_engines(tmp_path, network_name):
             np.testing.assert_allclose(network.attention(images), attention[:, 0], atol=1e-4)
 
 
-def test_a_network_that_differs_is_refused(tmp_path, monkeypatch):
+def test_export_onnx_differing_network(tmp_path, monkeypatch):
     make(tmp_path, "attention_cnn", export=False)
-    really = onnx_export._export
+    export = onnx_export._export
 
-    def shifted(network, example, outputs):
+    def export_shifted(network, example, outputs):
         network.net.head.bias.data += 0.01
-        return really(network, example, outputs)
+        return export(network, example, outputs)
 
-    monkeypatch.setattr(onnx_export, "_export", shifted)
+    monkeypatch.setattr(onnx_export, "_export", export_shifted)
     with pytest.raises(InputError, match="other probabilities than torch"):
         export_onnx(tmp_path, pixels(4))
     assert not (tmp_path / "model.onnx").exists()
     assert read_spec(tmp_path).onnx is None
 
 
-def test_faces_of_another_size_are_refused(exported):
-    for wrong in (pixels(0), np.zeros((1, 32, 32, 3), np.uint8), pixels(1).astype(np.float32)):
+def test_export_onnx_invalid_crops(exported):
+    for crops in (pixels(0), np.zeros((1, 32, 32, 3), np.uint8), pixels(1).astype(np.float32)):
         with pytest.raises(InputError, match="faces of shape"):
-            export_onnx(exported, wrong)
+            export_onnx(exported, crops)
     network = OnnxNetwork(exported, read_spec(exported))
     with pytest.raises(InputError, match="Faces must be"):
         network.logits(np.zeros((1, 32, 32, 3), np.uint8))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_threads_may_share_a_network(exported, engine):
+def test_onnx_network_shared_by_threads(exported, engine):
     network = OnnxNetwork(exported, read_spec(exported), engine=engine, threads=1)
     faces = [pixels(1, seed) for seed in range(40)]
     alone = [network.logits(face)[0] for face in faces]
@@ -128,7 +129,7 @@ def test_threads_may_share_a_network(exported, engine):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-def test_torch_is_not_imported(exported):
+def test_onnx_network_imports_no_torch(exported):
     code = (
         "import sys, numpy as np\n"
         "from aletheia.models.onnx_network import OnnxNetwork\n"
@@ -138,8 +139,8 @@ def test_torch_is_not_imported(exported):
         f"    print(network.logits(np.zeros((1, {SIZE}, {SIZE}, 3), np.uint8)))\n"
         "assert 'torch' not in sys.modules and 'mlrun' not in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60)
+    assert process.returncode == 0, process.stderr
 
 
 def replace(folder, model: onnx.ModelProto | bytes) -> ModelSpec:
@@ -152,10 +153,10 @@ def replace(folder, model: onnx.ModelProto | bytes) -> ModelSpec:
     return read_spec(folder)
 
 
-def test_a_file_that_is_not_the_one_described(copy):
+def test_onnx_network_replaced_file(copy):
     spec = read_spec(copy)
     for engine in ENGINES:
-        OnnxNetwork(copy, spec, engine=engine)  # prepared once, it is not read to be run, and refused all the same
+        OnnxNetwork(copy, spec, engine=engine)  # from now on compiled in the cache, and refused all the same
     (copy / "model.onnx").write_bytes((copy / "model.onnx").read_bytes() + b"\0")
     for engine in ENGINES:
         with pytest.raises(InputError, match="damaged or was replaced"):
@@ -169,7 +170,7 @@ def test_a_file_that_is_not_the_one_described(copy):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty folder for what OpenVINO prepares."""
+    """An empty folder for the networks that OpenVINO compiles."""
     get_settings.cache_clear()
     monkeypatch.setenv("ALETHEIA_CACHE", str(tmp_path / "cache"))
     yield tmp_path / "cache"
@@ -178,32 +179,32 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_is_run_is_what_was_hashed(copy, cache, monkeypatch, engine):
-    """Somebody else puts another file there while it is opened, and the right one back."""
+def test_onnx_network_runs_hashed_bytes(copy, cache, monkeypatch, engine):
+    """The file is replaced by another one while it is opened, and restored."""
     spec, file = read_spec(copy), copy / "model.onnx"
-    right, model = file.read_bytes(), onnx.load(file)
-    bias = next(one for one in model.graph.initializer if one.name.endswith("head.bias"))
+    original, model = file.read_bytes(), onnx.load(file)
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("head.bias"))
     bias.CopyFrom(onnx.numpy_helper.from_array(np.full(bias.dims, 50, np.float32), bias.name))
-    known, read, wrong = OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), Path.read_bytes, []
+    expected, read_bytes, returned = OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), Path.read_bytes, []
     shutil.rmtree(cache, ignore_errors=True)
 
-    def swapped(path):
+    def read_swapped(path):
         if path != file:
-            return read(path)
-        wrong.append(model.SerializeToString())
-        return wrong[-1]
+            return read_bytes(path)
+        returned.append(model.SerializeToString())
+        return returned[-1]
 
     with monkeypatch.context() as patch:
-        # The file itself is the right one, to whoever hashes it apart from what is read to be run.
-        patch.setattr(Path, "read_bytes", swapped)
+        # The file itself is the right one for any code that hashes it apart from the bytes that are run.
+        patch.setattr(Path, "read_bytes", read_swapped)
         with pytest.raises(InputError, match="damaged or was replaced"):
             OnnxNetwork(copy, spec, engine=engine)
-    assert wrong and file.read_bytes() == right
-    # Nor was anything of it kept for the next start.
-    np.testing.assert_array_equal(OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), known)
+    assert returned and file.read_bytes() == original
+    # The cache for the next start holds nothing of it.
+    np.testing.assert_array_equal(OnnxNetwork(copy, spec, engine=engine).logits(pixels(2)), expected)
 
 
-def test_a_graph_that_reads_other_files_is_not_opened(copy, tmp_path, monkeypatch):
+def test_onnx_network_external_weights(copy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret").write_bytes(os.urandom(1000))
     model = onnx.load(copy / "model.onnx")
@@ -211,11 +212,11 @@ def test_a_graph_that_reads_other_files_is_not_opened(copy, tmp_path, monkeypatc
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="secret")
-    with pytest.raises(InputError, match="points at other files"):
+    with pytest.raises(InputError, match="refers to other files"):
         OnnxNetwork(copy, replace(copy, model))
 
 
-def test_a_graph_with_operators_of_its_own_is_not_opened(copy):
+def test_onnx_network_custom_operators(copy):
     model = onnx.load(copy / "model.onnx")
     model.opset_import.add(domain="com.example", version=1)
     with pytest.raises(InputError, match="outside of the ONNX standard"):
@@ -227,7 +228,7 @@ def test_a_graph_with_operators_of_its_own_is_not_opened(copy):
         OnnxNetwork(copy, replace(copy, model))
 
 
-def test_weights_elsewhere_are_found_in_every_corner(copy):
+def test_onnx_network_external_weights_anywhere(copy):
     """In an initialiser, in a constant's attribute, in a graph inside of a node."""
     sound = onnx.load(copy / "model.onnx")
     for corner in ("initializer", "constant", "subgraph"):
@@ -244,12 +245,12 @@ def test_weights_elsewhere_are_found_in_every_corner(copy):
         else:
             inner = onnx.helper.make_graph([], "inner", [], [], [tensor])
             model.graph.node.append(onnx.helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner))
-        with pytest.raises(InputError, match="points at other files"):
+        with pytest.raises(InputError, match="refers to other files"):
             OnnxNetwork(copy, replace(copy, model))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_graph_that_is_no_detector(copy, engine):
+def test_onnx_network_other_outputs(copy, engine):
     model = onnx.load(copy / "model.onnx")
     attention = next(output for output in model.graph.output if output.name == "attention")
     logits = next(output for output in model.graph.output if output.name == "logits")
@@ -263,7 +264,7 @@ def test_a_graph_that_is_no_detector(copy, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_truncated_and_garbled_graphs_are_input_errors(copy, engine):
+def test_onnx_network_damaged_graphs(copy, engine):
     content = (copy / "model.onnx").read_bytes()
     rng = np.random.default_rng(0)
     for length in rng.integers(0, len(content), 12):
@@ -271,7 +272,7 @@ def test_truncated_and_garbled_graphs_are_input_errors(copy, engine):
             OnnxNetwork(copy, replace(copy, content[:length]), engine=engine)
     for _ in range(12):
         garbled = bytearray(content)
-        for place in rng.integers(0, 2000, 20):
-            garbled[place] = rng.integers(0, 256)
+        for position in rng.integers(0, 2000, 20):
+            garbled[position] = rng.integers(0, 256)
         with contextlib.suppress(InputError):  # a changed name or weight is no damage
             OnnxNetwork(copy, replace(copy, bytes(garbled)), engine=engine)

@@ -6,8 +6,10 @@ import pytest
 import timm
 import torch
 import torchvision
+from torch import nn
 
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
+from aletheia.models.networks.pooled import PooledDetector
 from aletheia.models.registry import count_parameters, create_model
 from aletheia.training.batch_norm import measure_batch_norm
 
@@ -21,20 +23,32 @@ from aletheia.training.batch_norm import measure_batch_norm
         ("xception", 20_809_001),
     ],
 )
-def test_published_parameter_counts_with_one_logit(name, parameters):
+def test_pooled_parameter_counts(name, parameters):
     with torch.device("meta"):
         assert count_parameters(create_model(name)) == parameters
 
 
 @pytest.mark.parametrize("variant", range(8))
-def test_the_same_size_as_efficientnet_pytorch(variant):
+def test_torchvision_efficientnet_parameter_counts(variant):
     with torch.device("meta"):
         ours = count_parameters(create_model(f"torchvision_efficientnet_b{variant}"))
         assert ours == count_parameters(create_model(f"efficientnet_b{variant}"))
 
 
+def test_pooled_detector_renormalises():
+    """An image of 0.7 throughout, ImageNet-normalised, reaches the backbone as (0.7 - 0.5) / 0.25 in every channel."""
+    backbone = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1, bias=False))
+    nn.init.constant_(backbone[2].weight, 1.0)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    images = (torch.full((2, 3, 8, 8), 0.7) - mean) / std
+    logits = PooledDetector(backbone, "", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))(images)
+    torch.testing.assert_close(logits, torch.full((2,), 3 * 0.8))
+    unchanged = PooledDetector(backbone, "")(images)
+    torch.testing.assert_close(unchanged, images.mean(dim=(2, 3)).sum(dim=1))
+
+
 @torch.no_grad()
-def test_xception_sees_its_own_normalisation():
+def test_xception_normalisation():
     torch.manual_seed(0)
     model = create_model("xception").eval()
     published = timm.create_model("legacy_xception", num_classes=1).eval()
@@ -42,9 +56,9 @@ def test_xception_sees_its_own_normalisation():
     published.load_state_dict(model.backbone.state_dict())
     pixels = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    wanted = published((pixels - 0.5) / 0.5)[:, 0]
-    assert abs(wanted[0] - wanted[1]) > 1e-3
-    torch.testing.assert_close(model((pixels - mean) / std), wanted, rtol=1e-3, atol=1e-4)
+    expected = published((pixels - 0.5) / 0.5)[:, 0]
+    assert abs(expected[0] - expected[1]) > 1e-3
+    torch.testing.assert_close(model((pixels - mean) / std), expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +69,7 @@ def test_xception_sees_its_own_normalisation():
         ("torchvision_efficientnet_b0", "efficientnet_b0", torchvision.models.efficientnet_b0),
     ],
 )
-def test_imagenet_weights_of_a_thousand_classes_go_into_the_backbone(name, url, build, monkeypatch):
+def test_pooled_imagenet_weights(name, url, build, monkeypatch):
     published = build()
 
     def download(address, check_hash, weights_only, **kwargs):
@@ -69,7 +83,7 @@ def test_imagenet_weights_of_a_thousand_classes_go_into_the_backbone(name, url, 
     assert model(torch.zeros(1, 3, 64, 64)).shape == (1,)
 
 
-def test_dropout_is_an_option():
+def test_pooled_dropout():
     with torch.device("meta"):
         assert create_model("mobilenet_v2", dropout=0.4).backbone.classifier[0].p == 0.4
         assert create_model("xception", dropout=0.3).backbone.drop_rate == 0.3

@@ -11,10 +11,11 @@ from efficientnet_pytorch import EfficientNet
 from safetensors.torch import save_file
 
 from aletheia.core.errors import InputError
+from aletheia.models.pretrained import backbone_parameters
 from aletheia.models.registry import create_model
 
 
-def test_imagenet_out_of_reach_names_the_remedy(monkeypatch):
+def test_load_pretrained_imagenet_unreachable(monkeypatch):
     def refuse(*args, **kwargs):
         raise URLError("no route to host")
 
@@ -23,7 +24,7 @@ def test_imagenet_out_of_reach_names_the_remedy(monkeypatch):
         create_model("efficientnet_b0", weights="imagenet")
 
 
-def test_imagenet_weights_go_into_the_backbone_and_not_into_the_head(monkeypatch):
+def test_load_pretrained_imagenet_fills_backbone_only(monkeypatch):
     published = EfficientNet.from_name("efficientnet-b0")  # 1,000 classes
 
     def download(url, check_hash, weights_only, **kwargs):
@@ -36,13 +37,13 @@ def test_imagenet_weights_go_into_the_backbone_and_not_into_the_head(monkeypatch
     assert model.backbone._fc.out_features == 1
 
 
-def test_no_imagenet_weights_for_the_small_network():
+def test_load_pretrained_imagenet_unpublished():
     with pytest.raises(InputError, match="No ImageNet weights"):
         create_model("attention_cnn", weights="imagenet")
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_local_file(tmp_path, suffix):
+def test_load_pretrained_local_file(tmp_path, suffix):
     torch.manual_seed(1)
     source = create_model("attention_cnn")
     path = tmp_path / f"weights{suffix}"
@@ -55,12 +56,22 @@ def test_a_local_file(tmp_path, suffix):
     torch.testing.assert_close(model.stem[0].weight, source.stem[0].weight)
 
 
+def test_backbone_parameters_without_head():
+    with torch.device("meta"):
+        model = create_model("mobilenet_v2")
+    head = {id(parameter) for parameter in model.backbone.classifier.parameters()}
+    parameters = backbone_parameters(model)
+    assert len(parameters) == len(list(model.parameters())) - len(head) == 156
+    assert head.isdisjoint(map(id, parameters))
+    assert backbone_parameters(create_model("attention_cnn")) == []
+
+
 class _Bomb:
     def __reduce__(self):
         return (print, ("unpickled",))
 
 
-def test_local_files_that_cannot_be_used(tmp_path, capsys):
+def test_load_pretrained_unusable_files(tmp_path, capsys):
     with pytest.raises(InputError, match="There is no file"):
         create_model("attention_cnn", weights=str(tmp_path / "missing.pth"))
     bomb = tmp_path / "bomb.pth"

@@ -1,4 +1,4 @@
-"""Fewer bits: what they cost is measured, and what was not measured is not offered."""
+"""Reduced precisions: measured against fp32, and not offered otherwise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from aletheia.core.errors import InputError
 from aletheia.core.openvino import supported_precisions
 from aletheia.imaging.transforms import normalise
-from aletheia.models import reduced_precision as reduced
+from aletheia.models import reduced_precision
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.inspect import inspect_model
 from aletheia.models.onnx_export import export_onnx
@@ -64,7 +64,7 @@ def from_torch(folder, faces):
 
 
 @has_bf16
-def test_bf16_is_measured_at_the_export(exported, faces):
+def test_measure_reduced_bf16_at_export(exported, faces):
     spec = read_spec(exported)
     cost = spec.onnx.reduced["bf16"]
     p = from_torch(exported, faces)
@@ -75,14 +75,19 @@ def test_bf16_is_measured_at_the_export(exported, faces):
     assert cost.flip_rate == pytest.approx(np.mean((p >= 0.5) != (q >= 0.5)), abs=0.026)
 
 
-def test_int8_is_measured_on_other_faces_than_it_learned_from(copy, faces, monkeypatch):
-    seen = []
-    real = reduced._quantised
-    monkeypatch.setattr(reduced, "_quantised", lambda file, crops: seen.append(crops) or real(file, crops))
+def test_add_int8_measures_on_held_out_faces(copy, faces, monkeypatch):
+    calibrated_on = []
+    quantised = reduced_precision._quantised
+
+    def record(file, crops):
+        calibrated_on.append(crops)
+        return quantised(file, crops)
+
+    monkeypatch.setattr(reduced_precision, "_quantised", record)
     spec = add_int8(copy, faces)
     assert spec == read_spec(copy)
     cost = spec.onnx.reduced["int8"]
-    np.testing.assert_array_equal(seen[0], faces[::2])
+    np.testing.assert_array_equal(calibrated_on[0], faces[::2])
     p = from_torch(copy, faces[1::2])
     q = spec.calibration.probabilities(OnnxNetwork(copy, spec, precision="int8").logits(faces[1::2]))
     assert cost.faces == 20
@@ -95,7 +100,7 @@ def test_int8_is_measured_on_other_faces_than_it_learned_from(copy, faces, monke
     assert inspect_model(copy).architecture == "attention_cnn"
 
 
-def test_what_was_not_measured_is_not_offered(copy):
+def test_onnx_network_unmeasured_precision(copy):
     spec = read_spec(copy)
     for precision in ("int8", "f16", "bf16"):
         without = spec.model_copy(update={"onnx": spec.onnx.model_copy(update={"reduced": {}})})
@@ -103,14 +108,14 @@ def test_what_was_not_measured_is_not_offered(copy):
             OnnxNetwork(copy, without, precision=precision)
 
 
-def test_a_processor_without_bf16(copy, faces, monkeypatch):
+def test_measure_reduced_without_bf16(copy, faces, monkeypatch):
     spec = read_spec(copy)
     write_spec(copy, spec.model_copy(update={"onnx": spec.onnx.model_copy(update={"reduced": {}})}))
-    monkeypatch.setattr(reduced, "supported_precisions", lambda: ("f32",))
+    monkeypatch.setattr(reduced_precision, "supported_precisions", lambda: ("f32",))
     assert measure_reduced(copy, faces).onnx.reduced == {}
 
 
-def test_another_int8_file_is_refused(copy, faces):
+def test_onnx_network_replaced_int8_file(copy, faces):
     spec = add_int8(copy, faces)
     (copy / "model.int8.onnx").write_bytes((copy / "model.onnx").read_bytes())
     with pytest.raises(InputError, match="damaged or was replaced"):
@@ -119,7 +124,7 @@ def test_another_int8_file_is_refused(copy, faces):
         OnnxNetwork(copy, spec, precision="int8", engine="onnxruntime")
 
 
-def test_too_few_faces(copy, faces):
+def test_add_int8_too_few_faces(copy, faces):
     with pytest.raises(InputError, match="at least four faces"):
         add_int8(copy, faces[:3])
     spec = read_spec(copy)
@@ -128,7 +133,7 @@ def test_too_few_faces(copy, faces):
         add_int8(copy, faces)
 
 
-def test_a_release_takes_all_files_along(copy, faces, good, tmp_path):
+def test_release_bundle_keeps_int8(copy, faces, good, tmp_path):
     spec = add_int8(copy, faces)
     evaluation = EvaluationReport.parse({**good, "weights_sha256": spec.weights_sha256})
     folder, released = release_bundle(copy, evaluation, [], tmp_path / "released")

@@ -23,27 +23,27 @@ def by_hand(model, image: np.ndarray) -> float:
     return 1 / (1 + np.exp(-(2.0 * logit + 0.5)))
 
 
-def test_a_manifest_is_scored_in_its_order(bundle, crops):
+def test_predict_manifest_order(bundle, crops):
     model, spec = load_bundle(bundle)
     frame = crops[1].sample(frac=1, random_state=0)
-    wanted = np.array([by_hand(model, read_image(path)) for path in frame["path"]])
-    assert wanted.std() > 0.02
+    expected = np.array([by_hand(model, read_image(path)) for path in frame["path"]])
+    assert expected.std() > 0.02
     for batch_size in (1, 7, 64, 1000):
         p = predict_manifest(model, spec, frame, batch_size, progress=False)
         assert p.dtype == np.float32 and p.shape == (120,)
-        np.testing.assert_allclose(p, wanted, atol=2e-6)
+        np.testing.assert_allclose(p, expected, atol=2e-6)
     arrays = np.stack([read_image(path) for path in frame["path"]])
-    np.testing.assert_allclose(predict_crops(model, spec, arrays), wanted, atol=2e-6)
+    np.testing.assert_allclose(predict_crops(model, spec, arrays), expected, atol=2e-6)
 
 
-def test_crops_of_another_size_are_resized(bundle):
+def test_predict_crops_resizes(bundle):
     model, spec = load_bundle(bundle)
     crop = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     small = cv2.resize(crop, (32, 32), interpolation=cv2.INTER_AREA)
     assert predict_crops(model, spec, crop[None])[0] == pytest.approx(by_hand(model, small), abs=1e-6)
 
 
-def test_what_cannot_be_read_has_no_score(bundle, crops, tmp_path):
+def test_score_manifest_unreadable_rows(bundle, crops, tmp_path):
     model, spec = load_bundle(bundle)
     frame = crops[1].head(6).copy()
     (tmp_path / "zero.png").write_bytes(b"")
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_has_no_score(bundle, crops, tmp_path):
     np.testing.assert_array_equal(scores.probabilities[[0, 2, 3, 5]], whole[[0, 2, 3, 5]])
 
 
-def test_nothing_to_score(bundle):
+def test_predict_manifest_empty(bundle):
     model, spec = load_bundle(bundle)
     assert predict_manifest(model, spec, pd.DataFrame({"path": []}), progress=False).shape == (0,)
     assert predict_crops(model, spec, np.zeros((0, 32, 32, 3), dtype=np.uint8)).shape == (0,)
@@ -67,7 +67,7 @@ def test_nothing_to_score(bundle):
 @pytest.mark.parametrize(
     "crops", [np.zeros((32, 32, 3), np.uint8), np.zeros((1, 32, 32, 3)), np.zeros((1, 0, 32, 3), np.uint8)]
 )
-def test_arrays_that_are_no_crops(bundle, crops):
+def test_predict_crops_invalid_arrays(bundle, crops):
     model, spec = load_bundle(bundle)
     with pytest.raises(InputError, match="Face crops"):
         predict_crops(model, spec, crops)

@@ -1,4 +1,4 @@
-"""What model.json may say of calibration and abstention."""
+"""Calibration and abstention in model.json."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from aletheia.models.spec import MAX_KNOTS, AbstentionSpec, Calibration, ModelSp
 KNOTS = ((-2.0, 0.1), (0.0, 0.1), (1.0, 0.6), (3.0, 0.9))
 
 
-def test_isotonic_draws_straight_lines_between_its_knots():
+def test_calibration_isotonic_interpolates():
     fitted = Calibration(method="isotonic", knots=KNOTS)
-    found = fitted.probabilities(np.array([-9, -2, -1, 0, 0.5, 1, 2, 3, 50, np.nan]))
-    np.testing.assert_allclose(found[:-1], [0.1, 0.1, 0.1, 0.1, 0.35, 0.6, 0.75, 0.9, 0.9], atol=1e-7)
-    assert np.isnan(found[-1]) and found.dtype == np.float32
+    p = fitted.probabilities(np.array([-9, -2, -1, 0, 0.5, 1, 2, 3, 50, np.nan]))
+    np.testing.assert_allclose(p[:-1], [0.1, 0.1, 0.1, 0.1, 0.35, 0.6, 0.75, 0.9, 0.9], atol=1e-7)
+    assert np.isnan(p[-1]) and p.dtype == np.float32
     assert fitted.describe() == "isotonic (4 knots)"
     assert Calibration(method="isotonic", knots=KNOTS, thinned=0.0123).describe() == (
         "isotonic (4 knots, at most 0.012 off)"
@@ -32,16 +32,18 @@ def test_isotonic_draws_straight_lines_between_its_knots():
     [Calibration(), Calibration(method="platt", scale=1.7, shift=-0.3), Calibration(method="isotonic", knots=KNOTS)],
     ids=lambda fitted: fitted.method,
 )
-@pytest.mark.parametrize("wanted", [0.11, 0.35, 0.6, 0.89])
-def test_the_logit_at_a_probability_is_where_it_is_reached(fitted, wanted):
-    logit = fitted.logit_at(wanted)
-    assert fitted.probabilities(np.array([logit]))[0] == pytest.approx(wanted, abs=1e-6)
+@pytest.mark.parametrize("probability", [0.11, 0.35, 0.6, 0.89])
+def test_logit_at_inverts_probabilities(fitted, probability):
+    logit = fitted.logit_at(probability)
+    assert fitted.probabilities(np.array([logit]))[0] == pytest.approx(probability, abs=1e-6)
     assert (
-        fitted.probabilities(np.array([logit - 0.01]))[0] < wanted < fitted.probabilities(np.array([logit + 0.01]))[0]
+        fitted.probabilities(np.array([logit - 0.01]))[0]
+        < probability
+        < fitted.probabilities(np.array([logit + 0.01]))[0]
     )
 
 
-def test_a_probability_that_all_or_no_logits_reach():
+def test_logit_at_unreachable_probability():
     fitted = Calibration(method="isotonic", knots=KNOTS)
     assert (fitted.logit_at(0.05), fitted.logit_at(0.1), fitted.logit_at(0.91)) == (-np.inf, -np.inf, np.inf)
     assert fitted.logit_at(0.9) == 3.0
@@ -64,14 +66,14 @@ def test_a_probability_that_all_or_no_logits_reach():
         {"method": "isotonic", "knots": tuple((float(k), 0.5) for k in range(MAX_KNOTS + 1))},
     ],
 )
-def test_knots_that_are_no_calibration(values):
+def test_calibration_invalid_knots(values):
     with pytest.raises(ValidationError, match="knots"):
         Calibration(**values)
     with pytest.raises(InputError, match="calibration"):
         ModelSpec(architecture="attention_cnn", input_size=32, calibration=values)
 
 
-def test_both_survive_their_json(tmp_path):
+def test_write_spec_round_trip(tmp_path):
     rules = AbstentionSpec(alpha=0.1, real_upper=0.7, fake_lower=0.3, ranges={"luma": (20.0, 230.0)}, reencode=0.4)
     spec = ModelSpec(
         architecture="attention_cnn",
@@ -83,7 +85,7 @@ def test_both_survive_their_json(tmp_path):
     assert read_spec(tmp_path) == spec
 
 
-def test_a_model_of_before_always_answers(tmp_path):
+def test_read_spec_of_older_version(tmp_path):
     path = write_spec(tmp_path, ModelSpec(architecture="attention_cnn", input_size=32))
     values = json.loads(path.read_text())
     del values["abstention"], values["calibration"]["knots"], values["calibration"]["thinned"]
@@ -108,7 +110,7 @@ def test_a_model_of_before_always_answers(tmp_path):
         ({"surprise": 1}, "surprise"),
     ],
 )
-def test_rules_that_do_not_fit(changes, match):
+def test_abstention_spec_invalid(changes, match):
     values = {"alpha": 0.1, "real_upper": 0.7, "fake_lower": 0.3, **changes}
     with pytest.raises(InputError, match=match):
         ModelSpec(architecture="attention_cnn", input_size=32, abstention=values)

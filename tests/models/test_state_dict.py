@@ -1,4 +1,4 @@
-"""Weights files of strangers."""
+"""Weights files of unknown origin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from aletheia.core.errors import InputError
-from aletheia.models import state_dict as statefile
+from aletheia.models import state_dict
 from aletheia.models.state_dict import read_archive, read_state
 
 
@@ -22,7 +22,7 @@ def state():
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.ckpt", "a.safetensors"])
-def test_what_was_saved_is_read(tmp_path, state, name):
+def test_read_state_round_trip(tmp_path, state, name):
     path = tmp_path / name
     save_file(state, path) if name.endswith("safetensors") else torch.save({"state_dict": state, "epoch": 3}, path)
     torch.testing.assert_close(read_state(path), state)
@@ -33,7 +33,7 @@ class _Bomb:
         return (print, ("unpickled",))
 
 
-def test_objects_are_not_unpickled(tmp_path, capsys):
+def test_read_archive_unpickles_no_objects(tmp_path, capsys):
     path = tmp_path / "bomb.pth"
     torch.save({"state_dict": {"weight": _Bomb()}}, path)
     with pytest.raises(InputError, match="objects other than tensors"):
@@ -44,7 +44,7 @@ def test_objects_are_not_unpickled(tmp_path, capsys):
     assert "unpickled" not in capsys.readouterr().out
 
 
-def test_a_compressed_archive_is_not_opened(tmp_path, state):
+def test_read_archive_compressed(tmp_path, state):
     buffer = io.BytesIO()
     torch.save(state, buffer)
     path = tmp_path / "small.pth"
@@ -55,14 +55,14 @@ def test_a_compressed_archive_is_not_opened(tmp_path, state):
         read_archive(path)
 
 
-def test_sizes_are_limited(tmp_path, state, monkeypatch):
+def test_read_archive_limits(tmp_path, state, monkeypatch):
     path = tmp_path / "a.pth"
     torch.save(state, path)
-    monkeypatch.setattr(statefile, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(state_dict, "MAX_MEMBERS", 2)
     with pytest.raises(InputError, match="members"):
         read_archive(path)
     with pytest.raises(InputError, match="at most 10 are read"):
-        statefile.check_file(path, 10)
+        state_dict.check_file(path, 10)
     os.mkfifo(tmp_path / "pipe.pth")
     for name, match in (("pipe.pth", "regular"), ("missing.pth", "no file"), ("a\0b.pth", "no file")):
         with pytest.raises(InputError, match=match):
@@ -70,7 +70,7 @@ def test_sizes_are_limited(tmp_path, state, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
-def test_every_truncation_is_an_input_error(tmp_path, state, suffix):
+def test_read_state_truncated(tmp_path, state, suffix):
     path = tmp_path / f"a.{suffix}"
     save_file(state, path) if suffix == "safetensors" else torch.save(state, path)
     content = path.read_bytes()
@@ -81,7 +81,7 @@ def test_every_truncation_is_an_input_error(tmp_path, state, suffix):
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"weight": 3}, {1: torch.zeros(1)}, torch.zeros(3)])
-def test_what_is_no_state_dict(tmp_path, content):
+def test_read_state_other_content(tmp_path, content):
     path = tmp_path / "a.pth"
     torch.save(content, path)
     with pytest.raises(InputError, match="no state dict"):

@@ -1,4 +1,4 @@
-"""What model.json may say of typical spectra."""
+"""Typical spectra in model.json."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from aletheia.models.typical_spectra import TypicalSpectra, TypicalSpectrum, spe
 LINE = tuple(-0.5 * k for k in range(16))
 
 
-def test_they_come_back_from_the_file(tmp_path):
+def test_typical_spectra_round_trip(tmp_path):
     typical = TypicalSpectra(size=32, fake=TypicalSpectrum(faces=7, mean=LINE, low=LINE, high=LINE))
     spec = ModelSpec(architecture="x", input_size=32, spectra=typical)
     write_spec(tmp_path, spec)
     assert read_spec(tmp_path) == spec
     assert read_spec(tmp_path).spectra.real is None
     values = json.loads((tmp_path / "model.json").read_text())
-    del values["spectra"]  # a model of before
+    del values["spectra"]  # as in an older model
     (tmp_path / "model.json").write_text(json.dumps(values))
     assert read_spec(tmp_path).spectra is None
 
@@ -40,7 +40,7 @@ def test_they_come_back_from_the_file(tmp_path):
         {"surprise": 1},
     ],
 )
-def test_others_are_refused(values):
+def test_typical_spectra_invalid(values):
     sound = {"size": 32, "fake": {"faces": 1, "mean": LINE, "low": LINE, "high": LINE}}
     ModelSpec(architecture="x", input_size=32, spectra=sound)
     with pytest.raises(InputError, match="spectra"):
@@ -48,5 +48,5 @@ def test_others_are_refused(values):
 
 
 @pytest.mark.parametrize(("side", "size"), [(16, 32), (33, 32), (48, 48), (65, 64), (128, 128), (380, 256)])
-def test_the_size_suits_the_network(side, size):
+def test_spectrum_size_limits(side, size):
     assert spectrum_size(side) == size

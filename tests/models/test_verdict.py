@@ -42,61 +42,61 @@ def crop() -> np.ndarray:
     return np.clip(smooth + rng.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
 
 
-def test_statistics_against_scipy(crop):
-    found = crop_statistics(crop)
+def test_crop_statistics_equal_scipy(crop):
+    statistics = crop_statistics(crop)
     grey = np.rint(crop @ np.array([0.299, 0.587, 0.114]))
-    assert found["luma"] == pytest.approx(grey.mean(), abs=0.02)
-    assert found["contrast"] == pytest.approx(grey.std(), abs=0.02)
-    assert found["sharpness"] == pytest.approx(np.log(laplace(grey, mode="mirror").var()), abs=0.01)
+    assert statistics["luma"] == pytest.approx(grey.mean(), abs=0.02)
+    assert statistics["contrast"] == pytest.approx(grey.std(), abs=0.02)
+    assert statistics["sharpness"] == pytest.approx(np.log(laplace(grey, mode="mirror").var()), abs=0.01)
     blurred = crop_statistics(cv2.GaussianBlur(crop, (9, 9), 2))
-    assert blurred["sharpness"] < found["sharpness"] - 2
-    assert blurred["luma"] == pytest.approx(found["luma"], abs=0.5)
+    assert blurred["sharpness"] < statistics["sharpness"] - 2
+    assert blurred["luma"] == pytest.approx(statistics["luma"], abs=0.5)
 
 
-def test_a_picture_of_one_colour_has_finite_statistics():
-    found = crop_statistics(np.full((16, 16, 3), 80, np.uint8))
-    assert found["luma"] == 80 and found["contrast"] == 0
-    assert np.isfinite(found["sharpness"]) and found["sharpness"] < -10
+def test_crop_statistics_single_colour():
+    statistics = crop_statistics(np.full((16, 16, 3), 80, np.uint8))
+    assert statistics["luma"] == 80 and statistics["contrast"] == 0
+    assert np.isfinite(statistics["sharpness"]) and statistics["sharpness"] < -10
 
 
-def test_without_rules_the_threshold_alone_decides():
+def test_decide_without_rules():
     spec = ModelSpec(architecture="attention_cnn", input_size=32, threshold=0.4)
-    told = [decide(spec, p, face_size=1, statistics={"luma": 0}, reencoded=[1 - p]) for p in (0.39, 0.4)]
-    assert told == [Verdict("real"), Verdict("fake")]
+    verdicts = [decide(spec, p, face_size=1, statistics={"luma": 0}, reencoded=[1 - p]) for p in (0.39, 0.4)]
+    assert verdicts == [Verdict("real"), Verdict("fake")]
 
 
 @pytest.mark.parametrize(
-    ("limits", "threshold", "told"),
+    ("limits", "threshold", "outcomes"),
     [
         # Both labels are plausible between the limits, and on them.
         ((0.6, 0.4), 0.5, {0.39: "real", 0.4: BOTH, 0.5: BOTH, 0.6: BOTH, 0.61: "fake"}),
         # The limits leave a gap in which neither is.
         ((0.3, 0.7), 0.5, {0.3: "real", 0.31: NEITHER, 0.69: NEITHER, 0.7: "fake"}),
-        # The threshold lies beyond: it calls real what only "fake" fits, and the other way round.
+        # The threshold lies beyond: its answer is "real" where only "fake" is plausible, and the other way round.
         ((0.6, 0.4), 0.9, {0.39: "real", 0.5: BOTH, 0.7: OTHER, 0.9: "fake"}),
         ((0.6, 0.4), 0.1, {0.09: "real", 0.2: OTHER, 0.5: BOTH, 0.7: "fake"}),
-        # Too few validation faces of one class: nothing ever speaks against it.
+        # Too few validation faces of a class: it is always plausible.
         ((1.0, 0.4), 0.5, {0.39: "real", 1.0: BOTH}),
     ],
 )
-def test_only_a_set_of_one_label_is_an_answer(limits, threshold, told):
+def test_decide_conformal_sets(limits, threshold, outcomes):
     spec = model(threshold, real_upper=limits[0], fake_lower=limits[1])
-    for probability, wanted in told.items():
-        said = decide(spec, probability)
-        if wanted in CAUSES:
-            assert (said.verdict, said.cause) == ("cannot tell", wanted), probability
-            assert said.reason
+    for probability, outcome in outcomes.items():
+        verdict = decide(spec, probability)
+        if outcome in CAUSES:
+            assert (verdict.verdict, verdict.cause) == ("cannot tell", outcome), probability
+            assert verdict.reason
         else:
-            assert said == Verdict(wanted), probability
+            assert verdict == Verdict(outcome), probability
 
 
-def test_a_face_unlike_those_of_the_training_is_not_judged():
+def test_decide_out_of_training_range():
     spec = model(min_face=40, ranges={"luma": (60, 190), "sharpness": (4, 8), "face_size": (50, 300)})
     fine = {"luma": 190.0, "contrast": 999.0, "sharpness": 4.0}
     assert decide(spec, 0.9, face_size=300, statistics=fine) == Verdict("fake")
-    said = decide(spec, 0.9, face_size=310, statistics={**fine, "sharpness": 3.9})
-    assert (said.verdict, said.cause) == ("cannot tell", RANGE)
-    assert said.reason == (
+    verdict = decide(spec, 0.9, face_size=310, statistics={**fine, "sharpness": 3.9})
+    assert (verdict.verdict, verdict.cause) == ("cannot tell", RANGE)
+    assert verdict.reason == (
         "out of the training range: sharpness 3.9 (4 to 8), side of the face in pixels 310 (50 to 300)"
     )
     small = decide(spec, 0.9, face_size=39.9, statistics={**fine, "luma": 0})
@@ -104,20 +104,20 @@ def test_a_face_unlike_those_of_the_training_is_not_judged():
     assert decide(spec, 0.9, face_size=45).cause == RANGE
 
 
-def test_what_is_unknown_is_not_looked_at():
+def test_decide_unknown_statistics():
     spec = model(min_face=40, ranges={"luma": (60, 190), "face_size": (50, 300)})
     assert decide(spec, 0.9) == Verdict("fake")
     assert decide(spec, 0.1, face_size=np.nan, statistics={"luma": np.nan}) == Verdict("real")
 
 
-def test_an_answer_that_turns_when_saved_again_is_none():
+def test_decide_turns_when_reencoded():
     spec = model(real_upper=0.55, fake_lower=0.52)
     assert decide(spec, 0.6, reencoded=[0.6, 0.5]) == Verdict("fake")
-    said = decide(spec, 0.6, reencoded=[0.6, 0.499])
-    assert said == Verdict("cannot tell", "the answer turns when the picture is saved again", TURNS)
+    verdict = decide(spec, 0.6, reencoded=[0.6, 0.499])
+    assert verdict == Verdict("cannot tell", "the answer turns when the picture is saved again", TURNS)
     assert decide(spec, 0.45, reencoded=[0.49, 0.3]) == Verdict("real")
     assert decide(spec, 0.45, reencoded=[0.5, 0.3]).cause == TURNS
-    # What does not fit either label is said first.
+    # The conformal set is checked first.
     assert decide(spec, 0.53, reencoded=[0.1, 0.1]).cause == BOTH
 
 
@@ -128,7 +128,7 @@ def test_an_answer_that_turns_when_saved_again_is_none():
         (Calibration(method="isotonic", knots=((-1.0, 0.2), (1.0, 0.8))), 1 / 3),
     ],
 )
-def test_reach_is_measured_from_the_logit_of_the_threshold(calibration, at):
+def test_within_reach_of_threshold(calibration, at):
     spec = model(0.6, reencode=0.25).model_copy(update={"calibration": calibration})
     assert [within_reach(spec, at + d) for d in (-0.26, -0.24, 0.0, 0.24, 0.26)] == [False, True, True, True, False]
     assert not within_reach(spec, float("nan"))
@@ -136,7 +136,7 @@ def test_reach_is_measured_from_the_logit_of_the_threshold(calibration, at):
         assert not within_reach(spec.model_copy(update={"abstention": rules}), at)
 
 
-def test_fake_outdoes_cannot_tell_which_outdoes_real():
+def test_combine_precedence():
     real, fake = Verdict("real"), Verdict("fake")
     dark, small = Verdict("cannot tell", "dark"), Verdict("cannot tell", "small")
     assert combine([real, real]) == real
@@ -145,7 +145,7 @@ def test_fake_outdoes_cannot_tell_which_outdoes_real():
     assert combine([dark, small, dark]) == Verdict("cannot tell", "dark; small")
 
 
-def test_nothing_heavy_is_imported():
+def test_verdict_imports_nothing_heavy():
     code = "import sys, aletheia.models.verdict; print({'torch', 'mlrun', 'sklearn', 'pandas'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "set()", done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert process.stdout.strip() == "set()", process.stderr

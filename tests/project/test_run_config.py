@@ -84,6 +84,7 @@ def test_with_absolute_paths(tmp_path):
     assert resolve("a/../b") == str(tmp_path / "b")
     assert resolve("/a/b") == "/a/b"
     assert resolve("s3://a/b") == "s3://a/b"
+    assert resolve("../x") == str(tmp_path.parent / "x")
     assert resolve("here") == "here"  # a default is no place
     assert resolve("") == ""
 
@@ -123,16 +124,17 @@ def test_run_config_grid_without_values(text):
         RunConfig.parse({"learning_rates": text})
 
 
-@pytest.mark.parametrize("text", ["a,b", "1;2"])
+@pytest.mark.parametrize("text", ["a,b", "1;2", "1.5x"])
 def test_run_config_grid_of_no_numbers(text):
     with pytest.raises(InputError, match=r"learning_rates\.0: Input should be a valid number"):
         RunConfig.parse({"learning_rates": text})
 
 
 def test_run_config_recipe_words():
-    assert RunConfig.parse({"recipe": ["augmentation=strong", "weights=a=b"]}).recipe == {
+    assert RunConfig.parse({"recipe": ["augmentation=strong", "weights=a=b", "x="]}).recipe == {
         "augmentation": "strong",
         "weights": "a=b",
+        "x": "",
     }
     with pytest.raises(InputError, match="'strong' is not key=value"):
         RunConfig.parse({"recipe": ["strong"]})

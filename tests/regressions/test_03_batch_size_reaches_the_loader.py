@@ -9,7 +9,7 @@ import pytest
 
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 from aletheia.training.module import Detector, mean_loss
 
 
@@ -31,28 +31,28 @@ CONFIG = {"image_size": 32, "options": {"width": 4}, "max_epochs": 1, "num_threa
 
 @pytest.mark.parametrize("batch_size", [3, 8, 16])
 def test_fit_batch_size_reaches_training_step(rows, batch_size, monkeypatch):
-    seen = []
+    sizes = []
     step = Detector.training_step
     monkeypatch.setattr(
-        Detector, "training_step", lambda self, batch, i: seen.append(len(batch[1])) or step(self, batch, i)
+        Detector, "training_step", lambda self, batch, i: sizes.append(len(batch[1])) or step(self, batch, i)
     )
-    fit({**CONFIG, "batch_size": batch_size}, *rows, progress=False)
-    assert seen == [batch_size] * (37 // batch_size)
+    fit_network({**CONFIG, "batch_size": batch_size}, *rows, progress=False)
+    assert sizes == [batch_size] * (37 // batch_size)
 
 
 def test_fit_val_loss_independent_of_eval_batch_size(rows):
     losses = [
-        fit({**CONFIG, "batch_size": 8, "eval_batch_size": size}, *rows, progress=False).val_loss
+        fit_network({**CONFIG, "batch_size": 8, "eval_batch_size": size}, *rows, progress=False).val_loss
         for size in (1, 4, 7, 23, 100)
     ]
     assert max(losses) - min(losses) < 1e-6
 
 
 def test_fit_val_loss_is_a_mean(rows):
-    result = fit({**CONFIG, "batch_size": 8, "eval_batch_size": 2}, *rows, progress=False)
+    result = fit_network({**CONFIG, "batch_size": 8, "eval_batch_size": 2}, *rows, progress=False)
     assert result.val_loss == pytest.approx(mean_loss(result.val_labels, result.val_logits, balanced=True), abs=1e-6)
     # Twice the rows, the same loss.
-    double = fit(
+    double = fit_network(
         {**CONFIG, "batch_size": 8, "eval_batch_size": 2},
         rows[0],
         pd.concat([rows[1], rows[1]], ignore_index=True),
@@ -62,6 +62,6 @@ def test_fit_val_loss_is_a_mean(rows):
 
 
 def test_fit_batch_sizes_differ(rows):
-    losses = {fit({**CONFIG, "batch_size": size}, *rows, progress=False).val_loss for size in (4, 8, 16)}
+    losses = {fit_network({**CONFIG, "batch_size": size}, *rows, progress=False).val_loss for size in (4, 8, 16)}
     assert len(losses) == 3
     assert FaceData(TrainConfig(image_size=32, batch_size=5), *rows).config.batch_size == 5

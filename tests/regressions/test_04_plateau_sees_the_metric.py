@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def learning_rates(rows, losses, monkeypatch) -> list[float]:
         "learning_rate": 0.01,
         "num_threads": 1,
     }
-    return fit(config, *rows, progress=False).history["learning_rate"].tolist()
+    return fit_network(config, *rows, progress=False).history["learning_rate"].tolist()
 
 
 def test_plateau_halves_rate_without_improvement(rows, monkeypatch):

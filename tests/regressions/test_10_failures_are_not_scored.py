@@ -12,6 +12,7 @@ from aletheia.models.registry import create_model
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
 from aletheia.stats.metrics import evaluate_scores
+from aletheia.stats.scored_set import ScoredSet
 
 
 @pytest.fixture
@@ -43,11 +44,11 @@ def test_score_manifest_unreadable_files_have_no_score(scored):
 def test_evaluate_scores_leaves_out_unreadable_files(scored):
     frame, scores = scored
     y = (frame["label"] == "fake").to_numpy().astype(int)
-    m = evaluate_scores(y, scores.probabilities, 0.5, replicates=20)
+    m = evaluate_scores(ScoredSet(y, scores.probabilities), replicates=20)
     read = ~np.isnan(scores.probabilities)
-    without = evaluate_scores(y[read], scores.probabilities[read], 0.5, replicates=20)
+    without = evaluate_scores(ScoredSet(y[read], scores.probabilities[read]), replicates=20)
     assert (m.n, m.n_unreadable) == (17, 3)
     assert sum(m.confusion.values()) == 17
     assert m.flat() == without.flat() | {"n_unreadable": 3}
-    counted = evaluate_scores(y, np.nan_to_num(scores.probabilities, nan=0.5), 0.5, replicates=20)
+    counted = evaluate_scores(ScoredSet(y, np.nan_to_num(scores.probabilities, nan=0.5)), replicates=20)
     assert counted["log_loss"].value != m["log_loss"].value  # it would have made a difference

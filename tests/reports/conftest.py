@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.datasets.balance import BalanceReport, balance
+from aletheia.datasets.balance import BalanceReport, balance_training
 from aletheia.datasets.bias import BiasReport, analyse_bias
 from aletheia.datasets.split import split_manifest
 

@@ -1,4 +1,4 @@
-"""A model bundle with random weights: what it answers means nothing, but is the same every time."""
+"""A running service with a model of random weights: its answers mean nothing, but are the same every time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from aletheia.cli.serve import listen, settings
+from aletheia.cli.serve import listen, uvicorn_config
 from aletheia.serving.app import create_app
 from aletheia.serving.config import ServeConfig
 
@@ -25,35 +25,35 @@ from ..model_factories import random_bundle as bundle
 
 
 class Served(NamedTuple):
-    """A service that runs: a client of it, and its application."""
+    """A running service: a client of it, and its application."""
 
     client: httpx.Client
     app: FastAPI
 
     def connect(self, seconds: float | None = None) -> socket.socket:
-        """A connection of its own, on which bytes are sent as they are; it waits so long for an answer."""
+        """Open a connection for raw bytes, which waits so long for an answer."""
         url = self.client.base_url
         return socket.create_connection((url.host, url.port), timeout=seconds)
 
 
-def wait_until(true: Callable[[], object], seconds: float = 30.0) -> None:
-    """Look every few milliseconds; fails when it takes longer."""
+def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    """Check a condition every few milliseconds; fails when it takes longer."""
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
 
 
 @pytest.fixture(scope="session")
 def serving(bundle) -> Callable[..., AbstractContextManager[Served]]:
-    """Serve the model on a free port, with the limits that are named, for as long as the block lasts."""
+    """Serve the model on a free port, with these fields of the configuration, for as long as a block lasts."""
 
     @contextlib.contextmanager
     def start(**values) -> Iterator[Served]:
         config = ServeConfig(**{"models": (str(bundle),), "page": False, **values})
         app = create_app(config)
         listener = listen("127.0.0.1", 0)
-        server = uvicorn.Server(settings(app, config))
+        server = uvicorn.Server(uvicorn_config(app, config))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -69,20 +69,20 @@ def serving(bundle) -> Callable[..., AbstractContextManager[Served]]:
 
 @pytest.fixture(scope="session")
 def served(serving) -> Iterator[Served]:
-    """The model, served with its usual limits."""
+    """Serve the model with the default limits."""
     with serving(workers=2) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
-    """Wait until something is true."""
+    """Provide `wait_until`."""
     return wait_until
 
 
 @pytest.fixture(scope="session")
 def damaged() -> Callable[[bytes, np.random.Generator], Iterator[bytes]]:
-    """Makes of a file one truncated at every 1 %, and some with bytes changed at random."""
+    """Provide a function that truncates a file at every per cent, and changes bytes at random."""
 
     def make(data: bytes, rng: np.random.Generator) -> Iterator[bytes]:
         yield from (data[: len(data) * k // 100] for k in range(100))

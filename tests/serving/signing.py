@@ -1,4 +1,4 @@
-"""Signing pictures with certificates made for the occasion."""
+"""Signing of pictures with certificates made for the tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 GENERATIVE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-#: A first action of a manifest: what made the picture.
+#: First action of a manifest: the creation of the picture.
 CREATED = {
     "action": "c2pa.created",
     "digitalSourceType": GENERATIVE,
@@ -24,7 +24,7 @@ CREATED = {
 def certificate(name: str, issuer: str, key, signer, *, authority: bool) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
 
-    def named(text: str) -> x509.Name:
+    def subject(text: str) -> x509.Name:
         return x509.Name(
             [
                 x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example Cameras"),
@@ -45,7 +45,7 @@ def certificate(name: str, issuer: str, key, signer, *, authority: bool) -> x509
     )
     usage = x509.KeyUsage(digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, **uses)
     builder = (
-        x509.CertificateBuilder(named(issuer), named(name), key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(subject(issuer), subject(name), key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=9))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
@@ -59,7 +59,7 @@ def certificate(name: str, issuer: str, key, signer, *, authority: bool) -> x509
 
 
 class Signatory:
-    """A root and a signer of it, made for this session; `sign` embeds a manifest."""
+    """A root certificate and a signer of it, made for this session; `sign` embeds a manifest."""
 
     def __init__(self) -> None:
         root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -80,7 +80,7 @@ class Signatory:
         }
         info = c2pa.C2paSignerInfo(alg=b"es256", sign_cert=self.chain, private_key=self.key, ta_url=None)
         builder = c2pa.Builder(manifest, context=c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}}))
-        if edited:  # what is signed is then an ingredient, and "opened" the first action
+        if edited:  # the file is then an ingredient, and "opened" the first action
             builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
         if url:
             builder.set_no_embed()

@@ -1,4 +1,4 @@
-"""The queue at the door: in order, bounded, shared by threads and coroutines."""
+"""Admission control: in order, bounded, shared by threads and coroutines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aletheia.serving.admission import Admission, QueueFullError
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_turns_come_in_order_and_never_too_many_at_a_time(until, workers):
+def test_turn_order_and_number(until, workers):
     admission, order, working, most = Admission(workers, 50), [], [], []
 
     def work(number: int) -> None:
@@ -39,14 +39,14 @@ def test_turns_come_in_order_and_never_too_many_at_a_time(until, workers):
     for thread in threads:
         thread.join()
     assert sorted(order) == list(range(10))
-    # Two whose turns come together may be seen in either order.
+    # Two whose turns come together may be recorded in either order.
     assert all(abs(place - number) < workers for place, number in enumerate(order))
     assert max(most) == workers
     assert waited[9] > waited[0] > 0
     assert (admission.waiting, admission.working) == (0, 0)
 
 
-def test_a_full_queue_says_when_to_come_again(until):
+def test_turn_queue_full(until):
     admission = Admission(1, 2)
     with admission.turn():
         time.sleep(0.3)
@@ -61,15 +61,15 @@ def test_a_full_queue_says_when_to_come_again(until):
         with pytest.raises(QueueFullError):
             admission.check()
         assert (busy.value.status, busy.value.retry_after) == (429, 1)
-        # What nobody waits for is not sent away.
-        patient = threading.Thread(target=lambda: admission.patient().__enter__())
-        patient.start()
+        # Background work is not refused.
+        background = threading.Thread(target=lambda: admission.unbounded_turn().__enter__())
+        background.start()
         until(lambda: admission.waiting == 3)
-    for thread in (*threads, patient):
+    for thread in (*threads, background):
         thread.join()
 
 
-def test_the_time_to_come_again_is_what_was_measured():
+def test_retry_after_measured():
     admission = Admission(2, 0)
     admission.release(10.0)
     admission.release(10.0)
@@ -79,7 +79,7 @@ def test_the_time_to_come_again_is_what_was_measured():
     assert admission.retry_after() == 20
 
 
-def test_who_waits_too_long_leaves():
+def test_turn_timeout():
     admission = Admission(1, 5)
     with admission.turn():
         with pytest.raises(RequestError, match=r"within 0\.05 seconds") as refused:
@@ -98,49 +98,54 @@ def test_who_waits_too_long_leaves():
         pass
 
 
-def test_coroutines_and_threads_share_turns_and_none_is_lost():
-    """Whoever gives up at any moment, early, late or while the turn comes: in the end all turns are free."""
+TIMEOUTS = (None, 0.0005, 0.003)
+
+
+def take_turns(admission: Admission, rng: random.Random) -> None:
+    """Take thirty turns in a thread, some of which time out."""
+    for _ in range(30):
+        with contextlib.suppress(RequestError), admission.turn(rng.choice(TIMEOUTS)):
+            assert admission.working <= 3
+            time.sleep(0.0005)
+
+
+async def take_turns_in_tasks(admission: Admission, rng: random.Random) -> None:
+    """Take thirty turns in tasks, some of which time out or are cancelled at a random moment."""
+
+    async def take_turn() -> None:
+        async with admission.turn(rng.choice(TIMEOUTS)):
+            assert admission.working <= 3
+            await asyncio.sleep(0.0005)
+
+    for _ in range(30):
+        task = asyncio.create_task(take_turn())
+        if rng.random() < 0.5:
+            await asyncio.sleep(rng.random() * 0.002)
+            task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled() and task.exception():
+            assert isinstance(task.exception(), RequestError)
+
+
+def test_turn_shared_by_threads_and_coroutines():
+    """Waiters give up at any moment, early, late or while the turn comes: in the end all turns are free."""
     admission, rng = Admission(3, 1000), random.Random(0)
 
-    def thread() -> None:
-        for _ in range(30):
-            try:
-                with admission.turn(rng.choice([None, 0.0005, 0.003])):
-                    assert admission.working <= 3
-                    time.sleep(0.0005)
-            except RequestError:
-                pass
-
-    async def coroutine() -> None:
-        async def one() -> None:
-            async with admission.turn(rng.choice([None, 0.0005, 0.003])):
-                assert admission.working <= 3
-                await asyncio.sleep(0.0005)
-
-        for _ in range(30):
-            task = asyncio.create_task(one())
-            if rng.random() < 0.5:
-                await asyncio.sleep(rng.random() * 0.002)
-                task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled() and task.exception():
-                assert isinstance(task.exception(), RequestError)
-
     async def coroutines() -> None:
-        await asyncio.gather(*(coroutine() for _ in range(8)))
+        await asyncio.gather(*(take_turns_in_tasks(admission, rng) for _ in range(8)))
 
-    threads = [threading.Thread(target=thread) for _ in range(8)]
-    for each in threads:
-        each.start()
+    threads = [threading.Thread(target=take_turns, args=(admission, rng)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
     asyncio.run(coroutines())
-    for each in threads:
-        each.join()
+    for thread in threads:
+        thread.join()
     assert (admission.waiting, admission.working) == (0, 0)
     with admission.turn(0), admission.turn(0), admission.turn(0):
         assert admission.working == 3
 
 
-def test_an_error_gives_the_turn_back():
+def test_turn_released_on_error():
     admission = Admission(1, 0)
     with pytest.raises(KeyError), admission.turn():
         raise KeyError

@@ -1,4 +1,4 @@
-"""What the service can be told."""
+"""Configuration of the service, from Python and from the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aletheia.serving.model_loading import load_model
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "message"),
     [
         ({"quue": 3}, "quue"),
         ({"port": 70_000}, "port"),
@@ -26,23 +26,23 @@ from aletheia.serving.model_loading import load_model
         ({"precision": "f16"}, "precision"),
     ],
 )
-def test_what_does_not_fit_is_named(values, words):
-    with pytest.raises(InputError, match=words):
+def test_serve_config_refuses(values, message):
+    with pytest.raises(InputError, match=message):
         ServeConfig(**values)
 
 
-def test_a_precision_reaches_the_network(bundle):
-    """This bundle was exported without int8; what was not measured is not served."""
+def test_load_model_precision(bundle):
+    """This bundle was exported without int8, and a precision that was not measured is not served."""
     with pytest.raises(InputError, match="does not offer the precision 'int8'"):
         load_model(ServeConfig(models=(str(bundle),), precision="int8"))
     assert load_model(ServeConfig(models=(str(bundle),))).predictor.network.engine
 
 
-def test_words_of_a_command_line_become_numbers():
+def test_serve_config_parses_text():
     assert ServeConfig(max_frames="32", request_timeout_s="1.5").max_frames == 32
 
 
-def test_the_key_comes_from_the_environment_and_is_never_shown(monkeypatch):
+def test_serve_config_api_key(monkeypatch):
     assert ServeConfig().api_key is None
     monkeypatch.setenv("ALETHEIA_API_KEY", "sesame")
     config = ServeConfig()
@@ -51,13 +51,13 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["faces.example:443", "https://faces.example", "a/b", "", "*"])
-def test_a_name_is_that_of_a_host(name):
-    with pytest.raises(InputError, match="is no name of a host"):
+def test_serve_config_names(name):
+    with pytest.raises(InputError, match="is no host name"):
         ServeConfig(names=(name,))
 
 
 @pytest.mark.parametrize(
-    ("limit", "words"),
+    ("limit", "message"),
     [
         ("max_frames", "not name=value"),
         ("port=3", "'port' is no limit; there are max_upload_bytes"),
@@ -66,6 +66,6 @@ def test_a_name_is_that_of_a_host(name):
         ("queue=-1", "queue: Input should be greater than or equal to 0"),
     ],
 )
-def test_limits_on_the_command_line(limit, words):
-    done = CliRunner().invoke(app, ["serve", "--port", "0", "--limit", limit])
-    assert isinstance(done.exception, InputError) and words in str(done.exception)
+def test_serve_command_limits(limit, message):
+    result = CliRunner().invoke(app, ["serve", "--port", "0", "--limit", limit])
+    assert isinstance(result.exception, InputError) and message in str(result.exception)

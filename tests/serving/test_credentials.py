@@ -1,4 +1,4 @@
-"""Content credentials: pictures signed here, and what is made to hurt a reader."""
+"""Content credentials: of pictures signed here, and of files made to harm a reader."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from aletheia.cli import app
 from aletheia.core.errors import InputError
 from aletheia.serving.config import ServeConfig
-from aletheia.serving.credentials import credentials_of, read_anchors
+from aletheia.serving.credentials import read_anchors, read_credentials
 from aletheia.serving.decoding import Decoder
-from aletheia.serving.provenance import provenance_of, read_provenance
+from aletheia.serving.provenance import read_provenance
 
 from .signing import CREATED, Signatory
 
@@ -46,10 +46,10 @@ def signed(signatory) -> bytes:
 
 
 @pytest.mark.parametrize("kind", MIME)
-def test_a_signed_picture(signatory, kind):
+def test_read_credentials_signed_picture(signatory, kind):
     data = signatory.sign(picture(kind), MIME[kind], CREATED, {"action": "c2pa.color_adjustments"})
-    found = provenance_of(data)["c2pa"]
-    assert found == {
+    credentials = read_provenance(data).to_dict()["c2pa"]
+    assert credentials == {
         "valid": True,
         "trusted": False,
         "issuer": "Example Cameras",
@@ -61,72 +61,72 @@ def test_a_signed_picture(signatory, kind):
         ],
         "problems": ["the signer is on no list of trusted ones here: its name is no more than a claim"],
     }
-    assert provenance_of(picture(kind))["c2pa"] is None
+    assert read_provenance(picture(kind)).to_dict()["c2pa"] is None
 
 
-def test_a_signed_video(signatory, write_video, tmp_path):
+def test_read_credentials_signed_video(signatory, write_video, tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
     plain = write_video(tmp_path / "plain.mp4", list(frames)).read_bytes()
     path = tmp_path / "signed.mp4"
     path.write_bytes(signatory.sign(plain, "video/mp4", CREATED))
-    found = provenance_of(path)
-    assert found["c2pa"]["valid"] and found["c2pa"]["actions"][0].startswith("created by Painter 3")
-    assert found == provenance_of(path.read_bytes())
-    assert provenance_of(plain) == {"exif": [], "c2pa": None, "software": []}
+    credentials = read_provenance(path).to_dict()
+    assert credentials["c2pa"]["valid"] and credentials["c2pa"]["actions"][0].startswith("created by Painter 3")
+    assert credentials == read_provenance(path.read_bytes()).to_dict()
+    assert read_provenance(plain).to_dict() == {"exif": [], "c2pa": None, "software": []}
 
 
-def test_a_signer_that_is_known_is_trusted(signatory, signed):
-    found = read_provenance(signed, signatory.anchors).c2pa
-    assert found["valid"] and found["trusted"] and not found["problems"]
+def test_read_credentials_trusted_signer(signatory, signed):
+    credentials = read_provenance(signed, signatory.anchors).c2pa
+    assert credentials["valid"] and credentials["trusted"] and not credentials["problems"]
     other = read_provenance(signed, Signatory().anchors).c2pa
     assert other["valid"] and not other["trusted"] and "no list" in other["problems"][0]
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_decoder_trusts_whom_it_was_told_to(signatory, signed, tmp_path, known):
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_decoder_trust_anchors(signatory, signed, tmp_path, is_trusted):
     (tmp_path / "anchors.pem").write_text(signatory.anchors)
-    config = ServeConfig(workers=1, trust_anchors=read_anchors(tmp_path / "anchors.pem") if known else "")
-    decoder = Decoder.of(config)
+    config = ServeConfig(workers=1, trust_anchors=read_anchors(tmp_path / "anchors.pem") if is_trusted else "")
+    decoder = Decoder.from_config(config)
     try:
-        found = decoder.provenance(signed)["c2pa"]
+        credentials = decoder.provenance(signed)["c2pa"]
     finally:
         decoder.close()
-    assert found["valid"] and found["trusted"] is known
+    assert credentials["valid"] and credentials["trusted"] is is_trusted
 
 
 @pytest.mark.parametrize("content", [b"no certificate", b"\xff", b"", None])
-def test_a_file_without_certificates_is_named(tmp_path, content, bundle):
+def test_read_anchors_refuses(tmp_path, content, bundle):
     file = tmp_path / "anchors.pem"
     if content is not None:
         file.write_bytes(content)
     result = CliRunner().invoke(app, ["serve", "--model", str(bundle), "--trust-anchors", str(file), "--port", "0"])
     assert isinstance(result.exception, InputError) or result.exit_code == 2
-    told = f"{result.exception} {result.output}"
-    assert str(file) in told and ("hold no certificates" if content is not None else "cannot be read") in told
+    output = f"{result.exception} {result.output}"
+    assert str(file) in output and ("hold no certificates" if content is not None else "cannot be read") in output
 
 
-def test_a_picture_that_was_changed_after_it_was_signed(signed):
+def test_read_credentials_changed_file(signed):
     broken = bytearray(signed)
     broken[-40] ^= 1  # among the pixels
-    found = provenance_of(bytes(broken))["c2pa"]
-    assert not found["valid"] and not found["trusted"]
-    assert "the file was changed after it was signed" in found["problems"]
-    place = signed.index(b"Painter")
-    broken = signed[:place] + b"Printer" + signed[place + 7 :]
-    assert not provenance_of(broken)["c2pa"]["valid"]
+    credentials = read_provenance(bytes(broken)).to_dict()["c2pa"]
+    assert not credentials["valid"] and not credentials["trusted"]
+    assert "the file was changed after it was signed" in credentials["problems"]
+    position = signed.index(b"Painter")
+    broken = signed[:position] + b"Printer" + signed[position + 7 :]
+    assert not read_provenance(broken).to_dict()["c2pa"]["valid"]
 
 
-def test_what_a_picture_was_made_of_is_told_first(signatory, signed):
+def test_read_credentials_ingredients_first(signatory, signed):
     edited = signatory.sign(signed, "image/jpeg", {"action": "c2pa.edited"}, edited=True)
-    found = provenance_of(edited)["c2pa"]
-    assert found["valid"]
-    assert [line.split(" by ")[0] for line in found["actions"]] == ["created", "opened", "edited"]
-    assert "generative AI" in found["actions"][0]
+    credentials = read_provenance(edited).to_dict()["c2pa"]
+    assert credentials["valid"]
+    assert [line.split(" by ")[0] for line in credentials["actions"]] == ["created", "opened", "edited"]
+    assert "generative AI" in credentials["actions"][0]
 
 
 @pytest.fixture
-def asked() -> Iterator[tuple[str, list[str]]]:
-    """Address of a server on loopback, and what it was asked for."""
+def recording_server() -> Iterator[tuple[str, list[str]]]:
+    """Run a server on loopback; its address, and the paths that were requested."""
     paths: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -144,29 +144,29 @@ def asked() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
-def test_no_file_makes_the_server_ask_an_address(signatory, asked):
-    """Bytes of strangers may name any address, one of the server's own network too."""
-    url, paths = asked
+def test_read_credentials_requests_no_address(signatory, recording_server):
+    """A file may name any address, including those of the server's own network."""
+    url, paths = recording_server
     data = signatory.sign(picture(), "image/jpeg", CREATED, url=url)
-    found = provenance_of(data)["c2pa"]
-    assert not found["valid"] and "kept elsewhere" in found["problems"][0]
+    credentials = read_provenance(data).to_dict()["c2pa"]
+    assert not credentials["valid"] and "kept elsewhere" in credentials["problems"][0]
     assert paths == []
-    with pytest.raises(c2pa.C2paError):  # the library by itself would have asked
+    with pytest.raises(c2pa.C2paError):  # with its default settings the library requests it
         c2pa.Reader("image/jpeg", io.BytesIO(data))
     assert paths == ["/manifest.c2pa"]
 
 
-def test_damaged_manifests_are_survived(signed, damaged):
+def test_read_credentials_damaged(signed, damaged):
     states = set()
     for piece in damaged(signed, np.random.default_rng(0)):
-        found = provenance_of(piece)["c2pa"]
-        json.dumps(found, allow_nan=False)
-        states.add(None if found is None else found["valid"])
+        credentials = read_provenance(piece).to_dict()["c2pa"]
+        json.dumps(credentials, allow_nan=False)
+        states.add(None if credentials is None else credentials["valid"])
     assert {None, False} <= states
 
 
-def test_a_manifest_of_other_types_than_it_should_have(monkeypatch, signed):
-    """The library promises no schema: whatever it gives, people get words."""
+def test_read_credentials_unexpected_types(monkeypatch, signed):
+    """The library guarantees no schema, so any JSON must give a readable result."""
     strange = [None, [], {}, {"manifests": []}, {"manifests": {"a": 3}, "active_manifest": "a"}]
     entry = {"signature_info": 4, "claim_generator_info": [None, 3, {"name": ["x"]}], "assertions": [None, 4, {}]}
     strange.append({"manifests": {"a": entry}, "active_manifest": "a", "validation_status": [None, {"code": 3}]})
@@ -174,20 +174,20 @@ def test_a_manifest_of_other_types_than_it_should_have(monkeypatch, signed):
     strange.append({"manifests": {"a": entry}, "active_manifest": ["a"], "validation_state": {}})
     for store in strange:
         monkeypatch.setattr(c2pa.Reader, "json", lambda self, store=store: json.dumps(store))
-        found = credentials_of(signed)
-        assert found["valid"] is False and isinstance(found["problems"], list)
+        credentials = read_credentials(signed)
+        assert credentials["valid"] is False and isinstance(credentials["problems"], list)
 
 
-def test_it_is_read_without_torch(signed, tmp_path):
+def test_read_credentials_imports(signed, tmp_path):
     (tmp_path / "signed.jpg").write_bytes(signed)
     code = (
         "import sys\n"
-        "from aletheia.serving.provenance import provenance_of\n"
-        "assert provenance_of(sys.argv[1])['c2pa']['valid']\n"
+        "from aletheia.serving.provenance import read_provenance\n"
+        "assert read_provenance(sys.argv[1]).to_dict()['c2pa']['valid']\n"
         "print({'torch', 'mlrun', 'pandas', 'openvino'} & set(sys.modules))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "signed.jpg")], capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "set()"
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip() == "set()"

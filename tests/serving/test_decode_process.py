@@ -1,8 +1,7 @@
-"""The processes that decode: what hangs, eats memory, lies or dies there does no harm."""
+"""Decoding processes that hang, exhaust memory, break the protocol or die do no harm."""
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -15,18 +14,21 @@ import pytest
 
 from aletheia.imaging.reading import read_image
 from aletheia.inference.errors import RequestError
+from aletheia.serving.decode_process import DecodeProcess
 from aletheia.serving.decoding import Decoder
 
+from .helpers import count_open_files
+
 MEMORY = 1 << 30
-# A decoder that does something else with a picture; each is a real process that speaks to the real parent.
-ACTS = {
+# Misbehaviour of a decoder, in a real process that is connected to the real parent.
+ACTIONS = {
     "hang": "import time\n    time.sleep(1000)",
     "spin": "while True: pass",
     "eat": "block = [bytearray(1 << 26) for _ in range(1 << 20)]",
     "die": "import os\n    os.kill(os.getpid(), 9)",
     "fail": "1 / 0",
-    "short": "send(link, {'shape': [1000, 1000, 3]}, shared(b'xyz'))",
-    "huge": "send(link, {'shape': [1 << 40, 1 << 40, 3]}, shared(b'xyz'))",
+    "short": "send(link, {'shape': [1000, 1000, 3]}, shared_file(b'xyz'))",
+    "huge": "send(link, {'shape': [1 << 40, 1 << 40, 3]}, shared_file(b'xyz'))",
     "nothing": "yield {}, None",
     "unknown": "yield {'refused': 'whatever', 'message': 'words'}, None",
     "long": "yield {'words': 'x' * (1 << 21)}, None",
@@ -38,16 +40,16 @@ import socket
 import sys
 
 from aletheia.serving.decode_worker import decode_image, main
-from aletheia.serving.ipc import send, shared
+from aletheia.serving.ipc import send, shared_file
 
 link = socket.socket(fileno=os.dup(int(sys.argv[1])))
 
-{acts}
+{actions}
 
 def task(content, request):
-    act = globals().get(content.read(20).decode("latin-1"))
+    action = globals().get(content.read(20).decode("latin-1"))
     content.seek(0)
-    return (act or decode_image)(content, request)
+    return (action or decode_image)(content, request)
 
 main({{"image": task}})
 """
@@ -58,67 +60,68 @@ def children() -> set[int]:
 
 
 @pytest.fixture(params=[3.0])
-def acting(tmp_path, request):
-    """A decoder of so many seconds whose process misbehaves when the content names an act."""
+def acting_decoder(tmp_path, request):
+    """Create a decoder with this time limit whose process misbehaves when the content names an action."""
     script = tmp_path / "worker.py"
-    acts = "\n\n".join(f"def {name}(content, request):\n    {act}\n    yield {{}}, None" for name, act in ACTS.items())
-    script.write_text(SCRIPT.format(acts=acts))
-    made = Decoder(1, MEMORY, request.param, command=(sys.executable, str(script)))
-    yield made
-    made.close()
+    template = "def {}(content, request):\n    {}\n    yield {{}}, None"
+    actions = "\n\n".join(template.format(name, action) for name, action in ACTIONS.items())
+    script.write_text(SCRIPT.format(actions=actions))
+    decoder = Decoder(1, MEMORY, request.param, command=(sys.executable, str(script)))
+    yield decoder
+    decoder.close()
 
 
 @pytest.mark.parametrize(
-    ("acting", "act", "words", "kind"),
+    ("acting_decoder", "action", "message", "kind"),
     [
         (3.0, "hang", "longer than 3 seconds", "bad_image"),
         (3.0, "spin", "longer than 3 seconds", "bad_image"),
-        (60.0, "eat", "needs more memory", "too_large"),  # a slow machine needs seconds to give so much
-        *((60.0, act, "made its decoder fail", "bad_image") for act in list(ACTS)[3:]),
+        (60.0, "eat", "needs more memory", "too_large"),  # a slow machine needs seconds to allocate so much
+        *((60.0, action, "made its decoder fail", "bad_image") for action in list(ACTIONS)[3:]),
     ],
-    indirect=["acting"],
-    ids=list(ACTS),
+    indirect=["acting_decoder"],
+    ids=list(ACTIONS),
 )
-def test_a_decoder_that_misbehaves_is_replaced(acting, jpeg, act, words, kind):
+def test_decoder_replaces_failing_process(acting_decoder, jpeg, action, message, kind):
     before = children()
-    with pytest.raises(RequestError, match=words) as refused:
-        acting.image(act.encode())
+    with pytest.raises(RequestError, match=message) as refused:
+        acting_decoder.image(action.encode())
     assert refused.value.kind == kind
-    assert np.array_equal(acting.image(jpeg).rgb, read_image(jpeg))
+    assert np.array_equal(acting_decoder.image(jpeg).rgb, read_image(jpeg))
     assert len(before - children()) == 1
     assert len(children()) == len(before)
 
 
-def test_a_process_is_replaced_after_so_many_files(monkeypatch, jpeg):
+def test_decoder_replaces_process_after_max_uses(monkeypatch, jpeg):
     monkeypatch.setattr("aletheia.serving.decoding._MAX_USES", 3)
     decoder = Decoder(1, MEMORY, 20)
     try:
         before = children()
-        seen = []
+        replaced = []
         for _ in range(4):
             assert decoder.image(jpeg).rgb.shape == (256, 256, 3)
-            seen.append(len(before - children()))
-        assert seen == [0, 0, 1, 1]
+            replaced.append(len(before - children()))
+        assert replaced == [0, 0, 1, 1]
     finally:
         decoder.close()
 
 
-def test_the_caller_waits_no_longer_than_it_can(acting):
+def test_decoder_respects_time_of_caller(acting_decoder):
     began = time.monotonic()
     with pytest.raises(RequestError, match="time for this request") as refused:
-        acting.image(b"hang", seconds=0.3)
+        acting_decoder.image(b"hang", seconds=0.3)
     assert refused.value.kind == "timeout"
     assert time.monotonic() - began < 10
 
 
-def test_a_process_ends_by_itself_when_nobody_waits_for_it():
+def test_limit_cpu_ends_process():
     code = "from aletheia.serving.decode_worker import limit_cpu\nlimit_cpu(0)\nwhile True: pass"
-    done = subprocess.run([sys.executable, "-c", code], timeout=60)
-    assert done.returncode == -signal.SIGXCPU
+    process = subprocess.run([sys.executable, "-c", code], timeout=60)
+    assert process.returncode == -signal.SIGXCPU
 
 
-def test_a_process_knows_neither_the_key_nor_the_network(tmp_path, monkeypatch):
-    """Nor does it import what it has no use for; it is small, and its limits hold."""
+def test_decode_process_environment_and_limits(tmp_path, monkeypatch):
+    """It has no secrets in its environment, imports no large library, and its limits are set."""
     for name in ("ALETHEIA_API_KEY", "AWS_SECRET_ACCESS_KEY", "MLRUN_DBPATH"):
         monkeypatch.setenv(name, "sesame")
     before = children()
@@ -138,17 +141,17 @@ def test_a_process_knows_neither_the_key_nor_the_network(tmp_path, monkeypatch):
         decoder.close()
 
 
-def test_nothing_is_left_open_by_a_process_that_lies(acting, jpeg):
-    acting.image(jpeg)
-    before = len(os.listdir("/proc/self/fd"))
+def test_decoder_closes_files_after_protocol_errors(acting_decoder, jpeg):
+    acting_decoder.image(jpeg)
+    before = count_open_files()
     for _ in range(2):
         with pytest.raises(RequestError):
-            acting.image(b"huge")
-        acting.image(jpeg)
-    assert len(os.listdir("/proc/self/fd")) == before
+            acting_decoder.image(b"huge")
+        acting_decoder.image(jpeg)
+    assert count_open_files() == before
 
 
-def test_a_video_that_nobody_watches_to_its_end(clip):
+def test_decoder_video_abandoned(clip):
     before = children()
     decoder = Decoder(1, MEMORY, 20)
     try:
@@ -159,3 +162,19 @@ def test_a_video_that_nobody_watches_to_its_end(clip):
     finally:
         decoder.close()
     assert children() == before
+
+
+def test_decode_process_does_not_start():
+    process = DecodeProcess((sys.executable, "-c", "raise SystemExit(3)"), MEMORY)
+    with pytest.raises(RequestError, match="does not start") as refused:
+        process.wait_until_ready()
+    assert refused.value.kind == "not_ready"
+    process.kill()
+    assert not process.is_alive()
+
+
+def test_decode_process_killed():
+    process = DecodeProcess((sys.executable, "-c", "import time; time.sleep(1000)"), MEMORY)
+    assert process.is_alive() and process.uses == 0
+    process.kill()
+    assert not process.is_alive() and process.link.fileno() == -1

@@ -1,10 +1,9 @@
-"""Decoding in other processes: the same pixels as here, and sentences for what is none."""
+"""Decoding in other processes: the same pixels as in this one, and errors for files that cannot be read."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
 
 import cv2
 import numpy as np
@@ -18,46 +17,48 @@ from aletheia.inference.errors import RequestError
 from aletheia.inference.timing import Stages
 from aletheia.serving.decoding import Decoder
 
+from .helpers import count_open_files
+
 MEMORY = 1 << 30
 
 
 @pytest.fixture(scope="module")
 def decoder():
-    made = Decoder(1, MEMORY, 20)
-    yield made
-    made.close()
+    decoder = Decoder(1, MEMORY, 20)
+    yield decoder
+    decoder.close()
 
 
 def png(rgb: np.ndarray) -> bytes:
     return cv2.imencode(".png", rgb[..., ::-1])[1].tobytes()
 
 
-def test_pictures_are_what_they_are_in_process(decoder, jpeg, portraits):
+def test_decoder_image_equals_read_image(decoder, jpeg, portraits):
     turned = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(portraits[1][0][:, :200]).save(turned, "PNG", exif=exif)
     for data in (jpeg, turned.getvalue(), png(portraits[2][0])):
-        found = decoder.image(data).rgb
-        assert found.dtype == np.uint8
-        assert np.array_equal(found, read_image(data))
+        decoded = decoder.image(data).rgb
+        assert decoded.dtype == np.uint8
+        assert np.array_equal(decoded, read_image(data))
     assert decoder.image(turned.getvalue()).rgb.shape == (200, 256, 3)
 
 
 @pytest.mark.parametrize("kind", ["path", "bytes", "file"])
-def test_frames_are_what_they_are_in_process(decoder, clip, kind, tmp_path):
+def test_decoder_video_equals_read_frames(decoder, clip, kind, tmp_path):
     file = tmp_path / "clip.mp4"
     file.write_bytes(clip)
     source = {"path": str(file), "bytes": clip, "file": io.FileIO(file)}[kind]
     stages = Stages()
-    found, wanted = list(decoder.video(source, 4, stages)), list(read_frames(file, 4))
-    assert [frame.time for frame in found] == [frame.time for frame in wanted]
-    assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(found, wanted, strict=True))
+    decoded, expected = list(decoder.video(source, 4, stages)), list(read_frames(file, 4))
+    assert [frame.time for frame in decoded] == [frame.time for frame in expected]
+    assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(decoded, expected, strict=True))
     assert stages.seconds["decode"] > 0
 
 
 @pytest.mark.parametrize(
-    ("data", "kind", "words"),
+    ("data", "kind", "message"),
     [
         (b"", "bad_image", "empty"),
         (b"hello, world", "unknown_format", "text"),
@@ -66,19 +67,19 @@ def test_frames_are_what_they_are_in_process(decoder, clip, kind, tmp_path):
         (b"\0\0\0\x18ftypheic" + b"\0" * 50, "unknown_format", "HEIC"),
     ],
 )
-def test_what_is_no_picture_is_told_so(decoder, data, kind, words):
-    with pytest.raises(RequestError, match=words) as refused:
+def test_decoder_image_refuses(decoder, data, kind, message):
+    with pytest.raises(RequestError, match=message) as refused:
         decoder.image(data)
     assert refused.value.kind == kind
 
 
-def test_a_truncated_picture(decoder, jpeg):
+def test_decoder_image_truncated(decoder, jpeg):
     with pytest.raises(RequestError, match="truncated") as refused:
         decoder.image(jpeg[: len(jpeg) // 2])
     assert refused.value.status == 422
 
 
-def test_no_picture_names_a_path(decoder):
+def test_decoder_errors_name_no_path(decoder):
     for data in (b"", b"text", b"\xff\xd8\xff"):
         with pytest.raises(RequestError) as refused:
             decoder.image(data)
@@ -86,15 +87,15 @@ def test_no_picture_names_a_path(decoder):
         assert "ALETHEIA_" not in str(refused.value)
 
 
-def test_the_limit_of_files_is_the_service_s_own(decoder):
-    """Not that of pictures in data sets, which is smaller than what a service may be told to accept."""
+def test_decoder_ignores_limit_of_datasets(decoder):
+    """The limit of data sets is smaller than the limit that a service may have."""
     picture = np.full((6000, 6000, 3), 77, np.uint8)
     content = cv2.imencode(".bmp", picture)[1].tobytes()
     assert len(content) > get_settings().max_file_bytes
     assert np.array_equal(decoder.image(content).rgb, picture)
 
 
-def test_too_many_pixels_and_too_many_seconds(jpeg, clip):
+def test_decoder_limits_pixels_and_duration(jpeg, clip):
     small = Decoder(1, MEMORY, 20, max_pixels=1000, max_duration=1.0)
     try:
         with pytest.raises(RequestError, match="pixels") as refused:
@@ -112,14 +113,14 @@ def test_too_many_pixels_and_too_many_seconds(jpeg, clip):
         small.close()
 
 
-def test_what_is_no_video(decoder, clip):
-    for data, words in ((b"hello", "no video"), (clip[: len(clip) // 3], "video")):
-        with pytest.raises(RequestError, match=words) as refused:
+def test_decoder_video_refuses(decoder, clip):
+    for data, message in ((b"hello", "no video"), (clip[: len(clip) // 3], "video")):
+        with pytest.raises(RequestError, match=message) as refused:
             list(decoder.video(data, 2))
         assert refused.value.kind == "bad_video"
 
 
-def test_a_real_picture_that_needs_too_much_memory():
+def test_decoder_limits_memory():
     decoder = Decoder(1, 256 << 20, 30)
     try:
         with pytest.raises(RequestError, match="needs more memory") as refused:
@@ -129,7 +130,7 @@ def test_a_real_picture_that_needs_too_much_memory():
         decoder.close()
 
 
-def test_a_real_picture_that_takes_too_long():
+def test_decoder_limits_time():
     noise = png(np.random.default_rng(0).integers(0, 256, (4000, 4000, 3), np.uint8))
     decoder = Decoder(1, MEMORY, 0.05)
     try:
@@ -139,7 +140,7 @@ def test_a_real_picture_that_takes_too_long():
         decoder.close()
 
 
-def test_nothing_is_left_open(decoder, jpeg, clip):
+def test_decoder_closes_files(decoder, jpeg, clip):
     def use():
         for data in (jpeg, b"", b"text", jpeg[:500]):
             with contextlib.suppress(RequestError):
@@ -147,13 +148,13 @@ def test_nothing_is_left_open(decoder, jpeg, clip):
         list(decoder.video(clip, 2))
 
     use()
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_open_files()
     for _ in range(5):
         use()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert count_open_files() == before
 
 
-def test_after_the_end_it_refuses(jpeg):
+def test_decoder_closed(jpeg):
     decoder = Decoder(1, MEMORY, 20)
     decoder.close()
     with pytest.raises(RequestError, match="shutting down"):

@@ -1,4 +1,4 @@
-"""MLRun's serving graph inside the service: the same answers, the same model, no way to a file or an address."""
+"""MLRun's serving graph inside the service: the same answers and model, and no access to files or addresses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from aletheia.serving.graph import Graph
+from aletheia.serving.graph import ServingGraph
 from aletheia.serving.server import FaceModelServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,26 +29,26 @@ def outputs(response) -> dict:
     return {item["name"]: item["data"] for item in response.json()["outputs"]}
 
 
-def test_the_graph_says_what_predict_says(served, jpeg, portraits):
+def test_infer_equals_predict(served, jpeg, portraits):
     two = np.concatenate([portraits[1][0], portraits[2][0]], axis=1)
     for data in (jpeg, cv2.imencode(".png", two[..., ::-1])[1].tobytes()):
-        plain = served.client.post("/v1/predict", files={"file": data}).json()
-        found = outputs(served.client.post(INFER, json={"id": "7", "inputs": [tensor(data)]}))
-        assert len(plain["faces"]) >= 1
-        assert found["fake_probability"] == [face["probability"] for face in plain["faces"]]
-        assert found["box"] == [value for face in plain["faces"] for value in face["box"]]
-        assert found["face_verdict"] == [face["verdict"] for face in plain["faces"]]
-        assert found["verdict"] == [plain["verdict"]]
+        prediction = served.client.post("/v1/predict", files={"file": data}).json()
+        answer = outputs(served.client.post(INFER, json={"id": "7", "inputs": [tensor(data)]}))
+        assert len(prediction["faces"]) >= 1
+        assert answer["fake_probability"] == [face["probability"] for face in prediction["faces"]]
+        assert answer["box"] == [value for face in prediction["faces"] for value in face["box"]]
+        assert answer["face_verdict"] == [face["verdict"] for face in prediction["faces"]]
+        assert answer["verdict"] == [prediction["verdict"]]
 
 
-def test_a_batch_with_a_bad_picture(served, jpeg):
-    found = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg), tensor(b"broken"), tensor(jpeg)]}))
-    assert found["image"] == [0, 2]
-    assert found["verdict"][1] == "error"
-    assert "text" in found["reason"][1]
+def test_infer_batch_with_bad_picture(served, jpeg):
+    answer = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg), tensor(b"broken"), tensor(jpeg)]}))
+    assert answer["image"] == [0, 2]
+    assert answer["verdict"][1] == "error"
+    assert "text" in answer["reason"][1]
 
 
-def test_the_model_is_not_loaded_twice(served, jpeg):
+def test_graph_shares_loaded_model(served, jpeg):
     assert served.client.post(INFER, json={"inputs": [tensor(jpeg)]}).status_code == 200
     (route,) = served.app.state.graph._server.graph.routes.values()
     assert isinstance(route._object, FaceModelServer)
@@ -56,7 +56,7 @@ def test_the_model_is_not_loaded_twice(served, jpeg):
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ({}, '"inputs"'),
         ({"inputs": 5}, '"inputs"'),
@@ -68,17 +68,17 @@ def test_the_model_is_not_loaded_twice(served, jpeg):
         ({"inputs": [[["x"]]]}, "inputs[0]"),
     ],
 )
-def test_what_does_not_fit_is_told_why(served, body, words):
+def test_infer_refuses(served, body, message):
     response = served.client.post(INFER, json=body)
     assert response.status_code == 400
-    said = response.json()
-    assert said["kind"] == "bad_request"
-    assert words in said["error"]
-    assert "Traceback" not in said["error"]
+    answer = response.json()
+    assert answer["kind"] == "bad_request"
+    assert message in answer["error"]
+    assert "Traceback" not in answer["error"]
 
 
-def test_no_field_of_the_body_is_an_address_a_model_or_an_operation(served, jpeg, tmp_path):
-    """MLRun's router would open ``data_url`` and let the body choose what is done."""
+def test_infer_ignores_addresses_and_operations(served, jpeg, tmp_path):
+    """MLRun's router would open ``data_url`` and take the operation from the body."""
     secret = tmp_path / "secret.jpg"
     secret.write_bytes(jpeg)
     for address in (str(secret), secret.as_uri(), f"{served.client.base_url}readyz"):
@@ -92,28 +92,28 @@ def test_no_field_of_the_body_is_an_address_a_model_or_an_operation(served, jpeg
 
 
 @pytest.mark.parametrize("id", [float("nan"), float("inf"), "\ud800", "x" * 201, "a\nb", ["x"], {}, 3, None])
-def test_an_id_that_is_none(served, jpeg, id):
-    """It would come back in the answer, where not all of these can stand."""
+def test_infer_refuses_id(served, jpeg, id):
+    """The answer repeats the id, and not all of these are valid JSON."""
     content = json.dumps({"id": id, "inputs": [tensor(jpeg)]})
     response = served.client.post(INFER, content=content, headers={"content-type": "application/json"})
     assert (response.status_code, response.json()["kind"]) == (400, "bad_request")
     assert '"id"' in response.json()["error"]
 
 
-def test_the_answer_says_which_model_and_how_long(served, jpeg):
+def test_infer_model_version_and_timing(served, jpeg):
     version = served.app.state.service.loaded.version
     for path in (INFER, INFER.replace("/infer", f"/versions/{version}/infer")):
-        said = served.client.post(path, json={"id": "42", "inputs": [tensor(jpeg)]}).json()
-        assert (said["id"], said["model_name"], said["model_version"]) == ("42", "detector", version)
-        assert said["parameters"]["threshold"] == 0.4 and said["parameters"]["precision"] == "f32"
-        assert said["parameters"]["timing_ms"]["network"] > 0
+        answer = served.client.post(path, json={"id": "42", "inputs": [tensor(jpeg)]}).json()
+        assert (answer["id"], answer["model_name"], answer["model_version"]) == ("42", "detector", version)
+        assert answer["parameters"]["threshold"] == 0.4 and answer["parameters"]["precision"] == "f32"
+        assert answer["parameters"]["timing_ms"]["network"] > 0
     for path in (INFER.replace("/infer", ""), INFER.replace("/infer", "/ready")):
         assert served.client.get(path.replace("detector", f"detector/versions/{version}")).status_code == 200
         response = served.client.get(path.replace("detector", "detector/versions/other"))
         assert (response.status_code, response.json()["kind"]) == (404, "not_found")
 
 
-def test_where_the_time_went_is_counted(serving, jpeg):
+def test_infer_metrics(serving, jpeg):
     with serving() as running:
         outputs(running.client.post(INFER, json={"inputs": [tensor(jpeg)] * 2}))
         lines = running.client.get("/metrics").text.splitlines()
@@ -121,34 +121,34 @@ def test_where_the_time_went_is_counted(serving, jpeg):
         assert line in lines
 
 
-def test_the_probability_before_calibration(served, jpeg):
-    """Of this model: probability = sigmoid(1.7 logit - 0.3)."""
-    said = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg)]}))
-    (raw,), (probability,) = said["raw_probability"], said["fake_probability"]
+def test_infer_raw_probability(served, jpeg):
+    """The calibration of this model is sigmoid(1.7 logit - 0.3)."""
+    answer = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg)]}))
+    (raw,), (probability,) = answer["raw_probability"], answer["fake_probability"]
     logit = math.log(raw / (1 - raw))
     assert probability == pytest.approx(1 / (1 + math.exp(0.3 - 1.7 * logit)), abs=1e-5)
 
 
-def test_only_the_outputs_that_are_wanted(served, jpeg):
-    def ask(wanted):
-        return served.client.post(INFER, json={"inputs": [tensor(jpeg)], "outputs": wanted})
+def test_infer_selects_outputs(served, jpeg):
+    def ask(names):
+        return served.client.post(INFER, json={"inputs": [tensor(jpeg)], "outputs": names})
 
-    found = ask([{"name": "verdict"}, {"name": "box"}]).json()["outputs"]
-    assert [one["name"] for one in found] == ["verdict", "box"]
+    answer = ask([{"name": "verdict"}, {"name": "box"}]).json()["outputs"]
+    assert [output["name"] for output in answer] == ["verdict", "box"]
     assert len(ask([]).json()["outputs"]) == 8
     for wrong in ([{"name": "other"}], [{}], ["verdict"], {"name": "verdict"}, "verdict", [{"name": []}]):
         response = ask(wrong)
         assert response.status_code == 400 and "there are fake_probability" in response.json()["error"]
 
 
-def test_a_request_whose_time_is_up_is_told_so(serving, jpeg):
+def test_infer_timeout(serving, jpeg):
     with serving(request_timeout_s=0.0001, workers=1) as running:
         response = running.client.post(INFER, json={"inputs": [tensor(jpeg)]})
     assert (response.status_code, response.json()["kind"]) == (504, "timeout")
 
 
-def test_the_project_s_own_function_answers(serving, jpeg, tmp_path, monkeypatch):
-    """In a project's folder the graph is its function ``serve``, with what somebody changed in it."""
+def test_graph_uses_project_function(serving, jpeg, tmp_path, monkeypatch):
+    """In a project's folder the graph is its function ``serve``, with the changes that were made to it."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "functions" / "serve", tmp_path / "functions" / "serve")
     source = tmp_path / "functions" / "serve" / "function.py"
@@ -159,13 +159,13 @@ def test_the_project_s_own_function_answers(serving, jpeg, tmp_path, monkeypatch
     )
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with serving(workers=1) as running:
-        found = outputs(running.client.post(INFER, json={"inputs": [tensor(jpeg)]}))
-    assert found["mine"] == [5]
+        answer = outputs(running.client.post(INFER, json={"inputs": [tensor(jpeg)]}))
+    assert answer["mine"] == [5]
     assert [file.name for file in tmp_path.iterdir()] == ["functions"]
 
 
-def test_graphs_of_one_model_may_be_built_side_by_side(served):
-    graphs = [Graph(served.app.state.service) for _ in range(4)]
+def test_graph_build_concurrently(served):
+    graphs = [ServingGraph(served.app.state.service) for _ in range(4)]
     threads = [threading.Thread(target=graph.build) for graph in graphs]
     for thread in threads:
         thread.start()
@@ -175,7 +175,7 @@ def test_graphs_of_one_model_may_be_built_side_by_side(served):
         graph.check()
 
 
-def test_a_graph_that_cannot_be_built_leaves_the_rest(serving, jpeg, tmp_path, monkeypatch):
+def test_graph_build_failure(serving, jpeg, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "functions" / "serve").mkdir(parents=True)
     (tmp_path / "functions" / "serve" / "function.yaml").write_text("kind: serving\nspec: {default_class: Nothing}\n")

@@ -1,4 +1,4 @@
-"""Long videos, in a service that really runs."""
+"""Jobs for long videos, in a running service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aletheia.serving.jobs import Jobs
 
 @pytest.fixture
 def anonymous_file(clip):
-    """Makes files with the video, which have no name; those that it made are in its attribute."""
+    """Provide a function that makes nameless files with the video; its attribute ``files`` lists them."""
 
     def make():
         file = tempfile.TemporaryFile()  # noqa: SIM115 -- the job closes it
@@ -30,26 +30,26 @@ def wait(client, job: str, until) -> dict:
     return client.get(f"/v1/jobs/{job}").json()
 
 
-def test_a_job_gives_the_answer_that_a_request_gives(served, clip, until):
+def test_job_equals_predict(served, clip, until):
     sent = {"files": {"file": clip}, "data": {"frames": "4"}}
-    taken = served.client.post("/v1/jobs", **sent)
-    assert taken.status_code == 202
-    assert taken.json()["state"] in ("waiting", "running")
-    done = wait(served.client, taken.json()["id"], until)
-    assert (done["state"], done["progress"], done["error"]) == ("done", 1.0, None)
-    asked = served.client.post("/v1/predict", **sent).json()
+    submitted = served.client.post("/v1/jobs", **sent)
+    assert submitted.status_code == 202
+    assert submitted.json()["state"] in ("waiting", "running")
+    job = wait(served.client, submitted.json()["id"], until)
+    assert (job["state"], job["progress"], job["error"]) == ("done", 1.0, None)
+    answer = served.client.post("/v1/predict", **sent).json()
     for key in ("people", "verdict", "probability", "frames", "width", "height", "model"):
-        assert done["result"][key] == asked[key]
+        assert job["result"][key] == answer[key]
 
 
-def test_what_cannot_be_answered_fails_with_a_sentence(served, clip, until):
-    taken = served.client.post("/v1/jobs", files={"file": clip[:2000]}).json()
-    failed = wait(served.client, taken["id"], until)
+def test_job_failed(served, clip, until):
+    submitted = served.client.post("/v1/jobs", files={"file": clip[:2000]}).json()
+    failed = wait(served.client, submitted["id"], until)
     assert (failed["state"], failed["result"], failed["error"]["kind"]) == ("failed", None, "bad_video")
     assert "video" in failed["error"]["message"]
 
 
-def test_what_is_no_job(served, jpeg, clip):
+def test_job_refused(served, jpeg, clip):
     for sent, status in (
         ({"files": {"file": jpeg}}, 415),
         ({"json": {"image": ""}}, 415),
@@ -62,14 +62,14 @@ def test_what_is_no_job(served, jpeg, clip):
         assert served.client.request(method, "/v1/jobs/unknown").status_code == 404
 
 
-def test_ids_cannot_be_guessed(served, clip):
+def test_job_ids_unguessable(served, clip):
     ids = [served.client.post("/v1/jobs", files={"file": clip}, data={"frames": "1"}).json()["id"] for _ in range(3)]
     assert len(set(ids)) == 3
     assert all(len(each) >= 32 for each in ids)
 
 
-def test_a_job_can_be_cancelled_and_lets_go_of_its_file(serving, clip, until, anonymous_file):
-    """While it runs: it is stopped at the frame it waits for, and the next job runs."""
+def test_job_cancelled_running(serving, clip, until, anonymous_file):
+    """A running job stops at the frame that it waits for, and the next job runs."""
     with serving(workers=1) as running:
         jobs, admission = running.app.state.jobs, running.app.state.service.admission
         with admission.turn():
@@ -78,17 +78,17 @@ def test_a_job_can_be_cancelled_and_lets_go_of_its_file(serving, clip, until, an
             second = running.client.post("/v1/jobs", files={"file": clip}, data={"frames": "1"}).json()["id"]
             assert running.client.delete(f"/v1/jobs/{first}").json()["state"] == "cancelled"
         assert wait(running.client, second, until)["state"] == "done"
-        told = jobs.get(first)
-        assert (told["state"], told["result"], told["error"]) == ("cancelled", None, None)
-        assert told["progress"] < 1
+        state = jobs.get(first)
+        assert (state["state"], state["result"], state["error"]) == ("cancelled", None, None)
+        assert state["progress"] < 1
         assert anonymous_file.files[-1].closed
-        # Who deletes one that has ended forgets it.
+        # Deleting a job that has ended forgets it.
         assert running.client.delete(f"/v1/jobs/{second}").status_code == 200
         assert running.client.get(f"/v1/jobs/{second}").status_code == 404
 
 
-def test_one_that_waits_lets_go_of_its_file_at_once(serving, until, anonymous_file):
-    """Else whoever hands in and cancels, again and again, fills the disk while a long video is looked at."""
+def test_job_cancelled_waiting(serving, until, anonymous_file):
+    """Otherwise submitting and cancelling repeatedly would fill the disk while a long video is answered."""
     with serving(workers=1) as running:
         jobs, admission = running.app.state.jobs, running.app.state.service.admission
         with admission.turn():
@@ -104,23 +104,23 @@ def test_one_that_waits_lets_go_of_its_file_at_once(serving, until, anonymous_fi
         until(lambda: anonymous_file.files[-2].closed)
 
 
-def test_progress_grows_and_pictures_pass(serving, clip, jpeg, until):
-    """A job takes a turn for each frame: a picture that comes meanwhile is answered between two of them."""
+def test_job_progress_and_pictures_between(serving, clip, jpeg, until):
+    """A job takes a turn for each frame, so a picture is answered between two of them."""
     with serving(workers=1) as running:
         admission = running.app.state.service.admission
-        seen = []
+        states = []
         with admission.turn():
             job = running.client.post("/v1/jobs", files={"file": clip}, data={"frames": "8"}).json()["id"]
             until(lambda: admission.waiting == 1)
         answer = running.client.post("/v1/predict", files={"file": jpeg})
-        seen.append(running.client.get(f"/v1/jobs/{job}").json())
-        until(lambda: seen.append(running.client.get(f"/v1/jobs/{job}").json()) or seen[-1]["state"] == "done")
+        states.append(running.client.get(f"/v1/jobs/{job}").json())
+        until(lambda: states.append(running.client.get(f"/v1/jobs/{job}").json()) or states[-1]["state"] == "done")
         assert answer.status_code == 200
-        shares = [told["progress"] for told in seen]
+        shares = [state["progress"] for state in states]
         assert shares == sorted(shares) and shares[-1] == 1.0
 
 
-def test_only_so_many_are_kept(serving, clip, until):
+def test_jobs_capacity(serving, clip, until):
     with serving(workers=1, jobs=2) as running:
         client = running.client
 
@@ -139,7 +139,7 @@ def test_only_so_many_are_kept(serving, clip, until):
         assert client.get(f"/v1/jobs/{second}").json()["state"] == "done"
 
 
-def test_the_end_of_the_service_ends_its_jobs(serving, until, anonymous_file):
+def test_jobs_close(serving, until, anonymous_file):
     with serving(workers=1) as running:
         jobs = running.app.state.jobs
         with running.app.state.service.admission.turn():
@@ -153,7 +153,7 @@ def test_the_end_of_the_service_ends_its_jobs(serving, until, anonymous_file):
     assert all(file.closed for file in anonymous_file.files)
 
 
-def test_a_job_that_is_not_taken_lets_go_of_its_file(served, anonymous_file):
+def test_jobs_refused_closes_file(served, anonymous_file):
     jobs = Jobs(served.app.state.service)
     with pytest.raises(RequestError, match="choose 1 to"):
         jobs.submit(anonymous_file(), 10**6)

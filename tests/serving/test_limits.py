@@ -1,4 +1,4 @@
-"""What a service that really runs does not take, and who has to wait."""
+"""Limits of a running service, and its queue."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import threading
 
 import pytest
 
-from .asking import error, form
+from .helpers import error, form
 
 
-@pytest.mark.parametrize(("frames", "words"), [("0", "choose 1 to 64"), ("65", "choose 1 to 64"), ("-1", "whole")])
-def test_a_number_of_frames_out_of_range(served, clip, frames, words):
+@pytest.mark.parametrize(("frames", "message"), [("0", "choose 1 to 64"), ("65", "choose 1 to 64"), ("-1", "whole")])
+def test_frames_out_of_range(served, clip, frames, message):
     response = served.client.post("/v1/predict", **form(clip, frames=frames))
     assert (response.status_code, error(response)["kind"]) == (400, "bad_request")
-    assert words in error(response)["message"]
+    assert message in error(response)["message"]
 
 
-def test_limits_of_size_pixels_and_duration(serving, jpeg, clip):
+def test_limits_size_pixels_duration(serving, jpeg, clip):
     limits = {"max_upload_bytes": len(jpeg) - 1, "max_duration_s": 1.5}
     with serving(**limits) as running:
         response = running.client.post("/v1/predict", **form(jpeg))
@@ -32,13 +32,13 @@ def test_limits_of_size_pixels_and_duration(serving, jpeg, clip):
         response = running.client.post("/v1/predict", **form(jpeg))
         assert (response.status_code, error(response)["kind"]) == (413, "too_large")
         tensor = {"name": "image", "shape": [256, 256, 3], "datatype": "UINT8", "data": [0] * (3 << 16)}
-        said = running.client.post("/v2/models/detector/infer", json={"inputs": [tensor]}).json()
-        (reason,) = (one["data"] for one in said["outputs"] if one["name"] == "reason")
+        answer = running.client.post("/v2/models/detector/infer", json={"inputs": [tensor]}).json()
+        (reason,) = (output["data"] for output in answer["outputs"] if output["name"] == "reason")
         assert "more than 65,280 pixels" in reason[0]
 
 
-def test_a_full_queue_is_told_when_to_come_again(serving, jpeg, until):
-    """Two work, one waits; the next is sent away, and after that everything is answered."""
+def test_queue_full_retry_after(serving, jpeg, until):
+    """Two work, one waits, the next is refused; afterwards everything is answered."""
     with serving(workers=2, queue=1) as running, contextlib.ExitStack() as held:
         admission = running.app.state.service.admission
         for _ in range(2):
@@ -57,7 +57,7 @@ def test_a_full_queue_is_told_when_to_come_again(serving, jpeg, until):
         assert running.client.post("/v1/predict", **form(jpeg)).status_code == 200
 
 
-def test_a_request_whose_time_is_up(serving, jpeg):
+def test_request_timeout(serving, jpeg):
     with serving(workers=1, request_timeout_s=0.2) as running:
         with running.app.state.service.admission.turn():
             response = running.client.post("/v1/predict", **form(jpeg))
@@ -67,8 +67,8 @@ def test_a_request_whose_time_is_up(serving, jpeg):
         assert (response.status_code, error(response)["kind"]) == (504, "timeout")
 
 
-def test_nobody_is_answered_who_has_gone(serving, jpeg, until):
-    """Who hangs up while waiting for a turn leaves it to others."""
+def test_disconnected_client_not_answered(serving, jpeg, until):
+    """A client that disconnects while it waits for a turn leaves it to others."""
     with serving(workers=1) as running:
         admission = running.app.state.service.admission
         with admission.turn():
@@ -82,12 +82,12 @@ def test_nobody_is_answered_who_has_gone(serving, jpeg, until):
                     link.sendall(head.encode() + request.content)
                     until(lambda n=waiting: admission.waiting == n + 1)
         until(lambda: not admission.waiting and not admission.working)
-        told = running.client.get("/metrics").text
-        assert "aletheia_verdicts_total{" not in told
-        assert 'route="/v1/predict",status="499"} 1.0' in told
+        metrics = running.client.get("/metrics").text
+        assert "aletheia_verdicts_total{" not in metrics
+        assert 'route="/v1/predict",status="499"} 1.0' in metrics
 
 
-def test_no_job_is_taken_that_would_be_cancelled(serving, clip):
+def test_job_refused_while_stopping(serving, clip):
     with serving() as running:
         running.app.state.stopping.set()
         response = running.client.post("/v1/jobs", **form(clip))

@@ -1,4 +1,4 @@
-"""The V2 inference protocol: what a request may hold, and what an answer looks like."""
+"""The V2 inference protocol: contents of a request, form of an answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def png() -> bytes:
     return buffer.getvalue()
 
 
-def test_the_same_picture_in_every_form():
+def test_decode_inputs_forms():
     text = base64.b64encode(png()).decode()
     forms = [
         png(),
@@ -46,7 +46,7 @@ def test_the_same_picture_in_every_form():
 
 
 @pytest.mark.parametrize(
-    ("inputs", "words"),
+    ("inputs", "message"),
     [
         ([], "holds no image"),
         ([{"datatype": "FP32", "data": [1.0]}], "datatype 'FP32'"),
@@ -64,8 +64,8 @@ def test_the_same_picture_in_every_form():
         ([b"x"] * (MAX_IMAGES + 1), "At most 64 images"),
     ],
 )
-def test_what_is_no_picture_is_named(inputs, words):
-    with pytest.raises(InputError, match=words):
+def test_decode_inputs_refuses(inputs, message):
+    with pytest.raises(InputError, match=message):
         pictures = decode_inputs(inputs)
         # A path that happens to be base64 decodes to bytes, which are then no image: never a file that is opened.
         from aletheia.imaging.reading import read_image
@@ -84,7 +84,7 @@ def test_what_is_no_picture_is_named(inputs, words):
     ],
     ids=["grey", "empty", "rgba", "over 255", "float"],
 )
-def test_arrays_of_another_kind_are_refused(array):
+def test_checked_pixels_refuses(array):
     with pytest.raises(InputError):
         checked_pixels(array)
 
@@ -96,7 +96,7 @@ def test_arrays_of_another_kind_are_refused(array):
         max_leaves=8,
     )
 )
-def test_any_request_gives_pictures_or_an_input_error(item):
+def test_decode_inputs_any_request(item):
     try:
         pictures = decode_inputs([item])
     except InputError:
@@ -104,7 +104,7 @@ def test_any_request_gives_pictures_or_an_input_error(item):
     assert all(isinstance(picture, bytes | np.ndarray) for picture in pictures)
 
 
-def test_answers_are_tensors_with_consistent_shapes():
+def test_encode_outputs_shapes():
     face = FaceScore((1.0, 2.0, 3.0, 4.0), 0.9, 0.75, "cannot tell", "too small")
     answers = [
         Prediction("no face found", None, reason="none"),
@@ -121,15 +121,15 @@ def test_answers_are_tensors_with_consistent_shapes():
     assert tensors["fake_probability"]["data"] == [0.75, 0.75]
 
 
-def test_the_limit_of_a_file_can_be_given():
+def test_decode_inputs_max_bytes():
     content = bytes(2000)
     with pytest.raises(InputError, match="more than 1000 bytes"):
         decode_inputs([base64.b64encode(content).decode()], max_bytes=1000)
     assert decode_inputs([base64.b64encode(content).decode()], max_bytes=2000) == [content]
 
 
-def test_a_small_request_cannot_take_much_memory():
-    """numpy would make each of the numbers as long as the text: 80 kB would become 800 MB."""
+def test_decode_inputs_memory():
+    """NumPy would make each number as long as the text: 80 kB would become 800 MB."""
     data = ["A" * 20_000, *[0] * 10_000]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError, match="whole numbers"):
@@ -137,10 +137,10 @@ def test_a_small_request_cannot_take_much_memory():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
 
 
-def test_no_error_text_is_as_long_as_the_request():
+def test_decode_inputs_error_length():
     for datatype in ("x" * 1_000_000, ["x"] * 1_000_000, {"x" * 1_000_000: 1}):
-        with pytest.raises(InputError) as told:
+        with pytest.raises(InputError) as error:
             decode_inputs([{"datatype": datatype, "data": [1]}])
-        assert len(str(told.value)) < 500
+        assert len(str(error.value)) < 500
     InputError("x" * 1_000_000)
     assert max(map(len, InputError.raised)) < 5000

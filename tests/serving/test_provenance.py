@@ -1,4 +1,4 @@
-"""What files say of their origin besides content credentials: EXIF, XMP and what software left behind."""
+"""A file's record of its origin besides content credentials: EXIF, XMP and traces of software."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import ExifTags, Image, PngImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
 from aletheia.core.errors import InputError
-from aletheia.serving.credentials import clean
-from aletheia.serving.provenance import Provenance, provenance_of, read_provenance
+from aletheia.serving.credentials import clean_text
+from aletheia.serving.provenance import Provenance, read_provenance
 
 GENERATIVE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
@@ -45,7 +45,7 @@ def described(**changes) -> Image.Exif:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_what_a_camera_wrote(kind):
+def test_read_provenance_exif(kind):
     assert dict(read_provenance(picture(kind, exif=described())).exif) == {
         "Make": "Example",
         "Model": "Camera 7",
@@ -61,37 +61,37 @@ def test_what_a_camera_wrote(kind):
     }
 
 
-def test_text_of_strangers_is_cut_and_cleaned():
-    found = dict(read_provenance(picture(exif=described(Artist="a\x1b[31m\r\n\x7fb", Make="x" * 5000))).exif)
-    assert found["Artist"] == "a [31m b"
-    assert len(found["Make"]) == 200 and found["Make"].endswith("…")
-    assert clean("\0" * 10**6) == "" and clean("a\u202eb\u2028c") == "a b c"
+def test_clean_text_bounds_and_cleans():
+    result = dict(read_provenance(picture(exif=described(Artist="a\x1b[31m\r\n\x7fb", Make="x" * 5000))).exif)
+    assert result["Artist"] == "a [31m b"
+    assert len(result["Make"]) == 200 and result["Make"].endswith("…")
+    assert clean_text("\0" * 10**6) == "" and clean_text("a\u202eb\u2028c") == "a b c"
 
 
 @pytest.mark.parametrize("value", [IFDRational(0, 0), IFDRational(1, 0), float("nan")])
-def test_numbers_that_are_none_are_left_out(value):
+def test_read_provenance_skips_undefined_numbers(value):
     exif = described()
     inner, position = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     inner[ExifTags.Base.ExposureTime] = IFDRational(0, 0) if value != value else value
     position[2] = (IFDRational(0, 0),) * 3
-    found = dict(read_provenance(picture(exif=exif)).exif)
-    assert "ExposureTime" not in found and "GPSPosition" not in found
-    assert found["FNumber"] == "f/2.8"
+    result = dict(read_provenance(picture(exif=exif)).exif)
+    assert "ExposureTime" not in result and "GPSPosition" not in result
+    assert result["FNumber"] == "f/2.8"
 
 
-def test_what_software_left_behind():
+def test_read_provenance_software_fields():
     texts = PngImagePlugin.PngInfo()
     texts.add_text("parameters", "a portrait, Steps: 20, Sampler: Euler a")
     texts.add_text("unknown", "not told")
-    found = read_provenance(picture("PNG", pnginfo=texts)).software
-    assert found == (
+    result = read_provenance(picture("PNG", pnginfo=texts)).software
+    assert result == (
         "parameters: a portrait, Steps: 20, Sampler: Euler a (a field that web interfaces of Stable Diffusion write)",
     )
     assert read_provenance(picture(comment=b"made with love")).software == ("comment: made with love",)
 
 
 @pytest.mark.parametrize("form", ["attribute", "element", "resource"])
-def test_xmp_says_that_a_model_made_it(form):
+def test_read_provenance_xmp_generative(form):
     inner = {
         "attribute": f'<rdf:Description xmp:CreatorTool="Painter 3" Iptc4xmpExt:DigitalSourceType="{GENERATIVE}"/>',
         "element": f"<xmp:CreatorTool>Painter 3</xmp:CreatorTool><x:DigitalSourceType>{GENERATIVE}</x:>",
@@ -101,7 +101,7 @@ def test_xmp_says_that_a_model_made_it(form):
     assert read_provenance(data).software == ("XMP creator tool: Painter 3", "XMP says: made by generative AI")
 
 
-def test_xmp_made_to_hurt_is_read_in_no_time():
+def test_read_provenance_hostile_xmp_is_fast():
     bombs = [b"DigitalSourceType " * 3000, b"xmp:CreatorTool=" + b"'" * 60000, b"<!ENTITY a 'a'>" * 4000]
     started = time.monotonic()
     for bomb in bombs:
@@ -109,25 +109,25 @@ def test_xmp_made_to_hurt_is_read_in_no_time():
     assert time.monotonic() - started < 2
 
 
-def test_files_without_a_word():
-    assert provenance_of(picture()) == {"exif": [], "c2pa": None, "software": []}
+def test_read_provenance_empty():
+    assert read_provenance(picture()).to_dict() == {"exif": [], "c2pa": None, "software": []}
     cut = picture("PNG")[:3000]  # its tags may stand behind the pixels
     for data in (b"", b"no picture", b"PK\3\4" + bytes(99), b"%PDF-1.7 jumb c2pa", picture()[:40], cut):
         assert read_provenance(data) == Provenance()
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_read_provenance_missing_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
-        provenance_of(tmp_path / "none.jpg")
+        read_provenance(tmp_path / "none.jpg").to_dict()
     (tmp_path / "empty.jpg").touch()
     assert read_provenance(tmp_path / "empty.jpg") == Provenance()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of broken EXIF
-def test_damaged_tags_are_survived(damaged):
-    found = []
+def test_read_provenance_damaged_tags(damaged):
+    result = []
     for piece in damaged(picture(exif=described()), np.random.default_rng(0)):
-        found.append(provenance_of(piece))
-        json.dumps(found[-1], allow_nan=False)
-        assert all(len(value) <= 200 for _, value in found[-1]["exif"])
-    assert len({str(one) for one in found}) > 10
+        result.append(read_provenance(piece).to_dict())
+        json.dumps(result[-1], allow_nan=False)
+        assert all(len(value) <= 200 for _, value in result[-1]["exif"])
+    assert len({str(record) for record in result}) > 10

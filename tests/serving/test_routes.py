@@ -1,4 +1,4 @@
-"""The routes of a service that really runs."""
+"""Routes of a running service."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from aletheia.inference.video import predict_video
 from aletheia.serving.app import create_app
 from aletheia.serving.config import ServeConfig
 
-from .asking import error, form
+from .helpers import error, form
 
 
-def test_a_picture(served, bundle, jpeg):
-    wanted = Predictor(bundle).predict(jpeg)
-    found = served.client.post("/v1/predict", **form(jpeg)).json()
-    assert (found["kind"], found["verdict"], found["reason"]) == ("image", wanted.verdict, "")
-    assert (found["width"], found["height"]) == (256, 256)
-    assert found["probability"] == pytest.approx(wanted.probability, abs=1e-6)
-    (face,), (told,) = wanted.faces, found["faces"]
-    assert told["box"] == list(face.box)
+def test_predict_picture(served, bundle, jpeg):
+    expected = Predictor(bundle).predict(jpeg)
+    answer = served.client.post("/v1/predict", **form(jpeg)).json()
+    assert (answer["kind"], answer["verdict"], answer["reason"]) == ("image", expected.verdict, "")
+    assert (answer["width"], answer["height"]) == (256, 256)
+    assert answer["probability"] == pytest.approx(expected.probability, abs=1e-6)
+    (face,), (description,) = expected.faces, answer["faces"]
+    assert description["box"] == list(face.box)
     # The calibration of this model: sigmoid(1.7 logit - 0.3).
-    logit = np.log(told["raw_probability"] / (1 - told["raw_probability"]))
-    assert told["probability"] == pytest.approx(1 / (1 + np.exp(0.3 - 1.7 * logit)), abs=1e-5)
-    assert set(found["timing_ms"]) == {"queue", "decode", "detect", "network", "judge", "total"}
-    assert sum(found["timing_ms"].values()) - found["timing_ms"]["total"] <= found["timing_ms"]["total"]
-    assert found["timing_ms"]["detect"] > 0
+    logit = np.log(description["raw_probability"] / (1 - description["raw_probability"]))
+    assert description["probability"] == pytest.approx(1 / (1 + np.exp(0.3 - 1.7 * logit)), abs=1e-5)
+    assert set(answer["timing_ms"]) == {"queue", "decode", "detect", "network", "judge", "total"}
+    assert sum(answer["timing_ms"].values()) - answer["timing_ms"]["total"] <= answer["timing_ms"]["total"]
+    assert answer["timing_ms"]["detect"] > 0
 
 
-def test_the_model_is_named_without_a_path(served, bundle, jpeg):
+def test_predict_names_model_without_path(served, bundle, jpeg):
     model = served.client.post("/v1/predict", **form(jpeg)).json()["model"]
     weights = Predictor(bundle).spec.weights_sha256
-    wanted = {"name": "detector", "uri": bundle.name, "version": weights[:12], "threshold": 0.4, "precision": "f32"}
-    assert model == wanted
+    expected = {"name": "detector", "uri": bundle.name, "version": weights[:12], "threshold": 0.4, "precision": "f32"}
+    assert model == expected
 
 
-def test_a_model_that_gives_no_number(serving, numberless, jpeg, clip, until):
-    """By every way in; a broken model is no fault of the picture."""
+def test_routes_non_finite_model(serving, numberless, jpeg, clip, until):
+    """On every route; a broken model is not reported as a bad picture."""
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(jpeg).decode()]}
     with serving(models=(str(numberless),)) as running:
         ask = running.client.post
@@ -58,36 +58,36 @@ def test_a_model_that_gives_no_number(serving, numberless, jpeg, clip, until):
         until(lambda: 'aletheia_errors_total{kind="model_failed"} 4.0' in running.client.get("/metrics").text)
 
 
-def test_base64_gives_the_same(served, jpeg):
+def test_predict_base64(served, jpeg):
     first = served.client.post("/v1/predict", **form(jpeg)).json()
     text = base64.b64encode(jpeg).decode()
     for image in (text, f"data:image/jpeg;base64,{text}"):
-        found = served.client.post("/v1/predict", json={"image": image}).json()
-        assert (found["faces"], found["verdict"]) == (first["faces"], first["verdict"])
-        assert found["id"] != first["id"]
+        answer = served.client.post("/v1/predict", json={"image": image}).json()
+        assert (answer["faces"], answer["verdict"]) == (first["faces"], first["verdict"])
+        assert answer["id"] != first["id"]
 
 
-def test_a_video_whatever_it_is_called(served, bundle, clip, tmp_path):
+def test_predict_video(served, bundle, clip, tmp_path):
     (tmp_path / "clip.mp4").write_bytes(clip)
-    wanted = predict_video(Predictor(bundle), tmp_path / "clip.mp4", frames=3)
-    found = served.client.post("/v1/predict", **form(clip, "picture.jpg", frames="3")).json()
-    assert (found["kind"], found["frames"], found["aggregation"]) == ("video", 3, "mean_logit")
-    (person,) = found["people"]
-    assert person["times"] == list(wanted.people[0].times)
-    assert person["probability"] == pytest.approx(wanted.probability, abs=1e-6)
+    expected = predict_video(Predictor(bundle), tmp_path / "clip.mp4", frames=3)
+    answer = served.client.post("/v1/predict", **form(clip, "picture.jpg", frames="3")).json()
+    assert (answer["kind"], answer["frames"], answer["aggregation"]) == ("video", 3, "mean_logit")
+    (person,) = answer["people"]
+    assert person["times"] == list(expected.people[0].times)
+    assert person["probability"] == pytest.approx(expected.probability, abs=1e-6)
     assert len(person["faces"]) == 3
-    assert (found["width"], found["height"], found["faces"]) == (256, 256, [])
+    assert (answer["width"], answer["height"], answer["faces"]) == (256, 256, [])
 
 
-def test_no_face_is_an_answer(served):
+def test_predict_no_face(served):
     blank = cv2.imencode(".png", np.full((80, 120, 3), 90, np.uint8))[1].tobytes()
-    found = served.client.post("/v1/predict", **form(blank)).json()
-    assert (found["verdict"], found["probability"], found["faces"]) == ("no face found", None, [])
-    assert (found["width"], found["height"]) == (120, 80)
+    answer = served.client.post("/v1/predict", **form(blank)).json()
+    assert (answer["verdict"], answer["probability"], answer["faces"]) == ("no face found", None, [])
+    assert (answer["width"], answer["height"]) == (120, 80)
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "kind", "words"),
+    ("sent", "status", "kind", "message"),
     [
         (form(b"hello"), 415, "unknown_format", "text"),
         (form(b""), 422, "bad_image", "empty"),
@@ -116,14 +116,14 @@ def test_no_face_is_an_answer(served):
         ({"json": {"image": "", "path": "/etc/passwd"}}, 400, "bad_request", "path"),
     ],
 )
-def test_what_cannot_be_answered_is_told_why(served, sent, status, kind, words):
+def test_predict_refuses(served, sent, status, kind, message):
     response = served.client.post("/v1/predict", **sent)
     assert response.status_code == status
     assert error(response)["kind"] == kind
-    assert words in error(response)["message"]
+    assert message in error(response)["message"]
 
 
-def test_paths_that_are_none(served):
+def test_routes_unknown_paths_and_methods(served):
     for method, path, status, kind in (
         ("GET", "/v1/predict", 405, "method_not_allowed"),
         ("PUT", "/v1/jobs", 405, "method_not_allowed"),
@@ -137,8 +137,8 @@ def test_paths_that_are_none(served):
         assert (response.status_code, error(response)["kind"]) == (status, kind), path
 
 
-def test_a_page_does_not_hide_the_routes(bundle):
-    """Before it has been built a page that reloads itself stands in its place."""
+def test_routes_not_hidden_by_page(bundle):
+    """Until the page has been built, one that reloads itself takes its place."""
     app = create_app(ServeConfig(models=(str(bundle),), workers=1))
     client = TestClient(app, base_url="http://127.0.0.1")  # not entered: nothing is built
     assert (client.get("/v1/predict").status_code, client.get("/nothing").status_code) == (405, 404)
@@ -148,7 +148,7 @@ def test_a_page_does_not_hide_the_routes(bundle):
 
 
 @pytest.mark.parametrize("charset", ["idna", "undefined", "punycode", "hex", "none-such"])
-def test_a_form_of_a_strange_charset(served, jpeg, charset):
+def test_predict_form_charset(served, jpeg, charset):
     body = b"--x\r\nContent-Disposition: form-data; name=frames\r\n\r\n" + bytes(range(128, 200))
     body += b"\r\n--x\r\nContent-Disposition: form-data; name=file; filename=\xff\xfe\r\n\r\n" + jpeg + b"\r\n--x--\r\n"
     headers = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
@@ -156,18 +156,18 @@ def test_a_form_of_a_strange_charset(served, jpeg, charset):
     assert response.status_code == 200 or (response.status_code, error(response)["kind"]) == (400, "bad_request")
 
 
-def test_probes_and_models(served, until):
+def test_probes_and_v2_models(served, until):
     until(lambda: served.client.get("/v2/health/ready").status_code == 200)  # its graph takes seconds to import
     for path in ("/healthz", "/v2/health/live", "/readyz", "/v2/health/ready"):
         assert served.client.get(path).status_code == 200
     assert served.client.get("/v2/models").json() == {"models": ["detector"]}
-    told = served.client.get("/v2/models/detector").json()
-    assert told["inputs"][0]["datatype"] == "BYTES"
+    description = served.client.get("/v2/models/detector").json()
+    assert description["inputs"][0]["datatype"] == "BYTES"
     assert served.client.get("/v2/models/detector/ready").json() == {"name": "detector", "ready": True}
 
 
-def test_answers_are_as_they_are_described(served, jpeg, clip):
-    """By an independent reader of the OpenAPI description; and its examples are as they should be."""
+def test_predict_fits_openapi(served, jpeg, clip):
+    """Answers and examples fit the OpenAPI description, by an independent validator."""
     described = served.client.get("/openapi.json").json()
     schema = described["components"]["schemas"]
     definitions = {"components": described["components"], **schema["Answer"]}
@@ -180,7 +180,7 @@ def test_answers_are_as_they_are_described(served, jpeg, clip):
     assert {"/v1/predict", "/v1/jobs", "/v2/models/{name}/infer", "/metrics"} <= set(described["paths"])
 
 
-def test_the_documentation_loads_nothing(served):
+def test_docs_load_nothing(served):
     page = served.client.get("/docs").text
     assert "/v1/predict" in page and "face_verdict" not in page
     for word in ("<script", "src=", "http://", "https://", "@import", "url("):
@@ -188,7 +188,7 @@ def test_the_documentation_loads_nothing(served):
     assert served.client.get("/redoc").status_code == 404
 
 
-def test_metrics(serving, jpeg):
+def test_metrics_exposition(serving, jpeg):
     with serving(workers=1) as running:
         for data in (jpeg, jpeg, b"", b"text"):
             running.client.post("/v1/predict", **form(data))
@@ -213,7 +213,7 @@ def test_metrics(serving, jpeg):
     assert 50e6 < float(memory.split()[1]) < 20e9
 
 
-def test_abstentions_are_counted_by_cause(serving, with_rules, jpeg):
+def test_metrics_abstentions(serving, with_rules, jpeg):
     with serving(models=(str(with_rules(min_face=2000)),)) as running:
         answer = running.client.post("/v1/predict", **form(jpeg)).json()
         assert (answer["verdict"], answer["faces"][0]["verdict"]) == ("cannot tell", "cannot tell")
@@ -221,19 +221,19 @@ def test_abstentions_are_counted_by_cause(serving, with_rules, jpeg):
         assert 'aletheia_abstentions_total{cause="small face"} 1.0' in running.client.get("/metrics").text
 
 
-def test_uploads_do_not_outlive_the_request(served, clip, tmp_path, monkeypatch):
-    """A video larger than what is kept in memory goes to a file that has no name."""
+def test_predict_deletes_upload(served, clip, tmp_path, monkeypatch):
+    """A video that is too large for memory is written to a file without a name."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    seen = []
+    calls = []
     take = served.app.state.service.decoder.video
 
     def watch(source, *rest):
-        seen.append((list(tmp_path.iterdir()), source))
+        calls.append((list(tmp_path.iterdir()), source))
         return take(source, *rest)
 
     monkeypatch.setattr(served.app.state.service.decoder, "video", watch)
     padded = clip + (2_000_008).to_bytes(4, "big") + b"free" + bytes(2_000_000)
     assert served.client.post("/v1/predict", **form(padded, frames="1")).status_code == 200
-    ((files, source),) = seen
+    ((files, source),) = calls
     assert files == [] and list(tmp_path.iterdir()) == []
     assert source.closed

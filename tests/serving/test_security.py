@@ -1,9 +1,10 @@
-"""The guard at the door, in front of a service that really runs."""
+"""Security middleware and connections of a running service."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import socket
 import tempfile
 import threading
@@ -11,6 +12,11 @@ import time
 
 import httpx
 import pytest
+
+from aletheia.inference.errors import RequestError
+from aletheia.serving.routes import V2
+from aletheia.serving.routing import STRICTEST
+from aletheia.serving.security import error_response
 
 KEY = "open sesame"
 # A request whose body never comes to an end.
@@ -32,7 +38,7 @@ def locked(serving):
         {"authorization": "Basic " + base64.b64encode(f"anybody:{KEY}".encode()).decode()},
     ],
 )
-def test_who_shows_the_key_is_answered(locked, jpeg, headers):
+def test_key_accepted(locked, jpeg, headers):
     assert locked.client.post("/v1/predict", files={"file": jpeg}, headers=headers).status_code == 200
     assert locked.client.get("/metrics", headers=headers).status_code == 200
 
@@ -51,7 +57,7 @@ def test_who_shows_the_key_is_answered(locked, jpeg, headers):
         {"x-api-key": "ö".encode()},
     ],
 )
-def test_nobody_else_is(locked, jpeg, headers):
+def test_key_refused(locked, jpeg, headers):
     for method, path in (
         ("POST", "/v1/predict"),
         ("POST", "/v1/jobs"),
@@ -64,19 +70,19 @@ def test_nobody_else_is(locked, jpeg, headers):
     ):
         response = locked.client.request(method, path, headers=headers)
         assert response.status_code == 401, path
-        said = response.json()
-        assert (said if path.startswith("/v2") else said["error"])["kind"] == "unauthorised"
+        body = response.json()
+        assert (body if path.startswith("/v2") else body["error"])["kind"] == "unauthorised"
         assert response.headers["www-authenticate"].startswith("Basic")
         assert KEY not in response.text
 
 
-def test_probes_and_documentation_need_no_key(locked, until):
+def test_key_not_needed_by_probes_and_docs(locked, until):
     until(lambda: locked.client.get("/v2/health/ready").status_code == 200)
     for path in PROBES:
         assert locked.client.get(path).status_code == 200
 
 
-def test_every_answer_has_the_headers(served, jpeg):
+def test_headers_of_every_answer(served, jpeg):
     answers = [
         served.client.get("/readyz"),
         served.client.get("/"),
@@ -96,7 +102,7 @@ def test_every_answer_has_the_headers(served, jpeg):
     assert "*" not in answers[1].headers["content-security-policy"]
 
 
-def test_pages_of_other_sites_cannot_ask(served, jpeg):
+def test_sec_fetch_site_cross_site_refused(served, jpeg):
     for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):
         response = served.client.post("/v1/predict", files={"file": jpeg}, headers={"sec-fetch-site": site})
         assert response.status_code == status
@@ -104,31 +110,31 @@ def test_pages_of_other_sites_cannot_ask(served, jpeg):
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v2/models", "/metrics", "/"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "[::1.evil]"])
-def test_on_the_loopback_no_name_of_others_leads_here(served, path, host):
-    """Else a page of evil.example, a name that comes to mean 127.0.0.1, reads what is answered (DNS rebinding)."""
+def test_host_foreign_name_refused_on_loopback(served, path, host):
+    """Otherwise a page of evil.example could read answers once this name resolves to 127.0.0.1 (DNS rebinding)."""
     response = served.client.get(path, headers={"host": host})
     assert response.status_code == 403 and "Host header" in response.text
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:7860", "10.2.3.4:7860"])
-def test_addresses_and_names_of_this_machine_are_no_one_else_s(served, host):
+def test_host_local_names_accepted(served, host):
     assert served.client.get("/v2/models", headers={"host": host}).status_code == 200
 
 
-def test_who_says_no_name_is_no_browser(served):
+def test_host_missing_accepted(served):
     with served.connect(20) as link:
         link.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert b" 200 " in link.recv(4096).splitlines()[0]
 
 
-def test_every_address_of_the_loopback_is_guarded(serving):
+def test_host_checked_on_every_loopback_address(serving):
     with serving(host="127.0.0.2") as running:
         for host, status in (("evil.example", 403), ("127.0.0.2", 200)):
             assert running.client.get("/v2/models", headers={"host": host}).status_code == status
 
 
-def test_behind_a_proxy(serving, jpeg):
-    """It may pass on the name that the browser used, or call the service by its address."""
+def test_host_and_origin_behind_proxy(serving, jpeg):
+    """A proxy may pass on the name that the browser used, or call the service by its address."""
     with serving(names=("Faces.example",)) as running:
         for host in ("faces.example", "faces.example:443", "127.0.0.1:7860", "10.2.3.4:7860"):
             headers = {"host": host, "origin": "https://faces.example"}
@@ -142,7 +148,7 @@ def test_behind_a_proxy(serving, jpeg):
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://127.0.0.1.evil.example", "file://", "http://localhost:3000"]
 )
-def test_no_page_of_another_origin_is_answered(served, jpeg, origin):
+def test_origin_foreign_refused(served, jpeg, origin):
     for method, path in (("POST", "/v1/predict"), ("GET", "/v2/models"), ("GET", "/")):
         response = served.client.request(method, path, headers={"origin": origin})
         assert response.status_code == 403 and "Origin header" in response.text
@@ -151,8 +157,8 @@ def test_no_page_of_another_origin_is_answered(served, jpeg, origin):
 
 
 @pytest.fixture
-def kept(monkeypatch) -> list[int]:
-    """Bytes of each part of a body that the service kept."""
+def stored_parts(monkeypatch) -> list[int]:
+    """Record the bytes of each part of a body that the service stores."""
     parts: list[int] = []
 
     class Watched(tempfile.SpooledTemporaryFile):
@@ -164,29 +170,29 @@ def kept(monkeypatch) -> list[int]:
     return parts
 
 
-def test_a_body_that_is_announced_too_large_is_not_kept(serving, kept):
+def test_body_announced_too_large_not_stored(serving, stored_parts):
     with serving(max_upload_bytes=1000, max_video_bytes=2000) as running:
         headers = {"content-length": "1400000", "content-type": "application/json"}
         parts = (b"x" * 100_000 for _ in range(14))
         response = running.client.post("/v1/predict", content=parts, headers=headers)
         assert response.status_code == 413
         assert response.json()["error"]["kind"] == "too_large"
-        assert not kept
+        assert not stored_parts
 
 
-def test_a_body_without_a_length_is_cut_off(serving, kept):
-    """30 MB arrive in parts; the service keeps no more than the limit of its route."""
+def test_body_without_length_cut_off(serving, stored_parts):
+    """30 MB arrive in parts; the service stores no more than the limit of the route."""
     with serving(max_upload_bytes=1000, max_video_bytes=2000) as running:
         parts = (b"x" * 100_000 for _ in range(300))
         # So large that the connection may be closed while the client still writes.
         with contextlib.suppress(httpx.TransportError):
             response = running.client.post("/v1/predict", content=parts, headers={"content-type": "application/json"})
             assert response.status_code == 413
-        assert 0 < sum(kept) <= (1 << 20) + 2000
+        assert 0 < sum(stored_parts) <= (1 << 20) + 2000
         assert running.client.get("/readyz").status_code == 200
 
 
-def test_who_sends_nothing_is_not_waited_for(serving, monkeypatch):
+def test_body_stalled_times_out(serving, monkeypatch):
     monkeypatch.setattr("aletheia.serving.security._IDLE_SECONDS", 0.3)
     with serving() as running:
         with running.connect(20) as link:
@@ -197,8 +203,8 @@ def test_who_sends_nothing_is_not_waited_for(serving, monkeypatch):
         assert time.monotonic() - began < 15
 
 
-def test_who_sends_a_little_now_and_then_is_not_waited_for(serving, monkeypatch):
-    """Each part comes in time; the body as a whole does not."""
+def test_body_slow_times_out(serving, monkeypatch):
+    """Each part arrives in time; the body as a whole does not."""
     monkeypatch.setattr("aletheia.serving.security._BODY_SECONDS", 0.5)
     with serving() as running:
         with running.connect(0.1) as link:
@@ -211,7 +217,7 @@ def test_who_sends_a_little_now_and_then_is_not_waited_for(serving, monkeypatch)
         assert b" 408 " in answer.splitlines()[0]
 
 
-def test_who_has_no_key_takes_no_place(serving, jpeg):
+def test_body_without_key_takes_no_place(serving, jpeg):
     with serving(api_key=KEY, workers=1, queue=0) as running, contextlib.ExitStack() as opened:
         for _ in range(4):
             opened.enter_context(running.connect()).sendall(BEGUN)
@@ -221,7 +227,7 @@ def test_who_has_no_key_takes_no_place(serving, jpeg):
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /readyz HTTP/1.1\r\nHo"])
-def test_who_opens_a_connection_and_asks_nothing_loses_it(serving, monkeypatch, begun):
+def test_connection_without_request_closed(serving, monkeypatch, begun):
     monkeypatch.setattr("aletheia.serving.connections._HEAD_SECONDS", 0.5)
     with serving() as running:
         for earlier in (b"", b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):
@@ -238,7 +244,7 @@ def test_who_opens_a_connection_and_asks_nothing_loses_it(serving, monkeypatch, 
 
 
 @pytest.mark.parametrize("reads", [True, False])
-def test_who_does_not_read_the_answers_loses_the_connection(serving, monkeypatch, reads):
+def test_connection_with_unread_answers_closed(serving, monkeypatch, reads):
     monkeypatch.setattr("aletheia.serving.connections._READ_SECONDS", 0.5)
     count, request = 700, b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with serving() as running:
@@ -263,9 +269,9 @@ def _send(link: socket.socket, data: bytes) -> None:
         link.sendall(data)
 
 
-def test_there_are_only_so_many_connections(serving, monkeypatch):
-    """No more than files can be opened: a service without one left answers nobody."""
-    monkeypatch.setattr("aletheia.serving.connections.most_connections", lambda: 3)
+def test_connections_limited(serving, monkeypatch):
+    """Fewer than files can be opened: without a free descriptor no request could be answered."""
+    monkeypatch.setattr("aletheia.serving.connections.max_connections", lambda: 3)
     with serving() as running, contextlib.ExitStack() as opened:
         links = [opened.enter_context(running.connect(10)) for _ in range(5)]
         time.sleep(0.2)
@@ -281,13 +287,13 @@ def test_there_are_only_so_many_connections(serving, monkeypatch):
         assert sum(b" 200 " in answer for answer in answers) == 3
 
 
-def test_who_leaves_in_the_middle_is_forgotten(served, until):
+def test_disconnect_counted_as_499(served, until):
     with served.connect() as link:
         link.sendall(BEGUN)
     until(lambda: 'route="/v1/predict",status="499"' in served.client.get("/metrics").text)
 
 
-def test_jobs_that_wait_leave_no_room_for_more(serving, clip):
+def test_stored_bytes_limited_with_jobs(serving, clip):
     with serving(workers=1, max_kept_bytes=4 * len(clip)) as running:
         ask = running.client.post
         with running.app.state.service.admission.turn():  # so that they stay
@@ -299,7 +305,7 @@ def test_jobs_that_wait_leave_no_room_for_more(serving, clip):
             assert ask("/v1/jobs", files={"file": clip}).status_code == 202
 
 
-def test_bodies_on_their_way_leave_no_room_for_more(serving, jpeg, until):
+def test_stored_bytes_limited_with_arriving_bodies(serving, jpeg, until):
     def ask() -> int:
         return running.client.post("/v1/predict", files={"file": jpeg}).status_code
 
@@ -310,7 +316,7 @@ def test_bodies_on_their_way_leave_no_room_for_more(serving, jpeg, until):
         until(lambda: ask() == 200)
 
 
-def test_too_many_bodies_at_a_time(serving, jpeg):
+def test_open_bodies_limited(serving, jpeg):
     with serving(workers=1, queue=0) as running:
         links = [running.connect() for _ in range(2)]
         for link in links:
@@ -321,3 +327,16 @@ def test_too_many_bodies_at_a_time(serving, jpeg):
         assert response.headers["retry-after"] == "5"
         for link in links:
             link.close()
+
+
+def test_error_response(served):
+    metrics = served.app.state.service.metrics
+    counter = metrics.errors.labels("busy")
+    before = counter._value.get()
+    response = error_response(RequestError("busy", "Too much.", retry_after=7), metrics, STRICTEST)
+    assert (response.status_code, response.headers["retry-after"]) == (429, "7")
+    assert json.loads(response.body) == {"error": {"kind": "busy", "message": "Too much."}}
+    response = error_response(RequestError("busy", "Too much."), metrics, V2)
+    assert "retry-after" not in response.headers
+    assert json.loads(response.body) == {"kind": "busy", "error": "Too much."}
+    assert counter._value.get() == before + 2

@@ -1,4 +1,4 @@
-"""The model server in MLRun's mock server: what Nuclio would answer."""
+"""The model server in MLRun's mock server, as Nuclio would run it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def tensors(answer: dict) -> dict:
     return {tensor["name"]: tensor for tensor in answer["outputs"]}
 
 
-def test_every_form_of_a_picture_gives_what_the_predictor_says(server, bundle, portraits):
+def test_model_server_input_forms(server, bundle, portraits):
     pixels = portraits[0][0]
     content = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
     text = base64.b64encode(content).decode()
-    wanted = Predictor(bundle).predict(content)
+    expected = Predictor(bundle).predict(content)
     shape = list(pixels.shape)
     forms = [
         content,
@@ -40,40 +40,40 @@ def test_every_form_of_a_picture_gives_what_the_predictor_says(server, bundle, p
         {"name": "image", "shape": shape, "datatype": "UINT8", "data": pixels.ravel().tolist()},
     ]
     for form in forms:
-        found = tensors(server.test(INFER, body={"inputs": [form]}))
-        assert found["fake_probability"]["data"] == [pytest.approx(wanted.probability, abs=1e-6)]
-        assert found["box"]["shape"] == [1, 4]
-        assert found["verdict"]["data"] == [wanted.verdict]
+        answer = tensors(server.test(INFER, body={"inputs": [form]}))
+        assert answer["fake_probability"]["data"] == [pytest.approx(expected.probability, abs=1e-6)]
+        assert answer["box"]["shape"] == [1, 4]
+        assert answer["verdict"]["data"] == [expected.verdict]
 
 
-def test_a_batch_keeps_faces_and_pictures_apart(server, portraits):
+def test_model_server_batch(server, portraits):
     blank = cv2.imencode(".png", portraits[0][0] * 0 + 80)[1].tobytes()
-    found = tensors(server.test(INFER, body={"inputs": [blank, portraits[1][0], b"broken", portraits[2][0]]}))
-    assert found["image"]["data"] == [1, 3]
-    assert found["verdict"]["data"][0] == "no face found"
-    assert found["verdict"]["data"][2] == "error"
-    assert len(found["reason"]["data"]) == 4
+    answer = tensors(server.test(INFER, body={"inputs": [blank, portraits[1][0], b"broken", portraits[2][0]]}))
+    assert answer["image"]["data"] == [1, 3]
+    assert answer["verdict"]["data"][0] == "no face found"
+    assert answer["verdict"]["data"][2] == "error"
+    assert len(answer["reason"]["data"]) == 4
 
 
-def test_what_cannot_be_told_comes_with_its_reason(with_rules, portraits):
+def test_model_server_cannot_tell(with_rules, portraits):
     function = mlrun.new_function("serve", kind="serving", image="mlrun/mlrun")
     function.set_topology("router")
     model = str(with_rules(min_face=2000))
     function.add_model("detector", class_name="FaceModelServer", model_path=model)
     server = function.to_mock_server(namespace={"FaceModelServer": FaceModelServer})
-    found = tensors(server.test(INFER, body={"inputs": [portraits[0][0]]}))
+    answer = tensors(server.test(INFER, body={"inputs": [portraits[0][0]]}))
     for verdict, reason in (("verdict", "reason"), ("face_verdict", "face_reason")):
-        assert found[verdict]["data"] == ["cannot tell"]
-        assert "too small" in found[reason]["data"][0]
+        assert answer[verdict]["data"] == ["cannot tell"]
+        assert "too small" in answer[reason]["data"][0]
 
 
-def test_it_says_that_it_is_ready(server):
+def test_model_server_ready(server):
     assert server.test("/v2/models/detector/ready", method="GET").status_code == 200
     assert server.test("/v2/models", method="GET")["models"] == ["detector"]
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ({"pictures": []}, '"inputs"'),
         ({"inputs": "text"}, '"inputs"'),
@@ -83,14 +83,14 @@ def test_it_says_that_it_is_ready(server):
         ({"inputs": ["no base64!"]}, "inputs[0]"),
     ],
 )
-def test_a_request_that_does_not_fit_is_told_why(server, body, words):
+def test_model_server_refuses(server, body, message):
     with pytest.raises(RuntimeError) as refused:
         server.test(INFER, body=body)
-    assert words in str(refused.value)
+    assert message in str(refused.value)
     assert "Traceback" not in str(refused.value)
 
 
-def test_no_request_opens_a_file_or_an_address(server, portraits, tmp_path):
+def test_model_server_opens_no_file(server, portraits, tmp_path):
     secret = tmp_path / "secret.png"
     cv2.imwrite(str(secret), portraits[0][0])
     for name in (str(secret), secret.as_uri(), "http://127.0.0.1:9/picture.png"):

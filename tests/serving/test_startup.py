@@ -1,4 +1,4 @@
-"""``aletheia serve`` as a process: fast, without torch, and it finishes what it took."""
+"""``aletheia serve`` as a process: its start, its imports and its end."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ import psutil
 import pytest
 
 ALETHEIA = Path(sys.executable).with_name("aletheia")
-#: What no process that only answers may import, and what it may import only when it is ready.
+#: Packages that a process that only answers may never import, and those that it may import once it is ready.
 NEVER, LATER = ("torch", "lightning", "sklearn"), ("mlrun", "gradio", "pandas", "plotly", "matplotlib")
 
 
 @contextlib.contextmanager
 def process(bundle: Path, *arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen, str, float]]:
-    """A service, its address, and the seconds from its start to its first "ready"."""
+    """Start a service; its process, its address, and the seconds until it was ready."""
     began = time.perf_counter()
     command = [str(ALETHEIA), "serve", "--model", str(bundle), "--port", "0", *arguments]
-    # As installed, not as this machine may be set up for tests.
+    # As installed, without the settings of a test machine.
     own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=own | environment) as running:
         try:
@@ -39,8 +39,8 @@ def process(bundle: Path, *arguments: str, **environment: str) -> Iterator[tuple
             running.kill()
 
 
-def test_nothing_heavy_stands_between_the_start_and_the_first_answer(bundle, jpeg, tmp_path):
-    """In a process of its own: the application is built and answers a picture, and has imported no torch."""
+def test_app_imports_before_first_answer(bundle, jpeg, tmp_path):
+    """In a process of its own, the application answers a picture without having imported torch."""
     (tmp_path / "picture.jpg").write_bytes(jpeg)
     code = f"""
 import json, sys
@@ -53,20 +53,20 @@ answer = app.state.service.answer_image(open({str(tmp_path / "picture.jpg")!r}, 
 app.state.service.close()
 print(json.dumps([answer["verdict"], sorted({{name.partition(".")[0] for name in sys.modules}})]))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    verdict, modules = json.loads(done.stdout)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    verdict, modules = json.loads(result.stdout)
     assert verdict in ("real", "fake")
     assert not {*NEVER, *LATER} & set(modules)
 
 
-def test_the_decoding_process_imports_next_to_nothing():
+def test_decode_worker_imports():
     code = "import sys, aletheia.serving.decode_worker; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {*NEVER, *LATER, "cv2", "onnxruntime", "openvino", "fastapi"} & set(done.stdout.split())
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {*NEVER, *LATER, "cv2", "onnxruntime", "openvino", "fastapi"} & set(result.stdout.split())
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["--model", "/nowhere/at/all"], "/nowhere/at/all"),
         (["--host", "no.such.host.invalid"], "no address"),
@@ -75,26 +75,26 @@ def test_the_decoding_process_imports_next_to_nothing():
         (["--weight", "2", "--weight", "3"], "2 weights"),
     ],
 )
-def test_what_cannot_be_served_is_told_why(bundle, arguments, words):
+def test_serve_refuses(bundle, arguments, message):
     command = [str(ALETHEIA), "serve", "--port", "0", *arguments]
     command += [] if "--model" in arguments else ["--model", str(bundle)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
 
 
-def test_a_port_that_is_taken(bundle, served):
+def test_serve_port_taken(bundle, served):
     port = served.client.base_url.port
     command = [str(ALETHEIA), "serve", "--model", str(bundle), "--port", str(port)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert f"Port {port}" in done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert f"Port {port}" in result.stderr
 
 
 @pytest.mark.slow
-def test_ready_within_three_seconds(bundle):
-    """Bytecode compiled and networks prepared by a start before; the best of five, for others test at the same time."""
+def test_serve_start_time(bundle):
+    """With bytecode and networks cached by an earlier start; the best of five, as other tests may run meanwhile."""
     times = []
     for _ in range(6):
         with process(bundle, "--no-page") as (_, _, seconds):
@@ -103,8 +103,8 @@ def test_ready_within_three_seconds(bundle):
 
 
 @pytest.mark.slow
-def test_it_finishes_what_it_took_and_leaves_nothing(bundle, jpeg, clip):
-    """SIGTERM comes while videos are being answered: they are answered, with all their frames."""
+def test_serve_graceful_shutdown(bundle, jpeg, clip):
+    """Videos that are being answered when SIGTERM comes are answered, with all their frames."""
     with process(bundle, "--no-page", "--workers", "1") as (running, url, _):
         family = psutil.Process(running.pid).children(recursive=True)
         assert family
@@ -132,7 +132,7 @@ def test_it_finishes_what_it_took_and_leaves_nothing(bundle, jpeg, clip):
 
 
 @pytest.mark.slow
-def test_killed_it_leaves_no_process(bundle, jpeg):
+def test_serve_killed_leaves_no_process(bundle, jpeg):
     with process(bundle, "--no-page") as (running, url, _):
         assert httpx.post(f"{url}/v1/predict", files={"file": jpeg}).status_code == 200
         family = psutil.Process(running.pid).children(recursive=True)
@@ -142,8 +142,8 @@ def test_killed_it_leaves_no_process(bundle, jpeg):
 
 
 @pytest.mark.slow
-def test_the_page_comes_by_itself(bundle):
-    """At once a page that reloads itself, then the real one; the end waits for neither."""
+def test_serve_page_starts_later(bundle):
+    """First a page that reloads itself, then the real one; the end waits for neither."""
     with process(bundle) as (running, url, _):
         first = httpx.get(url)
         assert first.status_code == 200

@@ -1,4 +1,4 @@
-"""How a value with its interval is written, read and kept."""
+"""Text, JSON and table columns of a value with its interval."""
 
 from __future__ import annotations
 

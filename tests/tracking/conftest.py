@@ -1,16 +1,54 @@
-"""Fixtures of the export to MLflow: a database of its own, and runs written as the MLRun client writes them."""
+"""Fixtures: a database, an application without a process, and an MLflow database beside a recorder of runs."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
-from aletheia.tracking import folders, mlflow_export
+from aletheia.tracking import folders, mlflow_export, queries
+from aletheia.tracking.app import create_app
+from aletheia.tracking.resources import projects
+from aletheia.tracking.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A database with one empty project, ``p``."""
+    store = Store(tmp_path / "tracking.db")
+    projects.put(store, "p", {"metadata": {"name": "p"}})
+    return store
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Let the service's clock go by one second with each reading; the value is that of the first."""
+    start = 1_800_000_000.0
+    ticks = itertools.count()
+    monkeypatch.setattr(queries, "now", lambda: start + next(ticks))
+    return start
+
+
+@pytest.fixture
+def app_home(tmp_path: Path) -> Path:
+    (tmp_path / "home" / "artifacts").mkdir(parents=True)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def client(app_home: Path) -> Iterator[TestClient]:
+    """A client of an application in this process, which has a project ``p``."""
+    app = create_app(Store(app_home / "tracking.db"), app_home, 1)
+    with TestClient(app, base_url="http://127.0.0.1:8766", raise_server_exceptions=False) as client:
+        assert client.post("/api/v1/projects", json={"metadata": {"name": "p"}}).status_code == 201
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +108,12 @@ class Recorder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         return str(path)
+
+    def copies(self, mlflow) -> dict[tuple[str, int], object]:
+        """MLflow's copies of the project's runs by uid and iteration."""
+        experiment = mlflow.get_experiment_by_name(self.name)
+        runs = mlflow.search_runs([experiment.experiment_id])
+        return {(run.data.tags["mlrun.uid"], int(run.data.tags["mlrun.iteration"])): run for run in runs}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Which tracking server is used, and that a wrong one is named instead of passed over."""
+"""Selection of the tracking server; a wrong one is named, not passed over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
-from aletheia.tracking import ensure_tracking, folders, service
+from aletheia.tracking import folders, service
+from aletheia.tracking.connect import check_server, ensure_tracking
 
 
 @pytest.fixture(autouse=True)
@@ -58,33 +59,34 @@ def other_server() -> Iterator[str]:
         server.shutdown()
 
 
-def test_embedded_service_is_started_found_and_restarted(own_settings: Path) -> None:
+def test_ensure_tracking_starts_finds_and_restarts_the_service(own_settings: Path) -> None:
     url = ensure_tracking()
     assert os.environ["MLRUN_DBPATH"] == url == f"http://127.0.0.1:{get_settings().tracking_port}"
     pid = service.find().pid
     assert ensure_tracking() == url
     assert service.find().pid == pid
     service.stop()
-    # MLRUN_DBPATH is set now, by us and not by the user, so a service that is gone is started, not complained
-    # about.
+    # MLRUN_DBPATH is set now, but not by the user, so a service that has stopped is started again.
     assert ensure_tracking() == url
     assert service.find().pid != pid
 
 
-def test_mlrun_that_is_imported_already_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_tracking_configures_an_imported_mlrun(monkeypatch: pytest.MonkeyPatch) -> None:
     mlrun = types.ModuleType("mlrun")
     mlrun.mlconf = types.SimpleNamespace(dbpath="./")
     monkeypatch.setitem(sys.modules, "mlrun", mlrun)
     assert ensure_tracking() == mlrun.mlconf.dbpath
 
 
-def test_configured_server_is_used(other_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_tracking_uses_the_configured_server(other_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLRUN_DBPATH", other_server)
     assert ensure_tracking() == other_server
     assert service.find() is None
 
 
-def test_configured_server_in_files(other_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_tracking_reads_configuration_files(
+    other_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MLRUN_IGNORE_ENV_FILE")
     (tmp_path / "mlrun.env").write_text(f"MLRUN_DBPATH={other_server}\n")
     monkeypatch.setenv("MLRUN_ENV_FILE", str(tmp_path / "mlrun.env"))
@@ -97,7 +99,7 @@ def test_configured_server_in_files(other_server: str, tmp_path: Path, monkeypat
     assert ensure_tracking() == other_server
 
 
-def test_configured_server_in_mlrun_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_tracking_reads_the_configuration_of_mlrun(monkeypatch: pytest.MonkeyPatch) -> None:
     mlrun = types.ModuleType("mlrun")
     mlrun.mlconf = types.SimpleNamespace(dbpath="http://127.0.0.1:9")
     monkeypatch.setitem(sys.modules, "mlrun", mlrun)
@@ -106,7 +108,7 @@ def test_configured_server_in_mlrun_itself(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("value", ["http://127.0.0.1:9", "http://no-such-host.invalid:80", "nowhere", "ftp://x"])
-def test_server_that_does_not_answer_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_tracking_names_a_server_that_does_not_answer(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLRUN_DBPATH", value)
     with pytest.raises(InputError) as caught:
         ensure_tracking()
@@ -117,13 +119,15 @@ def test_server_that_does_not_answer_is_named(value: str, monkeypatch: pytest.Mo
     assert service.find() is None, "no silent fallback"
 
 
-def test_server_of_something_else_is_named(other_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_tracking_names_a_server_of_another_kind(other_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLRUN_DBPATH", f"{other_server}/elsewhere")
-    with pytest.raises(InputError, match=r"not as an MLRun API|no JSON object"):
+    with pytest.raises(InputError, match=r"not as an MLRun API|not a JSON object"):
         ensure_tracking()
 
 
-def test_project_folder_may_be_shown(own_settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_tracking_allows_the_project_folder(
+    own_settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     ensure_tracking()
@@ -131,3 +135,24 @@ def test_project_folder_may_be_shown(own_settings: Path, tmp_path: Path, monkeyp
     (tmp_path / "project" / "project.yaml").write_text("kind: project\n")
     ensure_tracking()
     assert tmp_path / "project" in folders.allowed(own_settings)
+
+
+def test_check_server_accepts_one_that_wants_credentials() -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(401)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        check_server(f"http://127.0.0.1:{server.server_address[1]}", "a test")
+        server.shutdown()
+
+
+def test_ensure_tracking_names_a_broken_configuration_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mlrun.yaml").write_text("dbpath: [")
+    monkeypatch.setenv("MLRUN_CONFIG_FILE", str(tmp_path / "mlrun.yaml"))
+    with pytest.raises(InputError, match=r"mlrun\.yaml is not valid YAML"):
+        ensure_tracking()

@@ -1,4 +1,4 @@
-"""What is left after kills, crowds and full disks."""
+"""Durability: killed processes, simultaneous writers, full disks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def kill(running: service.Service) -> None:
     psutil.wait_procs([process], timeout=10)
 
 
-def test_two_processes_write_at_once(home: Path) -> None:
+def test_service_two_processes_write_at_once(home: Path) -> None:
     running, client = start(home)
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, running.url, name, "40"], stderr=subprocess.PIPE)
@@ -75,14 +75,14 @@ def test_two_processes_write_at_once(home: Path) -> None:
     assert len(runs) == 80
     assert all(run["status"]["state"] == "completed" for run in runs)
     for name in ("left", "right"):
-        found = sorted(run["status"]["results"]["n"] for run in runs if run["metadata"]["name"] == name)
-        assert found == list(range(40))
+        numbers = sorted(run["status"]["results"]["n"] for run in runs if run["metadata"]["name"] == name)
+        assert numbers == list(range(40))
     artifacts = client.get("/api/v2/projects/p/artifacts", params={"tag": "latest"}).json()["artifacts"]
     assert len(artifacts) == 1, "a tag stays on one version, however many write at once"
     assert Store(home / "tracking.db").integrity() == "ok"
 
 
-def test_killed_service_has_lost_nothing_that_it_acknowledged(home: Path) -> None:
+def test_service_killed_keeps_what_it_acknowledged(home: Path) -> None:
     acknowledged: list[str] = []
     for attempt in range(3):
         running, client = start(home)
@@ -126,7 +126,7 @@ def stored(home: Path) -> set[str]:
         return {uid for (uid,) in connection.execute("SELECT uid FROM runs")}
 
 
-def test_killed_run_is_readable_and_noticed(home: Path) -> None:
+def test_owners_killed_process_aborts_its_run(home: Path) -> None:
     running, client = start(home)
     code = WRITER.split("for index")[0] + textwrap.dedent(
         """
@@ -158,18 +158,18 @@ def test_killed_run_is_readable_and_noticed(home: Path) -> None:
         assert data["status"]["results"] == {"epoch": 3}
 
 
-def test_run_of_a_living_process_is_left_alone(home: Path) -> None:
+def test_owners_living_process_keeps_its_run(home: Path) -> None:
     running, client = start(home)
-    client.post("/api/v1/projects/p/runs/mine", json={"metadata": {"name": "n"}, "status": {"state": "running"}})
+    client.post("/api/v1/projects/p/runs/live", json={"metadata": {"name": "n"}, "status": {"state": "running"}})
     time.sleep(3.2)  # longer than the grace
     assert client.get("/aletheia/status").json()["lost"] == []
     client.close()  # a run may be silent for hours; what counts is that its process lives
     with httpx.Client(base_url=running.url, trust_env=False) as other:
         assert other.get("/aletheia/status").json()["lost"] == []
-        assert other.get("/api/v1/projects/p/runs/mine").json()["data"]["status"]["state"] == "running"
+        assert other.get("/api/v1/projects/p/runs/live").json()["data"]["status"]["state"] == "running"
 
 
-def test_full_disk_is_told_and_breaks_nothing(home: Path) -> None:
+def test_service_full_disk_is_reported_and_harmless(home: Path) -> None:
     _, client = start(home, "--max-pages", "80")
     body = {"metadata": {"name": "n"}, "spec": {"text": "x" * 30_000}, "status": {"state": "completed"}}
     stored_runs = []
@@ -192,16 +192,7 @@ def test_full_disk_is_told_and_breaks_nothing(home: Path) -> None:
     assert stored(home) == {*stored_runs[1:], "again", "more"}
 
 
-def test_a_failing_request_leaves_no_part_of_itself(tmp_path: Path) -> None:
-    store = Store(tmp_path / "tracking.db")
-    with pytest.raises(RuntimeError), store.write() as connection:
-        connection.execute("INSERT INTO tasks (name, project, kind, created) VALUES ('a', 'p', 'k', 0)")
-        raise RuntimeError("in the middle")
-    with store.read() as connection:
-        assert connection.execute("SELECT COUNT(*) FROM tasks").fetchone()[0] == 0
-
-
-def test_everything_survives_a_restart(home: Path) -> None:
+def test_service_restart_keeps_everything(home: Path) -> None:
     _, client = start(home)
     client.post("/api/v1/projects/p/functions/f", json={"kind": "job", "metadata": {"name": "f"}, "spec": {}})
     client.post("/api/v1/projects/p/runs/u", json={"metadata": {"name": "n"}, "status": {"state": "completed"}})
@@ -230,7 +221,7 @@ def test_everything_survives_a_restart(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_mlrun_process_leaves_a_readable_run(home: Path, tmp_path: Path) -> None:
+def test_service_killed_mlrun_process_leaves_a_readable_run(home: Path, tmp_path: Path) -> None:
     running, client = start(home)
     (tmp_path / "script.py").write_text(
         textwrap.dedent(

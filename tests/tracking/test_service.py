@@ -1,4 +1,4 @@
-"""Starting, finding and stopping the service, and what it costs."""
+"""Starting, finding and stopping the service, and its cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.tracking import service
+from aletheia.tracking import constants, service
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     service.stop(tmp_path / "home")
 
 
-def test_start_is_quick_and_the_process_small(home: Path) -> None:
+def test_start_is_quick_and_small(home: Path) -> None:
     seconds = []
     for _ in range(2):  # the better of two: the machine may be busy with something else
         begin = time.monotonic()
@@ -48,13 +48,13 @@ def test_start_is_quick_and_the_process_small(home: Path) -> None:
     assert psutil.Process(running.pid).memory_info().rss < 300e6
 
 
-def test_the_service_imports_nothing_heavy() -> None:
+def test_service_imports_nothing_heavy() -> None:
     code = "import aletheia.tracking.server, aletheia.tracking, sys; print(*sys.modules)"
     names = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"mlrun", "pandas", "torch", "mlflow", "numpy"} & set(names)
 
 
-def test_running_service_is_reused_and_survives_its_starter(home: Path) -> None:
+def test_start_reuses_a_service_that_survived_its_starter(home: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from aletheia.tracking import service;"
         "print(service.start(Path(sys.argv[1]), port=0).pid)"
@@ -65,27 +65,27 @@ def test_running_service_is_reused_and_survives_its_starter(home: Path) -> None:
     assert os.getsid(running.pid) == running.pid, "Ctrl-C in the starter's terminal must not reach it"
 
 
-def test_two_starters_get_one_service(home: Path) -> None:
+def test_start_simultaneously_gives_one_service(home: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: service.start(home, port=0), range(4)))
-    assert len({running.pid for running in found}) == 1
+        services = list(pool.map(lambda _: service.start(home, port=0), range(4)))
+    assert len({running.pid for running in services}) == 1
 
 
-def test_second_service_on_the_same_data_is_refused(home: Path) -> None:
+def test_server_refuses_a_second_one_on_the_same_data(home: Path) -> None:
     service.start(home, port=0)
     command = [sys.executable, "-m", "aletheia.tracking.server", "--home", home, "--port", "0"]
     second = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert second.returncode == 82
+    assert second.returncode == constants.EXIT_RUNNING
     assert "already" in second.stderr
 
 
-def test_stop_ends_it_and_a_stale_state_file_is_no_service(home: Path) -> None:
+def test_stop_ends_it_and_ignores_stale_state(home: Path) -> None:
     running = service.start(home, port=0)
     state = (home / "service.json").read_text()
     assert service.stop(home) is True
     assert not psutil.pid_exists(running.pid)
     assert service.stop(home) is False
-    # As after a power cut: the file is there, and its pid belongs to somebody else by now.
+    # As after a power cut: the file is there, and its pid belongs to another process by now.
     (home / "service.json").write_text(json.dumps({**json.loads(state), "pid": os.getpid()}))
     assert service.find(home) is None
     assert service.stop(home) is False
@@ -93,7 +93,7 @@ def test_stop_ends_it_and_a_stale_state_file_is_no_service(home: Path) -> None:
     assert service.start(home, port=0).pid != running.pid
 
 
-def test_stop_does_not_touch_a_process_that_it_does_not_know(home: Path) -> None:
+def test_stop_leaves_unknown_processes_alone(home: Path) -> None:
     running = service.start(home, port=0)
     state = json.loads((home / "service.json").read_text())
     with subprocess.Popen(["sleep", "60"]) as bystander:
@@ -106,7 +106,7 @@ def test_stop_does_not_touch_a_process_that_it_does_not_know(home: Path) -> None
     assert service.find(home) == running
 
 
-def test_killed_service_is_started_again_on_the_same_port(home: Path) -> None:
+def test_start_after_a_kill_on_the_same_port(home: Path) -> None:
     running = service.start(home, port=0)
     os.kill(running.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(running.pid)] if psutil.pid_exists(running.pid) else [], timeout=5)
@@ -114,27 +114,27 @@ def test_killed_service_is_started_again_on_the_same_port(home: Path) -> None:
     assert (again.pid != running.pid, again.port) == (True, running.port)
 
 
-def test_port_that_is_taken_is_named_with_the_remedy(home: Path) -> None:
-    with socket.create_server((service.HOST, 0)) as other:
+def test_start_names_a_taken_port_and_the_remedy(home: Path) -> None:
+    with socket.create_server((constants.HOST, 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(InputError, match=rf"Port {port} .*ALETHEIA_TRACKING_PORT="):
             service.start(home, port=port)
     assert service.find(home) is None
 
 
-def test_port_of_another_homes_service_is_named(home: Path, tmp_path: Path) -> None:
+def test_start_names_the_service_of_another_home(home: Path, tmp_path: Path) -> None:
     running = service.start(home, port=0)
     with pytest.raises(InputError, match="tracking service of another folder"):
         service.start(tmp_path / "other", port=running.port)
 
 
-def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
+def test_start_in_an_unusable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="ALETHEIA_HOME"):
         service.start(tmp_path / "file" / "home", port=0)
 
 
-def test_database_that_is_none_or_newer(home: Path, tmp_path: Path) -> None:
+def test_start_with_an_unusable_database(home: Path, tmp_path: Path) -> None:
     home.mkdir()
     (home / "tracking.db").write_bytes(b"this is no database, only text of some length" * 40)
     with pytest.raises(InputError, match=r"tracking\.db"):
@@ -151,7 +151,7 @@ def test_database_that_is_none_or_newer(home: Path, tmp_path: Path) -> None:
         service.start(home, port=0)
 
 
-def test_service_of_a_test_session_ends_with_it(home: Path) -> None:
+def test_start_while_pid_ends_with_that_process(home: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as session:
         running = service.start(home, port=0, arguments=("--while-pid", str(session.pid)))
         session.kill()
@@ -159,7 +159,7 @@ def test_service_of_a_test_session_ends_with_it(home: Path) -> None:
     assert service.find(home) is None
 
 
-def test_files_are_for_the_user_only(home: Path) -> None:
+def test_start_makes_files_for_the_user_only(home: Path) -> None:
     service.start(home, port=0)
     assert home.stat().st_mode & 0o077 == 0
     assert (home / "tracking.db").stat().st_mode & 0o077 == 0

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
+from ..model_factories import declare_network, own_registry
+
 
 def texture(rng: np.random.Generator, size: int) -> np.ndarray:
     """A smooth random colour texture with a little camera noise, (size, size, 3) uint8."""

@@ -1,4 +1,4 @@
-"""What is promised about "cannot tell" holds on exchangeable data, and small cases come out as by hand."""
+"""Rules of abstention: their coverage on exchangeable data, and small cases by hand."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from aletheia.training.calibration import choose_threshold, fit_calibration
 NOTHING = pd.DataFrame({name: [np.nan] for name in STATISTICS})
 
 
-def test_limits_by_hand():
+def test_fit_abstention_limits():
     reals, fakes = np.arange(1, 20) / 100, 1 - np.arange(1, 10) / 100
     y, p = np.repeat([0, 1], [19, 9]), np.concatenate([reals, fakes])
     # ceil(20 * 0.9) = 18th smallest of 19 genuine ones; ceil(10 * 0.9) = 9th largest of 9 fakes.
-    found = fit_abstention(y, p, NOTHING, alpha=0.1)
-    assert (found.real_upper, found.fake_lower) == (pytest.approx(0.18), pytest.approx(0.91))
-    assert (found.min_face, found.ranges, found.reencode) == (0, {}, None)
-    # ceil(20 * 0.95) = 19th; 9 fakes are too few for 0.05: nothing speaks against "fake".
-    found = fit_abstention(y, p, NOTHING, alpha=0.05)
-    assert (found.real_upper, found.fake_lower) == (pytest.approx(0.19), 0.0)
+    rules = fit_abstention(y, p, NOTHING, alpha=0.1)
+    assert (rules.real_upper, rules.fake_lower) == (pytest.approx(0.18), pytest.approx(0.91))
+    assert (rules.min_face, rules.ranges, rules.reencode) == (0, {}, None)
+    # ceil(20 * 0.95) = 19th; 9 fakes are too few for 0.05: "fake" is always plausible.
+    rules = fit_abstention(y, p, NOTHING, alpha=0.05)
+    assert (rules.real_upper, rules.fake_lower) == (pytest.approx(0.19), 0.0)
     assert fit_abstention(1 - y, 1 - p, NOTHING, alpha=0.05).real_upper == 1.0
 
 
 @pytest.mark.parametrize("n", [9, 19, 29, 39, 99, 999])
 @pytest.mark.parametrize("alpha", [0.1, 0.2, 0.3, 0.7])
-def test_a_rank_that_is_whole_is_not_rounded_up(n, alpha):
+def test_conformal_limit_whole_rank(n, alpha):
     assert conformal_limit(np.arange(1, n + 1), alpha) == round((n + 1) * (1 - alpha))
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.25])
-def test_each_class_is_covered_as_promised(alpha):
+def test_fit_abstention_coverage_of_each_class(alpha):
     """Mean coverage over many draws is k / (n + 1) exactly, k = ceil((n + 1)(1 - alpha)), whatever the scores are."""
     rng, draws, counts = np.random.default_rng(0), 3000, {0: 30, 1: 140}
     covered = {0: [], 1: []}
@@ -60,9 +60,9 @@ def test_each_class_is_covered_as_promised(alpha):
     for _ in range(draws):
         # Not calibrated and of different spread: only the order within a class matters.
         p = np.where(y == 1, rng.beta(3, 1, len(y)), rng.beta(0.7, 2, len(y)))
-        found = fit_abstention(y[fitted_on], p[fitted_on], NOTHING, alpha=alpha)
-        covered[0].append((p[new] <= found.real_upper)[y[new] == 0].mean())
-        covered[1].append((p[new] >= found.fake_lower)[y[new] == 1].mean())
+        rules = fit_abstention(y[fitted_on], p[fitted_on], NOTHING, alpha=alpha)
+        covered[0].append((p[new] <= rules.real_upper)[y[new] == 0].mean())
+        covered[1].append((p[new] >= rules.fake_lower)[y[new] == 1].mean())
     for label, shares in covered.items():
         n = counts[label]
         exact = np.ceil((n + 1) * (1 - alpha) - 1e-9) / (n + 1)
@@ -71,8 +71,8 @@ def test_each_class_is_covered_as_promised(alpha):
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
-def test_calibrating_on_the_same_rows_breaks_no_promise_and_few_answers_are_wrong(method):
-    rng, alpha, wrong = np.random.default_rng(1), 0.1, []
+def test_fit_abstention_error_rate_with_calibration(method):
+    rng, alpha, error_rates = np.random.default_rng(1), 0.1, []
     for _ in range(80):
         y = np.repeat([0, 1, 0, 1], [60, 90, 200, 200])
         z = rng.normal(1.6 * y, 1.0)
@@ -86,27 +86,27 @@ def test_calibrating_on_the_same_rows_breaks_no_promise_and_few_answers_are_wron
             threshold=choose_threshold(y[val], p[val]).value,
             abstention=fit_abstention(y[val], p[val], NOTHING, alpha=alpha),
         )
-        said = np.array([decide(spec, value).verdict for value in p[150:].astype(float)])
-        wrong.append([(said[:200] == "fake").mean(), (said[200:] == "real").mean()])
-        assert "cannot tell" in said
-    share, error = np.mean(wrong, axis=0), np.std(wrong, axis=0) / np.sqrt(len(wrong))
+        verdicts = np.array([decide(spec, value).verdict for value in p[150:].astype(float)])
+        error_rates.append([(verdicts[:200] == "fake").mean(), (verdicts[200:] == "real").mean()])
+        assert "cannot tell" in verdicts
+    share, error = np.mean(error_rates, axis=0), np.std(error_rates, axis=0) / np.sqrt(len(error_rates))
     assert (share <= alpha + 3 * error).all()
-    if method == "platt":  # isotonic makes ties, which are all let in
+    if method == "platt":  # isotonic makes ties, all of which are accepted
         assert (share >= alpha - 0.03).all()
 
 
-def test_ranges_are_widened_quantiles_of_the_training_faces():
+def test_fit_abstention_ranges():
     luma = np.linspace(0, 200, 1001)
     table = NOTHING.reindex(range(1001)).assign(luma=luma, face_size=np.where(luma < 100, 42.7, 80.0))
-    found = fit_abstention(np.array([0, 1]), np.array([0.1, 0.9]), table, alpha=0.5)
+    rules = fit_abstention(np.array([0, 1]), np.array([0.1, 0.9]), table, alpha=0.5)
     # 0.5 % and 99.5 %: 1 and 199, widened by 19.8 on both sides.
-    assert found.ranges["luma"] == pytest.approx((1 - 19.8, 199 + 19.8))
-    assert found.ranges["face_size"] == pytest.approx((42.7 - 3.73, 80 + 3.73))
-    assert set(found.ranges) == {"luma", "face_size"}
-    assert found.min_face == 42
+    assert rules.ranges["luma"] == pytest.approx((1 - 19.8, 199 + 19.8))
+    assert rules.ranges["face_size"] == pytest.approx((42.7 - 3.73, 80 + 3.73))
+    assert set(rules.ranges) == {"luma", "face_size"}
+    assert rules.min_face == 42
 
 
-def test_the_largest_shift_is_the_reach():
+def test_fit_abstention_reencode():
     rows = np.array([0, 1]), np.array([0.1, 0.9]), NOTHING
     shifts = np.array([[0.1, -0.4], [0.3, np.nan]])
     assert fit_abstention(*rows, shifts=shifts).reencode == pytest.approx(0.4)
@@ -123,22 +123,22 @@ def test_the_largest_shift_is_the_reach():
         ([0, 1], [-3.0, 4.0], 0.1, "from 0 to 1"),
     ],
 )
-def test_what_cannot_be_fitted(y, p, alpha, match):
+def test_fit_abstention_invalid(y, p, alpha, match):
     with pytest.raises(InputError, match=match):
         fit_abstention(np.array(y), np.array(p), NOTHING, alpha=alpha)
 
 
-def test_statistics_of_a_manifest(discs, tmp_path):
+def test_manifest_statistics_values(discs, tmp_path):
     frame = discs[1].head(3).copy()
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     frame.loc[frame.index[1], "path"] = str(broken)
-    found = manifest_statistics(frame, 32)
-    assert found.index.equals(frame.index) and list(found.columns) == list(STATISTICS)
-    assert found["face_size"].isna().all()
-    assert found.iloc[1].isna().all()
+    statistics = manifest_statistics(frame, 32)
+    assert statistics.index.equals(frame.index) and list(statistics.columns) == list(STATISTICS)
+    assert statistics["face_size"].isna().all()
+    assert statistics.iloc[1].isna().all()
     shrunk = cv2.resize(read_image(frame["path"].iloc[2]), (32, 32), interpolation=cv2.INTER_AREA)
-    assert found.iloc[2, :3].to_dict() == pytest.approx(crop_statistics(shrunk))
+    assert statistics.iloc[2, :3].to_dict() == pytest.approx(crop_statistics(shrunk))
     boxes = frame.assign(face_x0=[0.0, 5, np.nan], face_y0=[0.0, 5, 1], face_x1=[30.0, 25, 2], face_y1=[20.0, 55, 2])
     np.testing.assert_array_equal(face_sizes(boxes), [30, 50, np.nan])
     np.testing.assert_array_equal(manifest_statistics(boxes, 32)["face_size"], [30, 50, np.nan])
@@ -155,7 +155,7 @@ def logit(network: torch.nn.Module, spec: ModelSpec, crop: np.ndarray) -> float:
         return network(normalise(torch.from_numpy(crop[None]), spec.mean, spec.std)).item()
 
 
-def test_pictures_are_saved_again_where_they_are_known(network, portraits, tmp_path):
+def test_reencoded_logits_of_pictures(network, portraits, tmp_path):
     """As a predictor would: the face is cut out of the re-encoded picture."""
     rows = []
     for index, (picture, _) in enumerate(portraits[:3]):
@@ -164,26 +164,26 @@ def test_pictures_are_saved_again_where_they_are_known(network, portraits, tmp_p
     cut = extract_faces(pd.DataFrame(rows), tmp_path / "crops", CropConfig(size=64), workers=1, progress=False)
     faces = cut.manifest
     spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropConfig(size=64))
-    found = reencoded_logits(network, spec, faces)
-    for row, face, (picture, _) in zip(found, faces_of(faces), portraits, strict=False):
+    logits = reencoded_logits(network, spec, faces)
+    for row, face, (picture, _) in zip(logits, faces_of(faces), portraits, strict=False):
         inputs = [network_input(picture, face, spec), *reencoded_inputs(picture, face, spec)]
         np.testing.assert_allclose(row, [logit(network, spec, crop) for crop in inputs], atol=1e-5)
-    assert len(np.unique(found)) == 9
+    assert len(np.unique(logits)) == 9
 
 
-def test_crops_without_a_picture_are_compressed_and_not_scaled(network, discs, tmp_path):
+def test_reencoded_logits_of_crops_alone(network, discs, tmp_path):
     frame = discs[1].head(4).copy()
     (tmp_path / "broken.png").write_bytes(b"no picture")
     frame.loc[frame.index[2], "path"] = str(tmp_path / "broken.png")
     spec = ModelSpec(architecture="attention_cnn", input_size=32, crop=CropConfig(size=48))
-    found = reencoded_logits(network, spec, frame)
-    assert np.isnan(found[2]).all() and np.isnan(found[:, 2]).all() and np.isfinite(found[[0, 1, 3], :2]).all()
+    logits = reencoded_logits(network, spec, frame)
+    assert np.isnan(logits[2]).all() and np.isnan(logits[:, 2]).all() and np.isfinite(logits[[0, 1, 3], :2]).all()
     crop = read_image(frame["path"].iloc[1])
     versions = [cv2.resize(part, (32, 32), interpolation=cv2.INTER_AREA) for part in (crop, compressed(crop))]
-    np.testing.assert_allclose(found[1, :2], [logit(network, spec, part) for part in versions], atol=1e-5)
+    np.testing.assert_allclose(logits[1, :2], [logit(network, spec, part) for part in versions], atol=1e-5)
     # The frame of a video, and a picture that is gone.
-    known = {"face_keypoints": "1,1 2,2 3,3 4,4 5,5 6,6", "face_score": 0.9, "face_x0": 0, "face_y0": 0, "face_x1": 9}
-    gone = frame.assign(original=str(tmp_path / "gone.png"), face_y1=9, frame_time=np.nan, **known)
-    np.testing.assert_array_equal(reencoded_logits(network, spec, gone), found)
+    columns = {"face_keypoints": "1,1 2,2 3,3 4,4 5,5 6,6", "face_score": 0.9, "face_x0": 0, "face_y0": 0, "face_x1": 9}
+    gone = frame.assign(original=str(tmp_path / "gone.png"), face_y1=9, frame_time=np.nan, **columns)
+    np.testing.assert_array_equal(reencoded_logits(network, spec, gone), logits)
     of_video = gone.assign(original=frame["path"], frame_time=0.5)
-    np.testing.assert_array_equal(reencoded_logits(network, spec, of_video), found)
+    np.testing.assert_array_equal(reencoded_logits(network, spec, of_video), logits)

@@ -8,7 +8,7 @@ from torch import nn
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
 
 
-def test_the_statistics_are_those_of_the_batches():
+def test_measure_batch_norm_statistics():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Conv2d(4, 2, 1), nn.BatchNorm2d(2))
     model[1].running_mean.fill_(100.0)  # statistics that lag behind
@@ -28,7 +28,7 @@ def test_the_statistics_are_those_of_the_batches():
     torch.testing.assert_close(model[4].running_mean, torch.stack([f.mean(dim=(0, 2, 3)) for f in second]).mean(0))
 
 
-def test_modes_momentum_and_weights_stay():
+def test_measure_batch_norm_keeps_modes_and_weights():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, momentum=0.3), nn.Dropout(0.5))
     weights = [p.clone() for p in model.parameters()]
     model.train()

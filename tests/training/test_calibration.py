@@ -14,7 +14,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_curve
 
 from aletheia.core.errors import InputError
 from aletheia.models.spec import MAX_KNOTS, Calibration
-from aletheia.training.calibration import _thinned, choose_threshold, fit_calibration
+from aletheia.training.calibration import choose_threshold, fit_calibration, thin_knots
 
 
 @pytest.fixture
@@ -24,28 +24,28 @@ def logits():
     return y, 4 * (rng.normal(2 * y - 1, 1.5) + 0.8)  # over-confident and shifted
 
 
-def test_platt_is_scikit_learns(logits):
+def test_fit_calibration_platt_equals_scikit_learn(logits):
     y, z = logits
     ours = fit_calibration(y, z, "platt")
     slope, offset = _sigmoid_calibration(z, y)  # p = 1 / (1 + exp(slope z + offset))
     assert (ours.scale, ours.shift) == pytest.approx((-slope, -offset), rel=1e-3, abs=1e-3)
     # With many rows the smoothed targets hardly matter.
-    plain = LogisticRegression(penalty=None, tol=1e-10, max_iter=1000).fit(z[:, None], y)
+    plain = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(z[:, None], y)
     assert ours.scale == pytest.approx(plain.coef_[0, 0], rel=0.01)
     assert ours.shift == pytest.approx(plain.intercept_[0], abs=0.02)
 
 
-def test_balanced_platt_refers_to_a_prior_of_one_half(logits):
+def test_fit_calibration_balanced_platt(logits):
     y, z = logits
     ours = fit_calibration(y, z, "platt", balanced=True)
-    plain = LogisticRegression(penalty=None, class_weight="balanced", tol=1e-10, max_iter=1000).fit(z[:, None], y)
+    plain = LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-10, max_iter=1000).fit(z[:, None], y)
     assert ours.scale == pytest.approx(plain.coef_[0, 0], rel=0.01)
     assert ours.shift == pytest.approx(plain.intercept_[0], abs=0.02)
     p = ours.probabilities(z)
     assert (p[y == 1].mean() + p[y == 0].mean()) / 2 == pytest.approx(0.5, abs=0.01)
 
 
-def test_temperature_minimises_the_log_loss(logits):
+def test_fit_calibration_temperature_minimises_log_loss(logits):
     y, z = logits
     ours = fit_calibration(y, z, "temperature")
     best = minimize_scalar(lambda t: log_loss(y, 1 / (1 + np.exp(-z / t))), bounds=(0.1, 100), method="bounded")
@@ -55,7 +55,7 @@ def test_temperature_minimises_the_log_loss(logits):
 
 
 @pytest.mark.parametrize("method", ["platt", "temperature"])
-def test_separable_data_gives_finite_increasing_probabilities(method):
+def test_fit_calibration_separable_data(method):
     y, z = np.array([0, 0, 0, 1, 1, 1]), np.array([-30.0, -20, -10, 10, 20, 30])
     fitted = fit_calibration(y, z, method)
     p = fitted.probabilities(z)
@@ -64,7 +64,7 @@ def test_separable_data_gives_finite_increasing_probabilities(method):
 
 
 @pytest.mark.parametrize("balanced", [False, True])
-def test_isotonic_is_scikit_learns_between_platts_targets(logits, balanced):
+def test_fit_calibration_isotonic_equals_scikit_learn(logits, balanced):
     y, z = logits
     ours = fit_calibration(y, z, "isotonic", balanced=balanced)
     weight = np.where(y == 1, 1 / y.mean(), 1 / (1 - y.mean())) if balanced else None
@@ -77,7 +77,7 @@ def test_isotonic_is_scikit_learns_between_platts_targets(logits, balanced):
     assert 0 < p.min() == pytest.approx(low, rel=1e-5) and p.max() == pytest.approx(high, rel=1e-5) and p.max() < 1
 
 
-def test_isotonic_finds_a_shape_that_platt_cannot():
+def test_fit_calibration_isotonic_finds_steps():
     rng = np.random.default_rng(1)
     z = rng.uniform(-3, 3, 20_000)
     stairs = np.where(z < -1, 0.1, np.where(z < 1, 0.45, 0.9))
@@ -89,31 +89,31 @@ def test_isotonic_finds_a_shape_that_platt_cannot():
     assert errors["isotonic"] < 0.02 < 0.05 < errors["platt"]
 
 
-def test_isotonic_on_hand_computed_blocks():
+def test_fit_calibration_isotonic_small_cases():
     # Pools -1 with 0 (one fake, one real); targets are 3/4 and 1/4 for two rows of each class.
     fitted = fit_calibration(np.array([0, 1, 0, 1]), np.array([-2.0, -1.0, 0.0, 1.0]), "isotonic")
     assert fitted.knots == ((-2.0, 0.25), (-1.0, 0.5), (0.0, 0.5), (1.0, 0.75))
     # A network that has it the wrong way round knows nothing: one half everywhere.
-    wrong = fit_calibration(np.array([1, 1, 0, 0]), np.array([-2.0, -1.0, 0.0, 1.0]), "isotonic")
-    np.testing.assert_allclose(wrong.probabilities(np.array([-9.0, 0.5, 9.0])), 0.5)
+    inverted = fit_calibration(np.array([1, 1, 0, 0]), np.array([-2.0, -1.0, 0.0, 1.0]), "isotonic")
+    np.testing.assert_allclose(inverted.probabilities(np.array([-9.0, 0.5, 9.0])), 0.5)
     with pytest.raises(InputError, match="all are the same; choose 'platt'"):
         fit_calibration(np.array([0, 1]), np.array([1.0, 1.0]), "isotonic")
 
 
-def test_too_many_knots_are_thinned_and_the_error_is_stated():
+def test_thin_knots_error():
     rng = np.random.default_rng(2)
     z = np.sort(rng.normal(0, 2, 5000))
     p = np.cumsum(rng.exponential(size=5000) ** 4)
     p /= p[-1]
-    kept, error = _thinned(z, p, MAX_KNOTS)
+    kept, error = thin_knots(z, p, MAX_KNOTS)
     assert len(kept) == MAX_KNOTS and (kept[0], kept[-1]) == (0, 4999)
     assert np.abs(np.interp(z, z[kept], p[kept]) - p).max() == error
     assert 0 < error < np.abs(np.interp(z, z[::25], p[::25]) - p).max()
-    kept, error = _thinned(z[:150], p[:150], MAX_KNOTS)
+    kept, error = thin_knots(z[:150], p[:150], MAX_KNOTS)
     assert len(kept) == 150 and error == 0
 
 
-def test_more_data_than_knots(monkeypatch):
+def test_fit_calibration_isotonic_thinned(monkeypatch):
     rng = np.random.default_rng(3)
     z = rng.normal(0, 2, 30_000)
     y = (rng.random(len(z)) < 1 / (1 + np.exp(-z))).astype(int)
@@ -125,7 +125,7 @@ def test_more_data_than_knots(monkeypatch):
     assert np.abs(few.probabilities(z) - many.probabilities(z)).max() == pytest.approx(few.thinned, abs=1e-6)
 
 
-def test_none_and_bad_input(logits):
+def test_fit_calibration_none_and_invalid(logits):
     y, z = logits
     np.testing.assert_allclose(fit_calibration(y, z, "none").probabilities(z), 1 / (1 + np.exp(-z)), rtol=1e-6)
     assert np.isnan(Calibration().probabilities(np.array([np.nan]))).all()
@@ -147,7 +147,7 @@ _SAMPLES = st.lists(
 
 @settings(deadline=None, max_examples=200)
 @given(_SAMPLES)
-def test_the_threshold_has_the_highest_balanced_accuracy(samples):
+def test_choose_threshold_balanced_accuracy(samples):
     y, p = (np.array(column, dtype=float) for column in zip(*samples, strict=True))
     if y.min() == y.max():
         return
@@ -161,7 +161,7 @@ def test_the_threshold_has_the_highest_balanced_accuracy(samples):
 
 @settings(deadline=None, max_examples=200)
 @given(_SAMPLES, st.sampled_from([0.0, 0.01, 0.05, 0.3, 1.0]))
-def test_the_stated_false_positive_rate_is_kept(samples, max_fpr):
+def test_choose_threshold_max_fpr(samples, max_fpr):
     y, p = (np.array(column, dtype=float) for column in zip(*samples, strict=True))
     if y.min() == y.max():
         return
@@ -174,7 +174,7 @@ def test_the_stated_false_positive_rate_is_kept(samples, max_fpr):
         assert called[y == 1].mean() == pytest.approx(tpr[fpr <= max_fpr].max())
 
 
-def test_the_threshold_lies_halfway_in_the_widest_gap():
+def test_choose_threshold_middle_of_widest_gap():
     y, p = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9])
     chosen = choose_threshold(y, p)
     assert chosen.value == pytest.approx(0.5)

@@ -1,4 +1,4 @@
-"""Where a training leaves its checkpoint."""
+"""Checkpoint files and their folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aletheia.core.errors import InputError
 from aletheia.models.inspect import inspect_model
 from aletheia.training.checkpoint import AtomicCheckpointIO, checkpoint_folder
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _data(tmp_path, monkeypatch):
     monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path / "data"))
 
 
-def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
+def test_checkpoint_folder_identity(discs, tmp_path):
     train, val = discs
     config = TrainConfig(max_epochs=3)
     folder = checkpoint_folder(config, train, val)
@@ -29,7 +29,7 @@ def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
     assert checkpoint_folder(TrainConfig(max_epochs=3, num_threads=1), train.copy(), val.copy()) == folder
     fitted_afterwards = {"calibration": "isotonic", "max_fpr": 0.01, "abstention_alpha": None}
     assert checkpoint_folder(TrainConfig(max_epochs=3, **fitted_afterwards), train, val) == folder
-    others = {
+    other_folders = {
         checkpoint_folder(TrainConfig(max_epochs=4), train, val),
         checkpoint_folder(TrainConfig(max_epochs=3, seed=1), train, val),
         checkpoint_folder(config, train.iloc[::-1], val),
@@ -37,20 +37,20 @@ def test_the_same_training_finds_it_again_and_no_other_does(discs, tmp_path):
         checkpoint_folder(config, val, train),
         checkpoint_folder(config, train.assign(gender="x"), val),
     }
-    assert len(others | {folder}) == 7
+    assert len(other_folders | {folder}) == 7
 
 
-def test_what_is_fitted_afterwards_may_change_on_resume(discs, tmp_path):
+def test_read_checkpoint_allows_other_calibration(discs, tmp_path):
     config = TrainConfig(image_size=48, options={"width": 8}, max_epochs=1)
-    first = fit(config, *discs, tmp_path, progress=False)
-    # As in a checkpoint of before these fields were there.
+    first = fit_network(config, *discs, tmp_path, progress=False)
+    # As in a checkpoint from before these fields existed.
     saved = torch.load(first.checkpoint, weights_only=True)["callbacks"]["KeepBest"]["identity"]["config"]
     assert not {"calibration", "max_fpr", "abstention_alpha"} & set(saved)
     later = TrainConfig.parse(config, calibration="isotonic", max_fpr=0.1, abstention_alpha=0.3)
-    second = fit(later, *discs, tmp_path, resume=True, progress=False)
+    second = fit_network(later, *discs, tmp_path, resume=True, progress=False)
     assert (second.val_logits == first.val_logits).all() and second.config == later
     with pytest.raises(InputError, match="weight_decay"):
-        fit(TrainConfig.parse(config, weight_decay=0.5), *discs, tmp_path, resume=True, progress=False)
+        fit_network(TrainConfig.parse(config, weight_decay=0.5), *discs, tmp_path, resume=True, progress=False)
 
 
 class AlmostFull(io.FileIO):
@@ -65,21 +65,22 @@ class AlmostFull(io.FileIO):
         return super().write(data)
 
 
-def test_a_disk_that_fills_up_is_called_that(tmp_path, monkeypatch):
+def test_atomic_checkpoint_io_disk_full(tmp_path, monkeypatch):
     former = tmp_path / "last.ckpt"
     former.write_bytes(b"the former one")
     monkeypatch.setattr("os.fdopen", AlmostFull)
     with pytest.raises(InputError, match="The disk is full"):
         AtomicCheckpointIO().save_checkpoint({"weights": torch.zeros(10_000)}, former)
     assert former.read_bytes() == b"the former one"
-    assert os.listdir(tmp_path) == ["last.ckpt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_the_inspector_knows_a_checkpoint(discs, tmp_path):
+def test_inspect_model_of_checkpoint(discs, tmp_path):
     config = TrainConfig(image_size=48, options={"width": 8}, max_epochs=2)
-    path = fit(config, *discs, tmp_path, progress=False).checkpoint
-    found = inspect_model(path)
-    assert (found.kind, found.architecture, found.recognised) == ("training checkpoint", "attention_cnn", False)
-    assert found.details["epochs"] == 2
-    assert found.details["training"]["learning_rate"] == config.learning_rate
-    assert len(found.data_hash) == 64
+    path = fit_network(config, *discs, tmp_path, progress=False).checkpoint
+    inspection = inspect_model(path)
+    assert (inspection.kind, inspection.architecture) == ("training checkpoint", "attention_cnn")
+    assert not inspection.recognised
+    assert inspection.details["epochs"] == 2
+    assert inspection.details["training"]["learning_rate"] == config.learning_rate
+    assert len(inspection.data_hash) == 64

@@ -10,7 +10,7 @@ from aletheia.core.errors import InputError
 from aletheia.training.config import TrainConfig
 
 
-def test_defaults_are_valid_and_survive_json():
+def test_train_config_round_trip():
     config = TrainConfig()
     assert TrainConfig(**json.loads(config.model_dump_json())) == config
     assert TrainConfig.parse(config) == config
@@ -49,13 +49,13 @@ def test_defaults_are_valid_and_survive_json():
         ("lerning_rate", 1e-3),
     ],
 )
-def test_a_value_that_does_not_fit_names_its_field(field, value):
+def test_train_config_names_invalid_field(field, value):
     with pytest.raises(InputError, match=field):
         TrainConfig(**{field: value})
     with pytest.raises(InputError, match=field):
         TrainConfig.parse(TrainConfig(), **{field: value})
 
 
-def test_every_wrong_field_is_named_at_once():
+def test_train_config_names_every_invalid_field():
     with pytest.raises(InputError, match=r"(?s)learning_rate.*batch_size.*surprise"):
         TrainConfig(learning_rate=-1, batch_size=0, surprise=1)

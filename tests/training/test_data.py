@@ -12,7 +12,7 @@ import torch
 from aletheia.core.errors import InputError
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import BatchesAhead, EpochBatches, FaceData, PixelDataset, encode_labels
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 
 
 def make(discs, **changes) -> FaceData:
@@ -21,7 +21,7 @@ def make(discs, **changes) -> FaceData:
     return data
 
 
-def test_batches_have_the_asked_size_and_cover_the_data(discs):
+def test_face_data_batch_sizes(discs):
     for size in (8, 50):
         loader = make(discs, batch_size=size).train_dataloader()
         batches = list(loader)
@@ -33,18 +33,18 @@ def test_batches_have_the_asked_size_and_cover_the_data(discs):
     assert [len(labels) for _, labels in val] == [25, 25, 10]
 
 
-def test_pixels_and_labels_stay_together(discs):
+def test_face_data_keeps_pixels_with_labels(discs):
     data = make(discs, batch_size=10)
     dataset = data.sets["train"]
-    wanted = {dataset.pixels.array[i].tobytes(): float(dataset.labels[i]) for i in range(len(dataset))}
+    label_of = {dataset.pixels.array[i].tobytes(): float(dataset.labels[i]) for i in range(len(dataset))}
     truth = encode_labels(discs[0]["label"])
     np.testing.assert_array_equal(dataset.labels.numpy(), truth)
     for pixels, labels in data.train_dataloader():
         for image, label in zip(pixels.numpy(), labels, strict=True):
-            assert wanted[image.tobytes()] == label
+            assert label_of[image.tobytes()] == label
 
 
-def test_the_order_is_a_function_of_seed_and_epoch():
+def test_epoch_batches_order():
     def order(seed, epoch):
         batches = EpochBatches(50, 7, seed)
         batches.set_epoch(epoch)
@@ -57,12 +57,12 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     assert [row for _, rows in EpochBatches(50, 7) for row in rows] == list(range(50))
 
 
-def test_the_cache_is_shared_between_cells(discs):
+def test_face_data_shares_pixel_cache(discs):
     first, second = make(discs, batch_size=8), make(discs, batch_size=16, learning_rate=0.1)
     assert first.sets["train"].pixels is second.sets["train"].pixels
 
 
-def test_albumentations_are_repeatable_and_differ_by_epoch(discs):
+def test_face_data_albumentations_repeatable(discs):
     def batch(epoch):
         loader = make(discs, augmentation="albumentations", batch_size=8).train_dataloader()
         loader.sampler.set_epoch(epoch)
@@ -73,13 +73,13 @@ def test_albumentations_are_repeatable_and_differ_by_epoch(discs):
     assert not torch.equal(batch(0), batch(1))
 
 
-def test_a_batch_larger_than_the_data_says_so(discs):
+def test_face_data_batch_too_large(discs):
     with pytest.raises(InputError, match=r"batch_size: 121 .*120 readable rows.*at most 120"):
         make(discs, batch_size=121)
     make(discs, batch_size=120)
 
 
-def test_unreadable_rows_are_reported_and_left_out(discs, tmp_path):
+def test_face_data_unreadable_rows(discs, tmp_path):
     train, val = discs[0].copy(), discs[1].copy()
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG not really")
@@ -93,7 +93,7 @@ def test_unreadable_rows_are_reported_and_left_out(discs, tmp_path):
     np.testing.assert_array_equal(data.sets["train"].labels.numpy(), np.delete(encode_labels(train["label"]), 3))
 
 
-def test_one_class_only_and_no_rows(discs):
+def test_face_data_single_class_or_empty(discs):
     train, val = discs
     with pytest.raises(InputError, match=r"train set .* all labelled 'fake'"):
         make((train[train.label == "fake"], val), batch_size=8)
@@ -105,13 +105,13 @@ def test_one_class_only_and_no_rows(discs):
         make((train, val.iloc[:1].assign(path="nowhere.png")), batch_size=8)
 
 
-def test_only_real_and_fake_are_labels():
+def test_encode_labels_invalid():
     np.testing.assert_array_equal(encode_labels(pd.Series(["fake", "real"])), [1, 0])
     with pytest.raises(InputError, match="'Fake'"):
         encode_labels(pd.Series(["fake", "Fake"]))
 
 
-def test_the_fingerprint_tells_data_apart(discs):
+def test_fingerprint_depends_on_data(discs):
     train, val = discs
     base = make(discs, batch_size=8).fingerprint()
     assert make((train.copy(), val.copy()), batch_size=4).fingerprint() == base
@@ -122,7 +122,7 @@ def test_the_fingerprint_tells_data_apart(discs):
 
 
 @pytest.mark.parametrize("size", [8, 7])
-def test_balanced_batches(size):
+def test_epoch_batches_balanced(size):
     classes = np.repeat([0.0, 1.0], [10, 90])
     batches = EpochBatches(100, size, seed=3, classes=classes)
     rows = [rows for _, rows in batches]
@@ -137,52 +137,52 @@ def test_balanced_batches(size):
     assert [r for _, r in batches] != rows
 
 
-def test_balanced_sampling_reaches_the_loader_and_excludes_class_weights(discs):
+def test_face_data_balanced_sampling(discs):
     data = make(discs, batch_size=10, sampling="balanced", class_weight="none")
     assert all(labels.sum() == 5 for _, labels in data.train_dataloader())
     with pytest.raises(InputError, match="class_weight='none'"):
         TrainConfig(sampling="balanced")
 
 
-def test_batches_made_ahead_are_the_same_in_the_same_order(discs):
+def test_batches_ahead_order(discs):
     dataset = make(discs, augmentation="albumentations").sets["train"]
     sampler = EpochBatches(len(dataset), 16, seed=5)
     one_by_one = [dataset[batch] for batch in sampler]
     for workers in (1, 3):
         ahead = BatchesAhead(dataset, sampler, workers)
         assert len(ahead) == len(one_by_one)
-        for (pixels, labels), (wanted, wanted_labels) in zip(ahead, one_by_one, strict=True):
-            assert torch.equal(pixels, wanted) and torch.equal(labels, wanted_labels)
+        for (pixels, labels), (expected, expected_labels) in zip(ahead, one_by_one, strict=True):
+            assert torch.equal(pixels, expected) and torch.equal(labels, expected_labels)
 
 
-def test_batches_are_made_while_the_network_works(discs):
-    made = []
+def test_batches_ahead_prefetch(discs):
+    prepared = []
 
-    class Noted:
+    class RecordingDataset:
         def __getitem__(self, batch):
-            made.append(batch)
+            prepared.append(batch)
             return batch
 
     sampler = EpochBatches(160, 16, seed=5)
-    batches = iter(BatchesAhead(Noted(), sampler, 2))
+    batches = iter(BatchesAhead(RecordingDataset(), sampler, 2))
     next(batches)
     deadline = time.monotonic() + 10
-    while len(made) < 5:  # while the first is worked on, four more are made
+    while len(prepared) < 5:  # while the first is in use, four more are prepared
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert len(list(batches)) == 9
 
-    class ChannelError:
+    class BrokenDataset:
         def __getitem__(self, batch):
             raise IndexError
 
     with pytest.raises(IndexError):
-        list(BatchesAhead(ChannelError(), sampler, 2))
+        list(BatchesAhead(BrokenDataset(), sampler, 2))
 
 
-def test_waiting_for_batches_is_measured(discs, monkeypatch):
-    really = PixelDataset.__getitem__
-    monkeypatch.setattr(PixelDataset, "__getitem__", lambda self, batch: time.sleep(0.03) or really(self, batch))
+def test_fit_network_measures_waiting(discs, monkeypatch):
+    getitem = PixelDataset.__getitem__
+    monkeypatch.setattr(PixelDataset, "__getitem__", lambda self, batch: time.sleep(0.03) or getitem(self, batch))
     config = TrainConfig(image_size=48, options={"width": 8}, batch_size=20, max_epochs=1, batch_norm_images=0)
-    row = fit(config, *discs, progress=False).history.iloc[0]
+    row = fit_network(config, *discs, progress=False).history.iloc[0]
     assert 6 * 0.03 <= row["waited"] <= row["seconds"]

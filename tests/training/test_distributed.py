@@ -15,18 +15,18 @@ from torch import nn
 
 from aletheia.core.errors import InputError
 from aletheia.models import registry
-from aletheia.models.registry import register
+from aletheia.models.registry import register_network
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import EpochBatches
 from aletheia.training.distributed import error_of_process, trainer_options
-from aletheia.training.fit import DivergedError, fit
+from aletheia.training.fit import DivergedError, fit_network, input_error_of_process
 
 FAST = {"image_size": 48, "batch_size": 16, "augmentation": "none", "accelerator": "cpu", "num_threads": 1}
 pytestmark = pytest.mark.timeout(240)
 
 
 def plain() -> nn.Module:
-    """Without batch norm and dropout: the gradients of two halves average to those of the whole."""
+    """Build a network without batch norm and dropout: gradients of two halves average to those of the whole."""
     return nn.Sequential(
         nn.AdaptiveAvgPool2d(6), nn.Flatten(), nn.Linear(108, 16), nn.Tanh(), nn.Linear(16, 1), nn.Flatten(0)
     )
@@ -34,24 +34,24 @@ def plain() -> nn.Module:
 
 @pytest.fixture(autouse=True, scope="module")
 def _plain():
-    register("plain_for_test")(plain)
+    register_network("plain_for_test")(plain)
     yield
-    del registry._ENTRY_POINTS["plain_for_test"]
+    del registry._BUILDERS["plain_for_test"]
 
 
-def test_processes_share_every_batch():
+def test_epoch_batches_shared_by_processes():
     whole = list(EpochBatches(50, 16, seed=3))
     halves = [list(EpochBatches(50, 16, seed=3, rank=rank, world=2)) for rank in (0, 1)]
-    for (_, rows), (one, first), (other, second) in zip(whole, *halves, strict=True):
+    for (_, rows), (first_seed, first), (second_seed, second) in zip(whole, *halves, strict=True):
         assert sorted(first + second) == sorted(rows)
         assert len(first) == len(second) == 8
-        assert one != other  # they augment differently
+        assert first_seed != second_seed  # they augment differently
     validation = [row for rank in (0, 1) for _, rows in EpochBatches(7, 4, rank=rank, world=2) for row in rows]
     assert sorted(validation) == list(range(7))
 
 
 @pytest.mark.parametrize(("batch", "world"), [(16, 2), (12, 3), (16, 4)])
-def test_balanced_batches_give_every_process_both_classes(batch, world):
+def test_epoch_batches_balanced_in_every_process(batch, world):
     classes = np.r_[np.zeros(20), np.ones(60)]
     for rank in range(world):
         for _, rows in EpochBatches(80, batch, seed=1, classes=classes, rank=rank, world=world):
@@ -60,27 +60,27 @@ def test_balanced_batches_give_every_process_both_classes(batch, world):
 
 
 @pytest.mark.slow
-def test_two_processes_train_what_one_does(discs, tmp_path, monkeypatch):
+def test_fit_network_two_processes_equal_one(discs, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as in a notebook
     rows = []
     results = []
     for devices in (1, 2):
         config = TrainConfig(architecture="plain_for_test", max_epochs=3, devices=devices, **FAST)
-        results.append(fit(config, *discs, tmp_path / str(devices), progress=False, on_epoch=rows.append))
-    one, two = results
-    for a, b in zip(one.model.parameters(), two.model.parameters(), strict=True):
+        results.append(fit_network(config, *discs, tmp_path / str(devices), progress=False, on_epoch=rows.append))
+    single, double = results
+    for a, b in zip(single.model.parameters(), double.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
     columns = ["epoch", "train_loss", "val_loss", "val_auc", "learning_rate"]
-    pd.testing.assert_frame_equal(one.history[columns], two.history[columns], atol=1e-5)
-    np.testing.assert_allclose(one.val_logits, two.val_logits, atol=1e-4)
+    pd.testing.assert_frame_equal(single.history[columns], double.history[columns], atol=1e-5)
+    np.testing.assert_allclose(single.val_logits, double.val_logits, atol=1e-4)
     assert [row["epoch"] for row in rows] == [1, 2, 3, 1, 2, 3]
     # With batch norm each process sees the statistics of its half: not the same, but as good.
     config = TrainConfig(options={"width": 8}, max_epochs=4, devices=2, batch_norm_images=64, **FAST)
-    assert fit(config, *discs, progress=False).history["val_auc"].max() > 0.95
+    assert fit_network(config, *discs, progress=False).history["val_auc"].max() > 0.95
 
 
 @pytest.mark.slow
-def test_a_process_that_diverges_says_so(discs):
+def test_fit_network_diverged_process(discs):
     config = TrainConfig(
         architecture="plain_for_test",
         learning_rate=10,
@@ -94,10 +94,10 @@ def test_a_process_that_diverges_says_so(discs):
         **FAST,
     )
     with pytest.raises(DivergedError, match="The training diverged"):
-        fit(config, *discs, progress=False)
+        fit_network(config, *discs, progress=False)
 
 
-def test_a_batch_that_cannot_be_shared(monkeypatch):
+def test_trainer_options_indivisible_batch(monkeypatch):
     with pytest.raises(InputError, match="16 cannot be shared evenly by 3 processes"):
         TrainConfig(architecture="plain_for_test", devices=3, **FAST)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
@@ -106,15 +106,35 @@ def test_a_batch_that_cannot_be_shared(monkeypatch):
         trainer_options(TrainConfig(architecture="plain_for_test", **FAST))
 
 
-def test_the_words_of_a_dead_process():
-    said = "\n\n-- Process 1 terminated with the following error:\nTraceback\n  File\naletheia.Diverged: it did\n\n"
-    assert error_of_process(RuntimeError(said)) == "aletheia.Diverged: it did"
+def died(line: str) -> RuntimeError:
+    """The error of torch's launcher when a process died with this last line."""
+    return RuntimeError(f"\n\n-- Process 1 terminated with the following error:\nTraceback\n  File\n{line}\n\n")
+
+
+def test_error_of_process_last_line():
+    assert error_of_process(died("ValueError: no")) == "ValueError: no"
+    assert error_of_process(RuntimeError()) == "RuntimeError"
+
+
+@pytest.mark.parametrize(
+    ("line", "error_type"),
+    [
+        ("aletheia.training.module.DivergedError: the loss: nan", DivergedError),
+        ("aletheia.core.errors.InputError: the loss: nan", InputError),
+        ("ValueError: the loss: nan", type(None)),
+        ("a.package.with.InputError: the loss: nan", type(None)),
+    ],
+)
+def test_input_error_of_process_type(line, error_type):
+    error = input_error_of_process(died(line))
+    assert type(error) is error_type
+    assert error is None or str(error) == "the loss: nan"
 
 
 SCRIPT = """
 import json, os, sys
 import pandas as pd
-from aletheia.training.fit import fit
+from aletheia.training.fit import fit_network
 
 train, val = (pd.read_csv(name, keep_default_na=False) for name in sys.argv[1:3])
 out, config, last = sys.argv[3], json.loads(sys.argv[4]), int(sys.argv[5])
@@ -125,33 +145,33 @@ def on_epoch(row):
         os._exit(1)
 
 
-result = fit(config, train, val, out, resume=True, progress=False, on_epoch=on_epoch)
+result = fit_network(config, train, val, out, resume=True, progress=False, on_epoch=on_epoch)
 print(json.dumps({"rank": os.environ["RANK"], "loss": result.val_loss, "logits": result.val_logits.tolist()}))
 """
 
 
 @pytest.mark.slow
-def test_torchrun_starts_the_processes_of_a_cluster_and_they_go_on_where_they_were_killed(discs, tmp_path):
+def test_fit_network_resumes_under_torchrun(discs, tmp_path):
     for name, frame in zip(("train", "val"), discs, strict=True):
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     (tmp_path / "script.py").write_text(SCRIPT)
     config = {"options": {"width": 8}, "max_epochs": 3, **FAST}
-    words = [str(tmp_path / name) for name in ("script.py", "train.csv", "val.csv", "out")]
+    arguments = [str(tmp_path / name) for name in ("script.py", "train.csv", "val.csv", "out")]
 
     def torchrun(last: int) -> subprocess.CompletedProcess:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = str(free.getsockname()[1])
         command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
-        command += [*words, json.dumps(config), str(last)]
+        command += [*arguments, json.dumps(config), str(last)]
         return subprocess.run(command, capture_output=True, text=True, timeout=200)
 
     assert torchrun(last=2).returncode != 0
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["last.ckpt"]
-    done = torchrun(last=0)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert {part["rank"] for part in told} == {"0", "1"}
-    spawned = fit({**config, "devices": 2}, *discs, progress=False)
-    for part in told:
+    process = torchrun(last=0)
+    assert process.returncode == 0, process.stderr[-3000:]
+    parts = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
+    assert {part["rank"] for part in parts} == {"0", "1"}
+    spawned = fit_network({**config, "devices": 2}, *discs, progress=False)
+    for part in parts:
         assert part["loss"] == pytest.approx(spawned.val_loss, abs=1e-6)
         np.testing.assert_allclose(part["logits"], spawned.val_logits, atol=1e-4)

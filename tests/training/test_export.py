@@ -18,33 +18,33 @@ from aletheia.models.spec import read_spec
 from aletheia.models.verdict import decide
 from aletheia.training.abstention import manifest_statistics
 from aletheia.training.config import TrainConfig
-from aletheia.training.export import bundle, crop_of, describe_rows
-from aletheia.training.fit import FitResult, fit
+from aletheia.training.export import crop_of, describe_rows, export_bundle
+from aletheia.training.fit import FitResult, fit_network
 
 
 @pytest.fixture(scope="module")
 def trained(discs):
     config = {"image_size": 48, "options": {"width": 8}, "max_epochs": 3, "batch_size": 16}
-    return fit(config, *discs, progress=False)
+    return fit_network(config, *discs, progress=False)
 
 
-def told(trained: FitResult, **changes) -> FitResult:
-    """The same training, to be bundled otherwise."""
+def with_changes(trained: FitResult, **changes) -> FitResult:
+    """The same training, to be exported with another configuration."""
     return dataclasses.replace(trained, config=TrainConfig.parse(trained.config, **changes))
 
 
-def test_the_bundle_scores_as_the_training_did(trained, discs, tmp_path):
-    folder, spec = bundle(trained, *discs, folder=tmp_path / "model", run="uid-1")
+def test_export_bundle_scores(trained, discs, tmp_path):
+    folder, spec = export_bundle(trained, *discs, folder=tmp_path / "model", run="uid-1")
     model, loaded = load_bundle(folder)
     assert loaded == spec
     assert (spec.run, spec.architecture, spec.options) == ("uid-1", "attention_cnn", {"width": 8})
     assert (spec.input_size, spec.crop.size, spec.training["batch_size"]) == (48, 48, 16)
     p = predict_manifest(model, spec, discs[1], progress=False)
     fitted = spec.calibration
-    wanted = 1 / (1 + np.exp(-(fitted.scale * trained.val_logits.astype(float) + fitted.shift)))
-    np.testing.assert_allclose(p, wanted, atol=1e-5)
+    expected = 1 / (1 + np.exp(-(fitted.scale * trained.val_logits.astype(float) + fitted.shift)))
+    np.testing.assert_allclose(p, expected, atol=1e-5)
     fake = trained.val_labels == 1
-    called = wanted >= spec.threshold
+    called = expected >= spec.threshold
     assert spec.metrics["val_fpr"] == pytest.approx(called[~fake].mean())
     assert spec.metrics["val_fnr"] == pytest.approx(1 - called[fake].mean())
     assert spec.metrics["val_loss"] == trained.val_loss
@@ -52,24 +52,24 @@ def test_the_bundle_scores_as_the_training_did(trained, discs, tmp_path):
     assert (spec.metrics["val_rows"], spec.metrics["train_rows"]) == (60, 120)
 
 
-def test_the_data_hash_is_that_of_both_manifests(trained, discs, tmp_path):
-    _, spec = bundle(trained, *discs, folder=tmp_path / "a")
-    _, other = bundle(trained, discs[0].iloc[1:], discs[1], folder=tmp_path / "b")
+def test_export_bundle_data_hash(trained, discs, tmp_path):
+    _, spec = export_bundle(trained, *discs, folder=tmp_path / "a")
+    _, other = export_bundle(trained, discs[0].iloc[1:], discs[1], folder=tmp_path / "b")
     assert spec.data_hash == manifest_hash(pd.concat(discs, ignore_index=True))
     assert other.data_hash != spec.data_hash
 
 
-def test_a_threshold_for_a_stated_rate(trained, discs, tmp_path):
-    _, spec = bundle(told(trained, max_fpr=0.0, calibration="temperature"), *discs, folder=tmp_path)
+def test_export_bundle_max_fpr(trained, discs, tmp_path):
+    _, spec = export_bundle(with_changes(trained, max_fpr=0.0, calibration="temperature"), *discs, folder=tmp_path)
     assert spec.metrics["val_fpr"] == 0.0
     assert "at most 0" in spec.threshold_how
     assert spec.calibration.method == "temperature" and spec.calibration.shift == 0
 
 
-def test_an_isotonic_bundle_scores_as_scikit_learn_does(trained, discs, tmp_path):
+def test_export_bundle_isotonic(trained, discs, tmp_path):
     from sklearn.isotonic import IsotonicRegression
 
-    folder, spec = bundle(told(trained, calibration="isotonic"), *discs, folder=tmp_path)
+    folder, spec = export_bundle(with_changes(trained, calibration="isotonic"), *discs, folder=tmp_path)
     y, n = trained.val_labels, np.bincount(trained.val_labels.astype(int))
     fitted = IsotonicRegression().fit(trained.val_logits.astype(float), y, sample_weight=1 / n[y.astype(int)])
     low, high = 1 / (n[0] + 2), (n[1] + 1) / (n[1] + 2)
@@ -80,9 +80,9 @@ def test_an_isotonic_bundle_scores_as_scikit_learn_does(trained, discs, tmp_path
     assert spec.onnx.max_difference < 1e-4
 
 
-def test_abstention_is_fitted_on_these_rows(trained, discs, tmp_path):
+def test_export_bundle_abstention(trained, discs, tmp_path):
     train = discs[0].assign(face_x0=10.0, face_y0=20.0, face_x1=np.linspace(51.5, 90, 120), face_y1=30.0)
-    _, spec = bundle(told(trained, abstention_alpha=0.2), train, discs[1], folder=tmp_path)
+    _, spec = export_bundle(with_changes(trained, abstention_alpha=0.2), train, discs[1], folder=tmp_path)
     rules, fake = spec.abstention, trained.val_labels == 1
     p = spec.calibration.probabilities(trained.val_logits).astype(float)
     reals, fakes = np.sort(p[~fake]), np.sort(p[fake])[::-1]
@@ -95,16 +95,16 @@ def test_abstention_is_fitted_on_these_rows(trained, discs, tmp_path):
     assert rules.ranges["luma"] == pytest.approx((luma.quantile(0.005) - margin, luma.quantile(0.995) + margin))
     assert set(rules.ranges) == {"luma", "contrast", "sharpness", "face_size"}
     # Of five genuine validation faces one at most is called fake.
-    said = [decide(spec, value).verdict for value in p[~fake]]
-    assert said.count("fake") <= 0.2 * len(said)
+    verdicts = [decide(spec, value).verdict for value in p[~fake]]
+    assert verdicts.count("fake") <= 0.2 * len(verdicts)
 
 
-def test_a_model_that_is_to_answer_always(trained, discs, tmp_path):
-    _, spec = bundle(told(trained, abstention_alpha=None), *discs, folder=tmp_path)
+def test_export_bundle_without_abstention(trained, discs, tmp_path):
+    _, spec = export_bundle(with_changes(trained, abstention_alpha=None), *discs, folder=tmp_path)
     assert spec.abstention is None
 
 
-def test_the_crop_comes_from_the_manifest(discs):
+def test_crop_of_manifest(discs):
     frame = discs[0].assign(crop_size=96, crop_policy="aligned", crop_margin=0.3)
     crop = crop_of(frame, 48)
     assert (crop.size, crop.policy, crop.margin) == (96, "aligned", 0.3)
@@ -117,13 +117,13 @@ def test_the_crop_comes_from_the_manifest(discs):
         crop_of(frame, 48)
 
 
-def test_the_model_is_the_one_that_was_trained(trained, discs, tmp_path):
-    model, _ = load_bundle(bundle(trained, *discs, folder=tmp_path)[0])
+def test_export_bundle_weights(trained, discs, tmp_path):
+    model, _ = load_bundle(export_bundle(trained, *discs, folder=tmp_path)[0])
     for key, value in trained.model.state_dict().items():
         assert torch.equal(model.state_dict()[key], value)
 
 
-def test_what_a_model_was_trained_on_in_words():
+def test_describe_rows_summary():
     frame = pd.DataFrame(
         {
             "label": ["real"] * 3 + ["fake"] * 1200,

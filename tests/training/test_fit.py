@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 import torch
 
+import aletheia.training
 from aletheia.core.errors import InputError
 from aletheia.models.registry import create_model
-from aletheia.training import fit as fit_module
 from aletheia.training.checkpoint import AtomicCheckpointIO
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import DivergedError, fit
+from aletheia.training.fit import DivergedError, fit_network
 from aletheia.training.module import initialise, mean_loss
 
 FAST = {"image_size": 48, "options": {"width": 8}, "batch_size": 16, "batch_norm_images": 64}
@@ -30,7 +30,7 @@ def config(**changes) -> TrainConfig:
 
 def run(discs, out=None, **changes):
     keywords = {key: changes.pop(key) for key in ("resume", "on_epoch") if key in changes}
-    return fit(config(**changes), *discs, out, progress=False, **keywords)
+    return fit_network(config(**changes), *discs, out, progress=False, **keywords)
 
 
 def weights(result):
@@ -50,7 +50,7 @@ def assert_same(first, second):
     assert (first.val_loss, first.best_epoch) == (second.val_loss, second.best_epoch)
 
 
-def test_it_learns_and_keeps_the_best_epoch(discs, tmp_path):
+def test_fit_network_keeps_best_epoch(discs, tmp_path):
     result = run(discs, tmp_path, max_epochs=6, patience=6)
     history = result.history
     assert list(history.columns) == ["epoch", "train_loss", "val_loss", "val_auc", "learning_rate", "seconds", "waited"]
@@ -58,14 +58,14 @@ def test_it_learns_and_keeps_the_best_epoch(discs, tmp_path):
     assert history["val_auc"].max() > 0.9
     assert result.best_epoch == history.loc[history["val_loss"].idxmin(), "epoch"]
     assert result.val_loss == history["val_loss"].min()
-    # The model that is handed out is the one of that epoch.
+    # The returned model is that of this epoch.
     assert mean_loss(result.val_labels, result.val_logits, balanced=True) == pytest.approx(result.val_loss, abs=1e-6)
     assert not result.model.training
     np.testing.assert_array_equal(result.val_labels, (discs[1]["label"] == "fake").to_numpy())
-    assert os.listdir(tmp_path) == ["last.ckpt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_it_is_repeatable_and_leaves_no_traces(discs, tmp_path, monkeypatch):
+def test_fit_network_repeatable_without_side_effects(discs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(5)
     state, threads = torch.get_rng_state(), torch.get_num_threads()
@@ -77,7 +77,7 @@ def test_it_is_repeatable_and_leaves_no_traces(discs, tmp_path, monkeypatch):
     other = run(discs, max_epochs=2, num_threads=1, seed=1)
     assert not torch.equal(weights(first)["head.weight"], weights(other)["head.weight"])
     assert first.checkpoint is None
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 class _Stop(BaseException):
@@ -94,7 +94,7 @@ def interrupt_after(epoch):
 
 @pytest.mark.parametrize("schedule", ["onecycle", "plateau"])
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_resumed_run_is_bit_identical(discs, tmp_path, schedule, optimizer):
+def test_fit_network_resume_bit_identical(discs, tmp_path, schedule, optimizer):
     changes = {
         "schedule": schedule,
         "optimizer": optimizer,
@@ -115,7 +115,7 @@ def test_a_resumed_run_is_bit_identical(discs, tmp_path, schedule, optimizer):
         assert whole.history["learning_rate"].nunique() > 1  # the schedule's state mattered
 
 
-def test_early_stopping_survives_a_resume(discs, tmp_path):
+def test_fit_network_resume_early_stopping(discs, tmp_path):
     changes = {"max_epochs": 30, "patience": 2, "learning_rate": 0.05, "schedule": "constant"}
     whole = run(discs, tmp_path / "whole", **changes)
     n = len(whole.history)
@@ -127,7 +127,7 @@ def test_early_stopping_survives_a_resume(discs, tmp_path):
     assert_same(whole, run(discs, tmp_path / "parts", resume=True, **changes))
 
 
-def test_resuming_a_finished_run_trains_no_further(discs, tmp_path):
+def test_fit_network_resume_finished(discs, tmp_path):
     for changes in (
         {"max_epochs": 2},
         {"max_epochs": 30, "patience": 1, "learning_rate": 0.05, "schedule": "constant"},
@@ -137,13 +137,13 @@ def test_resuming_a_finished_run_trains_no_further(discs, tmp_path):
         assert_same(first, run(discs, out, resume=True, **changes))
 
 
-def test_resume_without_a_checkpoint_starts_clean(discs, tmp_path):
+def test_fit_network_resume_without_checkpoint(discs, tmp_path):
     assert_same(run(discs, tmp_path / "a", max_epochs=2), run(discs, tmp_path / "b", max_epochs=2, resume=True))
     with pytest.raises(InputError, match="out_dir"):
         run(discs, None, resume=True)
 
 
-def test_a_checkpoint_of_another_training_is_refused(discs, tmp_path):
+def test_fit_network_resume_other_training(discs, tmp_path):
     run(discs, tmp_path, max_epochs=1)
     with pytest.raises(InputError, match=r"learning_rate was 0\.003, now 0\.1"):
         run(discs, tmp_path, max_epochs=1, learning_rate=0.1, resume=True)
@@ -154,7 +154,7 @@ def test_a_checkpoint_of_another_training_is_refused(discs, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text", "pickle"])
-def test_a_damaged_checkpoint_is_refused(discs, tmp_path, damage):
+def test_fit_network_resume_damaged_checkpoint(discs, tmp_path, damage):
     checkpoint = run(discs, tmp_path, max_epochs=1).checkpoint
     if damage == "truncated":
         content = checkpoint.read_bytes()
@@ -167,14 +167,14 @@ def test_a_damaged_checkpoint_is_refused(discs, tmp_path, damage):
         run(discs, tmp_path, max_epochs=1, resume=True)
 
 
-def test_checkpoints_hold_plain_types_only(discs, tmp_path):
+def test_fit_network_checkpoint_plain_types(discs, tmp_path):
     state = torch.load(run(discs, tmp_path, max_epochs=1).checkpoint, weights_only=True)
     assert state["callbacks"]["KeepBest"]["identity"]["config"]["learning_rate"] == 3e-3
     assert "pytorch-lightning_version" in state
 
 
-def test_an_interrupted_checkpoint_leaves_the_former_one(tmp_path, monkeypatch):
-    # tests/models/test_files.py does it with a real kill.
+def test_atomic_checkpoint_io_interrupted(tmp_path, monkeypatch):
+    # tests/core/test_files.py does it with a real kill.
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"epoch": torch.tensor(1)}, path)
 
@@ -186,10 +186,10 @@ def test_an_interrupted_checkpoint_leaves_the_former_one(tmp_path, monkeypatch):
         patch.setattr(torch, "save", half)
         AtomicCheckpointIO().save_checkpoint({"epoch": torch.tensor(2)}, path)
     assert torch.load(path, weights_only=True)["epoch"] == 1
-    assert os.listdir(tmp_path) == ["last.ckpt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_ctrl_c_reaches_the_caller_and_the_rerun_goes_on(discs, tmp_path):
+def test_fit_network_keyboard_interrupt(discs, tmp_path):
     changes = {"max_epochs": 3, "patience": 9}
     whole = run(discs, tmp_path / "whole", **changes)
 
@@ -209,7 +209,7 @@ def test_ctrl_c_reaches_the_caller_and_the_rerun_goes_on(discs, tmp_path):
     assert_same(whole, run(discs, tmp_path / "parts", resume=True, **changes))
 
 
-def test_a_loss_that_becomes_nan_is_named(discs, tmp_path):
+def test_fit_network_diverging_training(discs, tmp_path):
     with pytest.raises(DivergedError, match=r"loss is .* in epoch \d+.*learning_rate 10, batch_size 16.*[Ll]ower"):
         run(
             discs, tmp_path, learning_rate=10, optimizer="sgd", gradient_clip=0, max_epochs=20, schedule="constant",
@@ -218,19 +218,19 @@ def test_a_loss_that_becomes_nan_is_named(discs, tmp_path):
     assert issubclass(DivergedError, InputError)
 
 
-def test_nan_in_the_validation_is_named_too(discs, monkeypatch):
+def test_fit_network_diverging_validation(discs, monkeypatch):
     monkeypatch.setattr("aletheia.training.module.mean_loss", lambda *_: float("nan"))
     with pytest.raises(DivergedError, match="validation loss is nan in epoch 1"):
         run(discs, max_epochs=1)
 
 
-def test_epochs_are_reported_in_order(discs):
+def test_fit_network_on_epoch(discs):
     rows = []
     result = run(discs, max_epochs=3, patience=9, on_epoch=rows.append)
     assert rows == result.history.to_dict("records")
 
 
-def test_it_runs_outside_the_main_thread(discs):
+def test_fit_network_in_thread(discs):
     results = []
     thread = threading.Thread(target=lambda: results.append(run(discs, max_epochs=1)))
     thread.start()
@@ -238,7 +238,7 @@ def test_it_runs_outside_the_main_thread(discs):
     assert len(results[0].history) == 1
 
 
-def test_unreadable_rows_reach_the_result(discs, tmp_path):
+def test_fit_network_unreadable_rows(discs, tmp_path):
     train, val = discs[0].copy(), discs[1].copy()
     val.loc[2, "path"] = str(tmp_path / "gone.png")
     result = run((train, val), max_epochs=1)
@@ -247,29 +247,29 @@ def test_unreadable_rows_reach_the_result(discs, tmp_path):
     assert 2 not in result.val_rows
 
 
-def test_progress_is_quiet_unless_asked(discs, capfd):
+def test_fit_network_progress(discs, capfd):
     run(discs, max_epochs=1)
     out, err = capfd.readouterr()
     assert out == "" and err == ""
-    fit(config(max_epochs=1), *discs, progress=True)
+    fit_network(config(max_epochs=1), *discs, progress=True)
     out, err = capfd.readouterr()
     assert out == "" and "Training: 100%" in err and "val_auc" in err
 
 
 @pytest.mark.parametrize("augmentation", ["none", "light", "strong", "albumentations"])
-def test_every_augmentation_trains(discs, augmentation):
+def test_fit_network_augmentations(discs, augmentation):
     assert np.isfinite(run(discs, max_epochs=1, augmentation=augmentation).val_loss)
 
 
-def test_bf16_and_large_batches(discs):
+def test_fit_network_bf16_large_batch(discs):
     assert np.isfinite(run(discs, max_epochs=1, precision="bf16-mixed", batch_size=120).val_loss)
 
 
-def test_fit_module_exports_the_exception():
-    assert fit_module.DivergedError is DivergedError
+def test_diverged_error_is_public():
+    assert aletheia.training.DivergedError is DivergedError
 
 
-def test_a_frozen_backbone_keeps_what_it_came_with_and_thaws(discs, tmp_path):
+def test_fit_network_frozen_backbone(discs, tmp_path):
     """MobileNetV2: in frozen epochs only the head moves, batch-norm statistics included; afterwards everything does."""
     options = {"architecture": "mobilenet_v2", "options": {}, "image_size": 32, "batch_size": 60, "patience": 9}
     start = initialise(config(**options), (1, 1)).net.state_dict()
@@ -287,6 +287,6 @@ def test_a_frozen_backbone_keeps_what_it_came_with_and_thaws(discs, tmp_path):
     assert thawed >= learnt - frozen
 
 
-def test_a_network_without_a_backbone_cannot_be_frozen(discs):
+def test_fit_network_freeze_without_backbone(discs):
     with pytest.raises(InputError, match="no backbone"):
         run(discs, freeze_epochs=1)

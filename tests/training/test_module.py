@@ -20,7 +20,7 @@ def scored():
     return y, rng.normal(size=200)
 
 
-def test_mean_loss_is_scikit_learns(scored):
+def test_mean_loss_equals_scikit_learn(scored):
     y, z = scored
     p = 1 / (1 + np.exp(-z))
     assert mean_loss(y, z, balanced=False) == pytest.approx(log_loss(y, p), rel=1e-9)
@@ -28,19 +28,19 @@ def test_mean_loss_is_scikit_learns(scored):
     assert mean_loss(y, z, balanced=True) == pytest.approx(log_loss(y, p, sample_weight=weight), rel=1e-9)
 
 
-def test_the_majority_class_cannot_buy_a_small_balanced_loss():
+def test_mean_loss_balanced_ignores_majority():
     y = np.array([1.0] * 99 + [0.0])
-    z = np.full(100, 5.0)  # "fake" for everybody
+    z = np.full(100, 5.0)  # "fake" for every row
     assert mean_loss(y, z, balanced=False) < 0.1
     assert mean_loss(y, z, balanced=True) > 2.5
 
 
-def test_mean_loss_does_not_overflow():
+def test_mean_loss_extreme_logits():
     assert mean_loss(np.array([0.0, 1.0]), np.array([1e4, 1e4]), balanced=False) == 5000.0
     assert math.isnan(mean_loss(np.array([0.0, 1.0]), np.array([np.nan, 0.0]), balanced=False))
 
 
-def test_class_weights_average_to_one_over_the_rows():
+def test_detector_class_weights():
     counts = (30, 90)
     weights = initialise(TrainConfig(), counts).class_weights
     assert (weights[0] * 30).item() == pytest.approx((weights[1] * 90).item())
@@ -48,7 +48,7 @@ def test_class_weights_average_to_one_over_the_rows():
     assert initialise(TrainConfig(class_weight="none"), counts).class_weights.tolist() == [1, 1]
 
 
-def test_one_cycle_rises_for_a_tenth_and_falls_to_zero():
+def test_one_cycle_shape():
     factors = np.array([one_cycle(step, 100) for step in range(101)])
     assert np.argmax(factors) == 10
     assert factors.max() == pytest.approx(1.0, abs=1e-3)
@@ -58,7 +58,7 @@ def test_one_cycle_rises_for_a_tenth_and_falls_to_zero():
     assert 0 < one_cycle(0, 1) <= 1
 
 
-def test_the_start_depends_on_the_seed_alone():
+def test_initialise_depends_on_seed_alone():
     torch.manual_seed(1)
     first = initialise(TrainConfig(seed=7), (1, 1))
     torch.manual_seed(2)
@@ -70,7 +70,7 @@ def test_the_start_depends_on_the_seed_alone():
     assert not torch.equal(first.net.head.weight, third.net.head.weight)
 
 
-def test_neither_biases_nor_batch_norm_are_decayed(discs):
+def test_configure_optimizers_weight_decay_groups(discs):
     detector = initialise(TrainConfig(schedule="constant", weight_decay=0.1), (1, 1))
     decayed, free = detector.configure_optimizers()["optimizer"].param_groups
     assert decayed["weight_decay"] == 0.1 and free["weight_decay"] == 0.0
@@ -81,11 +81,11 @@ def test_neither_biases_nor_batch_norm_are_decayed(discs):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_training_loss_is_torchs_with_smoothed_labels(smoothing):
+def test_detector_loss_with_label_smoothing(smoothing):
     detector = initialise(TrainConfig(label_smoothing=smoothing), (30, 90))
     logits, labels = torch.randn(16), torch.tensor([0.0, 1.0] * 8)
     weights = torch.where(labels == 1, 120 / 180, 120 / 60)
     smooth = torch.where(labels == 1, 1 - smoothing, smoothing)
     p = torch.sigmoid(logits)
-    wanted = -(weights * (smooth * p.log() + (1 - smooth) * (1 - p).log())).mean()
-    assert detector.loss(logits, labels).item() == pytest.approx(wanted.item(), rel=1e-5)
+    expected = -(weights * (smooth * p.log() + (1 - smooth) * (1 - p).log())).mean()
+    assert detector.loss(logits, labels).item() == pytest.approx(expected.item(), rel=1e-5)

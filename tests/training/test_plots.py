@@ -33,7 +33,7 @@ def texts(figure) -> str:
     return json.dumps(figure.to_dict()["layout"], default=str)
 
 
-def test_curves_show_every_epoch_and_mark_the_kept_one():
+def test_curve_figures_epochs():
     figures = curve_figures(HISTORY)
     assert list(figures) == ["loss_curve", "auc_curve", "learning_rate_curve"]
     train, val = figures["loss_curve"].data
@@ -43,7 +43,7 @@ def test_curves_show_every_epoch_and_mark_the_kept_one():
         assert figure.layout.title.text and figure.layout.xaxis.title.text and figure.layout.yaxis.title.text
 
 
-def test_the_heat_map_puts_each_loss_in_its_cell():
+def test_grid_figures_heat_map():
     losses = [0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]
     heat = grid_figures(grid(losses))["heat_map"]
     trace = heat.data[0]
@@ -55,7 +55,7 @@ def test_the_heat_map_puts_each_loss_in_its_cell():
     assert sum("★" in text for text in notes.values()) == 1
 
 
-def test_parallel_coordinates_have_a_line_per_cell():
+def test_grid_figures_parallel_coordinates():
     lines = grid_figures(grid([0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]))["parallel_coordinates"].data[0]
     assert [d.label for d in lines.dimensions] == ["learning rate", "batch size (images)", "validation loss (nats)"]
     assert all(len(d["values"]) == 6 and np.isfinite(d["values"]).all() for d in lines.dimensions)
@@ -63,13 +63,13 @@ def test_parallel_coordinates_have_a_line_per_cell():
 
 
 @pytest.mark.parametrize("losses", [[float("inf")] * 6, [0.5] * 6, ["0.5", "inf", "nan", "0.4", "0.4", "0.4"]])
-def test_odd_grids_are_drawn_too(losses):
+def test_grid_figures_degenerate(losses):
     for figure in grid_figures(grid(losses)).values():
         assert "NaN" not in json.dumps(figure.layout.to_plotly_json(), default=str)
         figure.to_json()
 
 
-def test_columns_without_prefix_and_missing_ones():
+def test_grid_figures_columns():
     plain = grid([0.5] * 6).rename(columns=lambda c: c.split(".")[-1])
     assert len(grid_figures(plain)["heat_map"].data) == 1
     with pytest.raises(InputError, match="batch_size"):

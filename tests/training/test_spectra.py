@@ -9,14 +9,14 @@ import pytest
 
 from aletheia.imaging.power_spectrum import radial_spectrum
 from aletheia.models.spec import read_spec
-from aletheia.training.export import bundle
-from aletheia.training.fit import fit
+from aletheia.training.export import export_bundle
+from aletheia.training.fit import fit_network
 from aletheia.training.spectra import typical_spectra
 
 
 @pytest.fixture
 def faces(tmp_path) -> pd.DataFrame:
-    """Fifteen real faces with rough and nine fake ones with smooth texture, and two files that are none."""
+    """Fifteen real faces with rough and nine fake ones with smooth texture, and two files without a spectrum."""
     rng, rows = np.random.default_rng(0), []
     for index in range(24):
         grain = rng.normal(128, 30, (64, 64, 3))
@@ -26,33 +26,33 @@ def faces(tmp_path) -> pd.DataFrame:
         rows.append({"path": str(path), "label": "real" if index < 15 else "fake"})
     (tmp_path / "broken.png").write_bytes(b"no picture")
     cv2.imwrite(str(tmp_path / "flat.png"), np.full((64, 64, 3), 9, np.uint8))
-    others = [{"path": str(tmp_path / name), "label": "fake"} for name in ("broken.png", "flat.png")]
-    return pd.DataFrame([*rows, *others])
+    unreadable = [{"path": str(tmp_path / name), "label": "fake"} for name in ("broken.png", "flat.png")]
+    return pd.DataFrame([*rows, *unreadable])
 
 
-def test_the_mean_and_the_range_of_each_class(faces):
+def test_typical_spectra_values(faces):
     typical = typical_spectra(faces, 64)
     assert typical.size == 64
     for label, n in (("real", 15), ("fake", 9)):
-        found = getattr(typical, label)
+        spectrum = getattr(typical, label)
         paths = faces[faces["label"] == label]["path"][:n]
         values = np.stack([radial_spectrum(cv2.imread(path)[..., ::-1], 64) for path in paths])
-        assert found.faces == n
-        np.testing.assert_allclose(found.mean, values.mean(axis=0), atol=0.006)
-        np.testing.assert_allclose(found.low, np.percentile(values, 5, axis=0), atol=0.006)
-        np.testing.assert_allclose(found.high, np.percentile(values, 95, axis=0), atol=0.006)
+        assert spectrum.faces == n
+        np.testing.assert_allclose(spectrum.mean, values.mean(axis=0), atol=0.006)
+        np.testing.assert_allclose(spectrum.low, np.percentile(values, 5, axis=0), atol=0.006)
+        np.testing.assert_allclose(spectrum.high, np.percentile(values, 95, axis=0), atol=0.006)
     assert typical.real.low[-1] > typical.fake.high[-1] + 10
 
 
-def test_a_class_without_faces_has_none(faces):
+def test_typical_spectra_missing_class(faces):
     typical = typical_spectra(faces[faces["label"] == "real"], 48)
     assert typical.size == 48 and typical.fake is None and len(typical.real.mean) == 24
     assert typical_spectra(faces.iloc[-2:], 48).fake is None
 
 
-def test_a_training_tells_them_in_a_few_kilobytes(discs, tmp_path):
+def test_export_bundle_spectra(discs, tmp_path):
     config = {"image_size": 48, "options": {"width": 8}, "max_epochs": 1, "batch_size": 16}
-    folder, spec = bundle(fit(config, *discs, progress=False), *discs, folder=tmp_path)
+    folder, spec = export_bundle(fit_network(config, *discs, progress=False), *discs, folder=tmp_path)
     assert spec.spectra == read_spec(folder).spectra == typical_spectra(discs[0], 48)
     assert spec.spectra.real.faces + spec.spectra.fake.faces == 120
     assert spec.files() == ["model.safetensors", "model.onnx", "explain.onnx"]

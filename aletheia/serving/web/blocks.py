@@ -1,4 +1,4 @@
-"""The page itself, as Gradio's blocks."""
+"""Layout of the page, as Gradio's blocks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import gradio as gr
 
 from aletheia.serving.web.gallery import Gallery
 from aletheia.serving.web.handlers import Examiner
-from aletheia.serving.web.intake import intake
-from aletheia.serving.web.results_html import problem
-from aletheia.serving.web.uploads import Uploads
+from aletheia.serving.web.intake import render_intake
+from aletheia.serving.web.results_html import render_error
+from aletheia.serving.web.uploads import UploadStore
 
 if TYPE_CHECKING:
-    from aletheia.serving.service import Service
+    from aletheia.serving.service import InferenceService
 
 _FULL = "Too many files wait here already, or the connection broke. Try again in a little while."
 _HEADER = """
@@ -26,47 +26,50 @@ _FOOTER = """
 <p>For programs: <a href="docs">how to ask by HTTP</a>.</p></footer>"""
 
 
-def build_page(service: Service, uploads: Uploads, gallery: Gallery) -> gr.Blocks:
-    """The page for people.
+def build_page(service: InferenceService, uploads: UploadStore, gallery: Gallery) -> gr.Blocks:
+    """Build the page for people.
 
     Parameters
     ----------
-    service : Service
-        Who answers.
-    uploads : Uploads
-        Where files come in.
+    service : InferenceService
+        Answers.
+    uploads : UploadStore
+        Holds the files that were handed in.
     gallery : Gallery
-        The pictures to try.
+        Pictures to try.
     """
     examiner = Examiner(service, uploads, gallery)
+    page: gr.Blocks
     with gr.Blocks(title="Aletheia: is this face genuine?", analytics_enabled=False, fill_width=True) as page:
         _html(_HEADER)
-        zone = _html("", template=intake(service.limits()), script="aletheia.zone(element, props);", name="intake")
+        zone = _html(
+            "", template=render_intake(service.limits()), script="aletheia.zone(element, props);", name="intake"
+        )
         answer = _html("", script="aletheia.shown(element, watch);", name="answer")
-        closer = _html("", script="aletheia.shown(element, watch);", name="closer")
+        explanation = _html("", script="aletheia.shown(element, watch);", name="closer")
         origin = _html("", name="origin")
         with gr.Accordion("About this model and its limits", open=False, elem_id="about"):
             gr.Markdown(_about(service))
         stop = gr.Button("Stop", elem_id="stop", elem_classes="unseen")
         _html(_FOOTER)
-        shown = [answer, closer, origin]
+        outputs = [answer, explanation, origin]
         event = zone.change(
             examiner.examine,
             zone,
-            shown,
+            outputs,
             show_progress="hidden",
             api_visibility="private",
             concurrency_limit=service.config.workers,
             trigger_mode="once",
         )
-        # Both in the browser alone: where the queue is full, nothing else would be answered either.
-        event.failure(None, None, shown, js=_shows(problem(_FULL)), api_visibility="private")
-        stop.click(None, None, shown, cancels=event, js=_shows(""), api_visibility="private")
-    most = service.config.queue + service.config.workers
-    page.state_session_capacity = most
-    # Where Gradio mounts a page into another application, it trusts every path that it is told.
+        # Both run in the browser alone: when the queue is full, nothing else would be answered either.
+        event.failure(None, None, outputs, js=_show_script(render_error(_FULL)), api_visibility="private")
+        stop.click(None, None, outputs, cancels=event, js=_show_script(""), api_visibility="private")
+    capacity = service.config.queue + service.config.workers
+    page.state_session_capacity = capacity
+    # Gradio trusts every path in a request to a page that it mounts into another application, unless this is set.
     page.has_launched = True
-    page.queue(api_open=False, max_size=most)
+    page.queue(api_open=False, max_size=capacity)
     page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = 0.02, 0.25
     return page
 
@@ -81,11 +84,11 @@ def _html(value: str, *, template: str = "${value}", script: str | None = None, 
     )
 
 
-def _shows(html: str) -> str:
-    """A function of the browser's that shows this in place of an answer."""
+def _show_script(html: str) -> str:
+    """Return a JavaScript function that shows this in place of an answer."""
     return f"() => {json.dumps([html, '', ''])}"
 
 
-def _about(service: Service) -> str:
+def _about(service: InferenceService) -> str:
     limits = "\n".join(f"- {sentence}" for sentence in service.limits()["sentences"])
     return f"{limits}\n\n{service.card()}"

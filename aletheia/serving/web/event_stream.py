@@ -1,8 +1,8 @@
-"""How a reader of the page hears of the answer, and how everything about the reader is forgotten with it.
+"""Delivery of answers to the page's readers, whose data is forgotten with the last message.
 
-Gradio keeps the last answer of each of thousands of visitors, with the faces in it, and the names of their sessions for
-ever: for who comes back. Nobody can come back here, so `EventStreams` sends the messages of Gradio's queue in place of
-Gradio's own stream and forgets the visitor with the last of them.
+Gradio keeps the last answer of each of thousands of sessions, with the faces in it, and the names of sessions for ever,
+for visitors who come back. The page has no use for that: `EventStreams` sends the messages of Gradio's queue in place
+of Gradio's own stream and forgets the session with the last of them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from gradio.server_messages import CloseStreamMessage, EventMessage, HeartbeatMe
 from starlette.types import Receive, Send
 
 from aletheia.inference.errors import RequestError
-from aletheia.serving.web.uploads import Uploads
+from aletheia.serving.web.uploads import UploadStore
 
 if TYPE_CHECKING:
     from gradio import Blocks
     from gradio.queueing import Queue
 
-_BEAT_SECONDS = 15.0  # of silence, after which a proxy might take the connection for dead
+_HEARTBEAT_SECONDS = 15.0  # of silence, after which a proxy might take the connection for dead
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -31,70 +31,70 @@ _HEADERS = [
 
 
 class EventStreams:
-    """Who waits for an answer of the page.
+    """Streams of messages to the sessions that wait for an answer.
 
     Parameters
     ----------
     page : Blocks
-        Whose queue answers.
-    uploads : Uploads
-        What they handed in.
-    patience : float
-        Seconds in which a reader has to come for the answer; the page comes at once.
+        The messages are those of its queue.
+    uploads : UploadStore
+        Holds the files that sessions have handed in.
+    listen_timeout : float
+        Seconds after `register` in which a session must `listen`, or it is disconnected; the page does so at once.
     """
 
-    def __init__(self, page: Blocks, uploads: Uploads, patience: float = 30.0) -> None:
-        self._page, self._uploads, self.patience = page, uploads, patience
-        self._awaited: dict[str, asyncio.Task[None]] = {}
-        self._here: dict[str, asyncio.Event] = {}  # set when the one who listens must make room
+    def __init__(self, page: Blocks, uploads: UploadStore, listen_timeout: float = 30.0) -> None:
+        self._page, self._uploads, self.listen_timeout = page, uploads, listen_timeout
+        self._timers: dict[str, asyncio.Task[None]] = {}
+        self._replaced: dict[str, asyncio.Event] = {}  # of each listener; set when another takes its place
         self._tokens: dict[str, list[str]] = {}
-        self._joining: collections.Counter[str] = collections.Counter()
+        self._pending: collections.Counter[str] = collections.Counter()  # requests that are not in the queue yet
 
     def register(self, session: str, token: str) -> None:
-        """A session asks about a file, until `enqueued`: it must listen soon, or is taken for gone."""
-        self._joining[session] += 1
+        """Note that a session asks for the answer about a file; `enqueued` must follow."""
+        self._pending[session] += 1
         self._tokens.setdefault(session, []).append(token)
-        self._came(session)
-        self._awaited[session] = asyncio.create_task(self._await(session))
+        self._stop_timer(session)
+        self._timers[session] = asyncio.create_task(self._disconnect_later(session))
 
     def enqueued(self, session: str) -> None:
-        """What a session asked for is in Gradio's queue, or was refused."""
-        self._joining[session] -= 1
-        self._joining += collections.Counter()  # keeps those above zero
+        """Note that a request of a session is in Gradio's queue, or was refused."""
+        self._pending[session] -= 1
+        self._pending += collections.Counter()  # keeps those above zero
 
     async def listen(self, session: str, receive: Receive, send: Send) -> None:
-        """Send a session the messages of Gradio's queue until all it asked for is answered, or it goes.
+        """Send a session the messages of Gradio's queue until all its requests are answered, or it disconnects.
 
-        Of two who listen for one session, as when a phone has changed its network and comes again, the later counts.
+        Of two listeners for one session, as when a phone changes its network and connects again, the later counts.
 
         Raises
         ------
-        Refused
-            When it has asked for nothing.
+        RequestError
+            When it has requested nothing.
         """
         messages = self._queue.pending_messages_per_session.get(session)
         if messages is None:
             raise RequestError("not_found", "There is no answer to wait for; hand in a file first.")
-        self._came(session)
-        if session in self._here:
-            self._here[session].set()
-        own = self._here[session] = asyncio.Event()
-        gone, answered = asyncio.create_task(_gone(receive, own)), False
+        self._stop_timer(session)
+        if session in self._replaced:
+            self._replaced[session].set()
+        replaced = self._replaced[session] = asyncio.Event()
+        gone, answered = asyncio.create_task(_wait_until_gone(receive, replaced)), False
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            while not answered and (message := await _next(messages, gone)) is not None:
-                answered = self._was_last(session, message)
-                await _tell(send, message, more=True)
-            await _tell(send, CloseStreamMessage(), more=False)
+            while not answered and (message := await _next_message(messages, gone)) is not None:
+                answered = self._forget_if_last(session, message)
+                await _send_message(send, message, more=True)
+            await _send_message(send, CloseStreamMessage(), more=False)
         finally:
             gone.cancel()
-            if self._here.get(session) is own:  # nobody has taken over
-                del self._here[session]
+            if self._replaced.get(session) is replaced:  # no other listener has taken over
+                del self._replaced[session]
                 if not answered:
                     await self.disconnect(session)
 
     async def disconnect(self, session: str) -> None:
-        """A reader has gone: what waits is dropped, what is under way ends, all is forgotten."""
+        """Drop the waiting requests of a session, stop the running ones and forget all its data."""
         await self._queue.clean_events(session_hash=session)
         self._forget(session)
 
@@ -102,32 +102,33 @@ class EventStreams:
     def _queue(self) -> Queue:
         return self._page._queue
 
-    def _came(self, session: str) -> None:
-        if session in self._awaited:
-            self._awaited.pop(session).cancel()
+    def _stop_timer(self, session: str) -> None:
+        if session in self._timers:
+            self._timers.pop(session).cancel()
 
-    async def _await(self, session: str) -> None:
-        await asyncio.sleep(self.patience)
-        del self._awaited[session]
-        if session not in self._here:
+    async def _disconnect_later(self, session: str) -> None:
+        await asyncio.sleep(self.listen_timeout)
+        del self._timers[session]
+        if session not in self._replaced:
             await self.disconnect(session)
 
-    def _was_last(self, session: str, message: EventMessage) -> bool:
-        """Whether this message ends all that the session has asked for, which is then forgotten.
+    def _forget_if_last(self, session: str, message: EventMessage) -> bool:
+        """Forget a session when this message ends its last request; returns whether it does.
 
-        Before it is told so: then it may ask for something else.
+        Called before the message is sent: afterwards the session may request something else.
         """
         if not isinstance(message, ProcessCompletedMessage):
             return False
-        left = self._queue.pending_event_ids_session.get(session, set())
-        left.discard(message.event_id)
-        if left or self._joining[session]:
+        unanswered = self._queue.pending_event_ids_session.get(session, set())
+        if message.event_id is not None:
+            unanswered.discard(message.event_id)
+        if unanswered or self._pending[session]:
             return False
         self._forget(session)
         return True
 
     def _forget(self, session: str) -> None:
-        self._came(session)
+        self._stop_timer(session)
         self._queue.pending_messages_per_session.pop(session, None)
         self._queue.pending_event_ids_session.pop(session, None)
         self._queue.event_analytics.clear()
@@ -137,35 +138,35 @@ class EventStreams:
             self._uploads.discard(token)
 
 
-async def _gone(receive: Receive, replaced: asyncio.Event) -> None:
-    """Comes to an end when the one who listens has gone, or another has taken over."""
+async def _wait_until_gone(receive: Receive, replaced: asyncio.Event) -> None:
+    """Return when the listener has disconnected, or another has taken its place."""
 
-    async def left() -> None:
+    async def disconnected() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    both = [asyncio.ensure_future(left()), asyncio.ensure_future(replaced.wait())]
+    waits = [asyncio.ensure_future(disconnected()), asyncio.ensure_future(replaced.wait())]
     try:
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for one in both:
-            one.cancel()
+        for wait in waits:
+            wait.cancel()
 
 
-async def _next(messages: asyncio.Queue[EventMessage], gone: asyncio.Task[None]) -> EventMessage | None:
-    """The next message, a sign of life when there is none for long, None when nobody listens any more."""
-    coming = asyncio.ensure_future(messages.get())
+async def _next_message(messages: asyncio.Queue[EventMessage], gone: asyncio.Task[None]) -> EventMessage | None:
+    """Return the next message, a heartbeat when there is none for long, None when the listener is gone."""
+    message = asyncio.ensure_future(messages.get())
     try:
-        await asyncio.wait([coming, gone], timeout=_BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([message, gone], timeout=_HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
-            if coming.done():  # it is for who has taken over
-                messages.put_nowait(coming.result())
+            if message.done():  # it belongs to the listener that has taken over
+                messages.put_nowait(message.result())
             return None
-        return coming.result() if coming.done() else HeartbeatMessage()
+        return message.result() if message.done() else HeartbeatMessage()
     finally:
-        coming.cancel()
+        message.cancel()
 
 
-async def _tell(send: Send, message: EventMessage, *, more: bool) -> None:
+async def _send_message(send: Send, message: EventMessage, *, more: bool) -> None:
     body = f"data: {json.dumps(message.model_dump(), default=str)}\n\n".encode()
     await send({"type": "http.response.body", "body": body, "more_body": more})

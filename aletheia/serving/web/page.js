@@ -1,12 +1,12 @@
-// What the page does in the browser: takes files in, shows them from the browser's own copy, and lets faces be chosen.
+// Script of the page: uploads files, shows them from the browser's own copy, and lets the reader choose faces.
 window.aletheia = (() => {
   "use strict";
-  let picture = null; // the <img> or <video> of the file that was handed in
-  let address = null; // its blob: address
+  let picture = null; // the <img> or <video> of the file
+  let address = null; // its blob: URL
   let chosen = 0;
   let busy = false;
-  let found;
-  const asker = new Promise((resolve) => (found = resolve));
+  let setRequest;
+  const request = new Promise((resolve) => (setRequest = resolve));
 
   const all = (query, root = document) => [...root.querySelectorAll(query)];
   const say = (text, isProblem = false) => {
@@ -16,9 +16,9 @@ window.aletheia = (() => {
     state.classList.toggle("problem", isProblem);
   };
 
-  // ---- taking files in
+  // ---- uploads
 
-  // The browser's own size is the only one known before a file is sent; the server looks again.
+  // The size that the browser reports; the server checks it again.
   const tooLarge = (file) => {
     const zone = document.querySelector("#intake .zone").dataset;
     const limit = Number(file.type.startsWith("video/") ? zone.videoBytes : Math.max(zone.imageBytes, isVideo(file) ? zone.videoBytes : 0));
@@ -26,14 +26,14 @@ window.aletheia = (() => {
   };
   const isVideo = (file) => file.type.startsWith("video/") || /\.(mp4|m4v|mov|mkv|webm|avi)$/i.test(file.name);
 
-  // What the service calls the file; the file's own name is nobody's business.
-  const sent = async (file) => {
+  // Sends a file, without its name; resolves to its token.
+  const upload = async (file) => {
     const form = new FormData();
     form.append("file", file, "file");
     const answer = await fetch("gradio_api/upload", { method: "POST", body: form });
-    const told = await answer.json().catch(() => null); // a proxy before the service answers in its own way
-    if (answer.ok && told) return told.token;
-    if (told?.error) throw new Refused(told.error.message);
+    const body = await answer.json().catch(() => null); // a proxy before the service may not send JSON
+    if (answer.ok && body) return body.token;
+    if (body?.error) throw new Refused(body.error.message);
     if (answer.status === 413) throw new Refused("A server on the way takes no file of this size. Choose a smaller one.");
     throw new Error(`status ${answer.status}`);
   };
@@ -63,7 +63,7 @@ window.aletheia = (() => {
     setBusy(true);
     say("Sending …");
     try {
-      const [ask, token] = await Promise.all([asker, sent(file)]);
+      const [ask, token] = await Promise.all([request, upload(file)]);
       ask(token);
       say("");
     } catch (error) {
@@ -79,8 +79,8 @@ window.aletheia = (() => {
     all("#intake input, #intake button").forEach((element) => (element.disabled = on));
   };
 
-  // Gradio hands over how to ask about a file once it has drawn the place for it; whoever is faster waits.
-  const zone = (element, props) => found((token) => (props.value = token));
+  // Called by Gradio with the component whose value requests an answer; an upload that is faster waits for it.
+  const zone = (element, props) => setRequest((token) => (props.value = token));
 
   document.addEventListener("change", (event) => {
     if (event.target.id !== "file") return;
@@ -99,7 +99,7 @@ window.aletheia = (() => {
       say("The picture could not be fetched. Is the service still running? Try again.", true);
     }
   });
-  // Anywhere on the page: who misses the field by a little must not lose the page to the file.
+  // Anywhere on the page: a file that is dropped beside the field must not replace the page.
   let depth = 0;
   const over = (on) => document.querySelector("#intake .zone")?.classList.toggle("over", on);
   addEventListener("dragenter", () => over(++depth > 0));
@@ -115,10 +115,10 @@ window.aletheia = (() => {
 
   // ---- showing answers
 
-  const shown = (element, watch) => watch("value", () => dressed(element));
-  document.addEventListener("click", (event) => clicked(event));
+  const shown = (element, watch) => watch("value", () => update(element));
+  document.addEventListener("click", (event) => onClick(event));
 
-  const dressed = (element) => {
+  const update = (element) => {
     const canvas = element.querySelector("[data-preview]");
     if (canvas && picture) {
       canvas.prepend(picture);
@@ -146,7 +146,7 @@ window.aletheia = (() => {
     all("[data-person]").forEach((line) => line.classList.toggle("faint", Number(line.dataset.person) !== number));
   };
 
-  const clicked = (event) => {
+  const onClick = (event) => {
     const button = event.target.closest("[data-choose]");
     if (button) return choose(Number(button.dataset.choose));
     if (event.target.closest("[data-stop]")) return stop();
@@ -154,7 +154,7 @@ window.aletheia = (() => {
     const point = event.target.closest("[data-seek]");
     if (point) return seek(Number(point.dataset.seek));
     const line = event.target.closest(".timeline");
-    if (line) seek(moment(line, event.clientX));
+    if (line) seek(timeAt(line, event.clientX));
   };
 
   const stop = () => {
@@ -171,23 +171,23 @@ window.aletheia = (() => {
     picture.currentTime = second;
   };
 
-  const moment = (line, x) => {
+  const timeAt = (line, x) => {
     const drawing = line.querySelector("svg");
-    const shown = drawing.getBoundingClientRect();
+    const bounds = drawing.getBoundingClientRect();
     const { left, right, duration } = line.dataset;
-    const at = ((x - shown.left) / shown.width) * drawing.viewBox.baseVal.width;
+    const at = ((x - bounds.left) / bounds.width) * drawing.viewBox.baseVal.width;
     return Math.min(Math.max((at - left) / (right - left), 0), 1) * duration;
   };
 
-  // Outlines of the frame nearest to the moment, where it is near enough to fit.
+  // Draws the outlines of the nearest frame, if it is near enough to fit.
   const follow = () => {
     const moving = document.querySelector("[data-moving]");
     if (!moving || moving.dataset.moving === "[]" || !picture || picture.tagName !== "VIDEO") return;
     const people = JSON.parse(moving.dataset.moving);
-    const gap = Math.max(...people.map((one) => (one.length > 1 ? (one.at(-1).t - one[0].t) / (one.length - 1) : 1)), 0.1);
+    const gap = Math.max(...people.map((track) => (track.length > 1 ? (track.at(-1).t - track[0].t) / (track.length - 1) : 1)), 0.1);
     moving.replaceChildren();
-    people.forEach((one, number) => {
-      const near = one.reduce((a, b) => (Math.abs(b.t - picture.currentTime) < Math.abs(a.t - picture.currentTime) ? b : a));
+    people.forEach((track, number) => {
+      const near = track.reduce((a, b) => (Math.abs(b.t - picture.currentTime) < Math.abs(a.t - picture.currentTime) ? b : a));
       if (Math.abs(near.t - picture.currentTime) > 0.75 * gap) return;
       const outline = document.createElement("div");
       outline.className = `face tone-${near.v}`;

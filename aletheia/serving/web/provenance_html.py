@@ -1,4 +1,4 @@
-"""What a file says about itself, as HTML: beside the verdict, never part of it. Others wrote all of its text."""
+"""The file's own record of its origin as HTML: beside the verdict, never part of it. All of its text is untrusted."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-_NOTHING = (
+_NO_RECORD = (
     "The file carries no content credentials and says nothing of a camera or a program. Most pictures lose such notes "
     "when they are sent or posted: that they are missing speaks neither for nor against it."
 )
-_NAMES = {
+_TAG_NAMES = {
     "Make": "camera maker",
     "Model": "camera",
     "LensMake": "lens maker",
@@ -33,20 +33,20 @@ _NAMES = {
 }
 
 
-def provenance(found: Mapping[str, Any] | None) -> str:
-    """Content credentials, camera data and traces of programs.
+def render_provenance(record: Mapping[str, Any] | None) -> str:
+    """Render content credentials, camera data and traces of programs.
 
     Parameters
     ----------
-    found : mapping or None
-        Of `aletheia.serving.service.Service.provenance`; None when it could not be read.
+    record : mapping or None
+        See `aletheia.serving.service.InferenceService.provenance`; None when it could not be read.
     """
-    if found is None:
+    if record is None:
         body = "<p>What the file says about itself could not be read.</p>"
-    elif not (found["c2pa"] or found["exif"] or found["software"]):
-        body = f"<p>{_NOTHING}</p>"
+    elif not (record["c2pa"] or record["exif"] or record["software"]):
+        body = f"<p>{_NO_RECORD}</p>"
     else:
-        body = _credentials(found["c2pa"]) + _camera(found["exif"]) + _programs(found["software"])
+        body = _credentials(record["c2pa"]) + _camera(record["exif"]) + _programs(record["software"])
     return (
         '<section class="block evidence" aria-label="What the file says about itself">'
         "<h2>What the file says about itself</h2>"
@@ -77,7 +77,7 @@ def _credentials(c2pa: Mapping[str, Any] | None) -> str:
 def _camera(exif: Any) -> str:
     if not exif:
         return ""
-    rows = [(_NAMES.get(str(tag), str(tag)), str(value)) for tag, value in exif]
+    rows = [(_TAG_NAMES.get(str(tag), str(tag)), str(value)) for tag, value in exif]
     note = "<p>Written by a camera or a program, and easily changed by anybody.</p>"
     return f"<h3>Camera data (EXIF)</h3>{note}{_table(rows)}"
 

@@ -1,1 +1,1 @@
-"""What the service keeps: one module a resource, plain functions on a ``Store``."""
+"""Resources of the tracking service: one module each, with functions that work on a ``Store``."""

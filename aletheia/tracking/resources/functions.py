@@ -1,4 +1,4 @@
-"""Functions: versions by content hash, tags that point at one version each."""
+"""Functions: versions by content hash, and tags that point at one version each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from aletheia.tracking import queries
-from aletheia.tracking.queries import ApiError, Page, Where
+from aletheia.tracking.queries import ApiError, Page, Where, select_paths
 from aletheia.tracking.resources import projects
 from aletheia.tracking.store import Store
 
-_MINIMAL = (
+_MINIMAL_FIELDS = (
     "kind",
     "metadata",
     "status",
@@ -32,7 +32,7 @@ _MINIMAL = (
 
 
 class FunctionFilters(BaseModel):
-    """The query of a listing, by the names that the client sends."""
+    """Query parameters of a listing, under the names that the client sends."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -49,36 +49,23 @@ class FunctionFilters(BaseModel):
 
 
 def normalise(name: str) -> str:
-    """The form under which the client stores function names: lower case, hyphens."""
+    """Convert a function's name to the form in which the client stores it: lower case, with hyphens."""
     return re.sub(r"\s+", "-", name).replace("_", "-").lower()
 
 
-def minimal(body: dict[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
-    """Only the values at the given dotted paths, in their places."""
-    kept: dict[str, Any] = {}
-    for path in paths:
-        source, target = body, kept
-        *parents, last = path.split(".")
-        for step in parents:
-            source = source.get(step) if isinstance(source, dict) else None
-            target = target.setdefault(step, {})
-        if isinstance(source, dict) and last in source:
-            target[last] = source[last]
-    return kept
-
-
 def content_hash(body: dict[str, Any]) -> str:
-    """SHA-1 of a function without tag, hash, state and dates: the same source gives the same version."""
-    metadata = {k: v for k, v in body["metadata"].items() if k not in ("tag", "hash", "updated", "created")}
+    """Return the SHA-1 of a function without tag, hash, state and dates: the same source gives the same version."""
+    ignored = ("tag", "hash", "updated", "created")
+    metadata = {name: value for name, value in body["metadata"].items() if name not in ignored}
     text = json.dumps({**body, "metadata": metadata, "status": None}, sort_keys=True)
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def put(store: Store, project: str, name: str, body: Any, tag: str | None, versioned: bool) -> str:
-    """Store a function; returns its hash.
+    """Store a function and return its hash.
 
-    With ``versioned`` every content is kept under its hash, else one record a tag is overwritten. The tag
-    moves to what was stored last.
+    With ``versioned`` every content is kept under its hash; otherwise each tag has one record, which is overwritten.
+    The tag moves to the version that was stored last.
     """
     if not isinstance(body, dict) or not isinstance(body.setdefault("metadata", {}), dict):
         raise ApiError(400, "A function is a JSON object with metadata.")
@@ -91,7 +78,7 @@ def put(store: Store, project: str, name: str, body: Any, tag: str | None, versi
         raise ApiError(400, f"The body names function {metadata['name']!r}, the address {name!r}.")
     uid = hash_key if versioned else f"unversioned-{tag}"
     moment = queries.now()
-    # The tag is kept aside, for another version may take it.
+    # Tags have a table of their own, since another version may take them.
     metadata.update({"hash": hash_key, "tag": "", "updated": queries.to_iso(moment), "project": project})
     with store.write() as connection:
         projects.ensure(connection, project)
@@ -124,7 +111,7 @@ def _find(connection: sqlite3.Connection, project: str, name: str, tag: str, has
         row = connection.execute(
             "SELECT body FROM functions WHERE project = ? AND name = ? AND uid = ?", (project, name, hash_key)
         ).fetchone()
-        return json.loads(row["body"]) if row else None
+        return queries.decode(row["body"]) if row else None
     row = connection.execute(
         "SELECT f.body FROM function_tags AS t JOIN functions AS f ON f.id = t.id"
         " WHERE t.project = ? AND t.function = ? AND t.name = ?",
@@ -132,7 +119,7 @@ def _find(connection: sqlite3.Connection, project: str, name: str, tag: str, has
     ).fetchone()
     if row is None:
         return None
-    body = json.loads(row["body"])
+    body = queries.decode(row["body"])
     body["metadata"]["tag"] = tag or "latest"
     return body
 
@@ -140,31 +127,30 @@ def _find(connection: sqlite3.Connection, project: str, name: str, tag: str, has
 def get(
     store: Store, project: str, name: str, tag: str = "", hash_key: str = "", format_: str = "full"
 ) -> dict[str, Any]:
-    """One version of a function, by tag (``latest`` when none is given) or by hash."""
+    """Return one version of a function, by tag (``latest`` when none is given) or by hash; 404 if there is none."""
     with store.read() as connection:
         for candidate in dict.fromkeys((normalise(name), name)):
             body = _find(connection, project, candidate, tag, hash_key)
             if body is not None:
-                return minimal(body, _MINIMAL) if format_ == "minimal" else body
+                return select_paths(body, _MINIMAL_FIELDS) if format_ == "minimal" else body
     version = f"@{hash_key}" if hash_key and not tag else f":{tag or 'latest'}"
     raise ApiError(404, f"Function not found {project}/{name}{version}")
 
 
 def list_page(store: Store, filters: FunctionFilters, page: Page) -> tuple[list[dict[str, Any]], bool]:
-    """Functions that match, once for each of their tags, newest first; also whether more follow."""
-    f = filters
+    """Return the functions that match, once for each of their tags, newest first, and whether more follow."""
     where = Where()
-    where.project("f.project", f.project)
-    where.name("f.name", normalise(f.name) if f.name else None)
-    where.equals("f.kind", f.kind)
-    where.any_of("f.state", f.state)
-    where.labels("f.labels", f.label)
-    where.between("f.updated", f.since, f.until)
-    where.equals("f.uid", f.hash_key)
-    if f.tag == "*":
+    where.project("f.project", filters.project)
+    where.name("f.name", normalise(filters.name) if filters.name else None)
+    where.equals("f.kind", filters.kind)
+    where.any_of("f.state", filters.state)
+    where.labels("f.labels", filters.label)
+    where.between("f.updated", filters.since, filters.until)
+    where.equals("f.uid", filters.hash_key)
+    if filters.tag == "*":
         where.add("t.name IS NOT NULL")
     else:
-        where.equals("t.name", f.tag)
+        where.equals("t.name", filters.tag)
     with store.read() as connection:
         rows, more = page.fetch(
             connection,
@@ -172,19 +158,19 @@ def list_page(store: Store, filters: FunctionFilters, page: Page) -> tuple[list[
             f" WHERE {where.sql()} ORDER BY f.updated DESC, f.id DESC, t.name",
             where.values,
         )
-    answer = []
+    bodies = []
     for row in rows:
-        body = json.loads(row["body"])
+        body = queries.decode(row["body"])
         if row["tag"] is None:
-            body["status"] = None  # only what a tag points at has a state of its own
+            body["status"] = None  # only a tagged version has a state of its own
         else:
             body["metadata"]["tag"] = row["tag"]
-        answer.append(minimal(body, _MINIMAL) if f.format_ == "minimal" else body)
-    return answer, more
+        bodies.append(select_paths(body, _MINIMAL_FIELDS) if filters.format_ == "minimal" else body)
+    return bodies, more
 
 
 def delete(store: Store, project: str, name: str) -> None:
-    """Delete all versions of a function; one that does not exist is no error."""
+    """Delete all versions of a function; it is no error if there is none."""
     with store.write() as connection:
         for candidate in dict.fromkeys((normalise(name), name)):
             connection.execute("DELETE FROM functions WHERE project = ? AND name = ?", (project, candidate))

@@ -1,4 +1,4 @@
-"""Logs of runs, in pieces, so that appending costs the same however long a log has grown."""
+"""Logs of runs, stored in pieces, so that appending costs the same however long a log has grown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aletheia.tracking.queries import ApiError
 from aletheia.tracking.resources import projects
 from aletheia.tracking.store import Store
 
-_PIECE = 1 << 20
+_PIECE = 1 << 20  # bytes
 
 
 def _size(connection: sqlite3.Connection, project: str, uid: str) -> int:
@@ -16,11 +16,11 @@ def _size(connection: sqlite3.Connection, project: str, uid: str) -> int:
         "SELECT start + length(data) AS size FROM logs WHERE project = ? AND uid = ? ORDER BY start DESC LIMIT 1",
         (project, uid),
     ).fetchone()
-    return row["size"] if row else 0
+    return int(row["size"]) if row else 0
 
 
 def append(store: Store, project: str, uid: str, data: bytes, *, replace: bool) -> None:
-    """Add bytes to the end of a run's log, or put them in place of it."""
+    """Append bytes to a run's log, or replace it by them."""
     with store.write() as connection:
         projects.ensure(connection, project)
         if replace:
@@ -34,13 +34,31 @@ def append(store: Store, project: str, uid: str, data: bytes, *, replace: bool) 
 
 
 def size(store: Store, project: str, uid: str) -> int:
-    """Length of a run's log in bytes; 0 when there is none."""
+    """Return the length of a run's log in bytes; 0 if there is none."""
     with store.read() as connection:
         return _size(connection, project, uid)
 
 
 def read(store: Store, project: str, uid: str, offset: int, length: int) -> tuple[str, bytes]:
-    """State of the run and up to ``length`` bytes of its log from ``offset`` on (a negative length: all)."""
+    """Read a run's log.
+
+    Parameters
+    ----------
+    store, project, uid
+        The database, and the run.
+    offset, length
+        First byte and number of bytes; a negative length means all that follow.
+
+    Returns
+    -------
+    tuple
+        State of the run (``unknown`` if there is only a log) and the bytes.
+
+    Raises
+    ------
+    ApiError
+        404 when there is neither a run nor a log.
+    """
     with store.read() as connection:
         run = connection.execute(
             "SELECT state FROM runs WHERE project = ? AND uid = ? ORDER BY iteration LIMIT 1", (project, uid)
@@ -50,9 +68,8 @@ def read(store: Store, project: str, uid: str, offset: int, length: int) -> tupl
             raise ApiError(404, f"Run uid {uid} of project {project} not found")
         end = total if length < 0 else min(total, offset + length)
         rows = connection.execute(
-            "SELECT start, data FROM logs WHERE project = ? AND uid = ? AND start < ? AND start +"
-            " length(data) > ?"
-            " ORDER BY start",
+            "SELECT start, data FROM logs WHERE project = ? AND uid = ? AND start < ?"
+            " AND start + length(data) > ? ORDER BY start",
             (project, uid, end, offset),
         )
         data = b"".join(row["data"][max(0, offset - row["start"]) : end - row["start"]] for row in rows)

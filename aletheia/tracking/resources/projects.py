@@ -1,8 +1,7 @@
-"""Projects: create, store, patch, list, delete, and the counts that the UI's first page shows."""
+"""Projects: create, store, patch, list and delete; the counts on the first page of the UI."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
@@ -10,18 +9,39 @@ from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError, Where
 from aletheia.tracking.store import Store
 
-# What each resource's table is called in the message that refuses to delete a project that still has some.
-_CONTENT = {"artifacts": "artifacts", "runs": "runs", "functions": "functions", "logs": "logs"}
+_TABLES = ("artifacts", "runs", "functions", "logs")  # a project with rows in one of them is not empty
+
+# Kinds of artifacts that have a count of their own.
+_COUNTED_KINDS = {"model": "models_count", "dataset": "datasets_count", "document": "documents_count"}
+
+# Counts of resources that the embedded service does not have; the UI expects the keys.
+_NO_COUNTS = (
+    "feature_sets_count",
+    "distinct_schedules_count",
+    "distinct_scheduled_jobs_pending_count",
+    "distinct_scheduled_pipelines_pending_count",
+    "pipelines_completed_recent_count",
+    "pipelines_failed_recent_count",
+    "pipelines_running_count",
+    "endpoint_alerts_count",
+    "job_alerts_count",
+    "application_alerts_count",
+    "infra_alerts_count",
+    "running_model_monitoring_functions",
+    "failed_model_monitoring_functions",
+    "real_time_model_endpoint_count",
+    "batch_model_endpoint_count",
+)
 
 
 def ensure(connection: sqlite3.Connection, name: str) -> None:
-    """Refuse to write into a project that does not exist (404), as a real server does."""
+    """Refuse (404) to write into a project that does not exist, as an MLRun server does."""
     if not connection.execute("SELECT 1 FROM projects WHERE name = ?", (name,)).fetchone():
         raise ApiError(404, f"Project {name} does not exist")
 
 
 def _save(connection: sqlite3.Connection, name: str, body: dict[str, Any], created: float | None) -> dict[str, Any]:
-    """Insert or replace a project's row; returns the body as stored."""
+    """Insert or replace a project's row; return the body as stored."""
     if not isinstance(body, dict):
         raise ApiError(422, "A project is a JSON object.")
     moment = queries.now()
@@ -40,8 +60,7 @@ def _save(connection: sqlite3.Connection, name: str, body: dict[str, Any], creat
     status = body.get("status")
     body["status"] = {**(status if isinstance(status, dict) else {}), "state": state}
     connection.execute(
-        "INSERT INTO projects (name, created, updated, state, owner, labels, body) VALUES (?, ?, ?, ?, ?,"
-        " ?, ?)"
+        "INSERT INTO projects (name, created, updated, state, owner, labels, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET created = excluded.created, updated = excluded.updated,"
         " state = excluded.state, owner = excluded.owner, labels = excluded.labels, body = excluded.body",
         (
@@ -58,7 +77,7 @@ def _save(connection: sqlite3.Connection, name: str, body: dict[str, Any], creat
 
 
 def create(store: Store, body: Any) -> dict[str, Any]:
-    """Create a project; 409 when one of its name exists."""
+    """Create a project; 409 if one of this name exists."""
     name = queries.get_in(body, "metadata.name") if isinstance(body, dict) else None
     if not isinstance(name, str):
         raise ApiError(422, "A project needs metadata.name.")
@@ -70,7 +89,7 @@ def create(store: Store, body: Any) -> dict[str, Any]:
 
 
 def put(store: Store, name: str, body: Any) -> dict[str, Any]:
-    """Create or overwrite a project; the moment of its creation stays."""
+    """Create or overwrite a project; its time of creation stays."""
     queries.check_project(name)
     with store.write() as connection:
         row = connection.execute("SELECT created FROM projects WHERE name = ?", (name,)).fetchone()
@@ -97,35 +116,35 @@ def patch(store: Store, name: str, changes: Any, mode: str) -> dict[str, Any]:
         raise ApiError(400, f"Patch mode {mode!r} is neither replace nor additive.")
     with store.write() as connection:
         row = _row(connection, name)
-        body = json.loads(row["body"])
+        body = queries.decode(row["body"])
         merge(body, changes, additive=mode == "additive")
         return _save(connection, name, body, row["created"])
 
 
 def _row(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
-    row = connection.execute("SELECT * FROM projects WHERE name = ?", (name,)).fetchone()
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM projects WHERE name = ?", (name,)).fetchone()
     if row is None:
         raise ApiError(404, f"Project not found: {name}")
     return row
 
 
 def _minimal(body: dict[str, Any]) -> dict[str, Any]:
-    """Without the long lists, as the UI asks for it."""
+    """Remove the long lists, which the UI does not need."""
     for key in ("functions", "workflows", "artifacts"):
         body.get("spec", {}).pop(key, None)
     return body
 
 
 def get(store: Store, name: str) -> dict[str, Any]:
-    """One project; 404 when there is none of this name."""
+    """Return a project; 404 if there is none of this name."""
     with store.read() as connection:
-        return json.loads(_row(connection, name)["body"])
+        return queries.decode(_row(connection, name)["body"])
 
 
 def list_all(
     store: Store, format_: str = "full", owner: str | None = None, state: str | None = None, labels: Any = ()
 ) -> list[Any]:
-    """Projects by name, each in the asked format (full, minimal, name_only, name_and_creation_time)."""
+    """List the projects by name, in a format: full, minimal, name_only or name_and_creation_time."""
     where = Where()
     where.equals("owner", owner)
     where.equals("state", state)
@@ -136,14 +155,20 @@ def list_all(
         return [row["name"] for row in rows]
     if format_ == "name_and_creation_time":
         return [[row["name"], queries.to_iso(row["created"])] for row in rows]
-    bodies = [json.loads(row["body"]) for row in rows]
+    bodies = [queries.decode(row["body"]) for row in rows]
     return [_minimal(body) for body in bodies] if format_ == "minimal" else bodies
 
 
 def delete(store: Store, name: str, strategy: str) -> None:
-    """Delete a project. ``restricted`` refuses (412) while anything is in it, ``cascading`` takes that along.
+    """Delete a project; it is no error if there is none of this name.
 
-    ``check`` only looks. Deleting what does not exist is no error.
+    Parameters
+    ----------
+    store, name
+        The database, and the project.
+    strategy
+        ``restricted`` refuses (412) if the project is not empty, ``cascading`` deletes its content, too; ``check``
+        refuses likewise but deletes nothing.
     """
     if strategy not in ("restrict", "restricted", "cascade", "cascading", "check"):
         raise ApiError(400, f"Deletion strategy {strategy!r} is unknown.")
@@ -151,18 +176,18 @@ def delete(store: Store, name: str, strategy: str) -> None:
         if not connection.execute("SELECT 1 FROM projects WHERE name = ?", (name,)).fetchone():
             return
         if not strategy.startswith("cascad"):
-            for table, what in _CONTENT.items():
+            for table in _TABLES:
                 if connection.execute(f"SELECT 1 FROM {table} WHERE project = ? LIMIT 1", (name,)).fetchone():
-                    raise ApiError(412, f"Project {name} can not be deleted since related resources found: {what}")
+                    raise ApiError(412, f"Project {name} can not be deleted since related resources found: {table}")
         if strategy == "check":
             return
-        for table in (*_CONTENT, "tasks"):
+        for table in (*_TABLES, "tasks"):
             connection.execute(f"DELETE FROM {table} WHERE project = ?", (name,))
         connection.execute("DELETE FROM projects WHERE name = ?", (name,))
 
 
 def summaries(store: Store, name: str | None = None) -> list[dict[str, Any]]:
-    """Counts a project, in the form of the UI's first page; "recent" is the last day."""
+    """Count what each project holds, in the form of the UI's first page; "recent" is the last day."""
     since = queries.now() - 86_400
     where = Where()
     where.equals("name", name)
@@ -182,45 +207,22 @@ def summaries(store: Store, name: str | None = None) -> list[dict[str, Any]]:
         kinds = connection.execute(
             "SELECT project, kind, COUNT(DISTINCT key) AS n FROM artifacts GROUP BY project, kind"
         ).fetchall()
-    by_run = {row["project"]: row for row in runs}
-    by_kind: dict[str, dict[str, int]] = {}
+    run_counts = {row["project"]: row for row in runs}
+    kind_counts: dict[str, dict[str, int]] = {}
     for row in kinds:
-        by_kind.setdefault(row["project"], {})[row["kind"]] = row["n"]
-    answer = []
-    for row in names:
-        run, kind = by_run.get(row["name"]), by_kind.get(row["name"], {})
-        special = {"model": "models_count", "dataset": "datasets_count", "document": "documents_count"}
-        answer.append(
-            {
-                "name": row["name"],
-                "updated": queries.to_iso(row["updated"]),
-                "files_count": sum(n for key, n in kind.items() if key not in (*special, "llm-prompt")),
-                "llm_prompts_count": kind.get("llm-prompt", 0),
-                "runs_completed_recent_count": run["completed"] if run else 0,
-                "runs_failed_recent_count": run["failed"] if run else 0,
-                "runs_running_count": run["running"] if run else 0,
-                **{column: kind.get(key, 0) for key, column in special.items()},
-                **dict.fromkeys(_NO_COUNTS, 0),
-            }
-        )
-    return answer
+        kind_counts.setdefault(row["project"], {})[row["kind"]] = row["n"]
+    return [_summary(row, run_counts.get(row["name"]), kind_counts.get(row["name"], {})) for row in names]
 
 
-# Counts of things that the embedded service has none of; the UI wants the keys.
-_NO_COUNTS = (
-    "feature_sets_count",
-    "distinct_schedules_count",
-    "distinct_scheduled_jobs_pending_count",
-    "distinct_scheduled_pipelines_pending_count",
-    "pipelines_completed_recent_count",
-    "pipelines_failed_recent_count",
-    "pipelines_running_count",
-    "endpoint_alerts_count",
-    "job_alerts_count",
-    "application_alerts_count",
-    "infra_alerts_count",
-    "running_model_monitoring_functions",
-    "failed_model_monitoring_functions",
-    "real_time_model_endpoint_count",
-    "batch_model_endpoint_count",
-)
+def _summary(project: sqlite3.Row, runs: sqlite3.Row | None, kinds: dict[str, int]) -> dict[str, Any]:
+    return {
+        "name": project["name"],
+        "updated": queries.to_iso(project["updated"]),
+        "files_count": sum(n for kind, n in kinds.items() if kind not in (*_COUNTED_KINDS, "llm-prompt")),
+        "llm_prompts_count": kinds.get("llm-prompt", 0),
+        "runs_completed_recent_count": runs["completed"] if runs else 0,
+        "runs_failed_recent_count": runs["failed"] if runs else 0,
+        "runs_running_count": runs["running"] if runs else 0,
+        **{name: kinds.get(kind, 0) for kind, name in _COUNTED_KINDS.items()},
+        **dict.fromkeys(_NO_COUNTS, 0),
+    }

@@ -1,8 +1,7 @@
-"""Runs and their iterations: store, update, list, abort, delete."""
+"""Runs and their iterations: store, update, list, abort and delete."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
@@ -10,16 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError, Page, Where
-from aletheia.tracking.resources import artifact_search, artifacts, projects
+from aletheia.tracking.resources import artifact_search, projects
+from aletheia.tracking.resources.artifact_selector import store_uri
 from aletheia.tracking.store import Store
 
 TERMINAL = ("completed", "error", "aborted", "skipped")
 _ACTIVE = ("running", "pending")
-_WEEK = 7 * 86_400
+_DAY = 86_400  # seconds
 
 
 class RunFilters(BaseModel):
-    """The query of a listing, by the names that the client sends."""
+    """Query parameters of a listing, under the names that the client sends."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -45,8 +45,8 @@ class RunFilters(BaseModel):
     max_partitions: int = Field(0, alias="max-partitions", ge=0)
 
 
-def _artifact_uris(status: dict[str, Any]) -> None:
-    """Keep references of artifacts in the run, not their bodies (old clients send both)."""
+def _replace_artifacts_by_uris(status: dict[str, Any]) -> None:
+    """Keep references to artifacts in the run, not their bodies; old clients send both."""
     bodies = status.pop("artifacts", None)
     uris = status.get("artifact_uris")
     if isinstance(bodies, list) and bodies:
@@ -54,7 +54,7 @@ def _artifact_uris(status: dict[str, Any]) -> None:
         for body in bodies:
             key = queries.get_in(body, "metadata.key") if isinstance(body, dict) else None
             if isinstance(key, str) and key not in uris:
-                uris[key] = artifacts.store_uri(body)
+                uris[key] = store_uri(body)
         status["artifact_uris"] = uris
 
 
@@ -104,9 +104,10 @@ def _save(
 
 
 def _find(connection: sqlite3.Connection, project: str, uid: str, iteration: int) -> sqlite3.Row | None:
-    return connection.execute(
+    row: sqlite3.Row | None = connection.execute(
         "SELECT * FROM runs WHERE project = ? AND uid = ? AND iteration = ?", (project, uid, iteration)
     ).fetchone()
+    return row
 
 
 def _get(connection: sqlite3.Connection, project: str, uid: str, iteration: int) -> sqlite3.Row:
@@ -117,105 +118,104 @@ def _get(connection: sqlite3.Connection, project: str, uid: str, iteration: int)
 
 
 def put(store: Store, project: str, uid: str, iteration: int, body: Any) -> str:
-    """Store a whole run; returns its state."""
+    """Store a whole run; return its state."""
     if not isinstance(body, dict):
         raise ApiError(400, "A run is a JSON object.")
     queries.check_length(uid, "A run's uid")
     if isinstance(body.get("status"), dict):
-        _artifact_uris(body["status"])
+        _replace_artifacts_by_uris(body["status"])
     with store.write() as connection:
         projects.ensure(connection, project)
         _save(connection, _find(connection, project, uid, iteration), (project, uid, iteration), body)
-    return body["status"]["state"]
+    return str(body["status"]["state"])
 
 
 def update(store: Store, project: str, uid: str, iteration: int, updates: Any) -> str:
-    """Set values at dotted paths (``status.state`` …) of a stored run; returns its state."""
+    """Set values at dotted paths (``status.state`` …) of a stored run; return its state."""
     if not isinstance(updates, dict):
         raise ApiError(400, "The updates of a run are a JSON object of dotted paths.")
     with store.write() as connection:
         row = _get(connection, project, uid, iteration)
-        body = json.loads(row["body"])
+        body = queries.decode(row["body"])
         for path, value in updates.items():
             queries.set_in(body, path, value)
         if isinstance(body.get("status"), dict):
-            _artifact_uris(body["status"])
+            _replace_artifacts_by_uris(body["status"])
         _save(connection, row, (project, uid, iteration), body)
-    return body["status"]["state"]
+    return str(body["status"]["state"])
 
 
 def get(store: Store, project: str, uid: str, iteration: int, format_: str = "full") -> dict[str, Any]:
-    """One run; in the ``full`` format with its artifacts, of a grid with those of the best iteration."""
+    """Return a run; in the ``full`` format with its artifacts, which are those of the best iteration if it has any."""
     with store.read() as connection:
-        body = json.loads(_get(connection, project, uid, iteration)["body"])
+        body = queries.decode(_get(connection, project, uid, iteration)["body"])
         if format_ == "full":
-            workflow = queries.get_in(body, "metadata.labels.workflow")
-            if workflow:
-                found = artifact_search.by_uris(connection, project, queries.get_in(body, "status.artifact_uris", {}))
+            if queries.get_in(body, "metadata.labels.workflow"):
+                uris = queries.get_in(body, "status.artifact_uris", {})
+                artifacts = artifact_search.by_uris(connection, project, uris)
             else:
-                found = artifact_search.of_run(connection, project, uid, iteration)
-            if found:
-                body["status"]["artifacts"] = found
+                artifacts = artifact_search.of_run(connection, project, uid, iteration)
+            if artifacts:
+                body["status"]["artifacts"] = artifacts
     return body
 
 
 def list_page(store: Store, filters: RunFilters, page: Page) -> tuple[list[dict[str, Any]], bool]:
-    """Runs that match, newest first; also whether more follow.
+    """Return the runs that match, newest first, and whether more follow.
 
-    Without any filter: the newest run of each name of the last week, as a real server answers.
+    Without any filter: the newest run of each name in the last week, as an MLRun server answers.
     """
-    f = filters
-    defaults = RunFilters(project=f.project, iter=False, sort=f.sort)
-    if not f.iter and f == defaults:
-        f = f.model_copy(
+    if filters == RunFilters(project=filters.project, iter=False, sort=filters.sort):
+        filters = filters.model_copy(
             update={
-                "start_time_from": queries.to_iso(queries.now() - _WEEK),
+                "start_time_from": queries.to_iso(queries.now() - 7 * _DAY),
                 "partition_by": "project_and_name",
                 "partition_sort_by": "updated",
             }
         )
-    if f.partition_by and not f.partition_sort_by:
+    if filters.partition_by and not filters.partition_sort_by:
         raise ApiError(400, "partition-sort-by must be given together with partition-by.")
-    where = _where(f)
-    tail = "ORDER BY start_time DESC, id DESC" if f.sort else "ORDER BY id"
-    if f.last:
-        tail += f" LIMIT {f.last}"
-    if f.partition_by:
+    where = _where(filters)
+    tail = "ORDER BY start_time DESC, id DESC" if filters.sort else "ORDER BY id"
+    if filters.last:
+        tail += f" LIMIT {filters.last}"
+    if filters.partition_by:
         sql, values = queries.partitioned(
             "SELECT * FROM runs",
             where,
-            by="name" if f.partition_by == "name" else "project, name",
-            sort="start_time" if f.partition_sort_by == "created" else "updated",
-            order=f.partition_order,
-            rows=f.rows_per_partition,
-            partitions=f.max_partitions,
+            by="name" if filters.partition_by == "name" else "project, name",
+            sort="start_time" if filters.partition_sort_by == "created" else "updated",
+            order=filters.partition_order,
+            rows=filters.rows_per_partition,
+            partitions=filters.max_partitions,
             tail=tail,
         )
     else:
         sql, values = f"SELECT * FROM runs WHERE {where.sql()} {tail}", where.values
-    if f.last:
+    if filters.last:
         sql = f"SELECT * FROM ({sql})"
     with store.read() as connection:
         rows, more = page.fetch(connection, sql, values)
-    return [json.loads(row["body"]) for row in rows], more
+    return [queries.decode(row["body"]) for row in rows], more
 
 
-def _where(f: RunFilters) -> Where:
+def _where(filters: RunFilters) -> Where:
     where = Where()
-    where.project("project", f.project)
-    where.name("name", f.name)
-    where.any_of("uid", f.uid)
-    where.any_of("state", {*f.state, *f.states})
-    where.labels("runs.labels", f.label)
-    where.between("start_time", f.start_time_from, f.start_time_to)
-    where.between("updated", f.last_update_time_from, f.last_update_time_to)
-    where.between("end_time", f.end_time_from, f.end_time_to)
-    if not f.iter:
+    where.project("project", filters.project)
+    where.name("name", filters.name)
+    where.any_of("uid", filters.uid)
+    where.any_of("state", {*filters.state, *filters.states})
+    where.labels("runs.labels", filters.label)
+    where.between("start_time", filters.start_time_from, filters.start_time_to)
+    where.between("updated", filters.last_update_time_from, filters.last_update_time_to)
+    where.between("end_time", filters.end_time_from, filters.end_time_to)
+    if not filters.iter:
         where.add("iteration = 0")
     return where
 
 
-def _drop(connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> None:
+def _delete_rows(connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> None:
+    """Delete runs with their iterations and logs; 400 if one of the rows has not ended."""
     for row in rows:
         if row["state"] in _ACTIVE:
             raise ApiError(400, f"Can not delete run in {row['state']} state, consider aborting the run first")
@@ -225,31 +225,27 @@ def _drop(connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> None:
 
 
 def delete(store: Store, project: str, uid: str) -> None:
-    """Delete a run with all its iterations and its log; one that does not exist is no error."""
+    """Delete a run with its iterations and its log; it is no error if there is none."""
+    sql = "SELECT * FROM runs WHERE project = ? AND uid = ?"
     with store.write() as connection:
-        _drop(
-            connection,
-            connection.execute(
-                "SELECT * FROM runs WHERE project = ? AND uid = ? AND iteration = 0", (project, uid)
-            ).fetchall()
-            or connection.execute("SELECT * FROM runs WHERE project = ? AND uid = ?", (project, uid)).fetchall(),
-        )
+        rows = connection.execute(f"{sql} AND iteration = 0", (project, uid)).fetchall()
+        _delete_rows(connection, rows or connection.execute(sql, (project, uid)).fetchall())
 
 
 def delete_many(store: Store, filters: RunFilters, days_ago: int) -> None:
-    """Delete the runs that match name, labels and state, of the last ``days_ago`` days (0: of any time)."""
+    """Delete the runs that match name, labels and state and began in the last ``days_ago`` days (0: at any time)."""
     if any(state in _ACTIVE for state in filters.state):
         raise ApiError(400, f"Can not delete runs in {filters.state[0]} state, consider aborting the run first")
     where = _where(filters)
     if days_ago:
-        where.add("start_time >= ?", queries.now() - days_ago * 86_400)
+        where.add("start_time >= ?", queries.now() - days_ago * _DAY)
     with store.write() as connection:
         rows = connection.execute(f"SELECT * FROM runs WHERE {where.sql()}", where.values).fetchall()
-        _drop(connection, rows)
+        _delete_rows(connection, rows)
 
 
 def abort(store: Store, project: str, uid: str, iteration: int, updates: Any) -> None:
-    """Mark a run as aborted; 409 when it has ended already."""
+    """Mark a run as aborted; 409 if it has ended already."""
     with store.write() as connection:
         row = _get(connection, project, uid, iteration)
         if row["state"] in TERMINAL:
@@ -259,7 +255,7 @@ def abort(store: Store, project: str, uid: str, iteration: int, updates: Any) ->
 
 def mark_aborted(connection: sqlite3.Connection, row: sqlite3.Row, updates: dict[str, Any]) -> None:
     """Set a run's state to aborted, and the values at the dotted paths of ``updates``."""
-    body = json.loads(row["body"])
+    body = queries.decode(row["body"])
     for path, value in {**updates, "status.state": "aborted"}.items():
         queries.set_in(body, path, value)
     _save(connection, row, (row["project"], row["uid"], row["iteration"]), body)

@@ -1,4 +1,4 @@
-"""Background tasks: here everything is done when the answer goes out, so a task is a receipt."""
+"""Background tasks. The service does everything before it answers, so a task is a record of finished work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError
 from aletheia.tracking.store import Store
 
-_KEPT = 1_000
+_MAX_TASKS = 1_000  # older ones are forgotten
 
 
 def _body(row: sqlite3.Row) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def _body(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def done(store: Store, project: str, kind: str) -> dict[str, Any]:
-    """Write the receipt of something that was done for a client that expects a task to wait for."""
+def record(store: Store, project: str, kind: str) -> dict[str, Any]:
+    """Record work that was done, as a succeeded task, for clients that wait for one; return the task."""
     name = str(uuid.uuid4())
     with store.write() as connection:
         connection.execute(
@@ -39,13 +39,13 @@ def done(store: Store, project: str, kind: str) -> dict[str, Any]:
         )
         connection.execute(
             "DELETE FROM tasks WHERE created < (SELECT created FROM tasks ORDER BY created DESC LIMIT 1 OFFSET ?)",
-            (_KEPT,),
+            (_MAX_TASKS,),
         )
         return _body(connection.execute("SELECT * FROM tasks WHERE name = ?", (name,)).fetchone())
 
 
 def get(store: Store, name: str, project: str | None = None) -> dict[str, Any]:
-    """A receipt by its name."""
+    """Return a task by its name; 404 if there is none, or only in another project."""
     with store.read() as connection:
         row = connection.execute("SELECT * FROM tasks WHERE name = ?", (name,)).fetchone()
     if row is None or project not in (None, row["project"]):
@@ -54,7 +54,7 @@ def get(store: Store, name: str, project: str | None = None) -> dict[str, Any]:
 
 
 def list_all(store: Store, project: str) -> list[dict[str, Any]]:
-    """A project's receipts, newest first."""
+    """List a project's tasks, newest first."""
     with store.read() as connection:
         rows = connection.execute("SELECT * FROM tasks WHERE project = ? ORDER BY created DESC", (project,)).fetchall()
     return [_body(row) for row in rows]

@@ -1,1 +1,1 @@
-"""HTTP routes, one module a resource; they translate between requests and ``resources``."""
+"""HTTP routes, one module for each resource; they translate between requests and ``resources``."""

@@ -1,4 +1,4 @@
-"""What the embedded service has none of: empty lists where the UI asks, "not here" for everything else."""
+"""Routes of features that the service does not have: empty lists for the UI, status 501 for the rest of the API."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 from aletheia.tracking.web import Json, error
 
 router = APIRouter()
-last = APIRouter()
+fallback = APIRouter()  # of all paths; to be included last
 
 _NO_PAGE = {"page": None, "page-size": None, "page-token": None}
-_EMPTY = {
+_EMPTY_ANSWERS = {
     "/projects/{project}/pipelines": {"runs": [], "total_size": 0, "next_page_token": None},
     "/projects/{project}/schedules": {"schedules": []},
     "/projects/{project}/feature-sets": {"feature_sets": []},
@@ -32,12 +32,14 @@ _EMPTY = {
 
 @router.get("/projects/{project}/runtime-resources")
 def list_runtime_resources(request: Request, project: str) -> Response:
+    """Return an empty list, or an empty object for a grouped query."""
     grouped = request.query_params.get("group-by")
     return Json({} if grouped else [])
 
 
 @router.delete("/projects/{project}/runtime-resources")
 def delete_runtime_resources(project: str) -> Response:
+    """Do nothing: there are no runtime resources."""
     return Json({})
 
 
@@ -48,18 +50,16 @@ def _add_empty(path: str, answer: object) -> None:
     router.add_api_route(path, empty, methods=["GET"])
 
 
-for _path, _answer in _EMPTY.items():
+for _path, _answer in _EMPTY_ANSWERS.items():
     _add_empty(_path, _answer)
 
 
-@last.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-def not_here(request: Request, rest: str) -> Response:
-    """501 and not 404, which a client would take for "no such object"."""
+@fallback.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+def not_implemented(request: Request, rest: str) -> Response:
+    """Answer 501 and not 404, which a client would take for a missing object."""
     return error(
         501,
-        f"The embedded tracking service does not implement {request.method} /api/{rest[:200]}. It keeps"
-        " what local"
-        " runs produce; for jobs on a cluster, schedules, secrets and deployments set MLRUN_DBPATH to an"
-        " MLRun API"
+        f"The embedded tracking service does not implement {request.method} /api/{rest[:200]}. It keeps what local"
+        " runs produce; for jobs on a cluster, schedules, secrets and deployments set MLRUN_DBPATH to an MLRun API"
         " server.",
     )

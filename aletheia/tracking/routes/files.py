@@ -1,4 +1,4 @@
-"""``/projects/{project}/files`` and ``/filestat``: what the UI shows of an artifact's data."""
+"""``/projects/{project}/files`` and ``/filestat``: the files of artifacts, for the UI."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from aletheia.tracking.queries import ApiError
 from aletheia.tracking.web import Json
 
 router = APIRouter()
-_BLOCK = 1 << 18
+_BLOCK = 1 << 18  # bytes
 
 
 def _resolve(request: Request, path: str) -> Path:
     real = folders.resolve(request.app.state.home, path)
     if real is None:
-        # The same answer whether or not there is such a file: existence is told of allowed folders only.
+        # The same answer whether or not there is such a file: nothing is revealed outside of the allowed folders.
         raise ApiError(
             403,
             f"{path[:300]!r} is outside of the artifact folder and the project folders."
@@ -34,7 +34,7 @@ def _resolve(request: Request, path: str) -> Path:
 
 def _stat(real: Path, path: str) -> os.stat_result:
     try:
-        return os.lstat(real)
+        return real.lstat()
     except OSError:
         raise ApiError(404, f"No such file: {path[:300]!r}") from None
 
@@ -58,12 +58,13 @@ def get_file(
     size: int = Query(0, ge=0),
     offset: int = Query(0, ge=0),
 ) -> Response:
+    """Send a file, or ``size`` bytes of it from ``offset`` on; of a path that ends with a slash, a folder's names."""
     real = _resolve(request, path)
     status = _stat(real, path)
     if stat.S_ISDIR(status.st_mode):
         if not path.endswith("/"):
             raise ApiError(404, f"{path[:300]!r} is a folder; add a slash to list it.")
-        return Json({"listdir": sorted(name for name in os.listdir(real) if not name.startswith("."))})
+        return Json({"listdir": sorted(file.name for file in real.iterdir() if not file.name.startswith("."))})
     if not stat.S_ISREG(status.st_mode):
         raise ApiError(404, f"No such file: {path[:300]!r}")
     length = max(0, status.st_size - offset)
@@ -71,7 +72,7 @@ def get_file(
     headers = {
         "content-length": str(length),
         "x-suggested-filename": quote(real.name),
-        # An HTML report must not act in the name of this address when somebody opens it straight from here.
+        # An HTML report that is opened from here must not act with the rights of this address.
         "content-security-policy": "sandbox allow-scripts",
         "x-content-type-options": "nosniff",
     }
@@ -82,6 +83,7 @@ def get_file(
 @router.get("/filestat")
 @router.get("/projects/{project}/filestat")
 def get_filestat(request: Request, path: str = Query(max_length=4096)) -> Response:
+    """Return size, time of the last change and media type of a file."""
     real = _resolve(request, path)
     status = _stat(real, path)
     if not stat.S_ISREG(status.st_mode):

@@ -17,6 +17,7 @@ router = APIRouter(prefix="/projects/{project}")
 def store_function(
     request: Request, store: Db, project: str, name: str, body: Body, tag: str = "", versioned: bool = False
 ) -> Response:
+    """Store a function."""
     return Json({"hash_key": functions.put(store, project, name, body, tag, versioned)}, request=request)
 
 
@@ -30,6 +31,7 @@ def get_function(
     hash_key: str = "",
     format_: str = Query("full", alias="format"),
 ) -> Response:
+    """Return one version of a function."""
     return Json({"func": functions.get(store, project, name, tag, hash_key, format_)}, request=request)
 
 
@@ -37,6 +39,7 @@ def get_function(
 def list_functions(
     request: Request, store: Db, project: str, filters: Annotated[FunctionFilters, Query()], paging: Paging
 ) -> Response:
+    """List the functions of a project (``*``: of all)."""
     filters.project = project
     answer = listing("funcs", filters, paging, lambda f, p: functions.list_page(store, f, p))
     return Json(answer, request=request)
@@ -44,5 +47,6 @@ def list_functions(
 
 @router.delete("/functions/{name}")
 def delete_function(store: Db, project: str, name: str) -> Response:
+    """Delete all versions of a function."""
     functions.delete(store, project, name)
     return Response(status_code=204)

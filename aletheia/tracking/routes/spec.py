@@ -1,4 +1,4 @@
-"""What clients ask about the server: ``client-spec``, ``frontend-spec``, ``healthz``; and our own status."""
+"""Descriptions of the server: ``client-spec``, ``frontend-spec``, ``healthz``, and a status of our own."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from fastapi import APIRouter, Request, Response
 
 from aletheia import __version__
 from aletheia.tracking import folders
+from aletheia.tracking.constants import MLRUN_VERSION, SERVICE
 from aletheia.tracking.resources import lost_runs, tasks
 from aletheia.tracking.web import Db, Json
 
 router = APIRouter()
-own = APIRouter()
-
-# The release whose API this service speaks; the client compares it with its own.
-MLRUN_VERSION = "1.12.1"
-SERVICE = "aletheia-tracking"
+status_router = APIRouter()  # outside of MLRun's API
 
 
 def _artifact_path(request: Request) -> str:
@@ -32,19 +29,20 @@ def _identity(request: Request) -> dict[str, Any]:
 
 @router.get("/client-spec")
 def client_spec(request: Request) -> Response:
-    # Neither namespace nor kfp_url: the client concludes that there is no cluster and runs everything
-    # locally.
+    """Return the settings that the client takes over."""
+    # Without namespace and kfp_url the client concludes that there is no cluster and runs everything locally.
     return Json({"version": MLRUN_VERSION, "namespace": "", "artifact_path": _artifact_path(request)})
 
 
 @router.get("/healthz")
 def healthz(request: Request) -> Response:
-    """Who answers here; cheap, for those who look for a running service."""
+    """Identify this service to processes that look for a running one."""
     return Json({"status": "ok", **_identity(request)})
 
 
 @router.get("/frontend-spec")
 def frontend_spec(request: Request) -> Response:
+    """Return the settings of the UI."""
     prefixes = [f"{folder}/" for folder in folders.allowed(request.app.state.home)]
     return Json(
         {
@@ -84,12 +82,13 @@ def frontend_spec(request: Request) -> Response:
 
 @router.get("/background-tasks/{name}")
 def get_task(request: Request, store: Db, name: str) -> Response:
+    """Return a background task."""
     return Json(tasks.get(store, name), request=request)
 
 
-@own.get("/aletheia/status")
+@status_router.get("/aletheia/status")
 def status(request: Request, store: Db) -> Response:
-    """How much is held, and which runs have no end yet; those that were lost are ended first."""
+    """Count what is stored and list the unfinished runs; lost runs are marked as aborted first."""
     lost = request.app.state.owners.sweep()
     with store.read() as connection:
         counts = {

@@ -1,4 +1,4 @@
-"""A service with its usual limits, and what must be true of it after anything that is thrown at it."""
+"""A service with its usual limits, and the checks that it must pass after any attack."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import httpx
 import psutil
 import pytest
 
-#: Seconds in which every request of the corpus has its answer: what decoding may take, and some room.
-PATIENCE = 30.0
-#: Statuses that say, with a reason, that there is no answer.
+#: Seconds in which every request of the corpus must be answered: the limit of decoding, and some reserve.
+MAX_SECONDS = 30.0
+#: Statuses of a refusal with a reason.
 REFUSALS = (400, 404, 405, 413, 415, 422)
 
 
@@ -28,9 +28,9 @@ class Target:
     Attributes
     ----------
     client : httpx.Client
-        Of it.
+        A client of the service.
     model : str
-        The name of its model.
+        Name of the model.
     """
 
     def __init__(self, client: httpx.Client, jpeg: bytes) -> None:
@@ -43,34 +43,34 @@ class Target:
         return self.client.post(path, files={"file": (filename, data)}, data=fields)
 
     def check(self, response: httpx.Response, statuses: tuple[int, ...]) -> None:
-        """What holds for every answer: its status, its form, and that it came in time."""
+        """Check that an answer has one of these statuses and the right form, and that it came in time."""
         assert response.status_code in statuses, f"{response.status_code}: {response.text[:300]}"
-        assert response.elapsed.total_seconds() < PATIENCE
+        assert response.elapsed.total_seconds() < MAX_SECONDS
         if response.status_code == 204:
             return
-        said = json.loads(response.content, parse_constant=_no_constant)
+        body = json.loads(response.content, parse_constant=_no_constant)
         if response.status_code >= 400:
             if response.url.path.startswith("/v2"):
-                assert set(said) == {"error", "kind"}, said
-                message = said["error"]
+                assert set(body) == {"error", "kind"}, body
+                message = body["error"]
             else:
-                assert set(said) == {"error"} and set(said["error"]) == {"kind", "message"}, said
-                message = said["error"]["message"]
+                assert set(body) == {"error"} and set(body["error"]) == {"kind", "message"}, body
+                message = body["error"]["message"]
             assert 10 < len(message) < 1500 and "Traceback" not in message
             for secret in (tempfile.gettempdir(), str(Path.home()), "site-packages", "root:", 'File "'):
                 assert secret not in message, message
         assert response.headers["x-content-type-options"] == "nosniff"
 
     def still_answers(self) -> None:
-        """As before the attack: ready, and with the same answer for a picture."""
+        """Check that the service is ready, and gives the same answer for a picture as before the attack."""
         assert self.client.get("/readyz").status_code == 200
         after = self.upload(self._jpeg).json()
-        for told in (self._before, after):
-            told.pop("id", None), told.pop("timing_ms", None)
+        for answer in (self._before, after):
+            answer.pop("id", None), answer.pop("timing_ms", None)
         assert after == self._before
 
     def children(self) -> int:
-        """Processes that this one has started, the dead that nobody has buried among them."""
+        """Count the child processes, zombies included."""
         return len(psutil.Process().children(recursive=True))
 
 
@@ -80,7 +80,7 @@ def _no_constant(name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def target(served, jpeg, tmp_path_factory) -> Iterator[Target]:
-    """The service; when all is over it answers as before, and has left neither files nor processes behind."""
+    """Provide the service; afterwards it must answer as before, and have left neither files nor processes behind."""
     folder = tmp_path_factory.mktemp("uploads")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(folder))
@@ -88,44 +88,44 @@ def target(served, jpeg, tmp_path_factory) -> Iterator[Target]:
         children = target.children()
         yield target
         target.still_answers()
-        _settles(lambda: target.children() <= children, "processes were left behind")
-        _settles(lambda: not _files(folder), f"files were left behind: {_files(folder)}")
+        _wait_until(lambda: target.children() <= children, "processes were left behind")
+        _wait_until(lambda: not _files(folder), f"files were left behind: {_files(folder)}")
 
 
-def _settles(true: Callable[[], bool], message: str) -> None:
+def _wait_until(condition: Callable[[], bool], message: str) -> None:
     deadline = time.monotonic() + 20
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, message
         time.sleep(0.1)
 
 
 def _files(folder: Path) -> set[str]:
-    """What lies in a folder, and what this process holds open there without a name."""
-    held = {os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+    """Return the files in a folder, with those that this process holds open there without a name."""
+    held = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
     return {entry.name for entry in folder.iterdir()} | {name for name in held if name.startswith(str(folder))}
 
 
 @pytest.fixture
 def peak() -> Callable[[float], contextlib.AbstractContextManager[None]]:
-    """Fails when the memory of this process, the service's, grows by more bytes at any moment of a block."""
+    """Fail when the memory of this process, which runs the service, grows by more bytes at any moment of a block."""
 
     @contextlib.contextmanager
-    def watched(most: float) -> Iterator[None]:
-        process, done = psutil.Process(), threading.Event()
+    def watched(max_growth: float) -> Iterator[None]:
+        process, stopped = psutil.Process(), threading.Event()
         before = process.memory_info().rss
-        seen = [before]
+        samples = [before]
 
-        def look() -> None:
-            while not done.wait(0.005):
-                seen.append(process.memory_info().rss)
+        def sample() -> None:
+            while not stopped.wait(0.005):
+                samples.append(process.memory_info().rss)
 
-        watcher = threading.Thread(target=look)
+        watcher = threading.Thread(target=sample)
         watcher.start()
         try:
             yield
         finally:
-            done.set()
+            stopped.set()
             watcher.join()
-        assert max(seen) - before < most, f"memory grew by {(max(seen) - before) / 1e6:.0f} MB"
+        assert max(samples) - before < max_growth, f"memory grew by {(max(samples) - before) / 1e6:.0f} MB"
 
     return watched

@@ -1,7 +1,7 @@
-"""Files that were made to hurt, or are merely odd: drawn here byte by byte, never downloaded.
+"""Corpus of hostile and odd files, made here byte by byte, never downloaded.
 
-Each `Case` says what a service owes it: an answer (the file is a picture, however odd), a refusal (it is none), or
-either of the two (decoders may disagree about it); never a crash, a hang or a defect.
+Each `Case` has the result that is expected: an answer (the file is a picture, however odd), a refusal (it is none), or
+either of the two (decoders may disagree about it); never a crash, a hang or an internal error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .craft import (
+from .builders import (
     bmp,
     box,
     deflated_zeros,
@@ -39,22 +39,22 @@ ANSWERED, REFUSED, EITHER = "answered", "refused", "either"
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A file: its name as the client states it, its content, and what it is owed."""
+    """A file: a description, its content, the expected result, and the name that the client sends."""
 
     name: str
     data: bytes
-    owed: str = EITHER
+    expected: str = EITHER
     filename: str = "picture.jpg"
 
-    def _str__(self) -> str:
+    def __str__(self) -> str:
         return self.name
 
 
-def truncations(name: str, data: bytes, suffix: str, owed: str = REFUSED) -> Iterator[Case]:
-    """The file cut off at every per cent of its length."""
+def truncations(name: str, data: bytes, suffix: str, expected: str = REFUSED) -> Iterator[Case]:
+    """Cut the file off at every per cent of its length."""
     for percent in range(100):
         filename = f"picture.{suffix}"
-        yield Case(f"{name} cut at {percent} %", data[: len(data) * percent // 100], owed, filename)
+        yield Case(f"{name} cut at {percent} %", data[: len(data) * percent // 100], expected, filename)
 
 
 def every_case(rgb: np.ndarray) -> Iterator[Case]:

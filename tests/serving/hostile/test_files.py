@@ -1,4 +1,4 @@
-"""Bad files, each sent as an upload: an answer where there is one to give, else a sentence."""
+"""Hostile and odd files, each sent as an upload: answered where possible, else refused with a reason."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from .builders import encoded, with_external_data
 from .conftest import REFUSALS
 from .corpus import (
     ANSWERED,
@@ -21,20 +22,19 @@ from .corpus import (
     truncations,
     wrong_names,
 )
-from .craft import elsewhere, encoded
 
-OWED = {ANSWERED: (200,), REFUSED: REFUSALS, EITHER: (200, *REFUSALS)}
+STATUSES = {ANSWERED: (200,), REFUSED: REFUSALS, EITHER: (200, *REFUSALS)}
 
 
-def send_all(target, cases) -> list[str]:
-    """Send every case; what was wrong with any, in words."""
-    wrong = []
+def failures(target, cases) -> list[str]:
+    """Send every case; return a message for each whose answer is wrong."""
+    messages = []
     for case in cases:
         try:
-            target.check(target.upload(case.data, case.filename), OWED[case.owed])
+            target.check(target.upload(case.data, case.filename), STATUSES[case.expected])
         except AssertionError as error:
-            wrong.append(f"{case} ({case.owed}): {error}")
-    return wrong
+            messages.append(f"{case} ({case.expected}): {error}")
+    return messages
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +46,21 @@ def picture(portraits):
 @pytest.mark.parametrize(
     "family", [odd_pictures, empty_pictures, polyglots, wrong_names, strange_exif], ids=lambda family: family.__name__
 )
-def test_pictures(target, picture, family):
-    assert not send_all(target, family(picture))
+def test_predict_hostile_pictures(target, picture, family):
+    assert not failures(target, family(picture))
 
 
-def test_bombs(target, picture, peak):
+def test_predict_bombs(target, picture, peak):
     cases = list(bombs(picture))
     with peak(500e6):
-        assert not send_all(target, cases)
+        assert not failures(target, cases)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_pictures_cut_off_at_every_per_cent(target, picture, kind):
+def test_predict_truncated_pictures(target, picture, kind):
     data = encoded(picture, kind)
     assert target.upload(data).status_code == 200
-    assert not send_all(target, truncations(kind, data, kind.lower()))
+    assert not failures(target, truncations(kind, data, kind.lower()))
 
 
 @pytest.fixture(scope="module")
@@ -85,30 +85,30 @@ def films(portraits, write_video, tmp_path_factory) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["index at the end", "index first"])
-def test_videos_cut_off_at_every_per_cent(target, films, kind):
+def test_predict_truncated_videos(target, films, kind):
     whole = target.upload(films[kind], frames="6")
     assert whole.status_code == 200 and whole.json()["frames"] == 6
     # With its index first, a video that was cut off has as many frames as there are.
-    owed = REFUSED if kind == "index at the end" else EITHER
-    assert not send_all(target, truncations(kind, films[kind], "mp4", owed))
+    expected = REFUSED if kind == "index at the end" else EITHER
+    assert not failures(target, truncations(kind, films[kind], "mp4", expected))
 
 
-def test_containers(target):
-    assert not send_all(target, containers())
+def test_predict_hostile_containers(target):
+    assert not failures(target, containers())
 
 
-def test_a_video_that_takes_its_data_from_elsewhere(target, films):
-    response = target.upload(elsewhere(films["index first"]))
-    target.check(response, OWED[EITHER])
+def test_predict_video_with_external_data(target, films):
+    response = target.upload(with_external_data(films["index first"]))
+    target.check(response, STATUSES[EITHER])
     assert "root" not in response.text
 
 
-def test_a_video_of_thousands_of_hours(target, tmp_path):
-    assert not send_all(target, [long_video(tmp_path)])
+def test_predict_video_of_thousands_of_hours(target, tmp_path):
+    assert not failures(target, [long_video(tmp_path)])
 
 
-def test_bad_videos_as_jobs(target, films, tmp_path):
-    """They are taken, or refused at once; none stays at work."""
+def test_jobs_hostile_videos(target, films, tmp_path):
+    """They are accepted, or refused at once; none runs for ever."""
     files = [films["index at the end"][:5000], films["index first"][:3000], long_video(tmp_path).data]
     files += [case.data for case in containers()]
     for data in files:
@@ -127,13 +127,13 @@ def test_bad_videos_as_jobs(target, films, tmp_path):
         assert target.client.get(path).status_code == 404
 
 
-def test_pictures_inside_of_json(target, picture):
-    """Both ways that take base64 owe the same as an upload."""
+def test_json_hostile_pictures(target, picture):
+    """Both routes that take base64 must answer as for an upload."""
     for case in [*odd_pictures(picture), *empty_pictures(picture), *polyglots(picture), *strange_exif(picture)]:
         text = base64.b64encode(case.data).decode()
-        target.check(target.client.post("/v1/predict", json={"image": text}), OWED[case.owed])
+        target.check(target.client.post("/v1/predict", json={"image": text}), STATUSES[case.expected])
         tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}
         response = target.client.post(f"/v2/models/{target.model}/infer", json={"inputs": [tensor]})
         target.check(response, (200,))
-        (verdict,) = next(one["data"] for one in response.json()["outputs"] if one["name"] == "verdict")
-        assert case.owed == EITHER or (verdict == "error") == (case.owed == REFUSED), f"{case}: {response.text[:300]}"
+        (verdict,) = next(output["data"] for output in response.json()["outputs"] if output["name"] == "verdict")
+        assert case.expected == EITHER or (verdict == "error") == (case.expected == REFUSED), f"{case}: {response.text[:300]}"

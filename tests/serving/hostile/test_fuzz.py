@@ -1,6 +1,6 @@
-"""Anything at all: mutated files, JSON of any shape, forms and requests out of random pieces (hypothesis).
+"""Property tests: mutated files, JSON of any shape, forms and requests out of random pieces (hypothesis).
 
-``ALETHEIA_FUZZ_EXAMPLES`` says how many of each are tried, 60 by default; with thousands it is a fuzzer.
+``ALETHEIA_FUZZ_EXAMPLES`` sets the examples of each, 60 by default; with thousands they are a fuzzer.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from .builders import encoded, exif, png, tiff, with_exif
 from .conftest import REFUSALS
-from .craft import encoded, exif, png, tiff, with_exif
 
 EXAMPLES = int(os.environ.get("ALETHEIA_FUZZ_EXAMPLES", "60"))
 fuzz = settings(
@@ -28,7 +28,7 @@ EITHER = (200, *REFUSALS)
 
 @pytest.fixture(scope="module")
 def seeds(portraits, clip) -> list[bytes]:
-    """Sound files of every format that is read."""
+    """Return valid files of every format that is read."""
     small = portraits[0][0][::4, ::4].copy()
     files = [encoded(small, kind) for kind in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")]
     files += [encoded(small, progressive=True), with_exif(encoded(small), exif([(0x0112, 3, 1, b"\0\6")]))]
@@ -37,7 +37,7 @@ def seeds(portraits, clip) -> list[bytes]:
 
 @st.composite
 def mutations(draw, files: list[bytes]) -> bytes:
-    """A sound file of which a few places were overwritten, removed, doubled or taken from another one."""
+    """Draw a valid file in which a few places were overwritten, removed, doubled or taken from another one."""
     data = bytearray(draw(st.sampled_from(files)))
     for _ in range(draw(st.integers(1, 6))):
         # Headers are short and matter most.
@@ -66,7 +66,7 @@ def mutations(draw, files: list[bytes]) -> bytes:
 @pytest.mark.slow
 @fuzz
 @given(data=st.data())
-def test_mutated_files(target, seeds, data):
+def test_predict_mutated_files(target, seeds, data):
     content = data.draw(mutations(seeds))
     target.check(target.upload(content, data.draw(st.sampled_from(["a.jpg", "a.mp4", "a"]))), EITHER)
 
@@ -76,7 +76,7 @@ def test_mutated_files(target, seeds, data):
     magic=st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"RIFF1234WEBP"]),
     rest=st.binary(max_size=400),
 )
-def test_random_bytes(target, magic, rest):
+def test_predict_random_bytes(target, magic, rest):
     target.check(target.upload(magic + rest), EITHER)
 
 
@@ -85,7 +85,7 @@ def test_random_bytes(target, magic, rest):
     magic=st.sampled_from([b"\0\0\0\x20ftypisom", b"\0\0\0\x08moov", b"\x1a\x45\xdf\xa3", b"RIFF1234AVI LIST"]),
     rest=st.binary(max_size=400),
 )
-def test_random_videos(target, magic, rest):
+def test_predict_random_videos(target, magic, rest):
     target.check(target.upload(magic + rest, "clip.mp4"), EITHER)
 
 
@@ -123,7 +123,7 @@ tensor = st.fixed_dictionaries(
 
 @fuzz
 @given(body=anything)
-def test_json_of_any_shape(target, body):
+def test_predict_any_json(target, body):
     response = target.client.post("/v1/predict", content=json.dumps(body), headers={"Content-Type": "application/json"})
     target.check(response, EITHER)
 
@@ -133,7 +133,7 @@ def test_json_of_any_shape(target, body):
     inputs=st.lists(tensor | anything, max_size=4) | anything,
     more=st.dictionaries(st.text(max_size=9), anything, max_size=2),
 )
-def test_tensors_of_any_shape(target, inputs, more):
+def test_infer_any_tensors(target, inputs, more):
     body = json.dumps({**more, "inputs": inputs})
     path = f"/v2/models/{target.model}/infer"
     target.check(target.client.post(path, content=body, headers={"Content-Type": "application/json"}), EITHER)
@@ -144,7 +144,7 @@ def test_tensors_of_any_shape(target, inputs, more):
     content=st.binary(max_size=60)
     | st.text(alphabet='{}[]",:0123456789.eE+-\\untrfalsimgpd ', max_size=60).map(str.encode)
 )
-def test_json_that_is_none(target, content):
+def test_json_malformed(target, content):
     for path in ("/v1/predict", f"/v2/models/{target.model}/infer"):
         target.check(target.client.post(path, content=content, headers={"Content-Type": "application/json"}), EITHER)
 
@@ -170,7 +170,7 @@ pieces = st.sampled_from(
 
 @fuzz
 @given(parts=st.lists(pieces | st.binary(max_size=10), max_size=20))
-def test_forms_of_random_pieces(target, parts):
+def test_predict_random_forms(target, parts):
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     target.check(target.client.post("/v1/predict", content=b"".join(parts), headers=headers), EITHER)
 
@@ -201,7 +201,7 @@ lines = st.sampled_from(
     head=st.lists(lines | st.binary(max_size=30).map(lambda part: part + b"\r\n"), max_size=5),
     body=st.binary(max_size=60),
 )
-def test_requests_of_random_pieces(target, method, path, head, body):
+def test_server_random_requests(target, method, path, head, body):
     address = (target.client.base_url.host, target.client.base_url.port)
     answer = b""
     with socket.create_connection(address, timeout=20) as line:

@@ -1,4 +1,4 @@
-"""What the page's own addresses do with requests that no page would send."""
+"""Routes of the page under requests that the page would never send."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ..helpers import count_open_files
 from .conftest import REFUSALS, Target
 from .test_fuzz import EITHER, EXAMPLES, anything
 from .test_requests import WEB_SOCKET, raw
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def page(serving, jpeg):
-    """A service whose page has been built."""
+    """Start a service and wait until its page has been built."""
     with serving(page=True, workers=2) as running:
         target = Target(running.client, jpeg)
         early = raw(target, b"GET / HTTP/1.1\r\nHost: a\r\n" + WEB_SOCKET)
@@ -42,12 +43,12 @@ def page(serving, jpeg):
 
 @pytest.fixture(scope="module")
 def listener():
-    """A server that the service can reach, and the paths that it was asked for."""
-    asked = []
+    """Run a server that the service could reach; its URL, and the paths that were requested."""
+    requested = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"secret")
@@ -56,18 +57,18 @@ def listener():
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", requested
         server.shutdown()
 
 
-def test_web_sockets_are_refused(page):
+def test_page_refuses_web_sockets(page):
     for path in (b"/", b"/gradio_api/queue/join", b"/assets/x"):
         answer = raw(page, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n" + WEB_SOCKET)
         assert answer.startswith(b"HTTP/1.1 4"), answer[:200]
 
 
-def test_no_address_reads_files_or_asks_elsewhere(page, listener):
-    url, asked = listener
+def test_page_routes_read_no_files(page, listener):
+    url, requested = listener
     names = ["file=/etc/passwd", "file/etc/passwd", f"file={url}/a", f"proxy={url}/b", "file=../../etc/passwd"]
     names += ["stream/a/b/c", "component_server", "deep_link", "vibe-code", "dev/reload", "custom_component/a/b/c/d"]
     for name in names:
@@ -80,19 +81,19 @@ def test_no_address_reads_files_or_asks_elsewhere(page, listener):
         for rest in ("../../../../../../../etc/passwd", "%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd", "/etc/passwd", "%00"):
             response = page.client.get(f"/{folder}/{rest}")
             assert response.status_code in (403, *REFUSALS) and "root:" not in response.text, (folder, rest)
-    assert not asked
+    assert not requested
 
 
 def upload(page, data: bytes) -> str:
-    """Send a file as the page does; its token."""
+    """Send a file as the page does; returns its token."""
     response = page.upload(data, path="/gradio_api/upload")
     assert response.status_code == 200, response.text
     return response.json()["token"]
 
 
-def join(page, data, index: Any = 0, **others) -> str:
-    """Ask the page's function as its script does; everything that comes back."""
-    body = {"fn_index": index, "data": data, "session_hash": "abc", "trigger_id": None, **others}
+def join(page, data, index: Any = 0, **fields) -> str:
+    """Call the page's function as its script does; returns the whole response."""
+    body = {"fn_index": index, "data": data, "session_hash": "abc", "trigger_id": None, **fields}
     response = page.client.post("/gradio_api/queue/join", json=body)
     if response.status_code != 200:
         page.check(response, REFUSALS)
@@ -103,7 +104,7 @@ def join(page, data, index: Any = 0, **others) -> str:
 
 
 def shapes(name: str) -> list:
-    """Requests' data that Gradio, or somebody less careful, takes for the file of that name."""
+    """Return data that Gradio, or a less careful server, would resolve to the file of that name."""
     meta = {"_type": "gradio.FileData"}
     files = [
         {"path": name},
@@ -120,28 +121,28 @@ def shapes(name: str) -> list:
     return [data for some in nested for data in some]
 
 
-def test_no_request_names_a_file(page, jpeg, tmp_path):
-    """A portrait that lies on the disk is as unknown as one that does not exist."""
+def test_page_join_names_no_file(page, jpeg, tmp_path):
+    """A portrait on the disk gets the same answer as a file that does not exist."""
     face = tmp_path / "face.jpg"
     face.write_bytes(jpeg)
-    for there, missing in zip(shapes(str(face)), shapes(str(tmp_path / "none.jpg")), strict=True):
-        said = join(page, there)
-        assert said == join(page, missing), there
-        assert json.loads(said)["error"]["kind"] == "bad_request"
+    for existing, missing in zip(shapes(str(face)), shapes(str(tmp_path / "none.jpg")), strict=True):
+        text = join(page, existing)
+        assert text == join(page, missing), existing
+        assert json.loads(text)["error"]["kind"] == "bad_request"
 
 
-def test_nor_does_what_comes_beside_an_upload(page, jpeg, tmp_path):
-    """What is examined is what was sent, whatever else the request holds."""
+def test_page_join_ignores_other_fields(page, jpeg, tmp_path):
+    """The uploaded file is examined, whatever else the request holds."""
     (tmp_path / "text.jpg").write_text("no picture")
     file = {"path": str(tmp_path / "text.jpg"), "meta": {"_type": "gradio.FileData"}}
-    for others in (
+    for fields in (
         {"event_data": file},
         {"event_data": [{"x": file}], "trigger_id": 1, "batched": True, "simple_format": True},
         {"request": file, "event_id": "x", "oauth_token": "x", "api_name": "x", "files": [file]},
     ):
-        said = join(page, [upload(page, jpeg)], **others)
+        text = join(page, [upload(page, jpeg)], **fields)
         assert (
-            "Not part of the score" in said and "data:image/jpeg" in said and "text" not in re.findall("is text", said)
+            "Not part of the score" in text and "data:image/jpeg" in text and "text" not in re.findall("is text", text)
         )
     token = upload(page, jpeg)
     for data in ([token, file], [[token]], [{"path": token}], [{"token": token}], token, {"0": token}):
@@ -150,8 +151,8 @@ def test_nor_does_what_comes_beside_an_upload(page, jpeg, tmp_path):
     assert "did not arrive" in join(page, [token])  # and now gone
 
 
-def test_a_file_that_never_ends_stops_nothing(page, tmp_path):
-    """As a pipe that nobody writes into, or /dev/zero."""
+def test_page_endless_file(page, tmp_path):
+    """Such as a pipe without a writer, or /dev/zero."""
     os.mkfifo(tmp_path / "fifo.jpg")
     for name in (str(tmp_path / "fifo.jpg"), "/dev/zero", "/proc/self/mem"):
         for data in shapes(name):
@@ -159,21 +160,21 @@ def test_a_file_that_never_ends_stops_nothing(page, tmp_path):
         assert page.client.get("/healthz", timeout=5).status_code == 200
 
 
-def test_no_address_is_looked_up_or_asked(page, listener, monkeypatch):
-    url, asked = listener
-    looked_up, look_up = [], socket.getaddrinfo
+def test_page_join_requests_no_address(page, listener, monkeypatch):
+    url, requested = listener
+    hosts, getaddrinfo = [], socket.getaddrinfo
 
-    def note(host, *rest, **options):
+    def fake_getaddrinfo(host, *rest, **options):
         if host not in ("127.0.0.1", None):
-            looked_up.append(host)
+            hosts.append(host)
             raise socket.gaierror(socket.EAI_NONAME, "there is no network in tests")
-        return look_up(host, *rest, **options)
+        return getaddrinfo(host, *rest, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", note)
+    monkeypatch.setattr(socket, "getaddrinfo", fake_getaddrinfo)
     for name in (f"{url}/picture.jpg", "http://elsewhere.example/x.jpg", "https://elsewhere.example/x.jpg"):
         for data in shapes(name):
             assert "did not arrive" in join(page, data)
-    assert not asked and not looked_up
+    assert not requested and not hosts
 
 
 FORM = 'Content-Disposition: form-data; name="{}"; filename="{}"'
@@ -182,7 +183,7 @@ FORM = 'Content-Disposition: form-data; name="{}"; filename="{}"'
 @pytest.mark.parametrize(
     "name", ["x", "..", ".", "../../x", "/etc/passwd", "a\\b", "%00", "\ud83d\ude00" * 60, "x" * 3000, ""]
 )
-def test_a_file_s_name_means_nothing(page, jpeg, name):
+def test_page_upload_ignores_name(page, jpeg, name):
     body = f"--e\r\n{FORM.format('file', name)}\r\n\r\n".encode("utf-8", "surrogatepass") + jpeg + b"\r\n--e--\r\n"
     headers = {"content-type": "multipart/form-data; boundary=e"}
     response = page.client.post("/gradio_api/upload", content=body, headers=headers)
@@ -198,28 +199,28 @@ def test_a_file_s_name_means_nothing(page, jpeg, name):
 @pytest.mark.parametrize(
     "field", [FORM.format("files", "xn--a"), 'Content-Disposition: form-data; name="files"', "X: y"]
 )
-def test_forms_that_no_page_sends(page, charset, field):
+def test_page_upload_refuses_forms(page, charset, field):
     body = f"--e\r\n{field}\r\n\r\nx\r\n--e--\r\n".encode()
     headers = {"content-type": f"multipart/form-data; boundary=e; charset={charset}"}
     page.check(page.client.post("/gradio_api/upload?upload_id=x", content=body, headers=headers), REFUSALS)
 
 
-def test_one_file_at_a_time(page, jpeg):
+def test_page_upload_single_file(page, jpeg):
     """A thousand in one form would take a thousand of the files that a process may have open."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = count_open_files()
     files = [("file", (f"{number}.jpg", b"x")) for number in range(300)]
     page.check(page.client.post("/gradio_api/upload", files=files), REFUSALS)
     assert page.kept() == 0
-    assert len(os.listdir("/proc/self/fd")) < before + 10
+    assert count_open_files() < before + 10
 
 
-def test_who_asked_for_nothing_has_nothing_to_wait_for(page):
+def test_page_listen_without_request(page):
     for session in ("abc", "nobody", "a" * 65, "a%20b", "../x", "", "<gradio-sep>", "a&session_hash=b"):
         response = page.client.get(f"/gradio_api/queue/data?session_hash={session}")
         page.check(response, (400, 404))
 
 
-def test_what_cancels_cancels_nothing_else(page):
+def test_page_cancel_refuses(page):
     """A session that looks like Gradio's own separator would make every cancelling fail."""
     for session in ("x<gradio-sep>y", "a b", "", None, 3, ["a"], "é"):
         body = {"fn_index": 0, "session_hash": session, "event_id": "x"}
@@ -233,7 +234,7 @@ def test_what_cancels_cancels_nothing_else(page):
 
 @settings(max_examples=max(EXAMPLES // 2, 10), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.lists(anything, max_size=3), index=st.integers(-2, 9))
-def test_anything_at_all(page, data, index):
+def test_page_join_any_data(page, data, index):
     try:
         json.dumps(data, allow_nan=False)
     except ValueError:
@@ -247,7 +248,7 @@ def test_anything_at_all(page, data, index):
     path=st.sampled_from(["queue/join", "cancel", "reset", "upload", "startup-events", "queue/data", "info", "x"]),
     method=st.sampled_from(["GET", "POST"]),
 )
-def test_bodies_of_any_shape(page, body, path, method):
+def test_page_any_body(page, body, path, method):
     address = f"/gradio_api/{path}"
     with page.client.stream(method, address, content=json.dumps(body), timeout=10) as response:
         response.read()

@@ -1,4 +1,4 @@
-"""Requests that are no requests: forms, JSON, headers and paths that were made to confuse."""
+"""Malformed requests: forms, JSON, headers and paths that were made to confuse."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def post_json(target, content: str | bytes, path: str = "/v1/predict") -> httpx.
     ],
     ids=lambda content: repr(content[:24]),
 )
-def test_json_that_makes_no_sense(target, path, content):
+def test_json_refused(target, path, content):
     target.check(post_json(target, content, path), REFUSALS)
 
 
@@ -88,7 +88,7 @@ def test_json_that_makes_no_sense(target, path, content):
     ],
     ids=lambda tensor: json.dumps(tensor)[:60],
 )
-def test_tensors_that_make_no_sense(target, tensor):
+def test_infer_tensors_refused(target, tensor):
     response = post_json(target, json.dumps({"inputs": [tensor]}), f"/v2/models/{target.model}/infer")
     target.check(response, REFUSALS)
 
@@ -98,17 +98,17 @@ def test_tensors_that_make_no_sense(target, tensor):
     [[], [[[-1, 0, 0]]], [[[256, 0, 0]]], [[[0, 0]]], [[0]], [[[0, 0, 0]] * 2] * 2],
     ids=lambda pixels: str(pixels)[:20],
 )
-def test_pixels_that_are_none_have_no_verdict(target, pixels):
+def test_infer_pixels_without_verdict(target, pixels):
     body = {"inputs": [{"datatype": "UINT8", "data": pixels}]}
     response = post_json(target, json.dumps(body), f"/v2/models/{target.model}/infer")
     target.check(response, (200, *REFUSALS))
     if response.status_code == 200:
-        verdict = next(one["data"] for one in response.json()["outputs"] if one["name"] == "verdict")
+        verdict = next(output["data"] for output in response.json()["outputs"] if output["name"] == "verdict")
         assert verdict in (["error"], ["no face found"])
 
 
-def test_a_request_cannot_choose_another_model_or_operation(target, jpeg):
-    """MLRun's router takes those from the body when nobody stops it."""
+def test_infer_fixed_model_and_operation(target, jpeg):
+    """MLRun's router would take those from the body."""
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(jpeg).decode()]}
     for extra in ({"model": "../../etc"}, {"operation": "explain"}, {"data_url": "file:///etc/passwd"}, {"id": DEEP}):
         body = json.dumps({"inputs": [tensor], **extra})
@@ -151,13 +151,13 @@ FORM = "multipart/form-data; boundary=x"
         ("", b"abc"),
     ],
 )
-def test_forms_that_are_none(target, path, kind, content):
+def test_forms_refused(target, path, kind, content):
     response = target.client.post(path, content=content, headers={"Content-Type": kind})
     target.check(response, REFUSALS)
 
 
 @pytest.mark.parametrize("frames", ["0", "-1", "1e3", "nan", "65", "9" * 30, "\u0663", "a", "0x10", "1; drop", " "])
-def test_numbers_of_frames_that_are_none(target, clip, frames):
+def test_frames_refused(target, clip, frames):
     response = target.upload(clip, "clip.mp4", frames=frames)
     target.check(response, REFUSALS if frames.strip() else (200,))
 
@@ -169,7 +169,7 @@ PATHS += ["/file=/etc/passwd", "/gradio_api/file=/etc/passwd", "/static/../../..
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT"])
-def test_paths_that_lead_nowhere(target, method, path):
+def test_paths_unknown(target, method, path):
     response = target.client.request(method, path)
     assert response.status_code in (*REFUSALS, 414), response.text
     assert "root:" not in response.text
@@ -177,21 +177,22 @@ def test_paths_that_lead_nowhere(target, method, path):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 @pytest.mark.parametrize("path", [*ROUTES, "/healthz", "/metrics", "/openapi.json", "/docs"])
-def test_other_methods(target, method, path):
+def test_methods_unsupported(target, method, path):
     response = target.client.request(method, path)
     assert response.status_code in (200, 404, 405), response.text
 
 
 def raw(target, *parts: bytes, seconds: float = 10.0) -> bytes:
-    """What comes back on a connection of its own for these bytes."""
-    with socket.create_connection((target.client.base_url.host, target.client.base_url.port), timeout=seconds) as line:
+    """Send bytes on a new connection; returns the response."""
+    address = (target.client.base_url.host, target.client.base_url.port)
+    with socket.create_connection(address, timeout=seconds) as connection:
         answer = b""
         with contextlib.suppress(ConnectionError, OSError):  # it may hang up at any moment
             for part in parts:
-                line.sendall(part)
-            line.shutdown(socket.SHUT_WR)
+                connection.sendall(part)
+            connection.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ConnectionError):
-            while part := line.recv(65536):
+            while part := connection.recv(65536):
                 answer += part
         return answer
 
@@ -223,7 +224,7 @@ HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: a\r\n"
     ],
     ids=lambda parts: repr(parts[0][:50]),
 )
-def test_bytes_that_are_no_request(target, parts):
+def test_server_malformed_requests(target, parts):
     answer = raw(target, *parts)
     assert not answer.startswith(b"HTTP/1.1 5"), answer[:300]
 
@@ -235,13 +236,13 @@ WEB_SOCKET = (
 
 
 @pytest.mark.parametrize("path", [b"/", b"/v1/predict", b"/gradio_api/queue/join"])
-def test_a_web_socket_is_refused(target, path):
+def test_server_refuses_web_socket(target, path):
     answer = raw(target, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n" + WEB_SOCKET)
     assert answer.startswith(b"HTTP/1.1 4"), answer[:200]
 
 
-def test_bodies_beyond_the_limit_are_cut_off(serving, peak):
-    """Announced, or poured out without an end."""
+def test_bodies_cut_off_at_limit(serving, peak):
+    """By their Content-Length, or while they arrive without one."""
     with serving(max_upload_bytes=100_000, max_video_bytes=100_000) as running, peak(50e6):
         announced = running.client.post("/v1/predict", content=bytes(5_000_000), headers={"Content-Type": FORM})
         assert announced.status_code == 413
@@ -264,30 +265,30 @@ def test_bodies_beyond_the_limit_are_cut_off(serving, peak):
             assert running.client.post(path, json={"image": text}).status_code == 413
 
 
-def test_clients_that_stall_do_not_stop_the_others(target, jpeg):
+def test_server_stalled_clients(target, jpeg):
     head = HEAD + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n--x\r\n"
     address = (target.client.base_url.host, target.client.base_url.port)
-    lines = [socket.create_connection(address) for _ in range(40)]
+    connections = [socket.create_connection(address) for _ in range(40)]
     try:
-        for number, line in enumerate(lines):
-            line.sendall(head if number % 2 else b"GET /heal")
+        for number, connection in enumerate(connections):
+            connection.sendall(head if number % 2 else b"GET /heal")
         began = time.perf_counter()
         for _ in range(5):
             target.check(target.upload(jpeg), (200,))
         assert time.perf_counter() - began < 10
     finally:
-        for line in lines:
-            line.close()
+        for connection in connections:
+            connection.close()
 
 
-def test_clients_that_leave_are_forgotten(target, jpeg):
-    """Whoever hangs up in the middle of an upload, or before the answer, leaves nothing behind."""
+def test_server_disconnected_clients(target, jpeg):
+    """Clients that disconnect during the upload or before the answer leave nothing behind."""
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + jpeg + b"\r\n--x--\r\n"
     head = HEAD + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n" % len(body)
     address = (target.client.base_url.host, target.client.base_url.port)
     for cut in (0, len(body) // 2, len(body)) * 5:
-        with socket.create_connection(address) as line:
-            line.sendall(head + body[:cut])
+        with socket.create_connection(address) as connection:
+            connection.sendall(head + body[:cut])
     for _ in range(100):
         text = target.client.get("/metrics").text
         if "aletheia_working_requests 0.0" in text and "aletheia_waiting_requests 0.0" in text:

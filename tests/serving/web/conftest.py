@@ -1,4 +1,4 @@
-"""The service with its page, as it is started for people, and a browser that notes all it asks for."""
+"""A running service with its page, and a browser whose requests are recorded."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-LEARNT = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
-SMALLEST = 80  # pixels of a face that is judged
+TRAINED_ON = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
+MIN_FACE = 80  # pixels of a face that gets a verdict
 
 
 @pytest.fixture(scope="session")
 def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespace]]:
-    """Start a service with its page: ``url``, ``service`` and ``kept``, the bytes of files that lie there."""
+    """Start a service with its page: ``url``, ``service`` and ``kept()``, the bytes of its uploads."""
     from aletheia.serving.app import create_app
     from aletheia.serving.config import ServeConfig
 
-    # All that the random network says lies between 0.4 and 0.6: here far above the threshold.
-    model = with_rules({"trained_on": LEARNT, "threshold": 0.2, "threshold_how": "by the test"}, min_face=SMALLEST)
+    # All probabilities of the random network lie between 0.4 and 0.6, here far above the threshold.
+    model = with_rules({"trained_on": TRAINED_ON, "threshold": 0.2, "threshold_how": "by the test"}, min_face=MIN_FACE)
 
     @contextlib.contextmanager
     def start(**values) -> Iterator[SimpleNamespace]:
@@ -50,7 +50,7 @@ def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespa
         thread.start()
         try:
             url = f"http://127.0.0.1:{port}"
-            _until_there(f"{url}/config", values.get("api_key", ""))
+            _wait_for_page(f"{url}/config", values.get("api_key", ""))
             page = app.router.routes[-1].app
             yield SimpleNamespace(url=url, service=app.state.service, kept=page.size)
         finally:
@@ -62,28 +62,28 @@ def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespa
 
 @pytest.fixture(scope="module")
 def make_service(bundle):
-    """Make services of the small model, one at a time in each, without an application; closed with the module."""
+    """Make services of the small model with one worker, without an application; closed with the module."""
     from aletheia.serving.config import ServeConfig
     from aletheia.serving.model_loading import load_model
-    from aletheia.serving.service import Service
+    from aletheia.serving.service import InferenceService
 
     with contextlib.ExitStack() as made:
 
-        def make(**values) -> Service:
+        def make(**values) -> InferenceService:
             config = ServeConfig(models=(str(bundle),), workers=1, **values)
-            return made.enter_context(contextlib.closing(Service(load_model(config), config)))
+            return made.enter_context(contextlib.closing(InferenceService(load_model(config), config)))
 
         yield make
 
 
 @pytest.fixture(scope="session")
 def site(start_site) -> Iterator[SimpleNamespace]:
-    """A running service with its usual limits."""
+    """Start a service with the default limits."""
     with start_site() as running:
         yield running
 
 
-def _until_there(url: str, key: str) -> None:
+def _wait_for_page(url: str, key: str) -> None:
     end = time.monotonic() + 90
     while time.monotonic() < end:
         request = urllib.request.Request(url, headers={"X-API-Key": key})
@@ -95,7 +95,7 @@ def _until_there(url: str, key: str) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
-    """Chromium as it is installed here."""
+    """Start the installed Chromium."""
     from playwright.sync_api import sync_playwright
 
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -109,8 +109,8 @@ def browser() -> Iterator:
 
 @pytest.fixture
 def open_page(browser, site, tmp_path, request) -> Iterator:
-    """Open the page in a window of its own; nothing may leave this machine, and nothing may go wrong in the browser."""
-    contexts, asked, wrong, sites = [], [], [], {site.url}
+    """Open the page in a new window; requests to other sites and errors in the browser fail the test."""
+    contexts, requested, wrong, sites = [], [], [], {site.url}
 
     def start(width: int = 1280, height: int = 900, dark: bool = False, at: str = site.url, **options):
         context = browser.new_context(
@@ -121,7 +121,7 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
         )
         sites.add(at)
         contexts.append(context)
-        context.on("request", lambda one: asked.append(one.url))
+        context.on("request", lambda sent: requested.append(sent.url))
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -136,15 +136,15 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
         for page in context.pages:
             page.screenshot(path=tmp_path / f"{request.node.name}-{number}.png", full_page=True)
         context.close()
-    assert asked
+    assert requested
     own = (*(f"{url}/" for url in sites), "blob:", "data:")
-    assert [url for url in asked if not url.startswith(own)] == []
+    assert [url for url in requested if not url.startswith(own)] == []
     assert [text for text in wrong if not any(part in text for part in start.expected)] == []
 
 
 @pytest.fixture(scope="session")
 def jpeg():
-    """Pixels (H, W, 3) as the bytes of a JPEG."""
+    """Provide a function that encodes pixels (H, W, 3) as JPEG."""
 
     def encode(rgb: np.ndarray) -> bytes:
         return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()

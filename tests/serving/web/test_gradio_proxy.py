@@ -1,4 +1,4 @@
-"""What of Gradio can be reached, and what it keeps of a visitor: the real page, asked without a browser."""
+"""The proxy before Gradio and the streams of answers, with the real page and without a browser."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from aletheia.serving.service import Service
+from aletheia.serving.routing import STRICTEST, find_policy
+from aletheia.serving.service import InferenceService
+from aletheia.serving.web.policies import ASSET, PAGE, STREAM, UPLOAD
 
 JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data"
 
 
 @pytest.fixture(scope="module")
-def service(make_service) -> Service:
+def service(make_service) -> InferenceService:
     return make_service(queue=2)
 
 
 @contextlib.asynccontextmanager
-async def mounted(service: Service) -> AsyncIterator[SimpleNamespace]:
-    """The page in an application: ``client`` of it, ``gradio``, its ``blocks``, ``doors`` and ``uploads``."""
+async def mounted(service: InferenceService) -> AsyncIterator[SimpleNamespace]:
+    """Mount the page in an application; its parts are in the namespace."""
     from aletheia.serving.web.mount import mount_page, running
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -35,11 +37,12 @@ async def mounted(service: Service) -> AsyncIterator[SimpleNamespace]:
         httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client,
     ):
         yield SimpleNamespace(
+            app=app,
             client=client,
             gradio=gradio,
             blocks=gradio.get_blocks(),
-            doors=app.router.routes[-1].app,
-            readers=gradio.state.streams,
+            proxy=app.router.routes[-1].app,
+            streams=gradio.state.streams,
             uploads=gradio.state.uploads,
         )
 
@@ -52,8 +55,8 @@ async def ask(page: SimpleNamespace, data: bytes, session: str) -> None:
     assert response.status_code == 200, response.text
 
 
-def kept(page: SimpleNamespace) -> dict[str, int]:
-    """How many things there are of any visitor."""
+def remains(page: SimpleNamespace) -> dict[str, int]:
+    """Count everything that is kept of any visitor."""
     queue, blocks, gradio = page.blocks._queue, page.blocks, page.gradio
     things = {
         "sessions": blocks.state_holder.session_data,
@@ -67,66 +70,66 @@ def kept(page: SimpleNamespace) -> dict[str, int]:
         "differences": blocks.pending_diff_streams,
         "streams": blocks.pending_streams,
         "paths": blocks.upload_file_set,
-        "readers": page.streams._awaited.keys() | page.streams._here | page.streams._tokens.keys(),
+        "streams of the page": page.streams._timers.keys()
+        | page.streams._replaced.keys()
+        | page.streams._tokens.keys(),
         "bytes": range(page.uploads.size()),
     }
     return {name: len(all_of) for name, all_of in things.items() if all_of}
 
 
-async def nothing_kept(page: SimpleNamespace) -> None:
+async def wait_until_forgotten(page: SimpleNamespace) -> None:
     async with asyncio.timeout(10):
-        while kept(page):
+        while remains(page):
             await asyncio.sleep(0.02)
 
 
-def test_nothing_of_a_visitor_stays_after_the_answer(service, portraits, jpeg):
+def test_streams_forget_session_after_answer(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
             for number in range(5):
                 await ask(page, jpeg(portraits[number][0]), f"visitor{number}")
-                told = (await page.client.get(DATA, params={"session_hash": f"visitor{number}"})).text
-                assert "Not part of the score" in told and "data:image/jpeg" in told
-                assert json.loads(told.strip().splitlines()[-1].removeprefix("data: "))["msg"] == "close_stream"
+                text = (await page.client.get(DATA, params={"session_hash": f"visitor{number}"})).text
+                assert "Not part of the score" in text and "data:image/jpeg" in text
+                assert json.loads(text.strip().splitlines()[-1].removeprefix("data: "))["msg"] == "close_stream"
                 assert page.blocks._queue.pending_messages_per_session.keys() == set()  # at once
-            await nothing_kept(page)
+            await wait_until_forgotten(page)
             assert page.blocks._queue.cached_event_analytics_summary == {"functions": {}}
             assert page.gradio.state_holder.capacity == 3  # should Gradio find another way to keep one
 
     asyncio.run(visit())
 
 
-def test_nor_of_one_who_never_comes_for_it(service, portraits, jpeg):
+def test_streams_forget_session_that_never_listens(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
-            page.streams.patience = 0.5
+            page.streams.listen_timeout = 0.5
             with service.admission.turn():  # one is looked at when nobody comes, the other waits
                 await ask(page, jpeg(portraits[0][0]), "one")
                 await ask(page, jpeg(portraits[1][0]), "two")
                 await asyncio.sleep(0.3)
-                assert {"sessions", "messages", "ids", "events", "bytes"} <= kept(page).keys()
+                assert {"sessions", "messages", "ids", "events", "bytes"} <= remains(page).keys()
                 await asyncio.sleep(0.6)
-            await nothing_kept(page)
+            await wait_until_forgotten(page)
             await ask(page, jpeg(portraits[0][0]), "one")  # and the page goes on
             assert "data:image/jpeg" in (await page.client.get(DATA, params={"session_hash": "one"})).text
 
     asyncio.run(visit())
 
 
-def test_a_file_that_nobody_asks_about_goes(service, monkeypatch):
-    from aletheia.serving.web import mount as build
-
-    monkeypatch.setattr(build, "_KEEP_SECONDS", 0.2)
+def test_upload_expires_without_request(service, monkeypatch):
+    monkeypatch.setattr("aletheia.serving.web.mount._KEEP_SECONDS", 0.2)
 
     async def visit() -> None:
         async with mounted(service) as page:
             await page.client.post("/gradio_api/upload", files={"file": ("x", b"x" * 2_000_000)})
             assert page.uploads.size() == 2_000_000
-            await nothing_kept(page)
+            await wait_until_forgotten(page)
 
     asyncio.run(visit())
 
 
-def test_nor_of_one_who_leaves_or_cancels(service, portraits, jpeg):
+def test_streams_forget_session_that_leaves_or_cancels(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
             left = asyncio.Event()
@@ -142,7 +145,7 @@ def test_nor_of_one_who_leaves_or_cancels(service, portraits, jpeg):
             await ask(page, jpeg(portraits[0][0]), "leaves")
             async with asyncio.timeout(20):
                 await page.streams.listen("leaves", receive, send)
-            await nothing_kept(page)
+            await wait_until_forgotten(page)
             with service.admission.turn():
                 await ask(page, jpeg(portraits[0][0]), "underway")
                 await asyncio.sleep(0.2)
@@ -156,24 +159,24 @@ def test_nor_of_one_who_leaves_or_cancels(service, portraits, jpeg):
                 assert "close_stream" in (await listening).text
                 assert page.uploads.size() < size
                 await page.streams.disconnect("underway")
-            await nothing_kept(page)
+            await wait_until_forgotten(page)
 
     asyncio.run(visit())
 
 
-def test_who_comes_again_takes_over(service, portraits, jpeg):
-    """As when a phone changes its network: the stream that is dead is noticed late, and must not end the new one."""
+def test_streams_second_listener_takes_over(service, portraits, jpeg):
+    """As when a phone changes its network: the dead stream is noticed late and must not end the new one."""
 
     async def visit() -> None:
         async with mounted(service) as page:
-            old, told = asyncio.Event(), []
+            old, bodies = asyncio.Event(), []
 
             async def receive() -> dict:
                 await old.wait()
                 return {"type": "http.disconnect"}
 
             async def send(message: dict) -> None:
-                told.append(message.get("body", b""))
+                bodies.append(message.get("body", b""))
 
             with service.admission.turn():
                 await ask(page, jpeg(portraits[0][0]), "phone")
@@ -186,16 +189,16 @@ def test_who_comes_again_takes_over(service, portraits, jpeg):
             async with asyncio.timeout(20):
                 text = (await second).text
             assert "data:image/jpeg" in text and "close_stream" in text
-            assert not any(b"data:image/jpeg" in body for body in told)
-            await nothing_kept(page)
+            assert not any(b"data:image/jpeg" in body for body in bodies)
+            await wait_until_forgotten(page)
 
     asyncio.run(visit())
 
 
-def test_a_full_queue_refuses_and_keeps_nothing(service, portraits, jpeg):
+def test_proxy_full_queue_keeps_nothing(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
-            page.streams.patience = 0.5
+            page.streams.listen_timeout = 0.5
             with service.admission.turn():
                 for number in range(4):  # one under way, three may wait
                     await ask(page, jpeg(portraits[0][0]), f"s{number}")
@@ -207,26 +210,26 @@ def test_a_full_queue_refuses_and_keeps_nothing(service, portraits, jpeg):
                 assert refused.status_code == 429 and refused.json()["error"]["kind"] == "busy"
                 assert page.uploads.size() == before
                 await asyncio.sleep(0.8)
-            await nothing_kept(page)
+            await wait_until_forgotten(page)
 
     asyncio.run(visit())
 
 
-def test_gradio_hears_only_what_the_page_has_to_say(service):
-    """Whatever else a request brings: a path, an address, a block to change, somebody's name."""
+def test_proxy_rebuilds_requests(service):
+    """A path, an address, a block to change or a user name in a request do not reach Gradio."""
 
     async def visit() -> list:
-        heard = []
+        received = []
         async with mounted(service) as page:
 
             async def spy(scope, receive, send) -> None:
-                heard.append((scope["path"], scope["query_string"], json.loads((await receive())["body"])))
+                received.append((scope["path"], scope["query_string"], json.loads((await receive())["body"])))
                 assert {name for name, _ in scope["headers"]} <= {b"host", b"accept-encoding", b"content-type"}
                 await send({"type": "http.response.start", "status": 200, "headers": []})
                 await send({"type": "http.response.body", "body": b"{}"})
 
             spy.iterators_to_reset = set()
-            page.doors._gradio = spy
+            page.proxy._gradio = spy
             token = (await page.client.post("/gradio_api/upload", files={"file": ("../../x\0", b"x")})).json()["token"]
             file = {"path": "/etc/passwd", "url": "http://a.example/", "meta": {"_type": "gradio.FileData"}}
             extra = {"trigger_id": 1, "event_data": file, "event_id": "x", "oauth_token": "x", "simple_format": True}
@@ -238,16 +241,16 @@ def test_gradio_hears_only_what_the_page_has_to_say(service):
             cancel = {"fn_index": 0, "session_hash": "s", "event_id": "e", "data": file}
             assert (await page.client.post("/gradio_api/cancel", json=cancel)).status_code == 200
             await page.streams.disconnect("s")
-        asked = {"fn_index": 0, "session_hash": "s", "data": [token]}
+        joined = {"fn_index": 0, "session_hash": "s", "data": [token]}
         cancelled = {"session_hash": "s", "event_id": "e", "fn_index": 0}
-        assert heard == [(JOIN, b"", asked), ("/gradio_api/cancel", b"", cancelled)]
+        assert received == [(JOIN, b"", joined), ("/gradio_api/cancel", b"", cancelled)]
 
     asyncio.run(visit())
 
 
 @pytest.mark.parametrize("name", ["[", "a:b:c", "", "a b", "a/b", "a@b", "é"])
-def test_a_host_that_is_none_is_refused(service, name):
-    """Gradio would fail at it in the middle of the work, and never say so."""
+def test_proxy_refuses_malformed_host(service, name):
+    """Gradio would fail at it in the middle of the work, without an answer."""
 
     async def visit() -> None:
         async with mounted(service) as page:
@@ -264,8 +267,8 @@ def test_a_host_that_is_none_is_refused(service, name):
     asyncio.run(visit())
 
 
-def test_gradio_s_own_check_of_paths_holds_too(service, tmp_path, portraits, jpeg):
-    """Behind the doors, where nobody comes: mounted into another application, Gradio would not look."""
+def test_gradio_checks_paths_itself(service, tmp_path, portraits, jpeg):
+    """Behind the proxy: mounted into another application, Gradio would not check by default."""
     (tmp_path / "face.jpg").write_bytes(jpeg(portraits[0][0]))
     file = {"path": str(tmp_path / "face.jpg"), "meta": {"_type": "gradio.FileData"}}
 
@@ -275,15 +278,15 @@ def test_gradio_s_own_check_of_paths_holds_too(service, tmp_path, portraits, jpe
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 body = {"fn_index": 0, "data": [file], "session_hash": "s"}
                 assert (await client.post(JOIN, json=body)).status_code == 200
-                told = (await client.get(DATA, params={"session_hash": "s"})).text
-        (done,) = [line for line in told.splitlines() if "process_completed" in line]
-        assert json.loads(done.removeprefix("data: "))["success"] is False
+                text = (await client.get(DATA, params={"session_hash": "s"})).text
+        (completed,) = [line for line in text.splitlines() if "process_completed" in line]
+        assert json.loads(completed.removeprefix("data: "))["success"] is False
 
     asyncio.run(visit())
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/page/nothing", "/page/gallery/x.jpg", "/assets/x.js", "/monitoring"])
-def test_what_is_not_there_is_told_in_the_service_s_own_form(service, path):
+def test_proxy_unknown_path_error_form(service, path):
     async def visit() -> None:
         async with mounted(service) as page:
             before = page.blocks, service.metrics.errors.labels("not_found")._value.get()
@@ -296,8 +299,8 @@ def test_what_is_not_there_is_told_in_the_service_s_own_form(service, path):
     asyncio.run(visit())
 
 
-def test_it_is_idle_when_nobody_asks(service):
-    """Gradio looks a thousand times a second whether somebody does."""
+def test_page_idle(service):
+    """By default Gradio checks its queue a thousand times a second."""
     import time
 
     async def visit() -> float:
@@ -308,3 +311,45 @@ def test_it_is_idle_when_nobody_asks(service):
             return (time.process_time() - began) / 2
 
     assert asyncio.run(visit()) < 0.02
+
+
+def test_build_page_interface(service):
+    """One function that the page may call, a queue of the service's size, and the elements that the script expects."""
+    from aletheia.serving.web.blocks import build_page
+    from aletheia.serving.web.gallery import Gallery
+    from aletheia.serving.web.uploads import UploadStore
+
+    page = build_page(service, UploadStore(3), Gallery())
+    assert [number for number, function in page.fns.items() if function.fn] == [0]
+    assert all(function.api_visibility == "private" for function in page.fns.values())
+    assert page._queue.max_size == page.state_session_capacity == 3 and page.has_launched
+    ids = {block.elem_id for block in page.blocks.values() if getattr(block, "elem_id", None)}
+    assert ids == {"intake", "answer", "closer", "origin", "about", "stop"}
+
+
+def test_proxy_policies(service):
+    """Each route of the page has its policy; Gradio's others have the strictest."""
+    from aletheia.serving.web.gradio_proxy import GradioProxy
+
+    expected = {
+        ("GET", "/"): PAGE,
+        ("GET", "/config"): PAGE,
+        ("GET", "/theme.css"): ASSET,
+        ("GET", "/assets/a/b.js"): ASSET,
+        ("GET", "/page/page.js"): ASSET,
+        ("GET", "/page/gallery/drawn.jpg"): ASSET,
+        ("POST", "/gradio_api/upload"): UPLOAD,
+        ("GET", "/gradio_api/queue/data"): STREAM,
+        ("POST", "/gradio_api/queue/join"): PAGE,
+        ("GET", "/gradio_api/info"): STRICTEST,
+        ("GET", "/page/gallery/a/b"): STRICTEST,
+    }
+
+    async def visit() -> None:
+        async with mounted(service) as page:
+            assert isinstance(page.proxy, GradioProxy)
+            for (method, path), policy in expected.items():
+                scope = {"type": "http", "path": path, "method": method, "root_path": "", "headers": []}
+                assert find_policy(page.app.routes, scope) == (policy, "page"), path
+
+    asyncio.run(visit())

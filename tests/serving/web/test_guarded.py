@@ -1,4 +1,4 @@
-"""The page of a service with a key, with trusted signers, and with more to do than it can."""
+"""The page of a service with a key, with trusted signers, and under overload."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from ..signing import CREATED, Signatory
-from .hands import DONE, answered, hand_in
+from .helpers import DONE, hand_in, wait_for_answer
 
 pytestmark = pytest.mark.slow
 
@@ -20,27 +20,27 @@ def signatory() -> Signatory:
 
 @pytest.fixture(scope="module")
 def guarded(start_site, signatory):
-    """One at a time, none waits, and only who has the key."""
+    """Start a service with a key, one worker and no queue."""
     with start_site(api_key=KEY, trust_anchors=signatory.anchors, workers=1, queue=0) as running:
         yield running
 
 
 @pytest.fixture
 def enter(open_page, guarded):
-    """Open the page as one who typed the key when the browser asked."""
+    """Open the page with the key as password."""
     return open_page(at=guarded.url, http_credentials={"username": "", "password": KEY})
 
 
-def test_with_the_key_everything_works(enter, portraits, jpeg):
+def test_page_with_key(enter, portraits, jpeg):
     hand_in(enter, jpeg(portraits[0][0]))
-    assert answered(enter).startswith("The model takes this face for")
+    assert wait_for_answer(enter).startswith("The model takes this face for")
     assert enter.locator("#closer .crops figure").count() == 3
     enter.click('[data-sample$="drawn.jpg"]')
     enter.wait_for_function("document.querySelector('.canvas img').complete")
-    assert answered(enter).startswith("The model")
+    assert wait_for_answer(enter).startswith("The model")
 
 
-def test_without_it_there_is_nothing(browser, guarded):
+def test_page_without_key(browser, guarded):
     context = browser.new_context(http_credentials={"username": "", "password": "sesame"})
     page = context.new_page()
     answer = page.goto(guarded.url)
@@ -49,20 +49,20 @@ def test_without_it_there_is_nothing(browser, guarded):
     context.close()
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_content_credentials_are_told(enter, signatory, portraits, jpeg, known):
-    """Who signed, what was done, and whether the signer is one of those that the service was told to trust."""
-    hand_in(enter, (signatory if known else Signatory()).sign(jpeg(portraits[0][0]), "image/jpeg", CREATED))
-    answered(enter)
-    told = enter.inner_text("#origin")
-    assert "Example Cameras" in told and "made by generative AI" in told
-    assert ("by a signer that is trusted here" in told) is known
-    assert ("anybody can sign" in told) is not known
-    assert "Not part of the score" in told
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_page_content_credentials(enter, signatory, portraits, jpeg, is_trusted):
+    """The page names the signer and the actions, and whether the signer is trusted."""
+    hand_in(enter, (signatory if is_trusted else Signatory()).sign(jpeg(portraits[0][0]), "image/jpeg", CREATED))
+    wait_for_answer(enter)
+    text = enter.inner_text("#origin")
+    assert "Example Cameras" in text and "made by generative AI" in text
+    assert ("by a signer that is trusted here" in text) is is_trusted
+    assert ("anybody can sign" in text) is not is_trusted
+    assert "Not part of the score" in text
 
 
-def test_who_comes_when_there_is_too_much_to_do_is_told(enter, guarded, portraits, jpeg):
-    """No mock: the only turn is held."""
+def test_page_service_busy(enter, guarded, portraits, jpeg):
+    """The only turn is held; nothing is mocked."""
     with guarded.service.admission.turn():
         hand_in(enter, jpeg(portraits[0][0]))
         enter.wait_for_selector(".answer.problem")
@@ -71,7 +71,7 @@ def test_who_comes_when_there_is_too_much_to_do_is_told(enter, guarded, portrait
     enter.wait_for_selector(f"{DONE}:not(.problem)")
 
 
-def test_when_the_page_s_own_queue_is_full(enter, open_page):
+def test_page_queue_full(enter, open_page):
     open_page.expected += ["429"]
     full = {"error": {"kind": "busy", "message": "Too many files wait here already."}}
     enter.route("**/gradio_api/queue/join*", lambda route: route.fulfill(status=429, json=full))
@@ -83,8 +83,8 @@ def test_when_the_page_s_own_queue_is_full(enter, open_page):
     enter.wait_for_selector(f"{DONE}:not(.problem)")
 
 
-def test_what_a_file_is_refused_for_is_told(enter, open_page, guarded):
-    """No mock: as many files wait as may."""
+def test_page_upload_store_full(enter, open_page, guarded):
+    """The store is filled; nothing is mocked."""
     open_page.expected += ["429"]
     headers, form = {"X-API-Key": KEY}, {"file": ("x", b"x")}
     while httpx.post(f"{guarded.url}/gradio_api/upload", headers=headers, files=form).status_code == 200:

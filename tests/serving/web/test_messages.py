@@ -1,4 +1,4 @@
-"""What the page says: no verdict claims more than the model knows."""
+"""Sentences of the page: no verdict claims more than the model supports."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ import re
 import pytest
 
 from aletheia.models.spec import Calibration, ModelSpec
-from aletheia.serving.web import messages as words
+from aletheia.serving.web.messages import (
+    LABELS,
+    TONES,
+    answer_message,
+    explain_probability,
+    explain_threshold,
+    explain_training,
+    format_clock,
+    format_percent,
+    format_size,
+    format_span,
+    part_message,
+)
 
 
 def spec(**values) -> ModelSpec:
-    given = {
+    defaults = {
         "threshold": 0.5,
         "calibration": Calibration(method="platt", scale=1.2),
         "trained_on": "9 faces: 5 real; 4 fake",
     }
-    return ModelSpec(architecture="attention_cnn", input_size=64, **{**given, **values})
+    return ModelSpec(architecture="attention_cnn", input_size=64, **{**defaults, **values})
 
 
 def face(verdict: str, probability: float = 0.9, reason: str = "") -> dict:
@@ -51,69 +63,76 @@ def answer(*verdicts: str, kind: str = "image") -> dict:
         (["fake", "real"], "video", "The model takes 1 of 2 people for manipulated."),
     ],
 )
-def test_headlines(verdicts, kind, expected):
-    saying = words.headline(answer(*verdicts, kind=kind))
-    assert saying.headline == expected
-    assert saying.tone == words.TONES[answer(*verdicts)["verdict"]]
+def test_answer_message_headline(verdicts, kind, expected):
+    message = answer_message(answer(*verdicts, kind=kind))
+    assert message.headline == expected
+    assert message.tone == TONES[answer(*verdicts)["verdict"]]
 
 
-def test_every_verdict_is_the_models_and_says_what_it_is_not():
-    told = [words.of_part(face(verdict, p), spec()) for verdict, p in (("real", 0.1), ("fake", 0.9))]
-    for saying in told:
-        assert saying.headline.startswith("The model takes")
-        assert any("does not prove" in text for text in saying.text)
-    for text in (part for saying in told for part in (saying.headline, *saying.text)):
+def test_part_message_attributes_verdict_to_model():
+    messages = [part_message(face(verdict, p), spec()) for verdict, p in (("real", 0.1), ("fake", 0.9))]
+    for message in messages:
+        assert message.headline.startswith("The model takes")
+        assert any("does not prove" in text for text in message.text)
+    for text in (part for message in messages for part in (message.headline, *message.text)):
         assert not re.search(
             r"\b(is|was) (fake|real|genuine|manipulated)\.", text.replace("face was manipulated at", "")
         )
 
 
-def test_a_close_call_is_called_one():
+def test_part_message_close_to_threshold():
     for verdict, p in (("fake", 0.55), ("real", 0.45)):
-        saying = words.of_part(face(verdict, p), spec())
-        assert saying.headline == f"It is close: the model leans to taking this face for {words.SHORT[verdict]}."
-        assert "could have turned the answer" in " ".join(saying.text)
+        message = part_message(face(verdict, p), spec())
+        assert message.headline == f"It is close: the model leans to taking this face for {LABELS[verdict]}."
+        assert "could have turned the answer" in " ".join(message.text)
         whole = {"kind": "image", "verdict": verdict, "faces": [face(verdict, p)], "model": {"threshold": 0.5}}
-        assert words.headline(whole).headline == saying.headline and words.headline(whole).close
-    assert "close" not in words.of_part(face("fake", 0.75), spec()).headline
+        assert answer_message(whole).headline == message.headline and answer_message(whole).is_close
+    assert "close" not in part_message(face("fake", 0.75), spec()).headline
 
 
-def test_a_low_probability_above_a_low_threshold_is_explained():
-    text = " ".join(words.of_part(face("fake", 0.4), spec(threshold=0.2)).text)
-    assert "Less than one half" in text and words.percent(0.2) in text
+def test_part_message_low_threshold():
+    text = " ".join(part_message(face("fake", 0.4), spec(threshold=0.2)).text)
+    assert "Less than one half" in text and format_percent(0.2) in text
 
 
-def test_cannot_tell_says_why_and_gives_no_number():
-    saying = words.of_part(face("cannot tell", 0.7, "the face is too small: 20 pixels"), spec())
-    assert saying.text[0] == "Why: the face is too small: 20 pixels."
-    assert "%" not in " ".join(saying.text)
+def test_part_message_cannot_tell():
+    message = part_message(face("cannot tell", 0.7, "the face is too small: 20 pixels"), spec())
+    assert message.text[0] == "Why: the face is too small: 20 pixels."
+    assert "%" not in " ".join(message.text)
 
 
-def test_frames_that_disagree_are_told():
+def test_part_message_frames_disagree():
     person = {**face("real", 0.2), "faces": [face("fake")] * 3 + [face("real")] * 7}
-    assert "3 of 10 look manipulated" in " ".join(words.of_part(person, spec(), frames=10).text)
+    assert "3 of 10 look manipulated" in " ".join(part_message(person, spec(), frames=10).text)
     person["faces"] = [face("fake")] + [face("real")] * 9
-    assert "disagree" not in " ".join(words.of_part(person, spec(), frames=10).text)
+    assert "disagree" not in " ".join(part_message(person, spec(), frames=10).text)
 
 
 @pytest.mark.parametrize(
     ("share", "expected"), [(0, "under 1 %"), (0.004, "under 1 %"), (0.126, "13 %"), (0.5, "50 %"), (1, "over 99 %")]
 )
-def test_nothing_is_certain(share, expected):
-    assert words.percent(share).replace("\xa0", " ") == expected
+def test_format_percent(share, expected):
+    assert format_percent(share).replace("\xa0", " ") == expected
 
 
-def test_the_meaning_of_a_probability():
-    assert "About 83 of them" in " ".join(words.meaning(0.83, Calibration(method="platt", scale=2)))
-    assert "not as a chance" in " ".join(words.meaning(0.83, Calibration()))
+def test_explain_probability():
+    assert "About 83 of them" in " ".join(explain_probability(0.83, Calibration(method="platt", scale=2)))
+    assert "not as a chance" in " ".join(explain_probability(0.83, Calibration()))
 
 
-def test_what_it_was_trained_on_is_said_even_when_nobody_knows():
-    assert "trained on 9 faces: 5 real; 4 fake" in words.learnt_from(spec())
-    assert "Nobody wrote down" in words.learnt_from(spec(trained_on=""))
+def test_explain_training():
+    assert "trained on 9 faces: 5 real; 4 fake" in explain_training(spec())
+    assert "not recorded" in explain_training(spec(trained_on=""))
 
 
-def test_times_and_sizes():
-    assert words.clock(65.4) == "1:05" and words.clock(59.6) == "1:00"
-    assert words.moments([2, 14.2, 7]) == "0:02 to 0:14" and words.moments([3.1]) == "0:03"
-    assert [words.size(n) for n in (12, 50_000_000, 1_500_000_000, 2500)] == ["12 bytes", "50 MB", "1.5 GB", "2.5 kB"]
+def test_explain_threshold():
+    assert explain_threshold(spec(threshold=0.2, threshold_how="5 % false alarms.")) == (
+        "From 20\xa0% on this model says “manipulated” (5 % false alarms)."
+    )
+    assert explain_threshold(spec(threshold_how="")).endswith("“manipulated”.")
+
+
+def test_format_times_and_sizes():
+    assert format_clock(65.4) == "1:05" and format_clock(59.6) == "1:00"
+    assert format_span([2, 14.2, 7]) == "0:02 to 0:14" and format_span([3.1]) == "0:03"
+    assert [format_size(n) for n in (12, 50_000_000, 1_500_000_000, 2500)] == ["12 bytes", "50 MB", "1.5 GB", "2.5 kB"]

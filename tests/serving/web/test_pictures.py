@@ -1,4 +1,4 @@
-"""Pictures handed in on the page: the real service, the real browser."""
+"""Pictures on the page, with a running service and a browser."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aletheia.serving.web.messages import percent
+from aletheia.serving.web.messages import format_percent
 
-from .hands import DONE, answered, hand_in
+from .helpers import DONE, hand_in, wait_for_answer
 
 pytestmark = pytest.mark.slow
 
 
-def asked(site, data: bytes) -> dict:
-    """What a program is told of the same file."""
+def predict(site, data: bytes) -> dict:
+    """Request the answer for the same file as a program does."""
     edge = b"----edge"
     body = b"--%b\r\nContent-Disposition: form-data; name=file; filename=x\r\n\r\n%b\r\n--%b--\r\n" % (edge, data, edge)
     headers = {"Content-Type": f"multipart/form-data; boundary={edge.decode()}"}
@@ -26,34 +26,37 @@ def asked(site, data: bytes) -> dict:
         return json.load(answer)
 
 
-def test_a_picture_gets_the_verdict_that_programs_get(open_page, site, portraits, jpeg):
+def test_page_verdict_equals_api(open_page, site, portraits, jpeg):
     page, data = open_page(), jpeg(portraits[0][0])
-    told = asked(site, data)
-    (face,) = told["faces"]
+    answer = predict(site, data)
+    (face,) = answer["faces"]
     hand_in(page, data)
     assert (
-        answered(page) == f"The model takes this face for {'manipulated' if face['verdict'] == 'fake' else 'genuine'}."
+        wait_for_answer(page)
+        == f"The model takes this face for {'manipulated' if face['verdict'] == 'fake' else 'genuine'}."
     )
     verdict = page.inner_text(".answer")
-    assert f"It puts the probability that this face was manipulated at {percent(face['probability'])}." in verdict
-    assert f"threshold {percent(0.2)}" in verdict
+    assert (
+        f"It puts the probability that this face was manipulated at {format_percent(face['probability'])}." in verdict
+    )
+    assert f"threshold {format_percent(0.2)}" in verdict
     assert "trained on 321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>" in verdict  # as text
-    assert told["model"]["version"] in verdict
+    assert answer["model"]["version"] in verdict
     # The outline lies where the face is, in shares of the picture that the browser shows from its own copy.
     picture, outline = page.locator(".canvas img").bounding_box(), page.locator(".canvas .face").bounding_box()
     left, top, right, bottom = face["box"]
     expected = [left / 256, top / 256, (right - left) / 256, (bottom - top) / 256]
-    found = [(outline["x"] - picture["x"]) / picture["width"], (outline["y"] - picture["y"]) / picture["height"]]
-    found += [outline["width"] / picture["width"], outline["height"] / picture["height"]]
-    assert np.allclose(found, expected, atol=0.01)
+    outline_box = [(outline["x"] - picture["x"]) / picture["width"], (outline["y"] - picture["y"]) / picture["height"]]
+    outline_box += [outline["width"] / picture["width"], outline["height"] / picture["height"]]
+    assert np.allclose(outline_box, expected, atol=0.01)
     assert page.get_attribute(".canvas img", "src").startswith("blob:")
     assert page.evaluate("document.querySelector('.canvas img').naturalWidth") == 256
 
 
-def test_a_closer_look_and_the_files_own_story(open_page, portraits, jpeg):
+def test_page_explanation_and_origin(open_page, portraits, jpeg):
     page = open_page()
     hand_in(page, jpeg(portraits[0][0]))
-    answered(page)
+    wait_for_answer(page)
     closer = page.locator("#closer")
     assert closer.locator(".crops figure").count() == 3  # face, attention, Grad-CAM
     wide = "[...document.querySelectorAll('.crops img')].map(image => image.naturalWidth)"
@@ -63,20 +66,20 @@ def test_a_closer_look_and_the_files_own_story(open_page, portraits, jpeg):
     assert "Not part of the score" in page.inner_text("#origin")
 
 
-def test_each_of_several_faces_can_be_chosen(open_page, site, portraits, jpeg):
+def test_page_choose_face(open_page, site, portraits, jpeg):
     page, data = open_page(), jpeg(np.hstack([picture for picture, _ in portraits[:3]]))
-    told = asked(site, data)
-    assert len(told["faces"]) == 3
+    answer = predict(site, data)
+    assert len(answer["faces"]) == 3
     hand_in(page, data)
-    answered(page)
+    wait_for_answer(page)
     assert page.locator(".canvas .face").count() == 3
-    by_place = sorted(told["faces"], key=lambda face: face["box"][0])
+    by_place = sorted(answer["faces"], key=lambda face: face["box"][0])
     for rank, face in enumerate(by_place):
         page.locator(".chip").nth(rank).click()
         assert page.locator(".verdict .panel:visible").count() == 1
         panel = page.inner_text(".verdict .panel:visible")
-        assert f"Face {rank + 1}" in panel and percent(face["probability"]) in panel
-        # Chosen on the picture, too: the outline with that number, at that place.
+        assert f"Face {rank + 1}" in panel and format_percent(face["probability"]) in panel
+        # Also chosen on the picture: the outline with that number, at that place.
         chosen = page.locator('.canvas .face[aria-pressed="true"]')
         assert chosen.count() == 1 and chosen.inner_text() == str(rank + 1)
         assert page.locator("#closer .panel:visible").count() == 1
@@ -84,18 +87,18 @@ def test_each_of_several_faces_can_be_chosen(open_page, site, portraits, jpeg):
     assert page.locator('.chip[aria-pressed="true"]').inner_text().startswith("Face 1")
 
 
-def test_a_picture_without_a_face(open_page, jpeg):
+def test_page_no_face(open_page, jpeg):
     page = open_page()
     hand_in(page, jpeg(np.full((240, 320, 3), 90, np.uint8)))
-    assert answered(page) == "No face was found in this picture."
+    assert wait_for_answer(page) == "No face was found in this picture."
     assert page.locator(".canvas .face").count() == 0
     assert not page.is_visible("#closer")
 
 
-def test_a_face_that_cannot_be_told(open_page, portraits, jpeg):
+def test_page_cannot_tell(open_page, portraits, jpeg):
     page = open_page()
     hand_in(page, jpeg(np.ascontiguousarray(portraits[0][0][::2, ::2])))
-    assert answered(page) == "The model cannot tell whether this face is genuine."
+    assert wait_for_answer(page) == "The model cannot tell whether this face is genuine."
     assert "Why: the face is too small" in page.inner_text(".verdict")
     assert not page.is_visible(".verdict .scale")  # a number would be read as an answer
 
@@ -104,7 +107,7 @@ def test_a_face_that_cannot_be_told(open_page, portraits, jpeg):
     ("data", "name"),
     [(b"no picture at all", "x.jpg"), (b"", "x.png"), (b"\0\0\0\x18ftypmp42" + bytes(99), "x.mp4")],
 )
-def test_a_bad_file_is_answered_with_a_sentence(open_page, data, name):
+def test_page_bad_file(open_page, data, name):
     page = open_page()
     hand_in(page, data, name)
     page.wait_for_selector(".answer.problem")
@@ -117,7 +120,7 @@ def test_a_bad_file_is_answered_with_a_sentence(open_page, data, name):
     page.wait_for_selector(f"{DONE}:not(.problem)")
 
 
-def test_a_file_that_is_too_large_is_not_even_sent(open_page):
+def test_page_large_file_not_sent(open_page):
     page, sent = open_page(), []
     page.on("request", lambda request: sent.append(request.url))
     hand_in(page, bytes(1_100_000))
@@ -126,7 +129,7 @@ def test_a_file_that_is_too_large_is_not_even_sent(open_page):
     assert [url for url in sent if "upload" in url] == []
 
 
-def test_what_others_wrote_into_a_file_stays_text(open_page, portraits):
+def test_page_escapes_metadata(open_page, portraits):
     exif = Image.Exif()
     exif[0x010E] = "<img src=x onerror='window.broken = 1'>${window.broken = 2}{{3}}"  # ImageDescription
     exif[0x010F] = "Example Cameras"
@@ -134,7 +137,7 @@ def test_what_others_wrote_into_a_file_stays_text(open_page, portraits):
     Image.fromarray(portraits[0][0]).save(data, "JPEG", exif=exif)
     page = open_page()
     hand_in(page, data.getvalue())
-    answered(page)
+    wait_for_answer(page)
     origin = page.inner_text("#origin")
     assert "<img src=x onerror='window.broken = 1'>${window.broken = 2}{{3}}" in origin
     assert "Example Cameras" in origin and "easily changed" in origin

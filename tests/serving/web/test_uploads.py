@@ -1,4 +1,4 @@
-"""Files that wait: nobody else's, not for ever, and counted."""
+"""Store of uploads: each file is used once, deleted in time, and counted."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.inference.errors import RequestError
 from aletheia.serving.uploads import Upload
-from aletheia.serving.web.uploads import Uploads
+from aletheia.serving.web.uploads import UploadStore
 
 
 def upload(data: bytes = b"x") -> Upload:
     return Upload(io.BytesIO(data), len(data))
 
 
-def test_a_file_is_asked_about_once_and_looked_at_once():
-    uploads, file = Uploads(most=9), upload(b"abc")
+def test_upload_store_claims_and_takes_once():
+    uploads, file = UploadStore(capacity=9), upload(b"abc")
     token = uploads.keep(file)
     assert file.taken and uploads.size() == 3
     with pytest.raises(InputError, match="did not arrive"), uploads.taken(token):
-        pass  # nobody asked about it yet
+        pass  # not claimed yet
     assert uploads.claim(token) and not uploads.claim(token)
-    uploads.expire(token)  # too late: it was asked about
+    uploads.expire(token)  # no effect: it was claimed
     with uploads.taken(token) as taken:
         assert taken.read() == b"abc" and uploads.size() == 3
-        uploads.discard(token)  # somebody looks at it
+        uploads.discard(token)  # no effect: it was taken
         assert taken.read() == b"abc"
     assert file.file.closed and uploads.size() == 0
     with pytest.raises(InputError, match="did not arrive"), uploads.taken(token):
         pass
 
 
-def test_what_nobody_wants_any_more_goes():
-    uploads, early, late, left = Uploads(most=9), upload(), upload(), upload()
+def test_upload_store_deletes():
+    uploads, early, late, left = UploadStore(capacity=9), upload(), upload(), upload()
     token = uploads.keep(early)
-    uploads.discard(token)  # nobody asked yet: that is `expire`'s
+    uploads.discard(token)  # no effect: it was not claimed
     assert not early.file.closed
     uploads.expire(token)
     assert early.file.closed and not uploads.claim(token)
@@ -50,18 +50,18 @@ def test_what_nobody_wants_any_more_goes():
     assert left.file.closed and uploads.size() == 0
 
 
-def test_what_nobody_asks_about_makes_room():
-    """Else whoever sends files and does nothing with them keeps all others out."""
-    uploads, first, asked = Uploads(most=2, patience=0), upload(), upload()
+def test_upload_store_replaces_stale():
+    """Otherwise a client that sends files and does nothing with them would keep all others out."""
+    uploads, first, claimed_file = UploadStore(capacity=2, claim_timeout=0), upload(), upload()
     uploads.keep(first)
-    claimed = uploads.keep(asked)
+    claimed = uploads.keep(claimed_file)
     assert uploads.claim(claimed)
     uploads.keep(upload(b"new"))
-    assert first.file.closed and not asked.file.closed and uploads.size() == 4
+    assert first.file.closed and not claimed_file.file.closed and uploads.size() == 4
 
 
-def test_not_more_wait_than_may():
-    uploads = Uploads(most=2)
+def test_upload_store_capacity():
+    uploads = UploadStore(capacity=2)
     tokens = [uploads.keep(upload()) for _ in range(2)]
     assert len(set(tokens)) == 2 and uploads.claim(tokens[0])
     refused = upload()
@@ -72,8 +72,8 @@ def test_not_more_wait_than_may():
     uploads.keep(upload())
 
 
-def test_many_at_once_are_counted_right():
-    uploads, wrong = Uploads(most=1000), []
+def test_upload_store_threads():
+    uploads, wrong = UploadStore(capacity=1000), []
 
     def churn() -> None:
         try:

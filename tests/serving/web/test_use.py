@@ -1,4 +1,4 @@
-"""How the page is used: by mouse, keyboard and thumb, in light and dark; and what it keeps shut."""
+"""Use of the page by mouse, keyboard and touch, in light and dark; routes that it does not have."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import urllib.request
 import numpy as np
 import pytest
 
-from .hands import answered, hand_in
+from .helpers import hand_in, wait_for_answer
 
 pytestmark = pytest.mark.slow
 
 
-def test_dropped_and_pasted(open_page, portraits, jpeg):
+def test_page_drop_and_paste(open_page, portraits, jpeg):
     page = open_page()
     bring = """([type, bytes]) => {
         const files = new DataTransfer();
@@ -26,16 +26,16 @@ def test_dropped_and_pasted(open_page, portraits, jpeg):
         return event.defaultPrevented;
     }"""
     assert page.evaluate(bring, ["drop", list(jpeg(portraits[0][0]))])  # else the browser leaves the page
-    assert answered(page).startswith("The model")
+    assert wait_for_answer(page).startswith("The model")
     page.evaluate(bring, ["paste", list(jpeg(np.full((99, 99, 3), 9, np.uint8)))])
     page.wait_for_selector("h2:has-text('No face was found')")
 
 
 @pytest.mark.parametrize("width", [320, 390])
-def test_a_phone(open_page, portraits, jpeg, width):
+def test_page_on_phone(open_page, portraits, jpeg, width):
     page = open_page(width=width, height=780)
     hand_in(page, jpeg(np.hstack([picture for picture, _ in portraits[:3]])))
-    answered(page)
+    wait_for_answer(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cut = """() => [...document.querySelectorAll('h1, h2, h3, p, .chip, .scale, figure, svg.chart')]
         .filter(element => element.checkVisibility() && !element.closest('.gallery'))
@@ -46,23 +46,23 @@ def test_a_phone(open_page, portraits, jpeg, width):
     assert page.evaluate(smallest) >= 24  # WCAG 2.2, target size
 
 
-def test_by_keyboard_alone(open_page):
+def test_page_by_keyboard(open_page):
     page = open_page()
     focus = "document.activeElement.id || document.activeElement.dataset.sample || document.activeElement.tagName"
 
-    def tab_to(what: str) -> None:
+    def tab_to(target: str) -> None:
         for _ in range(40):
             page.keyboard.press("Tab")
-            if page.evaluate(focus) == what:
+            if page.evaluate(focus) == target:
                 return
-        raise AssertionError(f"Tab never comes to {what}")
+        raise AssertionError(f"Tab never reaches {target}")
 
     tab_to("file")
     shown = "getComputedStyle(document.querySelector('.zone label')).outlineStyle"
-    assert page.evaluate(shown) == "solid"  # one sees where one is
+    assert page.evaluate(shown) == "solid"  # the focus is visible
     tab_to("page/gallery/three.jpg")
     page.keyboard.press("Enter")
-    answered(page)
+    wait_for_answer(page)
     assert page.evaluate("document.activeElement.matches('.answer h2')")  # the answer is read out
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className").startswith("chip")
@@ -99,10 +99,10 @@ CONTRAST = """(selectors) => {
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_light_and_dark_are_readable(open_page, dark):
+def test_page_contrast(open_page, dark):
     page = open_page(dark=dark)
     page.click('[data-sample$="three.jpg"]')
-    answered(page)
+    wait_for_answer(page)
     background = page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 200) == dark
     parts = [
@@ -119,20 +119,20 @@ def test_light_and_dark_are_readable(open_page, dark):
         "a",
         "label span",
     ]
-    found = page.evaluate(CONTRAST, parts)
-    assert len(found) > 25
-    assert [pair for pair in found if pair[1] < 4.5] == []  # WCAG 2.2, contrast (minimum)
+    contrasts = page.evaluate(CONTRAST, parts)
+    assert len(contrasts) > 25
+    assert [pair for pair in contrasts if pair[1] < 4.5] == []  # WCAG 2.2, contrast (minimum)
 
 
-def test_the_gallery_says_what_its_pictures_really_are(open_page):
+def test_page_gallery_shows_ground_truth(open_page):
     page = open_page()
     assert page.locator("[data-sample]").count() == 7
     page.click('[data-sample$="swapped.jpg"]')
-    answered(page)
+    wait_for_answer(page)
     assert "What it really is: a drawn face with the inner part of another person’s." in page.inner_text(".answer")
 
 
-def test_the_model_card_is_one_click_away(open_page, site):
+def test_page_model_card(open_page, site):
     page = open_page()
     about = page.locator("#about")
     assert "What this model is" not in about.inner_text()
@@ -154,13 +154,13 @@ def test_the_model_card_is_one_click_away(open_page, site):
         "gradio_api/info",
     ],
 )
-def test_gradios_other_doors_are_shut(site, path):
+def test_page_hides_gradio_routes(site, path):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{site.url}/{path}")
     assert refused.value.code == 404
 
 
-def test_the_page_names_no_other_site(site):
+def test_page_names_no_other_site(site):
     with urllib.request.urlopen(site.url) as answer:
         html = answer.read().decode()
     assert set(re.findall(r"https?://([^/\"'\s\\]+)", html)) <= {site.url.removeprefix("http://")}

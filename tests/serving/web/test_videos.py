@@ -1,4 +1,4 @@
-"""Videos handed in on the page, and what becomes of files there: the real service, the real browser."""
+"""Videos on the page and the deletion of files, with a running service and a browser."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 import numpy as np
 import pytest
 
-from .hands import DONE, answered, hand_in
+from .helpers import DONE, hand_in, wait_for_answer
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_video_has_a_timeline(open_page, portraits, write_video, tmp_path):
+def test_page_video_timeline(open_page, portraits, write_video, tmp_path):
     page = open_page()
     file = write_video(tmp_path / "video.mp4", [np.roll(portraits[2][0], 2 * i, 1) for i in range(10)])
     hand_in(page, file.read_bytes(), "video.mp4", "video/mp4")
-    assert re.fullmatch(r"The model takes this person’s face for \w+\.", answered(page))
+    assert re.fullmatch(r"The model takes this person’s face for \w+\.", wait_for_answer(page))
     assert page.locator(".timeline .point").count() == 10
     page.wait_for_function("document.querySelector('.canvas video').readyState >= 2")
     page.locator(".timeline .point").nth(7).click()
@@ -24,22 +24,22 @@ def test_a_video_has_a_timeline(open_page, portraits, write_video, tmp_path):
     page.wait_for_selector(".moving .face", state="attached")
     page.click("summary:has-text('The numbers')")
     assert page.locator(".answer ~ section table tr").count() == 11
-    # One moment as a picture, which can be looked at closely.
+    # One moment as a picture, with an explanation.
     page.click("[data-grab]")
     page.wait_for_selector("#closer .crops")
     assert page.inner_text(f"{DONE} h2").startswith("The model")
 
 
-def test_files_are_gone_after_the_answer(open_page, site, portraits, jpeg, until):
+def test_page_deletes_file_after_answer(open_page, site, portraits, jpeg, until):
     page = open_page()
     hand_in(page, jpeg(portraits[0][0]))
-    answered(page)
+    wait_for_answer(page)
     until(lambda: site.kept() == 0, 5)
 
 
-def test_a_reader_who_leaves_takes_the_file_along(open_page, site, portraits, write_video, tmp_path, until):
+def test_page_deletes_file_when_reader_leaves(open_page, site, portraits, write_video, tmp_path, until):
     page = open_page()
-    open_page.expected += ["AbortError", "errored out"]  # of what was under way when the page was left
+    open_page.expected += ["AbortError", "errored out"]  # of requests that were running when the page was left
     file = write_video(tmp_path / "video.mp4", [np.tile(portraits[2][0], (4, 4, 1))] * 16, crf=30)
     hand_in(page, file.read_bytes(), "video.mp4", "video/mp4")
     page.wait_for_selector(".answer.waiting")
@@ -48,7 +48,7 @@ def test_a_reader_who_leaves_takes_the_file_along(open_page, site, portraits, wr
     until(lambda: site.kept() == 0, 20)
 
 
-def test_a_video_can_be_stopped(open_page, portraits, write_video, tmp_path):
+def test_page_video_stopped(open_page, portraits, write_video, tmp_path):
     page = open_page()
     file = write_video(tmp_path / "video.mp4", [np.tile(portraits[2][0], (4, 4, 1))] * 16, crf=30)
     hand_in(page, file.read_bytes(), "video.mp4", "video/mp4")

@@ -1,4 +1,4 @@
-"""The parts of the page that need no browser: drawings, evidence, uploads, gallery, what happens to a file."""
+"""Parts of the page that need no browser: charts, origin, gallery, handlers."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from aletheia.serving.uploads import Upload
 from aletheia.serving.web import charts
 from aletheia.serving.web.gallery import SAMPLES, Gallery
 from aletheia.serving.web.handlers import Examiner
-from aletheia.serving.web.provenance_html import provenance
-from aletheia.serving.web.uploads import Uploads
+from aletheia.serving.web.provenance_html import render_provenance
+from aletheia.serving.web.uploads import UploadStore
 
 
 def points(svg: str, kind: str) -> np.ndarray:
-    """Places of a line's points (n, 2)."""
+    """Return the positions of a line's points (n, 2)."""
     (text,) = re.findall(rf'<polyline class="line {kind}" points="([^"]*)"', svg)
     return np.array([[float(v) for v in pair.split(",")] for pair in text.split()])
 
 
-def test_a_spectrum_is_drawn_to_scale():
+def test_spectrum_chart_scale():
     x = np.linspace(0.01, 0.5, 32)
     typical = {"real": {"low": np.full(32, -50.0), "mean": np.full(32, -40.0), "high": np.full(32, -30.0)}}
-    drawn = charts.spectrum(x, np.linspace(0, -60, 32), typical)
+    drawn = charts.spectrum_chart(x, np.linspace(0, -60, 32), typical)
     this, mean = points(drawn, "this"), points(drawn, "real")
     assert np.allclose(np.diff(this[:, 1]), np.diff(this[:, 1])[0], atol=0.11) and this[0, 1] < this[-1, 1]
     # -40 dB is two thirds of the way from 0 to -60.
@@ -41,24 +41,24 @@ def test_a_spectrum_is_drawn_to_scale():
     ElementTree.fromstring(re.search(r"<svg.*</svg>", drawn)[0])
 
 
-def test_a_spectrum_of_one_colour_is_none():
-    assert "no spectrum" in charts.spectrum(np.linspace(0, 0.5, 8), np.full(8, np.nan), {})
+def test_spectrum_chart_one_colour():
+    assert "no spectrum" in charts.spectrum_chart(np.linspace(0, 0.5, 8), np.full(8, np.nan), {})
 
 
-def test_a_timeline_has_each_frame_at_its_time_and_height():
+def test_timeline_chart_positions():
     person = {
         "times": [0.0, 5.0, 10.0],
         "faces": [{"probability": p, "verdict": "fake"} for p in (0.0, 1.0, 0.5)],
     }
-    drawn = charts.timeline([person], 10.0, 0.5)
-    found = np.array([[float(v) for v in pair] for pair in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', drawn)])
-    assert found[1, 0] == pytest.approx((found[0, 0] + found[2, 0]) / 2, abs=0.1)
-    assert found[2, 1] == pytest.approx((found[0, 1] + found[1, 1]) / 2, abs=0.1)
+    drawn = charts.timeline_chart([person], 10.0, 0.5)
+    circles = np.array([[float(v) for v in pair] for pair in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', drawn)])
+    assert circles[1, 0] == pytest.approx((circles[0, 0] + circles[2, 0]) / 2, abs=0.1)
+    assert circles[2, 1] == pytest.approx((circles[0, 1] + circles[1, 1]) / 2, abs=0.1)
     assert re.findall(r'data-seek="([\d.]+)"', drawn) == ["0.000", "5.000", "10.000"]
     ElementTree.fromstring(re.search(r"<svg.*</svg>", drawn)[0])
 
 
-def test_evidence_escapes_what_others_wrote():
+def test_render_provenance_escapes():
     bad = "<script>alert(1)</script>"
     c2pa = {
         "valid": True,
@@ -69,31 +69,31 @@ def test_evidence_escapes_what_others_wrote():
         "actions": [bad],
         "problems": [bad],
     }
-    html = provenance({"exif": [[bad, bad]], "c2pa": c2pa, "software": [bad]})
+    html = render_provenance({"exif": [[bad, bad]], "c2pa": c2pa, "software": [bad]})
     assert "<script" not in html and html.count("&lt;script&gt;") == 8
 
 
-def test_evidence_does_not_overclaim():
+def test_render_provenance_wording():
     empty = {"exif": [], "c2pa": None, "software": []}
-    assert "neither for nor against" in provenance(empty)
+    assert "neither for nor against" in render_provenance(empty)
     c2pa = {"valid": True, "trusted": False, "issuer": "X", "generator": "", "when": "", "actions": [], "problems": []}
-    assert "anybody can sign" in provenance({**empty, "c2pa": c2pa})
-    assert "trusted here" in provenance({**empty, "c2pa": {**c2pa, "trusted": True}})
-    broken = provenance({**empty, "c2pa": {**c2pa, "valid": False, "problems": ["it was changed"]}})
+    assert "anybody can sign" in render_provenance({**empty, "c2pa": c2pa})
+    assert "trusted here" in render_provenance({**empty, "c2pa": {**c2pa, "trusted": True}})
+    broken = render_provenance({**empty, "c2pa": {**c2pa, "valid": False, "problems": ["it was changed"]}})
     assert "do not hold" in broken and "it was changed" in broken
-    for html in (provenance(None), provenance(empty), broken):
+    for html in (render_provenance(None), render_provenance(empty), broken):
         assert "Not part of the score" in html
 
 
 @pytest.fixture
-def uploads() -> Uploads:
-    made = Uploads(most=2)
+def uploads() -> UploadStore:
+    made = UploadStore(capacity=2)
     yield made
     made.close()
 
 
-def put(uploads: Uploads, data: bytes) -> str:
-    """A file that has arrived and was asked about; its token."""
+def put(uploads: UploadStore, data: bytes) -> str:
+    """Store a file and claim it; returns its token."""
     file = tempfile.SpooledTemporaryFile(1 << 20)  # noqa: SIM115 -- closed with the uploads
     file.write(data)
     token = uploads.keep(Upload(file, len(data)))
@@ -106,7 +106,7 @@ def gallery(tmp_path_factory) -> Gallery:
     return Gallery(tmp_path_factory.mktemp("gallery"))
 
 
-def test_the_gallery_is_small_and_known(gallery):
+def test_gallery_size_and_truth(gallery):
     sizes = [gallery.path(sample).stat().st_size for sample in SAMPLES]
     assert sum(sizes) < 300_000
     for sample in SAMPLES:
@@ -114,7 +114,7 @@ def test_the_gallery_is_small_and_known(gallery):
     assert gallery.truth(b"anything else") == ""
 
 
-def test_the_gallery_is_made_once_and_the_same_everywhere(gallery, tmp_path):
+def test_gallery_drawn_once_and_reproducible(gallery, tmp_path):
     times = [gallery.path(sample).stat().st_mtime_ns for sample in SAMPLES]
     Gallery(gallery.folder)
     assert [gallery.path(sample).stat().st_mtime_ns for sample in SAMPLES] == times
@@ -123,7 +123,7 @@ def test_the_gallery_is_made_once_and_the_same_everywhere(gallery, tmp_path):
     assert np.array_equal(*(cv2.imread(str(path)) for path in drawn))
 
 
-def test_the_gallery_holds_the_faces_that_it_says(gallery):
+def test_gallery_face_counts(gallery):
     from aletheia.faces.detectors.blazeface import BlazeFace
 
     detector = BlazeFace(threads=1)
@@ -147,7 +147,7 @@ def service(make_service):
     return make_service(max_upload_bytes=1_000_000)
 
 
-def test_a_file_goes_with_its_answer_whatever_happens(service, uploads, gallery, portraits, jpeg, monkeypatch):
+def test_examiner_deletes_file(service, uploads, gallery, portraits, jpeg, monkeypatch):
     examiner = Examiner(service, uploads, gallery)
     *_, last = examiner.examine(put(uploads, jpeg(portraits[0][0])))
     assert (
@@ -163,41 +163,43 @@ def test_a_file_goes_with_its_answer_whatever_happens(service, uploads, gallery,
     assert "on our side" in shown and "division" not in shown and uploads.size() == 0
 
 
-def test_what_fails_after_the_answer_leaves_the_answer(service, uploads, gallery, portraits, jpeg, monkeypatch, caplog):
-    """As where the file of the maps is missing, or too many wait: no path of the server's is told."""
+def test_examiner_keeps_answer_when_details_fail(service, uploads, gallery, portraits, jpeg, monkeypatch, caplog):
+    """As when the network for explanations is missing, or the queue is full: no path of the server is shown."""
     examiner, data = Examiner(service, uploads, gallery), jpeg(np.hstack([portraits[0][0], portraits[1][0]]))
     whole = [shown for shown in examiner.examine(put(uploads, data))]
 
     def fails(data: bytes, count: int):
         raise InputError("There is no explain.onnx in /srv/models/secret.")
 
-    monkeypatch.setattr(service, "look_closer", fails)
-    *_, (answer, closer, origin) = examiner.examine(put(uploads, data))
+    monkeypatch.setattr(service, "explain_image", fails)
+    *_, (answer, explanation, origin) = examiner.examine(put(uploads, data))
     assert [re.sub(r"[\d.]+ s<", "", text) for text in (answer, origin)] == [
         re.sub(r"[\d.]+ s<", "", text) for text in (whole[-1][0], whole[-1][2])
     ]
-    assert "did not work just now" in closer and "Face, cut out" in whole[-1][1]
-    assert "aria-busy" not in closer and "secret" not in closer and "/srv/models/secret" in caplog.text
-    monkeypatch.setattr(service, "look_closer", lambda data, count: 1 / 0)
+    assert "did not work just now" in explanation and "Face, cut out" in whole[-1][1]
+    assert "aria-busy" not in explanation and "secret" not in explanation and "/srv/models/secret" in caplog.text
+    monkeypatch.setattr(service, "explain_image", lambda data, count: 1 / 0)
     monkeypatch.setattr(service, "provenance", lambda data: 1 / 0)
-    *_, (answer, closer, origin) = examiner.examine(put(uploads, data))
-    assert "That did not work" not in answer and "could not be read" in origin and "did not work just now" in closer
+    *_, (answer, explanation, origin) = examiner.examine(put(uploads, data))
+    assert (
+        "That did not work" not in answer and "could not be read" in origin and "did not work just now" in explanation
+    )
     assert uploads.size() == 0
 
 
-def test_leaving_ends_the_work_on_a_video(service, uploads, gallery, portraits, write_video, tmp_path, until):
+def test_examiner_closed_ends_video(service, uploads, gallery, portraits, write_video, tmp_path, until):
     film = write_video(tmp_path / "film.mp4", [portraits[0][0]] * 16)
     shown = Examiner(service, uploads, gallery).examine(put(uploads, film.read_bytes()))
     assert "Looking at the frames" in next(shown)[0]
     assert "value=" in next(shown)[0]  # the first frame is done
-    looked = service.predictor.detector.detect
+    detect = service.predictor.detector.detect
     count = 0
 
     def counted(rgb, check):
         nonlocal count
         count += 1
         time.sleep(1)  # Gradio closes on the event loop of the service, where nobody may wait for this
-        return looked(rgb, check)
+        return detect(rgb, check)
 
     service.predictor.detector.detect = counted
     try:
@@ -223,11 +225,11 @@ def test_leaving_ends_the_work_on_a_video(service, uploads, gallery, portraits, 
         (b"", False),
     ],
 )
-def test_videos_are_known_by_their_content(head, expected):
+def test_begins_as_video(head, expected):
     assert begins_as_video(head) is expected
 
 
-def test_the_page_needs_neither_torch_nor_mlrun():
+def test_mount_imports():
     code = "import sys, aletheia.serving.web.mount; print({'torch', 'mlrun', 'sklearn'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "set()"

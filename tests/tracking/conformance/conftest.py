@@ -1,4 +1,4 @@
-"""Fixtures of the conformance suite: what the stock MLRun client does, against a tracking server.
+"""Fixtures of the conformance suite: the stock MLRun client against a tracking server.
 
 The expectations are the client's documented behaviour, so the same tests can be pointed at a real MLRun API
 server: ``MLRUN_CONFORMANCE_DBPATH=http://… pytest tests/tracking/conformance``.
@@ -19,7 +19,7 @@ HANDLERS = textwrap.dedent(
 
 
     def train(context, lr: float = 0.1, batch: int = 8):
-        """Pretend to train; the loss is known beforehand."""
+        """Pretend to train; the loss follows from the parameters."""
         context.log_result("loss", abs(lr - 0.01) + batch / 1000)
         context.log_artifact("note", body=f"lr={lr} batch={batch}".encode(), local_path="note.txt")
         context.log_model(
@@ -50,7 +50,7 @@ HANDLERS = textwrap.dedent(
 
 @pytest.fixture(scope="session")
 def tracking_url(request: pytest.FixtureRequest) -> str:
-    """The server under test: one that the environment names, else the embedded service."""
+    """The server under test: that of the environment, else the embedded service."""
     return os.environ.get("MLRUN_CONFORMANCE_DBPATH") or request.getfixturevalue("embedded_url")
 
 

@@ -10,43 +10,43 @@ import pytest
 mlrun = pytest.importorskip("mlrun")
 
 
-def test_tags_are_put_moved_and_taken(project, run, db) -> None:
+def test_tags_put_moved_and_deleted(project, run, db) -> None:
     name = project.metadata.name
     first, second = run(params={"lr": 0.5}), run(params={"lr": 0.1})
-    one = db.list_artifacts("train_model", project=name, tree=first.uid())[0]
-    two = db.list_artifacts("train_model", project=name, tree=second.uid())[0]
+    old = db.list_artifacts("train_model", project=name, tree=first.uid())[0]
+    new = db.list_artifacts("train_model", project=name, tree=second.uid())[0]
 
     def tagged(tag: str) -> list[str]:
         return [item["metadata"]["tree"] for item in db.list_artifacts("train_model", project=name, tag=tag)]
 
     assert tagged("latest") == [second.uid()]
-    db.tag_artifacts([mlrun.artifacts.dict_to_artifact(one)], name, "production")
+    db.tag_artifacts([mlrun.artifacts.dict_to_artifact(old)], name, "production")
     assert tagged("production") == [first.uid()]
-    db.tag_artifacts(mlrun.artifacts.dict_to_artifact(two), name, "production")
+    db.tag_artifacts(mlrun.artifacts.dict_to_artifact(new), name, "production")
     assert tagged("production") == [second.uid()], "a tag is on one version of a key"
     assert set(db.list_artifact_tags(name)) == {"latest", "production"}
     assert project.get_artifact("train_model", tag="production").tree == second.uid()
-    db.delete_artifacts_tags(mlrun.artifacts.dict_to_artifact(two), name, "production")
+    db.delete_artifacts_tags(mlrun.artifacts.dict_to_artifact(new), name, "production")
     assert tagged("production") == []
-    db.tag_artifacts(mlrun.artifacts.dict_to_artifact(two), name, "only", replace=True)
+    db.tag_artifacts(mlrun.artifacts.dict_to_artifact(new), name, "only", replace=True)
     assert tagged("only") == [second.uid()]
     assert tagged("latest") == []
     with pytest.raises(mlrun.errors.MLRunInvalidArgumentError):
         project.log_artifact("note", body=b"x", local_path="n.txt", tag="not a tag!")
 
 
-def test_model_logged_by_the_project_with_a_tag(project, tmp_path: Path) -> None:
+def test_log_model_by_the_project_with_a_tag(project, tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(b"1234")
     model = project.log_model("best", model_file=str(tmp_path / "weights.bin"), tag="production", metrics={"auc": 0.9})
-    found = project.get_artifact("best", tag="production")
-    assert found.uid == model.uid
-    assert found.spec.metrics == {"auc": 0.9}
+    stored = project.get_artifact("best", tag="production")
+    assert stored.uid == model.uid
+    assert stored.spec.metrics == {"auc": 0.9}
     assert {item.tag for item in project.list_artifacts("best").to_objects()} == {"production", "latest"}
     (by_kind,) = project.list_models("best", tag="production")
     assert by_kind.key == "best"
 
 
-def test_storing_the_same_again_makes_no_second_version(project, run, db) -> None:
+def test_store_artifact_same_content_is_one_version(project, run, db) -> None:
     name, tree = project.metadata.name, run().uid()
 
     def store(target: str, **metadata) -> str:
@@ -55,8 +55,8 @@ def test_storing_the_same_again_makes_no_second_version(project, run, db) -> Non
         return db.store_artifact("note", body, project=name, tree=tree)["metadata"]["uid"]
 
     first = store("/a")
-    assert store("/a", labels={"seen": "twice"}) == first
-    assert db.read_artifact("note", project=name)["metadata"]["labels"] == {"seen": "twice"}
+    assert store("/a", labels={"stored": "twice"}) == first
+    assert db.read_artifact("note", project=name)["metadata"]["labels"] == {"stored": "twice"}
     second = store("/b")
     assert second != first
     assert {item["metadata"]["uid"] for item in db.list_artifacts("note", project=name)} == {first, second}
@@ -64,7 +64,7 @@ def test_storing_the_same_again_makes_no_second_version(project, run, db) -> Non
     assert db.read_artifact("note", project=name, uid=first)["spec"]["target_path"] == "/a"
 
 
-def test_runs_are_filtered(project, run, db) -> None:
+def test_list_runs_filters(project, run, db) -> None:
     name = project.metadata.name
     before = datetime.datetime.now(datetime.UTC)
     first = run(name="alpha", labels={"team": "red", "size": "2"})
@@ -92,22 +92,22 @@ def test_runs_are_filtered(project, run, db) -> None:
     assert newest_first == ["gamma", "beta-alpha", "alpha"]
 
 
-def test_runs_are_partitioned(project, run, db) -> None:
+def test_list_runs_partitions(project, run, db) -> None:
     name = project.metadata.name
     uids = [run(name="again").uid() for _ in range(3)]
     single = run(name="single").uid()
 
-    def found(**filters) -> list[str]:
+    def uids_of(**filters) -> list[str]:
         return sorted(item["metadata"]["uid"] for item in db.list_runs(project=name, **filters))
 
-    assert found() == sorted([uids[-1], single]), "without a filter: the newest run of each name"
+    assert uids_of() == sorted([uids[-1], single]), "without a filter: the newest run of each name"
     two = {"partition_by": "name", "partition_sort_by": "created", "rows_per_partition": 2}
-    assert found(**two) == sorted([*uids[1:], single])
-    assert found(**two, max_partitions=1) == [single]
-    assert found(**two, partition_order="asc") == sorted([*uids[:2], single])
+    assert uids_of(**two) == sorted([*uids[1:], single])
+    assert uids_of(**two, max_partitions=1) == [single]
+    assert uids_of(**two, partition_order="asc") == sorted([*uids[:2], single])
 
 
-def test_runs_come_in_pages(project, run, db) -> None:
+def test_list_runs_pages(project, run, db) -> None:
     name = project.metadata.name
     uids = [run(name="page", params={"lr": i}).uid() for i in range(5)]
     collected, token, sizes = [], None, []
@@ -125,7 +125,7 @@ def test_runs_come_in_pages(project, run, db) -> None:
     assert (list(rows), token) == ([], None)
 
 
-def test_artifacts_are_filtered(project, run, db) -> None:
+def test_list_artifacts_filters(project, run, db) -> None:
     name = project.metadata.name
     result = run()
     run("prepare")
@@ -150,7 +150,7 @@ def test_artifacts_are_filtered(project, run, db) -> None:
     assert len(keys(until=future)) == 4
 
 
-def test_artifacts_come_in_pages_and_partitions(project, run, db) -> None:
+def test_list_artifacts_pages_and_partitions(project, run, db) -> None:
     name = project.metadata.name
     uids = [run(params={"lr": i}).uid() for i in range(3)]
     trees, token = [], None
@@ -168,7 +168,7 @@ def test_artifacts_come_in_pages_and_partitions(project, run, db) -> None:
     assert minimal[0]["spec"]["target_path"]
 
 
-def test_runs_are_compared(project, run, grid, tmp_path: Path) -> None:
+def test_runs_compared_as_table_and_page(project, run, grid, tmp_path: Path) -> None:
     grid()
     run(params={"lr": 0.3})
     runs = project.list_runs(iter=False, labels="kind")

@@ -10,7 +10,7 @@ import pytest
 mlrun = pytest.importorskip("mlrun")
 
 
-def test_project_is_created_loaded_and_listed(mlrun_project, tmp_path: Path) -> None:
+def test_project_created_loaded_and_listed(mlrun_project, tmp_path: Path) -> None:
     name = mlrun_project.metadata.name
     mlrun_project.spec.description = "faces"
     mlrun_project.spec.params = {"size": 128}
@@ -25,12 +25,12 @@ def test_project_is_created_loaded_and_listed(mlrun_project, tmp_path: Path) -> 
     assert again.metadata.name == name
 
 
-def test_project_that_exists_is_not_created_again(mlrun_project) -> None:
+def test_create_project_twice_is_a_conflict(mlrun_project) -> None:
     with pytest.raises(mlrun.errors.MLRunConflictError):
         mlrun.get_run_db().create_project({"metadata": {"name": mlrun_project.metadata.name}, "spec": {}})
 
 
-def test_unknown_project_is_not_found(mlrun_project) -> None:
+def test_get_project_unknown_is_not_found(mlrun_project) -> None:
     db = mlrun.get_run_db()
     with pytest.raises(mlrun.errors.MLRunNotFoundError):
         db.get_project("there-is-none-of-this-name")
@@ -38,7 +38,7 @@ def test_unknown_project_is_not_found(mlrun_project) -> None:
         db.store_run({"metadata": {"name": "x"}}, uuid.uuid4().hex, "there-is-none-of-this-name")
 
 
-def test_project_is_patched(mlrun_project) -> None:
+def test_patch_project_merges(mlrun_project) -> None:
     db, name = mlrun.get_run_db(), mlrun_project.metadata.name
     db.patch_project(name, {"spec": {"params": {"a": 1, "b": 2}}})
     db.patch_project(name, {"spec": {"params": {"b": 3}, "description": "new"}})
@@ -47,7 +47,7 @@ def test_project_is_patched(mlrun_project) -> None:
     assert stored.spec.description == "new"
 
 
-def test_project_with_content_is_deleted_only_on_demand(project, run, db) -> None:
+def test_delete_project_with_content_only_by_cascade(project, run, db) -> None:
     run()
     with pytest.raises(mlrun.errors.MLRunPreconditionFailedError):
         db.delete_project(project.metadata.name)
@@ -74,7 +74,7 @@ def test_function_from_a_notebook(mlrun_project, tmp_path: Path) -> None:
     assert result.outputs["y"] == 42
 
 
-def test_functions_are_versioned_and_tagged(project, db) -> None:
+def test_function_versions_and_tags(project, db) -> None:
     name = project.metadata.name
     function = project.get_function("worker")
     first = function.save(tag="one", versioned=True)

@@ -10,7 +10,7 @@ import pytest
 mlrun = pytest.importorskip("mlrun")
 
 
-def test_run_leaves_everything_behind(project, run, db) -> None:
+def test_run_stores_everything(project, run, db) -> None:
     result = run(params={"lr": 0.5, "batch": 4}, labels={"purpose": "test"})
     stored = db.read_run(result.uid(), project.metadata.name)
     assert stored["status"]["state"] == "completed"
@@ -23,7 +23,7 @@ def test_run_leaves_everything_behind(project, run, db) -> None:
     assert mlrun.get_dataitem(result.outputs["note"]).get() == b"lr=0.5 batch=4"
 
 
-def test_run_that_raises_is_an_error_with_its_reason(project, run, db) -> None:
+def test_run_raising_is_an_error_with_its_reason(project, run, db) -> None:
     with pytest.raises(mlrun.runtimes.utils.RunError):
         run("fail")
     (stored,) = db.list_runs("fail", project=project.metadata.name)
@@ -31,12 +31,12 @@ def test_run_that_raises_is_an_error_with_its_reason(project, run, db) -> None:
     assert "the reason it failed" in stored["status"]["error"]
 
 
-def test_unknown_run_is_not_found(project, db) -> None:
+def test_read_run_unknown_is_not_found(project, db) -> None:
     with pytest.raises(mlrun.errors.MLRunNotFoundError):
         db.read_run(uuid.uuid4().hex, project.metadata.name)
 
 
-def test_update_reaches_into_the_run(project, run, db) -> None:
+def test_update_run_sets_dotted_paths(project, run, db) -> None:
     uid, name = run().uid(), project.metadata.name
     db.update_run({"status.results.extra": 7, "metadata.labels.checked": "yes"}, uid, name)
     stored = db.read_run(uid, name)
@@ -56,7 +56,7 @@ def test_input_by_store_address(project, run) -> None:
     assert counted.status.state == "completed"
 
 
-def test_log_is_kept(project, run, db) -> None:
+def test_log_appended_and_read_in_parts(project, run, db) -> None:
     uid, name = run().uid(), project.metadata.name
     db.store_log(uid, name, b"first\n")
     db.store_log(uid, name, b"second\n", append=True)
@@ -67,7 +67,7 @@ def test_log_is_kept(project, run, db) -> None:
     assert db.get_log_size(uid, name) == len(b"first\nsecond\n")
 
 
-def test_abort(project, db) -> None:
+def test_abort_run_only_once(project, db) -> None:
     uid, name = uuid.uuid4().hex, project.metadata.name
     labels = {"kind": "job"}
     body = {
@@ -105,9 +105,9 @@ def test_grid_selects_the_best_iteration(project, grid, db) -> None:
 def test_grid_keeps_the_artifacts_of_each_iteration(project, grid, db) -> None:
     result = grid()
     name = project.metadata.name
-    found = db.list_artifacts("grid_note", project=name, tree=result.uid())
-    assert sorted(item["metadata"]["iter"] for item in found) == [1, 2, 3]
-    texts = {item["metadata"]["iter"]: mlrun.get_dataitem(item["spec"]["target_path"]).get() for item in found}
+    notes = db.list_artifacts("grid_note", project=name, tree=result.uid())
+    assert sorted(item["metadata"]["iter"] for item in notes) == [1, 2, 3]
+    texts = {item["metadata"]["iter"]: mlrun.get_dataitem(item["spec"]["target_path"]).get() for item in notes}
     assert texts == {1: b"lr=0.5 batch=8", 2: b"lr=0.01 batch=8", 3: b"lr=0.1 batch=8"}
     (only,) = db.list_artifacts("grid_note", project=name, tree=result.uid(), iter=3)
     assert only["metadata"]["iter"] == 3
@@ -115,7 +115,7 @@ def test_grid_keeps_the_artifacts_of_each_iteration(project, grid, db) -> None:
     assert best["metadata"]["iter"] == 2
 
 
-def test_best_model_is_read_back(project, grid) -> None:
+def test_model_of_the_best_iteration_is_read_back(project, grid) -> None:
     result = grid()
     model = project.get_artifact("grid_model")
     assert (model.iter, model.tree) == (2, result.uid())
@@ -126,19 +126,19 @@ def test_best_model_is_read_back(project, grid) -> None:
     assert Path(path).read_bytes() == b"weights of lr=0.01"
 
 
-def test_runs_are_deleted(project, run, grid, db) -> None:
+def test_del_run_takes_iterations_and_log(project, run, grid, db) -> None:
     name = project.metadata.name
-    kept, gone = run(name="kept").uid(), grid().uid()
-    db.store_log(gone, name, b"text")
-    db.del_run(gone, name)
+    kept, deleted = run(name="kept").uid(), grid().uid()
+    db.store_log(deleted, name, b"text")
+    db.del_run(deleted, name)
     with pytest.raises(mlrun.errors.MLRunNotFoundError):
-        db.read_run(gone, name)
+        db.read_run(deleted, name)
     assert {item["metadata"]["uid"] for item in db.list_runs(project=name, iter=True)} == {kept}
     db.del_runs(name="kept", project=name)
     assert not db.list_runs(project=name, iter=True)
 
 
-def test_artifacts_are_deleted(project, run, db) -> None:
+def test_del_artifact_by_producer_or_name(project, run, db) -> None:
     name = project.metadata.name
     first, second = run().uid(), run().uid()
     db.del_artifact("train_note", project=name, tree=first)

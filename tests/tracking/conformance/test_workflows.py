@@ -44,7 +44,7 @@ def test_workflow_chains_functions(project, db, tmp_path: Path) -> None:
     assert [item["metadata"]["key"] for item in first["status"]["artifacts"]] == ["table"]
 
 
-def test_workflow_that_fails_says_so(project, tmp_path: Path) -> None:
+def test_workflow_failing_reports_it(project, tmp_path: Path) -> None:
     (tmp_path / "workflow.py").write_text(WORKFLOW.replace('handler="count"', 'handler="fail"'))
     project.set_workflow("main", str(tmp_path / "workflow.py"))
     status = project.run("main", engine="local", watch=False, dirty=True)

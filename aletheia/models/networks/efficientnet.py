@@ -6,7 +6,7 @@ N. Bonettini et al., "Video Face Manipulation Detection Through Ensemble of CNNs
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from efficientnet_pytorch import EfficientNet
@@ -14,7 +14,8 @@ from efficientnet_pytorch.utils import url_map
 from pydantic import Field
 from torch import nn
 
-from aletheia.models.registry import register
+from aletheia.models.network import LastMap
+from aletheia.models.registry import register_network
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -47,7 +48,7 @@ class EfficientNetDetector(nn.Module):
     def forward(
         self, x: torch.Tensor, return_attention: bool = False
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor | None]:
-        """Images (B, 3, H, W), ImageNet-normalised, to logits (B,); see `aletheia.models.registry`."""
+        """Map images (B, 3, H, W), ImageNet-normalised, to logits (B,) as `aletheia.models.network` says."""
         net = self.backbone
         x = net._swish(net._bn0(net._conv_stem(x)))
         rate = net._global_params.drop_connect_rate or 0.0
@@ -62,9 +63,13 @@ class EfficientNetDetector(nn.Module):
         logits = net._fc(x).squeeze(1)
         return (logits, attention) if return_attention else logits
 
+    def last_map(self) -> LastMap:
+        """Return the map before the global average pooling."""
+        return LastMap(self.backbone._avg_pooling, False, self.backbone._fc.weight[0])
+
 
 def _streamlined(net: EfficientNet) -> EfficientNet:
-    """The same function, twice as fast to train on a processor: torch's own swish, and no copy to pad a picture evenly.
+    """Make a network twice as fast to train on a CPU, with the same outputs: torch's own swish, no copies for padding.
 
     The library computes swish anew in the backward pass to save memory, and pads in a layer of its own because
     TensorFlow's "same" padding may be uneven; where it is even, the convolution can do it.
@@ -80,27 +85,22 @@ def _streamlined(net: EfficientNet) -> EfficientNet:
     return net
 
 
-def _stride(block: nn.Module) -> int:
+def _stride(block: Any) -> int:
     stride = block._block_args.stride
     return int(stride[0] if isinstance(stride, list | tuple) else stride)
 
 
-def _channels(block: nn.Module) -> int:
+def _channels(block: Any) -> int:
     return int(block._project_conv.out_channels)
 
 
-def _register_all() -> None:
-    def entry(variant: int, attention: bool):
-        def build(*, dropout: Dropout | None = None) -> nn.Module:
-            return EfficientNetDetector(variant, attention=attention, dropout=dropout)
-
-        build.__doc__ = f"EfficientNet B{variant}" + (" with an attention map." if attention else ".")
-        return build
-
-    for variant in range(8):
-        register(f"efficientnet_b{variant}")(entry(variant, False))
-    for variant in (0, 4):
-        register(f"efficientnet_autoatt_b{variant}")(entry(variant, True))
+def _register(name: str, variant: int, *, attention: bool) -> None:
+    @register_network(name)
+    def build(*, dropout: Dropout | None = None) -> nn.Module:
+        return EfficientNetDetector(variant, attention=attention, dropout=dropout)
 
 
-_register_all()
+for _variant in range(8):
+    _register(f"efficientnet_b{_variant}", _variant, attention=False)
+for _variant in (0, 4):
+    _register(f"efficientnet_autoatt_b{_variant}", _variant, attention=True)

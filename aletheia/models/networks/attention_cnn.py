@@ -1,6 +1,6 @@
 """A small convolutional network with an attention map, for faces of 64-128 pixels and training without a GPU.
 
-What gives a manipulated face away at this size is local and faint: blending boundaries (Li et al., "Face X-ray
+The traces of manipulation at this size are local and faint: blending boundaries (Li et al., "Face X-ray
 for More General Face Forgery Detection", CVPR 2020), the periodic traces of up-sampling layers (Odena et al.,
 "Deconvolution and Checkerboard Artifacts", Distill 2016) and colours that do not match. So the first layer reads
 5 x 5 neighbourhoods of the full-resolution image, and most of its filters start as the high-pass residuals of
@@ -19,7 +19,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from aletheia.models.registry import register
+from aletheia.models.network import LastMap
+from aletheia.models.registry import register_network
 
 
 def residual_kernels() -> torch.Tensor:
@@ -79,13 +80,24 @@ class _Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = _conv(channels, channels)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
-        # Starting as an identity makes the first, few, epochs stable at high learning rates (Goyal et al.,
-        # 2017).
-        nn.init.zeros_(self.second[1].weight)
+        norm = nn.BatchNorm2d(channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), norm)
+        # Starting as an identity makes the first, few, epochs stable at high learning rates (Goyal et al., 2017).
+        nn.init.zeros_(norm.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.relu(x + self.second(self.first(x)))
+        residual: torch.Tensor = self.second(self.first(x))
+        return torch.relu(x + residual)
+
+
+@torch.no_grad()
+def _start_high_pass(weight: torch.Tensor) -> None:
+    """Start three quarters of the filters (n, 3, 5, 5) as residuals of the grey image, then of one colour each."""
+    kernels = _RESIDUAL_SCALE * residual_kernels()
+    for index in range(3 * weight.shape[0] // 4):
+        colour = index // len(kernels)
+        mix = torch.full((3,), 1 / 3) if colour == 0 else torch.eye(3)[(colour - 1) % 3]
+        weight[index] = mix[:, None, None] * kernels[index % len(kernels)]
 
 
 class AttentionCNN(nn.Module):
@@ -102,9 +114,8 @@ class AttentionCNN(nn.Module):
     def __init__(self, width: int = 16, dropout: float = 0.2) -> None:
         super().__init__()
         filters = width // 2
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, filters, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(filters), _BothHalves()
-        )
+        first = nn.Conv2d(3, filters, 5, stride=2, padding=2, bias=False)
+        self.stem = nn.Sequential(first, nn.BatchNorm2d(filters), _BothHalves())
         self.fine = nn.Sequential(_conv(2 * filters, width), nn.MaxPool2d(2))
         self.middle = _conv(width, 2 * width)
         self.attention = nn.Conv2d(2 * width, 1, 1)
@@ -112,22 +123,12 @@ class AttentionCNN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         # Mean and maximum: a seam or a checkerboard may cover a small part of the face only.
         self.head = nn.Linear(4 * width, 1)
-        self._start_high_pass()
-
-    def _start_high_pass(self) -> None:
-        """Three quarters of the first filters: each residual of the grey image, then of one colour each."""
-        weight = self.stem[0].weight
-        kernels = _RESIDUAL_SCALE * residual_kernels()
-        with torch.no_grad():
-            for index in range(3 * weight.shape[0] // 4):
-                colour = index // len(kernels)
-                mix = torch.full((3,), 1 / 3) if colour == 0 else torch.eye(3)[(colour - 1) % 3]
-                weight[index] = mix[:, None, None] * kernels[index % len(kernels)]
+        _start_high_pass(first.weight)
 
     def forward(
         self, x: torch.Tensor, return_attention: bool = False
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Normalised images (B, 3, H, W), H and W at least 16, to logits (B,); see the registry."""
+        """Map normalised images (B, 3, H, W), H and W at least 16, to logits (B,) as `aletheia.models.network` says."""
         x = self.middle(self.fine(self.stem(x)))
         attention = torch.sigmoid(self.attention(x))
         x = self.coarse(x * attention)
@@ -135,8 +136,13 @@ class AttentionCNN(nn.Module):
         logits = self.head(self.dropout(x)).squeeze(1)
         return (logits, attention) if return_attention else logits
 
+    def last_map(self) -> LastMap:
+        """Return the map after the last scale; a channel's mean and maximum both count."""
+        mean, maximum = self.head.weight[0].chunk(2)
+        return LastMap(self.coarse, True, mean + maximum)
 
-@register("attention_cnn")
+
+@register_network("attention_cnn")
 def attention_cnn(
     *,
     width: Annotated[int, Field(ge=4, le=128, multiple_of=2)] = 16,

@@ -1,8 +1,8 @@
-"""What people do on the page, and what it then shows."""
+"""Actions on the page in the browser."""
 
 from __future__ import annotations
 
-#: An answer that is there.
+#: Selector of a finished answer.
 DONE = ".answer:not(.waiting)"
 
 
@@ -10,8 +10,8 @@ def hand_in(page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpe
     page.set_input_files("#file", {"name": name, "mimeType": kind, "buffer": data})
 
 
-def answered(page) -> str:
-    """Wait for the whole answer; its headline."""
+def wait_for_answer(page) -> str:
+    """Wait for the whole answer; returns its headline."""
     page.wait_for_selector("#origin section")
     page.wait_for_function("!document.querySelector('#closer [aria-busy]')")
     return page.inner_text(f"{DONE} h2")

@@ -1,0 +1,13 @@
+from .ensemble import Ensemble as Ensemble
+from .ensemble import open_predictor as open_predictor
+from .errors import RequestError as RequestError
+from .explain import Explainer as Explainer
+from .explain import Explanation as Explanation
+from .explain import overlay as overlay
+from .predictor import FaceScore as FaceScore
+from .predictor import Prediction as Prediction
+from .predictor import Predictor as Predictor
+from .timing import Stages as Stages
+from .video import PersonScore as PersonScore
+from .video import VideoPrediction as VideoPrediction
+from .video import predict_video as predict_video

@@ -1,0 +1,9 @@
+from .calibration_error import CalibrationEstimate as CalibrationEstimate
+from .calibration_error import expected_calibration_error as expected_calibration_error
+from .estimate import Estimate as Estimate
+from .intervals import clustered_rate as clustered_rate
+from .intervals import wilson as wilson
+from .metrics import Metrics as Metrics
+from .metrics import evaluate_scores as evaluate_scores
+from .scored_set import ScoredSet as ScoredSet
+from .tabular import Shortcut as Shortcut

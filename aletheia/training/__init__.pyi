@@ -1,0 +1,13 @@
+from .abstention import fit_abstention as fit_abstention
+from .calibration import Threshold as Threshold
+from .calibration import choose_threshold as choose_threshold
+from .calibration import fit_calibration as fit_calibration
+from .checkpoint import checkpoint_folder as checkpoint_folder
+from .config import TrainConfig as TrainConfig
+from .export import export_bundle as export_bundle
+from .fit import FitResult as FitResult
+from .fit import fit_network as fit_network
+from .module import DivergedError as DivergedError
+from .plots import curve_figures as curve_figures
+from .plots import grid_figures as grid_figures
+from .spectra import typical_spectra as typical_spectra

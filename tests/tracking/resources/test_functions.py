@@ -1,0 +1,86 @@
+"""Functions in the database."""
+
+from __future__ import annotations
+
+import pytest
+
+from aletheia.tracking.queries import ApiError, Page
+from aletheia.tracking.resources import functions
+from aletheia.tracking.resources.functions import FunctionFilters
+
+
+def put(store, description: str, tag: str | None = None, versioned: bool = True, **body) -> str:
+    body = {"kind": "job", "metadata": {}, "spec": {"description": description}, **body}
+    return functions.put(store, "p", "train-net", body, tag, versioned)
+
+
+def listed(store, **filters) -> list[tuple[str, str | None]]:
+    rows, _ = functions.list_page(store, FunctionFilters(project="p", **filters), Page())
+    return [(row["spec"]["description"], row["metadata"]["tag"]) for row in rows]
+
+
+def test_normalise_as_the_client_does():
+    assert functions.normalise("Train_Net  big") == "train-net-big"
+
+
+def test_content_hash_ignores_tag_dates_and_state():
+    body = {"metadata": {"name": "f"}, "spec": {"image": "i"}}
+    uid = functions.content_hash(body)
+    metadata = {"name": "f", "tag": "v1", "hash": "x", "updated": "now", "created": "before"}
+    assert functions.content_hash({**body, "metadata": metadata, "status": {"state": "ready"}}) == uid
+    assert functions.content_hash({**body, "spec": {"image": "j"}}) != uid
+
+
+def test_put_versions_keep_their_hash(store, clock):
+    first, second = put(store, "one"), put(store, "two")
+    assert functions.get(store, "p", "train-net", hash_key=first)["spec"]["description"] == "one"
+    assert functions.get(store, "p", "train-net")["spec"]["description"] == "two"
+    assert put(store, "one") == first != second
+    assert functions.get(store, "p", "train-net", "latest")["metadata"] == {
+        **functions.get(store, "p", "train-net", hash_key=first)["metadata"],
+        "tag": "latest",
+    }
+
+
+def test_put_unversioned_overwrites_the_tag(store, clock):
+    put(store, "one", "dev", versioned=False)
+    put(store, "two", "dev", versioned=False)
+    assert listed(store) == [("two", "dev")]
+
+
+def test_get_finds_other_spellings(store):
+    put(store, "one")
+    assert functions.get(store, "p", "Train_Net")["spec"]["description"] == "one"
+    with pytest.raises(ApiError, match="Function not found p/train-net:dev"):
+        functions.get(store, "p", "train-net", "dev")
+    with pytest.raises(ApiError, match="Function not found p/train-net@abc"):
+        functions.get(store, "p", "train-net", hash_key="abc")
+
+
+def test_get_minimal_keeps_the_description_only(store):
+    put(store, "one", spec={"description": "one", "build": {"functionSourceCode": "…"}})
+    assert functions.get(store, "p", "train-net", format_="minimal")["spec"] == {"description": "one"}
+
+
+def test_list_page_filters(store, clock):
+    put(store, "one", "a", status={"state": "ready"})
+    put(store, "two", "b")
+    put(store, "three", "b")  # takes the tag from the second
+    assert listed(store) == [("three", "b"), ("two", ""), ("one", "a")]
+    assert listed(store, tag="*") == [("three", "b"), ("one", "a")]
+    assert listed(store, tag="a") == [("one", "a")]
+    assert listed(store, state=["ready"]) == [("one", "a")]
+    assert listed(store, name="Train_Net", kind="job", tag="b") == [("three", "b")]
+
+
+def test_put_refuses_malformed_functions(store):
+    for body in (None, [], {"metadata": 1}, {"metadata": {"name": "other"}}):
+        with pytest.raises(ApiError):
+            functions.put(store, "p", "f", body, None, False)
+
+
+def test_delete_takes_all_versions(store):
+    put(store, "one", "a")
+    put(store, "two", "b")
+    functions.delete(store, "p", "Train_Net")
+    assert listed(store) == []

@@ -1,0 +1,41 @@
+"""Routes of features that the service does not have."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from aletheia.tracking.routes import absent
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/submit_job"),
+        ("POST", "/api/v1/build/function"),
+        ("GET", "/api/v1/nothing/of/the/kind"),
+    ],
+)
+def test_not_implemented_names_the_request(client: TestClient, method: str, path: str) -> None:
+    answer = client.request(method, path, json={})
+    assert answer.status_code == 501
+    assert f"{method} {path}" in answer.json()["detail"]
+
+
+def test_empty_answers_have_the_form_of_the_api(client: TestClient) -> None:
+    assert client.get("/api/v1/projects/p/pipelines").json() == {"runs": [], "total_size": 0, "next_page_token": None}
+    assert client.get("/api/v1/projects/p/schedules").json() == {"schedules": []}
+    assert client.get("/api/v1/projects/p/alerts").json() == []
+    assert client.get("/api/v1/hub/sources").json() == []
+
+
+def test_runtime_resources_grouped_or_not(client: TestClient) -> None:
+    path = "/api/v1/projects/p/runtime-resources"
+    assert client.get(path).json() == []
+    assert client.get(path, params={"group-by": "job"}).json() == {}
+    assert client.delete(path).json() == {}
+
+
+def test_fallback_comes_last(client: TestClient) -> None:
+    assert [route.path for route in absent.fallback.routes] == ["/api/{rest:path}"]
+    assert client.get("/api/v1/projects/p").status_code == 200
