@@ -1,4 +1,4 @@
-"""What MLRun and tracking cost: one training called directly against the same through the function `train`.
+"""Cost of MLRun and tracking: one training called directly against the same through the function `train`.
 
 Both write the model bundle; the run through MLRun also logs curves, results and the model. Pairs in turn, medians.
 """
@@ -35,7 +35,7 @@ def main() -> int:
         project = open_project(folder)
         import mlrun
 
-        faces = project.run_function("extract-faces", params={"images": options.images}, local=True)
+        faces = project.run_function("extract-faces", params={"n_synthetic": options.images}, local=True)
         inputs = {name: faces.outputs[name] for name in ("faces", "pool", "skipped")}
         prepared = project.run_function("prepare-data", inputs=inputs, local=True)
         uris = {part: prepared.outputs[part] for part in ("train", "val")}
@@ -58,7 +58,7 @@ def main() -> int:
             project.run_function("train", params=params, inputs=uris, local=True)
             return time.perf_counter() - started
 
-        direct(), tracked()  # both once for nothing: imports, and the decoded images that later trainings share
+        direct(), tracked()  # not counted: imports, and the decoded images that later trainings share
         pairs = [(direct(), tracked()) for _ in range(options.pairs)]
     ratios = [with_mlrun / without for without, with_mlrun in pairs]
     ratio = statistics.median(ratios)

@@ -14,21 +14,11 @@ from aletheia.audit.measuring import CROPS
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
 from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.faces.crop_config import CropConfig
+from aletheia.project.run_config import RunConfig
 from aletheia.reports.audit_report import render_audit_report
 
 
-def audit_source(
-    source: str,
-    manifest: str,
-    page: Path,
-    images: int,
-    remedy_words: Sequence[str],
-    crop: CropConfig,
-    seed: int,
-    *,
-    as_json: bool,
-) -> bool:
+def audit_source(config: RunConfig, page: Path, *, as_json: bool) -> bool:
     """Audit a source, write the page, print a table (or JSON); True when nothing gives the label away in the crops.
 
     Raises
@@ -36,8 +26,8 @@ def audit_source(
     InputError
         For a source or remedies that cannot be used.
     """
-    remedies = Remedies.parse(remedy_words)
-    data = load_dataset(source, manifest=manifest, n_synthetic=images, seed=seed)
+    remedies, crop, seed = Remedies.parse(config.remedies), config.crop_config(), config.seed
+    data = load_dataset(config.source, manifest=config.manifest, n_synthetic=config.n_synthetic, seed=seed)
     faces = extract_dataset_faces(data, crop).main
     pictures, measures = audit_faces(faces, seed=seed)
     remedied = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)

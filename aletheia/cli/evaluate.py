@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from aletheia.cli.options import absolute
+from aletheia.cli.options import takes_options
 
 
+@takes_options("manifest", "n_synthetic", "seed", argument="source")
 def evaluate(
+    options: dict[str, Any],
     model: Annotated[str, typer.Argument(help="A tag (production, candidate), a store://models/… URI, or a folder.")],
-    source: Annotated[str, typer.Argument(help='"synthetic", a folder with real/ and fake/, or a manifest.')],
-    manifest: Annotated[str, typer.Option(help="CSV with sources, generators, demographics of the files.")] = "",
     report: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
-    images: Annotated[int, typer.Option(min=50, help='Pictures that "synthetic" makes.')] = 1500,
     delivery_faces: Annotated[
         int, typer.Option(min=1, help="Faces, at most, that are scored in some thirty other deliveries each.")
     ] = 500,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a check fails.")] = False,
-    seed: Annotated[int, typer.Option(help="Of baselines and bootstraps.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Say what a model is worth on pictures from elsewhere.
+    """Measure what a model is worth on pictures from elsewhere.
 
-    Everything stands beside what detectors that know nothing of faces reach: they learn from one half of the people and
-    are scored on the other. Nobody but you knows whether the model has seen some of these pictures before.
+    Every score stands beside that of detectors which are blind to faces: they learn from one half of the people and are
+    scored on the other. Only you know whether the model was trained on some of these pictures.
     """
     from aletheia.cli.evaluate_source import evaluate_source
+    from aletheia.project.run_config import RunConfig
 
-    place = source if source == "synthetic" else absolute(source)
-    names = (model, place, absolute(manifest), report, images, delivery_faces, seed)
-    if not evaluate_source(*names, as_json=as_json) and strict:
+    passed = evaluate_source(model, RunConfig.parse(options), report, delivery_faces=delivery_faces, as_json=as_json)
+    if not passed and strict:
         raise typer.Exit(1)

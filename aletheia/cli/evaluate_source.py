@@ -19,6 +19,7 @@ from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
 from aletheia.faces.crop_config import CropConfig
 from aletheia.models.spec import read_spec
+from aletheia.project.run_config import RunConfig
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate import run_gate
 from aletheia.release.gate_check import CheckResult
@@ -28,9 +29,7 @@ from aletheia.reports.evaluation_report import render_evaluation_report
 _METRICS = ("auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "fpr", "fnr")
 
 
-def evaluate_source(
-    model: str, source: str, manifest: str, page: Path, images: int, delivery_faces: int, seed: int, *, as_json: bool
-) -> bool:
+def evaluate_source(model: str, config: RunConfig, page: Path, *, delivery_faces: int, as_json: bool) -> bool:
     """Cut the faces out as the model was trained, score them, write the page; True when every check passed.
 
     Raises
@@ -39,8 +38,8 @@ def evaluate_source(
         For a model or a source that cannot be used.
     """
     registered = find_model(model or None)
-    crop = read_spec(registered.folder).crop
-    data = load_dataset(source, manifest=manifest, n_synthetic=images, seed=seed)
+    crop, seed = read_spec(registered.folder).crop, config.seed
+    data = load_dataset(config.source, manifest=config.manifest, n_synthetic=config.n_synthetic, seed=seed)
     extracted = extract_dataset_faces(data, crop)
     faces = saved_as_in_training(extracted.main, crop, seed)
     evaluation = evaluate_model(registered.folder, None, faces, delivery_faces=delivery_faces, seed=seed)

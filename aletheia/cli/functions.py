@@ -1,4 +1,4 @@
-"""``aletheia functions …``: generate the functions from the notebooks, and check that they are in step."""
+"""``aletheia functions …``: generate the functions from the notebooks, and check that both agree."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def build(
     names: Annotated[list[str] | None, typer.Argument(help="Functions; by default all.", show_default=False)] = None,
     project: Project = None,
 ) -> None:
-    """Generate functions/<name>/function.yaml and function.py from notebooks/NN-<name>.ipynb."""
+    """Generate functions/<name>/ from notebooks/NN-<name>.ipynb, and list the functions in project.yaml."""
     root = project_root(project)
-    with _no_server():
+    with _without_server():
         from aletheia.project.functions import build_functions
 
         written = build_functions(root, names or None)
@@ -43,7 +43,7 @@ def check(project: Project = None) -> None:
     Exit code 1 when there is something to mend.
     """
     root = project_root(project)
-    with _no_server():
+    with _without_server():
         from aletheia.project.check import check_functions
 
         findings = check_functions(root)
@@ -56,15 +56,15 @@ def check(project: Project = None) -> None:
 
 
 @contextlib.contextmanager
-def _no_server() -> Iterator[None]:
+def _without_server() -> Iterator[None]:
     """Import MLRun without a server: it would ask MLRUN_DBPATH for settings, and functions depend on none."""
-    kept = {key: os.environ.get(key) for key in ("MLRUN_DBPATH", "MLRUN_IGNORE_ENV_FILE")}
+    original = {key: os.environ.get(key) for key in ("MLRUN_DBPATH", "MLRUN_IGNORE_ENV_FILE")}
     os.environ.pop("MLRUN_DBPATH", None)
     os.environ["MLRUN_IGNORE_ENV_FILE"] = "1"
     try:
         yield
     finally:
-        for key, value in kept.items():
+        for key, value in original.items():
             if value is None:
                 os.environ.pop(key, None)
             else:

@@ -1,56 +1,76 @@
-"""Conversion of option texts to values."""
+"""Command-line options derived from the fields of :class:`~aletheia.project.run_config.RunConfig`."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, get_origin
 
-from aletheia.core.errors import InputError
+import typer
 
-Number = TypeVar("Number", int, float)
-
-
-def absolute(path: str) -> str:
-    """Make a path absolute; addresses with a scheme and empty texts stay as they are."""
-    return str(Path(path).resolve()) if path and "://" not in path else path
+from aletheia.project.run_config import RunConfig
 
 
-def key_values(words: list[str]) -> dict[str, str]:
-    """Split words of the form ``key=value``.
-
-    Raises
-    ------
-    InputError
-        For a word without ``=``.
-    """
-    for word in words:
-        if "=" not in word:
-            raise InputError(f"--recipe {word!r} is not key=value, as in --recipe augmentation=strong.")
-    return dict(word.split("=", 1) for word in words)
-
-
-def numbers(text: str, kind: Callable[[str], Number], option: str) -> list[Number]:
-    """Parse a comma-separated list of numbers.
+def takes_options(*names: str, argument: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a run; it receives those that the user wrote, by name, as ``options``.
 
     Parameters
     ----------
-    text
-        The list.
-    kind
-        ``int`` or ``float``.
-    option
-        Name of the option, for messages.
-
-    Raises
-    ------
-    InputError
-        When a part is not a number, or there is none.
+    names : str
+        The options; by default all.
+    argument : str
+        Another one, which the command takes as an argument: without dashes, and required.
     """
-    try:
-        values = [kind(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise InputError(f"{option} {text!r} is not a comma-separated list of numbers.") from None
-    if not values:
-        raise InputError(f"{option} holds no value; the grid needs at least one.")
-    return values
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "options"]
+        chosen = [*names] or RunConfig.option_names()
+        derived = [_option(name) for name in chosen]
+        if argument:
+            chosen.append(argument)
+            help_text = RunConfig.model_fields[argument].description
+            derived.insert(0, _parameter(argument, Annotated[str, typer.Argument(help=help_text)]))
+        required = [p for p in parameters if p.default is p.empty]
+        parameters = [_parameter("context", typer.Context), *required, *derived, *parameters[len(required) :]]
+
+        @functools.wraps(command)
+        def call(context: typer.Context, **values: Any) -> None:
+            given = {name: values.pop(name) for name in chosen}
+            written = {name: value for name, value in given.items() if _is_written(context, name)}
+            command(options=RunConfig.with_absolute_paths(written, Path.cwd()), **values)
+
+        # Typer reads both.
+        keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+        call.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        return call
+
+    return decorate
+
+
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _option(name: str) -> inspect.Parameter:
+    """Return a field of the configuration as a parameter that Typer reads."""
+    field, extra = RunConfig.model_fields[name], RunConfig.details(name)
+    flag = f"--{extra.get('flag', name).replace('_', '-')}"
+    former = [f"--{extra['old'].replace('_', '-')}"] if "old" in extra else []
+    kind, default, text = field.annotation, RunConfig.default_of(name), field.description or ""
+    if get_origin(kind) is dict or kind == list[str]:
+        kind, default, text = list[str], [], f"{text} May come several times."
+    elif get_origin(kind) is list:
+        kind, default = str, ",".join(f"{number:g}" for number in default)
+    low = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
+    high = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
+    panel = str(extra["group"]).capitalize()
+    option = typer.Option(flag, *former, help=text, min=low, max=high, rich_help_panel=panel)
+    return _parameter(name, Annotated[kind, option], default)
+
+
+def _is_written(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -26,14 +26,21 @@ NOTHING = "nothing"
 _RESULT = re.compile(r"auc_(generator|source)_(.+)")
 
 
-def leave_out(frame: pd.DataFrame, held_out: str) -> pd.DataFrame:
+def check_leave_out(leave_out: str) -> None:
+    """Refuse, by InputError, anything but ``"generator=NAME"``, ``"source=NAME"`` and ``"nothing"``."""
+    kind, _, value = leave_out.partition("=")
+    if leave_out != NOTHING and (kind not in KINDS or not value):
+        raise InputError(f"{leave_out!r} cannot be left out; write generator=NAME or source=NAME.")
+
+
+def leave_out_rows(frame: pd.DataFrame, leave_out: str) -> pd.DataFrame:
     """Return the rows without the fakes of a generator, or without a source.
 
     Parameters
     ----------
     frame : DataFrame
         A manifest.
-    held_out : str
+    leave_out : str
         ``"generator=NAME"``, ``"source=NAME"``, or ``"nothing"``.
 
     Raises
@@ -41,18 +48,17 @@ def leave_out(frame: pd.DataFrame, held_out: str) -> pd.DataFrame:
     InputError
         When there is no such row, or no genuine or no fake row would be left.
     """
-    if held_out == NOTHING:
+    check_leave_out(leave_out)
+    if leave_out == NOTHING:
         return frame
-    kind, _, value = held_out.partition("=")
-    if kind not in KINDS or not value:
-        raise InputError(f"{held_out!r} cannot be left out; write generator=NAME or source=NAME.")
+    kind, _, value = leave_out.partition("=")
     is_left_out = frame[kind].astype(str) == value
     if not is_left_out.any():
         values = sorted(set(frame[kind].astype(str)) - {""})
         raise InputError(f"No row has the {kind} {value!r}; there are {', '.join(values[:12]) or 'none'}.")
     kept = frame[~is_left_out].reset_index(drop=True)
     if set(kept["label"]) != {"real", "fake"}:
-        raise InputError(f"Without {held_out} only {len(kept)} rows of one class are left to learn from.")
+        raise InputError(f"Without {leave_out} only {len(kept)} rows of one class are left to learn from.")
     return kept
 
 
@@ -91,15 +97,15 @@ def score_everywhere(
     return pd.DataFrame(rows, columns=["kind", "value", "n_real", "n_fake", "auc", "low", "high"])
 
 
-def cell_results(table: pd.DataFrame, held_out: str) -> dict[str, Any]:
+def cell_results(table: pd.DataFrame, leave_out: str) -> dict[str, Any]:
     """Return flat results of a model of the grid.
 
     Parameters
     ----------
     table : DataFrame
         Of :func:`score_everywhere`.
-    held_out : str
-        As in :func:`leave_out`.
+    leave_out : str
+        As in :func:`leave_out_rows`.
 
     Returns
     -------
@@ -108,7 +114,7 @@ def cell_results(table: pd.DataFrame, held_out: str) -> dict[str, Any]:
     """
     rated = table[table["auc"].notna()]
     results = {f"auc_{row.kind}_{row.value}": float(row.auc) for row in rated.itertuples()}
-    kind, _, value = held_out.partition("=")
+    kind, _, value = leave_out.partition("=")
     unseen = rated[(rated["kind"] == kind) & (rated["value"] == value)]
     for row in unseen.itertuples():
         results |= {"unseen_auc": row.auc, "unseen_auc_low": row.low, "unseen_auc_high": row.high}
@@ -118,9 +124,11 @@ def cell_results(table: pd.DataFrame, held_out: str) -> dict[str, Any]:
 def leave_one_out_table(iterations: pd.DataFrame) -> pd.DataFrame:
     """Convert MLRun's table of the grid to a matrix of AUCs: index left out, columns tested on."""
     columns = {name: _RESULT.fullmatch(name.removeprefix("output.")) for name in iterations}
+    # Grids of earlier versions have the parameter by its former name.
+    parameter = "param.leave_out" if "param.leave_out" in iterations else "param.held_out"
     table = pd.DataFrame(
         {f"{match[1]} {match[2]}": iterations[name].to_numpy() for name, match in columns.items() if match},
-        index=iterations["param.held_out"].astype(str).tolist(),
+        index=iterations[parameter].astype(str).tolist(),
     )
     return table.astype(np.float64)
 
@@ -132,8 +140,8 @@ def leave_one_out_figure(iterations: pd.DataFrame) -> go.Figure:
     if not table.size or table.isna().to_numpy().all():
         return empty(title, "No source or generator has enough test rows.")
     figure = heat_map(table, title, "tested on", "trained without")
-    for row, held_out in enumerate(table.index):
-        name = held_out.replace("=", " ", 1)
+    for row, leave_out in enumerate(table.index):
+        name = leave_out.replace("=", " ", 1)
         if name in table.columns:
             column = table.columns.get_loc(name)
             box = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}

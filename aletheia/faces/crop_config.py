@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
-from aletheia.imaging.video import check_count
 
 #: Ways to cut a face out, see :func:`~aletheia.faces.crop.crop_face`.
 POLICIES = ("scale", "tight", "aligned")
@@ -45,7 +44,7 @@ class CropConfig(BaseModel):
 
     size: int = Field(128, ge=MIN_SIZE, le=MAX_SIZE, description="Side of the crop, pixels.")
     policy: Literal["scale", "tight", "aligned", "none"] = Field(
-        "scale", description="How a face is cut out; none: the images are crops already."
+        "scale", description="How a face is cut out: scale, tight or aligned; none: the images are crops already."
     )
     margin: float = Field(
         0.2, ge=0, le=MAX_MARGIN, description="Added on each side of the box, as a share of the box's side."
@@ -92,6 +91,8 @@ class CropConfig(BaseModel):
     @field_validator("frames")
     @classmethod
     def _check_frames(cls, frames: int) -> int:
+        from aletheia.imaging.video import check_count  # numpy, which the options of a command line do not need
+
         check_count(frames)
         return frames
 

@@ -1,4 +1,4 @@
-"""Are the generated functions those of the notebooks, and does ``project.yaml`` name exactly them?"""
+"""Comparison of notebooks, generated functions and ``project.yaml``."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import difflib
 import hashlib
 import re
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import yaml
 
 from aletheia.core.errors import InputError
 from aletheia.project.functions import FOLDER, SOURCE, SPEC, duplicate_names, generated_files
 from aletheia.project.lint import lint_notebook
 from aletheia.project.lint_finding import Finding
 from aletheia.project.notebooks import function_name, notebook_paths, read_notebook
+from aletheia.project.project_yaml import FILE, function_url, listed_functions, read_definition
 
 _REMEDY = "Run 'aletheia functions build' (make functions) and commit the result."
 _DIFF_LINES = 20
 
 
 def check_functions(project_root: str | Path) -> list[Finding]:
-    """What is not as it should be in notebooks, generated files and ``project.yaml``; empty when all is well.
+    """Check notebooks, generated files and ``project.yaml``.
+
+    Returns
+    -------
+    list of Finding
+        In that order; empty when all three agree and no notebook breaks a rule.
 
     Raises
     ------
@@ -32,9 +35,9 @@ def check_functions(project_root: str | Path) -> list[Finding]:
     paths = notebook_paths(root)
     findings = duplicate_names(paths)
     for path in paths:
-        found = lint_notebook(path, root)
-        findings += found
-        if not any(finding.blocking for finding in found):
+        breaches = lint_notebook(path, root)
+        findings += breaches
+        if not any(finding.blocking for finding in breaches):
             findings += _differences(root, path)
     names = list(dict.fromkeys(function_name(path) for path in paths))
     return findings + _strays(root, names) + _listing(root, names)
@@ -62,25 +65,15 @@ def _differences(root: Path, path: Path) -> list[Finding]:
 
 
 def _diff(old: str, new: str, file: str) -> str:
-    """A short unified diff, the embedded code replaced by its hash."""
-    lines = list(
-        difflib.unified_diff(
-            _legible(old),
-            _legible(new),
-            f"{file} (as it is)",
-            f"{file} (generated)",
-            "",
-            "",
-            n=1,
-            lineterm="",
-        )
-    )
+    """Return a short unified diff, the embedded code replaced by its hash."""
+    labels = (f"{file} (as it is)", f"{file} (generated)")
+    lines = list(difflib.unified_diff(_legible(old), _legible(new), *labels, n=1, lineterm=""))
     more = [f"… {len(lines) - _DIFF_LINES} more lines"] if len(lines) > _DIFF_LINES else []
     return "\n".join(f"    {line[:160]}" for line in lines[:_DIFF_LINES] + more)
 
 
 def _legible(text: str) -> list[str]:
-    def shorten(match: re.Match) -> str:
+    def shorten(match: re.Match[str]) -> str:
         return f"{match[1]}<sha256 {hashlib.sha256(match[2].encode()).hexdigest()[:16]}>"
 
     # Line ends are kept visible: a file that differs only in them differs too.
@@ -107,41 +100,20 @@ def _strays(root: Path, names: list[str]) -> list[Finding]:
 
 
 def _listing(root: Path, names: list[str]) -> list[Finding]:
-    """Compare ``spec.functions`` of project.yaml with the notebooks; functions from a hub are let be."""
-    findings = []
-    seen: set[str] = set()
-    for entry in _listed(root):
+    """Compare ``spec.functions`` of project.yaml with the notebooks; functions from a hub are left alone."""
+    messages = []
+    listed: list[str] = []
+    for entry in listed_functions(read_definition(root)):
         name, url = str(entry.get("name", "")), str(entry.get("url", ""))
-        expected = f"{FOLDER}/{name}/{SPEC}"
-        if name in seen:
-            message = f"The function {name!r} is listed twice."
-            findings.append(Finding("project", "project.yaml", message, "Remove one entry."))
+        if name in listed:
+            messages.append(f"The function {name!r} is listed twice.")
         elif name in names:
-            if str(PurePosixPath(url)) != expected:
-                message = f"The url of the function {name!r} is {url!r}."
-                findings.append(Finding("project", "project.yaml", message, f"Write 'url: {expected}'."))
+            if str(PurePosixPath(url)) != function_url(name):
+                messages.append(f"The url of the function {name!r} is {url!r}.")
         elif "://" not in url:
-            message = f"It lists the function {name!r}, which no notebook makes."
-            findings.append(Finding("project", "project.yaml", message, "Remove the entry."))
-        seen.add(name)
-    for name in names:
-        if name not in seen:
-            message = f"It does not list the function {name!r}."
-            remedy = f"Add to spec.functions: {{name: {name}, url: {FOLDER}/{name}/{SPEC}}}."
-            findings.append(Finding("project", "project.yaml", message, remedy))
-    return findings
-
-
-def _listed(root: Path) -> list[dict[str, Any]]:
-    path = root / "project.yaml"
-    try:
-        project = yaml.safe_load(path.read_bytes())
-        listed = project["spec"].get("functions") or []
-        if not all(isinstance(entry, dict) for entry in listed):
-            raise TypeError("an entry of spec.functions is no mapping")
-    except FileNotFoundError:
-        raise InputError(f"There is no {path}. Name the folder of the project.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is no MLRun project ({reason}). Restore it from git.") from None
-    return listed
+            messages.append(f"It lists the function {name!r}, which no notebook makes.")
+        listed.append(name)
+    messages += [f"It does not list the function {name!r}." for name in names if name not in listed]
+    if not messages and [name for name in listed if name in names] != names:
+        messages.append("It lists the functions in another order than that of the notebooks.")
+    return [Finding("project", FILE, message, _REMEDY) for message in messages]

@@ -3,6 +3,9 @@
 MLRun has a reader of its own (``mlrun.runtimes.funcdoc``). For plain handlers this one gives the same (a test
 compares them). It differs where MLRun's would harm: a default of ``-1`` becomes a memory address there, each
 build another; keyword-only parameters are left out; ``str | None`` has no type; ``list[str | None]`` raises.
+
+A handler that takes options of a run as ``**options`` has them listed one by one, from the fields of
+:class:`~aletheia.project.run_config.RunConfig`.
 """
 
 from __future__ import annotations
@@ -10,8 +13,11 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from aletheia.project.run_config import RunConfig
 
 #: The fields that MLRun's reader knows; it raises on any other (``:return:``, ``:raises:``).
 FIELDS = ("param", "type", "returns", "rtype")
@@ -37,18 +43,7 @@ def parse_docstring(doc: str) -> Docstring:
     lines = inspect.cleandoc(doc).splitlines()
     first = next((i for i, line in enumerate(lines) if line.startswith(":")), len(lines))
     parsed = Docstring(text="\n".join(lines[:first]).strip())
-    fields: list[tuple[str, str, list[str]]] = []
-    for line in lines[first:]:
-        match = _FIELD.match(line)
-        if match:
-            fields.append((match["tag"], match["name"] or "", [match["text"].strip()]))
-        elif line[:1].isspace() and line.strip():
-            if fields:
-                fields[-1][2].append(line.strip())
-        elif line.strip():
-            parsed.problems.append(f"MLRun does not read {line.strip()!r}: the fields come last.")
-    for tag, name, parts in fields:
-        text = " ".join(part for part in parts if part)
+    for tag, name, text in _fields(lines[first:], parsed.problems):
         if tag == "param":
             parsed.params[name] = text
         elif tag == "type":
@@ -62,18 +57,33 @@ def parse_docstring(doc: str) -> Docstring:
     return parsed
 
 
+def _fields(lines: Sequence[str], problems: list[str]) -> list[tuple[str, str, str]]:
+    """Split the end of a docstring into fields: tag, name, text; add lines that belong to none to ``problems``."""
+    fields: list[tuple[str, str, list[str]]] = []
+    for line in lines:
+        match = _FIELD.match(line)
+        if match:
+            fields.append((match["tag"], match["name"] or "", [match["text"].strip()]))
+        elif line[:1].isspace() and line.strip():
+            if fields:
+                fields[-1][2].append(line.strip())
+        elif line.strip():
+            problems.append(f"MLRun does not read {line.strip()!r}: the fields come last.")
+    return [(tag, name, " ".join(part for part in parts if part)) for tag, name, parts in fields]
+
+
 def public_functions(tree: ast.Module) -> list[FunctionNode]:
-    """Functions at the top level whose names do not begin with an underscore."""
+    """Return the functions at the top level whose names do not begin with an underscore."""
     return [node for node in tree.body if isinstance(node, FunctionNode) and not node.name.startswith("_")]
 
 
 def public_classes(tree: ast.Module) -> list[ast.ClassDef]:
-    """Classes at the top level whose names do not begin with an underscore."""
+    """Return the classes at the top level whose names do not begin with an underscore."""
     return [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
 
 
 def parameters(function: FunctionNode) -> list[tuple[ast.arg, ast.expr | None]]:
-    """Parameters that can be given by name, each with its default, in order."""
+    """Return the parameters that can be given by name, each with its default, in order."""
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
@@ -84,7 +94,7 @@ def parameters(function: FunctionNode) -> list[tuple[ast.arg, ast.expr | None]]:
 
 
 def literal(default: ast.expr) -> Any:
-    """Value of a default as YAML can hold it (tuples become lists).
+    """Return the value of a default as YAML can hold it (tuples become lists).
 
     Raises
     ------
@@ -105,7 +115,7 @@ def _plain(value: Any) -> Any:
 
 
 def type_text(annotation: ast.expr | None) -> str:
-    """A type hint as text; ``mlrun.DataItem`` is ``DataItem``, by which the UI knows an input."""
+    """Return a type hint as text; ``mlrun.DataItem`` is ``DataItem``, by which the UI knows an input."""
     if annotation is None:
         return ""
     if isinstance(annotation, ast.Attribute) and isinstance(annotation.value, ast.Name):
@@ -115,8 +125,15 @@ def type_text(annotation: ast.expr | None) -> str:
     return ast.unparse(annotation)
 
 
-def entry_point(function: FunctionNode) -> dict[str, Any]:
-    """One value of ``spec.entry_points``: name, doc, parameters, outputs, line, in a fixed order.
+def entry_point(function: FunctionNode, options: Sequence[str] = ()) -> dict[str, Any]:
+    """Return one value of ``spec.entry_points``: name, doc, parameters, outputs, line, in a fixed order.
+
+    Parameters
+    ----------
+    function : ast node
+        The handler.
+    options : sequence of str
+        Options of a run, or groups of them, that it takes as ``**options``.
 
     Raises
     ------
@@ -134,6 +151,9 @@ def entry_point(function: FunctionNode) -> dict[str, Any]:
         if default is not None:
             entry["default"] = literal(default)
         listed.append(entry)
+    if function.args.kwarg is not None and options:
+        named = {entry["name"] for entry in listed}
+        listed += [_option_entry(name) for name in RunConfig.option_names(*options) if name not in named]
     output = {
         "type": doc.return_type or (ast.unparse(function.returns) if function.returns else ""),
         "doc": doc.returns,
@@ -145,4 +165,16 @@ def entry_point(function: FunctionNode) -> dict[str, Any]:
         "lineno": function.lineno,
         "has_varargs": function.args.vararg is not None,
         "has_kwargs": function.args.kwarg is not None,
+    }
+
+
+def _option_entry(name: str) -> dict[str, Any]:
+    """Describe an option of a run as a parameter."""
+    field = RunConfig.model_fields[name]
+    kind = field.annotation.__name__ if isinstance(field.annotation, type) else str(field.annotation)
+    return {
+        "name": name,
+        "type": kind.split("[")[0],
+        "doc": RunConfig.describe(name),
+        "default": RunConfig.default_of(name),
     }

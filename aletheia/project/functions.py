@@ -27,13 +27,16 @@ from aletheia.project.lint import lint_notebook
 from aletheia.project.lint_code import choose_handler
 from aletheia.project.lint_finding import Finding
 from aletheia.project.notebooks import (
+    FunctionConfig,
     Notebook,
+    Region,
     find_region,
     function_name,
     notebook_paths,
     read_config,
     read_notebook,
 )
+from aletheia.project.project_yaml import FILE, write_functions
 
 FOLDER = "functions"
 SPEC, SOURCE = "function.yaml", "function.py"
@@ -60,45 +63,51 @@ _KEPT = (
 
 
 def build_functions(project_root: str | Path, names: Iterable[str] | None = None) -> list[Path]:
-    """Generate the functions of a project from its notebooks.
+    """Generate the functions of a project from its notebooks, and list them in ``project.yaml`` where there is one.
 
     Parameters
     ----------
     project_root
         The folder that has ``notebooks/`` in it; ``functions/`` is made beside it.
     names
-        The functions to generate; by default all.
+        The functions to generate; by default all. All are listed.
 
     Returns
     -------
-    The files that were written; those that were already right are left alone.
+    list of path
+        The files that were written; those that were already right are left alone.
 
     Raises
     ------
     InputError
         When a notebook breaks a rule without which its function would be broken (nothing is written then), or
-        a name is no notebook's.
+        no notebook makes a function of a given name.
     """
     root = Path(project_root)
-    found = notebook_paths(root)
-    paths = {function_name(path): path for path in found}
+    all_paths = notebook_paths(root)
+    paths = {function_name(path): path for path in all_paths}
     chosen = list(paths) if names is None else list(dict.fromkeys(names))
     if unknown := [name for name in chosen if name not in paths]:
         raise InputError(f"No notebook makes the function {unknown[0]!r}. There are: {', '.join(paths)}.")
-    findings = duplicate_names(found) + [finding for name in chosen for finding in lint_notebook(paths[name], root)]
+    findings = duplicate_names(all_paths) + [finding for name in chosen for finding in lint_notebook(paths[name], root)]
     if blocking := [str(finding) for finding in findings if finding.blocking]:
         raise InputError("\n".join(["Nothing was generated. First mend:", *blocking]))
     notebooks = [read_notebook(paths[name]) for name in chosen]
-    generated = [(notebook, render_source(notebook), render_spec(notebook)) for notebook in notebooks]
+    generated = [(notebook, generated_files(notebook)) for notebook in notebooks]
     written = []
-    for notebook, source, spec in generated:
+    for notebook, files in generated:
         folder = root / FOLDER / notebook.name
-        written += [folder / name for name, text in ((SOURCE, source), (SPEC, spec)) if _write(folder / name, text)]
-    return written
+        written += [folder / name for name, text in files.items() if _write(folder / name, text)]
+    return written + (write_functions(root, list(paths)) if (root / FILE).is_file() else [])
+
+
+def function_names(project_root: Path) -> list[str]:
+    """Return the names of the functions that the notebooks make, in the notebooks' order."""
+    return list(dict.fromkeys(function_name(path) for path in notebook_paths(project_root)))
 
 
 def outdated(project_root: str | Path) -> list[str]:
-    """Names of the functions whose files were not made from the notebook as it is now.
+    """Return the names of the functions whose files were not made from the notebook as it is now.
 
     Quick (MLRun is not imported): compares the source with ``function.py`` and the hash in ``function.yaml``.
     """
@@ -109,7 +118,7 @@ def outdated(project_root: str | Path) -> list[str]:
         try:
             source = render_source(read_notebook(path))
         except InputError:
-            names.append(function_name(path))  # generating it will say what is wrong
+            names.append(function_name(path))  # generating it reports what is wrong
             continue
         spec = _read(folder / SPEC) or ""
         if _read(folder / SOURCE) != source or _HASH + _hash(source) not in spec.split("\n")[:4]:
@@ -118,45 +127,51 @@ def outdated(project_root: str | Path) -> list[str]:
 
 
 def render_source(notebook: Notebook) -> str:
-    """Text of ``function.py``: a line on where it comes from, and the marked region.
+    """Return the text of ``function.py``: a line on where it comes from, and the marked region.
 
     Raises
     ------
     InputError
         When the notebook has not exactly one marked region.
     """
-    region = find_region(notebook)
-    if region is None:
-        raise InputError(f"{notebook.file} has not exactly one region '# mlrun: start-code' … 'end-code'.")
-    return f"{_origin(notebook)}\n\n{region.code}"
+    return f"{_origin(notebook)}\n\n{_region(notebook).code}"
 
 
 def render_spec(notebook: Notebook) -> str:
-    """Text of ``function.yaml``.
+    """Return the text of ``function.yaml``.
 
     Raises
     ------
     InputError
         When the notebook has not exactly one marked region, or MLRun refuses it.
     """
-    import mlrun
-
     source = render_source(notebook)
     tree = ast.parse(source)
-    config, _ = read_config(find_region(notebook))
-    chosen = choose_handler(tree, config, notebook.name) or ""
-    serving = config.kind == "serving"
+    config, _ = read_config(_region(notebook))
+    handler = choose_handler(tree, config, notebook.name) or ""
+    function = _make_function(notebook, source, config, handler, config.description or _summary(tree, handler))
+    if config.kind == "serving":
+        function.spec.default_class = handler
+    else:
+        function.spec.entry_points = {node.name: entry_point(node, config.options) for node in public_functions(tree)}
+    return f"{_origin(notebook)}\n{_HASH}{_hash(source)}\n{_dump(_keep(function.to_dict()))}"
+
+
+def _make_function(notebook: Notebook, source: str, config: FunctionConfig, handler: str, description: str) -> Any:
+    """Let MLRun make a function of a module's source."""
+    import mlrun
+
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{notebook.name}.py"
         file.write_bytes(source.encode())
         try:
-            function = mlrun.code_to_function(
+            return mlrun.code_to_function(
                 notebook.name,
                 filename=str(file),
                 kind=config.kind,
                 image=config.image,
-                handler="" if serving else chosen,
-                description=config.description or _summary(tree, chosen),
+                handler="" if config.kind == "serving" else handler,
+                description=description,
                 requirements=config.requirements or None,
                 categories=config.categories or None,
                 labels=config.labels or None,
@@ -164,15 +179,17 @@ def render_spec(notebook: Notebook) -> str:
             )
         except (ValueError, mlrun.errors.MLRunBaseError) as error:
             raise InputError(f"MLRun makes no function of {notebook.file}: {error}") from error
-    if serving:
-        function.spec.default_class = chosen
-    else:
-        function.spec.entry_points = {node.name: entry_point(node) for node in public_functions(tree)}
-    return f"{_origin(notebook)}\n{_HASH}{_hash(source)}\n{_dump(_keep(function.to_dict()))}"
+
+
+def _region(notebook: Notebook) -> Region:
+    region = find_region(notebook)
+    if region is None:
+        raise InputError(f"{notebook.file} has not exactly one region '# mlrun: start-code' … 'end-code'.")
+    return region
 
 
 def generated_files(notebook: Notebook) -> dict[str, str]:
-    """What the folder of the notebook's function must hold: file name → text."""
+    """Return the files of the notebook's function: file name → text."""
     return {SOURCE: render_source(notebook), SPEC: render_spec(notebook)}
 
 
@@ -185,7 +202,7 @@ def _hash(source: str) -> str:
 
 
 def _summary(tree: ast.Module, name: str) -> str:
-    """First paragraph of the docstring of the handler or class, on one line."""
+    """Return the first paragraph of the docstring of the handler or class, on one line."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
             return " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
@@ -193,7 +210,7 @@ def _summary(tree: ast.Module, name: str) -> str:
 
 
 def _keep(function: dict[str, Any]) -> dict[str, Any]:
-    """The kept fields that hold something, as plain nested dictionaries in a fixed order."""
+    """Return the kept fields that hold something, as nested dictionaries in a fixed order."""
     kept: dict[str, Any] = {}
     for key in _KEPT:
         *parents, last = key.split(".")
@@ -208,7 +225,7 @@ def _keep(function: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML has no types
     """Texts of several lines in literal style; no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -222,7 +239,8 @@ _Dumper.add_representer(
 
 
 def _dump(struct: dict[str, Any]) -> str:
-    return yaml.dump(struct, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.dump(struct, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 def _read(path: Path) -> str | None:
@@ -233,7 +251,7 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> bool:
-    """Write atomically; returns False when the file already held exactly this."""
+    """Write a file unless it already holds exactly this; return whether it was written."""
     data = text.encode()
     if path.is_file() and path.read_bytes() == data:
         return False
@@ -243,11 +261,11 @@ def _write(path: Path, text: str) -> bool:
 
 
 def duplicate_names(paths: Iterable[Path]) -> list[Finding]:
-    """Findings on notebooks that would make the function of another."""
-    seen: dict[str, Path] = {}
+    """Return findings on notebooks that would make the function of another."""
+    by_name: dict[str, Path] = {}
     findings = []
     for path in paths:
-        first = seen.setdefault(function_name(path), path)
+        first = by_name.setdefault(function_name(path), path)
         if first != path:
             message = f"It makes the function {function_name(path)!r}, as {first.name} does."
             findings.append(Finding("file-name", f"notebooks/{path.name}", message, "Rename one of them."))

@@ -1,4 +1,4 @@
-"""What a notebook must keep to so that its function is what it seems; one clear message for each breach."""
+"""Rules that a notebook keeps so that its function does what its cells show; one message for each breach."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ _START, _END = "# mlrun: start-code", "# mlrun: end-code"
 
 
 def lint_notebook(path: Path, project_root: Path) -> list[Finding]:
-    """All findings of one notebook, in the order of its cells."""
+    """Return all findings of one notebook, in the order of its cells."""
     try:
         notebook = read_notebook(path)
     except InputError as error:
         return [Finding("unreadable", f"notebooks/{path.name}", str(error), "")]
-    found = [*_file_name(notebook), *_parameters_cell(notebook), *_markers(notebook)]
+    findings = [*_file_name(notebook), *_parameters_cell(notebook), *_markers(notebook)]
     region = find_region(notebook)
-    found += _config_outside(notebook, region)
+    findings += _config_outside(notebook, region)
     if region:
-        found += lint_region(notebook, region, project_root)
-    found += _stripped(notebook)
-    return sorted(found, key=lambda finding: (finding.cell or 0, finding.line or 0))
+        findings += lint_region(notebook, region, project_root)
+    findings += _stripped(notebook)
+    return sorted(findings, key=lambda finding: (finding.cell or 0, finding.line or 0))
 
 
 def _file_name(notebook: Notebook) -> Iterator[Finding]:
@@ -88,20 +88,20 @@ def _parameters_cell(notebook: Notebook) -> Iterator[Finding]:
 
 
 def _markers(notebook: Notebook) -> Iterator[Finding]:
-    found = list(markers(notebook))
-    for marker in found:
-        if not marker.alone:
+    all_markers = list(markers(notebook))
+    for marker in all_markers:
+        if not marker.is_alone:
             named = f" (the name {marker.name!r} follows)" if marker.name else ""
             yield Finding(
                 "markers",
                 notebook.file,
-                f"The marker {marker.what!r} is not alone on its line{named}; MLRun cuts there all the same.",
-                f"Write '# mlrun: {marker.what}' on a line of its own, and nowhere else in code.",
+                f"The marker {marker.kind!r} is not alone on its line{named}; MLRun cuts there all the same.",
+                f"Write '# mlrun: {marker.kind}' on a line of its own, and nowhere else in code.",
                 marker.cell,
                 marker.line,
             )
-    starts = [marker for marker in found if marker.what == "start-code"]
-    ends = [marker for marker in found if marker.what == "end-code"]
+    starts = [marker for marker in all_markers if marker.kind == "start-code"]
+    ends = [marker for marker in all_markers if marker.kind == "end-code"]
     if not starts:
         message = f"No code cell holds {_START!r}: MLRun would take the whole notebook for the function."
         yield Finding("markers", notebook.file, message, "Put it above the imports of the handler.")
@@ -109,17 +109,18 @@ def _markers(notebook: Notebook) -> Iterator[Finding]:
         message = f"There is no {_END!r}: MLRun would take everything to the last cell."
         yield Finding("markers", notebook.file, message, "Put it below the handler.", starts[0].cell, starts[0].line)
     for marker in [*starts[1:], *ends[1:]]:
-        message = f"A second '# mlrun: {marker.what}': one notebook holds one region."
+        message = f"A second '# mlrun: {marker.kind}': one notebook holds one region."
         remedy = "Remove it, or move the second region to a notebook of its own."
         yield Finding("markers", notebook.file, message, remedy, marker.cell, marker.line)
     if len(starts) == len(ends) == 1:
-        if found[0].what == "end-code":
+        first = all_markers[0]
+        if first is ends[0]:
             message = f"{_END!r} stands before {_START!r}."
-            yield Finding("markers", notebook.file, message, "Swap them.", found[0].cell, found[0].line)
+            yield Finding("markers", notebook.file, message, "Swap them.", first.cell, first.line)
         elif find_region(notebook) is None:
             message = "There is no code between the markers."
             remedy = "Put the handler between them."
-            yield Finding("markers", notebook.file, message, remedy, starts[0].cell, starts[0].line)
+            yield Finding("markers", notebook.file, message, remedy, first.cell, first.line)
 
 
 def _config_outside(notebook: Notebook, region: Region | None) -> Iterator[Finding]:
@@ -133,7 +134,7 @@ def _config_outside(notebook: Notebook, region: Region | None) -> Iterator[Findi
 
 
 def _stripped(notebook: Notebook) -> Iterator[Finding]:
-    """Outputs and what programs write into metadata: fine while working, not in git."""
+    """Find outputs and what programs write into metadata: fine while working, not in git."""
     remedy = "Run pre-commit (nbstripout), or in JupyterLab clear all outputs and save."
     for cell in notebook.cells:
         parts = ["outputs"] * cell.has_outputs + ["an execution count"] * (cell.execution_count is not None)
@@ -151,7 +152,7 @@ def _stripped(notebook: Notebook) -> Iterator[Finding]:
 
 
 def _has(metadata: dict[str, Any], key: str, prefix: str) -> bool:
-    """Whether a dotted key of VOLATILE, without its prefix, is there."""
+    """Return whether the metadata hold a dotted key of VOLATILE, looked up without its prefix."""
     if not key.startswith(prefix):
         return False
     value: Any = metadata

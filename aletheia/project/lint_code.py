@@ -1,4 +1,4 @@
-"""What the code of a marked region must keep to: plain Python, a documented handler, nothing from outside."""
+"""Rules for the code of a marked region: plain Python, a documented handler, nothing from outside."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _HOME = re.compile(r"/(home|Users|root|mnt|media)/|~[/\\]|[A-Za-z]:[\\/]")
 
 
 def choose_handler(tree: ast.Module, config: FunctionConfig, name: str) -> str | None:
-    """The default handler (of a job) or class (of a serving function), None when the region leaves it open.
+    """Return the default handler (of a job) or class (of a serving function), None when the region leaves it open.
 
-    What is configured; else the public function named like the notebook; else the only public one there is.
+    It is the configured one; else the public function named like the notebook; else the only public one there is.
     """
     serving = config.kind == "serving"
     configured = config.default_class if serving else config.handler
@@ -43,7 +43,7 @@ def choose_handler(tree: ast.Module, config: FunctionConfig, name: str) -> str |
 
 
 def lint_region(notebook: Notebook, region: Region, project_root: Path) -> list[Finding]:
-    """All findings inside the region of a notebook."""
+    """Return all findings inside the region of a notebook."""
     return [Finding(file=notebook.file, **breach) for breach in _breaches(notebook, region, project_root)]
 
 
@@ -90,15 +90,15 @@ def _breach(region: Region, rule: str, line: int, message: str, remedy: str) -> 
 def _handlers(notebook: Notebook, region: Region, tree: ast.Module, config: FunctionConfig) -> Iterator[dict[str, Any]]:
     serving = config.kind == "serving"
     chosen = choose_handler(tree, config, notebook.name)
-    what, key = ("class", "class") if serving else ("function", "handler")
+    kind, key = ("class", "class") if serving else ("function", "handler")
     if chosen is None:
         count = len(public_classes(tree) if serving else public_functions(tree))
-        message = f"The region holds {count} public {what}{'es' if serving else 's'}; which is the function's?"
+        message = f"The region holds {count} public {kind}{'es' if serving else 's'}; which is the function's?"
         remedy = f"Define one (helpers begin with an underscore), or write '# mlrun: config {key}=name'."
         yield _breach(region, "handler", 1, message, remedy)
     elif chosen not in module_names(region.code) and not (serving and "." in chosen):
         message = f"The {key} {chosen!r} is not defined in the region."
-        yield _breach(region, "handler", 1, message, f"Define the {what} or correct its name.")
+        yield _breach(region, "handler", 1, message, f"Define the {kind} or correct its name.")
     for function in public_functions(tree):
         if serving and function.name in ("handler", "init_context"):
             message = f"{function.name!r} is the name of the function that MLRun adds."
@@ -112,36 +112,48 @@ def _signature(region: Region, function: FunctionNode) -> Iterator[dict[str, Any
     if function.args.posonlyargs or function.args.vararg:
         message = f"{name} has parameters that cannot be given by name (before '/', or with '*')."
         yield _breach(region, "signature", line, message, "MLRun passes parameters by name: give each one.")
-    doc = ast.get_docstring(function)
-    if not doc:
-        remedy = "Say what it does, and ':param name: …' for each parameter: it is the UI's help."
-        yield _breach(region, "docstring", line, f"{name} has no docstring.", remedy)
-    parsed = parse_docstring(doc or "")
-    for problem in parsed.problems:
-        remedy = "Use ':param name: text' (continued on indented lines) and ':returns: text' at the end."
-        yield _breach(region, "docstring", line, f"Docstring of {name}: {problem}", remedy)
-    arguments = parameters(function)
-    for argument, default in arguments:
+    yield from _docstring(region, function)
+    for argument, default in parameters(function):
         place = argument.lineno
-        if doc and argument.arg != "context" and not parsed.params.get(argument.arg):
-            message = f"Parameter {argument.arg!r} of {name} is not documented."
-            yield _breach(region, "docstring", place, message, f"Add ':param {argument.arg}: …'.")
         if argument.annotation is None:
             message = f"Parameter {argument.arg!r} of {name} has no type hint."
             remedy = "Add one (mlrun.DataItem for an input): the UI's form is built from it."
             yield _breach(region, "type-hint", place, message, remedy)
-        if default is not None:
-            try:
-                literal(default)
-            except (ValueError, TypeError):
-                text = ast.unparse(default)
-                message = f"The default of {argument.arg!r} of {name}, {text}, is no plain literal."
-                remedy = "Use a number, text, bool, None, list, tuple or dict of such: the UI shows it."
-                yield _breach(region, "signature", place, message, remedy)
-    for extra in sorted(parsed.params.keys() - {argument.arg for argument, _ in arguments}):
-        if not (function.args.kwarg and function.args.kwarg.arg == extra):
-            message = f"The docstring of {name} describes {extra!r}, which is no parameter."
-            yield _breach(region, "docstring", line, message, "Remove it or correct the name.")
+        if default is not None and not _is_literal(default):
+            text = ast.unparse(default)
+            message = f"The default of {argument.arg!r} of {name}, {text}, is no plain literal."
+            remedy = "Use a number, text, bool, None, list, tuple or dict of such: the UI shows it."
+            yield _breach(region, "signature", place, message, remedy)
+
+
+def _docstring(region: Region, function: FunctionNode) -> Iterator[dict[str, Any]]:
+    line, name = function.lineno, function.name
+    doc = ast.get_docstring(function)
+    if not doc:
+        remedy = "Describe it, and with ':param name: …' each parameter: it is the UI's help."
+        yield _breach(region, "docstring", line, f"{name} has no docstring.", remedy)
+        return
+    parsed = parse_docstring(doc)
+    for problem in parsed.problems:
+        remedy = "Use ':param name: text' (continued on indented lines) and ':returns: text' at the end."
+        yield _breach(region, "docstring", line, f"Docstring of {name}: {problem}", remedy)
+    arguments = [argument for argument, _ in parameters(function)]
+    for argument in arguments:
+        if argument.arg != "context" and not parsed.params.get(argument.arg):
+            message = f"Parameter {argument.arg!r} of {name} is not documented."
+            yield _breach(region, "docstring", argument.lineno, message, f"Add ':param {argument.arg}: …'.")
+    names = {argument.arg for argument in [*arguments, function.args.kwarg] if argument}
+    for extra in sorted(parsed.params.keys() - names):
+        message = f"The docstring of {name} describes {extra!r}, which is no parameter."
+        yield _breach(region, "docstring", line, message, "Remove it or correct the name.")
+
+
+def _is_literal(default: ast.expr) -> bool:
+    try:
+        literal(default)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _names(notebook: Notebook, region: Region, tree: ast.Module) -> Iterator[dict[str, Any]]:
@@ -157,7 +169,7 @@ def _names(notebook: Notebook, region: Region, tree: ast.Module) -> Iterator[dic
 
 
 def _names_elsewhere(notebook: Notebook, region: Region) -> dict[str, int]:
-    """Names that other cells define, with the cell."""
+    """Return the names that other cells define, with the cell."""
     inside = {cell for cell, _ in region.origin}
     names: dict[str, int] = {}
     for cell in notebook.cells:
@@ -165,33 +177,37 @@ def _names_elsewhere(notebook: Notebook, region: Region) -> dict[str, int]:
             continue
         lines = ["" if _MAGIC.match(line) else line for line in cell.lines]
         try:
-            found = module_names("\n".join(lines))
+            defined = module_names("\n".join(lines))
         except SyntaxError:
             continue
-        names |= {name: cell.number for name in found if name not in names}
+        names |= {name: cell.number for name in defined if name not in names}
     return names
 
 
 def _laptop(notebook: Notebook, region: Region, tree: ast.Module, project_root: Path) -> Iterator[dict[str, Any]]:
-    """What works only where the notebook lies: modules beside it, paths into somebody's home."""
+    """Find what works on one machine only: imports of modules beside the notebook, paths into a home folder."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            if any(alias.name == "annotations" for alias in node.names):
-                message = "With 'annotations' from __future__ hints are text, which MLRun cannot resolve."
-                yield _breach(region, "future-annotations", node.lineno, message, "Remove the import.")
-            continue
-        modules: list[str] = []
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            modules = ["." * node.level + (node.module or "")]
-        for module in modules:
-            root = module.split(".")[0]
-            local = [notebook.path.parent / f"{root}.py", Path(project_root) / f"{root}.py"]
-            if not root or any(file.is_file() for file in local):
-                message = f"The import of {module!r} works only in a checkout; the function runs anywhere."
-                remedy = "Move what it needs into the package aletheia."
-                yield _breach(region, "local-import", node.lineno, message, remedy)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _HOME.match(node.value):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from _import(notebook, region, node, project_root)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _HOME.match(node.value):
             message = f"{node.value!r} is a path of one machine."
             yield _breach(region, "local-path", node.lineno, message, "Make it a parameter of the handler.")
+
+
+def _import(
+    notebook: Notebook, region: Region, node: ast.Import | ast.ImportFrom, project_root: Path
+) -> Iterator[dict[str, Any]]:
+    names = [alias.name for alias in node.names]
+    modules = names if isinstance(node, ast.Import) else ["." * node.level + (node.module or "")]
+    if modules == ["__future__"]:
+        if "annotations" in names:
+            message = "With 'annotations' from __future__ hints are text, which MLRun cannot resolve."
+            yield _breach(region, "future-annotations", node.lineno, message, "Remove the import.")
+        return
+    for module in modules:
+        root = module.split(".")[0]
+        local = [notebook.path.parent / f"{root}.py", Path(project_root) / f"{root}.py"]
+        if not root or any(file.is_file() for file in local):
+            message = f"The import of {module!r} works only in a checkout; the function runs anywhere."
+            remedy = "Move the imported code into the package aletheia."
+            yield _breach(region, "local-import", node.lineno, message, remedy)

@@ -1,4 +1,4 @@
-"""What a check reports: the place, what is wrong there, and what to do."""
+"""Findings of a check: the place, the fault, and its remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLOCKING = frozenset(
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to mend, and how.
+    """A fault and its remedy.
 
     ``cell`` counts all cells from 1, text cells too; ``line`` counts the lines of that cell (or file) from 1.
     """
@@ -40,7 +40,7 @@ class Finding:
 
     @property
     def blocking(self) -> bool:
-        """Whether the function would be broken, or another than it seems; the rest has no place in git."""
+        """Whether the function would be broken or misleading; other findings have no place in git, but do no harm."""
         return self.rule in BLOCKING
 
     def __str__(self) -> str:

@@ -1,28 +1,41 @@
-"""What a notebook needs to run its handler in place and look at what came out."""
+"""Functions for notebooks: run a handler in place, show options, results, plots and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import html
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 import mlrun
 from mlrun.model import HyperParamOptions, RunObject
 
 from aletheia.core.errors import InputError
+from aletheia.project.quiet import quiet_mlrun
+from aletheia.project.run_config import RunConfig
+
+if TYPE_CHECKING:
+    from IPython.display import HTML, Image
+
+#: The height of a Plotly figure, as its page states it.
+_FIGURE_HEIGHT = re.compile(r'class="plotly-graph-div" style="height:(\d+)px')
+_PAGE_HEIGHT = 520  # pixels, of a page that states none
+_MARGIN = 20  # pixels, of a page's body
 
 
 def run_handler(
-    handler: Callable,
+    handler: Callable[..., Any],
     *,
     params: Mapping[str, Any] | None = None,
     inputs: Mapping[str, str] | None = None,
-    hyperparams: Mapping[str, list] | None = None,
+    hyperparams: Mapping[str, Sequence[Any]] | None = None,
     hyper_param_options: HyperParamOptions | None = None,
 ) -> RunObject:
     """Run a handler as it stands in this notebook, tracked like a step of the workflow.
 
-    The run and its artifacts have the names that the workflow gives them, so that the next notebook finds them.
+    The run and its artifacts have the names that the workflow gives them, so that the next notebook finds them. Prints
+    one line when it is done; MLRun's own lines are in the run's log.
 
     Raises
     ------
@@ -34,25 +47,28 @@ def run_handler(
     project = mlrun.get_current_project(silent=True)
     if project is None:
         raise InputError("No project is open. Run the cell with open_project() first.")
-    for name, values in (hyperparams or {}).items():
+    for parameter, values in (hyperparams or {}).items():
         if not values:
-            raise InputError(f"The grid has no values for {name}; give at least one.")
+            raise InputError(f"The grid has no values for {parameter}; give at least one.")
     name = handler.__name__.replace("_", "-")
     function = mlrun.new_function(name, project=project.name, kind="local")
-    return function.run(
-        handler=handler,
-        name=name,
-        params=dict(params or {}),
-        inputs=dict(inputs or {}),
-        hyperparams=dict(hyperparams) if hyperparams else None,
-        hyper_param_options=hyper_param_options,
-        output_path=project.artifact_path,
-        local=True,
-    )
+    with quiet_mlrun():
+        run = function.run(
+            handler=handler,
+            name=name,
+            params=dict(params or {}),
+            inputs=dict(inputs or {}),
+            hyperparams={key: list(values) for key, values in hyperparams.items()} if hyperparams else None,
+            hyper_param_options=hyper_param_options,
+            output_path=project.artifact_path,
+            local=True,
+        )
+    print(f"{name}: {run.state()} (run {run.metadata.uid[:8]})")
+    return run
 
 
 def last_outputs(name: str) -> dict[str, Any]:
-    """Results and artifact URIs of the newest completed run of that name.
+    """Return results and artifact URIs of the newest completed run of that name.
 
     Raises
     ------
@@ -63,11 +79,40 @@ def last_outputs(name: str) -> dict[str, Any]:
     runs = mlrun.get_run_db().list_runs(name=name, project=project.name, states=["completed"])
     if not runs:
         raise InputError(f"There is no completed run of {name}; run its notebook, or the workflow, first.")
-    return RunObject.from_dict(runs[0]).outputs
+    outputs: dict[str, Any] = RunObject.from_dict(runs[0]).outputs
+    return outputs
 
 
-def display_artifact(run: RunObject, key: str):
-    """Display the plot or picture ``key`` of a run in the notebook.
+def display_options(config: RunConfig, *names: str) -> HTML:
+    """Display options, chosen by name or group, as a table: name, value, meaning."""
+    rows = []
+    for name in RunConfig.option_names(*names):
+        value = html.escape(repr(getattr(config, name)))
+        rows.append((f"<code>{name}</code>", f"<code>{value}</code>", html.escape(RunConfig.describe(name))))
+    return _table(("option", "value", "meaning"), rows)
+
+
+def display_results(run: RunObject, *names: str) -> HTML:
+    """Display results of a run as a table, fractions with three decimals.
+
+    Raises
+    ------
+    InputError
+        When the run logged no such result.
+    """
+    results = run.status.results or {}
+    if missing := [name for name in names if name not in results]:
+        raise InputError(f"The run {run.metadata.name} logged no {missing[0]}; it logged: {', '.join(results)}.")
+    rows = []
+    for name in names or results:
+        value = results[name]
+        text = f"{value:.3f}" if isinstance(value, float) else str(value)
+        rows.append((html.escape(name.replace("_", " ")), html.escape(text)))
+    return _table(("result", "value"), rows)
+
+
+def display_artifact(run: RunObject, key: str) -> HTML | Image:
+    """Display the plot or picture ``key`` of a run, a plot at its own height.
 
     Raises
     ------
@@ -81,14 +126,27 @@ def display_artifact(run: RunObject, key: str):
         raise InputError(f"The run {run.metadata.name} logged no {key}; it logged: {', '.join(uris)}.")
     content = mlrun.get_dataitem(uris[key]).get()
     if content.startswith(b"\x89PNG"):
-        return Image(content)
+        return Image(content)  # type: ignore[no-untyped-call]
     page = content.decode()
+    stated = _FIGURE_HEIGHT.search(page)
+    height = int(stated[1]) + _MARGIN if stated else _PAGE_HEIGHT
     # A frame of its own keeps the plot's scripts away from the notebook's; the block around it, IPython's advice.
     escaped = page.replace("&", "&amp;").replace('"', "&quot;")
-    return HTML(f'<div><iframe srcdoc="{escaped}" width="100%" height="520" frameborder="0"></iframe></div>')
+    frame = f'<iframe srcdoc="{escaped}" width="100%" height="{height}" frameborder="0"></iframe>'
+    return HTML(f"<div>{frame}</div>")  # type: ignore[no-untyped-call]
 
 
 def local_path(target: str) -> str:
-    """The file behind a target path that may be written as a ``file://`` URL."""
+    """Return the file behind a target path, which may be written as a ``file://`` URL."""
     parts = urlparse(target)
     return unquote(parts.path) if parts.scheme == "file" else target
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> HTML:
+    """Lay out cells of HTML as a table, aligned to the left, texts wrapped."""
+    from IPython.display import HTML
+
+    style = 'style="text-align: left; white-space: normal"'
+    lines = ["<tr>" + "".join(f"<th {style}>{head}</th>" for head in heads) + "</tr>"]
+    lines += ["<tr>" + "".join(f"<td {style}>{cell}</td>" for cell in row) + "</tr>" for row in rows]
+    return HTML(f"<table>{''.join(lines)}</table>")  # type: ignore[no-untyped-call]

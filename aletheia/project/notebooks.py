@@ -1,17 +1,18 @@
-"""Notebooks: the cells, the marked region, and what the region says about the function it becomes.
+"""Notebooks: their cells, the marked region, and the configuration of the function that the region becomes.
 
-A notebook ``notebooks/NN-name.ipynb`` becomes the MLRun function ``name``. What the function consists of
-stands in code cells between two comment lines that MLRun itself knows, each on a line of its own::
+A notebook ``notebooks/NN-name.ipynb`` becomes the MLRun function ``name``. The code of the function stands in cells
+between two comment lines that MLRun itself knows, each on a line of its own::
 
     # mlrun: start-code
     # mlrun: end-code
 
 Most functions need no configuration: a region with one public function becomes a job whose handler that
-function is, described by the first paragraph of its docstring, on the image ``mlrun/mlrun``. Whatever differs
-is said in comment lines inside the region, as ``key=value`` words (quoted where there are spaces)::
+function is, described by the first paragraph of its docstring, on the image ``mlrun/mlrun``. Anything else is
+configured in comment lines inside the region, as ``key=value`` words (quoted where there are spaces)::
 
     # mlrun: config kind=serving class=DetectorServer
     # mlrun: config labels='{"stage": "serving"}' requirements='["timm==1.0.31"]'
+    # mlrun: config options='["data", "faces"]'
 
 The keys are those of :class:`FunctionConfig`. They are comments (and not notebook metadata) so that they are
 seen where they matter and survive in ``function.py``; Python and MLRun's own converter pass over them.
@@ -28,14 +29,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from aletheia.core.errors import InputError
+from aletheia.project.run_config import RunConfig
 
 FOLDER = "notebooks"
 FILE_NAME = re.compile(r"\d{2,}-(?P<name>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)\.ipynb")
 #: Wherever this stands in a code cell MLRun takes it for a marker, be it in the middle of a line.
-MARKER = re.compile(r"#[ \t]*(?:nuclio|mlrun):[ \t]*(?P<what>start-code|end-code)[ \t]*(?P<name>\S*)")
+MARKER = re.compile(r"#[ \t]*(?:nuclio|mlrun):[ \t]*(?P<kind>start-code|end-code)[ \t]*(?P<name>\S*)")
 IGNORE = re.compile(r"#[ \t]*(?:nuclio|mlrun):[ \t]*ignore")
 IGNORED_TAGS = {"mlrun-ignore", "nuclio-ignore"}
 CONFIG = re.compile(r"[ \t]*#[ \t]*mlrun:[ \t]*config\b[ \t]*(?P<rest>.*)")
@@ -55,7 +57,7 @@ class Cell:
 
     @property
     def is_code(self) -> bool:
-        """Whether MLRun reads the cell: code, and not told to ignore it."""
+        """Whether MLRun reads the cell: code, and not marked to be ignored."""
         return self.kind == "code" and not (self.tags & IGNORED_TAGS or any(IGNORE.search(line) for line in self.lines))
 
 
@@ -69,7 +71,7 @@ class Notebook:
 
     @property
     def file(self) -> str:
-        """How messages and generated files call it: ``notebooks/03-train.ipynb``."""
+        """Its name in messages and generated files: ``notebooks/03-train.ipynb``."""
         return f"{FOLDER}/{self.path.name}"
 
     @property
@@ -80,13 +82,23 @@ class Notebook:
 
 @dataclass(frozen=True)
 class Marker:
-    """A start or end marker; ``alone`` says that the line holds nothing else."""
+    """A start or end marker.
 
-    what: str
+    Attributes
+    ----------
+    kind : str
+        ``start-code`` or ``end-code``.
+    name : str
+        The word behind it, which MLRun takes for a name; empty when there is none.
+    is_alone : bool
+        Whether the line holds nothing else.
+    """
+
+    kind: str
     cell: int
     line: int
     name: str
-    alone: bool
+    is_alone: bool
 
 
 @dataclass(frozen=True)
@@ -97,13 +109,17 @@ class Region:
     origin: tuple[tuple[int, int], ...]
 
     def place(self, line: int) -> dict[str, int]:
-        """Where line ``line`` (from 1) of the code stands in the notebook, as arguments for a Finding."""
+        """Return the place of a line (from 1) of the code in the notebook, as arguments for a Finding."""
         cell, line = self.origin[min(max(line, 1), len(self.origin)) - 1]
         return {"cell": cell, "line": line}
 
 
 class FunctionConfig(BaseModel):
-    """What a region may say about its function; the keys are MLRun's, ``class`` is its ``default_class``."""
+    """Configuration of a function in its region.
+
+    The keys are MLRun's (``class`` is its ``default_class``), and ``options``: options of a run, or groups of them,
+    that the handlers take as ``**options``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -115,16 +131,23 @@ class FunctionConfig(BaseModel):
     labels: dict[str, str] = {}
     categories: list[str] = []
     requirements: list[str] = []
+    options: list[str] = []
+
+    @field_validator("options")
+    @classmethod
+    def _check_options(cls, names: list[str]) -> list[str]:
+        RunConfig.option_names(*names)
+        return names
 
 
 def function_name(path: Path) -> str:
-    """Name of the function that a notebook becomes; for a file that is not ``NN-name.ipynb``, its stem."""
+    """Return the name of the function that a notebook becomes; for a file that is not ``NN-name.ipynb``, its stem."""
     match = FILE_NAME.fullmatch(path.name)
     return match["name"] if match else path.stem
 
 
 def notebook_paths(project_root: Path) -> list[Path]:
-    """All notebooks of a project, in order of their names.
+    """Return all notebooks of a project, in order of their names.
 
     Raises
     ------
@@ -153,7 +176,7 @@ def read_notebook(path: Path) -> Notebook:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a missing cell id is repaired by reading
-            node = nbformat.read(path, as_version=4)
+            node = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(node)
     except Exception as error:  # nbformat raises a dozen kinds, and KeyError or AttributeError on stray JSON
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -176,22 +199,22 @@ def read_notebook(path: Path) -> Notebook:
 
 
 def markers(notebook: Notebook) -> Iterator[Marker]:
-    """Every place that MLRun would take for a start or end marker, in order."""
+    """Yield every place that MLRun would take for a start or end marker, in order."""
     for cell in notebook.cells:
         if not cell.is_code:
             continue
         for number, line in enumerate(cell.lines, 1):
             for match in MARKER.finditer(line):
-                alone = line.strip() == match[0].strip() and not match["name"]
-                yield Marker(match["what"], cell.number, number, match["name"], alone)
+                is_alone = line.strip() == match[0].strip() and not match["name"]
+                yield Marker(match["kind"], cell.number, number, match["name"], is_alone)
 
 
 def find_region(notebook: Notebook) -> Region | None:
-    """The marked code, or None unless there is exactly one region with start, end and something between."""
-    found = list(markers(notebook))
-    if [marker.what for marker in found] != ["start-code", "end-code"]:
+    """Return the marked code, or None unless there is exactly one region with start, end and something between."""
+    all_markers = list(markers(notebook))
+    if [marker.kind for marker in all_markers] != ["start-code", "end-code"]:
         return None
-    start, end = found
+    start, end = all_markers
     code: list[str] = []
     origin: list[tuple[int, int]] = []
     for cell in notebook.cells[start.cell - 1 : end.cell]:
@@ -215,14 +238,22 @@ def find_region(notebook: Notebook) -> Region | None:
 
 
 def config_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """The ``# mlrun: config`` lines among ``lines``, each as (number from 1, what follows)."""
+    """Yield the ``# mlrun: config`` lines among ``lines``, each as (number from 1, the rest of the line)."""
     for number, line in enumerate(lines, 1):
         if match := CONFIG.match(line):
             yield number, match["rest"]
 
 
 def read_config(region: Region) -> tuple[FunctionConfig, list[tuple[int, str]]]:
-    """What the ``# mlrun: config`` lines say, and what is wrong with them as (region's line, message)."""
+    """Read the ``# mlrun: config`` lines of a region.
+
+    Returns
+    -------
+    config : FunctionConfig
+        The defaults when a value does not fit.
+    problems : list of (int, str)
+        Lines of the region that cannot be used, and why.
+    """
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}
     problems: list[tuple[int, str]] = []
@@ -250,7 +281,7 @@ def read_config(region: Region) -> tuple[FunctionConfig, list[tuple[int, str]]]:
 
 
 def _value(text: str) -> Any:
-    """A list or an object where the text is one in JSON; else the text."""
+    """Parse a list or an object in JSON; any other text is returned as it is."""
     if text[0] in "[{":
         try:
             return json.loads(text)

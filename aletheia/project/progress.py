@@ -1,4 +1,4 @@
-"""Says on the terminal which step of a workflow is at work, and how far a grid has come."""
+"""Progress of a workflow on the terminal: the step that is at work, and how far a grid has come."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 
 def current_workflow() -> tuple[str, str]:
-    """Project and id of the workflow that this process is running; empty when there is none."""
+    """Return project and id of the workflow that this process is running; empty when there is none."""
     # getattr: the main thread may be in the middle of importing it
     context = getattr(sys.modules.get("mlrun.projects.pipelines"), "pipeline_context", None)
     if context is None or not context.workflow_id or context.project is None:
@@ -25,12 +25,12 @@ def current_workflow() -> tuple[str, str]:
 
 
 class ProgressReporter:
-    """Reads the workflow's runs from the tracking service and tells what changed since it last looked.
+    """Reads the workflow's runs from the tracking service and prints what changed since the last time.
 
     Parameters
     ----------
     console : Console
-        Where to say it.
+        The terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -40,9 +40,10 @@ class ProgressReporter:
         self._bars: dict[str, tqdm] = {}
 
     def poll(self) -> None:
-        """Tell of every step whose state changed and of every grid cell that is done."""
-        # MLRun forgets the workflow as soon as it ends; its last step is still to be told of.
-        self._workflow = now if (now := current_workflow())[1] else self._workflow
+        """Print every step whose state changed, and advance the bar of a grid whose cells ended."""
+        # MLRun forgets the workflow as soon as it ends; its last step is still to be reported.
+        current = current_workflow()
+        self._workflow = current if current[1] else self._workflow
         project, workflow = self._workflow
         if not workflow or not os.environ.get("MLRUN_DBPATH"):
             return
@@ -51,23 +52,24 @@ class ProgressReporter:
         database = mlrun.get_run_db()
         try:
             for run in reversed(database.list_runs(project=project, labels=f"workflow={workflow}")):
-                name, state = run["metadata"]["name"], run["status"]["state"]
-                cells = math.prod(len(values) for values in (run["spec"].get("hyperparams") or {}).values())
-                if cells > 1 and (state == "running" or name in self._bars):
-                    self._show_grid(
-                        name, cells, database.list_runs(project=project, uid=run["metadata"]["uid"], iter=True)
-                    )
-                if self._states.get(name) != state:
-                    self._states[name] = state
-                    if name in self._bars and state != "running":
-                        self._bars.pop(name).close()
-                    self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {name}: {state}", highlight=False)
+                self._report(project, database, run)
         except Exception:  # a listing that fails costs a line of progress, never the run
             return
 
-    def _show_grid(self, name: str, cells: int, runs: list[dict[str, Any]]) -> None:
+    def _report(self, project: str, database: Any, run: dict[str, Any]) -> None:
+        name, state = run["metadata"]["name"], run["status"]["state"]
+        n_cells = math.prod(len(values) for values in (run["spec"].get("hyperparams") or {}).values())
+        if n_cells > 1 and (state == "running" or name in self._bars):
+            self._show_grid(name, n_cells, database.list_runs(project=project, uid=run["metadata"]["uid"], iter=True))
+        if self._states.get(name) != state:
+            self._states[name] = state
+            if name in self._bars and state != "running":
+                self._bars.pop(name).close()
+            self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {name}: {state}", highlight=False)
+
+    def _show_grid(self, name: str, n_cells: int, runs: list[dict[str, Any]]) -> None:
         if name not in self._bars:
-            self._bars[name] = tqdm(total=cells, desc="Grid", unit="cell", mininterval=0)
+            self._bars[name] = tqdm(total=n_cells, desc="Grid", unit="cell", mininterval=0)
         bar = self._bars[name]
         losses = [
             run["status"]["results"]["loss"]
@@ -80,19 +82,19 @@ class ProgressReporter:
 
 
 @contextlib.contextmanager
-def announce(console: Console, interval: float = 0.5) -> Iterator[None]:
-    """Announce in the background, every `interval` seconds, and once more at the end."""
-    announcer, done = ProgressReporter(console), threading.Event()
+def report_progress(console: Console, interval: float = 0.5) -> Iterator[None]:
+    """Report in the background, every `interval` seconds, and once more at the end."""
+    reporter, ended = ProgressReporter(console), threading.Event()
 
     def watch() -> None:
-        while not done.wait(interval):
-            announcer.poll()
-        announcer.poll()
+        while not ended.wait(interval):
+            reporter.poll()
+        reporter.poll()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        done.set()
+        ended.set()
         thread.join(timeout=5)

@@ -1,4 +1,4 @@
-"""What a workflow run came to: a table for people, ``artifacts/summary.json`` for programs."""
+"""Summary of a workflow run: a table for people, ``artifacts/summary.json`` for programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STEPS = (
 def summarise(
     runs: list[dict[str, Any]], *, state: str, seconds: float, root: Path, peak_mb: float | None = None
 ) -> dict[str, Any]:
-    """Collect what the steps of one workflow logged.
+    """Collect the results that the steps of one workflow logged.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def summarise(
 
 
 def write_summary(summary: dict[str, Any], root: Path) -> Path:
-    """Write ``artifacts/summary.json`` whole or not at all."""
+    """Write ``artifacts/summary.json``, whole or not at all, and return its path."""
     path = root / "artifacts" / "summary.json"
     with replacing(path) as file:
         file.write((json.dumps(summary, indent=1) + "\n").encode())
@@ -98,14 +98,14 @@ def write_summary(summary: dict[str, Any], root: Path) -> Path:
 
 def print_summary(summary: dict[str, Any], console: Console) -> None:
     """Print the table that ends every run."""
-    table = Table(show_header=False, title="What came out", title_justify="left", expand=False)
+    table = Table(show_header=False, title="Results", title_justify="left", expand=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     rows, share = summary["rows"], summary["fake_share"]
     table.add_row("data", f"{rows['train']} training, {rows['val']} validation and {rows['test']} test faces")
     if summary["skipped"]:
-        because = ", ".join(f"{reason} ({count})" for reason, count in (summary["skipped_because"] or {}).items())
-        table.add_row("left out", f"{summary['skipped']} of the files: {because}")
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in (summary["skipped_because"] or {}).items())
+        table.add_row("left out", f"{summary['skipped']} of the files: {reasons}")
     table.add_row(
         "share of fakes",
         f"{share['before']:.0%} as delivered, {share['train']:.0%} in training after balancing",
@@ -115,16 +115,15 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         f"{_number(summary['shortcut_auc'])} on test, from file properties alone "
         f"({_number(summary['shortcut_auc_train'])} within training); 0.5 gives nothing away",
     )
-    table.add_row("audit of the crops", f"besides faces, the label is told by: {summary['gives_away']}")
+    table.add_row("audit of the crops", f"the label is given away by: {summary['gives_away']}")
     best = summary["best_params"] or {}
     table.add_row("best parameters", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in best.items()))
     low, high = summary["test_auc_interval"]
-    interval = Estimate.from_dict({"value": summary["test_auc"], "low": low, "high": high}).interval(
-        undefined="not computed"
-    )
+    estimate = Estimate.from_dict({"value": summary["test_auc"], "low": low, "high": high})
+    interval = estimate.interval(undefined="not computed")
     table.add_row("test AUC", f"{_number(summary['test_auc'])} (95 % interval {interval})")
-    trivial = ", ".join(f"{name} {_number(auc)}" for name, auc in summary["baseline_aucs"].items())
-    table.add_row("AUC without faces", f"{trivial or 'not computed'}; on the same test faces")
+    baselines = ", ".join(f"{name} {_number(auc)}" for name, auc in summary["baseline_aucs"].items())
+    table.add_row("AUC without faces", f"{baselines or 'not computed'}; on the same test faces")
     table.add_row(
         "test accuracy",
         f"{_number(summary['test_accuracy'])}; always saying the larger class: {_number(summary['majority_share'])}",

@@ -1,4 +1,4 @@
-"""Which names a piece of Python defines, and which it expects from outside (by Python's symbol tables)."""
+"""Names that a piece of Python defines, and names that it expects from outside (by Python's symbol tables)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import symtable
 
 
 def module_names(code: str) -> set[str]:
-    """Names that a module has: assigned, imported or defined at its top level, or declared global below."""
+    """Return the names that a module has: assigned, imported or defined at its top level, or declared global below."""
     table = symtable.symtable(code, "region", "exec")
     names = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
     tables = list(table.get_children())
@@ -20,11 +20,11 @@ def module_names(code: str) -> set[str]:
 
 
 def unbound_names(code: str, tree: ast.Module) -> list[tuple[str, int]]:
-    """Names that the code reads without defining or importing them, Python's builtins apart.
+    """Return the names that the code reads without defining or importing them, Python's builtins apart.
 
-    Returns each with the first line (from 1) that holds it, ordered by line.
+    Each comes with the first line (from 1) that holds it; they are ordered by line.
     """
-    known = module_names(code) | set(dir(builtins)) | {"__file__", "__name__", "__doc__"}
+    bound = module_names(code) | set(dir(builtins)) | {"__file__", "__name__", "__doc__"}
     used: set[str] = set()
     tables = [symtable.symtable(code, "region", "exec")]
     while tables:
@@ -33,6 +33,6 @@ def unbound_names(code: str, tree: ast.Module) -> list[tuple[str, int]]:
         used |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
     lines: dict[str, int] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in used - known:
+        if isinstance(node, ast.Name) and node.id in used - bound:
             lines[node.id] = min(node.lineno, lines.get(node.id, node.lineno))
     return sorted(lines.items(), key=lambda item: item[1])

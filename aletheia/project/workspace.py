@@ -1,4 +1,4 @@
-"""Where the project lies, and how it is opened: tracking answers, and the functions are those of the notebooks."""
+"""Loading of the project: the tracking service answers, and the functions are those of the notebooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import mlrun
 
 PROJECT_NAME = "aletheia"
-#: Where the artifacts of a run go, below the project's folder; MLRun fills in the run's uid.
+#: Folder of a run's artifacts, below the project's; MLRun fills in the run's uid.
 ARTIFACTS = Path("artifacts") / "{{run.uid}}"
 
 
@@ -32,14 +32,17 @@ def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject
     ensure_tracking()
     import mlrun
 
-    return mlrun.load_project(context=str(root), name=PROJECT_NAME, save=False)  # set_up saves
+    from aletheia.project.quiet import quiet_mlrun
+
+    with quiet_mlrun():
+        return mlrun.load_project(context=str(root), name=PROJECT_NAME, save=False)  # set_up saves
 
 
 def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
-    """What ``project_setup.py`` does whenever MLRun loads the project, from a notebook or the ``mlrun`` command."""
+    """Connect a project that MLRun has just loaded; ``project_setup.py`` calls it."""
     import mlrun
 
-    from aletheia.project.functions import build_functions, outdated
+    from aletheia.project.functions import build_functions, function_names, outdated
     from aletheia.project.project_yaml import keep_definition
     from aletheia.tracking import ensure_tracking
     from aletheia.tracking.mlflow_mirror import start_mirror
@@ -53,7 +56,7 @@ def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
             project.set_function(f"functions/{name}/function.yaml", name=name)
     if not mlrun.mlconf.is_api_running_on_k8s():
         project.artifact_path = str(root / ARTIFACTS)
-    keep_definition(project)
+    keep_definition(project, function_names(root))
     # MLRun may have loaded the project before there was a database to save it to.
     project.save_to_db()
     start_mirror(address, project.metadata.name)

@@ -1,13 +1,14 @@
-# Generated from notebooks/07-cross-test.ipynb by `aletheia functions build`. Edit the notebook, not this file.
+# Generated from notebooks/08-cross-test.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
+# mlrun: config options='["architecture", "image_size", "recipe"]'
 import mlrun
 import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.core.errors import InputError
-from aletheia.evaluation import cell_results, leave_one_out_figure, leave_out, score_everywhere
-from aletheia.training.config import TrainConfig
-from aletheia.training.fit import DivergedError, fit_network
+from aletheia.core import InputError
+from aletheia.evaluation.leave_one_out import cell_results, leave_one_out_figure, leave_out_rows, score_everywhere
+from aletheia.project import RunConfig
+from aletheia.training.fit import DivergedError, fit
 
 
 def cross_test(
@@ -15,14 +16,11 @@ def cross_test(
     train: mlrun.DataItem,
     val: mlrun.DataItem,
     test: mlrun.DataItem,
-    held_out: str = "nothing",
+    leave_out: str = "",
     learning_rate: float = 1e-3,
     batch_size: int = 16,
-    architecture: str = "attention_cnn",
-    image_size: int = 96,
     epochs: int = 10,
-    recipe: dict | None = None,
-    seed: int = 0,
+    **options,
 ):
     """Train without one source or generator, and test on every source and generator.
 
@@ -30,38 +28,29 @@ def cross_test(
     :param train:         training faces (manifest)
     :param val:           validation faces (manifest)
     :param test:          test faces (manifest)
-    :param held_out:      "generator=NAME", "source=NAME" or "nothing"; the column of the grid
+    :param leave_out:     "generator=NAME", "source=NAME" or "nothing"; the column of the grid
     :param learning_rate: of the optimiser
     :param batch_size:    faces in a step
-    :param architecture:  a name of the registry of networks
-    :param image_size:    side of the faces as the network sees them, pixels
     :param epochs:        epochs of every cell, at most
-    :param recipe:        anything else of TrainConfig
-    :param seed:          the same for every cell
+    :param options:       architecture, image_size, recipe and seed of a run, the same in every cell
     """
-    config = TrainConfig.parse(
-        recipe,
-        architecture=architecture,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        image_size=image_size,
-        max_epochs=epochs,
-        seed=seed,
-    )
+    run_config = RunConfig.parse(options)
+    config = run_config.train_config(learning_rate=learning_rate, batch_size=batch_size, max_epochs=epochs)
+    leave_out = leave_out or next(iter(run_config.leave_out), "nothing")
     try:
-        parts = [leave_out(part.as_df(), held_out) for part in (train, val)]
-        result = fit_network(config, *parts, progress=False)
+        parts = [leave_out_rows(part.as_df(), leave_out) for part in (train, val)]
+        result = fit(config, *parts, progress=False)
     except (DivergedError, InputError) as error:
         context.logger.warning(f"This cell counts as infinite: {error}")
         context.log_results({"loss": float("inf"), "reason": str(error)})
         return
-    table = score_everywhere(result.model, config, test.as_df(), seed=seed, progress=False)
+    table = score_everywhere(result.model, config, test.as_df(), seed=config.seed, progress=False)
     context.log_dataset("cells", df=table, format="csv", index=False)
-    context.log_results({"loss": result.val_loss, "seconds": result.seconds, **cell_results(table, held_out)})
+    context.log_results({"loss": result.val_loss, "seconds": result.seconds, **cell_results(table, leave_out)})
 
 
 def cross_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem):
-    """Draw trained without × tested on, and name the worst of what was never seen.
+    """Draw the matrix "trained without" × "tested on", and name the unseen kind with the lowest score.
 
     :param context:           the MLRun context
     :param iteration_results: the table that MLRun writes for a grid
@@ -74,4 +63,4 @@ def cross_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem
     context.log_result("cells", len(cells))
     if len(unseen):
         worst = unseen.loc[unseen["output.unseen_auc"].idxmin()]
-        context.log_results({"worst_unseen": worst["param.held_out"], "worst_unseen_auc": worst["output.unseen_auc"]})
+        context.log_results({"worst_unseen": worst["param.leave_out"], "worst_unseen_auc": worst["output.unseen_auc"]})

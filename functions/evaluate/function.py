@@ -17,12 +17,12 @@ def evaluate(
     delivery_faces: int = 500,
     seed: int = 0,
 ):
-    """Score the test faces and say what the score is worth.
+    """Score the test faces and compare the score with its baselines.
 
     :param context:        the MLRun context
     :param model:          the model of a training run
-    :param train:          training faces: what the baselines learn from, and what may not leak into test
-    :param val:            validation faces: may not leak into test either
+    :param train:          training faces: the baselines learn from them, and none may be in test
+    :param val:            validation faces: none may be in test either
     :param test:           test faces
     :param delivery_faces: at most so many are scored in thirty other deliveries each
     :param seed:           of baselines and bootstraps

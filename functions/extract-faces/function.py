@@ -1,65 +1,36 @@
 # Generated from notebooks/00-extract-faces.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
+# mlrun: config options='["data", "faces"]'
 import mlrun
 
-from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.faces.crop_config import CropConfig
-from aletheia.plotting.contact_sheet import face_sheet, png, rejected_sheet
+from aletheia.datasets import extract_dataset_faces, load_dataset
+from aletheia.plotting import face_sheet, png, rejected_sheet
+from aletheia.project import RunConfig
 
 
-def extract_faces(
-    context: mlrun.MLClientCtx,
-    source: str = "synthetic",
-    manifest: str = "",
-    ffhq: str = "",
-    images: int = 1500,
-    face_size: int = 96,
-    face_policy: str = "scale",
-    face_margin: float = 0.2,
-    all_faces: bool = False,
-    min_face: int = 32,
-    detector: str = "blazeface",
-    threshold: float = 0.75,
-    frames: int = 16,
-    workers: int = 0,
-    seed: int = 0,
-):
-    """Find the faces in pictures and videos, cut them out, and list what has none.
+def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
+    """Find the faces in pictures and videos, cut them out, and list the files without one.
 
-    :param context:     the MLRun context
-    :param source:      "synthetic", a folder with real/ and fake/, or a manifest (CSV, parquet)
-    :param manifest:    CSV with sources, generators and demographics of the files in source
-    :param ffhq:        folder of genuine faces to balance with; "synthetic" brings its own
-    :param images:      how many pictures "synthetic" makes
-    :param face_size:   side of the face crops, pixels
-    :param face_policy: scale, tight or aligned
-    :param face_margin: added around the box on each side, as a share of its side
-    :param all_faces:   take every face of a picture, not only the largest
-    :param min_face:    pixels a side below which a face is left out
-    :param detector:    blazeface, or one that an installed extension adds
-    :param threshold:   least confidence of the detector, 0 to 1
-    :param frames:      frames of each video, evenly spread
-    :param workers:     processes side by side; 0: one a core. In MLRun's dask runtime the cluster works instead
-    :param seed:        of the pictures that "synthetic" makes
+    :param context: the MLRun context
+    :param workers: processes side by side; 0: one a core. In MLRun's dask runtime the cluster works instead
+    :param options: the data and faces options of a run
     """
-    config = CropConfig(
-        size=face_size,
-        policy=face_policy,
-        margin=face_margin,
-        largest_only=not all_faces,
-        min_size=min_face,
-        detector=detector,
-        threshold=threshold,
-        frames=frames,
+    config = RunConfig.parse(options)
+    data = load_dataset(
+        config.source,
+        manifest=config.manifest,
+        real_pool=config.real_pool,
+        n_synthetic=config.n_synthetic,
+        seed=config.seed,
     )
-    data = load_dataset(source, manifest=manifest, real_pool=ffhq, n_synthetic=images, seed=seed)
-    found = extract_dataset_faces(data, config, workers=workers, client=getattr(context, "dask_client", None))
+    dask = getattr(context, "dask_client", None)
+    faces = extract_dataset_faces(data, config.crop_config(), workers=workers, client=dask)
 
-    context.log_dataset("faces", df=found.main, format="parquet", index=False, stats=False)
-    context.log_dataset("pool", df=found.pool, format="parquet", index=False, stats=False)
-    context.log_dataset("skipped", df=found.skipped, format="csv", index=False, stats=False)
-    context.log_artifact("crops", body=png(face_sheet(found.main)), local_path="crops.png", format="png")
-    if len(found.skipped):
-        sheet = png(rejected_sheet(found.skipped))
+    context.log_dataset("faces", df=faces.main, format="parquet", index=False, stats=False)
+    context.log_dataset("pool", df=faces.pool, format="parquet", index=False, stats=False)
+    context.log_dataset("skipped", df=faces.skipped, format="csv", index=False, stats=False)
+    context.log_artifact("crops", body=png(face_sheet(faces.main)), local_path="crops.png", format="png")
+    if len(faces.skipped):
+        sheet = png(rejected_sheet(faces.skipped))
         context.log_artifact("rejected", body=sheet, local_path="rejected.png", format="png")
-    context.log_results(found.results)
+    context.log_results(faces.results)

@@ -1,4 +1,4 @@
-# Generated from notebooks/04-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
+# Generated from notebooks/05-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 from tempfile import TemporaryDirectory
 
@@ -23,7 +23,7 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
 
     :param context:    the MLRun context
     :param model:      the model of a training run
-    :param evaluation: what `evaluate` wrote about that model
+    :param evaluation: the evaluation of that model, as `evaluate` wrote it
     :param limits:     how good is good enough: fpr_ratio (2), cell_auc (0.7), calibration_error (0.1)
     """
     report = EvaluationReport.parse(evaluation.get())
@@ -45,5 +45,5 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
             labels={"verdict": tag, "data_hash": spec.data_hash[:16], "weights": spec.weights_sha256[:32]},
         )
     for check in checks:
-        context.logger.info(f"{check.verdict}: {check.name} ({check.detail})")
+        print(f"{check.verdict}: {check.name} ({check.detail})")
     context.log_results({"tag": tag, "failed_checks": ", ".join(c.name for c in checks if not c.passed) or "none"})

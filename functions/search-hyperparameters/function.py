@@ -1,11 +1,12 @@
 # Generated from notebooks/02-search-hyperparameters.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
+# mlrun: config options='["architecture", "image_size", "recipe"]'
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.training.config import TrainConfig
-from aletheia.training.fit import DivergedError, fit_network
-from aletheia.training.plots import grid_figures
+from aletheia.evaluation.plots import grid_figures
+from aletheia.project import RunConfig
+from aletheia.training.fit import DivergedError, fit
 
 
 def search_hyperparameters(
@@ -14,11 +15,8 @@ def search_hyperparameters(
     val: mlrun.DataItem,
     learning_rate: float,
     batch_size: int,
-    architecture: str = "attention_cnn",
-    image_size: int = 96,
     epochs: int = 3,
-    recipe: dict | None = None,
-    seed: int = 0,
+    **options,
 ):
     """Train one cell of the grid for a few epochs and log its mean validation loss.
 
@@ -27,24 +25,14 @@ def search_hyperparameters(
     :param val:           validation faces (manifest)
     :param learning_rate: of the optimiser; a column of the grid
     :param batch_size:    faces in a step; a column of the grid
-    :param architecture:  a name of the registry of networks
-    :param image_size:    side of the faces as the network sees them, pixels
     :param epochs:        epochs of every cell
-    :param recipe:        anything else of TrainConfig, the same for every cell
-    :param seed:          the same for every cell
+    :param options:       architecture, image_size, recipe and seed of a run, the same in every cell
     """
-    config = TrainConfig.parse(
-        recipe,
-        architecture=architecture,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        image_size=image_size,
-        max_epochs=epochs,
-        seed=seed,
-    )
+    values = {"learning_rate": learning_rate, "batch_size": batch_size, "max_epochs": epochs}
+    config = RunConfig.parse(options).train_config(**values)
     loss, seconds = float("inf"), 0.0
     try:
-        result = fit_network(config, train.as_df(), val.as_df(), progress=False)
+        result = fit(config, train.as_df(), val.as_df(), progress=False)
         loss, seconds = result.val_loss, result.seconds
         context.log_dataset("curves", df=result.history, format="csv", index=False)
     except DivergedError as error:
@@ -69,5 +57,4 @@ def search_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataIte
     cells = iteration_results.as_df()
     for key, figure in grid_figures(cells).items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))
-    diverged = cells["output.diverged"]
-    context.log_results({"cells": len(cells), "diverged": int(diverged.sum())})
+    context.log_results({"cells": len(cells), "diverged": int(cells["output.diverged"].sum())})

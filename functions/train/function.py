@@ -1,16 +1,17 @@
 # Generated from notebooks/03-train.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
+# mlrun: config options='["training", "image_size"]'
 import shutil
 from tempfile import TemporaryDirectory
 
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
+from aletheia.evaluation.plots import curve_figures
+from aletheia.project import RunConfig
 from aletheia.training.checkpoint import checkpoint_folder
-from aletheia.training.config import TrainConfig
-from aletheia.training.export import export_bundle
-from aletheia.training.fit import fit_network
-from aletheia.training.plots import curve_figures
+from aletheia.training.export import bundle
+from aletheia.training.fit import fit
 
 
 def train(
@@ -19,51 +20,34 @@ def train(
     val: mlrun.DataItem,
     learning_rate: float = 1e-3,
     batch_size: int = 16,
-    architecture: str = "attention_cnn",
-    image_size: int = 96,
-    epochs: int = 20,
-    fault: str = "none",
-    recipe: dict | None = None,
-    seed: int = 0,
+    **options,
 ):
     """Train until the validation loss stops falling; log the best epoch as a model.
 
-    An interrupted training goes on at its last epoch when the same one is started again.
+    An interrupted training continues at its last epoch when it is started again with the same options.
 
     :param context:       the MLRun context
     :param train:         training faces (manifest)
     :param val:           validation faces (manifest)
     :param learning_rate: of the optimiser
     :param batch_size:    faces in a step
-    :param architecture:  a name of the registry of networks
-    :param image_size:    side of the faces as the network sees them, pixels
-    :param epochs:        at most so many
-    :param fault:         break the training on purpose, to see the checks refuse the model
-    :param recipe:        anything else of TrainConfig: weights, patience (5), augmentation, precision, devices, …
-    :param seed:          makes the training repeatable
+    :param options:       the training options of a run, image_size and seed
     """
-    config = TrainConfig.parse(
-        {"patience": 5, **(recipe or {})},
-        architecture=architecture,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        image_size=image_size,
-        max_epochs=epochs,
-        fault=fault,
-        seed=seed,
-    )
+    run_config = RunConfig.parse(options)
+    values = {"learning_rate": learning_rate, "batch_size": batch_size, "fault": run_config.fault, "patience": 5}
+    config = run_config.train_config(**values)
     train_faces, val_faces = train.as_df(), val.as_df()
     checkpoints = checkpoint_folder(config, train_faces, val_faces)
-    result = fit_network(config, train_faces, val_faces, checkpoints, resume=True)
+    result = fit(config, train_faces, val_faces, checkpoints, resume=True)
 
     with TemporaryDirectory() as folder:
-        _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
+        _, spec = bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
         context.log_model(
             "model",
             model_dir=folder,
             model_file="model.safetensors",
             framework="pytorch",
-            algorithm=architecture,
+            algorithm=config.architecture,
             metrics=spec.metrics,
             parameters=config.model_dump(mode="json"),
             extra_data={name: name for name in ("model.json", *spec.files()[1:])},

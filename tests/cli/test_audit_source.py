@@ -12,7 +12,10 @@ from typer.testing import CliRunner, Result
 
 from aletheia.audit.audit import Audit, Family
 from aletheia.cli import app
+from aletheia.cli.audit_source import audit_source
+from aletheia.core.errors import InputError
 from aletheia.datasets.pipeline import Faces
+from aletheia.project.run_config import RunConfig
 from aletheia.stats.tabular import Shortcut
 
 
@@ -62,3 +65,8 @@ def test_audit_source_strict_judges_the_crops(audit, auc, exit_code):
     row = next(line for line in result.stdout.splitlines() if "family delivery" in line)
     assert f"{auc:.3f} ({auc - 0.05:.3f} to {auc + 0.04:.3f})" in row
     assert "family delivery: AUC 0.90 (0.85 to 0.94): width." in result.stdout
+
+
+def test_audit_source_unknown_remedy(tmp_path):
+    with pytest.raises(InputError, match="paint"):
+        audit_source(RunConfig(remedies=["paint"]), tmp_path / "audit.html", as_json=True)

@@ -1,4 +1,4 @@
-"""Exit codes and words of the command line: 0 done, 1 failed, 2 the input cannot be used."""
+"""Exit codes and messages of the command line: 0 done, 1 failed, 2 the input cannot be used."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from aletheia.cli.options import numbers
-from aletheia.core.errors import InputError
 
 ALETHEIA = Path(sys.executable).with_name("aletheia")
 
@@ -23,26 +20,26 @@ def run(*args: str, cwd: Path | None = None, **env: str) -> subprocess.Completed
 @pytest.mark.parametrize(
     "args", [["run"], ["predict"], ["serve"], ["data", "synth"], ["functions"], ["tracking"]], ids=" ".join
 )
-def test_help_teaches(args):
+def test_help_of_commands(args):
     done = run(*args, "--help")
     assert done.returncode == 0
     assert "Usage" in done.stdout
 
 
-def test_an_unknown_option_is_a_usage_error():
+def test_run_unknown_option():
     done = run("run", "--no-such-option")
     assert done.returncode == 2
     assert "no-such-option" in done.stderr
 
 
-def test_outside_of_a_project(tmp_path):
+def test_run_outside_of_a_project(tmp_path):
     done = run("run", cwd=tmp_path)
     assert done.returncode == 2
     assert "No project.yaml" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_tracking_server_that_is_not_there(tmp_path):
+def test_run_unreachable_tracking_server(tmp_path):
     (tmp_path / "project.yaml").write_text("kind: project\nmetadata: {name: aletheia}\n")
     done = run("run", cwd=tmp_path, MLRUN_DBPATH="http://127.0.0.1:9")
     assert done.returncode == 2
@@ -50,24 +47,13 @@ def test_a_tracking_server_that_is_not_there(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_predict_without_a_model(tmp_path):
+def test_predict_without_model(tmp_path):
     done = run("predict", "picture.jpg", "--model", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 2
     assert "model.safetensors" in done.stderr
 
 
-def test_a_setting_that_does_not_fit(tmp_path):
+def test_run_bad_environment_setting(tmp_path):
     done = run("run", cwd=tmp_path, ALETHEIA_TRACKING_PORT="many")
     assert done.returncode == 2
     assert "ALETHEIA_TRACKING_PORT" in done.stderr or "No project.yaml" in done.stderr
-
-
-@pytest.mark.parametrize("text", ["", " ", ",", "a,b", "1;2"])
-def test_a_grid_without_values(text):
-    with pytest.raises(InputError, match="--learning-rates"):
-        numbers(text, float, "--learning-rates")
-
-
-def test_numbers_are_parsed():
-    assert numbers("1e-3, 2e-3", float, "--x") == [1e-3, 2e-3]
-    assert numbers("8,16", int, "--x") == [8, 16]

@@ -10,8 +10,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.cli import app
+from aletheia.cli.evaluate_source import evaluate_source, saved_as_in_training
+from aletheia.core.errors import InputError
 from aletheia.datasets.pipeline import Faces
+from aletheia.faces.crop_config import CropConfig
+from aletheia.project.run_config import RunConfig
 from aletheia.release.evaluation_report import EvaluationReport
 
 SKIPPED = pd.DataFrame({"path": ["a.txt", "b.txt"], "reason": "no picture"})
@@ -58,3 +63,17 @@ def test_evaluate_source_table_and_strict(evaluate):
     assert "0.750 always saying the larger class" in lines["accuracy"]
     assert "FAILED: calibrated (expected calibration error " in result.stdout
     assert "2 files had no face, or could not be read" in result.stdout
+
+
+def test_evaluate_source_unknown_model(tmp_path):
+    with pytest.raises(InputError, match="holds no model"):
+        evaluate_source(str(tmp_path), RunConfig(), tmp_path / "report.html", delivery_faces=4, as_json=True)
+
+
+def test_saved_as_in_training(crops, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path))
+    faces = crops[1].head(6)
+    assert saved_as_in_training(faces, CropConfig(), 1) is faces
+    saved = saved_as_in_training(faces, CropConfig(quality=(70, 80), resolution=16), 1)
+    remedied = apply_remedies(faces, faces.iloc[:0], Remedies(quality=(70, 80), resolution=16), seed=1).faces
+    assert saved.path.tolist() == remedied.path.tolist() and not set(saved.path) & set(faces.path)

@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 
 
 def clone(folder: Path) -> None:
-    """What a user clones, as far as a run needs it."""
+    """Copy the files of a clone that a run needs."""
     ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
     for name in ("notebooks", "functions", "workflows"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
@@ -42,7 +42,7 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.small = {"images": 240, "image_size": 64, "search_epochs": 1, "epochs": 2}
+        self.small = {"n_synthetic": 240, "image_size": 64, "search_epochs": 1, "epochs": 2}
         self.grid = {"learning_rates": [1e-3, 3e-3], "batch_sizes": [16, 32]}
         clone(folder)
         with socket.socket() as probe:
@@ -95,7 +95,7 @@ class Checkout:
         return json.loads(self.command("python", "-c", code, name, check=True).stdout.split("OUT")[-1])
 
     def summary(self) -> dict:
-        """What the last run wrote."""
+        """Read the summary of the last run."""
         return json.loads((self.folder / "artifacts" / "summary.json").read_text())
 
 
@@ -118,6 +118,6 @@ def summary(checkout) -> dict:
     """The workflow by our own command."""
     done = checkout.run()
     assert done.returncode == 0, done.stderr
-    assert "What came out" in done.stderr
+    assert "Results" in done.stderr
     assert "Traceback" not in done.stderr
     return checkout.summary()

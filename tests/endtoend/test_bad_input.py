@@ -1,4 +1,4 @@
-"""What a user may get wrong, by the command that a user runs: one sentence, exit code 2, no traceback."""
+"""Mistakes of a user, by the command that a user runs: one sentence, exit code 2, no traceback."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def copy(faces, tmp_path) -> Path:
 
 
 def refused(done, *words: str) -> None:
-    """Exit code 2, one sentence with these words, told once."""
+    """Check for exit code 2 and one sentence that holds each of these words once."""
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     for word in words:
@@ -52,38 +52,38 @@ def manifest(faces: Path, columns=("path", "label"), label="fake", extra=()) -> 
     return str(path)
 
 
-def test_an_empty_folder(checkout, tmp_path):
+def test_run_empty_folder(checkout, tmp_path):
     refused(checkout.run("--source", str(tmp_path)), "holds no images", "real/ and fake/")
 
 
-def test_one_class_only(checkout, copy):
+def test_run_single_class(checkout, copy):
     shutil.rmtree(copy / "fake")
     refused(checkout.run("--source", str(copy)), "only real images", "add fake images")
 
 
-def test_folders_of_other_names(checkout, copy):
+def test_run_unknown_folder_names(checkout, copy):
     (copy / "fake").rename(copy / "spoof")
     refused(checkout.run("--source", str(copy)), "/spoof/", "add fake images")
 
 
-def test_a_csv_without_labels(checkout, copy):
+def test_run_csv_without_labels(checkout, copy):
     refused(checkout.run("--source", manifest(copy, columns=("path",))), "no column 'label'")
 
 
-def test_a_csv_with_another_label(checkout, copy):
+def test_run_csv_with_unknown_label(checkout, copy):
     refused(checkout.run("--source", manifest(copy, label="maybe")), "row 60 ('maybe')")
 
 
-def test_a_csv_that_names_missing_files(checkout, copy):
+def test_run_csv_with_missing_file(checkout, copy):
     refused(checkout.run("--source", manifest(copy, extra=[("nope.jpg", "real")])), "nope.jpg", "names no file")
 
 
-def test_a_csv_with_a_row_twice(checkout, copy):
+def test_run_csv_with_duplicate_row(checkout, copy):
     twice = f"real/{sorted(copy.glob('real/*.jpg'))[0].name}"
     refused(checkout.run("--source", manifest(copy, extra=[(twice, "real")])), "appears a second time", twice)
 
 
-def test_a_batch_larger_than_the_data(checkout, faces):
+def test_run_batch_larger_than_data(checkout, faces):
     refused(checkout.run("--source", str(faces), "--batch-sizes", "500"), "500 is larger than the training data")
 
 
@@ -101,21 +101,21 @@ def test_a_batch_larger_than_the_data(checkout, faces):
         ("--learning-rates", "1e-3,-1", "learning_rate"),
     ],
 )
-def test_what_can_be_known_before_the_data_is_prepared(checkout, option, value, words):
+def test_run_bad_option_is_refused_early(checkout, option, value, words):
     done = checkout.run(option, value)
     refused(done, words)
     assert "extract-faces" not in done.stderr
 
 
-def test_a_port_that_is_taken(checkout, faces, tmp_path):
+def test_run_tracking_port_taken(checkout, faces, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         done = checkout.run(ALETHEIA_HOME=str(tmp_path / "home"), ALETHEIA_TRACKING_PORT=port)
     refused(done, f"Port {port}", "ALETHEIA_TRACKING_PORT=")
 
 
-def test_pictures_of_all_kinds(checkout, copy):
-    """What can be read is read; what cannot is left out, counted and named, and the run goes on."""
+def test_run_skips_unreadable_pictures(checkout, copy):
+    """Readable files are read; the others are left out, counted and named, and the run goes on."""
     real, fake = copy / "real", copy / "fake"
     first, second, third = sorted(real.glob("*.jpg"))[:3]
     image = Image.open(first).convert("RGB")

@@ -12,7 +12,7 @@ from aletheia.evaluation.leave_one_out import (
     cell_results,
     leave_one_out_figure,
     leave_one_out_table,
-    leave_out,
+    leave_out_rows,
     score_everywhere,
 )
 from aletheia.models.bundle import load_bundle
@@ -29,19 +29,19 @@ FRAME = pd.DataFrame(
 
 
 def test_leave_out_rows_and_messages():
-    assert leave_out(FRAME, "nothing") is FRAME
-    without = leave_out(FRAME, "generator=swap")
+    assert leave_out_rows(FRAME, "nothing") is FRAME
+    without = leave_out_rows(FRAME, "generator=swap")
     assert "swap" not in set(without["generator"]) and (without["label"] == "real").sum() == 60
-    assert set(leave_out(FRAME, "source=cam-a")["source"]) == {"cam-b"}
+    assert set(leave_out_rows(FRAME, "source=cam-a")["source"]) == {"cam-b"}
     for wrong, message in (
         ("generator=swop", "blend, rare, swap"),
         ("camera=x", "write generator=NAME"),
         ("swap", "write generator=NAME"),
     ):
         with pytest.raises(InputError, match=message):
-            leave_out(FRAME, wrong)
+            leave_out_rows(FRAME, wrong)
     with pytest.raises(InputError, match="one class"):
-        leave_out(FRAME[FRAME["generator"].isin(["", "swap"])], "generator=swap")
+        leave_out_rows(FRAME[FRAME["generator"].isin(["", "swap"])], "generator=swap")
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,13 @@ def test_score_everywhere_matches_scikit_learn(table, brightness_bundle, crops):
     assert 0.5 < swap.auc <= 1 and swap.low <= swap.auc <= swap.high
 
 
-def test_leave_one_out_table_from_cell_results(table):
+@pytest.mark.parametrize("parameter", ["param.leave_out", "param.held_out"])
+def test_leave_one_out_table_from_cell_results(table, parameter):
     whole, without = cell_results(table, "nothing"), cell_results(table, "generator=swap")
     assert "unseen_auc" not in whole
     assert without["unseen_auc"] == without["auc_generator_swap"]
-    rows = [{"param.held_out": "nothing", **{f"output.{k}": v for k, v in whole.items()}}]
-    rows.append({"param.held_out": "generator=swap", **{f"output.{k}": v for k, v in without.items()}})
+    rows = [{parameter: "nothing", **{f"output.{k}": v for k, v in whole.items()}}]
+    rows.append({parameter: "generator=swap", **{f"output.{k}": v for k, v in without.items()}})
     iterations = pd.DataFrame(rows)
     matrix = leave_one_out_table(iterations)
     assert list(matrix.index) == ["nothing", "generator=swap"]
@@ -78,4 +79,4 @@ def test_leave_one_out_table_from_cell_results(table):
     (frame,) = figure.layout.shapes
     column = list(figure.data[0].x).index("generator swap")
     assert (frame.x0, frame.x1, frame.y0) == (column - 0.5, column + 0.5, 0.5)
-    assert "enough test rows" in leave_one_out_figure(iterations[["param.held_out"]]).layout.annotations[0].text
+    assert "enough test rows" in leave_one_out_figure(iterations[[parameter]]).layout.annotations[0].text

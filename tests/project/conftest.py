@@ -42,19 +42,19 @@ class Lengths(mlrun.serving.V2ModelServer):
 '''
 
 
-def code(*lines: str, tags: tuple[str, ...] = (), **metadata) -> nbformat.NotebookNode:
+def code_cell(*lines: str, tags: tuple[str, ...] = (), **metadata) -> nbformat.NotebookNode:
     """A code cell as git should hold it."""
     if tags:
         metadata["tags"] = list(tags)
     return new_code_cell("\n".join(lines), metadata=metadata)
 
 
-def marked(region: str) -> nbformat.NotebookNode:
+def region_cell(region: str) -> nbformat.NotebookNode:
     """The cell of a marked region."""
-    return code("# mlrun: start-code", region, "# mlrun: end-code")
+    return code_cell("# mlrun: start-code", region, "# mlrun: end-code")
 
 
-def save(path: Path, cells: list, **metadata) -> Path:
+def write_notebook(path: Path, cells: list, **metadata) -> Path:
     """Write a notebook; its cell ids depend on nothing."""
     for i, cell in enumerate(cells):
         cell["id"] = f"cell-{i}"
@@ -64,16 +64,16 @@ def save(path: Path, cells: list, **metadata) -> Path:
     return path
 
 
-def usual(region: str) -> list:
+def notebook_cells(region: str) -> list:
     """Cells as a notebook of the project has them; the region is cell 3."""
-    parameters = code("factor = 3.0", tags=("parameters",))
-    return [new_markdown_cell("# Scale"), parameters, marked(region), code("!ls", "factor * 2")]
+    parameters = code_cell("factor = 3.0", tags=("parameters",))
+    return [new_markdown_cell("# Scale"), parameters, region_cell(region), code_cell("!ls", "factor * 2")]
 
 
 def write_project(root: Path) -> Path:
     """A project of two functions, not yet generated."""
-    save(root / "notebooks" / "01-scale.ipynb", usual(JOB))
-    save(root / "notebooks" / "02-lengths.ipynb", usual(SERVING))
+    write_notebook(root / "notebooks" / "01-scale.ipynb", notebook_cells(JOB))
+    write_notebook(root / "notebooks" / "02-lengths.ipynb", notebook_cells(SERVING))
     names = ("scale", "lengths")
     functions = [{"name": name, "url": f"functions/{name}/function.yaml"} for name in names]
     project = {"kind": "project", "metadata": {"name": "p"}, "spec": {"functions": functions}}
@@ -81,7 +81,7 @@ def write_project(root: Path) -> Path:
     return root
 
 
-def edit(path: Path, old: str, new: str) -> None:
+def replace_in_file(path: Path, old: str, new: str) -> None:
     """Replace a text in a file; it must be there."""
     text = path.read_text()
     assert old in text
@@ -101,12 +101,12 @@ def project(tmp_path: Path) -> Path:
 def make() -> SimpleNamespace:
     """The helpers of this file."""
     return SimpleNamespace(
-        code=code,
-        marked=marked,
-        save=save,
-        usual=usual,
+        code_cell=code_cell,
+        region_cell=region_cell,
+        write_notebook=write_notebook,
+        notebook_cells=notebook_cells,
         write_project=write_project,
-        edit=edit,
+        replace_in_file=replace_in_file,
         JOB=JOB,
         SERVING=SERVING,
     )

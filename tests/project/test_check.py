@@ -1,4 +1,4 @@
-"""`aletheia functions`: every way in which notebooks, functions and project.yaml can part company."""
+"""`aletheia functions check`: all differences between notebooks, functions and project.yaml."""
 
 import pytest
 import yaml
@@ -14,12 +14,12 @@ def only(findings):
     return finding
 
 
-def test_a_generated_project_is_clean(project):
+def test_check_functions_generated_project_is_clean(project):
     assert check_functions(project) == []
 
 
-def test_edited_notebook_shows_a_short_diff(project, make):
-    make.edit(project / "notebooks" / "01-scale.ipynb", "product = 2 * factor", "product = 3 * factor")
+def test_check_functions_edited_notebook_shows_diff(project, make):
+    make.replace_in_file(project / "notebooks" / "01-scale.ipynb", "product = 2 * factor", "product = 3 * factor")
     findings = check_functions(project)
     assert [finding.file for finding in findings] == [f"functions/scale/function.{end}" for end in ("py", "yaml")]
     assert all(finding.rule == "differs" for finding in findings)
@@ -28,9 +28,9 @@ def test_edited_notebook_shows_a_short_diff(project, make):
     assert "functionSourceCode: <sha256" in findings[1].detail
 
 
-def test_long_diffs_are_cut(project, make):
+def test_check_functions_long_diff_is_cut(project, make):
     lines = "".join(f"    factor += {i}\n" for i in range(99))
-    make.edit(project / "functions" / "scale" / "function.py", "    return", f"{lines}    return")
+    make.replace_in_file(project / "functions" / "scale" / "function.py", "    return", f"{lines}    return")
     detail = only(check_functions(project)).detail
     assert detail.count("\n") == 20 and "more lines" in detail.split("\n")[-1]
 
@@ -46,7 +46,7 @@ def test_long_diffs_are_cut(project, make):
         lambda data: b"",
     ],
 )
-def test_one_changed_byte_is_found(project, damage):
+def test_check_functions_changed_byte(project, damage):
     path = project / "functions" / "scale" / "function.yaml"
     path.write_bytes(damage(path.read_bytes()))
     finding = only(check_functions(project))
@@ -54,7 +54,7 @@ def test_one_changed_byte_is_found(project, damage):
     assert finding.detail.count("\n") > 2
 
 
-def test_missing_files(project):
+def test_check_functions_missing_files(project):
     (project / "functions" / "scale" / "function.py").unlink()
     assert only(check_functions(project)).file == "functions/scale/function.py"
     (project / "functions" / "scale" / "function.yaml").unlink()
@@ -62,7 +62,7 @@ def test_missing_files(project):
     assert finding.rule == "missing" and "not generated yet" in finding.message
 
 
-def test_stray_files(project):
+def test_check_functions_stray_files(project):
     functions = project / "functions"
     for name in ("old/function.yaml", "notes.txt", "scale/helper.py", "scale/__pycache__/x.pyc", ".hidden"):
         (functions / name).parent.mkdir(exist_ok=True)
@@ -72,13 +72,13 @@ def test_stray_files(project):
     assert {finding.rule for finding in findings} == {"stray"}
 
 
-def test_lint_findings_are_among_them(project, make):
-    make.edit(project / "notebooks" / "01-scale.ipynb", '"parameters"', '"parameter"')
+def test_check_functions_includes_lint(project, make):
+    make.replace_in_file(project / "notebooks" / "01-scale.ipynb", '"parameters"', '"parameter"')
     finding = only(check_functions(project))
     assert (finding.rule, finding.file) == ("parameters", "notebooks/01-scale.ipynb")
 
 
-def test_removed_notebook(project):
+def test_check_functions_removed_notebook(project):
     (project / "notebooks" / "02-lengths.ipynb").unlink()
     assert {(f.rule, f.file) for f in check_functions(project)} == {
         ("stray", "functions/lengths"),
@@ -108,10 +108,11 @@ SCALE, LENGTHS, OLD = ((name, url(name)) for name in ("scale", "lengths", "old")
             ["'old', which no notebook"],
         ),
         ([SCALE, LENGTHS, SCALE], ["listed twice"]),
+        ([LENGTHS, SCALE], ["another order"]),
         ([("scale", "./" + url("scale")), LENGTHS, ("hub", "hub://describe")], []),
     ],
 )
-def test_project_yaml(project, entries, words):
+def test_check_functions_project_yaml_entries(project, entries, words):
     path = project / "project.yaml"
     content = yaml.safe_load(path.read_text())
     content["spec"]["functions"] = entries and [{"name": name} | ({"url": url} if url else {}) for name, url in entries]
@@ -123,13 +124,13 @@ def test_project_yaml(project, entries, words):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "a: [", "spec: {functions: [x]}", "kind: project"])
-def test_unusable_project_yaml(project, content):
+def test_check_functions_unusable_project_yaml(project, content):
     (project / "project.yaml").write_text(content)
     with pytest.raises(InputError, match=r"project\.yaml is no MLRun project"):
         check_functions(project)
 
 
-def test_command_line(project, make, monkeypatch):
+def test_functions_command_check_and_build(project, make, monkeypatch):
     run = CliRunner().invoke
     monkeypatch.setenv("MLRUN_DBPATH", "http://127.0.0.1:9")
     monkeypatch.delenv("MLRUN_IGNORE_ENV_FILE", raising=False)
@@ -137,7 +138,7 @@ def test_command_line(project, make, monkeypatch):
     clean = run(app, ["check", *arguments])
     assert clean.exit_code == 0 and "agree" in clean.output
 
-    make.edit(project / "notebooks" / "01-scale.ipynb", "2 * factor", "3 * factor")
+    make.replace_in_file(project / "notebooks" / "01-scale.ipynb", "2 * factor", "3 * factor")
     found = run(app, ["check", *arguments])
     assert found.exit_code == 1 and "functions/scale/function.py: " in found.output and "2 to mend" in found.output
 

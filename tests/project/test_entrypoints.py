@@ -1,4 +1,4 @@
-"""The help that MLRun's UI shows: what MLRun's reader gives where that is right, and right elsewhere."""
+"""The help in MLRun's UI: equal to that of MLRun's own reader where it is right, and right elsewhere."""
 
 import ast
 
@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from aletheia.project.entrypoints import entry_point, parse_docstring, public_functions
+from aletheia.project.run_config import RunConfig
 
 PLAIN = '''
 @decorated
@@ -34,7 +35,7 @@ def simple(x):
 '''
 
 
-def test_same_as_mlruns_reader_for_plain_handlers():
+def test_entry_point_equals_mlrun_for_plain_handlers():
     from mlrun.runtimes.funcdoc import as_func, find_handlers
 
     expected = {handler["name"]: as_func(handler) for handler in find_handlers(PLAIN)}
@@ -49,7 +50,7 @@ def test_same_as_mlruns_reader_for_plain_handlers():
     assert list(actual) == ["train", "simple"]
 
 
-def test_what_mlruns_reader_gets_wrong():
+def test_entry_point_hints_that_mlrun_misreads():
     text = '''
 async def f(a: int = -1, b: tuple[int, ...] = (1, -2), c: "str | None" = None, *, d: list[str | None] = (),
             e: mlrun.DataItem | None = None, g: Literal["x", "y"] = "x", h: float = 1e-3):
@@ -74,15 +75,31 @@ async def f(a: int = -1, b: tuple[int, ...] = (1, -2), c: "str | None" = None, *
 
 
 @pytest.mark.parametrize("default", ["np.inf", "1 << 3", "float('inf')", "b'x'", "{1, 2}", "NAME", "f'{x}'"])
-def test_defaults_that_are_no_literals_are_refused(default):
+def test_entry_point_refuses_defaults_other_than_literals(default):
     with pytest.raises(ValueError):
         entry_point(ast.parse(f"def f(x={default}): ...").body[0])
 
 
-def test_docstring_fields_that_mlrun_would_lose_are_named():
+def test_parse_docstring_reports_unread_fields():
     parsed = parse_docstring(
         "Text.\n\n:param a: first\nlost\n:return: no\n:raises ValueError: no\n:param b:\n    below"
     )
     assert parsed.params == {"a": "first", "b": "below"}
     assert [problem.count("lost") + problem.count(":return:") for problem in parsed.problems] == [1, 1, 0]
     assert ":raises:" in parsed.problems[2]
+
+
+def test_entry_point_lists_options():
+    text = "def f(context, seed: int = 3, **options):\n    pass\n\n\ndef g(x: int = 1):\n    pass"
+    first, second = public_functions(ast.parse(text))
+    parameters = entry_point(first, ["faces", "recipe"])["parameters"]
+    assert [p["name"] for p in parameters[:2]] == ["context", "seed"] and parameters[1]["default"] == 3
+    assert [p["name"] for p in parameters[2:]] == [n for n in RunConfig.option_names("faces", "recipe") if n != "seed"]
+    assert parameters[2] == {
+        "name": "image_size",
+        "type": "int",
+        "doc": "Side of the face crops that the network sees, pixels. (at least 32, at most 1024)",
+        "default": 96,
+    }
+    assert (parameters[-1]["name"], parameters[-1]["type"], parameters[-1]["default"]) == ("recipe", "dict", {})
+    assert [p["name"] for p in entry_point(second, ["faces"])["parameters"]] == ["x"]

@@ -25,7 +25,7 @@ def spec_of(root, name):
     return yaml.safe_load((root / "functions" / name / "function.yaml").read_text())
 
 
-def test_same_bytes_in_any_checkout(project, tmp_path, make, monkeypatch):
+def test_build_functions_same_bytes_in_any_checkout(project, tmp_path, make, monkeypatch):
     other = make.write_project(tmp_path / "somewhere" / "else ü")
 
     def git(*arguments):
@@ -43,7 +43,7 @@ def test_same_bytes_in_any_checkout(project, tmp_path, make, monkeypatch):
 
 
 @pytest.mark.slow
-def test_same_bytes_on_another_machine(project, tmp_path, make):
+def test_build_functions_same_bytes_on_another_machine(project, tmp_path, make):
     """Another process, hash seed, time zone, user; MLRun configured otherwise, its server out of reach."""
     other = make.write_project(tmp_path / "other")
     environment = os.environ | {
@@ -69,7 +69,7 @@ def test_same_bytes_on_another_machine(project, tmp_path, make):
     assert contents(other) == contents(project)
 
 
-def test_job_is_complete_and_documented(project):
+def test_render_spec_job_is_documented(project):
     text = (project / "functions" / "scale" / "function.yaml").read_text()
     assert text.startswith("# Generated from notebooks/01-scale.ipynb by ")
     function = spec_of(project, "scale")
@@ -91,7 +91,7 @@ def test_job_is_complete_and_documented(project):
 
 
 @pytest.mark.slow
-def test_mlrun_makes_the_same_of_the_notebook_itself(project):
+def test_render_spec_equals_mlrun_from_notebook(project):
     """What is kept of MLRun's function is what MLRun's own way, straight from the notebook, gives."""
     import mlrun
 
@@ -111,7 +111,7 @@ def test_mlrun_makes_the_same_of_the_notebook_itself(project):
         assert ours["spec"].get(key) == direct["spec"].get(key), key
 
 
-def test_serving_function_answers_after_import(project, monkeypatch, tmp_path):
+def test_render_spec_serving_function_answers(project, monkeypatch, tmp_path):
     import mlrun
 
     spec = spec_of(project, "lengths")["spec"]
@@ -129,12 +129,12 @@ def test_serving_function_answers_after_import(project, monkeypatch, tmp_path):
     assert answer["outputs"] == [3, 0]
 
 
-def test_configuration_reaches_the_function(tmp_path, make):
+def test_render_spec_configuration(tmp_path, make):
     root = make.write_project(tmp_path)
     words = "image=python:3.11 description='What it does: x' categories='[\"a\"]' requirements='[\"timm==1\"]'"
     second = '\n\n\ndef other() -> None:\n    """Do something else."""\n'
     region = f"# mlrun: config {words} handler=other\n{make.JOB}{second}"
-    make.save(root / "notebooks" / "03-more.ipynb", make.usual(region))
+    make.write_notebook(root / "notebooks" / "03-more.ipynb", make.notebook_cells(region))
     build_functions(root, ["more"])
     function = spec_of(root, "more")
     assert function["metadata"]["categories"] == ["a"]
@@ -145,11 +145,11 @@ def test_configuration_reaches_the_function(tmp_path, make):
     assert list(spec["entry_points"]) == ["scale", "other"]
 
 
-def test_only_what_changed_is_written(project, make):
+def test_build_functions_writes_only_changes(project, make):
     assert build_functions(project) == []
     yaml_file = project / "functions" / "scale" / "function.yaml"
     before = yaml_file.stat().st_mtime_ns
-    make.edit(project / "notebooks" / "02-lengths.ipynb", "self.model = len", "self.model = max")
+    make.replace_in_file(project / "notebooks" / "02-lengths.ipynb", "self.model = len", "self.model = max")
     written = build_functions(project)
     assert [path.name for path in written] == ["function.py", "function.yaml"]
     assert all(path.parent.name == "lengths" for path in written)
@@ -157,25 +157,25 @@ def test_only_what_changed_is_written(project, make):
     assert list(contents(project)) == FILES
 
 
-def test_outdated_names_what_an_edit_concerns(project, make):
+def test_outdated_after_edits(project, make):
     scale = project / "notebooks" / "01-scale.ipynb"
     assert outdated(project) == []
-    make.edit(scale, "factor * 2", "factor * 3")  # below the region
-    make.edit(scale, "factor = 3.0", "factor = 4.0")  # the parameters cell
+    make.replace_in_file(scale, "factor * 2", "factor * 3")  # below the region
+    make.replace_in_file(scale, "factor = 3.0", "factor = 4.0")  # the parameters cell
     assert outdated(project) == []
-    make.edit(scale, "2 * factor", "3 * factor")
+    make.replace_in_file(scale, "2 * factor", "3 * factor")
     assert outdated(project) == ["scale"]
     build_functions(project, outdated(project))
     assert outdated(project) == []
-    make.edit(project / "functions" / "scale" / "function.py", "3 * factor", "4 * factor")
+    make.replace_in_file(project / "functions" / "scale" / "function.py", "3 * factor", "4 * factor")
     (project / "functions" / "lengths" / "function.yaml").unlink()
     assert outdated(project) == ["scale", "lengths"]
     assert build_functions(project) and outdated(project) == []
-    make.edit(project / "notebooks" / "02-lengths.ipynb", "# mlrun: end-code", "# the end")
+    make.replace_in_file(project / "notebooks" / "02-lengths.ipynb", "# mlrun: end-code", "# the end")
     assert outdated(project) == ["lengths"]
 
 
-def test_outdated_needs_no_mlrun(project):
+def test_outdated_without_mlrun(project):
     call = (
         "import sys; from aletheia.project.functions import outdated; "
         f"assert outdated({str(project)!r}) == []; assert 'mlrun' not in sys.modules, 'mlrun was imported'"
@@ -183,9 +183,9 @@ def test_outdated_needs_no_mlrun(project):
     subprocess.run([sys.executable, "-c", call], check=True)
 
 
-def test_nothing_is_written_while_a_notebook_is_broken(tmp_path, make):
+def test_build_functions_broken_notebook_writes_nothing(tmp_path, make):
     root = make.write_project(tmp_path)
-    make.edit(root / "notebooks" / "02-lengths.ipynb", "import mlrun.serving", "%pip install x")
+    make.replace_in_file(root / "notebooks" / "02-lengths.ipynb", "import mlrun.serving", "%pip install x")
     with pytest.raises(InputError, match=r"02-lengths\.ipynb, cell 3, line 3.*magic") as error:
         build_functions(root)
     assert "Nothing was generated" in str(error.value)
@@ -193,25 +193,25 @@ def test_nothing_is_written_while_a_notebook_is_broken(tmp_path, make):
     assert len(build_functions(root, ["scale"])) == 2
 
 
-def test_outputs_do_not_keep_one_from_working(tmp_path, make):
+def test_build_functions_accepts_outputs(tmp_path, make):
     root = make.write_project(tmp_path)
-    make.edit(root / "notebooks" / "01-scale.ipynb", '"execution_count": null', '"execution_count": 1')
+    make.replace_in_file(root / "notebooks" / "01-scale.ipynb", '"execution_count": null', '"execution_count": 1')
     assert len(build_functions(root)) == 4
 
 
-def test_unknown_and_doubled_names(tmp_path, make):
+def test_build_functions_unknown_and_doubled_names(tmp_path, make):
     root = make.write_project(tmp_path)
     with pytest.raises(InputError, match=r"'other'.*scale, lengths"):
         build_functions(root, ["scale", "other"])
-    make.save(root / "notebooks" / "03-scale.ipynb", make.usual(make.JOB))
+    make.write_notebook(root / "notebooks" / "03-scale.ipynb", make.notebook_cells(make.JOB))
     with pytest.raises(InputError, match=r"03-scale\.ipynb: .*'scale', as 01-scale\.ipynb"):
         build_functions(root, ["scale"])
     assert not (root / "functions").exists()
 
 
-def test_interrupted_writing_leaves_the_old_file(project, make, monkeypatch):
+def test_build_functions_interrupted_keeps_old_file(project, make, monkeypatch):
     before = contents(project)
-    make.edit(project / "notebooks" / "01-scale.ipynb", "2 * factor", "3 * factor")
+    make.replace_in_file(project / "notebooks" / "01-scale.ipynb", "2 * factor", "3 * factor")
 
     def fail(*_):
         raise OSError("no space left")
@@ -222,15 +222,15 @@ def test_interrupted_writing_leaves_the_old_file(project, make, monkeypatch):
     assert contents(project) == before
 
 
-def test_five_notebooks_take_few_seconds(tmp_path, make):
+def test_build_functions_speed(tmp_path, make):
     import time
 
     import mlrun  # noqa: F401  its import is not counted
 
     for i in range(5):
-        make.save(
+        make.write_notebook(
             tmp_path / "notebooks" / f"{i:02}-scale{i}.ipynb",
-            make.usual(make.JOB.replace("def scale", f"def scale{i}")),
+            make.notebook_cells(make.JOB.replace("def scale", f"def scale{i}")),
         )
     start = time.perf_counter()
     assert len(build_functions(tmp_path)) == 10

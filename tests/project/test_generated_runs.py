@@ -1,4 +1,4 @@
-"""A generated function in MLRun's hands: run, chained through the store, shown with its help."""
+"""Generated functions under MLRun: run, chained through the store, shown with their help."""
 
 import shutil
 
@@ -38,7 +38,7 @@ def report(
 def functions(mlrun_project, tmp_path, make):
     """The MLRun project with generated functions; the notebooks and their folder are gone."""
     root = make.write_project(tmp_path / "checkout")
-    make.save(root / "notebooks" / "03-report.ipynb", make.usual(READ))
+    make.write_notebook(root / "notebooks" / "03-report.ipynb", make.notebook_cells(READ))
     build_functions(root)
     shutil.copytree(root / "functions", tmp_path / "project" / "functions")
     shutil.rmtree(root)
@@ -47,7 +47,7 @@ def functions(mlrun_project, tmp_path, make):
     return mlrun_project
 
 
-def test_job_runs_and_its_help_is_in_the_database(functions):
+def test_generated_job_runs_and_stores_help(functions):
     import mlrun
 
     run = functions.run_function("scale", params={"factor": 21}, local=True)
@@ -70,7 +70,7 @@ def test_job_runs_and_its_help_is_in_the_database(functions):
     assert stored["spec"]["default_handler"] == "scale"
 
 
-def test_job_with_inputs_runs_and_hands_on(functions, tmp_path):
+def test_generated_job_chains_artifacts(functions, tmp_path):
     (tmp_path / "numbers.json").write_text("[1, 2, 3]")
     first = functions.run_function("report", inputs={"data": str(tmp_path / "numbers.json")}, local=True)
     assert first.outputs["total"] == 5
@@ -81,7 +81,7 @@ def test_job_with_inputs_runs_and_hands_on(functions, tmp_path):
     assert both.outputs["total"] == 11
 
 
-def test_serving_function_of_a_project_answers(functions, tmp_path):
+def test_generated_serving_function_answers(functions, tmp_path):
     function = functions.get_function("lengths")
     function.add_model("lengths", model_path=str(tmp_path))
     answer = function.to_mock_server().test("/v2/models/lengths/infer", {"inputs": ["abc"]})

@@ -1,4 +1,4 @@
-"""Every rule: a notebook that breaks this one alone is found out, at the right cell and line."""
+"""Every rule: a notebook that breaks this one alone has this one finding, at the right cell and line."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ from aletheia.project.lint import VOLATILE, lint_notebook
 from aletheia.project.unbound_names import unbound_names
 
 ROOT = Path(__file__).parents[2]
-#: What is wrong -> (the region of an otherwise usual notebook; the rule; cell and line; words of the message)
+#: fault -> (the region of an otherwise usual notebook; the rule; cell and line; words of the message)
 IN_REGION = {
     "line magic": ("%matplotlib inline\n{job}", "magic", (3, 2), "%matplotlib"),
     "cell magic": ("%%bash\necho", "magic", (3, 2), "%%bash"),
@@ -100,20 +100,20 @@ IN_REGION = {
 
 
 def lint(make, root, cells, name="01-scale.ipynb", **metadata):
-    return lint_notebook(make.save(root / "notebooks" / name, cells, **metadata), root)
+    return lint_notebook(make.write_notebook(root / "notebooks" / name, cells, **metadata), root)
 
 
-def test_good_notebooks_have_no_findings(tmp_path, make):
-    assert lint(make, tmp_path, make.usual(make.JOB)) == []
-    assert lint(make, tmp_path, make.usual(make.SERVING)) == []
+def test_lint_notebook_good_notebooks(tmp_path, make):
+    assert lint(make, tmp_path, make.notebook_cells(make.JOB)) == []
+    assert lint(make, tmp_path, make.notebook_cells(make.SERVING)) == []
 
 
 @pytest.mark.parametrize("case", IN_REGION)
-def test_rules_of_the_region(tmp_path, make, case):
+def test_lint_region_rules(tmp_path, make, case):
     region, rule, place, words = IN_REGION[case]
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "helpers.py").touch()
-    findings = lint(make, tmp_path, make.usual(region.format(job=make.JOB) if "{job}" in region else region))
+    findings = lint(make, tmp_path, make.notebook_cells(region.format(job=make.JOB) if "{job}" in region else region))
 
     assert [finding.rule for finding in findings] == [rule]
     (finding,) = findings
@@ -122,23 +122,23 @@ def test_rules_of_the_region(tmp_path, make, case):
     assert str(finding).startswith(f"notebooks/01-scale.ipynb, cell {place[0]}, line {place[1]}: ")
 
 
-def test_rules_of_markers(tmp_path, make):
-    parameters, job = make.code("a = 1", tags=("parameters",)), make.JOB
+def test_lint_notebook_markers(tmp_path, make):
+    parameters, job = make.code_cell("a = 1", tags=("parameters",)), make.JOB
     start, end = "# mlrun: start-code", "# mlrun: end-code"
     cases = {
-        "none": ([make.code(job)], None, "No code cell holds"),
+        "none": ([make.code_cell(job)], None, "No code cell holds"),
         "only in a text cell": (
             [nbformat.v4.new_markdown_cell(f"{start}\n{end}")],
             None,
             "No code cell holds",
         ),
-        "no end": ([make.code(start, job)], 2, "There is no"),
-        "end first": ([make.code(end, job, start)], 2, "stands before"),
-        "two regions": ([make.marked(job), make.marked("x = 1")], 3, "A second"),
-        "two ends": ([make.marked(job), make.code(end)], 3, "A second"),
-        "empty": ([make.code(start), make.code("", end)], 2, "no code between"),
-        "named": ([make.code(f"{start} train", job, end)], 2, "the name 'train' follows"),
-        "in a text": ([make.code(start, job, f"x = 1  {end}")], 2, "not alone"),
+        "no end": ([make.code_cell(start, job)], 2, "There is no"),
+        "end first": ([make.code_cell(end, job, start)], 2, "stands before"),
+        "two regions": ([make.region_cell(job), make.region_cell("x = 1")], 3, "A second"),
+        "two ends": ([make.region_cell(job), make.code_cell(end)], 3, "A second"),
+        "empty": ([make.code_cell(start), make.code_cell("", end)], 2, "no code between"),
+        "named": ([make.code_cell(f"{start} train", job, end)], 2, "the name 'train' follows"),
+        "in a text": ([make.code_cell(start, job, f"x = 1  {end}")], 2, "not alone"),
     }
     for case, (cells, cell, words) in cases.items():
         findings = lint(make, tmp_path, [parameters, *cells])
@@ -147,15 +147,15 @@ def test_rules_of_markers(tmp_path, make):
         assert all(finding.blocking for finding in findings)
 
 
-def test_rules_of_the_parameters_cell(tmp_path, make):
-    tagged, job = make.code("a = 1", tags=("parameters",)), make.marked(make.JOB)
-    within = make.code("# mlrun: start-code", make.JOB, "# mlrun: end-code", tags=("parameters",))
+def test_lint_notebook_parameters_cell(tmp_path, make):
+    tagged, job = make.code_cell("a = 1", tags=("parameters",)), make.region_cell(make.JOB)
+    within = make.code_cell("# mlrun: start-code", make.JOB, "# mlrun: end-code", tags=("parameters",))
     text = nbformat.v4.new_markdown_cell("text", metadata={"tags": ["parameters"]})
     cases = {
         "missing": ([job], ["parameters"], None),
-        "later": ([make.code("b = 1"), tagged, job], ["parameters"], 2),
+        "later": ([make.code_cell("b = 1"), tagged, job], ["parameters"], 2),
         "on text": ([text, job], ["parameters"], 1),
-        "twice": ([tagged, make.code("b = 1", tags=("parameters",)), job], ["parameters"], 2),
+        "twice": ([tagged, make.code_cell("b = 1", tags=("parameters",)), job], ["parameters"], 2),
         "inside": ([within], ["parameters-in-region"], 1),
     }
     for case, (cells, rules, cell) in cases.items():
@@ -164,9 +164,9 @@ def test_rules_of_the_parameters_cell(tmp_path, make):
         assert findings[0].cell == cell, case
 
 
-def test_configuration_outside_of_the_region_is_found(tmp_path, make):
-    cells = make.usual(make.JOB)
-    cells[2] = make.code("# mlrun: config kind=serving", cells[2].source)
+def test_lint_notebook_configuration_outside_region(tmp_path, make):
+    cells = make.notebook_cells(make.JOB)
+    cells[2] = make.code_cell("# mlrun: config kind=serving", cells[2].source)
     (finding,) = lint(make, tmp_path, cells)
     assert (finding.rule, finding.cell, finding.line) == ("config", 3, 1)
     assert "outside" in finding.message
@@ -176,12 +176,12 @@ def test_configuration_outside_of_the_region_is_found(tmp_path, make):
     "name",
     ["scale.ipynb", "1-scale.ipynb", "01-scale.v2.ipynb", "01-Scale.ipynb", "01_scale.ipynb", "01-.ipynb"],
 )
-def test_file_names(tmp_path, make, name):
-    (finding,) = lint(make, tmp_path, make.usual(make.JOB), name=name)
+def test_lint_notebook_file_names(tmp_path, make, name):
+    (finding,) = lint(make, tmp_path, make.notebook_cells(make.JOB), name=name)
     assert finding.rule == "file-name" and finding.blocking
 
 
-def test_unreadable_notebook_is_a_finding(tmp_path):
+def test_lint_notebook_unreadable(tmp_path):
     path = tmp_path / "01-x.ipynb"
     path.write_text("{")
     (finding,) = lint_notebook(path, tmp_path)
@@ -194,11 +194,11 @@ def dirty(make):
     stream = nbformat.v4.new_output("stream", name="stdout", text="x")
     cases = {"outputs": ("outputs", [stream]), "count": ("execution_count", 3)}
     for case, (key, value) in cases.items():
-        cells = make.usual(make.JOB)
+        cells = make.notebook_cells(make.JOB)
         cells[3][key] = value
         yield case, cells, {}
     for key in VOLATILE:
-        cells, metadata = make.usual(make.JOB), {}
+        cells, metadata = make.notebook_cells(make.JOB), {}
         prefix, name = key.rsplit(".", 1)
         if prefix == "cell.metadata":
             cells[1].metadata[name] = {"x": "1"} if name in ("execution", "papermill", "vscode") else True
@@ -209,10 +209,10 @@ def dirty(make):
         yield key, cells, metadata
 
 
-def test_what_programs_leave_behind_is_found_and_nbstripout_removes_it(tmp_path, make):
+def test_lint_notebook_volatile_metadata_agrees_with_nbstripout(tmp_path, make):
     paths = []
     for number, (case, cells, metadata) in enumerate(dirty(make)):
-        path = make.save(tmp_path / "notebooks" / f"{number:02}-scale.ipynb", cells, **metadata)
+        path = make.write_notebook(tmp_path / "notebooks" / f"{number:02}-scale.ipynb", cells, **metadata)
         findings = lint_notebook(path, tmp_path)
         assert [finding.rule for finding in findings] == ["outputs"], case
         assert not findings[0].blocking
@@ -228,13 +228,13 @@ def test_what_programs_leave_behind_is_found_and_nbstripout_removes_it(tmp_path,
         assert cell["metadata"]["tags"] == ["parameters"] and cell["id"] == "cell-1"
 
 
-def test_kernel_of_one_machine_is_found(tmp_path, make):
+def test_lint_notebook_foreign_kernel(tmp_path, make):
     kernel = {"name": "my-venv", "display_name": "mine", "language": "python"}
-    (finding,) = lint(make, tmp_path, make.usual(make.JOB), kernelspec=kernel)
+    (finding,) = lint(make, tmp_path, make.notebook_cells(make.JOB), kernelspec=kernel)
     assert finding.rule == "kernel" and "my-venv" in finding.message
 
 
-def test_names_of_all_scopes_are_seen_through():
+def test_unbound_names_in_all_scopes():
     code = """
 import os.path as p
 from x import y as z

@@ -1,16 +1,28 @@
-"""What a notebook does with the project: run in place, read back, show."""
+"""Functions for notebooks: run a handler in place, read results back, display them."""
 
 from __future__ import annotations
 
+import re
+
 import mlrun
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
+from mlrun.artifacts import PlotlyArtifact
 from mlrun.model import HyperParamOptions
 
 from aletheia.core.errors import InputError
-from aletheia.project.notebook_run import display_artifact, last_outputs, local_path, run_handler
+from aletheia.project.notebook_run import (
+    display_artifact,
+    display_options,
+    display_results,
+    last_outputs,
+    local_path,
+    run_handler,
+)
+from aletheia.project.run_config import RunConfig
 
-PNG = bytes.fromhex("89504e470d0a1a0a") + b"not looked at"
+PNG = bytes.fromhex("89504e470d0a1a0a") + b"the rest is not read"
 
 
 def measure(context, factor: float = 1.0):
@@ -19,9 +31,19 @@ def measure(context, factor: float = 1.0):
     context.log_artifact("page", body='<p title="a & b">page</p>', local_path="page.html", format="html")
     context.log_artifact("picture", body=PNG, local_path="picture.png", format="png")
     context.log_dataset("table", df=pd.DataFrame({"x": [factor]}), format="csv", index=False)
+    context.log_result("where", "<here>")
+    context.logger.info("in the log only")
+    context.logger.warning("shown")
+    print("printed")
 
 
-def test_a_run_is_tracked_under_the_handlers_name(mlrun_project):
+def draw(context):
+    """Log a figure of 333 pixels."""
+    figure = go.Figure(layout={"height": 333})
+    context.log_artifact(PlotlyArtifact(key="figure", figure=figure))
+
+
+def test_run_handler_tracked_by_handler_name(mlrun_project):
     run = run_handler(measure, params={"factor": 3.0})
     assert run.outputs["loss"] == 1.0
     stored = mlrun.get_run_db().read_run(run.metadata.uid, mlrun_project.name)
@@ -30,24 +52,24 @@ def test_a_run_is_tracked_under_the_handlers_name(mlrun_project):
     assert last_outputs("measure")["loss"] == 9.0
 
 
-def test_a_grid_keeps_the_lowest_loss(mlrun_project):
+def test_run_handler_grid_keeps_lowest_loss(mlrun_project):
     options = HyperParamOptions(strategy="grid", selector="min.loss")
     run = run_handler(measure, hyperparams={"factor": [0.0, 2.5, 4.0]}, hyper_param_options=options)
     assert run.outputs["loss"] == 0.25
     assert run.outputs["best_iteration"] == 2
 
 
-def test_a_grid_without_values(mlrun_project):
+def test_run_handler_empty_grid(mlrun_project):
     with pytest.raises(InputError, match="factor"):
         run_handler(measure, hyperparams={"factor": []})
 
 
-def test_outputs_of_what_never_ran(mlrun_project):
+def test_last_outputs_without_run(mlrun_project):
     with pytest.raises(InputError, match="no completed run of nothing"):
         last_outputs("nothing")
 
 
-def test_pages_and_pictures_are_shown(mlrun_project):
+def test_display_artifact_page_and_picture(mlrun_project):
     run = run_handler(measure)
     assert display_artifact(run, "picture").data == PNG
     page = display_artifact(run, "page").data
@@ -56,7 +78,40 @@ def test_pages_and_pictures_are_shown(mlrun_project):
         display_artifact(run, "chart")
 
 
-def test_no_project_is_open(monkeypatch):
+def test_display_artifact_figure_at_its_own_height(mlrun_project):
+    figure = display_artifact(run_handler(draw), "figure").data
+    assert 'height="353" frameborder' in figure  # and the margins of a page
+
+
+def test_run_handler_prints_one_line_of_its_own(mlrun_project, capsys):
+    capsys.readouterr()
+    run = run_handler(measure)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"measure: completed (run {run.metadata.uid[:8]})"
+    assert [line for line in lines[:-1] if not line.endswith("[warning] shown")] == ["printed"]
+    log = mlrun.get_run_db().get_log(run.metadata.uid, mlrun_project.name)[1].decode()
+    assert "in the log only" in log and "printed" in log
+
+
+def test_display_results(mlrun_project):
+    run = run_handler(measure, params={"factor": 2.5})
+    table = display_results(run, "loss", "where").data
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", table)
+    assert cells == ["loss", "0.250", "where", "&lt;here&gt;"]
+    assert "loss" in display_results(run).data
+    with pytest.raises(InputError, match="logged no auc; it logged: loss, where"):
+        display_results(run, "auc")
+
+
+def test_display_options():
+    table = display_options(RunConfig(face_policy="aligned"), "face_policy").data
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", table)
+    description = RunConfig.model_fields["face_policy"].description
+    assert cells[:3] == ["<code>face_policy</code>", "<code>&#x27;aligned&#x27;</code>", description]
+    assert cells[3] == "<code>seed</code>" and len(cells) == 6
+
+
+def test_run_handler_without_project(monkeypatch):
     monkeypatch.setattr(mlrun, "get_current_project", lambda silent: None)
     with pytest.raises(InputError, match="open_project"):
         run_handler(measure)
@@ -66,5 +121,5 @@ def test_no_project_is_open(monkeypatch):
     ("target", "path"),
     [("file:///a%20b/c.html", "/a b/c.html"), ("/a b/c%20.html", "/a b/c%20.html"), ("s3://x/y", "s3://x/y")],
 )
-def test_the_file_behind_a_target(target, path):
+def test_local_path_of_target(target, path):
     assert local_path(target) == path

@@ -1,4 +1,4 @@
-"""Reading notebooks: the region is what MLRun's own converter takes, the configuration what stands there."""
+"""Reading notebooks: the region equals that of MLRun's own converter, the configuration that of its comments."""
 
 import ast
 import json
@@ -20,19 +20,19 @@ def region_of(*lines):
     return Region("\n".join(lines) + "\n", tuple((1, i) for i in range(1, len(lines) + 1)))
 
 
-def test_region_is_what_mlruns_converter_takes(tmp_path, make):
+def test_find_region_equals_mlruns_converter(tmp_path, make):
     import nuclio
 
-    path = make.save(
+    path = make.write_notebook(
         tmp_path / "01-x.ipynb",
         [
-            make.code("lost = 1", tags=("parameters",)),
-            make.code("lost_too = 2", "# mlrun: start-code", "", "import json", "", "a = 1"),
-            make.code("b = 2", "# mlrun: ignore"),
-            make.code("c = 3", tags=("mlrun-ignore",)),
-            make.code("", "def f(x):", "    '''two", "", "    lines  '''", "    return json.dumps(x)", ""),
-            make.code("d = f(a)", "  # mlrun:  end-code", "lost_again = 4"),
-            make.code("f(2)"),
+            make.code_cell("lost = 1", tags=("parameters",)),
+            make.code_cell("lost_too = 2", "# mlrun: start-code", "", "import json", "", "a = 1"),
+            make.code_cell("b = 2", "# mlrun: ignore"),
+            make.code_cell("c = 3", tags=("mlrun-ignore",)),
+            make.code_cell("", "def f(x):", "    '''two", "", "    lines  '''", "    return json.dumps(x)", ""),
+            make.code_cell("d = f(a)", "  # mlrun:  end-code", "lost_again = 4"),
+            make.code_cell("f(2)"),
         ],
     )
     _, _, code = nuclio.build_file(str(path), name="x")
@@ -43,13 +43,13 @@ def test_region_is_what_mlruns_converter_takes(tmp_path, make):
     assert {"a", "d"} <= set(names) and not {"b", "c", "lost", "lost_too", "lost_again"} & set(names)
 
 
-def test_lines_of_the_region_lead_back_to_the_notebook(tmp_path, make):
+def test_region_place_of_each_line(tmp_path, make):
     cells = [
-        make.code("# mlrun: start-code", "", "a = 1"),
-        make.code("", "b = 2", "", "c = 3"),
-        make.code("d = 4", "# mlrun: end-code"),
+        make.code_cell("# mlrun: start-code", "", "a = 1"),
+        make.code_cell("", "b = 2", "", "c = 3"),
+        make.code_cell("d = 4", "# mlrun: end-code"),
     ]
-    notebook = read_notebook(make.save(tmp_path / "01-x.ipynb", cells))
+    notebook = read_notebook(make.write_notebook(tmp_path / "01-x.ipynb", cells))
     region = find_region(notebook)
     for number, line in enumerate(region.code.split("\n")[:-1], 1):
         place = region.place(number)
@@ -59,8 +59,8 @@ def test_lines_of_the_region_lead_back_to_the_notebook(tmp_path, make):
     assert region.place(99) == {"cell": 3, "line": 1}
 
 
-def test_old_line_ends_change_nothing(tmp_path, make):
-    unix = make.save(tmp_path / "01-x.ipynb", [make.marked("a = 1\nb = '''x\ny'''")])
+def test_find_region_windows_line_ends(tmp_path, make):
+    unix = make.write_notebook(tmp_path / "01-x.ipynb", [make.region_cell("a = 1\nb = '''x\ny'''")])
     other = tmp_path / "02-x.ipynb"
     other.write_text(unix.read_text().replace("\\n", "\\r\\n"))
     assert find_region(read_notebook(other)).code == find_region(read_notebook(unix)).code
@@ -77,14 +77,14 @@ def test_old_line_ends_change_nothing(tmp_path, make):
         b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code"}]}',
     ],
 )
-def test_unreadable_notebooks_say_so(tmp_path, content):
+def test_read_notebook_unreadable(tmp_path, content):
     path = tmp_path / "01-x.ipynb"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"01-x\.ipynb is no readable notebook"):
         read_notebook(path)
 
 
-def test_notebooks_in_order_without_checkpoints(tmp_path):
+def test_notebook_paths_sorted_without_checkpoints(tmp_path):
     folder = tmp_path / "notebooks"
     with pytest.raises(InputError, match="is not a folder"):
         notebook_paths(tmp_path)
@@ -98,7 +98,7 @@ def test_notebooks_in_order_without_checkpoints(tmp_path):
     assert [function_name(path) for path in paths] == ["a", "b-b", "c"]
 
 
-def test_configuration_in_words():
+def test_read_config_values():
     labels = {"stage": "a b", "team": "x"}
     config, problems = read_config(
         region_of(
@@ -106,12 +106,14 @@ def test_configuration_in_words():
             f"# mlrun: config labels='{json.dumps(labels)}' requirements='[\"timm==1\", \"x\"]'",
             'a = "mlrun: config image=nothing"',
             '#mlrun:config description="Two words = more"',
+            '# mlrun: config options=\'["faces", "recipe"]\'',
         )
     )
     assert problems == []
     assert (config.kind, config.default_class) == ("serving", "Detector")
     assert (config.labels, config.requirements) == (labels, ["timm==1", "x"])
     assert (config.description, config.image) == ("Two words = more", "mlrun/mlrun")
+    assert config.options == ["faces", "recipe"]
 
 
 @pytest.mark.parametrize(
@@ -126,9 +128,10 @@ def test_configuration_in_words():
         ("# mlrun: config labels='{\"a\": 1}'", "'labels'"),
         ("# mlrun: config handlers=f", "'handlers'"),
         ("# mlrun: config image=a image=b", "twice"),
+        ("# mlrun: config options='[\"nothing\"]'", "no group of options, 'nothing'"),
     ],
 )
-def test_wrong_configuration_is_named(line, message):
+def test_read_config_problems(line, message):
     _, problems = read_config(region_of("a = 1", line))
     assert problems and all(number == 2 for number, _ in problems)
     assert any(message in text for _, text in problems)

@@ -50,17 +50,17 @@ def hook(root, name):
 
 
 @pytest.mark.slow
-def test_all_hooks_pass_on_a_project_in_order(repository):
+def test_hooks_pass_on_clean_project(repository):
     done = run(repository, "pre-commit", "run", "--all-files", "--color=never")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Passed") == 5 and "Skipped" not in done.stdout
 
 
-def test_each_hook_finds_what_it_is_for(repository, make):
+def test_hooks_report_faults(repository, make):
     """Except for the slow one, which is the command that test_check.py runs."""
     notebook = repository / "notebooks" / "01-scale.ipynb"
     before = notebook.read_text()
-    make.edit(notebook, '"execution_count": null', '"execution_count": 7')
+    make.replace_in_file(notebook, '"execution_count": null', '"execution_count": 7')
     assert hook(repository, "nbstripout")[0] == 1
     assert notebook.read_text() == before
     assert hook(repository, "nbstripout")[0] == 0

@@ -1,4 +1,4 @@
-"""What the terminal says while a workflow runs, from real runs in the tracking service."""
+"""Progress on the terminal while a workflow runs, from real runs in the tracking service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from mlrun.model import HyperParamOptions
 from rich.console import Console
 
-from aletheia.project import progress as announce
 from aletheia.project.progress import ProgressReporter, current_workflow
 
 
@@ -24,14 +23,15 @@ def broken(context):
 
 
 @pytest.fixture
-def announcer(mlrun_project, monkeypatch):
-    """An announcer of the workflow "w" of the test's project, and what it has said."""
-    monkeypatch.setattr(announce, "current_workflow", lambda: (mlrun_project.name, "w"))
+def reporter(mlrun_project, monkeypatch):
+    """A reporter of the workflow "w" of the test's project."""
+    monkeypatch.setattr("aletheia.project.progress.current_workflow", lambda: (mlrun_project.name, "w"))
     return ProgressReporter(Console(file=io.StringIO(), width=100))
 
 
-def said(announcer: ProgressReporter) -> list[str]:
-    return [line.split(" ", 1)[1] for line in announcer.console.file.getvalue().splitlines()]
+def printed(reporter: ProgressReporter) -> list[str]:
+    """Lines on the terminal without their times."""
+    return [line.split(" ", 1)[1] for line in reporter.console.file.getvalue().splitlines()]
 
 
 def run(project, handler, **arguments):
@@ -41,47 +41,47 @@ def run(project, handler, **arguments):
     return function.run(task, handler=handler, local=True, **arguments)
 
 
-def test_each_state_is_told_once(announcer, mlrun_project):
-    announcer.poll()
-    assert said(announcer) == []
+def test_poll_prints_each_state_once(reporter, mlrun_project):
+    reporter.poll()
+    assert printed(reporter) == []
     run(mlrun_project, cell)
-    announcer.poll()
-    announcer.poll()
-    assert said(announcer) == ["cell: completed"]
+    reporter.poll()
+    reporter.poll()
+    assert printed(reporter) == ["cell: completed"]
     with pytest.raises(Exception, match="on purpose"):
         run(mlrun_project, broken)
-    announcer.poll()
-    assert said(announcer) == ["cell: completed", "broken: error"]
+    reporter.poll()
+    assert printed(reporter) == ["cell: completed", "broken: error"]
 
 
-def test_a_grid_shows_its_cells_and_the_lowest_loss(announcer, mlrun_project, capsys):
-    seen = []
+def test_poll_grid_shows_cells_and_lowest_loss(reporter, mlrun_project, capsys):
+    bars = []
 
     def watched(context, x: float = 0.0):
-        announcer.poll()  # as the thread does while a cell is at work
-        seen.append([(bar.n, bar.total) for bar in announcer._bars.values()])
+        reporter.poll()  # as the thread does while a cell is at work
+        bars.append([(bar.n, bar.total) for bar in reporter._bars.values()])
         context.log_result("loss", 1 + x * x)
 
     options = HyperParamOptions(strategy="grid", selector="min.loss")
     run(mlrun_project, watched, hyperparams={"x": [2.0, 0.0, 3.0]}, hyper_param_options=options)
-    announcer.poll()
-    assert seen[1:] == [[(1, 3)], [(2, 3)]]
-    assert said(announcer) == ["watched: running", "watched: completed"]
-    shown = capsys.readouterr().err
-    assert "3/3" in shown
-    assert "lowest loss 1.0000" in shown
+    reporter.poll()
+    assert bars[1:] == [[(1, 3)], [(2, 3)]]
+    assert printed(reporter) == ["watched: running", "watched: completed"]
+    terminal = capsys.readouterr().err
+    assert "3/3" in terminal
+    assert "lowest loss 1.0000" in terminal
 
 
-def test_a_tracking_service_that_is_gone_costs_nothing(announcer):
+def test_poll_without_tracking_service(reporter):
     class Gone:
         def list_runs(self, **_):
             raise ConnectionError
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mlrun, "get_run_db", Gone)
-        announcer.poll()
-    assert said(announcer) == []
+        reporter.poll()
+    assert printed(reporter) == []
 
 
-def test_outside_of_a_workflow():
+def test_current_workflow_outside_of_one():
     assert current_workflow() == ("", "")

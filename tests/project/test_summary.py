@@ -1,4 +1,4 @@
-"""What a workflow's runs are summed up to."""
+"""Summary of a workflow's runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def whole(tmp_path) -> dict:
     return summarise(runs, state="completed", seconds=61.234, root=tmp_path, peak_mb=1234.5)
 
 
-def test_every_number_comes_from_its_step(whole):
+def test_summarise_takes_numbers_from_steps(whole):
     assert whole["state"] == "completed"
     assert whole["seconds"] == 61.2
     assert whole["peak_memory_mb"] == 1234
@@ -77,7 +77,7 @@ def test_every_number_comes_from_its_step(whole):
     assert whole["errors"] is None
 
 
-def test_steps_that_did_not_run_and_one_that_failed(tmp_path):
+def test_summarise_missing_and_failed_steps(tmp_path):
     failed = run("prepare-data", "error", error="no images")
     summary = summarise([failed], state="error", seconds=1, root=tmp_path)
     assert summary["errors"] == {"prepare-data": "no images"}
@@ -85,7 +85,7 @@ def test_steps_that_did_not_run_and_one_that_failed(tmp_path):
         assert summary[key] is None
 
 
-def test_the_table_holds_the_numbers_and_paths_stay_whole(whole):
+def test_print_summary_numbers_and_paths(whole):
     whole |= {"report": "artifacts/" + "x" * 90 + "/report.html", "data_report": "artifacts/d.html"}
     text = io.StringIO()
     print_summary(whole, Console(file=text, width=80))
@@ -110,7 +110,7 @@ def test_the_table_holds_the_numbers_and_paths_stay_whole(whole):
     assert "Ask the model: .venv/bin/aletheia predict picture.jpg" in lines
 
 
-def test_a_refused_model_says_why_and_how_to_ask_it_all_the_same(whole):
+def test_print_summary_refused_model(whole):
     whole |= {"failed_checks": "no leakage", "model_uri": "store://models/aletheia/detector:candidate"}
     text = io.StringIO()
     print_summary(whole, Console(file=text, width=80))
@@ -118,7 +118,7 @@ def test_a_refused_model_says_why_and_how_to_ask_it_all_the_same(whole):
     assert "predict --model candidate picture.jpg" in text.getvalue()
 
 
-def test_the_file_is_written_whole(whole, tmp_path):
+def test_write_summary_json(whole, tmp_path):
     path = write_summary(whole, tmp_path)
     assert path == tmp_path / "artifacts" / "summary.json"
     assert json.loads(path.read_text()) == whole

@@ -1,4 +1,4 @@
-"""Where the project lies, and what loading it does."""
+"""Loading of the project, and the folder in which it is found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import yaml
 
 from aletheia.core.errors import InputError
 from aletheia.core.paths import data_folder, project_root
-from aletheia.project.runner import check_arguments
 from aletheia.project.workspace import open_project
 
 ROOT = Path(__file__).parents[2]
@@ -33,21 +32,21 @@ def checkout(tmp_path) -> Path:
     return folder
 
 
-def test_the_nearest_project_above(checkout, monkeypatch):
+def test_project_root_nearest_above(checkout, monkeypatch):
     monkeypatch.chdir(checkout / "notebooks")
     assert project_root() == checkout
     assert data_folder() == checkout / "data"
     assert project_root(checkout / "functions" / "train") == checkout
 
 
-def test_no_project(tmp_path, monkeypatch):
+def test_project_root_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="ALETHEIA_PROJECT"):
         project_root()
     assert data_folder() == tmp_path / "data"
 
 
-def test_the_environment_names_both(checkout, tmp_path, monkeypatch):
+def test_project_root_from_environment(checkout, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ALETHEIA_PROJECT", str(checkout))
     monkeypatch.setenv("ALETHEIA_DATA", "elsewhere")
@@ -57,15 +56,15 @@ def test_the_environment_names_both(checkout, tmp_path, monkeypatch):
         project_root(tmp_path)  # what is named in the call counts, not the environment
 
 
-def test_loading_brings_an_edited_notebooks_function_up_to_date(tracking_url, checkout, monkeypatch, capsys):
+def test_open_project_rebuilds_edited_function(tracking_url, checkout, monkeypatch, capsys):
     monkeypatch.chdir(checkout)
     notebook = checkout / "notebooks" / "03-train.ipynb"
     text = notebook.read_text()
-    assert text.count("epochs: int = 20") == 1
-    notebook.write_text(text.replace("epochs: int = 20", "epochs: int = 21"))
+    assert text.count("batch_size: int = 16") == 1
+    notebook.write_text(text.replace("batch_size: int = 16", "batch_size: int = 17"))
     try:
         project = open_project()
-        assert "epochs: int = 21" in (checkout / "functions" / "train" / "function.py").read_text()
+        assert "batch_size: int = 17" in (checkout / "functions" / "train" / "function.py").read_text()
         assert "train" in capsys.readouterr().out
         assert project.metadata.name == "aletheia"
         assert project.artifact_path == str(checkout / "artifacts" / "{{run.uid}}")
@@ -74,7 +73,7 @@ def test_loading_brings_an_edited_notebooks_function_up_to_date(tracking_url, ch
         os.chdir(ROOT)
 
 
-def test_project_yaml_stays_as_it_is_in_the_repository(tracking_url, checkout, monkeypatch):
+def test_keep_definition_project_yaml_unchanged(tracking_url, checkout, monkeypatch):
     monkeypatch.chdir(checkout)
     try:
         project = open_project()
@@ -88,23 +87,3 @@ def test_project_yaml_stays_as_it_is_in_the_repository(tracking_url, checkout, m
         assert "artifact_path" in (checkout / "other.yaml").read_text()
     finally:
         os.chdir(ROOT)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"balance": "most"}, "matched, per-source"),
-        ({"architecture": "resnet"}, "attention_cnn"),
-        ({"learning_rates": [1e-3, 0.0]}, "learning_rate"),
-        ({"batch_sizes": [8, 0]}, "batch_size"),
-        ({"seed": -1}, "seed"),
-    ],
-)
-def test_arguments_are_refused_before_any_work(arguments, words):
-    with pytest.raises(InputError, match=words):
-        check_arguments(arguments)
-
-
-def test_good_arguments_pass():
-    check_arguments({})
-    check_arguments({"balance": "count", "learning_rates": [1e-3], "batch_sizes": [8, 16], "epochs": 3, "seed": 0})

@@ -27,7 +27,7 @@ def people(n: int, people: int, seed: int, label: str | None = None) -> pd.DataF
     )
 
 
-def test_validation_shares_no_row_and_nobody_with_training() -> None:
+def test_split_manifest_validation_shares_nothing_with_training() -> None:
     df = split_manifest(people(1500, 120, seed=0), seed=7)
     assert len(df) == 1500
     assert set(df["split"]) == {"train", "val", "test"}

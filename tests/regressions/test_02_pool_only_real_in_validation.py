@@ -34,7 +34,7 @@ def rows(n: int, seed: int, fakes: float, **columns: object) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_balancing_touches_training_only(policy: str) -> None:
+def test_balance_changes_training_only(policy: str) -> None:
     df = split_manifest(rows(800, 0, 0.82))
     held = df[df["split"] != "train"]
     ffhq = rows(900, 1, 0.0, source="ffhq")
@@ -46,7 +46,7 @@ def test_balancing_touches_training_only(policy: str) -> None:
         balance_training(held, ffhq, policy)
 
 
-def test_the_audit_reports_a_pool_that_was_put_into_validation() -> None:
+def test_check_leakage_pool_in_validation() -> None:
     df = split_manifest(rows(800, 0, 0.82))
     # What the published projects did: 1024 px PNG of one pool, real only, into both parts.
     ffhq = rows(

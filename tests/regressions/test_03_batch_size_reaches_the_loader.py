@@ -30,17 +30,17 @@ CONFIG = {"image_size": 32, "options": {"width": 4}, "max_epochs": 1, "num_threa
 
 
 @pytest.mark.parametrize("batch_size", [3, 8, 16])
-def test_the_batch_size_of_the_configuration_is_the_loaders(rows, batch_size, monkeypatch):
-    seen = []
+def test_fit_batch_size_reaches_training_step(rows, batch_size, monkeypatch):
+    sizes = []
     step = Detector.training_step
     monkeypatch.setattr(
-        Detector, "training_step", lambda self, batch, i: seen.append(len(batch[1])) or step(self, batch, i)
+        Detector, "training_step", lambda self, batch, i: sizes.append(len(batch[1])) or step(self, batch, i)
     )
     fit_network({**CONFIG, "batch_size": batch_size}, *rows, progress=False)
-    assert seen == [batch_size] * (37 // batch_size)
+    assert sizes == [batch_size] * (37 // batch_size)
 
 
-def test_the_search_loss_does_not_depend_on_the_size_of_validation_batches(rows):
+def test_fit_val_loss_independent_of_eval_batch_size(rows):
     losses = [
         fit_network({**CONFIG, "batch_size": 8, "eval_batch_size": size}, *rows, progress=False).val_loss
         for size in (1, 4, 7, 23, 100)
@@ -48,7 +48,7 @@ def test_the_search_loss_does_not_depend_on_the_size_of_validation_batches(rows)
     assert max(losses) - min(losses) < 1e-6
 
 
-def test_it_is_a_mean_not_a_sum(rows):
+def test_fit_val_loss_is_a_mean(rows):
     result = fit_network({**CONFIG, "batch_size": 8, "eval_batch_size": 2}, *rows, progress=False)
     assert result.val_loss == pytest.approx(mean_loss(result.val_labels, result.val_logits, balanced=True), abs=1e-6)
     # Twice the rows, the same loss.
@@ -61,7 +61,7 @@ def test_it_is_a_mean_not_a_sum(rows):
     assert double.val_loss == pytest.approx(result.val_loss, abs=1e-6)
 
 
-def test_another_batch_size_is_another_training(rows):
+def test_fit_batch_sizes_differ(rows):
     losses = {fit_network({**CONFIG, "batch_size": size}, *rows, progress=False).val_loss for size in (4, 8, 16)}
     assert len(losses) == 3
     assert FaceData(TrainConfig(image_size=32, batch_size=5), *rows).config.batch_size == 5

@@ -40,11 +40,11 @@ def learning_rates(rows, losses, monkeypatch) -> list[float]:
     return fit_network(config, *rows, progress=False).history["learning_rate"].tolist()
 
 
-def test_the_rate_falls_when_the_loss_stops_falling(rows, monkeypatch):
+def test_plateau_halves_rate_without_improvement(rows, monkeypatch):
     rates = learning_rates(rows, [0.7, 0.6, 0.8, 0.8, 0.8, 0.8], monkeypatch)
     # Two epochs without improvement (patience 1) after the second: halved for the fifth.
     assert rates == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.005, 0.005])
 
 
-def test_the_rate_stays_while_the_loss_falls(rows, monkeypatch):
+def test_plateau_keeps_rate_while_improving(rows, monkeypatch):
     assert learning_rates(rows, [0.7, 0.6, 0.5, 0.4, 0.3, 0.2], monkeypatch) == pytest.approx([0.01] * 6)

@@ -21,7 +21,7 @@ from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData
 
 
-def test_everything_before_the_network_is_uint8_of_the_networks_size(tmp_path):
+def test_face_data_batches_are_uint8_of_network_size(tmp_path):
     rng = np.random.default_rng(0)
     table = []
     for index in range(8):
@@ -39,14 +39,14 @@ def test_everything_before_the_network_is_uint8_of_the_networks_size(tmp_path):
     assert decoded.dtype == np.uint8 and decoded.shape == (8, 32, 32, 3)
 
 
-def test_normalisation_is_the_last_step_and_has_imagenets_range():
+def test_normalise_imagenet_range():
     batch = torch.randint(0, 256, (2, 8, 8, 3), dtype=torch.uint8)
     wanted = (batch.double() / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
     torch.testing.assert_close(normalise(batch).double(), wanted.permute(0, 3, 1, 2), atol=1e-5, rtol=1e-5)
     assert normalise(batch).is_contiguous(memory_format=torch.channels_last)
 
 
-def test_resizing_averages_grey_levels_and_keeps_their_range():
+def test_resize_rgb_averages_and_keeps_range():
     checkers = np.zeros((64, 64, 3), np.uint8)
     checkers[::2, ::2] = checkers[1::2, 1::2] = 255
     small = resize_rgb(checkers, 32)
@@ -57,7 +57,7 @@ def test_resizing_averages_grey_levels_and_keeps_their_range():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_noise_is_a_few_grey_levels(seed):
+def test_augment_batch_noise_of_few_grey_levels(seed):
     flat = torch.full((64, 24, 24, 3), 128, dtype=torch.uint8)
     noisy = augment_batch(flat, torch.Generator().manual_seed(seed), "strong").float()
     spread = noisy.std(dim=(1, 2))

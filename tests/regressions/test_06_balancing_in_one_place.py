@@ -51,7 +51,7 @@ def recipes() -> list[Path]:
     )
 
 
-def test_only_one_module_implements_balancing() -> None:
+def test_balance_has_one_definition() -> None:
     definitions = {}
     for path in sorted((ROOT / "aletheia").rglob("*.py")):
         names = [
@@ -66,7 +66,7 @@ def test_only_one_module_implements_balancing() -> None:
 
 
 @pytest.mark.skipif(not recipes(), reason="there are no notebooks yet")
-def test_notebooks_and_functions_import_it_and_bring_none_of_their_own() -> None:
+def test_balance_is_imported_by_notebooks_and_functions() -> None:
     users = 0
     for path in recipes():
         tree = ast.parse(python_of(path))
@@ -77,7 +77,7 @@ def test_notebooks_and_functions_import_it_and_bring_none_of_their_own() -> None
     assert users, "no notebook balances: has prepare-data lost it?"
 
 
-def test_the_scan_finds_a_copy() -> None:
+def test_own_balancing_finds_copies() -> None:
     copied = "def balance_train(df, pool):\n    return df\nextra = pool.sample(100)\nbalance(1, 2)\n"
     assert len(own_balancing(ast.parse(copied))) == 2
     assert calls(ast.parse(copied), "balance")

@@ -17,7 +17,7 @@ def rows(n: int, seed: int, label: str, source: str) -> pd.DataFrame:
     return validate_manifest(pd.DataFrame({"path": paths, "label": label, "source": source, "phash": hashes}))
 
 
-def test_the_pool_enters_training_only() -> None:
+def test_balance_pool_enters_training_only() -> None:
     df = split_manifest(pd.concat([rows(80, 0, "real", "clips"), rows(400, 1, "fake", "clips")], ignore_index=True))
     pool = rows(500, 2, "real", "ffhq")
     train = balance_training(df[df["split"] == "train"], pool, "count", exclude_rows=df).train
@@ -28,7 +28,7 @@ def test_the_pool_enters_training_only() -> None:
 
 
 @pytest.mark.parametrize("link", ["near duplicate", "identity", "path"])
-def test_a_pool_that_overlaps_what_is_held_out_gives_those_rows_up(link: str) -> None:
+def test_balance_excludes_pool_rows_of_held_out_people(link: str) -> None:
     df = split_manifest(pd.concat([rows(80, 0, "real", "ffhq"), rows(400, 1, "fake", "clips")], ignore_index=True))
     held = df[(df["split"] != "train") & (df["label"] == "real")]
     pool = rows(300, 2, "real", "pool")

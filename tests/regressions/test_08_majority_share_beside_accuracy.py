@@ -10,7 +10,7 @@ from aletheia.stats.scored_set import ScoredSet
 
 
 @pytest.mark.parametrize("fakes", [18, 50, 82])
-def test_whoever_gets_the_accuracy_gets_the_majority_share(fakes):
+def test_evaluate_scores_majority_share_beside_accuracy(fakes):
     y = np.array([1] * fakes + [0] * (100 - fakes))
     always = np.full(100, 0.9 if fakes >= 50 else 0.1)  # the larger class for everybody
     m = evaluate_scores(ScoredSet(y, always), replicates=50)

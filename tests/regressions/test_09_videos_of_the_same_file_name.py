@@ -10,7 +10,7 @@ from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.extraction import extract_faces
 
 
-def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits, write_video):
+def test_extract_faces_same_file_name_in_two_folders(tmp_path, portraits, write_video):
     for index, folder in enumerate(("real/camera", "fake/face-swap", "fake/reenacted")):
         (tmp_path / folder).mkdir(parents=True)
         picture = np.ascontiguousarray(portraits[index][0][:256, :256])
@@ -22,7 +22,7 @@ def test_the_same_name_in_two_folders_is_two_videos(tmp_path, portraits, write_v
         assert (faces.groupby("video")[column].nunique() == 1).all()
 
 
-def test_frames_of_a_video_stay_on_one_side(tmp_path):
+def test_split_manifest_keeps_frames_of_a_video_together(tmp_path):
     import pandas as pd
 
     frames = pd.DataFrame(

@@ -33,7 +33,7 @@ def scored(tmp_path):
     return frame, score_manifest(model, spec, frame, progress=False)
 
 
-def test_they_have_no_score_and_are_reported(scored):
+def test_score_manifest_unreadable_files_have_no_score(scored):
     frame, scores = scored
     failed = [3, 7, 11]
     assert np.flatnonzero(np.isnan(scores.probabilities)).tolist() == failed
@@ -41,7 +41,7 @@ def test_they_have_no_score_and_are_reported(scored):
     assert not (scores.probabilities == 0.5).any()
 
 
-def test_they_are_in_no_metric_and_their_number_stands_beside(scored):
+def test_evaluate_scores_leaves_out_unreadable_files(scored):
     frame, scores = scored
     y = (frame["label"] == "fake").to_numpy().astype(int)
     m = evaluate_scores(ScoredSet(y, scores.probabilities), replicates=20)

@@ -1,0 +1,12 @@
+from .check import check_functions as check_functions
+from .functions import build_functions as build_functions
+from .notebook_run import display_artifact as display_artifact
+from .notebook_run import display_options as display_options
+from .notebook_run import display_results as display_results
+from .notebook_run import last_outputs as last_outputs
+from .notebook_run import run_handler as run_handler
+from .quiet import quiet_mlrun as quiet_mlrun
+from .run_config import RunConfig as RunConfig
+from .runner import run_workflow as run_workflow
+from .workflow import takes_config as takes_config
+from .workspace import open_project as open_project

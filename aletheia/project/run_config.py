@@ -1,0 +1,199 @@
+"""Configuration of a run: one model that the command line, YAML files, notebooks and MLRun's arguments fill.
+
+An option is a field of :class:`RunConfig`; its default, range and description stand there and nowhere else. The options
+of the commands are derived from the fields by :mod:`aletheia.cli.options`, the parameters of the workflow by
+:mod:`aletheia.project.workflow`, and the help of the generated functions by :mod:`aletheia.project.entrypoints`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import field_validator
+from pydantic_core import PydanticCustomError
+
+from aletheia.core.errors import InputError
+from aletheia.faces.crop_config import POLICIES, CropConfig
+from aletheia.project.options import Options, option, option_of
+
+if TYPE_CHECKING:
+    from aletheia.training.config import TrainConfig
+
+
+class RunConfig(Options):
+    """Options of a run of the workflow.
+
+    Raises
+    ------
+    InputError
+        For an unknown option, or a value of the wrong type or out of range; :meth:`check` finds the rest.
+    """
+
+    other_former_names: ClassVar[dict[str, str]] = {"face_size": "image_size", "balance_policy": "balance"}
+    common: ClassVar[tuple[str, ...]] = ("seed",)
+
+    source: str = option(
+        "data", "synthetic", '"synthetic", a folder with real/ and fake/, or a manifest (CSV, parquet).', path=True
+    )
+    manifest: str = option("data", "", "CSV with sources, generators, demographics of the files in source.", path=True)
+    real_pool: str = option(
+        "data",
+        "",
+        'Folder of genuine faces, such as FFHQ, to balance the training set with; "synthetic" brings its own.',
+        path=True,
+        old="ffhq",
+    )
+    n_synthetic: int = option("data", 1500, 'Pictures that "synthetic" makes.', ge=50, old="images")
+
+    image_size: int = option("faces", 96, "Side of the face crops that the network sees, pixels.", ge=32, le=1024)
+    face_policy: str = option_of(
+        "faces", CropConfig, "policy", description="How a face is cut out: scale, tight or aligned."
+    )
+    face_margin: float = option_of("faces", CropConfig, "margin")
+    frames: int = option_of("faces", CropConfig, "frames")
+    all_faces: bool = option("faces", False, "Take every face of an image, not only the largest.")
+    min_face: int = option_of("faces", CropConfig, "min_size")
+    detector: str = option_of(
+        "faces", CropConfig, "detector", description="Face detector: blazeface, or one from an installed extension."
+    )
+    threshold: float = option_of("faces", CropConfig, "threshold")
+
+    remedies: list[str] = option(
+        "balancing",
+        [],
+        "What to do about shortcuts, in this order: drop=COLUMN=VALUE, match=FAMILY (source, delivery, light, framing, "
+        "keypoints, …), reencode=60-95, resolution=PIXELS. See `aletheia audit`.",
+        flag="remedy",
+    )
+    balance: str = option(
+        "balancing", "matched", "How the training set is balanced: none, count, matched or per-source."
+    )
+
+    learning_rates: list[float] = option(
+        "search", [1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2], "Learning rates of the grid, comma-separated."
+    )
+    batch_sizes: list[int] = option("search", [8, 16, 32], "Batch sizes of the grid, comma-separated.")
+    search_epochs: int = option("search", 3, "Epochs of every cell of the grid.", ge=1)
+
+    architecture: str = option("training", "attention_cnn", "A name of the registry of networks.")
+    epochs: int = option("training", 20, "Epochs of the training, at most.", ge=1)
+    fault: str = option(
+        "training",
+        "none",
+        "Break the training on purpose, to see the checks refuse the model: label_noise, input_noise, shuffled_labels, "
+        "wrong_loss or skipped_gradients.",
+    )
+    recipe: dict[str, Any] = option(
+        "training",
+        {},
+        "Anything else of the training recipe, as key=value: weights=imagenet, augmentation=strong, optimizer=sgd, "
+        "precision=bf16-mixed, devices=2, …",
+    )
+    leave_out: list[str] = option(
+        "evaluation",
+        [],
+        "Train once more without it, and test on it: generator=NAME, source=NAME, or nothing.",
+        old="held_out",
+    )
+    seed: int = option("run", 0, "Makes the run repeatable.")
+
+    @field_validator("face_policy")
+    @classmethod
+    def _check_policy(cls, policy: str) -> str:
+        if policy not in POLICIES:
+            names = {"policy": policy, "policies": ", ".join(POLICIES)}
+            raise PydanticCustomError("policy", "there is no face policy '{policy}'; choose one of {policies}", names)
+        return policy
+
+    @field_validator("remedies", "leave_out", mode="before")
+    @classmethod
+    def _accept_single_word(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("learning_rates", "batch_sizes", mode="before")
+    @classmethod
+    def _split_numbers(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [part for part in value.split(",") if part.strip()]
+        elif isinstance(value, int | float):
+            value = [value]
+        if not value:
+            raise PydanticCustomError("grid", "it holds no value; the grid needs at least one")
+        return value
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _split_pairs(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            for word in value:
+                if "=" not in str(word):
+                    text = "'{word}' is not key=value, as in augmentation=strong"
+                    raise PydanticCustomError("pair", text, {"word": str(word)})
+            return dict(str(word).split("=", 1) for word in value)
+        return value
+
+    def check(self) -> RunConfig:
+        """Refuse now what a later step would refuse after the data has been prepared; return the configuration itself.
+
+        Raises
+        ------
+        InputError
+            For a balance policy, a remedy, a way to cut faces out, a network or a cell of the grid that cannot be.
+        """
+        from aletheia.audit.remedies import Remedies
+        from aletheia.datasets.balance import check_policy
+        from aletheia.evaluation.leave_one_out import check_leave_out
+        from aletheia.faces.detectors.registry import find_detector
+
+        for word in self.leave_out:
+            check_leave_out(word)
+        check_policy(self.balance)
+        Remedies.parse(self.remedies)
+        find_detector(self.crop_config().detector)
+        for rate in self.learning_rates:
+            self.train_config(learning_rate=rate)
+        for size in self.batch_sizes:
+            self.train_config(batch_size=size)
+        self.train_config(max_epochs=self.search_epochs)
+        self.train_config(fault=self.fault)
+        return self
+
+    def crop_config(self) -> CropConfig:
+        """Return how faces are found and cut out."""
+        return CropConfig(
+            size=self.image_size,
+            policy=self.face_policy,
+            margin=self.face_margin,
+            largest_only=not self.all_faces,
+            threshold=self.threshold,
+            min_size=self.min_face,
+            detector=self.detector,
+            frames=self.frames,
+        )
+
+    def train_config(self, **values: Any) -> TrainConfig:
+        """Return the configuration of one training.
+
+        Parameters
+        ----------
+        values
+            Fields of :class:`~aletheia.training.config.TrainConfig` that no option decides, such as the learning rate
+            of a cell of the grid. The recipe wins over them.
+
+        Raises
+        ------
+        InputError
+            For a recipe that sets what has an option of its own, or values that do not fit.
+        """
+        from aletheia.training.config import TrainConfig
+
+        own = {
+            "architecture": self.architecture,
+            "image_size": self.image_size,
+            "seed": self.seed,
+            "max_epochs": self.epochs,
+        }
+        taken = own.keys() | {"fault", "learning_rate", "batch_size"}
+        if twice := sorted(taken & self.recipe.keys()):
+            raise InputError(f"recipe: {', '.join(twice)} has an option of its own; use that one.")
+        return TrainConfig(**{**own, **values, **self.recipe})

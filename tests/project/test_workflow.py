@@ -1,0 +1,103 @@
+"""The decorator of a workflow, and the workflow of this project."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from pathlib import Path
+
+import pytest
+
+from aletheia.core.errors import InputError
+from aletheia.project.run_config import RunConfig
+from aletheia.project.workflow import takes_config
+
+ROOT = Path(__file__).parents[2]
+
+
+@takes_config
+def workflow(config: RunConfig) -> RunConfig:
+    """Return the configuration."""
+    return config
+
+
+def test_takes_config_keywords_and_former_names():
+    assert workflow(seed=3, ffhq="a", remedies=None) == RunConfig(seed=3, real_pool="a")
+    assert workflow("synthetic", "b.csv") == RunConfig(manifest="b.csv")
+    assert workflow() == RunConfig()
+
+
+def test_takes_config_checks():
+    with pytest.raises(InputError, match="oval"):
+        workflow(face_policy="oval")
+    with pytest.raises(InputError, match="did you mean face_policy"):
+        workflow(face_polcy="scale")
+
+
+def test_takes_config_signature():
+    """As MLRun and Kubeflow read it."""
+    read = inspect.getfullargspec(workflow)
+    assert read.args == list(RunConfig.model_fields)
+    assert list(read.defaults) == [RunConfig.default_of(name) for name in read.args]
+
+
+def test_takes_config_placeholders_of_a_pipeline():
+    placeholders = {name: object() for name in RunConfig.model_fields}
+    assert workflow(*placeholders.values()).params() == placeholders
+
+
+class Step:
+    """Stands for a run: its outputs are named after it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def outputs(self):
+        name = self.name
+
+        class Outputs:
+            def __getitem__(self, key: str) -> str:
+                return f"{name}/{key}"
+
+        return Outputs()
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Run the workflow of this project without its functions; returns the steps that it started, by name."""
+    spec = importlib.util.spec_from_file_location("workflow_main", ROOT / "workflows" / "main.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(**arguments):
+        started = {}
+
+        def run_function(function, name, **options):
+            started[name] = options
+            return Step(name)
+
+        monkeypatch.setattr(module.mlrun, "run_function", run_function)
+        module.main(**arguments)
+        return started
+
+    return run
+
+
+def test_main_hands_options_to_the_steps(steps):
+    started = steps(face_policy="aligned", balance="count", epochs=7, search_epochs=2, seed=5, batch_sizes=[4])
+    assert started["extract-faces"]["params"]["face_policy"] == "aligned"
+    assert started["prepare-data"]["params"] == {"remedies": [], "balance": "count", "seed": 5}
+    assert started["search-hyperparameters"]["params"]["epochs"] == 2
+    assert started["search-hyperparameters"]["hyperparams"]["batch_size"] == [4]
+    assert started["train"]["params"]["epochs"] == 7
+    assert started["train"]["params"]["learning_rate"] == "search-hyperparameters/best_learning_rate"
+    assert all(step["params"]["seed"] == 5 for step in started.values() if "params" in step)
+    assert "cross-test" not in started
+
+
+def test_main_leaves_out(steps):
+    started = steps(held_out=["generator=a"], epochs=7)
+    assert started["cross-test"]["hyperparams"] == {"leave_out": ["generator=a"]}
+    assert started["cross-test"]["params"]["epochs"] == 7
+    assert "cross-overview" in started
