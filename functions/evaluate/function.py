@@ -3,8 +3,7 @@
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.evaluation.evaluate import evaluate_model
-from aletheia.evaluation.figures import evaluation_figures
+from aletheia.evaluation import evaluate_model, evaluation_figures
 from aletheia.release import fetch_model, production_model, run_gate
 from aletheia.reports import render_evaluation_report
 
