@@ -6,9 +6,9 @@ import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.core import InputError
-from aletheia.evaluation.leave_one_out import cell_results, leave_one_out_figure, leave_out_rows, score_everywhere
+from aletheia.evaluation import cell_results, leave_one_out_figure, leave_out_rows, score_everywhere
 from aletheia.project import RunConfig
-from aletheia.training.fit import DivergedError, fit
+from aletheia.training import DivergedError, fit_network
 
 
 def cross_test(
@@ -39,7 +39,7 @@ def cross_test(
     leave_out = leave_out or next(iter(run_config.leave_out), "nothing")
     try:
         parts = [leave_out_rows(part.as_df(), leave_out) for part in (train, val)]
-        result = fit(config, *parts, progress=False)
+        result = fit_network(config, *parts, progress=False)
     except (DivergedError, InputError) as error:
         context.logger.warning(f"This cell counts as infinite: {error}")
         context.log_results({"loss": float("inf"), "reason": str(error)})

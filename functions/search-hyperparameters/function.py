@@ -4,9 +4,8 @@
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.evaluation.plots import grid_figures
 from aletheia.project import RunConfig
-from aletheia.training.fit import DivergedError, fit
+from aletheia.training import DivergedError, fit_network, grid_figures
 
 
 def search_hyperparameters(
@@ -32,7 +31,7 @@ def search_hyperparameters(
     config = RunConfig.parse(options).train_config(**values)
     loss, seconds = float("inf"), 0.0
     try:
-        result = fit(config, train.as_df(), val.as_df(), progress=False)
+        result = fit_network(config, train.as_df(), val.as_df(), progress=False)
         loss, seconds = result.val_loss, result.seconds
         context.log_dataset("curves", df=result.history, format="csv", index=False)
     except DivergedError as error:

@@ -7,11 +7,8 @@ from tempfile import TemporaryDirectory
 import mlrun
 from mlrun.artifacts import PlotlyArtifact
 
-from aletheia.evaluation.plots import curve_figures
 from aletheia.project import RunConfig
-from aletheia.training.checkpoint import checkpoint_folder
-from aletheia.training.export import bundle
-from aletheia.training.fit import fit
+from aletheia.training import checkpoint_folder, curve_figures, export_bundle, fit_network
 
 
 def train(
@@ -38,10 +35,10 @@ def train(
     config = run_config.train_config(**values)
     train_faces, val_faces = train.as_df(), val.as_df()
     checkpoints = checkpoint_folder(config, train_faces, val_faces)
-    result = fit(config, train_faces, val_faces, checkpoints, resume=True)
+    result = fit_network(config, train_faces, val_faces, checkpoints, resume=True)
 
     with TemporaryDirectory() as folder:
-        _, spec = bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
+        _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
         context.log_model(
             "model",
             model_dir=folder,
