@@ -17,6 +17,7 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.pipeline import Faces
 from aletheia.faces.crop_config import CropConfig
 from aletheia.project.run_config import RunConfig
+from aletheia.release.checks import registered_checks
 from aletheia.release.evaluation_report import EvaluationReport
 
 SKIPPED = pd.DataFrame({"path": ["a.txt", "b.txt"], "reason": "no picture"})
@@ -42,7 +43,7 @@ def test_evaluate_source_json_is_an_evaluation(evaluate, brightness_bundle, tmp_
     checks = values.pop("checks")
     report = EvaluationReport.parse(values)
     assert report.n == 120 and report.leaks is None
-    assert len(checks) == 10
+    assert len(checks) == len(registered_checks())
     assert checks["no leakage"] == {
         "name": "no leakage",
         "passed": True,

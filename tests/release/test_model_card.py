@@ -6,10 +6,12 @@ import pytest
 from huggingface_hub import ModelCard
 
 from aletheia.models.spec import ModelSpec
+from aletheia.release.checks import registered_checks
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate import run_gate
 from aletheia.release.model_card import render_model_card
 
+N_CHECKS = len(registered_checks())
 SPEC = ModelSpec(
     architecture="attention_cnn",
     input_size=96,
@@ -73,14 +75,17 @@ def test_model_card_verdict_of_a_refused_model(good):
     good["leaks"] = 3
     text = card(good, "candidate")
     verdict = text[text.index("# Deepfake") : text.index("## Description")]
-    assert "Registered as `candidate`:** it failed 1 of 10 checks and must not be used in production." in verdict
+    assert (
+        f"Registered as `candidate`:** it failed 1 of {N_CHECKS} checks and must not be used in production." in verdict
+    )
     assert "| no leakage | FAILED | 3 groups" in verdict
     assert "it passed every check" not in verdict
 
 
 def test_model_card_verdict_of_a_good_model(good):
     text = card(good)
-    assert "Registered as `production`:** it passed every check that could be judged, 9 of 10." in text
+    summary = f"it passed every check that could be judged, {N_CHECKS - 1} of {N_CHECKS}."
+    assert f"Registered as `production`:** {summary}" in text
     assert "| better than the model in production | not judged | not judged: there is none yet |" in text
 
 
