@@ -81,8 +81,8 @@ class GradioProxy:
             if route.matches(scope)[0] is Match.FULL:
                 await route.app(scope, receive, send)
                 return
-        path = scope["path"]
-        raise RequestError("not_found", f"There is nothing at {path[:200]!r}; the HTTP interface is described at /docs.")
+        path = scope["path"][:200]
+        raise RequestError("not_found", f"There is nothing at {path!r}; the HTTP interface is described at /docs.")
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward to Gradio without the query; its errors become those of the service."""

@@ -136,4 +136,5 @@ def test_json_hostile_pictures(target, picture):
         response = target.client.post(f"/v2/models/{target.model}/infer", json={"inputs": [tensor]})
         target.check(response, (200,))
         (verdict,) = next(output["data"] for output in response.json()["outputs"] if output["name"] == "verdict")
-        assert case.expected == EITHER or (verdict == "error") == (case.expected == REFUSED), f"{case}: {response.text[:300]}"
+        is_as_expected = case.expected == EITHER or (verdict == "error") == (case.expected == REFUSED)
+        assert is_as_expected, f"{case}: {response.text[:300]}"
