@@ -108,6 +108,7 @@ def own_registry(monkeypatch) -> None:
     """A registry that a test may add to."""
     list_models()
     monkeypatch.setattr(registry._REGISTRY, "_entries", dict(registry._REGISTRY._entries))
+    monkeypatch.setattr(registry._REGISTRY, "_is_complete", False)
 
 
 @pytest.fixture

@@ -26,11 +26,10 @@ def run(
     Ends with a table and artifacts/summary.json. Paths are relative to the working directory, those of a YAML file to
     the file.
     """
-    from aletheia.core.paths import project_root
-    from aletheia.project.config_file import read_options, to_yaml, workflow_options
+    from aletheia.project.config_file import read_options, to_yaml
     from aletheia.project.run_config import RunConfig
 
-    layers = [workflow_options(project_root()), read_options(config) if config else {}, options]
+    layers = [_project_options(), read_options(config) if config else {}, options]
     effective = RunConfig.parse(*layers).check()
     if print_config:
         typer.echo(to_yaml(effective), nl=False)
@@ -39,3 +38,16 @@ def run(
 
     if run_workflow(effective)["state"] != "completed":
         raise typer.Exit(1)
+
+
+def _project_options() -> dict[str, Any]:
+    """Read the options of the workflow in project.yaml; none outside a project, which the run itself refuses."""
+    from aletheia.core.errors import InputError
+    from aletheia.core.paths import project_root
+    from aletheia.project.config_file import workflow_options
+
+    try:
+        root = project_root()
+    except InputError:
+        return {}
+    return workflow_options(root)

@@ -73,7 +73,7 @@ def test_model_options_defaults():
 
 
 def test_register_network_duplicate(own_registry):
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(InputError, match="two implementations of the architecture"):
         register_network("attention_cnn")(lambda: nn.Identity())
 
 

@@ -88,6 +88,19 @@ def replace_in_file(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+@pytest.fixture(autouse=True)
+def _mlrun_logs_information():
+    """Set MLRun's log level as in a new process: a service of another test in this process mutes MLRun."""
+    import logging
+
+    import mlrun
+
+    level = logging.getLevelName(mlrun.utils.logger.level)
+    mlrun.utils.logger.set_logger_level("INFO")
+    yield
+    mlrun.utils.logger.set_logger_level(level)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project of two functions, generated."""

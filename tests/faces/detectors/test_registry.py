@@ -84,7 +84,7 @@ def test_create_detector_default():
 
 
 def test_create_detector_unknown_name():
-    with pytest.raises(InputError, match=r"no face detector 'retina'; there are: .*blazeface"):
+    with pytest.raises(InputError, match=r"no face detector 'retina'\. There are: .*blazeface"):
         create_detector("retina")
 
 
