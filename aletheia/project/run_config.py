@@ -7,6 +7,7 @@ of the commands are derived from the fields by :mod:`aletheia.cli.options`, the 
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import field_validator
@@ -150,12 +151,9 @@ class RunConfig(Options):
         check_policy(self.balance)
         Remedies.parse(self.remedies)
         find_detector(self.crop_config().detector)
-        for rate in self.learning_rates:
-            self.train_config(learning_rate=rate)
-        for size in self.batch_sizes:
-            self.train_config(batch_size=size)
-        self.train_config(max_epochs=self.search_epochs)
-        self.train_config(fault=self.fault)
+        for rate, size in itertools.product(self.learning_rates, self.batch_sizes):
+            self.train_config(learning_rate=rate, batch_size=size, max_epochs=self.search_epochs)
+            self.train_config(learning_rate=rate, batch_size=size, fault=self.fault)
         return self
 
     def crop_config(self) -> CropConfig:

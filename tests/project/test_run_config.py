@@ -158,6 +158,7 @@ def test_run_config_recipe_words():
         ({"search_epochs": 100_000}, "max_epochs"),
         ({"recipe": {"augmentation": "huge"}}, "albumentations"),
         ({"recipe": {"seed": 3, "batch_size": 4}}, "batch_size, seed has an option of its own"),
+        ({"recipe": {"devices": "3"}, "batch_sizes": [12, 16]}, "16 cannot be shared evenly by 3"),
         ({"leave_out": ["everything"]}, "'everything' cannot be left out"),
         ({"leave_out": ["generator="]}, "generator="),
     ],
@@ -170,6 +171,7 @@ def test_run_config_check_refuses(arguments, words):
 def test_run_config_check_accepts():
     assert RunConfig().check() == RunConfig()
     good = {"balance": "count", "learning_rates": [1e-3], "batch_sizes": [8, 16], "epochs": 3, "seed": 0}
+    RunConfig.parse({"recipe": {"devices": "3"}, "batch_sizes": [12]}).check()
     RunConfig.parse(good, {"leave_out": ["nothing", "source=a", "generator=b"]}).check()
 
 
