@@ -23,7 +23,7 @@ def repository(tmp_path, make):
     root = make.write_project(tmp_path / "repository")
     for name in (".pre-commit-config.yaml", "pyproject.toml", ".gitignore"):
         shutil.copy(ROOT / name, root)
-    (root / "module.py").write_text("x = 1\n")
+    (root / "module.py").write_text('"""A module."""\n\nx = 1\n')
     run(root, "ruff", "format", ".")
     build_functions(root)
     run(root, "git", "init", "-q")

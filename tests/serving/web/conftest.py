@@ -52,7 +52,7 @@ def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespa
             url = f"http://127.0.0.1:{port}"
             _wait_for_page(f"{url}/config", values.get("api_key", ""))
             page = app.router.routes[-1].app
-            yield SimpleNamespace(url=url, service=app.state.service, kept=page.size)
+            yield SimpleNamespace(url=url, service=app.state.service, kept=page.size, uploads=page._uploads)
         finally:
             server.should_exit = True
             thread.join(30)

@@ -83,8 +83,9 @@ def test_page_queue_full(enter, open_page):
     enter.wait_for_selector(f"{DONE}:not(.problem)")
 
 
-def test_page_upload_store_full(enter, open_page, guarded):
-    """The store is filled; nothing is mocked."""
+def test_page_upload_store_full(enter, open_page, guarded, monkeypatch):
+    """The store is filled; nothing is mocked. However slow the browser, no file makes way for another."""
+    monkeypatch.setattr(guarded.uploads, "claim_timeout", 3600.0)
     open_page.expected += ["429"]
     headers, form = {"X-API-Key": KEY}, {"file": ("x", b"x")}
     while httpx.post(f"{guarded.url}/gradio_api/upload", headers=headers, files=form).status_code == 200:
