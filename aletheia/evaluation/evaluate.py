@@ -9,6 +9,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.datasets.labels import encode_labels
 from aletheia.datasets.manifest import manifest_hash, validate_manifest
 from aletheia.datasets.schema import as_text
 from aletheia.datasets.split import check_leakage, split_manifest
@@ -29,7 +30,6 @@ from aletheia.release.evaluation_records import NotCompared
 from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.metrics import evaluate_scores
 from aletheia.stats.scored_set import ScoredSet
-from aletheia.training.data import encode_labels
 
 
 def evaluate_model(

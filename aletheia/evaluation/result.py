@@ -10,6 +10,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.jsonable import to_records
+from aletheia.datasets.labels import encode_labels
 from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
@@ -37,7 +38,6 @@ from aletheia.release.metrics_record import MetricsRecord, Record
 from aletheia.stats.calibration_error import CalibrationEstimate
 from aletheia.stats.metrics import Metrics
 from aletheia.stats.tabular import Shortcut
-from aletheia.training.data import encode_labels
 
 Row = TypeVar("Row", bound=Record)
 

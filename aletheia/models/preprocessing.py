@@ -20,7 +20,7 @@ def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
     if spec.crop.policy == "none":
         raise InputError(
             f"{bundle} cannot answer for pictures: it was trained on crops, and nothing says how they were cut out "
-            f"(face policy 'none'). Train it on faces that this package cut out: aletheia run"
+            "(face policy 'none'). Train it on faces that this package cut out: aletheia run"
         )
 
 

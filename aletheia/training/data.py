@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
+from aletheia.datasets.labels import encode_labels
 from aletheia.imaging.pixel_cache import Pixels, decode_images
 from aletheia.imaging.transforms import albumentations_recipe
 from aletheia.training.config import TrainConfig
@@ -273,22 +274,6 @@ class FaceData(pl.LightningDataModule):
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for another process of the training: the rows, whose pixels it decodes itself."""
         return {**self.__dict__, "sets": {}, "progress": False}
-
-
-def encode_labels(labels: pd.Series) -> Array:
-    """Turn 'real' and 'fake' into 0 and 1, float32.
-
-    Raises
-    ------
-    InputError
-        For any other label.
-    """
-    values = labels.astype(str).to_numpy()
-    is_fake: Array = values == "fake"
-    wrong = sorted(set(values[~is_fake & (values != "real")].tolist()))
-    if wrong:
-        raise InputError(f"label: only 'real' and 'fake' are known; found {', '.join(map(repr, wrong[:5]))}.")
-    return is_fake.astype(np.float32)
 
 
 def _check_classes(split: str, labels: Array, unreadable: int) -> None:

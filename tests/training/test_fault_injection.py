@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from aletheia.core.errors import InputError
+from aletheia.datasets.labels import encode_labels
 from aletheia.models.spec import read_spec
 from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
-from aletheia.training.data import FaceData, encode_labels
+from aletheia.training.data import FaceData
 from aletheia.training.export import export_bundle
 from aletheia.training.fault_injection import FAULTS, faulty_labels, faulty_pixels, skips_gradient
 from aletheia.training.fit import fit_network
