@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import papermill
+
 from aletheia.project.run_config import RunConfig
 
 ROOT = Path(__file__).parents[2]
