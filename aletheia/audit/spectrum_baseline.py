@@ -20,6 +20,7 @@ from aletheia.core.arrays import Array
 from aletheia.core.errors import AletheiaError
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.power_spectrum import SIZE, check_size, decibels, frequencies, radial_power
+from aletheia.imaging.reading import Unreadable
 from aletheia.plotting.theme import FAKE, LEGEND, NEUTRAL, REAL, empty, note, shaded, styled
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
@@ -51,7 +52,7 @@ class FrequencyBaseline(Shortcut):
         """Summarise the result in plain words."""
         if self.reason:
             return f"The AUC of the power spectrum alone was not computed: {self.reason}."
-        text = f"From the power spectrum alone, the label is told with AUC {self.auc:.2f}"
+        text = f"From the power spectrum alone, the label is predicted with AUC {self.auc:.2f}"
         text += f" ({self.low:.2f} to {self.high:.2f})"
         if self.low <= 0.5:
             return text + ", which may be chance."
@@ -70,7 +71,7 @@ def spectra(frame: pd.DataFrame, size: int = SIZE, progress: bool = True) -> Arr
         for start in range(0, len(paths), _BATCH):
             part = paths[start : start + _BATCH]
             images = enumerate(iterate_images(part, size), start)
-            read = {i: image for i, image in images if not isinstance(image, str)}
+            read = {i: image for i, image in images if not isinstance(image, Unreadable)}
             if read:
                 out[list(read)] = decibels(radial_power(np.stack(list(read.values()))))
             bar.update(len(part))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
+from scipy.stats import chi2
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import DEMOGRAPHICS
 from aletheia.stats.categorical import cross_table, encode, renumber
+from aletheia.stats.intervals import wilson_limits
 
 MIN_N = 30
 TOO_FEW = "too few to say"
@@ -66,30 +67,6 @@ class BiasReport:
         """
         row = self.associations[self.associations["column"] == column]
         return float(row["cramers_v"].iloc[0]) if len(row) else float("nan")
-
-
-def wilson_interval(successes: Array, n: Array, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Compute the interval of a rate (Wilson, "Probable Inference", JASA 1927).
-
-    Parameters
-    ----------
-    successes, n
-        Counts, shape (k,). With n = 0 the interval is 0 to 1.
-    confidence
-        0 to 1.
-
-    Returns
-    -------
-    low, high : np.ndarray
-        Rates from 0 to 1, shape (k,).
-    """
-    successes, n = np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    z = norm.ppf(0.5 + confidence / 2)
-    centre = (successes + z * z / 2) / (n + z * z)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.where(n > 0, successes * (n - successes) / n, 0.0) + z * z / 4
-    half = z / (n + z * z) * np.sqrt(spread)
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
 def analyse_bias(
@@ -169,7 +146,7 @@ def _rates(
     confidence: float,
 ) -> pd.DataFrame:
     n, n_fake = table.sum(axis=1), table[:, 1]
-    low, high = wilson_interval(n_fake, n, confidence)
+    low, high = wilson_limits(n_fake, n, confidence)
     verdict = np.select(
         [n < min_n, low > overall, high < overall],
         [TOO_FEW, "more fakes", "fewer fakes"],

@@ -27,19 +27,3 @@ def fake_flags(df: pd.DataFrame) -> Array:
         rows = name_rows(wrong[:3], df["label"].iloc[wrong[:3]], wrong.size)
         raise InputError(f"'label' is neither 'real' nor 'fake' in {rows}. Correct these rows or remove them.")
     return np.array([value == "fake" for value in values], dtype=bool)[codes]
-
-
-def encode_labels(labels: pd.Series) -> Array:
-    """Turn 'real' and 'fake' into 0 and 1, float32.
-
-    Raises
-    ------
-    InputError
-        For any other label.
-    """
-    values = labels.astype(str).to_numpy()
-    is_fake: Array = values == "fake"
-    wrong = sorted(set(values[~is_fake & (values != "real")].tolist()))
-    if wrong:
-        raise InputError(f"label: only 'real' and 'fake' are known; found {', '.join(map(repr, wrong[:5]))}.")
-    return is_fake.astype(np.float32)

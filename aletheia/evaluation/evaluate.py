@@ -9,7 +9,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.datasets.labels import encode_labels
+from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.manifest import manifest_hash, validate_manifest
 from aletheia.datasets.schema import as_text
 from aletheia.datasets.split import check_leakage, split_manifest
@@ -84,7 +84,7 @@ def evaluate_model(
     baseline_rows = halves(test, seed) if train is None else (train, test)
     network, spec = load_bundle(model)
     scored = score_manifest(network, spec, test, progress=progress)
-    y, p = encode_labels(test["label"]), scored.probabilities.astype(np.float64)
+    y, p = fake_flags(test).astype(np.float32), scored.probabilities.astype(np.float64)
     groups, unit = bootstrap_unit(test)
     scored_set = ScoredSet(y, p, spec.threshold, groups, seed)
     scores = test.assign(probability=scored.probabilities, logit=scored.logits)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.jsonable import to_records
-from aletheia.datasets.labels import encode_labels
+from aletheia.datasets.labels import fake_flags
 from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
@@ -113,7 +113,7 @@ class Evaluation:
     def labels(self) -> tuple[Array, Array]:
         """Return labels (1 for fake) and probabilities of the rows that have a score."""
         scored = self.scores[self.scores["probability"].notna()]
-        return encode_labels(scored["label"]).astype(int), scored["probability"].to_numpy(dtype=np.float64)
+        return fake_flags(scored).astype(int), scored["probability"].to_numpy(dtype=np.float64)
 
     def headline(self) -> dict[str, float | int]:
         """Return flat numbers for the results of a run."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -19,7 +18,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.datasets.labels import fake_flags
 from aletheia.imaging.corruptions import CORRUPTIONS, Corruption
-from aletheia.imaging.reading import read_image
+from aletheia.imaging.reading import Unreadable, try_read_image
 from aletheia.imaging.transforms import resize_rgb
 from aletheia.models.scoring import predict_crops
 from aletheia.models.spec import ModelSpec
@@ -36,13 +35,6 @@ REPLICATES = 500
 #: Faces at a time, each held in all its versions; fewer when that would take more memory than this.
 _CHUNK = 64
 _CHUNK_BYTES = 200_000_000
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that could not be read, with the reason."""
-
-    reason: str
 
 
 def delivery_curves(
@@ -149,13 +141,10 @@ def score_deliveries(
         dictionaries of path and reason.
     """
 
-    def versions(path: str) -> Array | Skipped:
-        try:
-            crop = read_image(path)
-        except InputError as error:
-            return Skipped(str(error))
-        except OSError as error:
-            return Skipped(f"{path}: {error.strerror or error}")
+    def versions(path: str) -> Array | Unreadable:
+        crop = try_read_image(path)
+        if isinstance(crop, Unreadable):
+            return crop
         changed = (operation(crop, severity, seed) for operation, severity in steps)
         return np.stack([resize_rgb(version, spec.input_size) for version in (crop, *changed)])
 
@@ -171,7 +160,7 @@ def score_deliveries(
             part = paths[start : start + chunk]
             crops: dict[int, Array] = {}
             for i, result in enumerate(pool.map(versions, part), start):
-                if isinstance(result, Skipped):
+                if isinstance(result, Unreadable):
                     skipped.append({"path": paths[i], "reason": result.reason})
                 else:
                     crops[i] = result

@@ -20,10 +20,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
-from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.core.tempdirs import TemporaryFolder
-from aletheia.imaging.reading import read_image
+from aletheia.imaging.reading import Unreadable, try_read_image
 from aletheia.imaging.transforms import resize_rgb
 
 #: A set larger than this goes to a memory-mapped file; all cached sets together stay below it, too.
@@ -85,8 +84,8 @@ def decode_images(paths: Sequence[str], size: int, *, workers: int | None = None
     return pixels
 
 
-def iterate_images(paths: Iterable[str], size: int, workers: int | None = None) -> Iterable[Array | str]:
-    """Decode and resize files in order; a string in place of an image says why there is none."""
+def iterate_images(paths: Iterable[str], size: int, workers: int | None = None) -> Iterable[Array | Unreadable]:
+    """Decode and resize files in order; `Unreadable` stands in place of an image that there is none of."""
     with ThreadPoolExecutor(workers or get_settings().workers) as pool:
         yield from pool.map(lambda path: _read(path, size), paths)
 
@@ -103,8 +102,8 @@ def _decode(paths: list[str], size: int, workers: int, progress: bool) -> Pixels
     skipped: list[tuple[str, str]] = []
     images = iterate_images(paths, size, workers)
     for index, image in enumerate(tqdm(images, "Decoding", len(paths), disable=not progress, unit="image")):
-        if isinstance(image, str):
-            skipped.append((paths[index], image))
+        if isinstance(image, Unreadable):
+            skipped.append((paths[index], image.reason))
         else:
             array[len(rows)] = image
             rows.append(index)
@@ -113,13 +112,9 @@ def _decode(paths: list[str], size: int, workers: int, progress: bool) -> Pixels
     return Pixels(array, np.asarray(rows, dtype=np.int64), pd.DataFrame(skipped, columns=["path", "reason"]))
 
 
-def _read(path: str, size: int) -> Array | str:
-    try:
-        return resize_rgb(read_image(path), size)
-    except InputError as error:
-        return str(error)
-    except OSError as error:
-        return f"{path}: {error.strerror or error}"
+def _read(path: str, size: int) -> Array | Unreadable:
+    image = try_read_image(path)
+    return image if isinstance(image, Unreadable) else resize_rgb(image, size)
 
 
 def _allocate(n: int, size: int) -> Array:

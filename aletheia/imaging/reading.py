@@ -11,17 +11,20 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from aletheia.core.arrays import Array
+from aletheia.core.errors import InputError
 from aletheia.imaging.decoding import IMAGE_SUFFIXES, UnreadableImageError, decoder_errors, load_bytes, open_image
 from aletheia.imaging.jpeg import chroma_subsampling, estimate_quality
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "ImageProperties",
+    "Unreadable",
     "UnreadableImageError",
     "examine_image",
     "perceptual_hash",
     "probe_image",
     "read_image",
+    "try_read_image",
 ]
 
 _UPRIGHT = {
@@ -51,6 +54,13 @@ class ImageProperties:
     file_bytes: int
     progressive: bool
     has_exif: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands in a sequence of images for a file that could not be read; the reason names the file."""
+
+    reason: str
 
 
 #: The columns of a manifest that describe the file.
@@ -87,6 +97,16 @@ def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min
     name, data = load_bytes(source)
     with decoder_errors(name):
         return _decode(open_image(name, data, max_pixels), name, min_size)
+
+
+def try_read_image(path: str | Path) -> Array | Unreadable:
+    """Decode a file as :func:`read_image` does, or return why that was not possible: long jobs go on without it."""
+    try:
+        return read_image(path)
+    except InputError as error:
+        return Unreadable(str(error))
+    except OSError as error:
+        return Unreadable(f"{path}: {error.strerror or error}")
 
 
 def probe_image(source: str | Path | bytes, *, max_pixels: int | None = None) -> ImageProperties:

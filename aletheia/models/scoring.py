@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.imaging.pixel_cache import iterate_images
+from aletheia.imaging.reading import Unreadable
 from aletheia.imaging.transforms import normalise, resize_rgb
 from aletheia.models.spec import ModelSpec
 
@@ -103,8 +104,8 @@ def score_manifest(
             batch = range(start, min(start + batch_size, len(paths)))
             rows, images = [], []
             for row, image in zip(batch, iterate_images([paths[i] for i in batch], spec.input_size), strict=True):
-                if isinstance(image, str):
-                    skipped.append((paths[row], image))
+                if isinstance(image, Unreadable):
+                    skipped.append((paths[row], image.reason))
                 else:
                     rows.append(row)
                     images.append(image)

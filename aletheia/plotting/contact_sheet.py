@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from aletheia.core.errors import InputError
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.pixel_cache import iterate_images
-from aletheia.imaging.reading import read_image
+from aletheia.imaging.reading import Unreadable, read_image
 from aletheia.imaging.transforms import augmented
 from aletheia.imaging.video import read_frames
 
@@ -86,7 +86,9 @@ def augmentation_sheet(
     rng = np.random.default_rng(seed)
     sheet = Image.new("RGB", ((draws + 1) * size, faces * size), "white")
     rows = rng.permutation(len(df))
-    images = (image for image in iterate_images(df["path"].iloc[rows].astype(str), size) if not isinstance(image, str))
+    images = (
+        image for image in iterate_images(df["path"].iloc[rows].astype(str), size) if not isinstance(image, Unreadable)
+    )
     for line, image in enumerate(itertools.islice(images, faces)):
         copies = augmented(np.repeat(image[None], draws, axis=0), augmentation, seed + line)
         for column, copy in enumerate([image, *copies]):

@@ -122,7 +122,7 @@ class NoLeakage(GateCheck):
         if report.leaks is None:
             return self.not_judged("the training rows are not at hand")
         if report.own_rows is False:
-            detail = "the model learnt from other rows than those that were handed in: what it has seen nobody knows"
+            detail = "the model was trained on other rows than those that were handed in, which are unknown"
             return self.result(False, detail)
         detail = f"{report.leaks} groups (identity, video, donor pair, near duplicate) on two sides of the split"
         return self.result(report.leaks == 0, detail)
@@ -161,7 +161,7 @@ class FairFalseAlarms(GateCheck):
 
 @register_check
 class NoWeakCell(GateCheck):
-    """Fakes of each generator are told from the real faces of each source."""
+    """Fakes of each generator are distinguished from the real faces of each source."""
 
     code = "no-weak-cell"
     name = "no weak cell"

@@ -175,7 +175,7 @@ class _TurnContext:
         waiter = self._admission.enqueue(self._is_bounded)
         if not waiter.granted.done():
             try:
-                # Shielded: a future that asyncio cancels could no longer be told from one whose turn has come.
+                # Shielded: a future that asyncio cancels could no longer be distinguished from one whose turn has come.
                 await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(waiter.granted)), self._timeout)
             except TimeoutError:
                 self._time_out(waiter)

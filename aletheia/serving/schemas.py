@@ -75,7 +75,7 @@ class Face(BaseModel):
     probability: float = Field(description="That it is fake, calibrated, 0 to 1.")
     raw_probability: float = Field(description="The same before calibration.")
     verdict: FaceVerdict
-    reason: str = Field(description="Why it cannot be told; else empty.")
+    reason: str = Field(description="Why there is no verdict; else empty.")
     cause: str = Field(description="The kind of reason, one of a few; else empty.")
 
 

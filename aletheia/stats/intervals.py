@@ -11,16 +11,21 @@ from aletheia.stats.estimate import Estimate
 
 def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Compute the score interval of a share (Wilson, JASA 22, 1927); n need not be whole. (0, 1) for n = 0."""
-    if n <= 0:
-        return 0.0, 1.0
-    z = norm.ppf(1 - (1 - level) / 2)
-    share = hits / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    # The limits 0 and 1 are exact when nothing or everything was hit; rounding must not say otherwise.
-    low = 0.0 if hits == 0 else max(0.0, centre - half)
-    high = 1.0 if hits == n else min(1.0, centre + half)
+    low, high = wilson_limits(np.asarray(hits), np.asarray(n), level)
     return float(low), float(high)
+
+
+def wilson_limits(hits: Array, n: Array, level: float = 0.95) -> tuple[Array, Array]:
+    """Compute `wilson` for arrays of counts of one shape; the limits have that shape, too."""
+    hits, n = np.asarray(hits, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    z = norm.ppf(1 - (1 - level) / 2)
+    centre = (hits + z * z / 2) / (n + z * z)
+    spread = np.divide(hits * (n - hits), n, out=np.zeros_like(n), where=n > 0) + z * z / 4
+    half = z * np.sqrt(np.maximum(spread, 0)) / (n + z * z)
+    # The limits 0 and 1 are exact when nothing or everything was hit; rounding must not say otherwise.
+    low = np.where((hits == 0) | (n <= 0), 0.0, np.maximum(centre - half, 0))
+    high = np.where((hits == n) | (n <= 0), 1.0, np.minimum(centre + half, 1))
+    return low, high
 
 
 def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Estimate:

@@ -53,7 +53,7 @@ def connect(uri: str) -> MlflowClient:
                 f"No MLflow server answers at {uri}: {getattr(error, 'reason', error)}. Start it, or correct"
                 " MLFLOW_TRACKING_URI."
             ) from None
-    # MLflow reports its use to its makers unless told not to; the users of this project have not agreed to that.
+    # MLflow reports its use to its makers unless that is disabled; the users of this project have not agreed to that.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException

@@ -16,7 +16,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.faces.extraction import faces_of
 from aletheia.imaging.pixel_cache import iterate_images
-from aletheia.imaging.reading import read_image
+from aletheia.imaging.reading import Unreadable, read_image
 from aletheia.imaging.transforms import resize_rgb
 from aletheia.models.preprocessing import network_input
 from aletheia.models.reencoding import compressed, reencoded_inputs
@@ -116,7 +116,7 @@ def manifest_statistics(frame: pd.DataFrame, size: int) -> pd.DataFrame:
         NaN where the crop could not be read or the box is unknown.
     """
     images = iterate_images(frame["path"].astype(str).tolist(), size)
-    rows = [{} if isinstance(image, str) else crop_statistics(image) for image in images]
+    rows = [{} if isinstance(image, Unreadable) else crop_statistics(image) for image in images]
     table = pd.DataFrame(rows, index=frame.index, columns=list(STATISTICS), dtype=np.float64)
     return table.assign(face_size=face_sizes(frame))
 

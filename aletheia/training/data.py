@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
-from aletheia.datasets.labels import encode_labels
+from aletheia.datasets.labels import fake_flags
 from aletheia.imaging.pixel_cache import Pixels, decode_images
 from aletheia.imaging.transforms import albumentations_recipe
 from aletheia.training.config import TrainConfig
@@ -212,7 +212,7 @@ class FaceData(pl.LightningDataModule):
         skipped = []
         for split, frame in self.frames.items():
             pixels = decode_images(frame["path"].tolist(), self.config.image_size, progress=self.progress)
-            labels = encode_labels(frame["label"])[pixels.rows]
+            labels = fake_flags(frame).astype(np.float32)[pixels.rows]
             skipped.append(pixels.skipped.assign(split=split))
             _check_classes(split, labels, len(pixels.skipped))
             recipe = None

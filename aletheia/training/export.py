@@ -13,6 +13,7 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
 from aletheia.faces.crop_config import COLUMNS, CropConfig
 from aletheia.imaging.pixel_cache import iterate_images
+from aletheia.imaging.reading import Unreadable
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.spec import AbstentionSpec, ModelSpec
@@ -113,7 +114,7 @@ def _examples(frame: pd.DataFrame, size: int) -> Array:
     """Read up to 64 faces, evenly spread over the rows, to compare the exported network on."""
     paths = frame["path"].astype(str).tolist()
     images = iterate_images(paths[:: -(-len(paths) // 64)], size)
-    return np.stack([image for image in images if not isinstance(image, str)])
+    return np.stack([image for image in images if not isinstance(image, Unreadable)])
 
 
 def describe_rows(frame: pd.DataFrame) -> str:

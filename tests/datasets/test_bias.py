@@ -5,21 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest, chi2_contingency
+from scipy.stats import chi2_contingency
 from scipy.stats.contingency import association
 
 from aletheia.core.errors import InputError
-from aletheia.datasets.bias import TOO_FEW, analyse_bias, wilson_interval
+from aletheia.datasets.bias import TOO_FEW, analyse_bias
 from aletheia.stats.categorical import cramers_v, encode, renumber
 
 Make = Callable[..., pd.DataFrame]
-
-
-@pytest.mark.parametrize(("k", "n"), [(0, 5), (5, 5), (3, 10), (70, 100), (1, 1000)])
-def test_wilson_interval_agrees_with_scipy(k: int, n: int) -> None:
-    low, high = wilson_interval(np.array([k]), np.array([n]))
-    expected = binomtest(k, n).proportion_ci(0.95, method="wilson")
-    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
 
 
 def test_analyse_bias_agrees_with_pandas_and_scipy(make_manifest: Make) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.datasets.labels import encode_labels, fake_flags
+from aletheia.datasets.labels import fake_flags
 
 
 @pytest.mark.parametrize("dtype", ["object", "category"])
@@ -31,9 +30,3 @@ def test_fake_flags_of_one_class():
 def test_fake_flags_refused(table, message):
     with pytest.raises(InputError, match=message):
         fake_flags(pd.DataFrame(table))
-
-
-def test_encode_labels_invalid():
-    np.testing.assert_array_equal(encode_labels(pd.Series(["fake", "real"])), [1, 0])
-    with pytest.raises(InputError, match="'Fake'"):
-        encode_labels(pd.Series(["fake", "Fake"]))

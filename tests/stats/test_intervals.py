@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from aletheia.stats.intervals import clustered_rate, perfect_auc_limits, wilson
+from aletheia.stats.intervals import clustered_rate, perfect_auc_limits, wilson, wilson_limits
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (37, 1000)])
@@ -14,6 +14,13 @@ from aletheia.stats.intervals import clustered_rate, perfect_auc_limits, wilson
 def test_wilson_matches_scipy(hits, n, level):
     expected = binomtest(hits, n).proportion_ci(level, method="wilson")
     assert wilson(hits, n, level) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_wilson_limits_are_those_of_each_count():
+    hits, n = np.array([0, 0, 5, 3.5]), np.array([0, 7, 5, 20.5])
+    low, high = wilson_limits(hits, n)
+    assert [*zip(low, high, strict=True)] == [wilson(h, m) for h, m in zip(hits, n, strict=True)]
+    assert (low[0], high[0]) == (0, 1)
 
 
 def test_clustered_rate_without_rows():

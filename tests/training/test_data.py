@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from aletheia.core.errors import InputError
-from aletheia.datasets.labels import encode_labels
+from aletheia.datasets.labels import fake_flags
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import BatchesAhead, EpochBatches, FaceData, PixelDataset
 from aletheia.training.fit import fit_network
@@ -37,7 +37,7 @@ def test_face_data_keeps_pixels_with_labels(discs):
     data = make(discs, batch_size=10)
     dataset = data.sets["train"]
     label_of = {dataset.pixels.array[i].tobytes(): float(dataset.labels[i]) for i in range(len(dataset))}
-    truth = encode_labels(discs[0]["label"])
+    truth = fake_flags(discs[0])
     np.testing.assert_array_equal(dataset.labels.numpy(), truth)
     for pixels, labels in data.train_dataloader():
         for image, label in zip(pixels.numpy(), labels, strict=True):
@@ -90,7 +90,7 @@ def test_face_data_unreadable_rows(discs, tmp_path):
     assert data.skipped["path"].tolist() == [str(broken), str(tmp_path / "missing.png")]
     assert data.skipped["split"].tolist() == ["train", "val"]
     assert data.skipped["reason"].str.len().gt(0).all()
-    np.testing.assert_array_equal(data.sets["train"].labels.numpy(), np.delete(encode_labels(train["label"]), 3))
+    np.testing.assert_array_equal(data.sets["train"].labels.numpy(), np.delete(fake_flags(train), 3))
 
 
 def test_face_data_single_class_or_empty(discs):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from aletheia.core.errors import InputError
-from aletheia.datasets.labels import encode_labels
+from aletheia.datasets.labels import fake_flags
 from aletheia.models.spec import read_spec
 from aletheia.release.gate import run_gate
 from aletheia.training.config import TrainConfig
@@ -57,8 +57,8 @@ def test_skips_gradient_rate():
 def test_face_data_injects_fault_into_training_rows(discs):
     data = FaceData(TrainConfig(image_size=48, fault="label_noise", fault_share=0.5), *discs)
     data.setup()
-    assert (data.sets["train"].labels.numpy() != encode_labels(discs[0]["label"])).sum() == len(discs[0]) // 2
-    np.testing.assert_array_equal(data.sets["val"].labels.numpy(), encode_labels(discs[1]["label"]))
+    assert (data.sets["train"].labels.numpy() != fake_flags(discs[0])).sum() == len(discs[0]) // 2
+    np.testing.assert_array_equal(data.sets["val"].labels.numpy(), fake_flags(discs[1]))
 
 
 def test_detector_wrong_loss():

@@ -19,7 +19,7 @@ def probability_bar(probability: float, threshold: float, verdict: str) -> str:
     """Draw a bar from genuine to manipulated with the model's threshold and the face's probability."""
     limit = format_percent(threshold)
     description = (
-        f"Probability of a manipulation: {format_percent(probability)}; “manipulated” is said from {limit} on."
+        f"Probability of a manipulation: {format_percent(probability)}; the verdict is “manipulated” from {limit} on."
     )
     return (
         f'<div class="scale tone-{TONES[verdict]}" role="img" aria-label="{description}">'

@@ -126,7 +126,7 @@ def _disagreement(faces: Sequence[Mapping[str, Any]], verdict: str) -> list[str]
 
 _UNSURE = (
     "That is an answer, too: a guess would be worth nothing here. A larger, sharper or less compressed version of the "
-    "same picture may be told."
+    "same picture may get a verdict."
 )
 
 
