@@ -13,6 +13,7 @@ from .layouts import FileLabel as FileLabel
 from .layouts import list_layouts as list_layouts
 from .layouts import register_layout as register_layout
 from .leakage import check_leakage as check_leakage
+from .leave_out import leave_out_rows as leave_out_rows
 from .manifest import read_manifest as read_manifest
 from .manifest import write_manifest as write_manifest
 from .pipeline import Dataset as Dataset

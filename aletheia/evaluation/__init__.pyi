@@ -11,7 +11,6 @@ from .figures import evaluation_figures as evaluation_figures
 from .leave_one_out import cell_results as cell_results
 from .leave_one_out import leave_one_out_figure as leave_one_out_figure
 from .leave_one_out import leave_one_out_table as leave_one_out_table
-from .leave_one_out import leave_out_rows as leave_out_rows
 from .leave_one_out import score_everywhere as score_everywhere
 from .model_comparison import Comparison as Comparison
 from .model_comparison import compare_models as compare_models

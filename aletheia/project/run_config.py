@@ -143,7 +143,7 @@ class RunConfig(Options):
         """
         from aletheia.audit.remedies import Remedies
         from aletheia.datasets.balance import check_policy
-        from aletheia.evaluation.leave_one_out import check_leave_out
+        from aletheia.datasets.leave_out import check_leave_out
         from aletheia.faces.detectors.registry import find_detector
 
         for word in self.leave_out:

@@ -6,7 +6,8 @@ import pandas as pd
 from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.core import InputError
-from aletheia.evaluation import cell_results, leave_one_out_figure, leave_out_rows, score_everywhere
+from aletheia.datasets import leave_out_rows
+from aletheia.evaluation import cell_results, leave_one_out_figure, score_everywhere
 from aletheia.project import RunConfig
 from aletheia.training import DivergedError, fit_network
 

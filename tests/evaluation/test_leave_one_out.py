@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from aletheia.core.errors import InputError
 from aletheia.evaluation.leave_one_out import (
     cell_results,
     leave_one_out_figure,
     leave_one_out_table,
-    leave_out_rows,
     score_everywhere,
 )
 from aletheia.models.bundle import load_bundle
@@ -26,22 +24,6 @@ FRAME = pd.DataFrame(
         "generator": ["", "swap", "", "blend", "", "rare"] * 20,
     }
 )
-
-
-def test_leave_out_rows_and_messages():
-    assert leave_out_rows(FRAME, "nothing") is FRAME
-    without = leave_out_rows(FRAME, "generator=swap")
-    assert "swap" not in set(without["generator"]) and (without["label"] == "real").sum() == 60
-    assert set(leave_out_rows(FRAME, "source=cam-a")["source"]) == {"cam-b"}
-    for wrong, message in (
-        ("generator=swop", "blend, rare, swap"),
-        ("camera=x", "write generator=NAME"),
-        ("swap", "write generator=NAME"),
-    ):
-        with pytest.raises(InputError, match=message):
-            leave_out_rows(FRAME, wrong)
-    with pytest.raises(InputError, match="one class"):
-        leave_out_rows(FRAME[FRAME["generator"].isin(["", "swap"])], "generator=swap")
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,7 @@ def test_evaluate_scores_groups_copies():
     assert (copies.n, copies.n_groups) == (2000, 200)
 
 
+@pytest.mark.slow
 def test_evaluate_scores_interval_coverage():
     from scipy.stats import norm
 

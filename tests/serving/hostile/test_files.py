@@ -50,6 +50,7 @@ def test_predict_hostile_pictures(target, picture, family):
     assert not failures(target, family(picture))
 
 
+@pytest.mark.slow
 def test_predict_bombs(target, picture, peak):
     cases = list(bombs(picture))
     with peak(500e6):
