@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model, list_models
 from aletheia.models.spec import ONNX, AbstentionSpec, Calibration, ModelSpec, read_spec, write_spec
+
+#: A network of every family; larger variants of a family are the same code, so that the smallest stands for them.
+SMALLEST = [name for name in list_models() if not re.search("_b[1-9]$", name)]
 
 
 @pytest.fixture(scope="session")

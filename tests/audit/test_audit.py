@@ -83,9 +83,9 @@ def test_audit_faces_without_shortcut(tmp_path):
     [
         ("source", {"source"}, "source"),
         ("tables", {"tables", "delivery"}, "luma step"),
-        ("light", {"light", "background", "thumbnail"}, "mean"),
-        ("sharpness", {"sharpness", "background"}, "noise"),
-        ("framing", {"framing"}, "place of the face, from the left"),
+        pytest.param("light", {"light", "background", "thumbnail"}, "mean", marks=pytest.mark.slow),
+        pytest.param("sharpness", {"sharpness", "background"}, "noise", marks=pytest.mark.slow),
+        pytest.param("framing", {"framing"}, "place of the face, from the left", marks=pytest.mark.slow),
     ],
 )
 def test_audit_faces_planted_shortcut(tmp_path, shortcut, families, word):

@@ -121,7 +121,9 @@ def test_min_fakes_beyond_chance_definition():
     assert min_fakes_beyond_chance(5, 1.0) == 1
 
 
-@pytest.mark.parametrize("shots", [1, 2, 3, 6, 8, 16])
+@pytest.mark.parametrize(
+    "shots", [1, 3, pytest.param(8, marks=pytest.mark.slow), pytest.param(16, marks=pytest.mark.slow)]
+)
 def test_decide_video_false_alarms_of_edited_films(strict, shots):
     """Genuine films of 16 frames and as many scenes as `shots`, in each of which 5 % of all faces would be called fake.
 

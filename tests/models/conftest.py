@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 import torch
 
-from aletheia.models.registry import list_models
-
 from ..factories import crops
+from ..model_factories import SMALLEST, declare_network, own_registry
 from ..model_factories import brightness_bundle as bundle
-from ..model_factories import declare_network, own_registry
-
-# Larger variants of a family are the same code, so that the smallest stands for them.
-SMALLEST = [name for name in list_models() if not re.search("_b[1-9]$", name)]
 
 
 @pytest.fixture(params=SMALLEST)

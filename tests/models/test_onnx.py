@@ -28,6 +28,8 @@ from aletheia.models.registry import create_model
 from aletheia.models.spec import Calibration, ModelSpec, read_spec, write_spec
 from aletheia.training.batch_norm import measure_batch_norm
 
+from ..model_factories import SMALLEST
+
 SIZE = 64
 
 
@@ -72,6 +74,10 @@ def test_export_onnx_isotonic_rounding(copy):
     assert exported.onnx.max_difference <= 1e-4 and exported.calibration == fitted
 
 
+@pytest.mark.parametrize(
+    "network_name",
+    [name if name == "attention_cnn" else pytest.param(name, marks=pytest.mark.slow) for name in SMALLEST],
+)
 def test_onnx_network_equals_torch(tmp_path, network_name):
     spec = make(tmp_path, network_name)
     assert spec == read_spec(tmp_path)

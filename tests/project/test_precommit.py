@@ -56,6 +56,7 @@ def test_hooks_pass_on_clean_project(repository):
     assert done.stdout.count("Passed") == 5 and "Skipped" not in done.stdout
 
 
+@pytest.mark.slow
 def test_hooks_report_faults(repository, make):
     """Except for the slow one, which is the command that test_check.py runs."""
     notebook = repository / "notebooks" / "01-scale.ipynb"
