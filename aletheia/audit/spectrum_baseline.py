@@ -23,7 +23,8 @@ from aletheia.imaging.power_spectrum import SIZE, check_size, decibels, frequenc
 from aletheia.imaging.reading import Unreadable
 from aletheia.plotting.theme import FAKE, LEGEND, NEUTRAL, REAL, empty, note, shaded, styled
 from aletheia.stats.bootstrap import unit_ids
-from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
+from aletheia.stats.clustered_auc import clustered_auc
+from aletheia.stats.grouped_auc import weighted_auc
 from aletheia.stats.tabular import FoldError, Shortcut, make_folds, not_computed
 
 if TYPE_CHECKING:
@@ -119,13 +120,12 @@ def frequency_baseline(
     except FoldError as error:
         return _nothing(str(error))
     model = _best_model(x_train, fake, folds)
-    scores, fold = model.decision_function(x_test), np.zeros(len(y), dtype=np.int64)
-    auc = float(weighted_auc(y, scores, fold, np.ones((1, len(y))))[0])
-    low, high = bootstrap_auc(y, scores, fold, test_groups, 0.95, rng)
+    scores = model.decision_function(x_test)
+    auc = clustered_auc(y, scores, test_groups).estimate()
     all_scores = np.full(len(test_spectra), np.nan)
     all_scores[np.isfinite(test_spectra).all(axis=1)] = scores
     features = _bands(model, (x_train, fake), (x_test, y), rng)
-    return FrequencyBaseline(auc, low, high, len(y), features, cross_validated=False, scores=all_scores)
+    return FrequencyBaseline(auc.value, auc.low, auc.high, len(y), features, cross_validated=False, scores=all_scores)
 
 
 def spectrum_figure(values: Array, y: Array, baseline: Shortcut | None = None) -> go.Figure:

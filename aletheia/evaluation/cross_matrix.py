@@ -10,9 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from aletheia.plotting.theme import SCALE, empty, note, short, styled
-from aletheia.stats.bootstrap import percentile_interval
+from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.estimate import Estimate
-from aletheia.stats.intervals import perfect_auc_limits
 from aletheia.stats.scored_set import ScoredSet
 
 UNKNOWN = "(unknown)"
@@ -25,7 +24,6 @@ def cell_table(
     *,
     trained_on: str = "everything",
     min_n: int = 20,
-    replicates: int = 500,
 ) -> pd.DataFrame:
     """Compute the AUC of each generator's fakes against the genuine faces of each source.
 
@@ -39,8 +37,6 @@ def cell_table(
         Name of the model's training data: the row of a matrix of several models.
     min_n : int
         A cell with fewer genuine or fewer fake rows has counts, but no AUC.
-    replicates : int
-        Of the bootstrap.
 
     Returns
     -------
@@ -56,22 +52,15 @@ def cell_table(
             n_fake = int(cell.fake.sum())
             n_real = len(cell) - n_fake
             enough = min(n_real, n_fake) >= min_n
-            auc = auc_with_interval(cell, replicates) if enough else Estimate(float("nan"))
+            auc = auc_with_interval(cell) if enough else Estimate(float("nan"))
             rows.append((trained_on, source, generator, n_real, n_fake, auc.value, auc.low, auc.high))
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
 
 
-def auc_with_interval(scored: ScoredSet, replicates: int = 500) -> Estimate:
-    """Compute the AUC of rows that all have a probability.
-
-    The interval (95 %) is that of the bootstrap over groups; a perfect AUC has that of the closed form.
-    """
-    data = scored.grouped()
-    auc = data.auc(np.ones(data.n_groups))
-    if auc in (0.0, 1.0):
-        return Estimate(auc, *perfect_auc_limits(auc, scored.y, scored.ids), len(scored))
-    draws = np.array([data.auc(counts) for counts in scored.draw_counts(replicates)])
-    return Estimate(auc, *percentile_interval(draws, 0.95), len(scored))
+def auc_with_interval(scored: ScoredSet) -> Estimate:
+    """Compute the AUC of rows that all have a probability, with its interval (95 %) over groups."""
+    auc = clustered_auc(scored.y, scored.p, scored.ids).estimate()
+    return Estimate(auc.value, auc.low, auc.high, len(scored))
 
 
 def worst_cell(cells: pd.DataFrame) -> dict[str, Any] | None:

@@ -30,7 +30,6 @@ def score_everywhere(
     test: pd.DataFrame,
     *,
     min_n: int = 20,
-    replicates: int = 500,
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -54,7 +53,7 @@ def score_everywhere(
             n_fake = int(cell.fake.sum())
             n_real = len(cell) - n_fake
             enough = min(n_fake, n_real) >= min_n
-            auc = auc_with_interval(cell, replicates) if enough else Estimate(float("nan"))
+            auc = auc_with_interval(cell) if enough else Estimate(float("nan"))
             rows.append((kind, value, n_real, n_fake, auc.value, auc.low, auc.high))
     return pd.DataFrame(rows, columns=["kind", "value", "n_real", "n_fake", "auc", "low", "high"])
 

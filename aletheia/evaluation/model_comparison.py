@@ -18,7 +18,8 @@ from aletheia.models.bundle import load_bundle
 from aletheia.models.preprocessing import network_input
 from aletheia.models.scoring import predict_crops, score_manifest
 from aletheia.models.spec import ModelSpec
-from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, unit_ids
+from aletheia.stats.bootstrap import unit_ids
+from aletheia.stats.clustered_auc import auc_difference, clustered_auc
 
 _CHUNK = 256
 
@@ -34,7 +35,7 @@ class Comparison:
     same : bool
         Both have the same weights; nothing was compared.
     auc, other_auc, difference, low, high : float
-        On the rows that both could score; interval of the difference by paired bootstrap.
+        On the rows that both could score; interval of the difference by `aletheia.stats.clustered_auc`.
     n : int
         Those rows.
     same_data : bool
@@ -107,58 +108,20 @@ def compare_models(
     if y.all() or not y.any():
         raise InputError(f"{name} could not score rows of both classes; there is nothing to compare.")
     ids = unit_ids(groups, len(scores))[both]
-    aucs, differences = paired_auc(y, first[both], second[both].astype(np.float64), ids, seed=seed)
-    low, high = percentile_interval(differences, 0.95)
+    aucs = [clustered_auc(y, scores[both], ids) for scores in (first, second.astype(np.float64))]
+    difference = auc_difference(*aucs).estimate()
     return Comparison(
         other=name,
         same=False,
-        auc=aucs[0],
-        other_auc=aucs[1],
-        difference=aucs[0] - aucs[1],
-        low=low,
-        high=high,
+        auc=aucs[0].value,
+        other_auc=aucs[1].value,
+        difference=difference.value,
+        low=difference.low,
+        high=difference.high,
         n=int(both.sum()),
         same_data=bool(spec.data_hash) and spec.data_hash == other_spec.data_hash,
         weights_sha256=other_spec.weights_sha256,
     )
-
-
-def paired_auc(
-    y: Array,
-    first: Array,
-    second: Array,
-    groups: Array | None = None,
-    *,
-    replicates: int = 2000,
-    seed: int = 0,
-) -> tuple[tuple[float, float], Array]:
-    """Compute the AUCs of two scores of the same rows, and their difference in each replicate of a bootstrap.
-
-    The same groups are drawn for both scores, so that a draw that is hard for one is hard for the other, too.
-
-    Parameters
-    ----------
-    y : ndarray
-        (n,), 1 for fake.
-    first, second : ndarray
-        (n,) finite scores.
-    groups : ndarray, optional
-        (n,) unit of the bootstrap; None: each row on its own.
-    replicates, seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    aucs : tuple of float
-        Of `first` and of `second`.
-    differences : ndarray
-        (replicates,).
-    """
-    a, b = GroupedScores(y, first, groups), GroupedScores(y, second, groups)
-    ones = np.ones(a.n_groups)
-    draws = draw_counts(a.n_groups, replicates, np.random.default_rng(seed))
-    differences = [a.auc(counts) - b.auc(counts) for counts in draws]
-    return (a.auc(ones), b.auc(ones)), np.array(differences)
 
 
 def _cut_again(network: Any, spec: ModelSpec, scores: pd.DataFrame) -> Array:

@@ -23,15 +23,14 @@ from aletheia.imaging.transforms import resize_rgb
 from aletheia.models.scoring import predict_crops
 from aletheia.models.spec import ModelSpec
 from aletheia.plotting.theme import LEGEND, NEUTRAL, SECOND, empty, note, shaded, short, styled
-from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval, unit_ids
-from aletheia.stats.estimate import Estimate
-from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
+from aletheia.stats.bootstrap import unit_ids
+from aletheia.stats.clustered_auc import clustered_auc
+from aletheia.stats.intervals import clustered_rate
 
 COLUMNS = (
     "operation", "severity", "unit", "n", "auc", "auc_low", "auc_high",
     "flipped", "flipped_low", "flipped_high", "to_fake", "to_real",
 )  # fmt: skip
-REPLICATES = 500
 #: Faces at a time, each held in all its versions; fewer when that would take more memory than this.
 _CHUNK = 64
 _CHUNK_BYTES = 200_000_000
@@ -67,7 +66,7 @@ def delivery_curves(
     max_faces : int
         Of more faces, groups are drawn at random up to this number, in both classes.
     seed : int
-        Of that draw, of random operations, and of the bootstrap.
+        Of that draw, and of random operations.
     progress : bool
         Show a progress bar.
 
@@ -75,7 +74,7 @@ def delivery_curves(
     -------
     DataFrame
         operation, severity (0: as delivered, the first row of each operation), unit, n (faces), auc, auc_low,
-        auc_high (95 %, bootstrap over groups, the same 500 replicates at every severity), flipped (share of verdicts
+        auc_high (95 %, over groups, see `aletheia.stats.clustered_auc`), flipped (share of verdicts
         that differ from those on the faces as they are), flipped_low, flipped_high (see `clustered_rate`), to_fake
         (share of real faces newly called fake), to_real (share of fakes newly called real); NaN where a class is
         missing. Its ``attrs`` hold faces (chosen), of (rows there are), unreadable (chosen ones that
@@ -99,10 +98,9 @@ def delivery_curves(
     if not is_scored.any():
         raise InputError(f"None of the {len(rows)} faces could be scored. Check the paths in the manifest.")
     y, ids = fake[rows[is_scored]], ids[rows[is_scored]]
-    draws = list(draw_counts(len(np.unique(ids)), REPLICATES, np.random.default_rng(seed)))
     p = p[:, is_scored]
     called = p >= spec.threshold
-    numbers = [_summary(GroupedScores(y, p[i], ids), called[i], called[0], draws) for i in range(len(p))]
+    numbers = [_summary(y, p[i], ids, called[i], called[0]) for i in range(len(p))]
     table, changed = [], iter(numbers[1:])
     for operation in chosen:
         common = {"operation": operation.key, "unit": operation.unit}
@@ -231,19 +229,14 @@ def _subsample(ids: Array, fake: Array, limit: int, seed: int) -> Array:
     return np.sort(np.concatenate([drawn[~fake[drawn]][:reals], drawn[fake[drawn]][: limit - reals]]))
 
 
-def _summary(data: GroupedScores, called: Array, before: Array, draws: list[Array]) -> dict[str, float | int]:
+def _summary(y: Array, p: Array, ids: Array, called: Array, before: Array) -> dict[str, float | int]:
     """Summarise a step: AUC with its interval, and the verdicts that differ from those before it."""
-    auc = data.auc(np.ones(data.n_groups))
-    if auc in (0.0, 1.0):
-        low, high = perfect_auc_limits(auc, data.y, data.group)
-    else:
-        low, high = percentile_interval(np.array([data.auc(counts) for counts in draws]), 0.95)
-    fake = data.y == 1
+    fake = y == 1
     newly = {"to_fake": (called & ~before)[~fake], "to_real": (before & ~called)[fake]}
     return {
         "n": len(fake),
-        **Estimate(auc, low, high).to_columns("auc"),
-        **clustered_rate(called != before, data.group).to_columns("flipped"),
+        **clustered_auc(y, p, ids).estimate().to_columns("auc"),
+        **clustered_rate(called != before, ids).to_columns("flipped"),
         **{name: float(hits.mean()) if len(hits) else float("nan") for name, hits in newly.items()},
     }
 

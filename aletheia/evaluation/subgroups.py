@@ -13,8 +13,9 @@ from aletheia.core.errors import InputError
 from aletheia.stats.bootstrap import percentile_interval
 from aletheia.stats.calibration_error import BinnedErrors
 from aletheia.stats.categorical import encode
+from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.estimate import Estimate
-from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
+from aletheia.stats.intervals import clustered_rate
 from aletheia.stats.scored_set import ScoredSet
 
 DEMOGRAPHICS = ("gender", "age", "skin_tone", "ethnicity")
@@ -147,13 +148,8 @@ def _summarise(scored: ScoredSet, min_n: int, replicates: int) -> dict[str, floa
 
 
 def _auc_and_calibration(scored: ScoredSet, replicates: int) -> dict[str, float]:
-    data, errors = scored.grouped(), BinnedErrors(scored)
-    ones = np.ones(data.n_groups)
-    out = {"auc": data.auc(ones), "ece": errors.error(ones), "ece_expected": errors.expected()}
-    counts = scored.draw_counts(replicates)
-    draws = np.array([(data.auc(row), errors.error(row)) for row in counts]).reshape(-1, 2)
-    for name, column in zip(("auc", "ece"), draws.T, strict=True):
-        out[f"{name}_low"], out[f"{name}_high"] = percentile_interval(column, 0.95)
-    if out["auc"] in (0.0, 1.0):
-        out["auc_low"], out["auc_high"] = perfect_auc_limits(out["auc"], scored.y, scored.ids)
-    return out
+    errors = BinnedErrors(scored)
+    draws = np.array([errors.error(counts) for counts in scored.draw_counts(replicates)])
+    error = Estimate(errors.error(np.ones(errors.n_groups)), *percentile_interval(draws, 0.95))
+    auc = clustered_auc(scored.y, scored.p, scored.ids).estimate()
+    return auc.to_columns("auc") | error.to_columns("ece") | {"ece_expected": errors.expected()}

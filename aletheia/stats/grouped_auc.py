@@ -1,12 +1,10 @@
-"""AUC within folds, with its interval by a bootstrap over groups."""
+"""AUC within folds, for many weightings of the rows."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from aletheia.core.arrays import Array
-
-REPLICATES = 500
 
 
 def weighted_auc(y: Array, scores: Array, fold: Array, weights: Array) -> Array:
@@ -43,39 +41,3 @@ def weighted_auc(y: Array, scores: Array, fold: Array, weights: Array) -> Array:
     pairs = (np.add.reduceat(fakes, begins, axis=1) * np.add.reduceat(reals, begins, axis=1)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(pairs > 0, ordered / pairs, np.nan)
-
-
-def bootstrap_auc(
-    y: Array,
-    scores: Array,
-    fold: Array,
-    groups: Array,
-    confidence: float,
-    rng: np.random.Generator,
-) -> tuple[float, float]:
-    """Compute the percentile interval of :func:`weighted_auc`.
-
-    Whole groups are drawn with replacement, since rows of one person are not independent (Field & Welsh,
-    "Bootstrapping clustered data", JRSS B 2007).
-
-    Parameters
-    ----------
-    y, scores, fold : np.ndarray
-        (n,), as there.
-    groups : np.ndarray
-        (n,) int64 from 0 on.
-    confidence : float
-        0 to 1.
-    rng : np.random.Generator
-        Source of the draws.
-    """
-    count = int(groups.max()) + 1
-    values = []
-    batch = max(1, 4_000_000 // len(y))
-    for start in range(0, REPLICATES, batch):
-        size = min(batch, REPLICATES - start)
-        times = rng.multinomial(count, np.full(count, 1 / count), size=size)
-        values.append(weighted_auc(y, scores, fold, times[:, groups].astype(np.float64)))
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(np.concatenate(values), [tail, 1 - tail])
-    return float(low), float(high)

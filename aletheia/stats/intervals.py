@@ -32,8 +32,10 @@ def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Estimate:
     """Compute the share of hits among grouped rows, with a Wilson interval on the effective number of rows.
 
     The design effect is estimated from the spread between groups (Rao and Scott, "A Simple Method for the
-    Analysis of Clustered Binary Data", Biometrics 48, 1992). A share of 0 or 1 shows no spread at all; then
-    each group counts as a single row, the cautious extreme.
+    Analysis of Clustered Binary Data", Biometrics 48, 1992). Few hits show little of that spread, and none shows
+    nothing at all. So the estimate is averaged with the extreme in which each group counts as a single row, which
+    weighs as much as one group with a hit (or, when hits are the rule, without one): the first hit does not lower the
+    upper limit then.
 
     Parameters
     ----------
@@ -56,15 +58,14 @@ def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Estimate:
     size = np.bincount(index).astype(np.float64)
     hit = np.bincount(index, weights=np.asarray(hits, dtype=np.float64))
     k, share = len(size), float(hit.sum() / n)
-    if share in (0.0, 1.0):
-        effective = float(k)
-    elif k == 1:
-        effective = 1.0
-    else:
+    extreme = float(np.sum(size**2)) / n
+    seen = int(min((hit > 0).sum(), (hit < size).sum()))
+    design = extreme
+    if seen and k > 1:
         variance = k / (k - 1) * np.sum((hit - share * size) ** 2) / n**2
-        design = max(1.0, variance / (share * (1 - share) / n))
-        effective = n / design
-    low, high = wilson(share * effective, effective, level)
+        estimated = max(1.0, variance / (share * (1 - share) / n))
+        design = (seen * estimated + extreme) / (seen + 1)
+    low, high = wilson(share * n / design, n / design, level)
     return Estimate(share, low, high, n)
 
 

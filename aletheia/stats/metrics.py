@@ -11,6 +11,7 @@ import numpy as np
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.stats.bootstrap import RANKING, GroupedScores, percentile_interval
+from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
 from aletheia.stats.scored_set import ScoredSet
@@ -82,6 +83,9 @@ class Metrics:
 def evaluate_scores(scored: ScoredSet, *, replicates: int = 2000, level: float = 0.95) -> Metrics:
     """Evaluate probabilities, with intervals over groups.
 
+    The AUC's interval is that of `aletheia.stats.clustered_auc`, those of accuracy, precision, recall, fpr and fnr are
+    that of `aletheia.stats.intervals.clustered_rate`; all others come from the bootstrap.
+
     Parameters
     ----------
     scored : ScoredSet
@@ -89,7 +93,7 @@ def evaluate_scores(scored: ScoredSet, *, replicates: int = 2000, level: float =
     replicates : int
         Of the bootstrap; 0 computes no intervals.
     level : float
-        Of the percentile intervals.
+        Of the intervals.
 
     Raises
     ------
@@ -167,7 +171,10 @@ def _intervals(data: GroupedScores, sums: Array, draws: Iterator[Array], level: 
 
 
 def _closed_form(estimates: dict[str, Estimate], scored: ScoredSet, level: float) -> dict[str, Estimate]:
-    """Replace intervals of values of 0 or 1: their replicates are constant, which is not certainty."""
+    """Replace intervals that a closed form covers better than the bootstrap: those of the AUC and of shares.
+
+    Rates of the ranking that are 0 or 1 have limits of their own: constant replicates are not certainty.
+    """
     fake, called = scored.fake, scored.called
     cases = {
         "accuracy": (np.ones(len(scored), dtype=bool), ~scored.wrong),
@@ -176,12 +183,12 @@ def _closed_form(estimates: dict[str, Estimate], scored: ScoredSet, level: float
         "fpr": (~fake, called),
         "fnr": (fake, ~called),
     }
-    out = {}
+    out = {"auc": clustered_auc(scored.y, scored.p, scored.ids, level=level).estimate(level)}
     for name, (chosen, hit) in cases.items():
-        if estimates[name].value in (0.0, 1.0):
+        if estimates[name].is_defined:
             rate = clustered_rate(hit[chosen], scored.ids[chosen], level)
             out[name] = Estimate(estimates[name].value, rate.low, rate.high)
-    for name in RANKING:
+    for name in RANKING[1:]:
         if (value := estimates[name].value) in (0.0, 1.0):
             out[name] = Estimate(value, *perfect_auc_limits(value, scored.y, scored.ids, level))
     return out

@@ -11,8 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import AletheiaError
+from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.estimate import Estimate
-from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
+from aletheia.stats.grouped_auc import weighted_auc
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -159,8 +160,7 @@ def score_table(
                 importance += pairs * _importance(model, x, y_fold, rng)
                 alone += pairs * _alone(learnt, fake[fit_rows], x, y_fold, seed)
             pairs_all += pairs
-    auc = float(weighted_auc(y, scores, fold_of, np.ones((1, len(y))))[0])
-    low, high = bootstrap_auc(y, scores, fold_of, groups, confidence, rng)
+    auc = clustered_auc(y, scores, groups, fold_of).estimate(confidence)
     features = pd.DataFrame(
         {
             "feature": list(columns.keys),
@@ -169,7 +169,8 @@ def score_table(
             "alone": alone / pairs_all,
         }
     ).sort_values(["importance", "alone"], ascending=False, ignore_index=True, kind="stable")
-    return Shortcut(auc, low, high, len(y), features.iloc[: len(features) * explained], cross_validated=cross_validated)
+    features = features.iloc[: len(features) * explained]
+    return Shortcut(auc.value, auc.low, auc.high, len(y), features, cross_validated=cross_validated)
 
 
 def without_unknown(learnt: Array, scored: Array) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from aletheia.audit.file_properties import FEATURES, file_features, shortcut_auc
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import validate_manifest
-from aletheia.stats.grouped_auc import bootstrap_auc, weighted_auc
+from aletheia.stats.grouped_auc import weighted_auc
 
 
 def manifest(n: int, seed: int = 0, **columns: object) -> pd.DataFrame:
@@ -144,22 +144,6 @@ def test_weighted_auc_agrees_with_scikit_learn() -> None:
     expected = sum(n * auc for n, auc in pairs) / sum(n for n, _ in pairs)
     assert weighted_auc(y, scores, fold, np.ones((1, 300)))[0] == pytest.approx(expected)
     assert np.isnan(weighted_auc(np.ones(3, bool), np.ones(3), np.zeros(3, int), np.ones((1, 3)))[0])
-
-
-def test_shortcut_auc_interval() -> None:
-    rng = np.random.default_rng(1)
-    covered = 0
-    for _ in range(60):
-        y = rng.random(200) < 0.5
-        scores = rng.normal(size=200) + y
-        low, high = bootstrap_auc(y, scores, np.zeros(200, int), np.arange(200), 0.95, rng)
-        covered += low <= 0.7602 <= high  # the normal distribution's value at 1 / sqrt(2)
-    assert covered >= 51
-    person = np.repeat(np.arange(20), 10)
-    y, scores = (np.arange(20) % 2 == 0)[person], rng.normal(size=20)[person] + (np.arange(20) % 2 == 0)[person]
-    rows = bootstrap_auc(y, scores, np.zeros(200, int), np.arange(200), 0.95, rng)
-    people = bootstrap_auc(y, scores, np.zeros(200, int), person, 0.95, rng)
-    assert people[1] - people[0] > 1.5 * (rows[1] - rows[0])
 
 
 def test_file_features_columns() -> None:

@@ -30,7 +30,7 @@ FRAME = pd.DataFrame(
 def table(brightness_bundle, crops):
     network, spec = load_bundle(brightness_bundle)
     config = TrainConfig(architecture="attention_cnn", options=spec.options, image_size=32)
-    return score_everywhere(network, config, crops[1], replicates=50, progress=False)
+    return score_everywhere(network, config, crops[1], progress=False)
 
 
 def test_score_everywhere_matches_scikit_learn(table, brightness_bundle, crops):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import shutil
 
-import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from aletheia.core.errors import InputError
 from aletheia.evaluation.evaluate import evaluate_model
-from aletheia.evaluation.model_comparison import compare_models, paired_auc
+from aletheia.evaluation.model_comparison import compare_models
 from aletheia.faces.crop_config import CropConfig
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.scoring import score_manifest
-from aletheia.stats.bootstrap import percentile_interval
 
 
 def other(bundle, folder, noise, **changes):
@@ -48,31 +46,6 @@ def test_compare_models_difference_of_aucs(brightness_bundle, crops, tmp_path):
     assert result.difference == pytest.approx(result.auc - result.other_auc)
     assert result.low <= result.difference <= result.high and result.n == 120
     assert not result.same and not result.same_data and result.other == "store://x"
-
-
-def test_paired_auc_narrower_than_single():
-    rng = np.random.default_rng(0)
-    y = np.arange(400) % 2 == 0
-    hard = rng.normal(0, 1.5, 400)
-    first, second = (y + hard + rng.normal(0, 0.2, 400) for _ in range(2))
-    (first_auc, second_auc), differences = paired_auc(y, first, second + 0.0, seed=1)
-    low, high = percentile_interval(differences, 0.95)
-    alone = [percentile_interval(paired_auc(y, s, np.zeros(400), seed=1)[1] + 0.5, 0.95) for s in (first, second)]
-    assert first_auc - second_auc == pytest.approx(roc_auc_score(y, first) - roc_auc_score(y, second))
-    assert low < 0 < high
-    assert high - low < 0.5 * min(b - a for a, b in alone)
-
-
-def test_paired_auc_draws_whole_groups():
-    rng = np.random.default_rng(0)
-    y, group = np.repeat(np.arange(40) % 2, 10) == 1, np.repeat(np.arange(40), 10)
-    shift = np.repeat(rng.normal(0, 1, 40), 10)
-    first, second = y + shift + rng.normal(0, 0.1, 400), y + rng.normal(0, 1, 400)
-    widths = []
-    for groups in (None, group):
-        low, high = percentile_interval(paired_auc(y, first, second, groups)[1], 0.95)
-        widths.append(high - low)
-    assert widths[1] > 1.5 * widths[0]
 
 
 def test_compare_models_same_weights(brightness_bundle, crops, tmp_path):

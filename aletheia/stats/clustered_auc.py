@@ -1,0 +1,187 @@
+"""AUC of grouped rows with its variance in closed form, and the difference of two AUCs on the same rows.
+
+The AUC is a U-statistic, so its variance follows from the placement of each row among the rows of the other class
+(DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988). Rows of a person or a film resemble each other; Obuchowski
+("Nonparametric Analysis of Clustered ROC Curve Data", Biometrics 53, 1997) adds placements up within groups first.
+
+The bootstrap over few groups gives intervals that are too short: with 24 groups the percentile interval holds the
+truth in some 85 % of cases; this one, on the logit scale with Student's t, in some 95 % (``make bench-stats``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit, logit
+from scipy.stats import t as student
+
+from aletheia.core.arrays import Array
+from aletheia.stats.bootstrap import unit_ids
+from aletheia.stats.estimate import Estimate
+from aletheia.stats.intervals import perfect_auc_limits
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class ClusteredAuc:
+    """AUC of grouped rows.
+
+    Attributes
+    ----------
+    value : float
+        Share of the pairs of a fake and a real row (of one fold) in which the fake one scores higher, ties half. NaN
+        without pairs.
+    influence : ndarray
+        (n_groups,) share of each group in the deviation from the truth; they sum to 0.
+    groups_real, groups_fake : int
+        Groups with a real, and with a fake row.
+    perfect : tuple of float
+        Limits for a value of 0 or 1, of which the variance is 0.
+    """
+
+    value: float
+    influence: Array
+    groups_real: int
+    groups_fake: int
+    perfect: tuple[float, float]
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom: those of the class with fewer groups."""
+        return min(self.groups_real, self.groups_fake) - 1
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the value; NaN where a class is one group."""
+        return _standard_error(self.influence, self.df)
+
+    def estimate(self, level: float = 0.95) -> Estimate:
+        """Return the value with its interval: on the logit scale, by Student's t.
+
+        A single group of a class says nothing about other groups; there is no interval then.
+        """
+        if not np.isfinite(self.value) or self.df < 1:
+            return Estimate(self.value)
+        if self.value in (0.0, 1.0):
+            return Estimate(self.value, *self.perfect)
+        half = _quantile(level, self.df) * self.standard_error / (self.value * (1 - self.value))
+        centre = logit(self.value)
+        return Estimate(self.value, float(expit(centre - half)), float(expit(centre + half)))
+
+
+@dataclass(frozen=True)
+class AucDifference:
+    """AUC of a first score minus that of a second on the same rows.
+
+    Attributes
+    ----------
+    value, standard_error : float
+        NaN where they are not defined.
+    df : int
+        Degrees of freedom of Student's t.
+    """
+
+    value: float
+    standard_error: float
+    df: int
+
+    def estimate(self, level: float = 0.95) -> Estimate:
+        """Return the difference with its interval; without one where a class is one group."""
+        if not np.isfinite(self.standard_error):
+            return Estimate(self.value)
+        half = _quantile(level, self.df) * self.standard_error
+        return Estimate(self.value, max(self.value - half, -1.0), min(self.value + half, 1.0))
+
+    def p_value(self, margin: float = 0.0) -> float:
+        """Return the one-sided p of a true difference of at most `margin`; NaN where it is not defined."""
+        if not np.isfinite(self.standard_error):
+            return _NAN
+        excess = self.value - margin
+        if self.standard_error == 0:
+            return 0.0 if excess > 0 else 1.0
+        return float(student.sf(excess / self.standard_error, self.df))
+
+
+def clustered_auc(
+    y: Array, scores: Array, groups: ArrayLike | None = None, fold: Array | None = None, *, level: float = 0.95
+) -> ClusteredAuc:
+    """Compute the AUC of grouped rows with what its variance needs.
+
+    Parameters
+    ----------
+    y : ndarray
+        (n,), 1 or True for fake.
+    scores : ndarray
+        (n,) finite, higher means more likely fake.
+    groups : array_like, optional
+        (n,) unit that was sampled; None: each row on its own.
+    fold : ndarray, optional
+        (n,) int: only rows of one fold are compared, since scores of several models have no common scale. Rows with -1
+        are left out.
+    level : float
+        Of the limits of a perfect ranking.
+    """
+    y, scores = np.asarray(y) > 0.5, np.asarray(scores, dtype=np.float64)
+    ids = np.unique(unit_ids(groups, len(y)), return_inverse=True)[1]
+    fold = np.zeros(len(y), dtype=np.int64) if fold is None else np.asarray(fold)
+    won, pairs = np.zeros(len(y)), np.zeros(len(y))
+    for k in np.unique(fold[fold >= 0]):
+        rows = np.flatnonzero(fold == k)
+        fakes, reals = rows[y[rows]], rows[~y[rows]]
+        won[fakes] = _above(scores[fakes], scores[reals])
+        won[reals] = _above(-scores[reals], -scores[fakes])
+        pairs[fakes], pairs[reals] = len(reals), len(fakes)
+    total = pairs[y].sum()
+    n_groups = int(ids.max(initial=-1)) + 1
+    counted = pairs > 0
+    is_fake, is_real = (len(np.unique(ids[counted & of_class])) for of_class in (y, ~y))
+    if total == 0:
+        return ClusteredAuc(_NAN, np.zeros(n_groups), is_real, is_fake, (_NAN, _NAN))
+    value = float(won[y].sum() / total)
+    influence = np.bincount(ids, weights=(won - value * pairs) / total, minlength=n_groups)
+    perfect = (_NAN, _NAN)
+    if value in (0.0, 1.0):
+        perfect = perfect_auc_limits(value, y[counted].astype(np.float64), ids[counted], level)
+    return ClusteredAuc(value, influence, is_real, is_fake, perfect)
+
+
+def auc_difference(first: ClusteredAuc, second: ClusteredAuc) -> AucDifference:
+    """Compare two AUCs of the same rows in the same groups.
+
+    A group that is hard for one score is hard for the other, too, so the groups' influences are subtracted before they
+    are squared (DeLong et al. 1988; Obuchowski 1997).
+    """
+    df = min(first.df, second.df)
+    return AucDifference(first.value - second.value, _standard_error(first.influence - second.influence, df), df)
+
+
+def holm(p_values: Array) -> Array:
+    """Adjust p-values (k,) for several tests (Holm, Scandinavian Journal of Statistics 6, 1979); NaN stays NaN."""
+    p = np.asarray(p_values, dtype=np.float64)
+    out = np.full(len(p), np.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    out[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
+    return out
+
+
+def _above(scores: Array, others: Array) -> Array:
+    """Count, for each score, the others below it, ties half."""
+    ordered = np.sort(others)
+    counts: Array = (np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")) / 2
+    return counts
+
+
+def _standard_error(influence: Array, df: int) -> float:
+    if df < 1:
+        return _NAN
+    used = len(influence)
+    return float(np.sqrt(used / (used - 1) * np.sum(influence**2)))
+
+
+def _quantile(level: float, df: int) -> float:
+    return float(student.ppf((1 + level) / 2, df))
