@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -45,7 +47,7 @@ def shortcut_auc(
     seed
         Makes folds, subsampling (above 50,000 rows, by group) and bootstrap repeatable.
     confidence
-        Of the interval: a percentile bootstrap over connected groups, 500 replicates.
+        Of the interval over connected groups, see `aletheia.stats.clustered_auc`.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def shortcut_auc(
     else:
         if not len(test):
             return not_computed("there are no rows to score", False)
-        scored = subsample(test, rng, MAX_ROWS)
+        scored = subsample(test.reset_index(drop=True), rng, MAX_ROWS)
         groups = connected_groups(scored)
         for part, flags in (("train", fake), ("test", fake_flags(scored))):
             if flags.all() or not flags.any():
@@ -78,7 +80,7 @@ def shortcut_auc(
     levels = {name: encode(train[name])[1] for name in _CATEGORIES}
     x_train = file_features(train, levels)
     x_test = x_train if test is None else file_features(scored, levels)
-    return score_table(
+    outcome = score_table(
         _COLUMNS,
         (x_train, fake),
         (x_test, fake_flags(scored)),
@@ -89,6 +91,11 @@ def shortcut_auc(
         confidence=confidence,
         cross_validated=test is None,
     )
+    if test is None or len(scored) == len(test):
+        return outcome
+    scores = np.full(len(test), np.nan)
+    scores[scored.index] = outcome.scores
+    return replace(outcome, scores=scores)
 
 
 def file_columns(df: pd.DataFrame) -> tuple[Columns, Array]:

@@ -7,7 +7,7 @@ So does every change of size and every JPEG: a network that is no better than th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,15 +39,7 @@ _SHUFFLES = 3
 
 @dataclass(frozen=True)
 class FrequencyBaseline(Shortcut):
-    """Prediction of the label from the power spectrum alone; `features` are its bands.
-
-    Attributes
-    ----------
-    scores : ndarray
-        (n,) one for each test row, log odds of fake; NaN where it has no spectrum, empty when nothing was computed.
-    """
-
-    scores: Array = field(default_factory=lambda: np.empty(0), repr=False)
+    """Prediction of the label from the power spectrum alone; `features` are its bands, `scores` log odds of fake."""
 
     def sentence(self) -> str:
         """Summarise the result in plain words."""

@@ -32,7 +32,7 @@ from aletheia.stats.scored_set import ScoredSet
 COLUMNS = ("unit", "label", "logit", "probability", "group", "n")
 
 
-def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:
+def score_levels(scores: pd.DataFrame, spec: ModelSpec, groups: Array | None = None) -> dict[str, pd.DataFrame]:
     """Aggregate scores of faces to frames and videos.
 
     Parameters
@@ -44,13 +44,15 @@ def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFram
         different folders.
     spec : ModelSpec
         The model: its calibration and aggregation.
+    groups : ndarray, optional
+        (n,) unit that was sampled; by default the identity, or else the video.
 
     Returns
     -------
     dict of str to DataFrame
         ``face`` and, where any of its units joins several of the level before, ``frame`` and ``video``; rows that are
         of no video are in no unit of the latter. Columns: unit (its name), label, logit, probability (NaN
-        where no face could be scored), group (identity, or else video; units that share one, over any number of steps,
+        where no face could be scored), group (that of `groups`; units that share one, over any number of steps,
         have the same; '' when unknown) and n (faces or frames with a score).
 
     Raises
@@ -72,7 +74,7 @@ def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFram
             "label": label,
             "logit": scores["logit"].to_numpy(dtype=np.float64),
             "probability": scores["probability"].to_numpy(dtype=np.float64),
-            "group": known_group(texts["identity"], videos[video]),
+            "group": known_group(texts["identity"], videos[video]) if groups is None else groups.astype(str),
             "n": scores["logit"].notna().to_numpy(dtype=np.int64),
         }
     )
@@ -89,13 +91,18 @@ def score_levels(scores: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFram
 
 
 def level_metrics(
-    scores: pd.DataFrame, spec: ModelSpec, *, seed: int = 0, replicates: int = 2000
+    scores: pd.DataFrame,
+    spec: ModelSpec,
+    groups: Array | None = None,
+    *,
+    seed: int = 0,
+    replicates: int = 2000,
 ) -> dict[str, Metrics]:
     """Compute the metrics of each level of `score_levels`, without those of which nothing could be scored.
 
     Parameters
     ----------
-    scores, spec
+    scores, spec, groups
         As there.
     seed, replicates
         Of the bootstrap over the groups.
@@ -110,7 +117,7 @@ def level_metrics(
             ScoredSet(fake_flags(table), table["probability"], spec.threshold, table["group"], seed),
             replicates=replicates,
         )
-        for name, table in score_levels(scores, spec).items()
+        for name, table in score_levels(scores, spec, groups).items()
         if table["n"].any()
     }
 

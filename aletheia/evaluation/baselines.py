@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from aletheia.audit.controls import score_controls
 from aletheia.audit.file_properties import shortcut_auc
@@ -16,6 +18,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
+from aletheia.stats.bootstrap import unit_ids
+from aletheia.stats.clustered_auc import AucDifference, auc_difference, clustered_auc
 from aletheia.stats.tabular import Shortcut, not_computed
 
 FILES, SPECTRUM = "files", "spectrum"
@@ -39,11 +43,14 @@ class Baselines:
         (n, bins) power spectra of the rows that were scored, NaN where unreadable.
     fake : ndarray
         (n,) bool, labels of these rows.
+    differences : dict
+        By key: AUC of the network minus that of the baseline on the rows that both scored, see `compare_with_network`.
     """
 
     outcomes: dict[str, Shortcut]
     spectra: Array
     fake: Array
+    differences: dict[str, AucDifference] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain values for JSON, None for numbers that were not computed."""
@@ -53,9 +60,16 @@ class Baselines:
                 **{name: to_jsonable(getattr(outcome, name)) for name in ("auc", "low", "high")},
                 "reason": outcome.reason,
                 "leading": outcome.leading,
+                **self._difference(key),
             }
             for key, outcome in self.outcomes.items()
         }
+
+    def _difference(self, key: str) -> dict[str, Any]:
+        if (difference := self.differences.get(key)) is None:
+            return {}
+        values = {"difference": difference.value, "standard_error": difference.standard_error, "df": difference.df}
+        return {name: to_jsonable(value) for name, value in values.items()}
 
 
 def score_baselines(
@@ -89,3 +103,31 @@ def score_baselines(
     groups = (connected_groups(train), connected_groups(test))
     outcomes[SPECTRUM] = frequency_baseline(learnt, fake_flags(train), scored, fake, groups, seed)
     return Baselines({key: outcomes[key] for key in BASELINES}, scored, fake)
+
+
+def compare_with_network(baselines: Baselines, probabilities: Array, groups: ArrayLike | None) -> Baselines:
+    """Compare a network with each baseline on the same rows.
+
+    Parameters
+    ----------
+    baselines : Baselines
+    probabilities : ndarray
+        (n,) of the network, for the rows that the baselines scored; NaN where it could not.
+    groups : array_like, optional
+        (n,) unit that was sampled.
+
+    Returns
+    -------
+    Baselines
+        With `differences` of the baselines that have numbers.
+    """
+    ids, differences = unit_ids(groups, len(probabilities)), {}
+    for key, outcome in baselines.outcomes.items():
+        if outcome.reason:
+            continue
+        both = np.isfinite(probabilities) & np.isfinite(outcome.scores)
+        network, trivial = (
+            clustered_auc(baselines.fake[both], scores[both], ids[both]) for scores in (probabilities, outcome.scores)
+        )
+        differences[key] = auc_difference(network, trivial)
+    return replace(baselines, differences=differences)

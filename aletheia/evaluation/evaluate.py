@@ -9,13 +9,14 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.manifest import manifest_hash, validate_manifest
 from aletheia.datasets.schema import as_text
 from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
-from aletheia.evaluation.aggregation_levels import known_group, level_metrics
-from aletheia.evaluation.baselines import score_baselines
+from aletheia.evaluation.aggregation_levels import level_metrics
+from aletheia.evaluation.baselines import compare_with_network, score_baselines
 from aletheia.evaluation.cross_matrix import cell_table
 from aletheia.evaluation.fairness_gaps import largest_gap
 from aletheia.evaluation.model_comparison import Comparison, compare_models
@@ -81,16 +82,17 @@ def evaluate_model(
         raise InputError("The test set has no rows. Change the split's fractions, or bring more data.")
     test = validate_manifest(test)
     train, val = (None if part is None else validate_manifest(part) for part in (train, val))
-    baseline_rows = halves(test, seed) if train is None else (train, test)
     network, spec = load_bundle(model)
     scored = score_manifest(network, spec, test, progress=progress)
     y, p = fake_flags(test).astype(np.float32), scored.probabilities.astype(np.float64)
     groups, unit = bootstrap_unit(test)
     scored_set = ScoredSet(y, p, spec.threshold, groups, seed)
     scores = test.assign(probability=scored.probabilities, logit=scored.logits)
+    learnt, compared = halves(scores, seed) if train is None else (train, scores)
+    baselines = score_baselines(learnt, compared, spec.crop.size, seed=seed, progress=progress)
     evidence = crop_evidence(network, spec, test, scored.logits)
     abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
-    levels = {level: m for level, m in level_metrics(scores, spec, seed=seed).items() if level != "face"}
+    levels = {level: m for level, m in level_metrics(scores, spec, groups, seed=seed).items() if level != "face"}
     return Evaluation(
         spec=spec,
         scores=scores.assign(**abstention.rows),
@@ -101,7 +103,9 @@ def evaluate_model(
         generators=generator_table(test, scored_set),
         gaps=largest_gap(test, scored_set),
         cells=cell_table(test, scored_set),
-        baselines=score_baselines(*baseline_rows, spec.crop.size, seed=seed, progress=progress),
+        baselines=compare_with_network(
+            baselines, compared["probability"].to_numpy(np.float64), bootstrap_unit(compared)[0]
+        ),
         calibration=expected_calibration_error(scored_set),
         prior=prior_shift(scored_set),
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
@@ -122,11 +126,28 @@ def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def bootstrap_unit(frame: pd.DataFrame) -> tuple[Array | None, str]:
-    """Choose the unit of the bootstrap: identities where known, else videos, else rows (None)."""
-    blank = pd.Series("", frame.index)
-    columns = {name: as_text(frame.get(name, blank)) for name in ("identity", "video")}
-    unit = next((name for name, values in columns.items() if (values != "").any()), "row")
-    return None if unit == "row" else known_group(**columns), unit
+    """Find the groups of rows that an interval may draw, and describe what they consist of.
+
+    Rows that share a person, a film, a donor or a picture belong to one group, over any number of steps: a face swap
+    connects the person whose face it shows with the one in whose picture it stands.
+
+    Returns
+    -------
+    groups : ndarray or None
+        (n,) number of each row's group; None when every row is one of its own.
+    description : str
+        "groups of 24 people", "groups of 12 films" where people are unknown, or "rows".
+    """
+    groups = connected_groups(frame)
+    if len(frame) == groups.max(initial=-1) + 1:
+        return None, "rows"
+    counts = {name: _distinct(frame, column) for name, column in (("people", "identity"), ("films", "video"))}
+    name = next((name for name, count in counts.items() if count), "pictures")
+    return groups, f"groups of {counts.get(name, len(frame)):,} {name}"
+
+
+def _distinct(frame: pd.DataFrame, column: str) -> int:
+    return len(set(as_text(frame[column])) - {""}) if column in frame else 0
 
 
 def _compare_with_production(

@@ -14,14 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from scipy.special import expit, logit
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.plotting.theme import FAKE, NEUTRAL, empty, note, styled
-from aletheia.stats.bootstrap import percentile_interval, widen_constant
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate
-from aletheia.stats.metrics import evaluate_scores
 from aletheia.stats.scored_set import ScoredSet
 
 #: Shares of fakes, from one photo in a thousand to one in two.
@@ -52,18 +51,14 @@ def predictive_values(tpr: Array | float, fpr: Array | float, base_rate: Array |
         return true_alarms / (true_alarms + false_alarms), passed / (passed + missed)
 
 
-def prior_shift(
-    scored: ScoredSet,
-    *,
-    base_rates: Sequence[float] = BASE_RATES,
-    replicates: int = 2000,
-    level: float = 0.95,
-) -> pd.DataFrame:
+def prior_shift(scored: ScoredSet, *, base_rates: Sequence[float] = BASE_RATES, level: float = 0.95) -> pd.DataFrame:
     """Compute predictive values and false alarms at other shares of fakes than the test set's.
 
-    Each replicate of the bootstrap over groups gives both error rates, so that their dependence is kept; the draws are
-    those of `aletheia.stats.metrics.evaluate_scores` on the same set. A rate whose replicates are constant (no false
-    alarm at all) takes both limits of its closed form instead, at each end the one that makes the interval wider.
+    The log odds of a predictive value are those of the base rate plus the logarithm of a ratio of two rates (Mercaldo,
+    Lau and Zhou, "Confidence Intervals for Predictive Values with an Emphasis to Case-Control Studies", Statistics in
+    Medicine 26, 2007). The limits of that ratio are recovered from the limits of both rates (Zou and Donner,
+    "Construction of Confidence Limits about Effect Measures", Statistics in Medicine 27, 2008), which are those of
+    `aletheia.stats.intervals.clustered_rate`.
 
     Parameters
     ----------
@@ -71,8 +66,8 @@ def prior_shift(
         Rows without a probability are left out.
     base_rates : sequence of float
         Shares of fakes among the incoming photos, between 0 and 1.
-    replicates, level
-        Of the bootstrap; without replicates there are no intervals.
+    level : float
+        Of the intervals.
 
     Returns
     -------
@@ -84,42 +79,41 @@ def prior_shift(
     Raises
     ------
     InputError
-        As `evaluate_scores`, or for a base rate that is not between 0 and 1.
+        When no row has a probability, or for a base rate that is not between 0 and 1.
     """
     base = np.asarray(base_rates, dtype=np.float64)
     if base.ndim != 1 or not ((base > 0) & (base < 1)).all():
         raise InputError("base_rates: shares of fakes must lie between 0 and 1, such as 0.01 for one in a hundred.")
-    metrics = evaluate_scores(scored, replicates=0)
-    lower, upper = _rates(scored.dropna(), replicates, level)
-    tpr, fpr = metrics["recall"].value, metrics["fpr"].value
-    # Both predictive values rise with the one rate and fall with the other.
-    values = zip(
-        ("ppv", "npv"),
-        predictive_values(tpr, fpr, base),
-        predictive_values(lower[:, :1], upper[:, 1:], base),
-        predictive_values(upper[:, :1], lower[:, 1:], base),
-        strict=True,
-    )
+    scored = scored.dropna()
+    if not len(scored):
+        raise InputError("None of the rows has a score, so there is nothing to evaluate.")
+    fake, called = scored.fake, scored.called
+    tpr, fpr = (clustered_rate(called[rows], scored.ids[rows], level) for rows in (fake, ~fake))
+    fnr, tnr = (Estimate(1 - rate.value, 1 - rate.high, 1 - rate.low) for rate in (tpr, fpr))
+    ppv, npv = predictive_values(tpr.value, fpr.value, base)
     table = pd.DataFrame({"base_rate": base})
-    for name, value, worst, best in values:
-        table[name] = value
-        table[f"{name}_low"] = [percentile_interval(column, level)[0] for column in worst.T]
-        table[f"{name}_high"] = [percentile_interval(column, level)[1] for column in best.T]
-    table["false_alarms"] = GENUINE * fpr
-    table["false_alarms_low"] = GENUINE * percentile_interval(lower[:, 1], level)[0]
-    table["false_alarms_high"] = GENUINE * percentile_interval(upper[:, 1], level)[1]
+    for name, value, odds, (hits, errors) in (
+        ("ppv", ppv, logit(base), (tpr, fpr)),
+        ("npv", npv, -logit(base), (tnr, fnr)),
+    ):
+        low, high = _log_ratio_limits(hits, errors)
+        table[name], table[f"{name}_low"], table[f"{name}_high"] = value, expit(odds + low), expit(odds + high)
+    alarms = (GENUINE * value for value in (fpr.value, fpr.low, fpr.high))
+    table["false_alarms"], table["false_alarms_low"], table["false_alarms_high"] = alarms
     return table
 
 
-def _rates(scored: ScoredSet, replicates: int, level: float) -> tuple[Array, Array]:
-    """Return true- and false-positive rates of replicates, for lower and for upper ends: (replicates, 2) each."""
-    data, fake, called = scored.grouped(), scored.fake, scored.called
-    sums = data.sums(called & fake, called & ~fake, fake, ~fake)
-    totals = np.array([counts @ sums for counts in scored.draw_counts(replicates)]).reshape(replicates, 4)
-    with np.errstate(invalid="ignore"):
-        draws = totals[:, :2] / totals[:, 2:]
-    limits = [clustered_rate(called[rows], scored.ids[rows], level) for rows in (fake, ~fake)]
-    return widen_constant(draws, np.array([rate.low for rate in limits]), np.array([rate.high for rate in limits]))
+def _log_ratio_limits(a: Estimate, b: Estimate) -> tuple[float, float]:
+    """Return limits of log(a / b); where the ratio is 0 or infinite, those of the limits of both; NaN without rows."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        (value_a, low_a, high_a), (value_b, low_b, high_b) = (np.log([e.value, e.low, e.high]) for e in (a, b))
+        value = value_a - value_b
+        if np.isnan(value):
+            return float("nan"), float("nan")
+        if np.isinf(value):
+            return float(low_a - high_b), float(high_a - low_b)
+        low = value - np.hypot(value_a - low_a, high_b - value_b)
+        return float(low), float(value + np.hypot(high_a - value_a, value_b - low_b))
 
 
 def prior_figure(table: pd.DataFrame) -> go.Figure:

@@ -7,11 +7,16 @@ import math
 from pydantic import Field
 
 from aletheia.release.metrics_record import Number, Record
+from aletheia.stats.clustered_auc import AucDifference
 from aletheia.stats.estimate import Estimate
 
 
 class BaselineScore(Record):
-    """Outcome of a detector that knows nothing of faces; `reason` says why there are no numbers."""
+    """Outcome of a detector that knows nothing of faces; `reason` says why there are no numbers.
+
+    `difference` is the network's AUC minus this one on the same rows, with its standard error and the degrees of
+    freedom of Student's t (see `aletheia.stats.clustered_auc`). Evaluations of earlier versions have none.
+    """
 
     name: str
     auc: Number
@@ -19,6 +24,9 @@ class BaselineScore(Record):
     high: Number
     reason: str
     leading: list[str]
+    difference: Number = math.nan
+    standard_error: Number = math.nan
+    df: int = 0
 
     @property
     def estimate(self) -> Estimate:
@@ -29,6 +37,11 @@ class BaselineScore(Record):
     def is_computed(self) -> bool:
         """Whether there are numbers."""
         return math.isfinite(self.auc)
+
+    @property
+    def comparison(self) -> AucDifference:
+        """The network's AUC minus this one."""
+        return AucDifference(self.difference, self.standard_error, self.df)
 
 
 class CalibrationRecord(Record):

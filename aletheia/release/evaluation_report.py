@@ -36,7 +36,7 @@ class EvaluationReport(MetricsRecord):
     metrics, confusion, n, n_real, n_fake, n_unreadable, n_groups, majority_share, threshold, level
         Of the test faces.
     unit : str
-        Unit of the bootstrap: 'identity', 'video' or 'row'.
+        Unit of the intervals, after their number `n_groups`: "groups of 24 people".
     levels : dict of str to MetricsRecord
         'frame' and 'video', where they differ from the faces.
     baselines : dict of str to BaselineScore

@@ -61,7 +61,7 @@ def render_model_card(spec: ModelSpec, report: EvaluationReport, checks: Sequenc
         "about pictures without a face, or about changes to a picture outside of the face.",
         "## Evaluation",
         f"On {report.n_real:,} genuine and {report.n_fake:,} fake test faces; intervals "
-        f"(95 %) over {report.n_groups:,} units ({report.unit}), not over pictures.",
+        f"(95 %) over {report.n_groups:,} {report.unit}, not over pictures.",
         _numbers(report),
         "## Baselines on the same faces",
         _baselines(report),

@@ -89,7 +89,7 @@ def _headline(report: EvaluationReport, spec: ModelSpec) -> str:
         f"<span class='quiet'>95 % interval {estimate.interval()}<br>{text}</span></div>"
         for name, estimate, text in cards
     )
-    note = f"Intervals: bootstrap over {report.n_groups:,} units ({escape(report.unit)}), not over pictures."
+    note = f"Intervals: over {report.n_groups:,} {escape(report.unit)}, not over pictures."
     return f'<div class="beside">{body}</div><p class="quiet">{note}</p>'
 
 

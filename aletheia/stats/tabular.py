@@ -59,6 +59,8 @@ class Shortcut:
         Reason why nothing was computed; empty otherwise.
     cross_validated : bool
         Whether the AUC is within the folds of one set, rather than on a test set of its own.
+    scores : ndarray
+        (rows handed in,) higher means more likely fake; NaN for a row that was not scored, empty when nothing was.
     """
 
     auc: float
@@ -68,6 +70,7 @@ class Shortcut:
     features: pd.DataFrame = field(repr=False)
     reason: str = ""
     cross_validated: bool = True
+    scores: Array = field(default_factory=lambda: np.empty(0), repr=False)
 
     @property
     def estimate(self) -> Estimate:
@@ -142,7 +145,7 @@ def score_table(
         Whether `fit` and `scored` are the same rows.
     """
     (x_train, fake), (x_test, y) = fit, scored
-    scores, fold_of = np.zeros(len(y)), np.full(len(y), -1)
+    scores, fold_of = np.full(len(y), np.nan), np.full(len(y), -1)
     width = len(columns.keys)
     explained = width <= MAX_EXPLAINED
     importance, alone = np.zeros(width), np.zeros(width)
@@ -170,7 +173,7 @@ def score_table(
         }
     ).sort_values(["importance", "alone"], ascending=False, ignore_index=True, kind="stable")
     features = features.iloc[: len(features) * explained]
-    return Shortcut(auc.value, auc.low, auc.high, len(y), features, cross_validated=cross_validated)
+    return Shortcut(auc.value, auc.low, auc.high, len(y), features, cross_validated=cross_validated, scores=scores)
 
 
 def without_unknown(learnt: Array, scored: Array) -> tuple[Array, Array]:

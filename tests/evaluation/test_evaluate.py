@@ -31,7 +31,7 @@ def test_evaluate_model_metrics_match_scikit_learn(evaluation, crops):
     assert evaluation.metrics["auc"].value == pytest.approx(roc_auc_score(y, p))
     assert evaluation.metrics["accuracy"].value == pytest.approx(accuracy_score(y, p >= 0.6))
     assert (evaluation.scores["verdict"] == np.where(p >= 0.6, "fake", "real")).all()
-    assert evaluation.unit == "identity" and evaluation.metrics.n_groups == 30
+    assert evaluation.unit == "groups of 30 people" and evaluation.metrics.n_groups == 30
     assert evaluation.leaks == 0
     assert list(evaluation.generators["value"]) == ["blend", "swap"]
     assert list(evaluation.subgroups["value"]) == ["f", "m"]
@@ -122,8 +122,13 @@ def test_evaluate_model_refuses(brightness_bundle, crops, tmp_path):
         evaluate_model(brightness_bundle, crops[0], gone, progress=False)
 
 
-def test_bootstrap_unit_identity_video_row():
-    values, unit = bootstrap_unit(pd.DataFrame({"identity": ["a", "", "", ""], "video": ["v", "v", "v", ""]}))
-    assert unit == "identity" and values.tolist() == ["a", "video v", "video v", ""]
-    assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "video"
-    assert bootstrap_unit(pd.DataFrame({"identity": ["", ""]})) == (None, "row")
+def test_bootstrap_unit_connected_groups():
+    rows = {
+        "identity": ["a", "b", "c", "d", "", ""],
+        "video": ["", "", "v", "", "v", ""],
+        "pair": ["", "b|a", "", "", "", ""],
+    }
+    groups, description = bootstrap_unit(pd.DataFrame(rows))
+    assert groups.tolist() == [0, 0, 1, 2, 1, 3] and description == "groups of 4 people"
+    assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "groups of 1 films"
+    assert bootstrap_unit(pd.DataFrame({"identity": ["", ""]})) == (None, "rows")

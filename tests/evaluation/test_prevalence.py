@@ -11,7 +11,6 @@ from sklearn.metrics import precision_score
 
 from aletheia.core.errors import InputError
 from aletheia.evaluation.prevalence import BASE_RATES, predictive_values, prior_figure, prior_shift
-from aletheia.stats.bootstrap import draw_counts
 from aletheia.stats.intervals import wilson
 from aletheia.stats.metrics import evaluate_scores
 from aletheia.stats.scored_set import ScoredSet
@@ -45,7 +44,7 @@ def weights(y, base_rate):
 
 def test_prior_shift_matches_scikit_learn():
     y, p, _ = sample()
-    table = shift(y, p, replicates=0)
+    table = shift(y, p)
     called = (p >= 0.5).astype(int)
     assert tuple(table["base_rate"]) == BASE_RATES
     for row in table.itertuples():
@@ -53,24 +52,23 @@ def test_prior_shift_matches_scikit_learn():
         assert row.ppv == pytest.approx(precision_score(y, called, sample_weight=weight))
         assert row.npv == pytest.approx(precision_score(1 - y, 1 - called, sample_weight=weight))
         assert row.false_alarms == pytest.approx(10_000 * called[y == 0].mean())
-        assert np.isnan([row.ppv_low, row.npv_high, row.false_alarms_low]).all()
-    own = shift(y, p, base_rates=[y.mean()], replicates=0)
+        assert row.ppv_low < row.ppv < row.ppv_high and row.npv_low < row.npv < row.npv_high
+    own = shift(y, p, base_rates=[y.mean()])
     assert own["ppv"].item() == pytest.approx(precision_score(y, called))
 
 
-def test_prior_shift_replicates_match_repeated_rows():
-    y, p, groups = sample(200)
-    table = shift(y, p, groups, base_rates=[0.01, 0.3], replicates=60, seed=4)
-    # Groups are numbered in the order of their texts.
-    number = np.unique(groups.astype(str), return_inverse=True)[1]
-    values = []
-    for counts in draw_counts(number.max() + 1, 60, np.random.default_rng(4)):
-        rows = np.repeat(np.arange(len(y)), counts[number].astype(int))
-        labels, called = y[rows], (p[rows] >= 0.5).astype(int)
-        values.append([precision_score(labels, called, sample_weight=weights(labels, rate)) for rate in (0.01, 0.3)])
-    low, high = np.percentile(values, [2.5, 97.5], axis=0)
-    np.testing.assert_allclose(table["ppv_low"], low)
-    np.testing.assert_allclose(table["ppv_high"], high)
+def test_prior_shift_coverage_of_grouped_rows():
+    """40 people who differ, a threshold that calls 4 in 5 fakes and 1 in 10 genuine photos, fakes 1 in 100."""
+    rng, truth = np.random.default_rng(3), predictive_values(0.8, 0.1, 0.01)
+    held = []
+    for _ in range(300):
+        y = np.tile([0, 1], 40 * 8)
+        groups = np.repeat(np.arange(40), 16)
+        rates = np.stack([rng.beta(1, 9, 40), rng.beta(8, 2, 40)])
+        called = rng.random(len(y)) < rates[y, groups]
+        row = shift(y, called.astype(float), groups, base_rates=[0.01]).iloc[0]
+        held.append((row["ppv_low"] <= truth[0] <= row["ppv_high"], row["npv_low"] <= truth[1] <= row["npv_high"]))
+    assert (np.mean(held, axis=0) >= 0.92).all() and (np.mean(held, axis=0) <= 0.995).all()
 
 
 def test_prior_shift_false_alarms_match_fpr():
@@ -122,8 +120,8 @@ def test_prior_shift_undefined():
     gaps = p.copy()
     gaps[::3] = np.nan
     keep = ~np.isnan(gaps)
-    left = shift(y[keep], p[keep], groups[keep], replicates=50)
-    np.testing.assert_array_equal(shift(y, gaps, groups, replicates=50), left)
+    left = shift(y[keep], p[keep], groups[keep])
+    np.testing.assert_array_equal(shift(y, gaps, groups), left)
     single_class = shift(np.ones(30), np.linspace(0, 1, 30))
     assert single_class.drop(columns="base_rate").isna().all().all()
     for rates in ([0.0, 0.1], [1.0], [-0.1], [[0.1]]):
@@ -145,7 +143,6 @@ def test_prior_figure_shows_table():
     assert figure.layout.xaxis.type == "log" and "%" in figure.layout.xaxis.title.text
     assert "%" in figure.layout.yaxis.title.text
     assert f"{table['false_alarms'][0]:,.0f}" in figure.layout.annotations[0].text
-    assert len(prior_figure(shift(y, p, replicates=0)).data) == 2
     nothing = prior_figure(shift(np.ones(9), np.linspace(0, 1, 9)))
     assert not nothing.data and "needed" in nothing.layout.annotations[0].text
 

@@ -78,10 +78,10 @@ def detail(values: dict, code: str, **options: object) -> str:
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        (lambda e: e["baselines"]["files"].update(auc=0.99, high=0.995), "beats the file-property shortcut"),
+        (lambda e: e["baselines"]["files"].update(auc=0.99, difference=-0.01), "beats the file-property shortcut"),
         (lambda e: e["baselines"]["files"].update(auc=None, reason="one class"), "beats the file-property shortcut"),
-        (lambda e: e["baselines"]["thumbnail"].update(auc=0.97, high=0.999), "beats the controls"),
-        (lambda e: e["baselines"]["spectrum"].update(auc=0.9, high=0.999), "beats the frequency spectrum"),
+        (lambda e: e["baselines"]["thumbnail"].update(auc=0.9, difference=0.08), "beats the controls"),
+        (lambda e: e["baselines"]["spectrum"].update(auc=0.9, difference=None), "beats the frequency spectrum"),
         (lambda e: e["metrics"]["balanced_accuracy"].update(low=0.49), "beats the majority class"),
         (lambda e: e.update(leaks=1), "no leakage"),
         (lambda e: e.update(own_rows=False), "no leakage"),
@@ -132,9 +132,27 @@ def test_checks_not_judged_without_data(good):
 def test_checks_one_class(good):
     for name in ("auc", "balanced_accuracy"):
         good["metrics"][name] = {"value": None, "low": None, "high": None}
+    for baseline in good["baselines"].values():
+        baseline.update(difference=None, standard_error=None)
     names = failed(good)
     assert {"beats the file-property shortcut", "beats the controls", "beats the majority class"} <= set(names)
-    assert "network AUC not defined against" in detail(good, "beats-controls")
+    assert "run evaluate again" in detail(good, "beats-controls")
+
+
+def test_beats_baselines_corrects_for_the_number_of_tries(good):
+    """A difference that would pass as the only test does not as the weakest of five that are all weak."""
+    weak = {"difference": 0.135, "standard_error": 0.04, "df": 20}  # p .023 for itself
+    good["baselines"]["spectrum"].update(weak)
+    assert failed(good) == []
+    for baseline in good["baselines"].values():
+        baseline.update(weak)
+    assert {"beats the file-property shortcut", "beats the controls", "beats the frequency spectrum"} == set(failed(good))
+
+
+def test_beats_baselines_needs_the_margin(good):
+    """Certainly better, but by less than the margin: a better use of the same shortcut would do as much."""
+    good["baselines"]["thumbnail"].update(auc=0.94, difference=0.04, standard_error=0.001)
+    assert failed(good) == ["beats the controls"]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_render_evaluation_report_headline_numbers(evaluation: Evaluation) -> No
     assert f"<div>AUC<b>{report.metrics.auc.value:.3f}</b>" in page and f": {best:.3f}</span>" in page
     assert f"always saying the larger class: {89 / 119:.3f}" in page
     assert "threshold 0.600 (set by hand)" in page
-    assert f"bootstrap over {report.n_groups} units (identity), not over pictures" in page
+    assert f"over {report.n_groups} groups of 30 people, not over pictures" in page
     assert evaluation.spec.weights_sha256 in page and evaluation.data_hash in page
     assert f"Expected calibration error {report.calibration_error.estimate}" in page
 
