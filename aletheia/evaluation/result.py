@@ -56,7 +56,7 @@ class Evaluation:
     metrics : Metrics
         With intervals over `unit`; of the threshold alone, whether or not the model would answer.
     unit : str
-        Unit of the bootstrap: 'identity', 'video' or 'row'.
+        Unit of the intervals, after its number: "groups of 24 people".
     levels : dict of str to Metrics
         'frame' and 'video', where they differ from the faces.
     subgroups, generators : DataFrame

@@ -146,7 +146,9 @@ def test_beats_baselines_corrects_for_the_number_of_tries(good):
     assert failed(good) == []
     for baseline in good["baselines"].values():
         baseline.update(weak)
-    assert {"beats the file-property shortcut", "beats the controls", "beats the frequency spectrum"} == set(failed(good))
+    assert {"beats the file-property shortcut", "beats the controls", "beats the frequency spectrum"} == set(
+        failed(good)
+    )
 
 
 def test_beats_baselines_needs_the_margin(good):
@@ -183,8 +185,9 @@ def test_no_weak_cell_names_small_cells(good):
 def test_checks_details_hold_the_numbers(good):
     auc, error = good["metrics"]["auc"], good["calibration_error"]
     network = f"network AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
-    assert (
-        detail(good, "beats-controls") == f"{network} against 0.520 (0.450 to 0.590) of “control: six keypoints alone”"
+    assert detail(good, "beats-controls") == (
+        f"{network} against 0.520 (0.450 to 0.590) of “control: six keypoints alone”: difference "
+        "+0.460 (+0.377 to +0.543); p that it is 0.05 or less 0.000"
     )
     assert detail(good, "fair-false-alarms") == (
         "gender female: 1.20 times the overall false-positive rate (0.80 to 1.70; at most 2); "

@@ -1,0 +1,142 @@
+"""Simulated coverage of the intervals, beside that of a percentile bootstrap, and power of the gate's paired test.
+
+People have pictures of both classes whose scores share a part (correlation within a person: .3), as in the demo's data.
+Printed are shares of simulated evaluations: in how many the interval holds the truth, and in how many the whole interval
+lies above it, which is the error that the gate would make. Nothing here depends on the speed of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import norm
+
+from aletheia.core.arrays import Array
+from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
+from aletheia.stats.clustered_auc import auc_difference, clustered_auc
+from aletheia.stats.intervals import clustered_rate
+
+WITHIN = 0.3
+MARGIN = 0.05
+#: People, pictures of each, true AUC.
+AUCS = [(10, 40, 0.95), (10, 40, 0.986), (24, 20, 0.9), (24, 20, 0.986), (60, 10, 0.95), (200, 6, 0.95)]
+#: People, pictures of each, parameters of the beta distribution of their shares.
+RATES = [(10, 20, 0.5, 4.5), (24, 10, 0.5, 4.5), (24, 10, 2, 6), (60, 10, 0.5, 4.5), (200, 10, 2, 6)]
+#: People, AUC of the network, AUC of the baseline.
+PAIRS = [(24, 0.82, 0.77), (24, 0.88, 0.82), (24, 0.95, 0.82), (24, 0.98, 0.70), (96, 0.88, 0.82), (96, 0.95, 0.82)]
+#: Least share of intervals that hold the truth, most of wholly wrong ones, and of worthless networks that pass.
+LIMITS = (0.90, 0.08, 0.07)
+
+
+def people(count: int, pictures: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Draw labels, the part of the scores that has nothing to do with them, and the person of each picture."""
+    y = np.tile(np.arange(pictures) % 2, count)
+    own = np.repeat(rng.normal(0, np.sqrt(WITHIN), count), pictures)
+    return y, own + rng.normal(0, np.sqrt(1 - WITHIN), len(y)), np.repeat(np.arange(count), pictures)
+
+
+def shift(auc: float) -> float:
+    """Distance of the means of two normal distributions with variance 1 that gives this AUC."""
+    return float(np.sqrt(2) * norm.ppf(auc))
+
+
+def bootstrap_auc(y: Array, scores: Array, groups: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """Percentile interval over groups, for comparison."""
+    data = GroupedScores(y, scores, groups)
+    return percentile_interval(np.array([data.auc(counts) for counts in draw_counts(data.n_groups, 300, rng)]), 0.95)
+
+
+def auc_coverage(trials: int) -> tuple[Table, float, float]:
+    """Simulate intervals of the AUC; the least coverage and the most wholly wrong intervals from 24 people on."""
+    table = Table(
+        "people", "pictures", "AUC", "holds the truth", "above the truth", "bootstrap holds", "bootstrap above"
+    )
+    held, above = [], []
+    for count, pictures, auc in AUCS:
+        rng, rows = np.random.default_rng(count), []
+        for _ in range(trials):
+            y, noise, groups = people(count, pictures, rng)
+            scores = noise + shift(auc) * y
+            estimate = clustered_auc(y, scores, groups).estimate()
+            low, high = bootstrap_auc(y, scores, groups, rng)
+            rows.append((estimate.low <= auc <= estimate.high, estimate.low > auc, low <= auc <= high, low > auc))
+        shares = np.mean(rows, axis=0)
+        table.add_row(str(count), str(count * pictures), f"{auc:.3f}", *(f"{share:.1%}" for share in shares))
+        if count >= 24:
+            held.append(shares[0])
+            above.append(shares[1])
+    return table, min(held), max(above)
+
+
+def rate_coverage(trials: int) -> tuple[Table, float, float]:
+    """Simulate intervals of a share, such as the false-positive rate."""
+    table = Table("people", "pictures", "share", "holds the truth", "below the truth")
+    held, below = [], []
+    for count, pictures, a, b in RATES:
+        rng, truth, rows = np.random.default_rng(count), a / (a + b), []
+        for _ in range(trials):
+            hits = (rng.random((count, pictures)) < rng.beta(a, b, count)[:, None]).ravel()
+            rate = clustered_rate(hits, np.repeat(np.arange(count), pictures))
+            rows.append((rate.low <= truth <= rate.high, rate.high < truth))
+        shares = np.mean(rows, axis=0)
+        table.add_row(str(count), str(count * pictures), f"{truth:.2f}", *(f"{share:.1%}" for share in shares))
+        held.append(shares[0])
+        below.append(shares[1])
+    return table, min(held), max(below)
+
+
+def paired_power(trials: int) -> tuple[Table, float]:
+    """Simulate the check against a baseline beside the rule "interval above interval"; the most undeserved passes."""
+    table = Table("people", "network", "baseline", f"better by more than {MARGIN:g}", "interval above interval")
+    undeserved = [0.0]
+    for count, network, baseline in PAIRS:
+        rng, rows = np.random.default_rng(count), []
+        for _ in range(trials):
+            y, noise, groups = people(count, 20, rng)
+            other = people(count, 20, rng)[1]
+            first = clustered_auc(y, noise + shift(network) * y, groups)
+            second = clustered_auc(y, other + shift(baseline) * y, groups)
+            passed = auc_difference(first, second).p_value(MARGIN) < 0.05
+            rows.append((passed, first.estimate().low > second.estimate().high))
+        shares = np.mean(rows, axis=0)
+        table.add_row(str(count), f"{network:.2f}", f"{baseline:.2f}", *(f"{share:.0%}" for share in shares))
+        if network - baseline <= MARGIN + 1e-9:
+            undeserved.append(shares[0])
+    return table, max(undeserved)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=1000, help="simulated evaluations a line")
+    options = parser.parse_args()
+    console = Console(width=120)
+    sections: list[tuple[str, Callable[[], tuple]]] = [
+        ("AUC: clustered placements on the logit scale", lambda: auc_coverage(options.trials)),
+        ("Shares: Wilson's interval with the effective number of rows", lambda: rate_coverage(options.trials)),
+        ("A network against a baseline on the same rows", lambda: paired_power(options.trials)),
+    ]
+    results = []
+    for title, simulate in sections:
+        table, *shares = simulate()
+        table.title = title
+        console.print(table)
+        results.append(shares)
+    (auc_held, auc_above), (rate_held, rate_below), (undeserved,) = results
+    least, most, passes = LIMITS
+    good = min(auc_held, rate_held) >= least and max(auc_above, rate_below) <= most and undeserved <= passes
+    print(
+        f"Limits: intervals of 24 people or more hold in at least {least:.0%}, are wholly wrong on one side in at most "
+    )
+    print(
+        f"{most:.0%}, and a network without the margin passes in at most {passes:.0%}: {'kept' if good else 'MISSED'}."
+    )
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
