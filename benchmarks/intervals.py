@@ -1,8 +1,8 @@
 """Simulated coverage of the intervals, beside that of a percentile bootstrap, and power of the gate's paired test.
 
 People have pictures of both classes whose scores share a part (correlation within a person: .3), as in the demo's data.
-Printed are shares of simulated evaluations: in how many the interval holds the truth, and in how many the whole interval
-lies above it, which is the error that the gate would make. Nothing here depends on the speed of the machine.
+Printed are shares of simulated evaluations: in how many the interval holds the truth, and in how many the whole
+interval lies above it, which is the error that the gate would make. Nothing depends on the speed of the machine.
 """
 
 from __future__ import annotations
