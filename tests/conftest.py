@@ -158,6 +158,13 @@ def good() -> dict[str, Any]:
             {"column": "gender", "group": "female", "ratio": 1.2, "low": 0.8, "high": 1.7, "p": 0.4},
             {"column": "age", "group": "60+", "ratio": None, "low": None, "high": None, "p": None},
         ],
+        "gaps": [
+            {
+                **{"column": "gender", "rate": "fpr", "n_values": 2, "gap": 0.03, "gap_low": 0.0, "gap_high": 0.08},
+                **{"p_value": 0.4, "highest": "female", "highest_rate": 0.06, "lowest": "male", "lowest_rate": 0.03},
+                **{"ratio": 1.2, "ratio_low": 0.8, "ratio_high": 1.7, "verdict": ""},
+            }
+        ],
         "worst_cell": {
             "trained_on": "everything",
             "source": "cam-a",

@@ -181,6 +181,34 @@ class FairFalseAlarms(GateCheck):
 
 
 @register_check
+class SimilarFalseAlarms(GateCheck):
+    """No two groups of people lie far apart in their false alarms.
+
+    A ratio to the overall rate cannot be large where that rate is: at 35 % no group can exceed 2.9 times. The gap can.
+    Fails when the gap exceeds the limit with its whole interval, and a permutation test says that groups differ at all.
+    """
+
+    code = "false-alarm-gap"
+    name = "groups have similar false alarms"
+    limit = Limit(
+        "fpr_gap", 0.15, "Most that the false-positive rates of the worst and the best subgroup may differ.", gt=0, le=1
+    )
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the largest gap between false-positive rates with the limit."""
+        gaps = [gap for gap in report.gaps if gap.rate == "fpr" and gap.with_interval("gap").has_interval]
+        if not gaps:
+            return self.not_judged("no two groups of people are known with enough genuine faces")
+        worst = max(gaps, key=lambda gap: gap.gap_low)
+        detail = (
+            f"{worst.column}: false-positive rate {worst.highest_rate:.3f} of {worst.highest} against "
+            f"{worst.lowest_rate:.3f} of {worst.lowest}, gap {worst.with_interval('gap'):.3f}; at most "
+            f"{context.limit:g}; p that groups do not differ {worst.p_value:.3f}"
+        )
+        return self.result(worst.gap_low <= context.limit or worst.p_value >= _SIGNIFICANT, detail)
+
+
+@register_check
 class NoWeakCell(GateCheck):
     """Fakes of each generator are distinguished from the real faces of each source."""
 

@@ -87,6 +87,7 @@ def detail(values: dict, code: str, **options: object) -> str:
         (lambda e: e.update(own_rows=False), "no leakage"),
         (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=0.01), "false alarms are shared fairly"),
         (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=None), "false alarms are shared fairly"),
+        (lambda e: e["gaps"][0].update(gap_low=0.42, p_value=0.002), "groups have similar false alarms"),
         (lambda e: e["worst_cell"].update(auc=0.69), "no weak cell"),
         (lambda e: e["calibration_error"].update(value=0.2), "calibrated"),
         (lambda e: e["calibration_error"].update(value=None), "calibrated"),
@@ -106,6 +107,8 @@ def test_checks_refuse_for_their_own_reason(good, change, name):
         # A ratio above the limit that chance explains; a few controls that could not be computed; the same model again.
         lambda e: e["fpr_ratios"][0].update(ratio=2.5, low=1.1, high=4.0, p=0.01),
         lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, high=4.0, p=0.3),
+        lambda e: e["gaps"][0].update(gap_low=0.42, p_value=0.3),
+        lambda e: e["gaps"][0].update(gap_low=0.14, p_value=0.002),
         lambda e: [e["baselines"][key].update(auc=None, low=None, high=None) for key in ("keypoints", "blanked")],
         lambda e: e.update(production=OTHER | {"same": True, "low": 0.0}),
         lambda e: e.update(production=OTHER),
@@ -118,11 +121,12 @@ def test_checks_pass_without_a_reason(good, change):
 
 
 def test_checks_not_judged_without_data(good):
-    good["fpr_ratios"], good["worst_cell"], good["leaks"] = [], None, None
+    good["fpr_ratios"], good["gaps"], good["worst_cell"], good["leaks"] = [], [], None, None
     unjudged = {check.name: check.detail for check in run_gate(EvaluationReport.parse(good)) if not check.judged}
     assert set(unjudged) == {
         "no leakage",
         "false alarms are shared fairly",
+        "groups have similar false alarms",
         "no weak cell",
         "better than the model in production",
     }

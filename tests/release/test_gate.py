@@ -52,7 +52,7 @@ def test_gate_limits_fields_defaults_and_ranges():
 @pytest.mark.parametrize("values", [{"fpr": 2}, {"cell_auc": 0.2}, {"fpr_ratio": float("nan")}, {"cell_auc": "much"}])
 def test_gate_limits_refuse(values):
     (name,) = values
-    with pytest.raises(InputError, match=f"limits of the gate: {name}: .* There are: fpr_ratio, cell_auc, calib"):
+    with pytest.raises(InputError, match=f"limits of the gate: {name}: .* There are: fpr_ratio, fpr_gap, cell_auc, calib"):
         GateLimits.parse(values)
 
 
