@@ -24,7 +24,7 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
     :param context:    the MLRun context
     :param model:      the model of a training run
     :param evaluation: the evaluation of that model, as `evaluate` wrote it
-    :param limits:     how good is good enough: fpr_ratio (2), cell_auc (0.7), calibration_error (0.1)
+    :param limits:     how good is good enough: fpr_ratio (2), fpr_gap (0.15), cell_auc (0.7), calibration_error (0.1)
     """
     report = EvaluationReport.parse(evaluation.get())
     weights = production_weights(project=context.project)

@@ -219,6 +219,7 @@ def test_registered_checks_names_codes_limits():
         "beats the majority class",
         "no leakage",
         "false alarms are shared fairly",
+        "groups have similar false alarms",
         "no weak cell",
         "calibrated",
         "no injected fault",
