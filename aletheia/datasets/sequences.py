@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
@@ -25,15 +26,17 @@ from aletheia.core.errors import InputError
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
 
-#: Median difference of neighbours, in grey values of 0 to 255: below the first they are frames of one video; below the
-#: second they are, if pictures farther apart differ clearly more.
-_SAME, _ALIKE, _CLEARLY = 6.0, 15.0, 0.75
-#: A folder a video with numbers that start anew is believed unless its pictures differ as much as those of others.
+#: Median difference of neighbours, in grey values of 0 to 255, up to which they are frames of one video, and the most
+#: that it may be of the median difference of strangers.
+_ALIKE = ((6.0, math.inf), (15.0, 0.75), (22.0, 0.5))
+#: Videos by name with numbers that start anew are believed unless neighbours differ as much as strangers.
 _NO_CLOSER = 0.8
 _SAMPLES = 12  # pairs of neighbours of a sequence
 _LINK = 10.0  # neighbours that differ less are one shot, in a sequence that is no single video
 _SOME = 0.25  # share of such neighbours from which on a sequence is searched for shots
 _SHORTEST_SHOT = 3
+_BREAK = 30.0  # neighbours that differ more are of two videos, in a sequence that is
+_LARGE = 0.2  # of all pictures of its label, or larger
 _SIBLINGS = 3  # folders, or sequences, at least, that say something about each other
 _MANY = 2000  # sequences, of which fewer neighbours are compared
 _FIELDS = 8
@@ -51,14 +54,15 @@ class Sequence(NamedTuple):
     ----------
     key : str
         Folder and common part of the names.
-    rows : list of int
-        In the order of the numbers.
+    rows, numbers : list of int
+        Positions of the pictures, and the numbers that order them.
     is_folder : bool
         Whether they are all pictures of their folder.
     """
 
     key: str
     rows: list[int]
+    numbers: list[int]
     is_folder: bool
 
 
@@ -96,7 +100,9 @@ def guess_videos(paths: list[str], labels: Iterable[str], *, workers: int = 1, p
     Guess
         A video is named by the folder and the common part of the names of its frames.
     """
-    sequences = find_sequences(paths, list(labels))
+    labels = list(labels)
+    sequences = find_sequences(paths, labels)
+    of_label = Counter(labels)
     video = np.full(len(paths), "", dtype=object)
     folders: set[str] = set()
     if not sequences:
@@ -113,14 +119,19 @@ def guess_videos(paths: list[str], labels: Iterable[str], *, workers: int = 1, p
         elsewhere = looks.median(others)
         for sequence, near in zip(sequences, pairs, strict=True):
             folder = paths[sequence.rows[0]].rpartition("/")[0]
-            is_restarting = sequence.is_folder and folder in restarting
-            if _is_video(looks, sequence.rows, near, elsewhere, is_restarting):
-                video[sequence.rows] = sequence.key
+            rows, limit = sequence.rows, 0.0
+            if _is_video(looks, rows, near, elsewhere, sequence.key in restarting):
+                video[rows] = sequence.key
                 if sequence.is_folder:
                     folders.add(folder)
+                if sequence.key not in restarting and len(rows) > _LARGE * of_label[labels[rows[0]]]:
+                    limit = max(_BREAK, 3 * looks.median(near))  # several videos, one after the other
             elif looks.share(near, _LINK) >= _SOME:
-                list(pool.map(looks.read, sequence.rows))
-                for shot in _shots(looks, sequence.rows):
+                limit = _LINK
+            if limit:
+                list(pool.map(looks.read, rows))
+                shots = _shots(looks, rows, limit)
+                for shot in shots if len(shots) > 1 or not video[rows[0]] else ():
                     video[shot] = f"{folder}/{PurePosixPath(paths[shot[0]]).stem}"
     return Guess(video, folders)
 
@@ -139,14 +150,17 @@ def find_sequences(paths: list[str], labels: list[str]) -> list[Sequence]:
             patterns.setdefault((folder, labels[i], pattern), []).append((i, numbers))
     sequences = []
     for (folder, _, pattern), members in patterns.items():
-        for constant, rows in _by_number(members):
-            if len(rows) > 1:
+        for constant, group in _by_number(members):
+            if len(group) > 1:
                 key = f"{folder}/{_filled(pattern, constant)}".rstrip("/_-. ")
-                sequences.append(Sequence(key, rows, len(rows) == in_folder[folder]))
+                rows, counts = [i for _, i in group], [order[0] for order, _ in group]
+                sequences.append(Sequence(key, rows, counts, len(rows) == in_folder[folder]))
     return sequences
 
 
-def _by_number(members: list[tuple[int, tuple[str, ...]]]) -> list[tuple[tuple[str, ...], list[int]]]:
+def _by_number(
+    members: list[tuple[int, tuple[str, ...]]],
+) -> list[tuple[tuple[str, ...], list[tuple[tuple[int, ...], int]]]]:
     """Divide names by all their numbers but the frame's: the last, or the last but one before a face's."""
     fields = len(members[0][1])
     for behind in (1, 2) if fields > 1 else (1,):
@@ -156,7 +170,7 @@ def _by_number(members: list[tuple[int, tuple[str, ...]]]) -> list[tuple[tuple[s
             groups.setdefault(numbers[: fields - behind], []).append((order, i))
         if len(members) >= 2 * len(groups) and not _are_faces(members, groups):
             break
-    return [(constant, [i for _, i in sorted(group)]) for constant, group in groups.items()]
+    return [(constant, sorted(group)) for constant, group in groups.items()]
 
 
 def _are_faces(members: list[tuple[int, tuple[str, ...]]], groups: Collection[object]) -> bool:
@@ -221,29 +235,24 @@ def _strangers(sequences: list[Sequence], most: int = 60) -> list[tuple[int, int
 
 
 def _restarting(sequences: list[Sequence], paths: list[str]) -> set[str]:
-    """Find the folders that are named like videos, and whose numbers start anew in each of three or more of them.
+    """Find the keys of sequences that are named like videos, and whose numbers start anew in three or more beside it.
 
     Folders of a thousand photos each, ``00000/00000.png … 01000/01000.png``, count on over the folders.
     """
     beside: dict[str, list[tuple[int, int, str]]] = {}
     for sequence in sequences:
-        if sequence.is_folder:
-            folder = paths[sequence.rows[0]].rpartition("/")[0]
-            above, _, own = folder.rpartition("/")
-            if _VIDEO_NAME.fullmatch(own):
-                first, last = (int(re.findall(r"\d+", paths[i].rpartition("/")[2])[-1]) for i in _ends(sequence.rows))
-                beside.setdefault(above, []).append((first, last, folder))
+        folder = paths[sequence.rows[0]].rpartition("/")[0]
+        above, _, own = sequence.key.rpartition("/")
+        if _VIDEO_NAME.fullmatch(own) and sequence.key.startswith(folder):
+            first, last = (sequence.numbers[0], sequence.numbers[-1])
+            beside.setdefault(above, []).append((first, last, sequence.key))
     restarting: set[str] = set()
     for ranges in beside.values():
         ranges.sort()
         overlapping = sum(after[0] <= before[1] for before, after in itertools.pairwise(ranges))
         if len(ranges) >= _SIBLINGS and overlapping >= 0.8 * (len(ranges) - 1):
-            restarting |= {folder for _, _, folder in ranges}
+            restarting |= {key for _, _, key in ranges}
     return restarting
-
-
-def _ends(rows: list[int]) -> tuple[int, int]:
-    return rows[0], rows[-1]
 
 
 def _is_video(
@@ -253,19 +262,17 @@ def _is_video(
     neighbours = looks.median(near)
     if is_restarting:
         return not neighbours > _NO_CLOSER * elsewhere
-    if math.isnan(neighbours) or neighbours > _ALIKE:
-        return False
     if math.isnan(elsewhere):  # nothing else to compare with: pictures of the same sequence that lie far apart
         half = len(rows) // 2
         elsewhere = looks.median([(rows[k], rows[half + k]) for k in range(0, half, max(1, half // 6))])
-    return neighbours <= _SAME or neighbours <= _CLEARLY * elsewhere
+    return any(neighbours <= most and not neighbours > share * elsewhere for most, share in _ALIKE)
 
 
-def _shots(looks: _Looks, rows: list[int]) -> list[list[int]]:
-    """Divide a sequence where neighbours differ; return the parts that are long enough to be shots."""
+def _shots(looks: _Looks, rows: list[int], limit: float) -> list[list[int]]:
+    """Divide a sequence where neighbours differ by more than `limit`; return the parts that are long enough."""
     shots = [[rows[0]]]
     for pair in itertools.pairwise(rows):
-        if looks.difference(pair) <= _LINK:
+        if looks.difference(pair) <= limit:
             shots[-1].append(pair[1])
         else:
             shots.append([pair[1]])

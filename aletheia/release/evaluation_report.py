@@ -17,6 +17,7 @@ from aletheia.release.evaluation_records import (
     DeliveryRecord,
     FprRatio,
     GapRecord,
+    GroupingRecord,
     GroupRecord,
     NotCompared,
     PrevalenceRecord,
@@ -43,6 +44,8 @@ class EvaluationReport(MetricsRecord):
         By key of `aletheia.evaluation.baselines.BASELINES`.
     leaks : int or None
         Groups on both sides of training and test; None when the training rows were not at hand.
+    grouping : GroupingRecord or None
+        What is known of the people and videos of the test rows; None in files of earlier versions.
     own_rows : bool or None
         Whether the model learnt from the rows that leaks were searched in; None when that is not known.
     fault : str
@@ -69,6 +72,7 @@ class EvaluationReport(MetricsRecord):
     levels: dict[str, MetricsRecord] = Field(default_factory=dict)
     baselines: dict[str, BaselineScore]
     leaks: int | None
+    grouping: GroupingRecord | None = None
     own_rows: bool | None = None
     fault: str
     calibration_error: CalibrationRecord

@@ -10,8 +10,10 @@ from aletheia.datasets.layouts.words import folder_words, names_nothing
 
 #: Classes of LSUN that ProGAN drew for the training set of CNNDetection.
 _LSUN = frozenset(
-    ("airplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog")
-    + ("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor")
+    (
+        *("airplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+        *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+    )
 )
 
 

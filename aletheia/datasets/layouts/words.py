@@ -43,9 +43,11 @@ LOOSE_LABEL_WORDS = {
 }
 #: Names of folders that sort files by kind and name neither a source nor a generator.
 FILLER_WORDS = frozenset(
-    ("video", "videos", "frame", "frames", "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos")
-    + ("face", "faces", "crop", "crops", "cropped", "sequence", "sequences", "data", "dataset", "set", "sample")
-    + ("samples", "extracted", "aligned", "raw")
+    (
+        *("video", "videos", "frame", "frames", "image", "images", "img", "imgs", "picture", "pictures", "photo"),
+        *("photos", "face", "faces", "crop", "crops", "cropped", "sequence", "sequences", "data", "dataset", "set"),
+        *("sample", "samples", "extracted", "aligned", "raw"),
+    )
 )
 _COMPRESSION = re.compile(r"c\d{1,2}|raw|hq|lq", re.IGNORECASE)
 
