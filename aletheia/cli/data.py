@@ -54,8 +54,8 @@ def frames(
 ) -> None:
     """Write frames of videos as PNG, with a manifest that keeps those of a video together.
 
-    Writes a folder a video, manifest.csv (path, video, frame_index, frame_time in seconds, and label, source,
-    generator, split, identity and pair as far as folders, lists and names say them) and skipped.csv. A call that was interrupted
+    Writes a folder a video, manifest.csv (path, video, frame_index, frame_time in seconds, and what folders, lists and
+    names say of label, source, generator, split, identity and pair) and skipped.csv. A call that was interrupted
     continues. Without --every and --count, 16 frames of each video are taken.
     """
     from aletheia.datasets.frames import write_frames

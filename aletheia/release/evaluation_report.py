@@ -44,8 +44,6 @@ class EvaluationReport(MetricsRecord):
         By key of `aletheia.evaluation.baselines.BASELINES`.
     leaks : int or None
         Groups on both sides of training and test; None when the training rows were not at hand.
-    grouping : GroupingRecord or None
-        What is known of the people and videos of the test rows; None in files of earlier versions.
     own_rows : bool or None
         Whether the model learnt from the rows that leaks were searched in; None when that is not known.
     fault : str
@@ -66,13 +64,14 @@ class EvaluationReport(MetricsRecord):
         Of the test manifest.
     evaluate_run : str
         The run that evaluated; empty outside of one.
+    grouping : GroupingRecord or None
+        What is known of the people and videos of the test rows; None in files of earlier versions.
     """
 
     unit: str
     levels: dict[str, MetricsRecord] = Field(default_factory=dict)
     baselines: dict[str, BaselineScore]
     leaks: int | None
-    grouping: GroupingRecord | None = None
     own_rows: bool | None = None
     fault: str
     calibration_error: CalibrationRecord
@@ -92,6 +91,7 @@ class EvaluationReport(MetricsRecord):
     test_data_hash: str
     unreadable: list[UnreadableRow] = Field(default_factory=list)
     evaluate_run: str = ""
+    grouping: GroupingRecord | None = None
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str | bytes) -> EvaluationReport:

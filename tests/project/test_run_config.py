@@ -193,5 +193,5 @@ def test_run_config_train_config_recipe_wins():
 def test_run_config_params():
     config = RunConfig.parse({"face_policy": "aligned", "seed": 4})
     params = config.params("balancing", "face_policy")
-    assert params == {"face_policy": "aligned", "remedies": [], "balance": "matched", "seed": 4}
+    assert params == {"face_policy": "aligned", "remedies": [], "split": "official", "balance": "matched", "seed": 4}
     assert RunConfig.parse(config.params()) == config
