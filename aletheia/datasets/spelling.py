@@ -25,7 +25,12 @@ from aletheia.core.arrays import Array
 from aletheia.datasets.layouts.words import LABEL_WORDS, LOOSE_LABEL_WORDS, SPLIT_WORDS
 from aletheia.datasets.schema import DEMOGRAPHICS, FLAG_COLUMNS, GROUP_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, as_text
 
-UNKNOWN = frozenset(("nan", "unknown", "n/a", "na", "n.a.", "none", "null", "<na>", "nil", "undefined", "-", "--", "?"))
+UNKNOWN = frozenset(
+    (
+        *("nan", "na", "n/a", "n.a.", "#n/a", "<na>", "none", "null", "nil", "unknown", "unk", "undefined", "missing"),
+        *("not known", "not available", "-", "--", "–", "—", "?", "??"),
+    )
+)
 #: Other names of columns, used where the column itself is missing.
 _OTHER_NAMES = {
     "path": ("file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img_path"),
@@ -43,6 +48,8 @@ _GENDERS = {
     **dict.fromkeys(("m", "male", "man", "men", "boy"), "male"),
     **dict.fromkeys(("f", "female", "woman", "women", "girl", "w"), "female"),
 }
+#: Columns of text that are no path; ``original`` connects rows, as those of people do.
+_TEXTS = (*(name for name in TEXT_COLUMNS if name != "path"), "original")
 _SHOWN = 4
 
 
@@ -61,7 +68,7 @@ def normalise_spelling(df: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if df.columns.has_duplicates:  # validation refuses it
         return df, []
     df, notes, inverted = _rename(df)
-    columns = {name: _mapped(as_text(df[name]), _trimmed) for name in TEXT_COLUMNS if name in df and name != "path"}
+    columns = {name: _mapped(as_text(df[name]), _trimmed) for name in _TEXTS if name in df}
     notes += _clear_unknown(columns)
     for name in (*NUMBER_COLUMNS, *FLAG_COLUMNS):
         if name in df and df[name].dtype == object:
@@ -88,7 +95,7 @@ def _known(value: str) -> str:
 def _clear_unknown(columns: dict[str, Array]) -> list[str]:
     """Empty the cells that hold a word for "not known", in place."""
     notes = []
-    for name in ("source", "generator", "split", *GROUP_COLUMNS, *DEMOGRAPHICS):
+    for name in ("source", "generator", "split", *GROUP_COLUMNS, "original", *DEMOGRAPHICS):
         if name in columns:
             known = _mapped(columns[name], _known)
             count = int((known != columns[name]).sum())

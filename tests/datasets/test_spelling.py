@@ -17,7 +17,7 @@ def normalised(**columns) -> tuple[pd.DataFrame, str]:
 
 
 @pytest.mark.parametrize("word", [*sorted(UNKNOWN), "NaN", "N/A", "Unknown", " none "])
-@pytest.mark.parametrize("column", ["identity", "gender", "video", "source"])
+@pytest.mark.parametrize("column", ["identity", "gender", "video", "source", "original"])
 def test_normalise_spelling_words_for_unknown(column, word):
     frame, notes = normalised(label=["real", "real"], **{column: [word, "ann"]})
     assert frame[column].tolist() == ["", "ann"]
