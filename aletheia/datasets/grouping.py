@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
+from aletheia.datasets.groups import PAIR_SEPARATOR
 from aletheia.datasets.layouts.people import celeb_people
 from aletheia.datasets.schema import GROUP_COLUMNS, as_text
 from aletheia.datasets.sequences import guess_videos
@@ -28,13 +29,15 @@ class Known(NamedTuple):
 
     Attributes
     ----------
-    rows, known, guessed : int
-        All rows; those with an identity, a video or a pair; those of them where it was guessed.
+    rows, known, guessed, people : int
+        All rows; those with an identity, a video or a pair; those of them where it was guessed; those with an identity
+        or a pair of two.
     """
 
     rows: int
     known: int
     guessed: int
+    people: int = 0
 
     def sentence(self) -> str:
         """Say what is known, for reports."""
@@ -46,6 +49,8 @@ class Known(NamedTuple):
         text = f"The person or the video is known of {self.known:,} of {self.rows:,} images"
         if self.guessed:
             text += f", of {self.guessed:,} of them guessed from numbered names and the likeness of neighbours"
+        if not self.people:
+            text += "; people are not known, and one who is in several videos may be on both sides"
         return text + "."
 
 
@@ -53,7 +58,10 @@ def count_known(manifest: pd.DataFrame) -> Known:
     """Count the rows whose identity, video or pair is known."""
     known = _is_known(manifest)
     grouping = as_text(manifest[GROUPING]) if GROUPING in manifest.columns else np.full(len(manifest), "", object)
-    return Known(len(manifest), int(known.sum()), int((known & (grouping == GUESSED)).sum()))
+    blank = np.full(len(manifest), "", dtype=object)
+    identity, pair = (as_text(manifest[name]) if name in manifest.columns else blank for name in ("identity", "pair"))
+    people = (identity != "") | np.array([PAIR_SEPARATOR in value for value in pair], dtype=bool)
+    return Known(len(manifest), int(known.sum()), int((known & (grouping == GUESSED)).sum()), int(people.sum()))
 
 
 def _is_known(manifest: pd.DataFrame) -> Array:

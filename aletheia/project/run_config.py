@@ -50,6 +50,7 @@ class RunConfig(Options):
         "Folders that links inside of source may lead to (a cache of DVC or Hugging Face); by default links to folders "
         "are not followed.",
         flag="link_root",
+        path=True,
     )
     guess_videos: bool = option(
         "data", True, "Take numbered pictures that resemble their neighbours for frames of one video."

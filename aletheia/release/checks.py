@@ -140,6 +140,8 @@ class NoLeakage(GateCheck):
             )
         if grouping.guessed:
             detail += f"; the videos of {grouping.guessed:,} of {grouping.rows:,} test rows were guessed"
+        if not grouping.people:
+            detail += "; people are not known, only videos"
         return self.result(True, detail)
 
 

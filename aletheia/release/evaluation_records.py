@@ -96,6 +96,7 @@ class GroupingRecord(Record):
     rows: int
     known: int
     guessed: int
+    people: int = 0
 
 
 class FprRatio(Record):

@@ -134,7 +134,7 @@ def test_checks_not_judged_without_data(good):
     [
         ({"rows": 100, "known": 0, "guessed": 0}, 0, "not judged", False, "known of 0 of 100 test rows only"),
         ({"rows": 100, "known": 49, "guessed": 49}, 0, "not judged", False, "known of 49 of 100 test rows only"),
-        ({"rows": 100, "known": 50, "guessed": 0}, 0, "passed", True, "0 groups"),
+        ({"rows": 100, "known": 50, "guessed": 0}, 0, "passed", True, "; people are not known, only videos"),
         (
             {"rows": 100, "known": 100, "guessed": 30},
             0,
