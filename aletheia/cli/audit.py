@@ -13,7 +13,7 @@ from aletheia.cli.options import takes_options
 @takes_options(
     "manifest",
     "link_roots",
-    "guess_videos",
+    "no_guessing",
     "n_synthetic",
     "remedies",
     "image_size",

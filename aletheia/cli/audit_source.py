@@ -32,7 +32,7 @@ def audit_source(config: RunConfig, page: Path, *, as_json: bool) -> bool:
         manifest=config.manifest,
         n_synthetic=config.n_synthetic,
         link_roots=config.link_roots,
-        guess_videos=config.guess_videos,
+        guess_videos=not config.no_guessing,
         seed=seed,
     )
     faces = extract_dataset_faces(data, crop).main

@@ -44,7 +44,7 @@ def evaluate_source(model: str, config: RunConfig, page: Path, *, delivery_faces
         manifest=config.manifest,
         n_synthetic=config.n_synthetic,
         link_roots=config.link_roots,
-        guess_videos=config.guess_videos,
+        guess_videos=not config.no_guessing,
         seed=seed,
     )
     extracted = extract_dataset_faces(data, crop)

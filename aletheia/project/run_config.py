@@ -52,8 +52,8 @@ class RunConfig(Options):
         flag="link_root",
         path=True,
     )
-    guess_videos: bool = option(
-        "data", True, "Take numbered pictures that resemble their neighbours for frames of one video."
+    no_guessing: bool = option(
+        "data", False, "Never take numbered pictures that resemble their neighbours for frames of one video."
     )
     n_synthetic: int = option("data", 1500, 'Pictures that "synthetic" makes.', ge=50, old="images")
 

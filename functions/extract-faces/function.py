@@ -22,7 +22,7 @@ def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
         real_pool=config.real_pool,
         n_synthetic=config.n_synthetic,
         link_roots=config.link_roots,
-        guess_videos=config.guess_videos,
+        guess_videos=not config.no_guessing,
         seed=config.seed,
     )
     dask = getattr(context, "dask_client", None)

@@ -87,6 +87,8 @@ def test_with_absolute_paths(tmp_path):
     assert resolve("../x") == str(tmp_path.parent / "x")
     assert resolve("here") == "here"  # a default is no place
     assert resolve("") == ""
+    roots = RunConfig.with_absolute_paths({"link_roots": ["cache", "/a"]}, tmp_path)["link_roots"]
+    assert roots == [str(tmp_path / "cache"), "/a"]
 
 
 def test_from_variables_takes_options_only():
