@@ -11,7 +11,16 @@ from aletheia.cli.options import takes_options
 
 
 @takes_options(
-    "manifest", "n_synthetic", "remedies", "image_size", "face_policy", "face_margin", "seed", argument="source"
+    "manifest",
+    "link_roots",
+    "no_guessing",
+    "n_synthetic",
+    "remedies",
+    "image_size",
+    "face_policy",
+    "face_margin",
+    "seed",
+    argument="source",
 )
 def audit(
     options: dict[str, Any],

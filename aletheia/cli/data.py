@@ -1,13 +1,15 @@
-"""``aletheia data …``: generation of data sets."""
+"""``aletheia data …``: generation of data sets, and frames of videos."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(help="Data sets.", no_args_is_help=True)
+_SHOWN = 5  # files left out
 
 
 @app.command("synth")
@@ -40,3 +42,30 @@ def self_blend(
     print(
         f"{blended.manifest}: {blended.pairs} genuine pictures and as many forgeries; {len(blended.skipped)} left out"
     )
+
+
+@app.command("frames")
+def frames(
+    videos: Annotated[Path, typer.Argument(help="Folder of videos, manifest (CSV, parquet) of them, or one video.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write to; created if missing.")],
+    every: Annotated[int, typer.Option(min=0, help="Take each so many-th frame, the first included.")] = 0,
+    count: Annotated[int, typer.Option(min=0, help="Take so many frames of each video, evenly spread.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: the setting ALETHEIA_WORKERS.")] = 0,
+) -> None:
+    """Write frames of videos as PNG, with a manifest that keeps those of a video together.
+
+    Writes a folder a video, manifest.csv (path, video, frame_index, frame_time in seconds, and what folders, lists and
+    names say of label, source, generator, split, identity and pair) and skipped.csv. A call that was interrupted
+    continues. Without --every and --count, 16 frames of each video are taken.
+    """
+    from aletheia.datasets.frames import write_frames
+
+    written = write_frames(videos, out, every=every, count=count or (0 if every else 16), workers=workers or None)
+    done = f" ({written.resumed} of them before)" if written.resumed else ""
+    print(f"{written.manifest}: {written.frames:,} frames of {written.videos:,} videos{done}")
+    for path, reason in written.skipped[:_SHOWN]:
+        print(f"left out: {path}: {reason}", file=sys.stderr)
+    if written.skipped:
+        print(f"{len(written.skipped):,} left out; all of them are in {written.manifest.with_name('skipped.csv')}")
+    if not written.labelled:
+        print("The labels are not known: add a column label (real, fake) to the manifest to learn from it.")

@@ -10,7 +10,7 @@ import typer
 from aletheia.cli.options import takes_options
 
 
-@takes_options("manifest", "n_synthetic", "seed", argument="source")
+@takes_options("manifest", "link_roots", "no_guessing", "n_synthetic", "seed", argument="source")
 def evaluate(
     options: dict[str, Any],
     model: Annotated[str, typer.Argument(help="A tag (production, candidate), a store://models/… URI, or a folder.")],

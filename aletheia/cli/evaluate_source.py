@@ -39,7 +39,14 @@ def evaluate_source(model: str, config: RunConfig, page: Path, *, delivery_faces
     """
     registered = find_model(model or None)
     crop, seed = read_spec(registered.folder).crop, config.seed
-    data = load_dataset(config.source, manifest=config.manifest, n_synthetic=config.n_synthetic, seed=seed)
+    data = load_dataset(
+        config.source,
+        manifest=config.manifest,
+        n_synthetic=config.n_synthetic,
+        link_roots=config.link_roots,
+        guess_videos=not config.no_guessing,
+        seed=seed,
+    )
     extracted = extract_dataset_faces(data, crop)
     faces = saved_as_in_training(extracted.main, crop, seed)
     evaluation = evaluate_model(registered.folder, None, faces, delivery_faces=delivery_faces, seed=seed)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
-from aletheia.datasets.layouts import EXPECTED, describe_files, is_inside, list_media
+from aletheia.datasets.examination import examine_files, without_duplicates
+from aletheia.datasets.grouping import with_grouping
+from aletheia.datasets.layouts.registry import EXPECTED, GENERAL, describe_tree
+from aletheia.datasets.layouts.tree import Tree, list_media, real_roots
 from aletheia.datasets.manifest import read_manifest, validate_manifest
 from aletheia.datasets.schema import LABELS, name_rows
-from aletheia.imaging.media_types import is_video
-from aletheia.imaging.reading import ImageProperties, UnreadableImageError, examine_image
-from aletheia.imaging.video import UnreadableVideoError
-from aletheia.imaging.video_properties import examine_video
-
-_BATCH = 2048
+from aletheia.imaging.reading import ImageProperties
 
 
 @dataclass(frozen=True)
@@ -37,10 +31,13 @@ class Ingested:
         One row a readable image or video, all columns of the manifest and ``sha256`` of the file.
     skipped : pd.DataFrame
         ``path`` and ``reason`` of every file left out.
+    notes : tuple of str
+        What was read in another way than it stands there, and what was guessed, one sentence each.
     """
 
     manifest: pd.DataFrame
     skipped: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def load_source(
@@ -50,6 +47,8 @@ def load_source(
     workers: int | None = None,
     progress: bool = True,
     allow_absolute: bool = False,
+    link_roots: Sequence[str] = (),
+    guess_videos: bool = True,
 ) -> Ingested:
     """Read a data set of real and fake faces.
 
@@ -66,7 +65,13 @@ def load_source(
     progress
         Show a progress bar.
     allow_absolute
-        Trust the manifest's paths (:func:`aletheia.datasets.manifest.read_manifest`) and follow links.
+        Trust the manifest's paths (:func:`aletheia.datasets.manifest.read_manifest`) and follow links to files.
+    link_roots
+        Folders that links of the source may lead to, as those of DVC and Hugging Face do into a cache; links that lead
+        elsewhere are left out. When given, links to folders are followed.
+    guess_videos
+        Take numbered pictures that resemble their neighbours for frames of one video
+        (:mod:`aletheia.datasets.grouping`), where no video or identity is known.
 
     Returns
     -------
@@ -79,8 +84,17 @@ def load_source(
     InputError
         When the source is missing or empty, one class is missing, the manifest does not fit, or names missing files.
     """
-    rows, skipped, root = _rows(Path(source), manifest, allow_absolute, pool=False)
-    ingested = _examine_all(rows, skipped, root, workers, progress)
+    found = _rows(Path(source), manifest, allow_absolute, link_roots, pool=False)
+    ingested = _examine_all(found, workers, progress)
+    grouped, guesses = with_grouping(
+        ingested.manifest,
+        found.folder,
+        stated=found.stated,
+        guess=guess_videos,
+        workers=workers or get_settings().workers,
+        progress=progress,
+    )
+    ingested = Ingested(grouped, ingested.skipped, (*ingested.notes, *guesses))
     counts = ingested.manifest["label"].value_counts()
     for label in LABELS:
         if label not in counts:
@@ -101,6 +115,7 @@ def load_pool(
     workers: int | None = None,
     progress: bool = True,
     allow_absolute: bool = False,
+    link_roots: Sequence[str] = (),
 ) -> Ingested:
     """Read a pool of genuine faces for balancing: every image under the folder is real.
 
@@ -110,7 +125,7 @@ def load_pool(
         A folder of images, or a manifest all of whose rows are real.
     source
         Name of the pool, for rows that have no source yet.
-    manifest, workers, progress, allow_absolute
+    manifest, workers, progress, allow_absolute, link_roots
         As in :func:`load_source`.
 
     Raises
@@ -118,13 +133,14 @@ def load_pool(
     InputError
         When the folder is missing or holds no readable image, or a manifest's row is fake.
     """
-    rows, skipped, root = _rows(Path(folder), manifest, allow_absolute, pool=True)
+    found = _rows(Path(folder), manifest, allow_absolute, link_roots, pool=True)
+    rows = found.rows
     rows["source"] = np.where(rows["source"] == "", source, rows["source"])
     fakes = np.flatnonzero(rows["label"] == "fake")
     if fakes.size:
         named = name_rows(fakes[:3], rows["path"].iloc[fakes[:3]], fakes.size)
         raise InputError(f"{folder}: a balancing pool is real throughout, but {named} are fake. Remove them.")
-    return _examine_all(rows, skipped, root, workers, progress)
+    return _examine_all(found, workers, progress)
 
 
 def _first_skipped(skipped: pd.DataFrame) -> str:
@@ -136,70 +152,106 @@ def _first_skipped(skipped: pd.DataFrame) -> str:
     return f"; {len(skipped):,} files were skipped ({reasons})"
 
 
-def _rows(
-    source: Path, manifest: str | Path | None, allow_absolute: bool, *, pool: bool
-) -> tuple[pd.DataFrame, list[tuple[str, str]], str | None]:
-    """Build the manifest without opening an image.
+class _Found(NamedTuple):
+    """Rows of a source before any image is opened.
 
-    Returns
-    -------
-    tuple
-        The rows, the files skipped already (path, reason), and the folder that no link may leave (None: any may).
+    Attributes
+    ----------
+    rows : DataFrame
+    skipped : list of (str, str)
+        Path and reason.
+    roots : list of str or None
+        Real paths of the folders that links must not leave; None: they may lead anywhere.
+    folder : str
+        The data set's folder.
+    stated : bool
+        Whether a manifest, not a layout, described the rows.
+    notes : list of str
     """
+
+    rows: pd.DataFrame
+    skipped: list[tuple[str, str]]
+    roots: list[str] | None
+    folder: str
+    stated: bool
+    notes: list[str]
+
+
+def _rows(
+    source: Path, manifest: str | Path | None, allow_absolute: bool, link_roots: Sequence[str], *, pool: bool
+) -> _Found:
+    """Build the manifest without opening an image."""
     if source.is_file():
         if manifest is not None:
             raise InputError(f"{source} is a file: a second manifest goes with a folder only.")
-        rows = read_manifest(source, allow_absolute=allow_absolute)
+        rows, notes = _read_manifest(source, allow_absolute)
+        roots = None if allow_absolute else real_roots(source.parent, link_roots)
         validate_manifest(rows, check_files=True)
-        return rows, [], None if allow_absolute else os.path.realpath(source.parent)
+        return _Found(rows, [], roots, source.resolve().parent.as_posix(), True, notes)
     if not source.is_dir():
         expected = "A balancing pool is a folder of genuine faces, or a manifest of them" if pool else EXPECTED
         raise InputError(f"{source}: there is no such folder or manifest. {expected}.")
-    files, skipped = list_media(source)
+    roots = real_roots(source, link_roots)
+    files, skipped = list_media(source, roots if link_roots else None)
     if not files:
-        raise InputError(f"{source}: the folder holds no images or videos ({len(skipped)} other files). {EXPECTED}.")
+        raise InputError(
+            f"{source}: the folder holds no images or videos ({len(skipped)} other files{_links(skipped)}). {EXPECTED}."
+        )
     folder = source.resolve().as_posix().rstrip("/")
-    if manifest is None and pool:
+    if manifest is not None:
+        return _stated(
+            source, manifest, allow_absolute, files, _Found(pd.DataFrame(), skipped, roots, folder, True, [])
+        )
+    notes = list[str]()
+    if pool:
         rows = pd.DataFrame({"path": files, "label": "real"})
-    elif manifest is None:
-        described, unplaced = describe_files(source, files)
-        skipped += [(f"{folder}/{file}", "lies outside the folders that say what it is") for file in unplaced]
-        rows = pd.DataFrame(described)
     else:
-        stated = read_manifest(manifest, allow_absolute=allow_absolute)
-        rows = stated[stated["path"].str.startswith(folder + "/")]
-        if rows.empty:
-            raise InputError(
-                f"{manifest}: none of its {len(stated):,} rows lies under {source}. Its first path stands for "
-                f"{stated['path'].iloc[0]!r}: paths count from the manifest's own folder."
-            )
-        named = set(rows["path"])
-        skipped += [
-            (f"{folder}/{file}", f"is not named in {Path(manifest).name}")
-            for file in files
-            if f"{folder}/{file}" not in named
-        ]
-        return validate_manifest(rows, check_files=True), skipped, folder
+        tree = Tree(source, files, roots)
+        described = describe_tree(tree)
+        lists = {str(source / name) for name in tree.used}
+        skipped = [(path, reason) for path, reason in skipped if path not in lists]
+        skipped += [(f"{folder}/{file}", "lies outside the folders that say what it is") for file in described.unplaced]
+        rows = pd.DataFrame(described.rows)
+        if described.layout != GENERAL:
+            read = f", with {', '.join(sorted(tree.used)[:4])}" if tree.used else ""
+            notes.append(f"The folder was read in the layout {described.layout!r}{read}.")
+        notes += tree.notes
     rows["path"] = [f"{folder}/{file}" for file in rows["path"]]
-    return validate_manifest(rows), skipped, folder
+    return _Found(validate_manifest(rows), skipped, roots, folder, False, notes)
 
 
-class _Examined(NamedTuple):
-    """Properties of a file, or the reason why it cannot be used."""
+def _stated(source: Path, manifest: str | Path, allow_absolute: bool, files: list[str], found: _Found) -> _Found:
+    """Take the rows of a manifest that lie under the source, and skip the files that it does not name."""
+    folder = found.folder
+    stated, notes = _read_manifest(manifest, allow_absolute)
+    rows = stated[stated["path"].str.startswith(folder + "/")]
+    if rows.empty:
+        raise InputError(
+            f"{manifest}: none of its {len(stated):,} rows lies under {source}. Its first path stands for "
+            f"{stated['path'].iloc[0]!r}: paths count from the manifest's own folder."
+        )
+    named = set(rows["path"])
+    unnamed = [f"{folder}/{file}" for file in files if f"{folder}/{file}" not in named]
+    skipped = [*found.skipped, *((path, f"is not named in {Path(manifest).name}") for path in unnamed)]
+    return found._replace(rows=validate_manifest(rows, check_files=True), skipped=skipped, notes=notes)
 
-    properties: ImageProperties | None = None
-    phash: int = 0
-    sha256: str = ""
-    reason: str = ""
+
+def _read_manifest(path: str | Path, allow_absolute: bool) -> tuple[pd.DataFrame, list[str]]:
+    rows = read_manifest(path, allow_absolute=allow_absolute)
+    return rows, [f"{Path(path).name}: {note}" for note in rows.attrs.pop("notes", ())]
 
 
-def _examine_all(
-    rows: pd.DataFrame, skipped: list[tuple[str, str]], root: str | None, workers: int | None, progress: bool
-) -> Ingested:
+def _links(skipped: list[tuple[str, str]]) -> str:
+    """Quote the first link that was not followed: the whole data set may lie behind it."""
+    return next((f"; {path} {reason}" for path, reason in skipped if "is a link" in reason), "")
+
+
+def _examine_all(found: _Found, workers: int | None, progress: bool) -> Ingested:
+    rows = found.rows
     paths = rows["path"].tolist()
-    results = list(_examine(paths, root, workers or get_settings().workers, progress))
-    kept, duplicates = _without_duplicates(paths, rows["label"].tolist(), results)
-    skipped = [*skipped, *duplicates]
+    results = list(examine_files(paths, found.roots, workers or get_settings().workers, progress))
+    kept, duplicates = without_duplicates(paths, rows["label"].tolist(), results)
+    skipped = [*found.skipped, *duplicates]
     if not kept:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in skipped[:3])
         raise InputError(f"None of the {len(paths):,} images can be used. The first reasons: {reasons}.")
@@ -208,56 +260,4 @@ def _examine_all(
         manifest[name] = [getattr(results[i].properties, name) for i in kept]
     manifest["phash"] = np.array([results[i].phash for i in kept], dtype=np.uint64)
     manifest["sha256"] = [results[i].sha256 for i in kept]
-    return Ingested(validate_manifest(manifest), pd.DataFrame(skipped, columns=["path", "reason"]))
-
-
-def _without_duplicates(
-    paths: list[str], labels: list[str], results: list[_Examined]
-) -> tuple[list[int], list[tuple[str, str]]]:
-    """Take files of the same bytes once, and none of them when their labels disagree.
-
-    Returns
-    -------
-    tuple
-        Positions of the files to keep, and the others (path, reason).
-    """
-    first: dict[str, int] = {}
-    conflicting: set[int] = set()
-    skipped: list[tuple[str, str]] = []
-    for i, result in enumerate(results):
-        if result.reason:
-            skipped.append((paths[i], result.reason))
-        elif (twin := first.setdefault(result.sha256, i)) == i:
-            continue
-        elif labels[twin] == labels[i]:
-            skipped.append((paths[i], f"has the same bytes as {paths[twin]}"))
-        else:
-            conflicting.add(twin)
-            skipped.append((paths[i], f"has the same bytes as {paths[twin]}, but another label: neither is used"))
-    for i in sorted(conflicting):
-        skipped.append((paths[i], "has the same bytes as a file of the other label: neither is used"))
-    return [i for i in first.values() if i not in conflicting], skipped
-
-
-def _examine(paths: list[str], root: str | None, workers: int, progress: bool) -> Iterator[_Examined]:
-    """Examine the files side by side; results in order."""
-    real_root = None if root is None else os.path.realpath(root)
-
-    def examine(path: str) -> _Examined:
-        if real_root is not None and not is_inside(path, real_root):
-            return _Examined(reason="is a link that leads out of the folder")
-        try:
-            return _Examined(*(examine_video(path) if is_video(path) else examine_image(path)))
-        except (UnreadableImageError, UnreadableVideoError) as error:
-            return _Examined(reason=error.reason)
-
-    executor = ThreadPoolExecutor(workers)
-    try:
-        with tqdm(total=len(paths), desc="Reading images", unit="image", disable=not progress) as bar:
-            # In batches: a queue of a million waiting calls would take more memory than the images.
-            for start in range(0, math.ceil(len(paths) / _BATCH) * _BATCH, _BATCH):
-                for result in executor.map(examine, paths[start : start + _BATCH]):
-                    bar.update()
-                    yield result
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    return Ingested(validate_manifest(manifest), pd.DataFrame(skipped, columns=["path", "reason"]), tuple(found.notes))

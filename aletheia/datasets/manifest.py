@@ -18,6 +18,7 @@ from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
 from aletheia.datasets.fingerprint import manifest_hash
+from aletheia.datasets.manifest_paths import as_on_disk, with_slashes
 from aletheia.datasets.schema import (
     DEMOGRAPHICS,
     GROUP_COLUMNS,
@@ -25,6 +26,7 @@ from aletheia.datasets.schema import (
     SPLITS,
     name_rows,
 )
+from aletheia.datasets.spelling import normalise_spelling
 from aletheia.datasets.validation import URI, validate_manifest
 
 __all__ = [
@@ -54,14 +56,15 @@ def read_manifest(path: str | Path, *, allow_absolute: bool = False) -> pd.DataF
     Parameters
     ----------
     path
-        A ``.csv`` (UTF-8, commas, first line the column names) or ``.parquet`` file.
+        A ``.csv`` (UTF-8; commas, semicolons or tabs; first line the column names) or ``.parquet`` file.
     allow_absolute
         Trust the manifest's paths.
 
     Returns
     -------
     pd.DataFrame
-        As :func:`validate_manifest`, with absolute paths. The files need not exist.
+        As :func:`validate_manifest`, with absolute paths. The files need not exist. Spellings are those of the schema
+        (:mod:`aletheia.datasets.spelling`); ``attrs["notes"]`` lists what was changed, a sentence each.
 
     Raises
     ------
@@ -79,13 +82,18 @@ def read_manifest(path: str | Path, *, allow_absolute: bool = False) -> pd.DataF
         raise InputError(f"{path}: a manifest is a .csv or a .parquet file, not {suffix or 'one without a suffix'!r}.")
     try:
         df = _read_csv(path) if suffix == ".csv" else _read_parquet(path)
+        df, notes = normalise_spelling(df)
         df = validate_manifest(df, copy=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path}: cannot be read as {suffix[1:]} ({reason}).") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    df["path"] = _resolve(df["path"], path, allow_absolute)
+    df["path"], changed = with_slashes(df["path"].to_numpy(), path.resolve().parent)
+    notes += [f"Backslashes in {changed:,} paths were read as slashes."] if changed else []
+    df["path"], changed = as_on_disk(_resolve(df["path"], path, allow_absolute), path.resolve().parent)
+    notes += [f"{changed:,} paths name files whose letters are composed in another way."] if changed else []
+    df.attrs["notes"] = notes
     pa.default_memory_pool().release_unused()
     return df
 
@@ -101,10 +109,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
         first = data[: 1 << 20].split(b"\n", 1)[0].decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("The file is not UTF-8 text. Save it as CSV in UTF-8.") from None
-    names = next(csv.reader(io.StringIO(first.rstrip("\r"))), [])
+    first = first.rstrip("\r")
+    # Spreadsheets of half the world separate by semicolons.
+    delimiter = "," if "," in first else next((mark for mark in ";\t" if mark in first), ",")
+    names = next(csv.reader(io.StringIO(first), delimiter=delimiter), [])
     table = pa.csv.read_csv(
         pa.py_buffer(data),
-        parse_options=pa.csv.ParseOptions(newlines_in_values=b'"' in data),
+        parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in data),
         # Text stays text ("007" is an identity); the schema turns into numbers what should be numbers.
         convert_options=pa.csv.ConvertOptions(
             column_types={name: pa.string() for name in names}, strings_can_be_null=False
@@ -139,9 +150,8 @@ def _resolve_some(paths: pd.Series, start: int, manifest: Path, allow_absolute: 
     large = pa.large_string()
     folder = manifest.resolve().parent.as_posix().rstrip("/")
     texts = pa.array(paths, type=large)
-    slashed = pc.replace_substring(texts, "\\", "/") if os.sep == "\\" else texts
-    absolute = pc.match_substring_regex(slashed, r"^(/|\\|~|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]+:)")
-    upward = pc.match_substring_regex(slashed, r"(^|[/\\])\.\.([/\\]|$)")
+    absolute = pc.match_substring_regex(texts, r"^(/|\\|~|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]+:)")
+    upward = pc.match_substring_regex(texts, r"(^|[/\\])\.\.([/\\]|$)")
     if not allow_absolute:
         outside = np.flatnonzero(pc.or_(absolute, upward).to_numpy(zero_copy_only=False))
         if outside.size:
@@ -151,10 +161,10 @@ def _resolve_some(paths: pd.Series, start: int, manifest: Path, allow_absolute: 
                 "manifest are relative to its folder and stay inside it; move the manifest up to a folder that holds "
                 "all images."
             )
-    joined = pc.binary_join_element_wise(pa.scalar(folder, large), slashed, pa.scalar("/", large))
-    out: Array = pc.if_else(absolute, slashed, joined).to_numpy(zero_copy_only=False)
+    joined = pc.binary_join_element_wise(pa.scalar(folder, large), texts, pa.scalar("/", large))
+    out: Array = pc.if_else(absolute, texts, joined).to_numpy(zero_copy_only=False)
     irregular = np.flatnonzero(
-        pc.match_substring_regex(slashed, r"(^|/)\.{0,2}/|(^|/)\.\.?$").to_numpy(zero_copy_only=False)
+        pc.match_substring_regex(texts, r"(^|/)\.{0,2}/|(^|/)\.\.?$").to_numpy(zero_copy_only=False)
     )
     for i in irregular:
         if not URI.match(out[i]):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,14 @@ class Dataset:
         Manifests of the files to learn from, and of the genuine ones to balance with.
     skipped : DataFrame
         Columns ``path`` and ``reason`` of the files that cannot be used.
+    notes : tuple of str
+        What was read in another way than it stands there, and what was guessed.
     """
 
     main: pd.DataFrame
     pool: pd.DataFrame
     skipped: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def load_dataset(
@@ -42,6 +47,8 @@ def load_dataset(
     manifest: str = "",
     real_pool: str = "",
     n_synthetic: int = 1500,
+    link_roots: Sequence[str] = (),
+    guess_videos: bool = True,
     seed: int = 0,
     progress: bool = True,
 ) -> Dataset:
@@ -57,6 +64,8 @@ def load_dataset(
         A folder of genuine faces; empty: none, or for ``"synthetic"`` the pool that it generates.
     n_synthetic : int
         Images that ``"synthetic"`` generates (the pool comes on top, a third as many).
+    link_roots, guess_videos
+        As :func:`aletheia.datasets.ingest.load_source`.
     seed : int
         Seed of the generated images.
 
@@ -65,6 +74,7 @@ def load_dataset(
     InputError
         When the source holds no usable files; the message names its content and the expected layouts.
     """
+    notes: tuple[str, ...] = ()
     if source == SYNTHETIC:
         from aletheia.datasets.synthetic.generate import generate_dataset
 
@@ -77,13 +87,19 @@ def load_dataset(
     elif not source:
         raise InputError('No source was named. Give "synthetic", a folder with real/ and fake/, or a manifest.')
     else:
-        ingested = load_source(source, manifest=manifest or None, progress=progress)
+        options: dict[str, Any] = {"link_roots": link_roots, "guess_videos": guess_videos, "progress": progress}
+        ingested = load_source(source, manifest=manifest or None, **options)
         main, skipped, pool = ingested.manifest, ingested.skipped, ingested.manifest.iloc[:0]
+        notes = ingested.notes
     if real_pool:
-        extra = load_pool(real_pool, progress=progress)
+        extra = load_pool(real_pool, link_roots=link_roots, progress=progress)
+        notes = (*notes, *extra.notes)
         pool = extra.manifest
         skipped = pd.concat([skipped, extra.skipped], ignore_index=True)
-    return Dataset(main, pool, skipped)
+    if progress:
+        for note in notes:
+            print(note, file=sys.stderr)
+    return Dataset(main, pool, skipped, notes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,5 +166,6 @@ def extract_dataset_faces(
         "seconds": extracted.seconds,
         "files_per_second": n_new / extracted.seconds if n_new else None,
         "found_by": extracted.stages,
+        "notes": list(data.notes),
     }
     return Faces(main, pool, skipped, results)

@@ -20,7 +20,8 @@ from tqdm.auto import tqdm
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
-from aletheia.datasets.layouts import list_media
+from aletheia.datasets.layouts.tree import list_media
+from aletheia.datasets.layouts.words import names_nothing
 from aletheia.datasets.synthetic.forgeries import Landmarks, self_blended
 from aletheia.faces.detectors.registry import create_detector
 from aletheia.faces.face import Face
@@ -146,7 +147,7 @@ def blend_folder(folder: str | Path, out: str | Path, *, seed: int = 0, progress
             continue
         number = zlib.crc32(name.encode(errors="surrogateescape"))
         rng = np.random.default_rng((seed, number))
-        source = name.split("/")[0] if "/" in name else folder.resolve().name
+        source = next((part for part in name.split("/")[:-1] if not names_nothing(part)), folder.resolve().name)
         target = f"{Path(name).with_suffix('')}-{number:08x}.jpg"
         for label, pixels in (("real", rgb), ("fake", blend_face(rgb, faces[0], rng))):
             path = f"{label}/{target}"

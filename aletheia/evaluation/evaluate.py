@@ -9,6 +9,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.datasets.grouping import count_known
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.manifest import manifest_hash, validate_manifest
@@ -113,6 +114,7 @@ def evaluate_model(
         production=_compare_with_production(spec, scores, groups, production, seed, progress),
         leaks=_count_leaks(train, val, test),
         own_rows=_learnt_from(spec, train, val),
+        grouping=count_known(test),
         skipped=scored.skipped,
         data_hash=manifest_hash(test),
     )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.jsonable import to_records
+from aletheia.datasets.grouping import Known
 from aletheia.datasets.labels import fake_flags
 from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import FILES, Baselines
@@ -27,6 +28,7 @@ from aletheia.release.evaluation_records import (
     DeliveryRecord,
     FprRatio,
     GapRecord,
+    GroupingRecord,
     GroupRecord,
     NotCompared,
     PrevalenceRecord,
@@ -77,6 +79,8 @@ class Evaluation:
         Against the model in production; None when there is none.
     leaks : int or None
         Groups on both sides of training and test; None when the training rows were not at hand.
+    grouping : Known or None
+        What is known of the people and videos of the test rows.
     own_rows : bool or None
         Whether the model learnt from the rows that leaks were searched in; None when that is not known.
     skipped : DataFrame
@@ -104,6 +108,7 @@ class Evaluation:
     own_rows: bool | None
     skipped: pd.DataFrame
     data_hash: str
+    grouping: Known | None = None
 
     @property
     def shortcut(self) -> Shortcut:
@@ -148,6 +153,7 @@ class Evaluation:
             baselines={key: BaselineScore(**values) for key, values in self.baselines.to_dict().items()},
             leaks=self.leaks,
             own_rows=self.own_rows,
+            grouping=None if self.grouping is None else GroupingRecord(**self.grouping._asdict()),
             fault=self.spec.fault,
             calibration_error=CalibrationRecord.model_validate(self.calibration.to_dict()),
             subgroups=_rows(GroupRecord, self.subgroups),

@@ -45,6 +45,13 @@ def _limits(field: FieldInfo) -> dict[str, Any]:
     return {key: getattr(limit, key) for limit in field.metadata for key in _LIMITS if hasattr(limit, key)}
 
 
+def _absolute(value: Any, default: Any, folder: Path) -> Any:
+    """Take a relative path from a folder; an address, the default, and what is no text stay."""
+    if not isinstance(value, str) or value in ("", default) or "://" in value:
+        return value
+    return str((folder / Path(value).expanduser()).resolve())
+
+
 class Options(BaseModel):
     """A configuration whose fields are defined by :func:`option`.
 
@@ -170,9 +177,13 @@ class Options(BaseModel):
         """Return options whose paths are absolute; relative ones are taken from a folder."""
         resolved = cls.renamed(values)
         for name, value in resolved.items():
-            is_path = name in cls.model_fields and cls.details(name).get("path") and isinstance(value, str)
-            if is_path and value not in ("", cls.default_of(name)) and "://" not in value:
-                resolved[name] = str((folder / value).resolve())
+            if name not in cls.model_fields or not cls.details(name).get("path"):
+                continue
+            default = cls.default_of(name)
+            if isinstance(value, list | tuple):
+                resolved[name] = [_absolute(one, default, folder) for one in value]
+            else:
+                resolved[name] = _absolute(value, default, folder)
         return resolved
 
     @classmethod

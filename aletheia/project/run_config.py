@@ -44,6 +44,17 @@ class RunConfig(Options):
         path=True,
         old="ffhq",
     )
+    link_roots: list[str] = option(
+        "data",
+        [],
+        "Folders that links inside of source may lead to (a cache of DVC or Hugging Face); by default links to folders "
+        "are not followed.",
+        flag="link_root",
+        path=True,
+    )
+    no_guessing: bool = option(
+        "data", False, "Never take numbered pictures that resemble their neighbours for frames of one video."
+    )
     n_synthetic: int = option("data", 1500, 'Pictures that "synthetic" makes.', ge=50, old="images")
 
     image_size: int = option("faces", 96, "Side of the face crops that the network sees, pixels.", ge=32, le=1024)
@@ -65,6 +76,11 @@ class RunConfig(Options):
         "What to do about shortcuts, in this order: drop=COLUMN=VALUE, match=FAMILY (source, delivery, light, framing, "
         "keypoints, …), reencode=60-95, resolution=PIXELS. See `aletheia audit`.",
         flag="remedy",
+    )
+    split: str = option(
+        "balancing",
+        "official",
+        "official: keep the split that the data set brings, where that can be; new: make one.",
     )
     balance: str = option(
         "balancing", "matched", "How the training set is balanced: none, count, matched or per-source."
@@ -106,7 +122,7 @@ class RunConfig(Options):
             raise PydanticCustomError("policy", "there is no face policy '{policy}'; choose one of {policies}", names)
         return policy
 
-    @field_validator("remedies", "leave_out", mode="before")
+    @field_validator("remedies", "leave_out", "link_roots", mode="before")
     @classmethod
     def _accept_single_word(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
@@ -144,11 +160,13 @@ class RunConfig(Options):
         from aletheia.audit.remedies import Remedies
         from aletheia.datasets.balance import check_policy
         from aletheia.datasets.leave_out import check_leave_out
+        from aletheia.datasets.official_split import check_split_policy
         from aletheia.faces.detectors.registry import find_detector
 
         for word in self.leave_out:
             check_leave_out(word)
         check_policy(self.balance)
+        check_split_policy(self.split)
         Remedies.parse(self.remedies)
         find_detector(self.crop_config().detector)
         for rate, size in itertools.product(self.learning_rates, self.batch_sizes):

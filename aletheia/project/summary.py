@@ -62,6 +62,7 @@ def summarise(
         "rows": {part: prepare.get(f"rows_{part}") for part in ("train", "val", "test")},
         "skipped": extract.get("skipped"),
         "skipped_because": extract.get("skipped_because"),
+        "notes": [*(extract.get("notes") or ()), *(prepare.get("notes") or ())],
         "fake_share": {"before": prepare.get("fake_share_before"), "train": prepare.get("fake_share_train")},
         "shortcut_auc": evaluate.get("shortcut_auc", prepare.get("shortcut_auc")),
         "shortcut_auc_train": prepare.get("shortcut_auc_train"),
@@ -106,6 +107,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     if summary["skipped"]:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in (summary["skipped_because"] or {}).items())
         table.add_row("left out", f"{summary['skipped']} of the files: {reasons}")
+    for note in summary["notes"]:
+        table.add_row("note", note)
     table.add_row(
         "share of fakes",
         f"{share['before']:.0%} as delivered, {share['train']:.0%} in training after balancing",

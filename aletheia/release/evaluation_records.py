@@ -103,6 +103,15 @@ class GapRecord(Record):
     verdict: str
 
 
+class GroupingRecord(Record):
+    """Of how many test rows the person or the video is known, see `aletheia.datasets.grouping.Known`."""
+
+    rows: int
+    known: int
+    guessed: int
+    people: int = 0
+
+
 class FprRatio(Record):
     """The group of a column with the highest false-positive rate, and how many times the overall rate that is.
 

@@ -17,6 +17,7 @@ from aletheia.release.evaluation_records import (
     DeliveryRecord,
     FprRatio,
     GapRecord,
+    GroupingRecord,
     GroupRecord,
     NotCompared,
     PrevalenceRecord,
@@ -63,6 +64,8 @@ class EvaluationReport(MetricsRecord):
         Of the test manifest.
     evaluate_run : str
         The run that evaluated; empty outside of one.
+    grouping : GroupingRecord or None
+        What is known of the people and videos of the test rows; None in files of earlier versions.
     """
 
     unit: str
@@ -88,6 +91,7 @@ class EvaluationReport(MetricsRecord):
     test_data_hash: str
     unreadable: list[UnreadableRow] = Field(default_factory=list)
     evaluate_run: str = ""
+    grouping: GroupingRecord | None = None
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str | bytes) -> EvaluationReport:

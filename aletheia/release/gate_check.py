@@ -53,7 +53,7 @@ class CheckResult:
     name : str
         Of the check.
     passed : bool
-        Whether the condition holds, or nothing in the data can decide it.
+        Whether the condition holds, or nothing in the data can decide it and that does not count against the model.
     detail : str
         The numbers that decided it.
     judged : bool
@@ -74,7 +74,9 @@ class CheckResult:
     @property
     def verdict(self) -> str:
         """One of "passed", "not judged" and "FAILED"."""
-        return ("passed" if self.judged else "not judged") if self.passed else "FAILED"
+        if not self.judged:
+            return "not judged"
+        return "passed" if self.passed else "FAILED"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,16 @@ class GateCheck(abc.ABC):
         """Answer with the numbers that decided."""
         return CheckResult(self.name, passed, detail, code=self.code, documentation=self.documentation)
 
-    def not_judged(self, reason: str) -> CheckResult:
-        """Let the model pass, since nothing in the data can decide."""
+    def not_judged(self, reason: str, *, blocks: bool = False) -> CheckResult:
+        """Answer that nothing in the data can decide.
+
+        Parameters
+        ----------
+        reason : str
+        blocks : bool
+            Whether a model that cannot be judged must not answer in production.
+        """
         detail = f"not judged: {reason}"
-        return CheckResult(self.name, True, detail, judged=False, code=self.code, documentation=self.documentation)
+        return CheckResult(
+            self.name, not blocks, detail, judged=False, code=self.code, documentation=self.documentation
+        )

@@ -106,7 +106,9 @@ def _front_matter(spec: ModelSpec, report: EvaluationReport) -> str:
 def _verdict(checks: Sequence[CheckResult], tag: str) -> str:
     failed = [check for check in checks if not check.passed]
     if failed:
-        summary = f"it failed {len(failed)} of {len(checks)} checks and must not be used in production."
+        n_open = sum(not check.judged for check in failed)
+        how = f" ({n_open} of them because nothing in the data can decide)" if n_open else ""
+        summary = f"it failed {len(failed)} of {len(checks)} checks{how} and must not be used in production."
     else:
         judged = sum(check.judged for check in checks)
         summary = f"it passed every check that could be judged, {judged} of {len(checks)}."

@@ -12,6 +12,7 @@ import pandas as pd
 from aletheia.audit.audit import Audit
 from aletheia.datasets.balance import BalanceReport
 from aletheia.datasets.bias import BiasReport
+from aletheia.datasets.grouping import Known
 from aletheia.reports.formatting import number
 from aletheia.stats.tabular import Shortcut
 
@@ -39,6 +40,8 @@ def render_findings(
     leaks: pd.DataFrame | None,
     audits: tuple[Audit, Audit] | None,
     remedy_messages: Iterable[str],
+    known: Known | None = None,
+    notes: Iterable[str] = (),
 ) -> str:
     """Render all findings as HTML; the parameters are those of `aletheia.reports.data_report.render_data_report`."""
     findings = [
@@ -51,8 +54,9 @@ def render_findings(
     if audits is not None:
         findings += _audits(*audits, list(remedy_messages))
     findings += [_sources(before, after), *_columns(after), *_balancing(balancing)]
+    findings += [Finding("", note) for note in notes]
     if leaks is not None:
-        findings.append(_leaks(leaks))
+        findings.append(_leaks(leaks, known))
     if len(skipped):
         findings.append(_skipped(skipped, before))
     return "".join(f'<div class="finding {kind}">{escape(text)}</div>' for kind, text in findings)
@@ -141,10 +145,15 @@ def _balancing(balancing: BalanceReport) -> Iterator[Finding]:
     yield from (Finding("", text) for text in balancing.notes)
 
 
-def _leaks(leaks: pd.DataFrame) -> Finding:
+def _leaks(leaks: pd.DataFrame, known: Known | None) -> Finding:
     if len(leaks):
         return Finding("bad", f"{len(leaks):,} leaks between the splits were found.")
-    return Finding("good", "No group of images is on two sides of the split.")
+    if known is None:
+        return Finding("good", "No group of images is on two sides of the split.")
+    if not known.known:
+        return Finding("bad", known.sentence())
+    kind = "good" if 2 * known.known >= known.rows and not known.guessed else ""
+    return Finding(kind, f"No known group of images is on two sides of the split. {known.sentence()}")
 
 
 def _skipped(skipped: pd.DataFrame, before: BiasReport) -> Finding:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from aletheia.audit.audit import Audit
 from aletheia.datasets.balance import BalanceReport
 from aletheia.datasets.bias import TOO_FEW, BiasReport
+from aletheia.datasets.grouping import Known
 from aletheia.plotting.html import html_page, plot
 from aletheia.reports.data_findings import render_findings
 from aletheia.reports.data_plots import shortcut_figure
@@ -34,6 +35,8 @@ def render_data_report(
     audits: tuple[Audit, Audit] | None = None,
     remedy_messages: Iterable[str] = (),
     *,
+    known: Known | None = None,
+    notes: Iterable[str] = (),
     title: str = "Data report",
 ) -> str:
     """Write the page.
@@ -60,6 +63,10 @@ def render_data_report(
         Of the pictures as delivered, and of the crops that the network will see.
     remedy_messages
         What the remedies between the two changed, in sentences.
+    known
+        Of :func:`aletheia.datasets.grouping.count_known`: what can be told about leaks at all.
+    notes
+        What became of the data set's own split, in sentences.
     title
         Heading of the page.
 
@@ -73,7 +80,9 @@ def render_data_report(
     plots = [*figures.values(), shortcut_figure(shortcut)]
     body = [
         f"<h1>{escape(title)}</h1>",
-        render_findings(before, after, balancing, shortcut, shortcut_train, skipped, leaks, audits, remedy_messages),
+        render_findings(
+            before, after, balancing, shortcut, shortcut_train, skipped, leaks, audits, remedy_messages, known, notes
+        ),
         "<h2>Figures</h2>",
         *map(plot, plots),
         "<h2>Association of each column with the label</h2>",

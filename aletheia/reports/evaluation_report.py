@@ -60,18 +60,22 @@ def render_evaluation_report(
 
 
 def _verdict(report: EvaluationReport, checks: Sequence[CheckResult]) -> str:
-    failed = [check for check in checks if not check.passed]
-    unseen = " that it never saw" if report.leaks == 0 and report.own_rows is not False else ""
+    refused = [check for check in checks if not check.passed]
+    failed, undecided = ([check for check in refused if check.judged is judged] for judged in (True, False))
+    is_apart = report.leaks == 0 and report.own_rows is not False and "no-leakage" not in {c.code for c in undecided}
+    unseen = " that it never saw" if is_apart else ""
     text = f"On {report.n:,} test faces{unseen}, the network reaches an AUC of <b>{report.metrics.auc}</b>. "
-    if failed:
-        names = ", ".join(escape(check.name) for check in failed)
-        text += f"<b>It is not to be relied on;</b> it failed: {names}."
+    if refused:
+        reasons = ((failed, "it failed"), (undecided, "the data cannot decide, and have to"))
+        names = [f"{how}: {', '.join(escape(check.name) for check in some)}" for some, how in reasons if some]
+        text += f"<b>It is not to be relied on;</b> {'; '.join(names)}."
     else:
         judged = sum(check.judged for check in checks)
         text += f"It passed every check that could be judged, {judged} of {len(checks)} (below)."
     if report.n_unreadable:
         text += f" {report.n_unreadable:,} rows could not be read and are in none of the numbers (see below)."
-    return f'<h1>Evaluation of the model</h1><div class="verdict lead {"bad" if failed else "good"}">{text}</div>'
+    kind = "bad" if refused else "good"
+    return f'<h1>Evaluation of the model</h1><div class="verdict lead {kind}">{text}</div>'
 
 
 def _headline(report: EvaluationReport, spec: ModelSpec) -> str:

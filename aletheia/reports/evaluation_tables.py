@@ -38,7 +38,7 @@ _SHOWN = 100  # unreadable rows
 def checks_table(checks: Iterable[CheckResult]) -> str:
     """List the gate's verdicts: failed checks first, those that could not be judged last."""
     rows = [
-        (escape(check.name), check.verdict if check.passed else "<b>failed</b>", escape(check.detail))
+        (escape(check.name), check.verdict if check.passed else f"<b>{check.verdict.lower()}</b>", escape(check.detail))
         for check in sorted(checks, key=lambda check: (check.passed, not check.judged))
     ]
     return table(("check", "verdict", "numbers"), rows)

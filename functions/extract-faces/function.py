@@ -21,6 +21,8 @@ def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
         manifest=config.manifest,
         real_pool=config.real_pool,
         n_synthetic=config.n_synthetic,
+        link_roots=config.link_roots,
+        guess_videos=not config.no_guessing,
         seed=config.seed,
     )
     dask = getattr(context, "dask_client", None)

@@ -10,8 +10,9 @@ from aletheia.datasets import (
     analyse_bias,
     balance_training,
     check_leakage,
+    count_known,
+    divide,
     manifest_hash,
-    split_manifest,
     validate_manifest,
 )
 from aletheia.plotting import face_sheet, png
@@ -41,7 +42,8 @@ def prepare_data(
     remedied = apply_remedies(faces, pool.as_df(), Remedies.parse(config.remedies), seed=seed)
     crops, _ = audit_faces(remedied.faces, CROPS, seed=seed)
 
-    faces, skipped = split_manifest(remedied.faces, seed=seed), pd.concat([skipped.as_df(), remedied.left_out])
+    division = divide(remedied.faces, config.split, seed=seed)
+    faces, skipped = division.manifest, pd.concat([skipped.as_df(), remedied.left_out])
     parts = {name: faces[faces.split == name] for name in ("train", "val", "test")}
     policies = compare_policies(parts["train"], remedied.pool, seed, exclude_rows=faces)
     balanced = balance_training(parts["train"], remedied.pool, config.balance, seed, exclude_rows=faces)
@@ -62,7 +64,8 @@ def prepare_data(
     for key, figure in figures.items():
         context.log_artifact(PlotlyArtifact(key=key, figure=figure))
     tables = (before, after, balancing, shortcut, shortcut_train, skipped, leaks, policies)
-    page = render_data_report(figures, *tables, audits=(pictures, crops), remedy_messages=remedied.messages)
+    said = {"remedy_messages": remedied.messages, "known": count_known(whole), "notes": division.notes}
+    page = render_data_report(figures, *tables, audits=(pictures, crops), **said)
     context.log_artifact("data_report", body=page, local_path="data_report.html", format="html")
 
     context.log_results({f"rows_{name}": len(rows) for name, rows in parts.items()})
@@ -79,6 +82,8 @@ def prepare_data(
             "best_control_auc": crops.best_control.outcome.auc,
             "gives_away": ", ".join(family.key for family in crops.families if family.tells) or "nothing",
             "leaks": len(leaks),
+            "official_split": division.kept,
+            "notes": [*division.notes, count_known(whole).sentence()],
             "data_hash": manifest_hash(whole),
         }
     )

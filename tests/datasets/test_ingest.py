@@ -85,6 +85,60 @@ def test_load_source_links(face_folder: Path, tmp_path: Path, save_image: Save) 
     assert "leads out" in ingested.skipped["reason"].iloc[0]
 
 
+@pytest.fixture
+def hub_cache(tmp_path: Path, save_image: Save) -> tuple[Path, Path]:
+    """A snapshot in the cache of Hugging Face, whose files are links to blobs, and a class folder as DVC links it."""
+    blobs, snapshot, elsewhere = tmp_path / "blobs", tmp_path / "snapshots" / "abc", tmp_path / "dvc" / "7f"
+    for k in range(3):
+        blob = save_image(blobs / f"sha{k}.png", k).rename(blobs / f"sha{k}")
+        (snapshot / "real").mkdir(parents=True, exist_ok=True)
+        (snapshot / "real" / f"{k}.png").symlink_to(os.path.relpath(blob, snapshot / "real"))
+        save_image(elsewhere / f"{k}.png", 10 + k)
+    (snapshot / "fake").symlink_to(elsewhere)
+    return snapshot, tmp_path
+
+
+def test_load_source_follows_links_into_stated_roots(hub_cache) -> None:
+    snapshot, cache = hub_cache
+    with pytest.raises(InputError, match=r"is a link that leads out of the folder"):
+        load(snapshot)
+    ingested = load(snapshot, link_roots=[str(cache / "blobs"), str(cache / "dvc")])
+    assert ingested.manifest["label"].value_counts().to_dict() == {"real": 3, "fake": 3} and ingested.skipped.empty
+    with pytest.raises(InputError, match="outside of those that links may lead to"):
+        load(snapshot, link_roots=[str(cache / "blobs")])
+
+
+def test_load_source_of_links_only_says_so(hub_cache) -> None:
+    snapshot, _ = hub_cache
+    (snapshot.parent / "links").mkdir()
+    (snapshot.parent / "links" / "real").symlink_to(snapshot / "real")
+    with pytest.raises(InputError, match=r"holds no images or videos .*links are not followed \(option link_roots\)"):
+        load(snapshot.parent / "links")
+
+
+def test_load_pool_follows_links(hub_cache) -> None:
+    snapshot, cache = hub_cache
+    assert len(load_pool(snapshot, progress=False, link_roots=[str(cache)]).manifest) == 6
+
+
+def test_load_source_names_layout_and_lists(tmp_path: Path, save_image: Save) -> None:
+    root = tmp_path / "part"
+    for k, name in enumerate(("a/0.png", "b/0.png")):
+        save_image(root / name, k)
+    (root / "metadata.json").write_text('{"a.mp4": {"label": "FAKE", "original": "b.mp4"}, "b.mp4": {"label": "REAL"}}')
+    ingested = load(root)
+    assert ingested.notes[0] == "The folder was read in the layout 'label-list', with metadata.json."
+    assert ingested.skipped.empty and ingested.manifest["grouping"].tolist() == ["layout", "layout"]
+
+
+def test_load_source_says_what_a_manifest_spelled(face_folder: Path) -> None:
+    rows = "Path,Label\nreal\\camera\\0.jpg,REAL\nfake\\gan\\0.png,FAKE\n"
+    (face_folder / "m.csv").write_text(rows)
+    notes = load(face_folder, manifest=face_folder / "m.csv").notes
+    assert len(notes) == 4 and all(note.startswith("m.csv: ") for note in notes)
+    assert load(face_folder / "m.csv").notes == notes
+
+
 def test_load_source_folder_with_manifest(face_folder: Path, tmp_path: Path) -> None:
     rows = [
         "path,label,source,generator,gender,split",

@@ -23,7 +23,7 @@ def test_write_manifest_round_trip(tmp_path: Path, suffix: str) -> None:
     df = small().assign(
         path=[f'{here}/x{i}, "y".jpg' for i in range(6)], phash=np.arange(2**63, 2**63 + 6, dtype=np.uint64)
     )
-    df["identity"] = ["007", "8", "", "1e5", "NA", "null"]
+    df["identity"] = ["007", "8", "", "1e5", "Nan Goldin", "null-1"]
     df["jpeg_quality"] = [90, 91.5, np.nan, 1, 100, 50]
     written = write_manifest(df, here / f"m{suffix}")
     read = read_manifest(written)
@@ -67,7 +67,7 @@ def test_read_manifest_normalises_dots(tmp_path: Path) -> None:
         ("path,label\na,real\n".encode("utf-16"), "NUL"),
         (b"path,label\na\0,real\n", "NUL"),
         (b"path,label\n\xff\xfe,real\n", "csv|UTF"),
-        (b"path;label\na;real\n", "no column 'path'"),
+        (b"path|label\na|real\n", "no column 'path'"),
         (b"path,label\na,real,extra\n", "cannot be read as csv"),
         (b"path,label,label\na,real,real\n", "twice"),
         (b"path,label,width\na,real,wide\n", "row 1"),

@@ -32,7 +32,7 @@ def test_evaluate_model_metrics_match_scikit_learn(evaluation, crops):
     assert evaluation.metrics["accuracy"].value == pytest.approx(accuracy_score(y, p >= 0.6))
     assert (evaluation.scores["verdict"] == np.where(p >= 0.6, "fake", "real")).all()
     assert evaluation.unit == "groups of 30 people" and evaluation.metrics.n_groups == 30
-    assert evaluation.leaks == 0
+    assert evaluation.leaks == 0 and evaluation.grouping == (120, 120, 0, 120)
     assert list(evaluation.generators["value"]) == ["blend", "swap"]
     assert list(evaluation.subgroups["value"]) == ["f", "m"]
 

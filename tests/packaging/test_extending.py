@@ -41,6 +41,15 @@ USES = {
         "print([(row['label'], row['generator']) for row in rows], left)",
         "[('real', ''), ('fake', 'swap'), ('real', '')] []",
     ),
+    "my_package/listed.py": (
+        "from pathlib import Path\n"
+        "from aletheia.datasets.layouts import describe_files\n"
+        "Path('listed').mkdir()\n"
+        "Path('listed/fakes.txt').write_text('b/2.png\\n')\n"
+        "rows, left = describe_files(Path('listed'), ['a/1.png', 'b/2.png'])\n"
+        "print([(row['label'], row['source']) for row in rows], left)",
+        "[('real', 'listed'), ('fake', 'listed')] []",
+    ),
     "my_package/routes.py": (
         "from aletheia.serving.routing import registered_routers\n"
         "print([route.path for router in registered_routers() for route in router.routes])",

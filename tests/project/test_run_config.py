@@ -87,6 +87,8 @@ def test_with_absolute_paths(tmp_path):
     assert resolve("../x") == str(tmp_path.parent / "x")
     assert resolve("here") == "here"  # a default is no place
     assert resolve("") == ""
+    roots = RunConfig.with_absolute_paths({"link_roots": ["cache", "/a"]}, tmp_path)["link_roots"]
+    assert roots == [str(tmp_path / "cache"), "/a"]
 
 
 def test_from_variables_takes_options_only():
@@ -193,5 +195,5 @@ def test_run_config_train_config_recipe_wins():
 def test_run_config_params():
     config = RunConfig.parse({"face_policy": "aligned", "seed": 4})
     params = config.params("balancing", "face_policy")
-    assert params == {"face_policy": "aligned", "remedies": [], "balance": "matched", "seed": 4}
+    assert params == {"face_policy": "aligned", "remedies": [], "split": "official", "balance": "matched", "seed": 4}
     assert RunConfig.parse(config.params()) == config

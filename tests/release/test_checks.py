@@ -133,6 +133,29 @@ def test_checks_not_judged_without_data(good):
     assert all(text.startswith("not judged: ") for text in unjudged.values())
 
 
+@pytest.mark.parametrize(
+    ("grouping", "leaks", "verdict", "passed", "words"),
+    [
+        ({"rows": 100, "known": 0, "guessed": 0}, 0, "not judged", False, "known of 0 of 100 test rows only"),
+        ({"rows": 100, "known": 49, "guessed": 49}, 0, "not judged", False, "known of 49 of 100 test rows only"),
+        ({"rows": 100, "known": 50, "guessed": 0}, 0, "passed", True, "; people are not known, only videos"),
+        (
+            {"rows": 100, "known": 100, "guessed": 30},
+            0,
+            "passed",
+            True,
+            "the videos of 30 of 100 test rows were guessed",
+        ),
+        ({"rows": 100, "known": 0, "guessed": 0}, 2, "FAILED", False, "2 groups"),
+        (None, 0, "passed", True, "0 groups"),
+    ],
+)
+def test_no_leakage_is_judged_only_where_people_or_videos_are_known(good, grouping, leaks, verdict, passed, words):
+    good["grouping"], good["leaks"] = grouping, leaks
+    (check,) = (check for check in run_gate(EvaluationReport.parse(good)) if check.code == "no-leakage")
+    assert (check.verdict, check.passed) == (verdict, passed) and words in check.detail
+
+
 def test_checks_one_class(good):
     for name in ("auc", "balanced_accuracy"):
         good["metrics"][name] = {"value": None, "low": None, "high": None}

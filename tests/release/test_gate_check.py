@@ -58,6 +58,7 @@ def test_gate_check_result_names_its_check():
         (CheckResult("a", True, ""), "passed"),
         (CheckResult("a", False, ""), "FAILED"),
         (Unreadable().not_judged("no rows"), "not judged"),
+        (Unreadable().not_judged("no rows", blocks=True), "not judged"),
     ],
 )
 def test_check_result_verdict(result, verdict):
@@ -67,3 +68,4 @@ def test_check_result_verdict(result, verdict):
 def test_gate_check_not_judged_passes():
     result = Unreadable().not_judged("no rows")
     assert result.passed and not result.judged and result.detail == "not judged: no rows"
+    assert not Unreadable().not_judged("no rows", blocks=True).passed

@@ -12,6 +12,7 @@ import pytest
 from aletheia.audit.audit import Audit, Family
 from aletheia.datasets.balance import BalanceReport
 from aletheia.datasets.bias import analyse_bias
+from aletheia.datasets.grouping import Known
 from aletheia.reports.data_findings import render_findings
 from aletheia.stats.tabular import Shortcut
 
@@ -132,6 +133,25 @@ def test_render_findings_leaks(findings):
         "bad"
     ]
     assert kinds(findings(), "split") == []
+
+
+@pytest.mark.parametrize(
+    ("known", "kind", "words"),
+    [
+        (Known(10, 0, 0), "bad", "Of none of the 10 images is the person or the video known"),
+        (Known(10, 10, 0), "good", "No known group of images is on two sides of the split. The person or the video"),
+        (Known(10, 10, 4), "", "of 4 of them guessed"),
+        (Known(10, 4, 0), "", "is known of 4 of 10 images"),
+    ],
+)
+def test_render_findings_leaks_say_what_is_known(findings, known, kind, words):
+    rendered = findings(leaks=pd.DataFrame({"kind": []}), known=known)
+    assert kinds(rendered, words) == [kind]
+    assert kinds(findings(leaks=pd.DataFrame({"kind": ["a"]}), known=known), "1 leaks") == ["bad"]
+
+
+def test_render_findings_notes(findings):
+    assert kinds(findings(notes=["The data set's own split was kept."]), "own split was kept") == [""]
 
 
 def test_render_findings_skipped(findings):

@@ -71,6 +71,14 @@ def test_render_evaluation_report_verdicts(evaluation: Evaluation) -> None:
     assert 'class="verdict lead bad"' in page and "it failed: &lt;b&gt;one&lt;/b&gt;, two." in page
 
 
+def test_render_evaluation_report_undecided_check_counts(evaluation: Evaluation) -> None:
+    """A check that the data cannot decide, and have to, is named as such, and the faces are not called unseen."""
+    undecided = CheckResult("no leakage", False, "not judged: x", judged=False, code="no-leakage")
+    page = render(evaluation, [PASSED, undecided, CheckResult("two", False, "")])
+    assert "it failed: two; the data cannot decide, and have to: no leakage." in page
+    assert 'class="verdict lead bad"' in page and "that it never saw" not in page
+
+
 def test_render_evaluation_report_unreadable_rows(evaluation: Evaluation) -> None:
     page = render(evaluation, [PASSED])
     assert "1 rows could not be read and are in none of the numbers" in page

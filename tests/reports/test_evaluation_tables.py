@@ -57,6 +57,7 @@ def test_checks_table_order_and_words():
     )
     assert rows(html) == [["c", "failed", "0 of 2"], ["a", "passed", "1 of 2"], ["b", "not judged", "no <i>data</i>"]]
     assert "<b>failed</b>" in html and "i" not in tags(html)
+    assert "<b>not judged</b>" in checks_table([CheckResult("d", False, "", judged=False)])
 
 
 def test_baselines_table_numbers_and_reasons(good):

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.datasets import layouts, list_layouts, load_source, register_layout
-from aletheia.datasets.layouts import FileLabel, describe_files, list_media
+from aletheia.datasets import list_layouts, load_source, register_layout
+from aletheia.datasets.layouts import FileLabel, describe_files, list_media, registry
 
 Save = Callable[..., Path]
 
@@ -78,7 +78,7 @@ def site(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(folder))
     yield folder
     for name in set(list_layouts()) - before:
-        layouts._REGISTRY.unregister(name)
+        registry._REGISTRY.unregister(name)
 
 
 def flat_tree(root: Path, name: str, save: Save) -> Path:
@@ -140,5 +140,5 @@ def test_list_media_sorts_and_skips(tmp_path):
     assert files == ["a.mp4", "b.jpg", "sub/c.PNG"]
     assert {Path(path).name: reason for path, reason in skipped} == {
         "notes.txt": "is neither an image nor a video by its name",
-        "link": "is a link to a folder; links are not followed",
+        "link": "is a link to a folder; links are not followed (option link_roots)",
     }

@@ -1,0 +1,12 @@
+from .file_label import FileLabel as FileLabel
+from .file_label import Layout as Layout
+from .registry import EXPECTED as EXPECTED
+from .registry import Description as Description
+from .registry import describe_files as describe_files
+from .registry import describe_tree as describe_tree
+from .registry import list_layouts as list_layouts
+from .registry import register_layout as register_layout
+from .registry import register_tree_layout as register_tree_layout
+from .tree import Tree as Tree
+from .tree import is_inside as is_inside
+from .tree import list_media as list_media

@@ -1,0 +1,139 @@
+"""The registry of layouts, and the choice of the one that fits a folder.
+
+A layout is a function that is registered under a name: in this package, by a call, or by another installed package
+through an entry point of the group ``aletheia.layouts``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from aletheia.core.errors import InputError
+from aletheia.core.plugins import Registry
+from aletheia.datasets.layouts.file_label import FileLabel, Layout
+from aletheia.datasets.layouts.tree import Tree
+
+EXPECTED = (
+    "Expected is a folder with sub-folders real/ and fake/ (inside them real/<source>/ and fake/<generator>/ "
+    "if known), {train,valid,test}/{real,fake}/, one of the data sets listed in docs/own-data.md, or a manifest "
+    "(CSV, parquet)"
+)
+#: The layout that fits much, tried after all that fit one data set.
+GENERAL = "real-fake"
+
+#: Looks at a data set's folder and returns the layout that reads it, or None when it is another kind of data set.
+TreeLayout = Callable[[Tree], Layout | None]
+
+_REGISTRY: Registry[TreeLayout] = Registry(
+    "data-set layout", group="aletheia.layouts", package="aletheia.datasets.layouts"
+)
+
+
+def register_layout(name: str) -> Callable[[Layout], Layout]:
+    """Register the decorated function, ``layout(parts, folder)``, as the layout of this name.
+
+    Layouts from outside this package are tried first, in order of registration: they may be more specific.
+
+    Raises
+    ------
+    InputError
+        When another layout has the name.
+    """
+
+    def decorate(layout: Layout) -> Layout:
+        @functools.wraps(layout)
+        def open_tree(tree: Tree) -> Layout:
+            return layout
+
+        _REGISTRY.register(name)(open_tree)
+        return layout
+
+    return decorate
+
+
+def register_tree_layout(name: str) -> Callable[[TreeLayout], TreeLayout]:
+    """Register the decorated function, ``open_tree(tree)``, for a layout that reads lists beside the files.
+
+    The function gets the :class:`Tree` and returns ``layout(parts, folder)``, or None when the tree is not of its kind.
+
+    Raises
+    ------
+    InputError
+        When another layout has the name.
+    """
+    return _REGISTRY.register(name)
+
+
+def list_layouts() -> list[str]:
+    """List the names of all layouts, in the order in which they are tried."""
+    return list(_layouts())
+
+
+def _layouts() -> dict[str, TreeLayout]:
+    entries = _REGISTRY.all().items()
+    return dict(sorted(entries, key=lambda item: (_REGISTRY.is_own(item[1]), item[0] == GENERAL)))
+
+
+class Description(NamedTuple):
+    """What a layout says about the files of a folder.
+
+    Attributes
+    ----------
+    rows : list of dict
+        ``path`` (relative) and the fields of :class:`FileLabel` that some file has, ``label``, ``source``,
+        ``generator`` and ``split`` always.
+    unplaced : list of str
+        Files that have no place in the layout.
+    layout : str
+        Name of the layout.
+    """
+
+    rows: list[dict[str, str]]
+    unplaced: list[str]
+    layout: str
+
+
+def describe_files(folder: Path, files: list[str]) -> tuple[list[dict[str, str]], list[str]]:
+    """Label every file by the first layout that fits its folder: rows and unplaced files of :func:`describe_tree`."""
+    description = describe_tree(Tree(folder, files))
+    return description.rows, description.unplaced
+
+
+def describe_tree(tree: Tree) -> Description:
+    """Label every file by the first layout that fits the folder.
+
+    Raises
+    ------
+    InputError
+        When no known layout fits.
+    """
+    layouts = _layouts()
+    for name, open_tree in layouts.items():
+        layout = open_tree(tree)
+        if layout is None:
+            continue
+        placed = [(file, layout(file.split("/"), tree.name)) for file in tree.files]
+        rows = [(file, label) for file, label in placed if label is not None]
+        # A layout fits when it places most files: a stray one beside the folders is not a layout of its own.
+        if rows and 2 * len(rows) >= len(placed):
+            return Description(_tabulate(rows), [file for file, label in placed if label is None], name)
+    tops = sorted({file.split("/")[0] for file in tree.files if "/" in file})
+    content = (
+        f"sub-folders {', '.join(map(repr, tops[:6]))}" if tops else f"{len(tree.files)} images without sub-folders"
+    )
+    outside = [name for name, layout in layouts.items() if not _REGISTRY.is_own(layout)]
+    extensions = f", or a layout of an installed extension ({', '.join(outside)})" if outside else ""
+    lists = "".join(f" {note}" for note in tree.notes[:3])
+    raise InputError(
+        f"{tree.folder}: the folder's layout does not tell real from fake: it has {content}.{lists} "
+        f"{EXPECTED}{extensions}."
+    )
+
+
+def _tabulate(rows: list[tuple[str, FileLabel]]) -> list[dict[str, str]]:
+    groups = [name for name in ("video", "identity", "pair") if any(getattr(label, name) for _, label in rows)]
+    names = ["label", "source", "generator", "split", *groups]
+    return [{"path": file, **{name: getattr(label, name) for name in names}} for file, label in rows]

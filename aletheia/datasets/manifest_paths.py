@@ -1,0 +1,80 @@
+"""Paths in a manifest as the file system of this machine spells them: backslashes, composed and decomposed letters."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+
+from aletheia.core.arrays import Array
+
+
+def with_slashes(paths: Array, folder: Path) -> tuple[Array, int]:
+    """Replace backslashes in relative paths by slashes, unless a file of just that name lies in the folder.
+
+    Returns
+    -------
+    paths : np.ndarray
+        (n,) str objects.
+    changed : int
+        How many were changed.
+    """
+    spelled = np.flatnonzero(np.array(["\\" in path for path in paths], dtype=bool))
+    if not spelled.size:
+        return paths, 0
+    out, changed = paths.copy(), 0
+    for i in spelled:
+        if not (folder / str(paths[i])).is_file():
+            out[i] = str(paths[i]).replace("\\", "/")
+            changed += 1
+    return out, changed
+
+
+def as_on_disk(paths: Array, root: Path) -> tuple[Array, int]:
+    """Find files whose names differ from the paths in the form of their letters only.
+
+    ``é`` may be one character or two (Unicode NFC and NFD); macOS writes the latter, most programs the former.
+
+    Parameters
+    ----------
+    paths : np.ndarray
+        (n,) absolute paths. Those of existing files, and all that is ASCII, stay.
+    root : Path
+        Folders below it are searched, and nothing else.
+
+    Returns
+    -------
+    paths : np.ndarray
+    changed : int
+        How many were changed.
+    """
+    out, changed = paths, 0
+    listings: dict[str, dict[str, str]] = {}
+    top = str(root).rstrip(os.sep) + os.sep
+    for i, path in enumerate(paths):
+        if path.isascii() or not path.startswith(top) or Path(path).exists():
+            continue
+        found = _find(top, path[len(top) :].split("/"), listings)
+        if found is not None:
+            out = paths.copy() if out is paths else out
+            out[i] = found
+            changed += 1
+    return out, changed
+
+
+def _find(folder: str, parts: list[str], listings: dict[str, dict[str, str]]) -> str | None:
+    """Follow the parts of a path, each in any form of its letters; None when one is not there."""
+    for part in parts:
+        if folder not in listings:
+            try:
+                names = [entry.name for entry in Path(folder).iterdir()]
+            except OSError:
+                names = []
+            listings[folder] = {unicodedata.normalize("NFC", name): name for name in names}
+        name = listings[folder].get(unicodedata.normalize("NFC", part))
+        if name is None:
+            return None
+        folder = str(Path(folder, name))
+    return folder
