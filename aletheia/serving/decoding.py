@@ -62,7 +62,7 @@ class Decoder:
         memory: int = 2 << 30,
         timeout: float = 20.0,
         *,
-        max_pixels: int = 40_000_000,
+        max_pixels: int = 120_000_000,
         max_duration: float = 3600.0,
         anchors: str = "",
         command: Sequence[str] = COMMAND,
