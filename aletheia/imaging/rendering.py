@@ -44,7 +44,11 @@ def render(image: Image.Image, data: bytes, name: str, min_size: int | None) -> 
     UnreadableImageError
         When the picture is truncated, or its values have no range.
     """
-    orientation, ratio, info = orientation_of(image), pixel_ratio(image), {str(key): value for key, value in image.info.items()}
+    orientation, ratio, info = (
+        orientation_of(image),
+        pixel_ratio(image),
+        {str(key): value for key, value in image.info.items()},
+    )
     notes = []
     width, height = image.size
     image, note = _load(image, data, _draft_size(image, min_size))
