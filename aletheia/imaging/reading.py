@@ -13,6 +13,7 @@ from PIL import Image, JpegImagePlugin
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
 from aletheia.imaging.decoding import (
     IMAGE_SUFFIXES,
     UnreadableImageError,
@@ -32,6 +33,7 @@ __all__ = [
     "UnreadableImageError",
     "examine_image",
     "perceptual_hash",
+    "picture_of",
     "probe_image",
     "read_image",
     "read_picture",
@@ -125,6 +127,21 @@ def read_picture(source: str | Path | bytes, *, max_pixels: int | None = None, m
         data, notes = without_leading_bytes(data)
         rgb, more = render(open_image(name, data, max_pixels), data, name, min_size)
         return Picture(rgb, (*notes, *more))
+
+
+def picture_of(image: Image.Image) -> Picture:
+    """Show a picture that Pillow has opened as the file would be: orientation, profile and transparency applied.
+
+    Raises
+    ------
+    UnreadableImageError
+        When it has too many pixels, or decoding it fails.
+    """
+    limit = get_settings().max_pixels
+    if image.width * image.height > limit:
+        raise UnreadableImageError("the picture", f"has {image.width} x {image.height} pixels, more than {limit:,}")
+    with decoder_errors("the picture"):
+        return Picture(*render(image, b"", "the picture", None))
 
 
 def try_read_image(path: str | Path) -> Array | Unreadable:
