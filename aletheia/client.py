@@ -13,26 +13,32 @@ import io
 import os
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 import numpy as np
 
 from aletheia.client_types import ModelNote
 from aletheia.core.arrays import Array
+from aletheia.core.cores import cores
 from aletheia.core.errors import InputError
-from aletheia.imaging.media_types import begins_as_video, is_video
+from aletheia.imaging.media_types import HEAD_BYTES, begins_as_video, image_format, is_video
 from aletheia.imaging.video import check_count
+from aletheia.inference.options import PredictOptions
 from aletheia.serving.config import API_KEY
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from aletheia.client_http import HttpModel
     from aletheia.inference.predictor import Prediction
     from aletheia.inference.video import VideoPrediction
 
+#: What can be classified.
+Source: TypeAlias = "str | Path | bytes | Array | Image"
 #: Frames of a video that a model on this machine looks at by default.
 FRAMES = 16
-_IMAGE_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II", b"MM", b"RIFF")
 
 
 class Detector:
@@ -110,37 +116,84 @@ class Detector:
         """Close the connections to a service."""
         self._model.close()
 
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # text is a sequence of texts
+        self,
+        source: Source,
+        *,
+        frames: int | None = ...,
+        aggregation: str | None = ...,
+        threshold: float | None = ...,
+        use_calibration: bool = ...,
+        crops: bool = ...,
+    ) -> Prediction | VideoPrediction: ...
+
+    @overload
     def predict(
-        self, source: str | Path | bytes | Array, *, frames: int | None = None, aggregation: str | None = None
-    ) -> Prediction | VideoPrediction:
-        """Classify one image or video.
+        self,
+        source: Sequence[Source],
+        *,
+        frames: int | None = ...,
+        aggregation: str | None = ...,
+        threshold: float | None = ...,
+        use_calibration: bool = ...,
+        crops: bool = ...,
+    ) -> list[Prediction | VideoPrediction]: ...
+
+    def predict(
+        self,
+        source: Source | Sequence[Source],
+        *,
+        frames: int | None = None,
+        aggregation: str | None = None,
+        threshold: float | None = None,
+        use_calibration: bool = True,
+        crops: bool = False,
+    ) -> Prediction | VideoPrediction | list[Prediction | VideoPrediction]:
+        """Classify an image or video, or each of several.
 
         Parameters
         ----------
-        source : path, bytes or array
-            A file, the content of one, or RGB pixels (height, width, 3), uint8. Videos are recognised by their first
-            bytes or, where those are inconclusive, by the file name.
+        source : path, bytes, array, PIL image, or a sequence of them
+            A file, the content of one, RGB pixels (height, width, 3), uint8, or an image that Pillow has opened. Videos
+            are recognised by their first bytes or, where those are inconclusive, by the file name. Several, also as an
+            array (n, height, width, 3), are classified side by side on the cores of this machine.
         frames : int, optional
             Number of frames of a video, evenly spread; default: `FRAMES`, or the setting of the service.
         aggregation : str, optional
             How the scores of a person's frames are combined, for a model on this machine; default: as the model says.
+        threshold : float, optional
+            Probability, 0 to 1, from which on a face is called fake; default: the model's.
+        use_calibration : bool
+            Whether probabilities are calibrated; without it verdicts stay, see
+            `aletheia.inference.options.PredictOptions`.
+        crops : bool
+            Whether the prediction for an image holds the faces as they were cut out for the network.
 
         Returns
         -------
-        Prediction or VideoPrediction
+        Prediction or VideoPrediction, or a list of them in the order of the sources
             With the verdict ``"error"`` and the reason when the file cannot be read.
 
         Raises
         ------
         InputError
             When the service does not answer, is busy for too long, or requires a key; for a number of frames out of
-            range or an unknown aggregation.
+            range, an unknown aggregation, or a threshold out of range.
         """
+        options = PredictOptions(threshold, use_calibration, crops)
         if frames is not None:
             check_count(frames)
-        if isinstance(source, np.ndarray) or not holds_video(source):
-            return self._model.predict_image(source)
-        return self._model.predict_video(source, frames, aggregation)
+
+        def predict_one(one: Source) -> Prediction | VideoPrediction:
+            if isinstance(one, str | Path | bytes) and holds_video(one):
+                return self._model.predict_video(one, frames, aggregation, options)
+            return self._model.predict_image(one, options)
+
+        if not isinstance(source, list | tuple) and not (isinstance(source, np.ndarray) and source.ndim == 4):
+            return predict_one(source)  # type: ignore[arg-type]  # any other sequence is no source either
+        with ThreadPoolExecutor(max(min(cores(), len(source)), 1)) as pool:
+            return list(pool.map(predict_one, source))
 
 
 class LocalModel:
@@ -171,16 +224,18 @@ class LocalModel:
         tag = models[0].tag if len(models) == 1 else ""
         self.note = ModelNote(uri, spec.weights_sha256[:12], spec.trained_on, tag)
 
-    def predict_image(self, source: str | Path | bytes | Array) -> Prediction:
+    def predict_image(self, source: Source, options: PredictOptions) -> Prediction:
         """Classify an image, see `aletheia.inference.predictor.Predictor.predict`."""
-        return self._predictor.predict(source)
+        return self._predictor.predict(source, options)
 
-    def predict_video(self, source: str | Path | bytes, frames: int | None, aggregation: str | None) -> VideoPrediction:
+    def predict_video(
+        self, source: str | Path | bytes, frames: int | None, aggregation: str | None, options: PredictOptions
+    ) -> VideoPrediction:
         """Classify a video, see `aletheia.inference.video.predict_video`."""
         from aletheia.inference.video import predict_video
 
         file = io.BytesIO(source) if isinstance(source, bytes) else source
-        return predict_video(self._predictor, file, frames=frames or FRAMES, aggregation=aggregation)
+        return predict_video(self._predictor, file, frames=frames or FRAMES, aggregation=aggregation, options=options)
 
     def close(self) -> None:
         """Do nothing: there are no connections."""
@@ -189,8 +244,8 @@ class LocalModel:
 def holds_video(source: str | Path | bytes) -> bool:
     """Whether a file, or the content of one, is treated as a video: by its first bytes, else by its name."""
     has_video_name = not isinstance(source, bytes) and is_video(source)
-    head = source[:16] if isinstance(source, bytes) else _first_bytes(source)
-    return begins_as_video(head) or (has_video_name and not head.startswith(_IMAGE_SIGNATURES) and head[4:8] != b"ftyp")
+    head = source[:HEAD_BYTES] if isinstance(source, bytes) else _first_bytes(source)
+    return begins_as_video(head) or (has_video_name and not image_format(head))
 
 
 def _first_bytes(path: str | Path) -> bytes:
@@ -199,6 +254,6 @@ def _first_bytes(path: str | Path) -> bytes:
         if not Path(path).is_file():  # opening a pipe would block
             return b""
         with Path(path).open("rb") as file:
-            return file.read(16)
+            return file.read(HEAD_BYTES)
     except (OSError, ValueError):
         return b""

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-import numpy as np
 
 from aletheia.client_types import ModelNote
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.hosts import LOCAL_NAMES, host_of
-from aletheia.inference.predictor import FaceScore, Prediction, checked_pixels
+from aletheia.imaging.reading import read_image
+from aletheia.inference.options import DEFAULT, PredictOptions
+from aletheia.inference.predictor import FaceScore, Prediction, open_picture
 from aletheia.inference.video import PersonScore, VideoPrediction
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 #: Kinds of errors that are due to the file, not to the request: they make an answer, as from a model on this machine.
 FILE_ERRORS = ("bad_image", "bad_video", "unknown_format", "too_large")
@@ -67,29 +72,49 @@ class HttpModel:
             self.close()
             raise
 
-    def predict_image(self, source: str | Path | bytes | Array) -> Prediction:
+    def predict_image(
+        self, source: str | Path | bytes | Array | Image, options: PredictOptions = DEFAULT
+    ) -> Prediction:
         """Classify an image, as `aletheia.inference.predictor.Predictor.predict` does."""
         path = "/v1/predict"
+        notes: tuple[str, ...] = ()
         try:
-            name, data = _read(_encode_png(checked_pixels(source)) if isinstance(source, np.ndarray) else source)
+            if isinstance(source, str | Path | bytes):
+                name, data = _read(source)
+            else:
+                picture = open_picture(source)
+                name, data, notes = "", _encode_png(picture.rgb), picture.notes
         except InputError as error:
             return Prediction("error", None, reason=str(error))
         try:
-            answer = self._send(path, name, data, {})
-            return Prediction(answer["verdict"], answer["probability"], _faces(answer["faces"]), answer["reason"])
+            answer = self._send(path, name, data, _fields(options))
+            return Prediction(
+                answer["verdict"],
+                answer["probability"],
+                _faces(answer["faces"]),
+                answer["reason"],
+                (*notes, *answer.get("notes", ())),
+                tuple(_decode_png(face["crop"]) for face in answer["faces"]) if options.crops else (),
+            )
         except _UnusableFileError as error:
             return Prediction("error", None, reason=str(error))
         except (KeyError, TypeError):
             raise self._protocol_error(path) from None
 
-    def predict_video(self, source: str | Path | bytes, frames: int | None, aggregation: str | None) -> VideoPrediction:
+    def predict_video(
+        self,
+        source: str | Path | bytes,
+        frames: int | None,
+        aggregation: str | None,
+        options: PredictOptions = DEFAULT,
+    ) -> VideoPrediction:
         """Classify a video, as `aletheia.inference.video.predict_video` does."""
         if aggregation:
             raise InputError("A service combines the frames as its model says; leave the aggregation out.")
         path = "/v1/jobs"
         try:
             name, data = _read(source)
-            job = self._send(path, name, data, {"frames": str(frames)} if frames else {})
+            job = self._send(path, name, data, _fields(options) | ({"frames": str(frames)} if frames else {}))
             answer = self._await_result(job, name)
             people = tuple(
                 PersonScore(**{**person, "times": tuple(person["times"]), "faces": _faces(person["faces"])})
@@ -102,6 +127,7 @@ class HttpModel:
                 answer["frames"],
                 answer["aggregation"],
                 answer["reason"],
+                tuple(answer.get("notes", ())),
             )
         except _UnusableFileError as error:
             return VideoPrediction("error", None, reason=str(error))
@@ -239,6 +265,17 @@ def _encode_png(rgb: Array) -> bytes:
     import cv2
 
     return cv2.imencode(".png", rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def _decode_png(text: str) -> Array:
+    return read_image(base64.b64decode(text))
+
+
+def _fields(options: PredictOptions) -> dict[str, str]:
+    """Return the fields of a form for the wishes that differ from the service's own way."""
+    fields = {} if options.threshold is None else {"threshold": repr(options.threshold)}
+    fields |= {} if options.use_calibration else {"use_calibration": "false"}
+    return fields | ({"crops": "true"} if options.crops else {})
 
 
 def _faces(answers: Sequence[dict[str, Any]]) -> tuple[FaceScore, ...]:

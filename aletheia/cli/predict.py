@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from tqdm import tqdm
 
+from aletheia.cli.predict_output import ResultTable, list_files
 from aletheia.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    files: Annotated[list[Path], typer.Argument(help="Images and videos.")],
+    files: Annotated[list[Path], typer.Argument(help="Images, videos, and folders of them.")],
     model: Annotated[
         list[str],
         typer.Option(
@@ -43,9 +47,27 @@ def predict(
         str,
         typer.Option(help="f32, or one that the model offers with its measured cost: bf16, int8 (see models inspect)."),
     ] = "f32",
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Probability from which on a face is called fake; default: the model's."),
+    ] = None,
+    calibration: Annotated[
+        bool, typer.Option(help="Calibrated probabilities, or those of the bare network; verdicts stay.")
+    ] = True,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter the folders of a folder.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write a table of the answers: .csv, .json or .jsonl. If it exists, the run goes on where it ended.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each file.")] = False,
 ) -> None:
     """Estimate for each image or video the probability that a face in it is fake.
+
+    A folder stands for the pictures and videos in it.
 
     In a video each person has one score over all frames. "no face found" and "cannot tell", with a reason, are answers,
     too. Exit code 2 when a file could not be read; the others are answered nevertheless.
@@ -60,30 +82,61 @@ def predict(
         print("No model has passed every check yet; the candidate is used.", file=sys.stderr)
     # A detector can only recognise what it was trained on; the reader of its verdict should know that.
     print(f"{note.uri}, trained on {note.trained_on or 'data that it does not name'}", file=sys.stderr)
-    n_unreadable = 0
-    for path in files:
-        prediction = detector.predict(path, frames=frames, aggregation=aggregation or None)
-        n_unreadable += prediction.verdict == "error"
-        if as_json:
-            print(json.dumps({"file": str(path), "model": note.uri, **prediction.to_dict()}))
-        elif prediction.verdict == "error":
-            print(prediction.reason, file=sys.stderr)
-        else:
-            print(f"{path}: {_describe(prediction)}")
-    if n_unreadable:
+    paths = list_files(files, recursive)
+    options: dict[str, Any] = {
+        "frames": frames, "aggregation": aggregation or None, "threshold": threshold, "use_calibration": calibration
+    }  # fmt: skip
+    verdicts: Counter[str] = Counter()
+    with contextlib.ExitStack() as stack:
+        table = None
+        if output is not None:
+            table = stack.enter_context(ResultTable(output, note, json.dumps({**options, "precision": precision})))
+            done = table.done
+            remaining = [path for path in paths if str(path) not in done]
+            if n_done := len(paths) - len(remaining):
+                print(f"{output} already has the answers for {n_done} of {len(paths)} files.", file=sys.stderr)
+            paths = remaining
+        # A bar would mix with lines on the same terminal; it is shown where answers go into a file.
+        for path in tqdm(paths, "Classifying", unit="file", disable=None if table else True):
+            prediction = detector.predict(path, **options)
+            verdicts[prediction.verdict] += 1
+            if table:
+                table.add(path, prediction)
+            _print(path, prediction, note.uri, as_json, quiet=table is not None)
+    if table or len(paths) > 1:
+        print(_summary(verdicts), file=sys.stderr)
+    if verdicts["error"]:
         raise typer.Exit(2)
+
+
+def _print(path: Path, prediction: Prediction | VideoPrediction, uri: str, as_json: bool, *, quiet: bool) -> None:
+    """Print an answer; beside a table only what went wrong."""
+    if as_json:
+        print(json.dumps({"file": str(path), "model": uri, **prediction.to_dict()}))
+    elif prediction.verdict == "error":
+        tqdm.write(prediction.reason, file=sys.stderr)
+    elif not quiet:
+        print(f"{path}: {_describe(prediction)}")
+
+
+def _summary(verdicts: Counter[str]) -> str:
+    """Count the answers by verdict in one line."""
+    names = {"error": "unreadable"}
+    counts = ", ".join(f"{count} {names.get(verdict, verdict)}" for verdict, count in verdicts.most_common())
+    return f"{verdicts.total()} files" + (f": {counts}." if counts else ".")
 
 
 def _describe(prediction: Prediction | VideoPrediction) -> str:
     """Format verdict, probabilities and reason as one line."""
     from aletheia.inference.video import VideoPrediction
 
+    notes = "".join(f" [{note}]" for note in prediction.notes)
     if prediction.probability is None:
-        return prediction.verdict
+        return prediction.verdict + notes
     if isinstance(prediction, VideoPrediction):
         people = (f"{person.probability:.1%} in {len(person.times)} frames" for person in prediction.people)
         probabilities = f"probability of fake, by person: {', '.join(people)}"
     else:
         probabilities = f"probability of fake: {', '.join(f'{face.probability:.1%}' for face in prediction.faces)}"
     reason = f": {prediction.reason}" if prediction.reason else ""
-    return f"{prediction.verdict} ({probabilities}){reason}"
+    return f"{prediction.verdict} ({probabilities}){reason}{notes}"

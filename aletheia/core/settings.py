@@ -27,7 +27,7 @@ class Settings(BaseModel):
         description="Folder of files that can be made again: networks compiled for this machine.",
     )
     tracking_port: int = Field(8766, ge=1, le=65535, description="Port of the embedded tracking service, on 127.0.0.1.")
-    max_pixels: int = Field(64_000_000, gt=0, description="An image with more pixels than this is refused, unread.")
+    max_pixels: int = Field(120_000_000, gt=0, description="An image with more pixels than this is refused, unread.")
     max_file_bytes: int = Field(100_000_000, gt=0, description="An image file larger than this is refused, unread.")
     max_video_bytes: int = Field(4_000_000_000, gt=0, description="A video file larger than this is refused.")
     workers: int = Field(

@@ -19,7 +19,7 @@ class _Track:
     frame: int  # the last one that it was in
 
 
-def link_faces(frames: Sequence[Sequence[Face]]) -> list[list[int]]:
+def link_faces(frames: Sequence[Sequence[Face]], sizes: Sequence[tuple[int, int]] | None = None) -> list[list[int]]:
     """Assign a track number to each face of a video, so that a person keeps one.
 
     From frame to frame, faces and tracks are paired so that the sum of their distances is smallest (Kuhn, "The
@@ -31,6 +31,8 @@ def link_faces(frames: Sequence[Sequence[Face]]) -> list[list[int]]:
     ----------
     frames : sequence of sequences of Face
         Faces of each frame, in the order of time.
+    sizes : sequence of (height, width), optional
+        Of each frame, where they may differ: players show all frames in one window, so places are compared in that.
 
     Returns
     -------
@@ -39,6 +41,10 @@ def link_faces(frames: Sequence[Sequence[Face]]) -> list[list[int]]:
     """
     from scipy.optimize import linear_sum_assignment
 
+    if sizes and len(set(sizes)) > 1:
+        frames = [
+            [_in_window(face, size, sizes[0]) for face in faces] for faces, size in zip(frames, sizes, strict=True)
+        ]
     tracks: list[_Track] = []
     numbers: list[list[int]] = []
     for time, faces in enumerate(frames):
@@ -56,6 +62,12 @@ def link_faces(frames: Sequence[Sequence[Face]]) -> list[list[int]]:
             tracks[of_face[index]] = _Track(face, time)
         numbers.append([of_face[index] for index in range(len(faces))])
     return numbers
+
+
+def _in_window(face: Face, size: tuple[int, int], window: tuple[int, int]) -> Face:
+    """Return a face of a frame as it appears in a window of another size (height, width)."""
+    scale = np.array([window[1] / size[1], window[0] / size[0]], np.float32)
+    return dataclasses.replace(face, box=face.box * np.tile(scale, 2), keypoints=face.keypoints * scale)
 
 
 def _distance(a: Face, b: Face) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -14,27 +15,22 @@ from PIL import Image, JpegImagePlugin
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
+from aletheia.imaging.media_types import HEAD_BYTES, describe_format, image_format
+from aletheia.imaging.png_chunks import read_chunks
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".hif",
+    ".avif",
+)  # fmt: skip
 
 # Pillow warns of large images, for which there is a limit of our own, and of broken EXIF, which is ignored.
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
-_MAGIC = (
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"BM", "bmp"),
-    (b"II*\0", "tiff"),
-    (b"MM\0*", "tiff"),
-    (b"II+\0", "tiff"),
-    (b"MM\0+", "tiff"),
-)
-_READ_HINT = "Formats read are JPEG, PNG, WebP, BMP, TIFF and GIF"
+_READ_HINT = "Formats read are JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF"
 # A progressive JPEG costs one pass over all its pixels per scan, and a scan may take ten bytes. Encoders
 # write ten or so.
 _MAX_SCANS = 200
+_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]{0,64}")
 
 
 class UnreadableImageError(InputError):
@@ -103,16 +99,19 @@ def decoder_errors(name: str) -> Iterator[None]:
         raise UnreadableImageError(name, f"is damaged or truncated ({_reason(error)})") from None
 
 
-def _sniff(data: bytes) -> str:
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return next((name for magic, name in _MAGIC if data.startswith(magic)), "")
+def without_leading_bytes(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Skip white space before the beginning of a picture, as viewers do; also a note of it."""
+    begin = _BLANK.match(data)
+    skipped = begin.end() if begin else 0
+    if not skipped or not image_format(data[skipped : skipped + HEAD_BYTES]):
+        return data, ()
+    return data[skipped:], (f"The file has {skipped} bytes before its beginning that do not belong to it.",)
 
 
 def _not_an_image(data: bytes) -> str:
-    head = data[:512]
-    if head[4:8] == b"ftyp":
-        return f"is of the format {head[8:12].decode('latin-1')!r} (HEIC, AVIF or a video), which is not read"
+    head = data[:HEAD_BYTES]
+    if kind := describe_format(head):
+        return f"is {kind}, which is not read" if kind != "a video" else "is a video, not a picture"
     try:
         text = head.decode("utf-8").isprintable() or b"\n" in head
     except UnicodeDecodeError:
@@ -121,17 +120,14 @@ def _not_an_image(data: bytes) -> str:
 
 
 def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
-    """Open an image by its magic number, whatever its name; only the header is read."""
-    kind = _sniff(data)
+    """Open an image by its magic number, whatever its name; only the header is read.
+
+    In ``info`` of a PNG are EXIF, XMP and coded colour space wherever in the file they stand.
+    """
+    kind = image_format(data[:HEAD_BYTES])
     if not kind:
         raise UnreadableImageError(name, _not_an_image(data), _READ_HINT)
-    if kind == "jpeg":
-        if data.count(b"\xff\xda") > _MAX_SCANS:
-            raise UnreadableImageError(name, f"has more than {_MAX_SCANS} JPEG scans, as only an attack would")
-        # Image.open would turn a JPEG with a multi-picture index into an MPO and trust that index.
-        image: Image.Image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-    else:
-        image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
+    image = _open(kind, name, data)
     limit = get_settings().max_pixels if max_pixels is None else max_pixels
     if image.width * image.height > limit:
         raise UnreadableImageError(
@@ -139,4 +135,34 @@ def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
             f"has {image.width} x {image.height} pixels, more than the {limit:,} allowed",
             "Reduce it, or raise ALETHEIA_MAX_PIXELS",
         )
+    if kind == "tiff":
+        _check_tiff(name, image)
     return image
+
+
+def _open(kind: str, name: str, data: bytes) -> Image.Image:
+    if kind == "jpeg":
+        if data.count(b"\xff\xda") > _MAX_SCANS:
+            raise UnreadableImageError(name, f"has more than {_MAX_SCANS} JPEG scans, as only an attack would")
+        # Image.open would turn a JPEG with a multi-picture index into an MPO and trust that index.
+        return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    if kind == "heif":
+        from pi_heif import HeifImageFile
+
+        return HeifImageFile(io.BytesIO(data))  # type: ignore[no-any-return]
+    image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
+    if kind == "png":
+        image.info.update(read_chunks(data))
+    return image
+
+
+def _check_tiff(name: str, image: Image.Image) -> None:
+    """Refuse a TIFF that Pillow decodes to other values than were stored."""
+    tags = getattr(image, "tag_v2", {})
+    bits, planes = tags.get(258, (1,)), tags.get(284, 1)
+    if planes == 2 and tags.get(277, 1) > 1 and max(bits if isinstance(bits, tuple) else (bits,)) > 8:
+        raise UnreadableImageError(
+            name,
+            "is a TIFF whose channels of more than 8 bits are stored one after another (planar), which is not read",
+            "Save it with interleaved channels, or with 8 bits a channel",
+        )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,38 +13,41 @@ from PIL import Image, JpegImagePlugin
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.imaging.decoding import IMAGE_SUFFIXES, UnreadableImageError, decoder_errors, load_bytes, open_image
+from aletheia.core.settings import get_settings
+from aletheia.imaging.decoding import (
+    IMAGE_SUFFIXES,
+    UnreadableImageError,
+    decoder_errors,
+    load_bytes,
+    open_image,
+    without_leading_bytes,
+)
 from aletheia.imaging.jpeg import chroma_subsampling, estimate_quality
+from aletheia.imaging.rendering import render, shown_size
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "ImageProperties",
+    "Picture",
     "Unreadable",
     "UnreadableImageError",
     "examine_image",
     "perceptual_hash",
+    "picture_of",
     "probe_image",
     "read_image",
+    "read_picture",
     "try_read_image",
 ]
-
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class ImageProperties:
-    """Properties of an image file; width and height in pixels after the EXIF orientation is applied.
+    """Properties of an image file; width and height in pixels, upright and square, as the picture is shown.
 
     ``format`` is that of the bytes, whatever the name says. ``jpeg_quality`` is 1 to 100, NaN when the file
-    is no JPEG; ``chroma`` is ``""`` then. ``progressive`` also covers interlaced PNG.
+    is no JPEG; ``chroma`` is ``""`` then. ``progressive`` also covers interlaced PNG. ``notes`` says what had to be
+    done to read the file; it is usually empty, and no column of a manifest.
     """
 
     width: int
@@ -54,6 +58,23 @@ class ImageProperties:
     file_bytes: int
     progressive: bool
     has_exif: bool
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A decoded picture.
+
+    Attributes
+    ----------
+    rgb : (H, W, 3) uint8
+        Upright, square pixels, sRGB.
+    notes : tuple of str
+        What had to be done to read the file, a sentence each; usually empty.
+    """
+
+    rgb: Array
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +85,17 @@ class Unreadable:
 
 
 #: The columns of a manifest that describe the file.
-DELIVERED = tuple(field.name for field in fields(ImageProperties))
+DELIVERED = tuple(field.name for field in fields(ImageProperties) if field.name != "notes")
 
 
 def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min_size: int | None = None) -> Array:
-    """Decode an image into upright 8-bit RGB.
+    """Decode an image into upright 8-bit sRGB, as viewers show it.
 
     Grey, CMYK and palette images are converted; 16-bit values are scaled to 8 bits; transparent parts are
-    laid on white, as most viewers do; of an animation the first frame is taken; the EXIF orientation is
-    applied. Colour profiles are not.
+    laid on white, as most viewers do; of an animation the first frame is taken. The orientation is applied, of EXIF or
+    XMP, as are colour profiles, and unequal densities: pixels that are not square are stretched. A JPEG whose end is
+    missing is read when at most a twentieth of the picture goes with it. More than 64 million pixels are read at half
+    their size.
 
     Parameters
     ----------
@@ -94,9 +117,31 @@ def read_image(source: str | Path | bytes, *, max_pixels: int | None = None, min
     UnreadableImageError
         When the file is missing, empty, truncated, too large, of another format, or no image.
     """
+    return read_picture(source, max_pixels=max_pixels, min_size=min_size).rgb
+
+
+def read_picture(source: str | Path | bytes, *, max_pixels: int | None = None, min_size: int | None = None) -> Picture:
+    """Decode an image as :func:`read_image` does, with notes of what had to be done to read it."""
     name, data = load_bytes(source)
     with decoder_errors(name):
-        return _decode(open_image(name, data, max_pixels), name, min_size)
+        data, notes = without_leading_bytes(data)
+        rgb, more = render(open_image(name, data, max_pixels), data, name, min_size)
+        return Picture(rgb, (*notes, *more))
+
+
+def picture_of(image: Image.Image) -> Picture:
+    """Show a picture that Pillow has opened as the file would be: orientation, profile and transparency applied.
+
+    Raises
+    ------
+    UnreadableImageError
+        When it has too many pixels, or decoding it fails.
+    """
+    limit = get_settings().max_pixels
+    if image.width * image.height > limit:
+        raise UnreadableImageError("the picture", f"has {image.width} x {image.height} pixels, more than {limit:,}")
+    with decoder_errors("the picture"):
+        return Picture(*render(image, b"", "the picture", None))
 
 
 def try_read_image(path: str | Path) -> Array | Unreadable:
@@ -119,7 +164,8 @@ def probe_image(source: str | Path | bytes, *, max_pixels: int | None = None) ->
     """
     name, data = load_bytes(source)
     with decoder_errors(name):
-        return _properties(open_image(name, data, max_pixels), len(data))
+        content, notes = without_leading_bytes(data)
+        return _properties(open_image(name, content, max_pixels), data, notes)
 
 
 def examine_image(source: str | Path | bytes, *, max_pixels: int | None = None) -> tuple[ImageProperties, int, str]:
@@ -135,9 +181,11 @@ def examine_image(source: str | Path | bytes, *, max_pixels: int | None = None) 
     """
     name, data = load_bytes(source)
     with decoder_errors(name):
-        image = open_image(name, data, max_pixels)
-        properties = _properties(image, len(data))
-        rgb = _decode(image, name, 128)
+        content, notes = without_leading_bytes(data)
+        image = open_image(name, content, max_pixels)
+        properties = _properties(image, data, notes)
+        rgb, more = render(image, content, name, 128)
+    properties = replace(properties, notes=" ".join((*notes, *more)))
     return properties, perceptual_hash(rgb), hashlib.sha256(data).hexdigest()
 
 
@@ -177,21 +225,8 @@ def perceptual_hash(rgb: Array) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def _orientation(image: Image.Image) -> int:
-    """Read the EXIF orientation, 1 to 8; 1 for a TIFF, which Pillow turns itself."""
-    if image.format == "TIFF" or not image.info.get("exif"):
-        return 1
-    try:
-        value = image.getexif().get(0x0112, 1)
-    except Exception:  # broken EXIF of any kind does not make the image unreadable
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _properties(image: Image.Image, file_bytes: int) -> ImageProperties:
-    width, height = image.size
-    if _orientation(image) >= 5:
-        width, height = height, width
+def _properties(image: Image.Image, data: bytes, notes: Sequence[str]) -> ImageProperties:
+    width, height = shown_size(image)
     quality, chroma = math.nan, ""
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         layers = image.layer
@@ -204,45 +239,8 @@ def _properties(image: Image.Image, file_bytes: int) -> ImageProperties:
         format=(image.format or "").lower(),
         jpeg_quality=quality,
         chroma=chroma,
-        file_bytes=file_bytes,
+        file_bytes=len(data),
         progressive=bool(image.info.get("progressive") or (image.info.get("interlace") and image.format == "PNG")),
         has_exif=bool(image.info.get("exif")) or 34665 in tags,
+        notes=" ".join(notes),
     )
-
-
-def _decode(image: Image.Image, name: str, min_size: int | None) -> Array:
-    orientation = _orientation(image)
-    if min_size is not None:
-        image.draft(None, (min_size, min_size))
-    image.load()
-    rgb = _to_rgb(image, name)
-    if orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[orientation])
-    return np.array(rgb)
-
-
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return _from_16_bit(image)
-    if image.mode in ("I", "F"):
-        raise UnreadableImageError(
-            name, "holds 32-bit values, whose range is not stated", "Save it with 8 or 16 bits a channel"
-        )
-    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        # Pillow takes every CMYK JPEG for Adobe's inverted kind; without Adobe's marker it is not inverted.
-        image = Image.fromarray(255 - np.asarray(image), mode="CMYK")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_16_bit(image: Image.Image) -> Image.Image:
-    tags = getattr(image, "tag_v2", {})
-    bits = tags.get(258, 16)
-    top = (1 << int(bits[0] if isinstance(bits, tuple) else bits)) - 1
-    values = np.asarray(image).astype(np.uint32)
-    grey: Array = np.minimum((values * 255 + top // 2) // top, 255).astype(np.uint8)
-    if tags.get(262) == 0:  # TIFF's "white is zero"
-        grey = 255 - grey
-    return Image.fromarray(grey).convert("RGB")

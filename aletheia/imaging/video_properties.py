@@ -10,7 +10,16 @@ from aletheia.core.settings import get_settings
 from aletheia.imaging.reading import ImageProperties, perceptual_hash
 from aletheia.imaging.video import UnreadableVideoError, probe_video, read_frames
 
-_CONTAINERS = {"mov": "MP4", "matroska": "MATROSKA", "avi": "AVI"}
+_CONTAINERS = {
+    "mov": "MP4",
+    "matroska": "MATROSKA",
+    "avi": "AVI",
+    "mpegts": "MPEG-TS",
+    "mpeg": "MPEG",
+    "asf": "WMV",
+    "flv": "FLV",
+    "ogg": "OGG",
+}
 
 
 def examine_video(path: str | Path) -> tuple[ImageProperties, int, str]:

@@ -18,6 +18,8 @@ be cut out for one of the members has no meaningful score: it is "cannot tell".
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import hashlib
 import json
 import math
@@ -31,6 +33,7 @@ from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.detectors.registry import FaceDetector, create_detector
 from aletheia.faces.face import Face
+from aletheia.inference.options import PredictOptions
 from aletheia.inference.predictor import FaceEvidence, Predictor
 from aletheia.models.spec import ModelSpec, read_spec
 from aletheia.models.verdict import (
@@ -120,6 +123,22 @@ class Ensemble(Predictor):
             FaceEvidence(face, float(np.dot(self.weights, [part.logit for part in parts])), members=parts)
             for face, parts in zip(faces, by_face, strict=True)
         ]
+
+    def adjusted(self, options: PredictOptions) -> Predictor:
+        """Return an ensemble of the same networks that decides as the caller wishes.
+
+        Its members keep thresholds of their own; the caller's is that of their merged probability.
+        """
+        if not options.changes_decision:
+            return self
+        other = copy.copy(self)
+        of_members = dataclasses.replace(options, threshold=None)
+        other.members = tuple(member.adjusted(of_members) for member in self.members)
+        threshold = options.threshold
+        if threshold is None:
+            threshold = _pool([member.spec.threshold for member in other.members], self.weights)
+        other.spec = self.spec.model_copy(update={"threshold": threshold})
+        return other
 
     @property
     def alpha(self) -> float:

@@ -5,10 +5,11 @@ Nothing here imports torch or MLRun: the network is the bundle's ``model.onnx``.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from aletheia.core.settings import get_settings
 from aletheia.faces.crop import CropError
 from aletheia.faces.detectors.registry import FaceDetector, create_detector
 from aletheia.faces.face import Face
-from aletheia.imaging.reading import read_image
+from aletheia.imaging.reading import Picture, picture_of, read_picture
+from aletheia.inference.options import PredictOptions, adjusted_spec
+from aletheia.inference.prediction import FaceEvidence, FaceScore, Prediction
 from aletheia.inference.timing import Stages
 from aletheia.models.onnx_network import OnnxNetwork
 from aletheia.models.preprocessing import check_cuts_faces, network_input
@@ -26,104 +29,25 @@ from aletheia.models.reencoding import reencoded_inputs
 from aletheia.models.spec import ModelSpec, read_spec, sigmoid
 from aletheia.models.verdict import CANNOT_TELL, UNCUT, Verdict, combine, crop_statistics, decide, within_reach
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = [
+    "DEFAULT_ALPHA",
+    "NO_FACE",
+    "FaceEvidence",
+    "FaceScore",
+    "Prediction",
+    "Predictor",
+    "checked_pixels",
+    "open_picture",
+]
+
 NO_FACE = "no face found"
 # Faces of one picture that are scored at a time; between two batches the time limit is checked.
 _BATCH = 16
 #: False-alarm rate that is assumed for a model without rules of abstention.
 DEFAULT_ALPHA = 0.1
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class FaceEvidence:
-    """Measurements of one face, on which its verdict is based.
-
-    Attributes
-    ----------
-    face : Face
-        As detected.
-    logit : float
-        Of its crop.
-    statistics : dict of str to float
-        Of its crop, see `aletheia.models.verdict.crop_statistics`; empty for a model that always answers.
-    reencoded : tuple of float
-        Its logits in the re-encoded picture; empty if it was not scored there.
-    members : tuple of FaceEvidence
-        The evidence of each member of an ensemble; empty for a single model.
-    uncut : str
-        The reason why the face could not be cut out as in the training; empty otherwise. The logit is then that of an
-        upright square, which the model was not trained on: it is shown, and no verdict rests on it.
-    """
-
-    face: Face
-    logit: float
-    statistics: dict[str, float] = dataclasses.field(default_factory=dict)
-    reencoded: tuple[float, ...] = ()
-    members: tuple[FaceEvidence, ...] = ()
-    uncut: str = ""
-
-    @property
-    def parts(self) -> tuple[FaceEvidence, ...]:
-        """The evidence of each of the predictor's `members`."""
-        return self.members or (self,)
-
-
-@dataclasses.dataclass(frozen=True)
-class FaceScore:
-    """One face of a picture.
-
-    Attributes
-    ----------
-    box : tuple of float
-        Left, top, right, bottom in pixels of the picture as it is shown (EXIF orientation applied).
-    detection_score : float
-        The detector's confidence that this is a face, 0 to 1.
-    probability : float
-        Probability that the face is fake, 0 to 1.
-    verdict : str
-        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``; ``"cannot tell"`` when the
-        model abstains.
-    reason : str
-        The reason for "cannot tell"; empty otherwise.
-    raw_probability : float
-        The same before calibration: the sigmoid of the network's logit, 0 to 1.
-    cause : str
-        One of `aletheia.models.verdict.CAUSES` or `UNCUT`, for counting; empty likewise.
-    """
-
-    box: tuple[float, float, float, float]
-    detection_score: float
-    probability: float
-    verdict: str
-    reason: str = ""
-    raw_probability: float = 0.0
-    cause: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """The answer for one picture.
-
-    Attributes
-    ----------
-    verdict : str
-        ``"fake"`` when that of any face is, else ``"cannot tell"`` when that of any face is, else ``"real"``; ``"no
-        face found"`` without a face, ``"error"`` when the picture could not be read.
-    probability : float or None
-        The largest probability among the faces; None without a face.
-    faces : tuple of FaceScore
-        Largest face first.
-    reason : str
-        The reason for a verdict other than real and fake; empty otherwise.
-    """
-
-    verdict: str
-    probability: float | None
-    faces: tuple[FaceScore, ...] = ()
-    reason: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain lists, numbers and strings."""
-        return dataclasses.asdict(self)
 
 
 class Predictor:
@@ -181,13 +105,24 @@ class Predictor:
         """Bound on the share of genuine people called fake; `DEFAULT_ALPHA` without rules of abstention."""
         return self.spec.abstention.alpha if self.spec.abstention else DEFAULT_ALPHA
 
-    def predict(self, image: str | Path | bytes | Array) -> Prediction:
+    def adjusted(self, options: PredictOptions) -> Predictor:
+        """Return a predictor with the same network that decides as the caller wishes; itself where nothing changes."""
+        if not options.changes_decision:
+            return self
+        other = copy.copy(self)
+        other.spec = adjusted_spec(self.spec, options)
+        other.members = (other,)
+        return other
+
+    def predict(self, image: str | Path | bytes | Array | Image, options: PredictOptions | None = None) -> Prediction:
         """Predict for one picture.
 
         Parameters
         ----------
-        image : path, bytes or array
-            A file, the content of one, or RGB pixels (height, width, 3), uint8.
+        image : path, bytes, array or PIL image
+            A file, the content of one, RGB pixels (height, width, 3), uint8, or a picture that Pillow has opened.
+        options : PredictOptions, optional
+            Wishes of the caller.
 
         Returns
         -------
@@ -195,20 +130,30 @@ class Predictor:
             With the verdict ``"error"`` and the reason when the picture cannot be read, or the model fails on it.
         """
         try:
-            return self.predict_pixels(checked_pixels(image) if isinstance(image, np.ndarray) else read_image(image))
+            return self.predict_picture(open_picture(image), options=options)
         except InputError as error:
             return Prediction("error", None, reason=str(error))
 
     def predict_pixels(self, rgb: Array, stages: Stages | None = None) -> Prediction:
         """Predict for the pixels (H, W, 3) uint8 of a picture; `stages` measures the time and may limit it."""
-        stages = stages or Stages()
-        faces = self.detect_and_score(rgb, stages)
+        return self.predict_picture(Picture(rgb), stages)
+
+    def predict_picture(
+        self, picture: Picture, stages: Stages | None = None, options: PredictOptions | None = None
+    ) -> Prediction:
+        """Predict for a picture that was read; `stages` measures the time and may limit it."""
+        stages, options = stages or Stages(), options or PredictOptions()
+        judge = self.adjusted(options)
+        faces = judge.detect_and_score(picture.rgb, stages)
         if not faces:
-            return Prediction(NO_FACE, None, reason="The detector found no face in this picture.")
+            reason = "The detector found no face in this picture."
+            return Prediction(NO_FACE, None, reason=reason, notes=picture.notes)
         with stages.stage("judge"):
-            scores = tuple(self.decide(face) for face in faces)
+            scores = tuple(judge.decide(face) for face in faces)
             overall = combine(scores)
-        return Prediction(overall.verdict, max(score.probability for score in scores), scores, overall.reason)
+        crops = tuple(_cut_out(picture.rgb, face.face, self.spec)[0] for face in faces) if options.crops else ()
+        largest = max(score.probability for score in scores)
+        return Prediction(overall.verdict, largest, scores, overall.reason, picture.notes, crops)
 
     def detect_and_score(self, rgb: Array, stages: Stages | None = None) -> list[FaceEvidence]:
         """Detect and score the faces of a picture (H, W, 3) uint8, largest first."""
@@ -276,6 +221,13 @@ class Predictor:
         for index, values in zip(near, logits.reshape(len(near), -1).tolist(), strict=True):
             evidence[index] = dataclasses.replace(evidence[index], reencoded=tuple(values))
         return evidence
+
+
+def open_picture(image: str | Path | bytes | Array | Image) -> Picture:
+    """Read a picture from a file, bytes, pixels or Pillow's image; InputError when it cannot be used."""
+    if isinstance(image, np.ndarray):
+        return Picture(checked_pixels(image))
+    return read_picture(image) if isinstance(image, str | Path | bytes) else picture_of(image)
 
 
 def uncut_verdict(evidence: FaceEvidence) -> Verdict:

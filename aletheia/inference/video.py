@@ -19,84 +19,35 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.tracking import link_faces
-from aletheia.imaging.video import check_count, read_frames
-from aletheia.inference.predictor import NO_FACE, FaceEvidence, FaceScore, Predictor, uncut_verdict
+from aletheia.imaging.video import Frame, check_count, read_frames
+from aletheia.inference.options import PredictOptions
+from aletheia.inference.prediction import FaceScore, PersonScore, VideoPrediction
+from aletheia.inference.predictor import NO_FACE, FaceEvidence, Predictor, uncut_verdict
 from aletheia.models.spec import AGGREGATIONS, Calibration, ModelSpec
 from aletheia.models.verdict import BRIEF, CANNOT_TELL, FAKE, RANGE, SMALL, UNCUT, Verdict, combine, decide
+
+__all__ = [
+    "PersonScore",
+    "ScoredFrames",
+    "VideoPrediction",
+    "aggregate",
+    "decide_person",
+    "decide_video",
+    "min_fakes_beyond_chance",
+    "predict_video",
+]
 
 #: Share of the frames; a person in fewer does not decide alone.
 BRIEFLY = 0.25
 #: Causes of abstention that do not depend on the score: such a person cannot be a false alarm.
 _ABSTAINING = (SMALL, RANGE, UNCUT)
-
-
-@dataclasses.dataclass(frozen=True)
-class PersonScore:
-    """One person of a video.
-
-    Attributes
-    ----------
-    probability : float
-        Probability that this person's face is fake, 0 to 1, over all frames with it.
-    verdict : str
-        ``"fake"`` when the probability reaches the model's threshold, else ``"real"``; ``"cannot tell"`` when the
-        model abstains.
-    times : tuple of float
-        Seconds into the video of the frames with this person.
-    faces : tuple of FaceScore
-        The face in each of these frames, with the score of that frame alone.
-    reason : str
-        The reason for "cannot tell"; empty otherwise.
-    cause : str
-        One of `aletheia.models.verdict.CAUSES`, `UNCUT` or `BRIEF`, for counting; empty likewise.
-    """
-
-    probability: float
-    verdict: str
-    times: tuple[float, ...]
-    faces: tuple[FaceScore, ...]
-    reason: str = ""
-    cause: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class VideoPrediction:
-    """The prediction for one video.
-
-    Attributes
-    ----------
-    verdict : str
-        ``"fake"`` when that of any person is, else ``"cannot tell"`` when that of any person is, else ``"real"``;
-        ``"no face found"`` without a face, ``"error"`` when the video could not be read.
-    probability : float or None
-        The largest among the people; None without a face.
-    people : tuple of PersonScore
-        In the order of appearance.
-    frames : int
-        Number of frames that were analysed.
-    aggregation : str
-        The aggregation of a person's frames, see `aggregate`.
-    reason : str
-        The reason for a verdict other than real and fake; empty otherwise.
-    """
-
-    verdict: str
-    probability: float | None
-    people: tuple[PersonScore, ...] = ()
-    frames: int = 0
-    aggregation: str = ""
-    reason: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain lists, numbers and strings."""
-        return dataclasses.asdict(self)
 
 
 def aggregate(logits: Array, calibration: Calibration, how: str = "mean_logit") -> float:
@@ -131,7 +82,12 @@ def _check_aggregation(how: str) -> None:
 
 
 def predict_video(
-    predictor: Predictor, source: str | Path | IO[bytes], *, frames: int = 16, aggregation: str | None = None
+    predictor: Predictor,
+    source: str | Path | IO[bytes],
+    *,
+    frames: int = 16,
+    aggregation: str | None = None,
+    options: PredictOptions | None = None,
 ) -> VideoPrediction:
     """Predict for one video.
 
@@ -145,6 +101,8 @@ def predict_video(
         Number of frames, spread evenly over the duration.
     aggregation : str, optional
         See `aggregate`; by default the one in the model's JSON.
+    options : PredictOptions, optional
+        Wishes of the caller; crops are of pictures alone.
 
     Returns
     -------
@@ -159,18 +117,52 @@ def predict_video(
     how = aggregation or predictor.spec.aggregation
     _check_aggregation(how)
     check_count(frames)
-    times, evidence = [], []
+    if options:
+        predictor = predictor.adjusted(options)
+    scored = ScoredFrames()
     try:
         for frame in read_frames(source, frames):
-            evidence.append(predictor.detect_and_score(frame.rgb))
-            times.append(round(frame.time, 3))
+            scored.add(frame, predictor.detect_and_score(frame.rgb))
     except InputError as error:
         return VideoPrediction("error", None, reason=str(error))
-    return decide_video(predictor, times, evidence, how)
+    return scored.decide(predictor, how)
+
+
+class ScoredFrames:
+    """Collects the frames of a video, without their pixels, until a verdict is due."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.evidence: list[list[FaceEvidence]] = []
+        self.sizes: list[tuple[int, int]] = []
+        self._notes: dict[str, None] = {}
+
+    def add(self, frame: Frame, faces: list[FaceEvidence]) -> None:
+        """Take a frame and the evidence of its faces."""
+        height, width = frame.rgb.shape[:2]
+        self.times.append(round(frame.time, 3))
+        self.evidence.append(faces)
+        self.sizes.append((height, width))
+        self._notes |= dict.fromkeys(frame.notes)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first frame, in whose pixels all faces are given; zeros without a frame."""
+        return self.sizes[0] if self.sizes else (0, 0)
+
+    def decide(self, predictor: Predictor, how: str | None = None) -> VideoPrediction:
+        """Decide as `decide_video`."""
+        prediction = decide_video(predictor, self.times, self.evidence, how, sizes=self.sizes)
+        return dataclasses.replace(prediction, notes=tuple(self._notes))
 
 
 def decide_video(
-    predictor: Predictor, times: Sequence[float], evidence: Sequence[Sequence[FaceEvidence]], how: str | None = None
+    predictor: Predictor,
+    times: Sequence[float],
+    evidence: Sequence[Sequence[FaceEvidence]],
+    how: str | None = None,
+    *,
+    sizes: Sequence[tuple[int, int]] | None = None,
 ) -> VideoPrediction:
     """Decide on a video whose frames were scored.
 
@@ -184,25 +176,43 @@ def decide_video(
         The faces of each frame.
     how : str, optional
         See `aggregate`; by default the one in the model's JSON.
+    sizes : sequence of (height, width), optional
+        Of each frame, where they may differ.
     """
     how = how or predictor.spec.aggregation
     if not any(evidence):
         reason = f"The detector found no face in {len(times)} frames of this video."
         return VideoPrediction(NO_FACE, None, frames=len(times), aggregation=how, reason=reason)
-    people: dict[int, list[tuple[float, FaceEvidence]]] = {}
-    tracks = link_faces([[face.face for face in frame] for frame in evidence])
-    for time, frame, track in zip(times, evidence, tracks, strict=True):
+    people: dict[int, list[tuple[float, FaceEvidence, tuple[float, float]]]] = {}
+    tracks = link_faces([[face.face for face in frame] for frame in evidence], sizes)
+    for time, frame, track, scale in zip(times, evidence, tracks, _scales(sizes, len(times)), strict=True):
         for face, person in zip(frame, track, strict=True):
-            people.setdefault(person, []).append((time, face))
+            people.setdefault(person, []).append((time, face, scale))
     scores = []
     for appearances in people.values():
-        moments, faces = zip(*appearances, strict=True)
+        moments, faces, scales = zip(*appearances, strict=True)
         p, verdict = decide_person(predictor, faces, how)
-        by_frame = tuple(map(predictor.decide, faces))
+        by_frame = tuple(map(_in_first_frame, map(predictor.decide, faces), scales))
         scores.append(PersonScore(p, verdict.verdict, moments, by_frame, verdict.reason, verdict.cause))
     scores = _withdraw_chance_alarms(scores, len(times), predictor.alpha)
     overall, largest = combine(scores), max(score.probability for score in scores)
     return VideoPrediction(overall.verdict, largest, tuple(scores), len(times), how, overall.reason)
+
+
+def _scales(sizes: Sequence[tuple[int, int]] | None, count: int) -> list[tuple[float, float]]:
+    """Compute for each frame how much wider and higher the first one is."""
+    if not sizes:
+        return [(1.0, 1.0)] * count
+    height, width = sizes[0]
+    return [(width / w, height / h) for h, w in sizes]
+
+
+def _in_first_frame(score: FaceScore, scale: tuple[float, float]) -> FaceScore:
+    """Return a score whose box is in pixels of the first frame, so that all boxes of a video fit one size."""
+    if scale == (1.0, 1.0):
+        return score
+    x0, y0, x1, y1 = (round(value * scale[i % 2], 1) for i, value in enumerate(score.box))
+    return dataclasses.replace(score, box=(x0, y0, x1, y1))
 
 
 def _withdraw_chance_alarms(people: list[PersonScore], frames: int, alpha: float) -> list[PersonScore]:

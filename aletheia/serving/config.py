@@ -55,7 +55,7 @@ class ServeConfig(BaseModel):
     max_kept_bytes: Count = Field(
         4_000_000_000, description="Limit of all files together that arrive, wait or are examined."
     )
-    max_pixels: Count = Field(40_000_000, description="Limit of a picture, and of a frame.")
+    max_pixels: Count = Field(120_000_000, description="Limit of a picture, and of a frame.")
     max_frames: int = Field(64, ge=1, le=10_000, description="Limit of the frames of a video that are scored.")
     default_frames: int = Field(
         16, ge=1, description="Frames of a video that are scored unless the request names a number."

@@ -22,7 +22,7 @@ import numpy as np
 from aletheia.core.arrays import Array
 from aletheia.core.errors import AletheiaError, InputError
 from aletheia.imaging.decoding import UnreadableImageError
-from aletheia.imaging.reading import read_image
+from aletheia.imaging.reading import read_picture
 from aletheia.serving.ipc import MAX_MESSAGE, ChannelError, anonymous_file, receive, send, shared_file, write
 
 Request = dict[str, Any]
@@ -43,9 +43,9 @@ class UnusableFileError(AletheiaError):
 
 
 def decode_image(content: IO[bytes], request: Request) -> Iterator[Result]:
-    """Decode a picture: its pixels, upright RGB."""
+    """Decode a picture: its pixels as viewers show them, and notes of what was done to read it."""
     try:
-        rgb = read_image(content.read(), max_pixels=request["max_pixels"])
+        picture = read_picture(content.read(), max_pixels=request["max_pixels"])
     except UnreadableImageError as error:
         if isinstance(error.__context__, MemoryError):
             raise MemoryError from None
@@ -53,7 +53,7 @@ def decode_image(content: IO[bytes], request: Request) -> Iterator[Result]:
             raise UnusableFileError("too_large", f"The picture {error.reason}. Send a smaller one.") from None
         kind = "unknown_format" if error.remedy.startswith("Formats read") else "bad_image"
         raise UnusableFileError(kind, f"The picture {error.reason}. {error.remedy}.") from None
-    yield {}, rgb
+    yield {"notes": picture.notes}, picture.rgb
 
 
 def decode_video(content: IO[bytes], request: Request) -> Iterator[Result]:
@@ -70,7 +70,7 @@ def decode_video(content: IO[bytes], request: Request) -> Iterator[Result]:
         content.seek(0)
         # Time is limited by the process's own limit and by the service, which waits only so long.
         for frame in read_frames(content, request["frames"], max_pixels=max_pixels, max_seconds=math.inf):
-            yield {"time": frame.time, "more": True}, frame.rgb
+            yield {"time": frame.time, "notes": frame.notes, "more": True}, frame.rgb
     except UnreadableVideoError as error:
         kind = "too_large" if "pixels are accepted" in error.reason else "bad_video"
         raise UnusableFileError(kind, f"The video {error.reason}.") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import os
 import socket
@@ -16,6 +15,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.imaging.reading import Picture
 from aletheia.imaging.video import Frame
 from aletheia.inference.errors import STATUS, RequestError
 from aletheia.inference.timing import Stages
@@ -26,13 +26,6 @@ from aletheia.serving.ipc import ChannelError, read_into, receive, send, shared_
 #: Files after which a process is replaced: libraries that decode leave some memory behind.
 _MAX_USES = 1000
 Source = str | Path | bytes | IO[bytes]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class DecodedImage:
-    """A decoded picture: `rgb` (H, W, 3) uint8, upright."""
-
-    rgb: Array
 
 
 class Decoder:
@@ -62,7 +55,7 @@ class Decoder:
         memory: int = 2 << 30,
         timeout: float = 20.0,
         *,
-        max_pixels: int = 40_000_000,
+        max_pixels: int = 120_000_000,
         max_duration: float = 3600.0,
         anchors: str = "",
         command: Sequence[str] = COMMAND,
@@ -85,7 +78,7 @@ class Decoder:
             anchors=config.trust_anchors,
         )
 
-    def image(self, data: bytes, seconds: float = math.inf) -> DecodedImage:
+    def image(self, data: bytes, seconds: float = math.inf) -> Picture:
         """Decode a picture.
 
         Parameters
@@ -101,7 +94,8 @@ class Decoder:
             When it is no picture, too large, or takes too long or too much memory.
         """
         with self._task("image", data, seconds) as task:
-            return DecodedImage(task.pixels(task.reply()))
+            message = task.reply()
+            return Picture(task.pixels(message), task.notes(message))
 
     def video(self, source: Source, frames: int, stages: Stages | None = None) -> Iterator[Frame]:
         """Decode frames of a video, evenly spread; while one is being used, the next is decoded.
@@ -128,7 +122,7 @@ class Decoder:
                     message = task.reply()
                     if message.get("done"):
                         return
-                    frame = Frame(task.pixels(message), task.number(message, "time"))
+                    frame = Frame(task.pixels(message), task.number(message, "time"), task.notes(message))
                     task.request_next()
                 yield frame
 
@@ -253,6 +247,14 @@ class _Task:
         if not isinstance(value, float | int) or not math.isfinite(value):
             raise ChannelError(f"no {name}")
         return float(value)
+
+    @staticmethod
+    def notes(message: dict[str, Any]) -> tuple[str, ...]:
+        """Return the notes of a message, few and short."""
+        notes = message.get("notes", [])
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+            raise ChannelError("no notes")
+        return tuple(note[:300] for note in notes[:8])
 
     def close(self) -> None:
         """Close the file that came with the last message."""

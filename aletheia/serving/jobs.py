@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from aletheia.core.errors import InputError
 from aletheia.inference.errors import RequestError
+from aletheia.inference.options import PredictOptions
 from aletheia.serving.admission import QueueFullError
 from aletheia.serving.schemas import failure
 from aletheia.serving.service import InferenceService
@@ -29,6 +30,7 @@ class _Job:
     file: IO[bytes]
     size: int
     frames: int
+    options: PredictOptions | None = None
     state: str = WAITING
     progress: float = 0.0
     result: dict[str, Any] | None = None
@@ -64,7 +66,9 @@ class Jobs:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "jobs")
 
-    def submit(self, file: IO[bytes], frames: int | None = None) -> dict[str, Any]:
+    def submit(
+        self, file: IO[bytes], frames: int | None = None, options: PredictOptions | None = None
+    ) -> dict[str, Any]:
         """Accept a video; the file, which needs no name, is closed when the job has ended or is refused.
 
         Returns
@@ -83,7 +87,7 @@ class Jobs:
             count = self._service.check_frames(frames)
             with self._lock:
                 self._make_room()
-                job = _Job(secrets.token_urlsafe(24), file, file.seek(0, os.SEEK_END), count)
+                job = _Job(secrets.token_urlsafe(24), file, file.seek(0, os.SEEK_END), count, options)
                 self._jobs[job.id] = job
         except BaseException:
             file.close()
@@ -147,7 +151,7 @@ class Jobs:
                 return
             try:
                 job.result = self._service.video_in_turn(
-                    job.file, job.frames, lambda share: self._set_progress(job, share), None
+                    job.file, job.frames, lambda share: self._set_progress(job, share), None, job.options
                 )
                 self._change_state(job, RUNNING, DONE)
             except InputError as error:

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 import aletheia
+from aletheia.imaging.media_types import VIDEO_FORMATS
 from aletheia.inference.errors import RequestError
 from aletheia.serving.admission import Turn
 from aletheia.serving.protocol import OUTPUTS
@@ -36,8 +37,14 @@ V2_PROBE = dataclasses.replace(V2, needs_key=False, checks_origin=False)
 
 _PICTURE = {"type": "string", "format": "binary", "description": "A picture or a video."}
 _FRAMES = {"type": "integer", "minimum": 1, "description": "Frames of a video that are looked at."}
-_FORM = {"type": "object", "required": ["file"], "properties": {"file": _PICTURE, "frames": _FRAMES}}
-_BASE64 = {"type": "object", "required": ["image"], "properties": {"image": {"type": "string", "format": "byte"}}}
+_OPTIONS = {
+    "threshold": {"type": "number", "description": "Probability from which on a face is fake; default: the model's."},
+    "use_calibration": {"type": "boolean", "default": True, "description": "Whether probabilities are calibrated."},
+    "crops": {"type": "boolean", "default": False, "description": "Whether the faces of a picture come as PNG."},
+}
+_FORM = {"type": "object", "required": ["file"], "properties": {"file": _PICTURE, "frames": _FRAMES, **_OPTIONS}}
+_IMAGE = {"type": "string", "format": "byte"}
+_BASE64 = {"type": "object", "required": ["image"], "properties": {"image": _IMAGE, **_OPTIONS}}
 _IMAGE_BODY = {
     "required": True,
     "content": {
@@ -115,12 +122,13 @@ async def predict(request: Request, service: CurrentService) -> Response:
 
 def _answer(service: InferenceService, upload: Upload, turn: Turn) -> dict[str, Any]:
     if upload.is_json:
-        return service.image_in_turn(picture_from_json(upload.read()), turn)
+        data, options = picture_from_json(upload.read())
+        return service.image_in_turn(data, turn, options)
     is_video = upload.is_video()
     service.check_size(upload.size, video=is_video)
     if is_video:
-        return service.video_in_turn(upload.file, upload.frames(), None, turn)
-    return service.image_in_turn(upload.read(), turn)
+        return service.video_in_turn(upload.file, upload.frames(), None, turn, upload.options())
+    return service.image_in_turn(upload.read(), turn, upload.options())
 
 
 @router.post(
@@ -137,11 +145,11 @@ async def submit(request: Request, service: CurrentService) -> Response:
     _check_not_stopping(request)  # a job that is taken now would be cancelled at once
     async with receive_upload(request) as upload:
         if upload.is_json or not upload.is_video():
-            raise RequestError("unknown_format", "A job takes a video (MP4, MOV, MKV, WebM or AVI) as file of a form.")
+            raise RequestError("unknown_format", f"A job takes a video ({VIDEO_FORMATS}) as file of a form.")
         service.check_size(upload.size, video=True)
-        frames = upload.frames()
+        frames, options = upload.frames(), upload.options()
         upload.taken = True
-        return JSONResponse(request.app.state.jobs.submit(upload.file, frames), 202)
+        return JSONResponse(request.app.state.jobs.submit(upload.file, frames, options), 202)
 
 
 @router.get(

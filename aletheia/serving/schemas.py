@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import uuid
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+
+from aletheia.core.arrays import Array
+from aletheia.inference.options import PredictOptions
 
 if TYPE_CHECKING:
     from aletheia.inference.predictor import FaceScore, Prediction
@@ -38,9 +43,14 @@ _IMAGE: JsonDict = {
     "id": "0b9c1c5e8a4f4f0f9a53a4f3c6a1f0d2",
     "model": _MODEL,
     "kind": "image",
+    "ok": True,
     "verdict": "fake",
+    "prediction": "fake",
     "probability": 0.87,
+    "confidence": 0.87,
+    "used_calibration": True,
     "reason": "",
+    "notes": [],
     "width": 640,
     "height": 480,
     "faces": [_FACE],
@@ -77,6 +87,7 @@ class Face(BaseModel):
     verdict: FaceVerdict
     reason: str = Field(description="Why there is no verdict; else empty.")
     cause: str = Field(description="The kind of reason, one of a few; else empty.")
+    crop: str | None = Field(None, description="As it was cut out for the network, PNG in base64; if asked for.")
 
 
 class Person(BaseModel):
@@ -109,9 +120,16 @@ class Answer(BaseModel):
     id: str
     model: ModelInfo
     kind: Literal["image", "video"]
+    ok: Literal[True] = Field(True, description="That there is an answer; false stands beside an error.")
     verdict: Literal["real", "fake", "cannot tell", "no face found"]
+    prediction: str = Field(description="The verdict again, under the name that simple clients look for.")
     probability: float | None = Field(description="The largest among the faces or people; null without a face.")
+    confidence: float | None = Field(
+        description="Probability of the verdict: of fake, or one minus that; null where it is neither."
+    )
+    used_calibration: bool = Field(description="Whether probabilities are calibrated.")
     reason: str = Field(description="Why it is neither real nor fake; else empty.")
+    notes: list[str] = Field(description="What had to be done to read the file, a sentence each; usually empty.")
     width: int = Field(description="Pixels, upright.")
     height: int
     faces: list[Face] = Field(description="Of a picture, largest first; of a video, see people.")
@@ -135,6 +153,7 @@ class Problem(BaseModel):
 class Failure(BaseModel):
     """Sent in place of an answer."""
 
+    ok: Literal[False] = False
     error: Problem
 
 
@@ -166,13 +185,27 @@ def model_info(loaded: LoadedModel) -> dict[str, Any]:
     }
 
 
-def image_answer(loaded: LoadedModel, prediction: Prediction, size: tuple[int, int], stages: Stages) -> dict[str, Any]:
+def image_answer(
+    loaded: LoadedModel,
+    prediction: Prediction,
+    size: tuple[int, int],
+    stages: Stages,
+    options: PredictOptions | None = None,
+) -> dict[str, Any]:
     """Build an `Answer` for a picture of this size (height, width)."""
-    return _answer(loaded, "image", prediction, prediction.faces, size, stages)
+    answer = _answer(loaded, "image", prediction, size, stages, options)
+    answer["faces"] = [_face(face) for face in prediction.faces]
+    for face, crop in zip(answer["faces"], prediction.crops, strict=False):
+        face["crop"] = _encode_png(crop)
+    return answer
 
 
 def video_answer(
-    loaded: LoadedModel, prediction: VideoPrediction, size: tuple[int, int], stages: Stages
+    loaded: LoadedModel,
+    prediction: VideoPrediction,
+    size: tuple[int, int],
+    stages: Stages,
+    options: PredictOptions | None = None,
 ) -> dict[str, Any]:
     """Build an `Answer` for a video with frames of this size (height, width)."""
     people = [
@@ -187,7 +220,7 @@ def video_answer(
         for person in prediction.people
     ]
     return {
-        **_answer(loaded, "video", prediction, (), size, stages),
+        **_answer(loaded, "video", prediction, size, stages, options),
         "people": people,
         "frames": prediction.frames,
         "aggregation": prediction.aggregation,
@@ -198,29 +231,44 @@ def failure(kind: str, message: str, *, v2: bool = False) -> dict[str, Any]:
     """Build a `Failure`, or a `V2Failure` for the routes of the V2 inference protocol."""
     if v2:
         return {"error": message, "kind": kind}
-    return {"error": {"kind": kind, "message": message}}
+    return {"ok": False, "error": {"kind": kind, "message": message}}
 
 
 def _answer(
     loaded: LoadedModel,
     kind: str,
     prediction: Prediction | VideoPrediction,
-    faces: Sequence[FaceScore],
     size: tuple[int, int],
     stages: Stages,
+    options: PredictOptions | None,
 ) -> dict[str, Any]:
+    options = options or PredictOptions()
+    model = model_info(loaded)
+    if options.changes_decision:
+        model["threshold"] = loaded.predictor.adjusted(options).spec.threshold
     return {
         "id": uuid.uuid4().hex,
-        "model": model_info(loaded),
+        "model": model,
         "kind": kind,
+        "ok": True,
         "verdict": prediction.verdict,
+        "prediction": prediction.verdict,
         "probability": prediction.probability,
+        "confidence": prediction.confidence,
+        "used_calibration": options.use_calibration,
         "reason": prediction.reason,
+        "notes": list(prediction.notes),
         "width": int(size[1]),
         "height": int(size[0]),
-        "faces": [_face(face) for face in faces],
+        "faces": [],
         "timing_ms": stages.milliseconds(),
     }
+
+
+def _encode_png(rgb: Array) -> str:
+    content = io.BytesIO()
+    Image.fromarray(rgb).save(content, "PNG")
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def _face(face: FaceScore) -> dict[str, Any]:

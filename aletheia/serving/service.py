@@ -13,10 +13,12 @@ import numpy as np
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.crop import CropError
+from aletheia.imaging.reading import Picture
 from aletheia.inference.errors import RequestError
+from aletheia.inference.options import PredictOptions
 from aletheia.inference.predictor import Prediction, checked_pixels
 from aletheia.inference.timing import Stages
-from aletheia.inference.video import decide_video
+from aletheia.inference.video import ScoredFrames
 from aletheia.serving.admission import Admission, Turn
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder, Source
@@ -28,7 +30,6 @@ from aletheia.serving.schemas import image_answer, video_answer
 if TYPE_CHECKING:
     from aletheia.faces.face import Face
     from aletheia.inference.explain import Explainer, Explanation
-    from aletheia.inference.predictor import FaceEvidence
 
 Progress = Callable[[float], None]
 _current_stages: contextvars.ContextVar[Stages | None] = contextvars.ContextVar("stages", default=None)
@@ -68,13 +69,15 @@ class InferenceService:
         """End the decoding processes."""
         self.decoder.close()
 
-    def answer_image(self, data: bytes) -> dict[str, Any]:
+    def answer_image(self, data: bytes, options: PredictOptions | None = None) -> dict[str, Any]:
         """Answer for a picture, as ``POST /v1/predict`` does.
 
         Parameters
         ----------
         data : bytes
-            Content of the file: JPEG, PNG, WebP, BMP, TIFF or GIF.
+            Content of the file: JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF.
+        options : PredictOptions, optional
+            Wishes of the caller.
 
         Returns
         -------
@@ -87,7 +90,7 @@ class InferenceService:
             When it is no picture, too large, takes too long to decode, or too many wait already.
         """
         with self.admission.turn(self.config.request_timeout_s) as turn:
-            return self.image_in_turn(data, turn)
+            return self.image_in_turn(data, turn, options)
 
     def answer_video(
         self, source: Source, frames: int | None = None, progress: Progress | None = None
@@ -97,7 +100,7 @@ class InferenceService:
         Parameters
         ----------
         source : path, bytes or open file
-            MP4, MOV, MKV, WebM or AVI.
+            Of a format in `aletheia.imaging.media_types.VIDEO_FORMATS`.
         frames : int, optional
             How many are scored, evenly spread; by default ``default_frames``.
         progress : callable, optional
@@ -139,7 +142,7 @@ class InferenceService:
             When the model's network for explanations is missing or does not fit its hash.
         """
         with self.admission.turn(self.config.request_timeout_s) as turn, self.timed(turn) as stages:
-            rgb = self._decode(data, stages)
+            rgb = self._decode(data, stages).rgb
             with stages.stage("detect"):
                 faces = self.predictor.detector.detect(rgb, stages.check)
             explanations: list[Explanation | None] = []
@@ -178,7 +181,10 @@ class InferenceService:
         """
         stages = _current_stages.get() or Stages(self.config.request_timeout_s)
         try:
-            rgb = self._check_pixels(image) if isinstance(image, np.ndarray) else self._decode(image, stages)
+            if isinstance(image, np.ndarray):
+                picture = Picture(self._check_pixels(image))
+            else:
+                picture = self._decode(image, stages)
         except RequestError as error:
             if error.kind in ("timeout", "not_ready"):
                 stages.refused = error
@@ -187,21 +193,21 @@ class InferenceService:
         except InputError as error:
             return Prediction("error", None, reason=str(error))
         try:
-            prediction = self.predictor.predict_pixels(rgb, stages)
+            prediction = self.predictor.predict_picture(picture, stages)
         except InputError as error:
             stages.refused = error
             raise
         self.metrics.count_answer(prediction)
         return prediction
 
-    def image_in_turn(self, data: bytes, turn: Turn) -> dict[str, Any]:
+    def image_in_turn(self, data: bytes, turn: Turn, options: PredictOptions | None = None) -> dict[str, Any]:
         """Answer as `answer_image` for a caller that holds a turn."""
         with self.timed(turn) as stages:
-            rgb = self._decode(data, stages)
-            prediction = self.predictor.predict_pixels(rgb, stages)
+            picture = self._decode(data, stages)
+            prediction = self.predictor.predict_picture(picture, stages, options)
         self.metrics.count_answer(prediction)
         self.metrics.observe_stages(stages)
-        return image_answer(self.loaded, prediction, _size(rgb), stages)
+        return image_answer(self.loaded, prediction, _size(picture.rgb), stages, options)
 
     def video_in_turn(
         self,
@@ -209,6 +215,7 @@ class InferenceService:
         frames: int | None,
         progress: Progress | None,
         turn: Turn | None,
+        options: PredictOptions | None = None,
     ) -> dict[str, Any]:
         """Answer as `answer_video` for a caller that holds a turn; without one, each frame waits for its own.
 
@@ -216,21 +223,18 @@ class InferenceService:
         """
         count = self.check_frames(frames)
         with self.timed(turn) as stages:
-            times: list[float] = []
-            faces: list[list[FaceEvidence]] = []
-            size = (0, 0)
+            predictor = self.predictor.adjusted(options) if options else self.predictor
+            scored = ScoredFrames()
             for frame in self.decoder.video(source, count, stages):
                 with contextlib.nullcontext() if turn else self.admission.unbounded_turn():
-                    faces.append(self.predictor.detect_and_score(frame.rgb, stages))
-                times.append(round(frame.time, 3))
-                size = _size(frame.rgb)
+                    scored.add(frame, predictor.detect_and_score(frame.rgb, stages))
                 if progress:
-                    progress(min(len(faces) / count, 1.0))
+                    progress(min(len(scored.times) / count, 1.0))
             with stages.stage("judge"):
-                prediction = decide_video(self.predictor, times, faces)
+                prediction = scored.decide(predictor)
         self.metrics.count_answer(prediction)
         self.metrics.observe_stages(stages)
-        return video_answer(self.loaded, prediction, size, stages)
+        return video_answer(self.loaded, prediction, scored.size, stages, options)
 
     def check_frames(self, frames: int | None) -> int:
         """Return how many frames are scored; RequestError for a number out of range."""
@@ -262,10 +266,10 @@ class InferenceService:
             raise InputError(f"The picture has more than {self.config.max_pixels:,} pixels. Send a smaller one.")
         return checked_pixels(pixels)
 
-    def _decode(self, data: bytes, stages: Stages) -> Array:
+    def _decode(self, data: bytes, stages: Stages) -> Picture:
         self.check_size(len(data), video=False)
         with stages.stage("decode"):
-            return self.decoder.image(data, stages.left()).rgb
+            return self.decoder.image(data, stages.left())
 
     def _explain(self, rgb: Array, face: Face) -> Explanation:
         from aletheia.inference.explain import Explainer

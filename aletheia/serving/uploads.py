@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import dataclasses
 import errno
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import IO, Any
 
 from anyio import to_thread
@@ -17,10 +15,14 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from aletheia.core.errors import DISK_FULL
-from aletheia.imaging.media_types import begins_as_video
+from aletheia.core.errors import DISK_FULL, InputError
+from aletheia.imaging.media_types import HEAD_BYTES, begins_as_video
 from aletheia.inference.errors import RequestError
+from aletheia.inference.options import PredictOptions
+from aletheia.serving.base64_text import decode_base64
 
+#: Fields of a request besides the file and ``frames``, see `aletheia.inference.options.PredictOptions`.
+OPTIONS = ("threshold", "use_calibration", "crops")
 _IN_MEMORY = 1 << 20
 _MAX_FIELDS = 8
 _MAX_FIELD_BYTES = 1024
@@ -60,7 +62,11 @@ class Upload:
     def is_video(self) -> bool:
         """Tell whether the content begins as videos do, whatever the name of the file."""
         self.file.seek(0)
-        return begins_as_video(self.file.read(16))
+        return begins_as_video(self.file.read(HEAD_BYTES))
+
+    def options(self) -> PredictOptions:
+        """Return the wishes in the fields `OPTIONS`; RequestError when one does not fit."""
+        return parse_options(self.fields)
 
     def frames(self) -> int | None:
         """Return the field ``frames``, if there is one; RequestError when it is no whole number."""
@@ -150,19 +156,53 @@ def parse_json(content: bytes) -> dict[str, Any]:
     return value
 
 
-def picture_from_json(content: bytes) -> bytes:
-    """Decode the picture in ``{"image": "<base64>"}``; RequestError when there is none."""
+def picture_from_json(content: bytes) -> tuple[bytes, PredictOptions]:
+    """Decode ``{"image": "<base64>"}``, beside which `OPTIONS` may stand; RequestError when there is no picture."""
     value = parse_json(content)
     text = value.pop("image", None)
     if not isinstance(text, str):
         raise RequestError("bad_request", 'The JSON holds no picture; send {"image": "<base64>"}.')
-    if value:
+    if unknown := sorted(value.keys() - set(OPTIONS)):
         raise RequestError(
-            "bad_request", f"The JSON holds {min(value)[:60]!r}, which is not used here; send image alone."
+            "bad_request",
+            f"The JSON holds {unknown[0][:60]!r}, which is not used here; beside image may stand {', '.join(OPTIONS)}.",
         )
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
+    options = parse_options(value)
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        return decode_base64(text), options
+    except ValueError:
         raise RequestError("bad_request", "image is not base64.") from None
+
+
+def parse_options(fields: Mapping[str, Any]) -> PredictOptions:
+    """Read the wishes of a client from the fields of a form (texts) or of JSON; RequestError when one does not fit."""
+    given: dict[str, Any] = {}
+    for name in OPTIONS:
+        value = fields.get(name)
+        if value is None or value == "":
+            continue
+        if name == "threshold":
+            given[name] = _number(name, value)
+        else:
+            given[name] = _flag(name, value)
+    try:
+        return PredictOptions(**given)
+    except InputError as error:
+        raise RequestError("bad_request", str(error)) from None
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise RequestError("bad_request", f"{name} is {str(value)[:40]!r}; it must be a number from 0 to 1.") from None
+
+
+def _flag(name: str, value: Any) -> bool:
+    flags = {"true": True, "1": True, "false": False, "0": False}
+    text = str(value).strip().lower()
+    if text not in flags:
+        raise RequestError("bad_request", f"{name} is {str(value)[:40]!r}; it must be true or false.")
+    return flags[text]

@@ -87,10 +87,12 @@ def test_predict_json_is_one_object_a_line():
 
 def test_predict_passes_its_options_on(detector):
     options = ("--model", "a", "--model", "b", "--weight", "1", "--weight", "3", "--precision", "int8")
-    result = run("clip.mp4", *options, "--frames", "5", "--aggregation", "mean_logit")
+    result = run(
+        "clip.mp4", *options, "--frames", "5", "--aggregation", "mean_logit", "--threshold", ".7", "--no-calibration"
+    )
     assert detector.calls == [
         (["a", "b"], {"weights": [1.0, 3.0], "precision": "int8"}),
-        ("clip.mp4", {"frames": 5, "aggregation": "mean_logit"}),
+        ("clip.mp4", {"frames": 5, "aggregation": "mean_logit", "threshold": 0.7, "use_calibration": False}),
     ]
     assert "candidate is used" not in result.stderr  # it was asked for
     detector.calls.clear()
@@ -105,3 +107,41 @@ def test_predict_refuses_url_and_model():
 
 def test_describe_without_faces_has_no_probability():
     assert command._describe(Prediction("no face found", None)) == "no face found"
+
+
+def folder_of(tmp_path, *names):
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path
+
+
+def test_predict_folder_counts_what_went_wrong(tmp_path):
+    folder = folder_of(tmp_path / "in", "fake.jpg", "broken.jpg", "sub/clip.mp4", "notes.txt")
+    result = run(str(folder), "--recursive")
+    assert result.exit_code == 2
+    assert [line.split(": ")[1].split(" (")[0] for line in result.stdout.splitlines()] == ["fake", "real"]
+    assert "3 files: 1 unreadable, 1 fake, 1 real." in result.stderr
+    assert "1 files are no pictures or videos" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
+def test_predict_output_goes_on_where_it_ended(tmp_path, detector, form):
+    folder = folder_of(tmp_path / "in", "fake.jpg", "broken.jpg")
+    output = tmp_path / f"answers.{form}"
+    assert run(str(folder), "-o", str(output)).exit_code == 2
+    folder_of(folder, "unsure.jpg")
+    detector.calls.clear()
+    result = run(str(folder), "-o", str(output))
+    assert [name for name, _ in detector.calls[1:]] == ["broken.jpg", "unsure.jpg"]
+    assert "already has the answers for 1 of 3 files" in result.stderr
+    assert result.stdout == ""
+    other = run(str(folder), "-o", str(output), "--threshold", "0.5")
+    assert isinstance(other.exception, InputError)
+
+
+def test_predict_appends_notes_to_its_line(monkeypatch):
+    noted = Prediction("real", 0.1, (face(0.1, "real"),), notes=("The end of the file is missing.",))
+    monkeypatch.setitem(ANSWERS, "noted.jpg", noted)
+    assert run("noted.jpg").stdout == "noted.jpg: real (probability of fake: 10.0%) [The end of the file is missing.]\n"

@@ -16,6 +16,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from aletheia.cli import app
@@ -298,3 +299,30 @@ def test_predict_array_is_sent_without_loss(remote, local, portraits):
     noisy = np.clip(portraits[3][0] + rng.integers(-9, 10, portraits[3][0].shape), 0, 255).astype(np.uint8)
     lossy = cv2.imdecode(cv2.imencode(".jpg", noisy)[1], cv2.IMREAD_COLOR)
     assert remote.predict(noisy).probability == local.predict(noisy).probability != local.predict(lossy).probability
+
+
+def test_predict_several_at_once_in_order(local, remote, jpeg, clip, portraits, tmp_path):
+    (tmp_path / "picture.jpg").write_bytes(jpeg)
+    blank = np.full((60, 60, 3), 90, np.uint8)
+    sources = [tmp_path / "picture.jpg", jpeg, blank, Image.fromarray(portraits[1][0]), tmp_path / "missing.jpg"]
+    for detector in (local, remote):
+        answers = detector.predict(sources)
+        assert [plain(answer) for answer in answers] == [plain(detector.predict(source)) for source in sources]
+        assert [answer.verdict for answer in answers[2::2]] == ["no face found", "error"]
+        batch = np.stack([portraits[0][0], portraits[1][0]])
+        assert [plain(a) for a in detector.predict(batch)] == [plain(detector.predict(pixels)) for pixels in batch]
+        assert detector.predict([]) == []
+
+
+def test_predict_options_alike_on_both_sides(local, remote, jpeg, clip):
+    options = {"threshold": 0.9, "use_calibration": False}
+    for source in (jpeg, clip):
+        assert plain(local.predict(source, **options)) == plain(remote.predict(source, **options))
+        assert plain(local.predict(source, **options)) != plain(local.predict(source))
+    here, there = (detector.predict(jpeg[:-2], crops=True) for detector in (local, remote))
+    assert here.notes == there.notes != ()
+    np.testing.assert_array_equal(here.crops, there.crops)
+    assert len(here.crops) == 1
+    for detector in (local, remote):
+        with pytest.raises(InputError, match="from 0 to 1"):
+            detector.predict(jpeg, threshold=2)

@@ -50,3 +50,9 @@ def test_link_faces_distance_and_size():
 def test_link_faces_empty():
     assert link_faces([]) == []
     assert link_faces([[], []]) == [[], []]
+
+
+def test_link_faces_of_frames_of_different_sizes():
+    frames = [[face(100, 100, 40), face(300, 100, 40)], [face(50, 50, 20), face(150, 50, 20)]]
+    assert link_faces(frames, [(200, 400), (100, 200)]) == [[0, 1], [0, 1]]
+    assert link_faces(frames, [(200, 400), (200, 400)]) == link_faces(frames) != [[0, 1], [0, 1]]

@@ -46,7 +46,7 @@ def test_decode_images_order_and_skipped(files, tmp_path):
 
 def test_decode_images_cached(files, monkeypatch):
     first = pixel_cache.decode_images(files, 16)
-    monkeypatch.setattr(pixel_cache, "read_image", None)
+    monkeypatch.setattr(pixel_cache, "try_read_image", None)
     assert pixel_cache.decode_images(files, 16) is first
 
 

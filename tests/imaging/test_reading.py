@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import struct
@@ -15,23 +14,10 @@ from scipy.fft import dctn
 from aletheia.core.errors import InputError
 from aletheia.imaging.reading import UnreadableImageError, examine_image, perceptual_hash, probe_image, read_image
 
+from .picture_files import encode, smooth
+from .picture_files import png_chunk as chunk
+
 RNG = np.random.default_rng(0)
-
-
-def encode(image: Image.Image, form: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, form, **options)
-    return stream.getvalue()
-
-
-def smooth(height: int = 48, width: int = 64) -> np.ndarray:
-    """A picture with a bright left upper corner, different in every channel, without fine detail."""
-    y, x = np.mgrid[0:height, 0:width]
-    return np.stack([255 * (1 - x / width), 255 * (1 - y / height), 128 + 60 * np.sin(x / 9)], axis=-1).astype(np.uint8)
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png(width: int, height: int, depth: int, colour: int, raw: bytes) -> bytes:
@@ -168,7 +154,7 @@ def test_probe_image_wrong_suffix(tmp_path: Path) -> None:
         (b"", "empty"),
         (b"hello, I am no image\n" * 20, "text"),
         (bytes(range(1, 200)), "not an image"),
-        (b"\0\0\0\x18ftypheic" + bytes(50), "heic"),
+        (b"\0\0\0\x18ftypheic" + bytes(50), "damaged"),
         (b"\xff\xd8\xff" + bytes(100), "damaged"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "damaged"),
         (b"RIFF\x10\0\0\0WEBPVP8 " + bytes(20), "damaged"),

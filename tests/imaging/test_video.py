@@ -30,8 +30,8 @@ def write(path, times: list[float], gop: int = 12, codec: str = "libx264", optio
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = SIZE
-        # AVI knows one frame rate only.
-        base = Fraction(1, 25) if path.suffix == ".avi" else Fraction(1, 1000)
+        # Some containers, or their codecs, know one frame rate only.
+        base = Fraction(1, 25) if path.suffix in (".avi", ".mpg", ".wmv") else Fraction(1, 1000)
         stream.pix_fmt, stream.gop_size, stream.time_base = "yuv420p", gop, base
         stream.codec_context.time_base = base
         stream.codec_context.bit_rate = 20_000_000
@@ -63,6 +63,28 @@ def test_read_frames_moments(tmp_path, suffix, gop, count):
     assert [index_of(frame.rgb) for frame in frames] == wanted
     np.testing.assert_allclose([frame.time for frame in frames], [EVEN[i] for i in wanted], atol=0.002)
     assert all(frame.rgb.shape == (*SIZE, 3) and frame.rgb.flags.c_contiguous for frame in frames)
+
+
+@pytest.mark.parametrize("gop", [1, 12, 250])
+@pytest.mark.parametrize("suffix", ["ts", "m2ts", "mpg", "wmv", "flv"])
+@pytest.mark.parametrize("count", [1, 4, 10])
+def test_read_frames_of_other_containers_as_from_decoding_everything(tmp_path, suffix, gop, count):
+    codec = {"mpg": "mpeg2video", "wmv": "wmv2"}.get(suffix, "libx264")
+    path = write(tmp_path / f"a.{suffix}", [i / 25 for i in range(200)], gop, codec)
+    with av.open(str(path)) as container:
+        start = float(container.streams.video[0].start_time * container.streams.video[0].time_base)
+        everything = {round(frame.time - start, 3): index for index, frame in enumerate(container.decode(video=0))}
+    with av.open(str(path)) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    duration = probe_video(path).duration
+    assert duration == pytest.approx(8.0, abs=0.09)
+    frames = list(read_frames(path, count))
+    assert len(frames) == count
+    for i, frame in enumerate(frames):
+        wanted = max(time for time in everything if time <= duration * (i + 0.5) / count + 1e-3)
+        assert frame.time == pytest.approx(wanted, abs=0.042)  # on the edge between two frames either will do
+        nearest = min(everything, key=lambda time: abs(time - frame.time))
+        np.testing.assert_array_equal(frame.rgb, pictures[everything[nearest]])
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])

@@ -26,11 +26,13 @@ from aletheia.faces.detectors import registry
 from aletheia.faces.detectors.blazeface import BlazeFace
 from aletheia.inference.ensemble import open_predictor
 from aletheia.inference.errors import RequestError
+from aletheia.inference.options import PredictOptions
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.timing import Stages
 from aletheia.inference.video import decide_video, predict_video
 from aletheia.models.bundle import load_bundle
 from aletheia.models.onnx_network import ENGINES
+from aletheia.models.preprocessing import network_input
 from aletheia.models.spec import read_spec, write_spec
 from aletheia.models.verdict import UNCUT
 
@@ -274,3 +276,24 @@ def test_models_export_command_int8(bundle, portraits, tmp_path):
     reduced = json.loads(answered.stdout)["probability"]
     exact = Predictor(model).predict(picture).probability
     assert reduced != exact and reduced == pytest.approx(exact, abs=0.1)
+
+
+def test_predict_crops_and_notes(predictor, bundle, portraits, jpeg):
+    answer = predictor.predict(portraits[0][0], PredictOptions(crops=True))
+    (face,) = BlazeFace().detect(portraits[0][0])
+    np.testing.assert_array_equal(answer.crops[0], network_input(portraits[0][0], face, read_spec(bundle)))
+    assert predictor.predict(portraits[0][0]).crops == ()
+    assert predictor.predict(jpeg[:-2]).notes == ("The end of the file is missing; all of the picture is there.",)
+    assert predictor.predict(jpeg).notes == ()
+
+
+def test_predict_pil_image_as_its_file(predictor, portraits):
+    turned = Image.fromarray(np.rot90(portraits[0][0]).copy())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    turned.save(buffer, "PNG", exif=exif)
+    upright = predictor.predict(portraits[0][0])
+    assert predictor.predict(Image.open(io.BytesIO(buffer.getvalue()))) == upright
+    assert predictor.predict(Image.fromarray(portraits[0][0]).convert("RGBA")) == upright
+    assert "truncated" in predictor.predict(Image.open(io.BytesIO(buffer.getvalue()[:3000]))).reason

@@ -7,6 +7,7 @@ import json
 import math
 from statistics import NormalDist
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -14,9 +15,10 @@ from typer.testing import CliRunner
 from aletheia.cli import app
 from aletheia.core.errors import InputError
 from aletheia.faces.face import Face
+from aletheia.imaging.video import Frame
 from aletheia.inference.ensemble import Ensemble
 from aletheia.inference.predictor import FaceEvidence, Predictor
-from aletheia.inference.video import aggregate, decide_video, min_fakes_beyond_chance, predict_video
+from aletheia.inference.video import ScoredFrames, aggregate, decide_video, min_fakes_beyond_chance, predict_video
 from aletheia.models.spec import Calibration
 from aletheia.models.verdict import BRIEF, SMALL
 
@@ -221,3 +223,22 @@ def test_predict_command_video(bundle, clip, tmp_path):
     assert answer["aggregation"] == "mean_probability" and len(answer["people"]) == 2
     (tmp_path / "text.mp4").write_text("no video")
     assert CliRunner().invoke(app, ["predict", str(tmp_path / "text.mp4"), *options]).exit_code == 2
+
+
+def test_predict_video_whose_size_changes_keeps_its_people(predictor, portraits):
+    """One person, whose frames are half as large in the second half: boxes are in pixels of the first frame."""
+    large = np.ascontiguousarray(portraits[0][0])
+    small = cv2.resize(large, (128, 128), interpolation=cv2.INTER_AREA)
+    scored = ScoredFrames()
+    for number in range(8):
+        rgb = large if number < 4 else small
+        scored.add(Frame(rgb, number / 4, ("a note.",)), predictor.detect_and_score(rgb))
+    answer = scored.decide(predictor)
+    (person,) = answer.people
+    assert len(person.times) == 8
+    assert scored.size == (256, 256)
+    assert answer.notes == ("a note.",)
+    boxes = np.array([face.box for face in person.faces])
+    assert np.abs(boxes - boxes[0]).max() < 12
+    separate = decide_video(predictor, scored.times, scored.evidence)
+    assert len(separate.people) == 2  # by places alone

@@ -19,7 +19,8 @@ def error(response: httpx.Response) -> dict:
     if response.url.path.startswith("/v2"):
         assert set(body) == {"error", "kind"}
         return {"kind": body["kind"], "message": body["error"]}
-    assert set(body) == {"error"}
+    assert set(body) == {"error", "ok"}
+    assert body["ok"] is False
     return body["error"]
 
 

@@ -64,7 +64,8 @@ def test_decoder_video_equals_read_frames(decoder, clip, kind, tmp_path):
         (b"hello, world", "unknown_format", "text"),
         (b"\0" * 100, "unknown_format", "not an image"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "bad_image", "damaged"),
-        (b"\0\0\0\x18ftypheic" + b"\0" * 50, "unknown_format", "HEIC"),
+        (b"\0\0\0\x18ftypheic" + b"\0" * 50, "bad_image", "damaged"),
+        (b"8BPS" + b"\0" * 50, "unknown_format", "a Photoshop file, which is not read"),
     ],
 )
 def test_decoder_image_refuses(decoder, data, kind, message):

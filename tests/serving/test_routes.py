@@ -10,6 +10,7 @@ import pytest
 from jsonschema import validate
 from starlette.testclient import TestClient
 
+from aletheia.inference.options import PredictOptions
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.video import predict_video
 from aletheia.serving.app import create_app
@@ -237,3 +238,30 @@ def test_predict_deletes_upload(served, clip, tmp_path, monkeypatch):
     ((files, source),) = calls
     assert files == [] and list(tmp_path.iterdir()) == []
     assert source.closed
+
+
+def test_predict_simple_fields_and_options(served, bundle, jpeg):
+    plain = served.client.post("/v1/predict", **form(jpeg)).json()
+    assert (plain["ok"], plain["prediction"], plain["used_calibration"]) == (True, plain["verdict"], True)
+    p = plain["probability"]
+    assert plain["confidence"] == pytest.approx(p if plain["verdict"] == "fake" else 1 - p)
+    text = base64.encodebytes(jpeg).decode()
+    for sent in (
+        form(jpeg, threshold="1", use_calibration="false", crops="true"),
+        {"json": {"image": text, "threshold": 1, "use_calibration": False, "crops": True}},
+    ):
+        answer = served.client.post("/v1/predict", **sent).json()
+        assert (answer["verdict"], answer["used_calibration"], answer["model"]["threshold"]) == ("real", False, 1.0)
+        (face,) = answer["faces"]
+        assert face["probability"] == pytest.approx(plain["faces"][0]["raw_probability"], abs=1e-6)
+        crop = cv2.imdecode(np.frombuffer(base64.b64decode(face["crop"]), np.uint8), cv2.IMREAD_COLOR)
+        (wanted,) = Predictor(bundle).predict(jpeg, PredictOptions(crops=True)).crops
+        np.testing.assert_array_equal(crop[..., ::-1], wanted)
+    refused = served.client.post("/v1/predict", **form(jpeg, threshold="2"))
+    assert (refused.status_code, error(refused)["kind"]) == (400, "bad_request")
+
+
+def test_predict_says_what_had_to_be_done(served, jpeg):
+    answer = served.client.post("/v1/predict", **form(jpeg[:-2])).json()
+    assert answer["notes"] == ["The end of the file is missing; all of the picture is there."]
+    assert served.client.post("/v1/predict", **form(jpeg)).json()["notes"] == []

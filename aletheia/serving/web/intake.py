@@ -10,6 +10,8 @@ from aletheia.serving.web.gallery import SAMPLES
 from aletheia.serving.web.messages import format_size
 
 _FORMAT_NAMES = {
+    ".heif": "HEIC",
+    ".hif": "HEIC",
     ".jpe": "JPEG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -19,6 +21,12 @@ _FORMAT_NAMES = {
     ".webp": "WebP",
     ".webm": "WebM",
     ".m4v": "MP4",
+    ".ts": "MPEG-TS",
+    ".mts": "MPEG-TS",
+    ".m2ts": "MPEG-TS",
+    ".asf": "WMV",
+    ".mpg": "MPEG",
+    ".ogv": "Ogg",
 }
 _ICON = (
     '<svg class="sign" viewBox="0 0 48 48" aria-hidden="true"><rect x="5" y="9" width="38" height="30" rx="5"/>'

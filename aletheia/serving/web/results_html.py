@@ -78,7 +78,8 @@ def render_answer(answer: Mapping[str, Any], spec: ModelSpec, truth: str = "") -
     known = f'<p class="truth"><strong>What it really is:</strong> {escape(truth)}.</p>' if truth else ""
     order = _reading_order(parts, is_video)
     chips, panels = _chips(parts, is_video, order), _panels(parts, spec, is_video, order)
-    basis = f'<p class="basis">{escape(explain_training(spec))}</p>' if parts else ""
+    remarks = "".join(f'<p class="basis">{escape(note)}</p>' for note in answer.get("notes", ()))
+    basis = remarks + (f'<p class="basis">{escape(explain_training(spec))}</p>' if parts else "")
     return (
         f'<section class="answer" data-first="{_decisive_part(parts)}" aria-label="Answer">{_stage(answer)}'
         f'<div class="verdict">{lead}{sentences}{chips}{panels}</div>'

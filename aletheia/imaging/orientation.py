@@ -1,0 +1,92 @@
+"""How a picture is turned upright, wherever its file says so, and the shape of its pixels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from PIL import Image
+
+_ORIENTATION = 0x0112
+#: What is done to the stored picture, by EXIF orientation.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])\s*[\"'<]")
+_MAX_XMP = 1 << 20
+#: Ratios of the sides of a pixel; what is nearer to a square is rounding, what is farther is a mistake.
+MIN_RATIO, MAX_RATIO = 1.02, 4.0
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Read the orientation, 1 to 8, from EXIF or else from XMP (``tiff:Orientation``).
+
+    1 for TIFF and HEIC, which their decoders turn, and where the metadata are damaged. AVIF has a property of its own,
+    which Pillow hands on as EXIF.
+    """
+    if image.format in ("TIFF", "HEIF"):
+        return 1
+    xmp = None if image.format == "AVIF" else image.info.get("xmp")
+    return _from_exif(image.info.get("exif")) or _from_xmp(xmp) or 1
+
+
+def _from_exif(content: Any) -> int:
+    if not isinstance(content, bytes) or not content:
+        return 0
+    exif = Image.Exif()
+    try:
+        exif.load(content)
+        value = exif.get(_ORIENTATION, 0)
+    except Exception:  # broken EXIF of any kind does not make the image unreadable
+        return 0
+    return value if isinstance(value, int) and 1 <= value <= 8 else 0
+
+
+def _from_xmp(content: Any) -> int:
+    content = content.encode() if isinstance(content, str) else content
+    match = _XMP_ORIENTATION.search(content[:_MAX_XMP]) if isinstance(content, bytes) else None
+    return int(match[1]) if match else 0
+
+
+def pixel_ratio(image: Image.Image) -> float:
+    """Compute the width of a stored pixel divided by its height, from the densities that the file states.
+
+    Densities are of JFIF, PNG (``pHYs``), TIFF and BMP. 1.0 where none are stated, and where they differ by less than
+    `MIN_RATIO` (rounding) or more than `MAX_RATIO` (a mistake: no device has such pixels).
+    """
+    info = image.info
+    stated = info.get("dpi") or info.get("aspect") or info.get("resolution")
+    if image.format == "JPEG" and info.get("jfif_unit") == 0:
+        stated = info.get("jfif_density")
+    try:
+        x, y = map(float, stated or (1, 1))
+        ratio = y / x
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 1.0
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(274, 1) in (5, 6, 7, 8):
+        ratio = 1 / ratio if ratio else 1.0
+    return believable_ratio(ratio)
+
+
+def believable_ratio(ratio: float) -> float:
+    """Return the ratio of a pixel's sides, or 1.0 for one that is next to a square or impossible."""
+    larger = max(ratio, 1 / ratio) if ratio > 0 else 0.0
+    return ratio if MIN_RATIO <= larger <= MAX_RATIO else 1.0
+
+
+def displayed_size(width: int, height: int, ratio: float, max_pixels: int) -> tuple[int, int]:
+    """Compute the size at which pixels of this ratio are shown as squares.
+
+    The side whose pixels are wider is enlarged, so that nothing is lost; where that would exceed `max_pixels`, the
+    other one is reduced.
+    """
+    grown = (round(width * ratio), height) if ratio >= 1 else (width, round(height / ratio))
+    if grown[0] * grown[1] <= max_pixels:
+        return grown
+    return (width, max(round(height / ratio), 1)) if ratio >= 1 else (max(round(width * ratio), 1), height)
