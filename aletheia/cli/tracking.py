@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aletheia.core.errors import InputError
+from aletheia.core.lifetime import start_bound
 from aletheia.core.settings import get_settings
 from aletheia.tracking.constants import MLRUN_VERSION
 
@@ -141,7 +142,7 @@ def ui(
     _check_port(port)
     # No telemetry, and none of the processes for MLflow's background jobs, which nothing here uses.
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process = subprocess.Popen(command, env={**os.environ, **quiet})
+    process = start_bound(command, env={**os.environ, **quiet})
     try:
         if browser and _wait_until_answered(address, process):
             webbrowser.open(page)
