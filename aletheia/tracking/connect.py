@@ -8,6 +8,7 @@ import urllib.error
 from pathlib import Path
 from typing import NamedTuple
 
+from aletheia.core.environment import complete_user
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.tracking import service
@@ -46,7 +47,7 @@ def _from_files() -> list[tuple[str | None, str]]:
     settings: list[tuple[str | None, str]] = []
     if not os.environ.get("MLRUN_IGNORE_ENV_FILE"):
         default = os.environ.get("MLRUN_DEFAULT_ENV_FILE", "~/.mlrun.env")
-        path = Path(os.environ.get("MLRUN_ENV_FILE") or default).expanduser()
+        path = Path(os.path.expanduser(os.environ.get("MLRUN_ENV_FILE") or default))  # noqa: PTH111 -- as the client does
         if path.is_file():
             import dotenv
 
@@ -115,6 +116,7 @@ def ensure_tracking(progress: bool = False) -> str:
         When a configured server does not answer (there is no silent fallback), when the port of the embedded
         one is taken, or when its folder or database cannot be used.
     """
+    complete_user()  # before MLRun asks for it
     setting = _configured()
     home = get_settings().home.resolve()
     if setting and not _is_embedded(setting.url):
