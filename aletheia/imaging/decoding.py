@@ -14,6 +14,7 @@ from PIL import Image, JpegImagePlugin
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
+from aletheia.imaging.hostile import count_scans, gif_comment_bytes
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
@@ -32,9 +33,9 @@ _MAGIC = (
     (b"MM\0+", "tiff"),
 )
 _READ_HINT = "Formats read are JPEG, PNG, WebP, BMP, TIFF and GIF"
-# A progressive JPEG costs one pass over all its pixels per scan, and a scan may take ten bytes. Encoders
-# write ten or so.
-_MAX_SCANS = 200
+# Encoders write ten scans or so; more are accepted where they cost a second or so.
+_MAX_SCANS, _USUAL_SCANS, _MAX_SCANNED_PIXELS = 200, 20, 640_000_000
+_MAX_COMMENT = 1 << 20  # bytes
 
 
 class UnreadableImageError(InputError):
@@ -126,11 +127,12 @@ def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
     if not kind:
         raise UnreadableImageError(name, _not_an_image(data), _READ_HINT)
     if kind == "jpeg":
-        if data.count(b"\xff\xda") > _MAX_SCANS:
-            raise UnreadableImageError(name, f"has more than {_MAX_SCANS} JPEG scans, as only an attack would")
         # Image.open would turn a JPEG with a multi-picture index into an MPO and trust that index.
         image: Image.Image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        _check_scans(name, data, image.width * image.height)
     else:
+        if kind == "gif" and gif_comment_bytes(data) > _MAX_COMMENT:
+            raise UnreadableImageError(name, f"has a comment of over {_MAX_COMMENT:,} bytes, as only an attack would")
         image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
     limit = get_settings().max_pixels if max_pixels is None else max_pixels
     if image.width * image.height > limit:
@@ -140,3 +142,11 @@ def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
             "Reduce it, or raise ALETHEIA_MAX_PIXELS",
         )
     return image
+
+
+def _check_scans(name: str, data: bytes, pixels: int) -> None:
+    if data.count(b"\xff\xda") <= _USUAL_SCANS:
+        return
+    scans = count_scans(data)
+    if scans > _MAX_SCANS or (scans > _USUAL_SCANS and scans * pixels > _MAX_SCANNED_PIXELS):
+        raise UnreadableImageError(name, f"has {scans} JPEG scans of {pixels:,} pixels, as only an attack would")
