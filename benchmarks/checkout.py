@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from aletheia.tracking.constants import WHILE_PID
+
 ROOT = Path(__file__).parents[1]
 ALETHEIA = Path(sys.executable).with_name("aletheia")
 _PARTS = ("notebooks", "functions", "workflows", "project.yaml", "project_setup.py")
@@ -33,6 +35,7 @@ def fresh_checkout() -> Iterator[tuple[Path, dict[str, str]]]:
         dropped = ("MLRUN_DBPATH", "ALETHEIA_PROJECT", "ALETHEIA_DATA")
         environment = {key: value for key, value in os.environ.items() if key not in dropped}
         environment |= {"ALETHEIA_HOME": str(folder / "home"), "ALETHEIA_TRACKING_PORT": str(port)}
+        environment[WHILE_PID] = str(os.getpid())  # killed, it leaves no service behind
         try:
             yield folder, environment
         finally:

@@ -6,7 +6,6 @@ import base64
 import dataclasses
 import json
 import os
-import signal
 import socket
 import statistics
 import subprocess
@@ -19,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+
+from aletheia.core.lifetime import start_bound
 
 BOUNDARY = "aletheia-benchmark"
 
@@ -52,12 +53,13 @@ class Server:
         environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
         began = time.perf_counter()
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
+            self.process = start_bound([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
         while not self.ready():
             if self.process.poll() is not None or time.perf_counter() - began > 120:
                 self.stop()
                 raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.02)
+        self.pid = psutil.Process(self.process.pid).children()[0].pid
         return time.perf_counter() - began
 
     def ready(self) -> bool:
@@ -70,7 +72,9 @@ class Server:
 
     def kill(self) -> None:
         """End it by SIGKILL, as when the machine runs out of memory."""
-        self.process.send_signal(signal.SIGKILL)
+        family = psutil.Process(self.process.pid).children()
+        for server in family:
+            server.kill()
         self.process.wait()
 
     def stop(self) -> None:
@@ -93,7 +97,7 @@ class Memory(threading.Thread):
 
     def __init__(self, server: Server) -> None:
         super().__init__(daemon=True)
-        self._process, self._done = psutil.Process(server.process.pid), threading.Event()
+        self._process, self._done = psutil.Process(server.pid), threading.Event()
         self.samples: list[tuple[float, int, int]] = []
         self.start()
 
@@ -178,7 +182,7 @@ def start_load(server: Server, folder: Path, clients: int, seconds: float) -> su
     # Failed requests are judged here, not by Locust's exit code.
     command += ["--exit-code-on-error", "0", "--stop-timeout", "60", "--loglevel", "ERROR"]
     environment = {**os.environ, "ALETHEIA_LOAD": str(folder)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return start_bound(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def finish_load(locust: subprocess.Popen, folder: Path) -> list[tuple[str, float, float, int, bool]]:

@@ -15,6 +15,7 @@ import pytest
 from aletheia.core.settings import get_settings
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.tracking import service
+from aletheia.tracking.constants import WHILE_PID
 
 from .factories import face_folder, make_manifest, save_image
 
@@ -24,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = str(config.rootpath / ".pytest_cache" / "bytecode")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = folder
+    os.environ[WHILE_PID] = str(os.getpid())  # a killed test session leaves no service behind
     sys.dont_write_bytecode, sys.pycache_prefix = False, folder
 
 
@@ -45,7 +47,7 @@ def tracking_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def embedded_url(tracking_home: Path) -> Iterator[str]:
     """Address of a tracking service in a temporary home on a free port; MLRun is pointed at it."""
-    running = service.start(tracking_home, port=0, arguments=("--while-pid", str(os.getpid())))
+    running = service.start(tracking_home, port=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALETHEIA_HOME", str(tracking_home))
         patch.setenv("ALETHEIA_TRACKING_PORT", str(running.port))

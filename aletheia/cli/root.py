@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -22,7 +20,8 @@ from aletheia.cli.predict import predict
 from aletheia.cli.run import run
 from aletheia.cli.serve import serve
 from aletheia.cli.tracking import app as tracking_app
-from aletheia.core.errors import DISK_FULL, InputError
+from aletheia.core.environment import complete_user, explain
+from aletheia.core.errors import InputError
 
 _INTERRUPTED = 130  # exit code after Ctrl-C
 
@@ -59,15 +58,17 @@ def main() -> None:
     """Run the command line: errors that the user can correct end it with one sentence and exit code 2."""
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "10")  # few lines of progress in a log file
+    complete_user()
     try:
         app()
     except InputError as error:
         _print_error(str(error))
         sys.exit(2)
-    except OSError as error:
-        if error.errno != errno.ENOSPC and getattr(error, "code", None) != HTTPStatus.INSUFFICIENT_STORAGE:
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
+        sentence = explain(error)
+        if sentence is None:
             raise
-        _print_error(DISK_FULL)
+        _print_error(sentence)
         sys.exit(2)
     except SystemExit as exit_:
         if exit_.code == _INTERRUPTED:

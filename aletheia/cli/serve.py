@@ -119,8 +119,9 @@ def _serve(config: ServeConfig, listener: socket.socket) -> None:
     import uvicorn
 
     from aletheia.serving.app import create_app
-    from aletheia.serving.hardening import forbid_inspection, return_freed_memory
+    from aletheia.serving.hardening import forbid_inspection, reserve_files, return_freed_memory
 
+    reserve_files(config)
     return_freed_memory()
     forbid_inspection()
     for name in ("python_multipart", "uvicorn.error"):  # clients could fill the log

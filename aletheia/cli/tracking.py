@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aletheia.core.errors import InputError
+from aletheia.core.lifetime import start_bound
 from aletheia.core.settings import get_settings
 from aletheia.tracking.constants import MLRUN_VERSION
 
@@ -27,11 +28,13 @@ console = Console()
 @app.command()
 def start() -> None:
     """Start the service, if it does not run, and show its address."""
-    from aletheia.tracking import service
+    from aletheia.tracking import access, service
 
     running = service.start()
     console.print(f"The tracking service runs at {running.url} (pid {running.pid}), data in {running.home}.")
-    console.print(f"For other programs: export MLRUN_DBPATH={running.url}", style="dim")
+    console.print(f"For other programs of yours: export MLRUN_DBPATH={running.url}", style="dim")
+    address = access.without_token(running.url).replace("://", f"://{access.USER}:$(cat {running.home / access.FILE})@")
+    console.print(f"In a container:              export MLRUN_DBPATH={address}", style="dim")
 
 
 @app.command()
@@ -116,12 +119,14 @@ def ui(
     dry_run: bool = typer.Option(False, help="Export and print, but start nothing."),
 ) -> None:
     """Export, then show the runs in the MLflow UI; also print how to start the MLRun UI on the same data."""
-    from aletheia.tracking import ensure_tracking, mlflow_export
+    from aletheia.tracking import access, ensure_tracking, mlflow_export
 
     url = ensure_tracking(progress=True)
     summary = mlflow_export.export_project(progress=True)
     console.print(
-        f"The MLRun UI on the same data (Docker, Linux; then open http://localhost:8090):\n  {mlrun_ui(url)}",
+        f"The MLRun UI on the same data (Docker, Linux; then open http://localhost:8090):\n  {mlrun_ui(url)}\n"
+        f"  The browser asks for a name, {access.USER}, and a password: the content of"
+        f" {get_settings().home.resolve() / access.FILE}",
         soft_wrap=True,
     )
     if summary.uri.startswith(("http://", "https://")):
@@ -141,7 +146,7 @@ def ui(
     _check_port(port)
     # No telemetry, and none of the processes for MLflow's background jobs, which nothing here uses.
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process = subprocess.Popen(command, env={**os.environ, **quiet})
+    process = start_bound(command, env={**os.environ, **quiet})
     try:
         if browser and _wait_until_answered(address, process):
             webbrowser.open(page)
@@ -171,7 +176,9 @@ def mlrun_ui(url: str) -> str:
     The image is a web server on port 8090 which forwards requests for ``/api``; the service listens on the loopback
     interface only, hence the host's network.
     """
-    return f"docker run --rm --network host -e MLRUN_API_PROXY_URL={url} mlrun/mlrun-ui:{MLRUN_VERSION}"
+    from aletheia.tracking.access import without_token
+
+    return f"docker run --rm --network host -e MLRUN_API_PROXY_URL={without_token(url)} mlrun/mlrun-ui:{MLRUN_VERSION}"
 
 
 def _check_port(port: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import cv2
 
 from aletheia.core.errors import InputError
+from aletheia.core.lifetime import end_with_parent
 
 R = TypeVar("R")
 T = TypeVar("T")  # a path, or a tuple that holds one
@@ -98,6 +99,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _initialise_worker() -> None:
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     cv2.setNumThreads(1)  # the processes already share the cores
 

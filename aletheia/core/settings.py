@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aletheia.core.cores import cores
+from aletheia.core.environment import home_folder_error
 from aletheia.core.errors import InputError
+
+
+def _user_folder(locate: Callable[[str], str], variable: str) -> Path:
+    try:
+        return Path(locate("aletheia"))
+    except RuntimeError:
+        raise InputError(home_folder_error(variable)) from None
 
 
 class Settings(BaseModel):
@@ -19,11 +28,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     home: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("aletheia")),
+        default_factory=lambda: _user_folder(platformdirs.user_data_dir, "ALETHEIA_HOME"),
         description="Folder of the embedded tracking database and its log.",
     )
     cache: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_cache_dir("aletheia")),
+        default_factory=lambda: _user_folder(platformdirs.user_cache_dir, "ALETHEIA_CACHE"),
         description="Folder of files that can be made again: networks compiled for this machine.",
     )
     tracking_port: int = Field(8766, ge=1, le=65535, description="Port of the embedded tracking service, on 127.0.0.1.")

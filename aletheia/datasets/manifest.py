@@ -43,6 +43,7 @@ __all__ = [
 MAX_ROWS = 50_000_000
 MAX_BYTES = 4_000_000_000
 _CHUNK = 100_000
+_BYTES_OF_A_ROW = 4  # in a parquet file with less, the paths may be one and the same; names that count up take 1 to 7
 
 
 def read_manifest(path: str | Path, *, allow_absolute: bool = False) -> pd.DataFrame:
@@ -125,11 +126,35 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    rows = pa.parquet.ParquetFile(path).metadata.num_rows
+    file = pa.parquet.ParquetFile(path)
+    rows = file.metadata.num_rows
     if rows > MAX_ROWS:
         raise InputError(f"The file has {rows:,} rows, more than the {MAX_ROWS:,} that are read. Split it.")
+    if rows > _CHUNK and rows * _BYTES_OF_A_ROW > path.stat().st_size and "path" in file.schema_arrow.names:
+        _check_distinct_paths(file)
     df = _to_pandas(pa.parquet.read_table(path))
     return df.drop(columns=[name for name in df.columns if str(name).startswith("__index_level_")])
+
+
+def _check_distinct_paths(file: pa.parquet.ParquetFile) -> None:
+    """Refuse rows that repeat their paths by this column alone, after as few rows as possible.
+
+    A file of a few megabytes can repeat one row millions of times; read whole, it would take gigabytes and minutes.
+    """
+    chunks: list[pa.Array] = []
+    rows, next_check = 0, _CHUNK
+    for batch in file.iter_batches(batch_size=_CHUNK, columns=["path"]):
+        paths = batch.column(0)
+        chunks.append(paths.dictionary_decode() if isinstance(paths, pa.DictionaryArray) else paths)
+        rows += len(batch)
+        if rows >= next_check:
+            next_check *= 2
+            distinct = pc.count_distinct(pa.chunked_array(chunks)).as_py()
+            if distinct < rows:
+                raise InputError(
+                    f"'path' repeats: the first {rows:,} rows name {distinct:,} files. Each row is a picture"
+                    " of its own; remove the duplicates."
+                )
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from PIL import Image, JpegImagePlugin
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
+from aletheia.imaging.hostile import count_scans, gif_comment_bytes
 from aletheia.imaging.media_types import HEAD_BYTES, describe_format, image_format
 from aletheia.imaging.png_chunks import read_chunks
 
@@ -27,9 +28,9 @@ IMAGE_SUFFIXES = (
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 _READ_HINT = "Formats read are JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF"
-# A progressive JPEG costs one pass over all its pixels per scan, and a scan may take ten bytes. Encoders
-# write ten or so.
-_MAX_SCANS = 200
+# Encoders write ten scans or so; more are accepted where they cost a second or so.
+_MAX_SCANS, _USUAL_SCANS, _MAX_SCANNED_PIXELS = 200, 20, 640_000_000
+_MAX_COMMENT = 1 << 20  # bytes
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]{0,64}")
 
 
@@ -142,14 +143,16 @@ def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
 
 def _open(kind: str, name: str, data: bytes) -> Image.Image:
     if kind == "jpeg":
-        if data.count(b"\xff\xda") > _MAX_SCANS:
-            raise UnreadableImageError(name, f"has more than {_MAX_SCANS} JPEG scans, as only an attack would")
         # Image.open would turn a JPEG with a multi-picture index into an MPO and trust that index.
-        return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        jpeg = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        _check_scans(name, data, jpeg.width * jpeg.height)
+        return jpeg
     if kind == "heif":
         from pi_heif import HeifImageFile
 
         return HeifImageFile(io.BytesIO(data))  # type: ignore[no-any-return]
+    if kind == "gif" and gif_comment_bytes(data) > _MAX_COMMENT:
+        raise UnreadableImageError(name, f"has a comment of over {_MAX_COMMENT:,} bytes, as only an attack would")
     image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
     if kind == "png":
         image.info.update(read_chunks(data))
@@ -166,3 +169,11 @@ def _check_tiff(name: str, image: Image.Image) -> None:
             "is a TIFF whose channels of more than 8 bits are stored one after another (planar), which is not read",
             "Save it with interleaved channels, or with 8 bits a channel",
         )
+
+
+def _check_scans(name: str, data: bytes, pixels: int) -> None:
+    if data.count(b"\xff\xda") <= _USUAL_SCANS:
+        return
+    scans = count_scans(data)
+    if scans > _MAX_SCANS or (scans > _USUAL_SCANS and scans * pixels > _MAX_SCANNED_PIXELS):
+        raise UnreadableImageError(name, f"has {scans} JPEG scans of {pixels:,} pixels, as only an attack would")

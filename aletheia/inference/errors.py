@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aletheia.core.errors import InputError
 
 #: HTTP status of each kind of refusal.
@@ -36,8 +38,11 @@ class RequestError(InputError):
         A sentence for the client, with the remedy.
     retry_after : int, optional
         Seconds after which the client may try again.
+    allow : sequence of str, optional
+        Methods that the path has, where the kind is ``"method_not_allowed"``.
     """
 
-    def __init__(self, kind: str, message: str, *, retry_after: int | None = None) -> None:
+    def __init__(self, kind: str, message: str, *, retry_after: int | None = None, allow: Sequence[str] = ()) -> None:
         super().__init__(message)
+        self.allow = allow
         self.kind, self.status, self.retry_after = kind, STATUS[kind], retry_after

@@ -28,6 +28,7 @@ from aletheia.models.spec import (
     read_spec,
     write_spec,
 )
+from aletheia.models.state_dict import check_header
 
 
 def save_bundle(folder: str | Path, model: nn.Module, spec: ModelSpec) -> Path:
@@ -115,6 +116,7 @@ _DTYPES = {"F32": torch.float32, "I64": torch.int64}
 
 
 def _read_weights(file: Path, model: nn.Module) -> dict[str, torch.Tensor]:
+    check_header(file)
     try:
         with safe_open(file, framework="pt") as tensors:
             # Shapes and types are in the header; nothing large is read before they fit.

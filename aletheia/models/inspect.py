@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from aletheia.core.errors import InputError
 from aletheia.core.files import MAX_BYTES, check_file
 from aletheia.models.registry import count_parameters, create_model, list_models
-from aletheia.models.state_dict import read_archive, state_of
+from aletheia.models.state_dict import check_header, read_archive, state_of
 
 _PREFIXES = ("net.", "module.", "model.")  # of Lightning modules and of data-parallel wrappers
 
@@ -138,6 +138,7 @@ def _bundle(folder: Path) -> Inspection:
 
 
 def _headers(path: Path) -> tuple[Tensor, ...]:
+    check_header(path)
     try:
         with safe_open(path, framework="np") as file:
             slices = [(key, file.get_slice(key)) for key in file.keys()]  # noqa: SIM118 (no mapping)

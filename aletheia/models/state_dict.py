@@ -15,6 +15,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import MAX_BYTES, check_file
 
 MAX_MEMBERS = 100_000
+#: Of a safetensors file. A tensor takes some hundred; the largest networks here have two thousand tensors.
+MAX_HEADER_BYTES = 4_000_000
 
 
 def read_archive(path: Path) -> Any:
@@ -43,6 +45,9 @@ def read_archive(path: Path) -> Any:
         raise InputError(f"{path} holds {len(members):,} members; at most {MAX_MEMBERS:,} are read.")
     if any(member.compress_type != zipfile.ZIP_STORED or member.file_size > MAX_BYTES for member in members):
         raise InputError(f"{path} holds compressed members, which torch.save never writes; it is not opened.")
+    # A pickle of a state dict takes some 200 bytes for a tensor, and each of its opcodes is interpreted.
+    if any(member.filename.endswith("data.pkl") and member.file_size > 5 * MAX_HEADER_BYTES for member in members):
+        raise InputError(f"{path} has a table of contents of over {5 * MAX_HEADER_BYTES:,} bytes; it is not opened.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError:
@@ -53,6 +58,26 @@ def read_archive(path: Path) -> Any:
     except Exception as error:  # torch's reader raises anything on bytes that were tampered with
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{path} cannot be read: {first}.") from None
+
+
+def check_header(path: Path) -> None:
+    """Refuse a safetensors file whose header is so long that parsing it would take minutes and gigabytes.
+
+    Raises
+    ------
+    InputError
+        When it is; other damage is left to the reader.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}).") from None
+    if MAX_HEADER_BYTES < length <= path.stat().st_size:
+        raise InputError(
+            f"{path} has a header of {length:,} bytes; at most {MAX_HEADER_BYTES:,} are read, enough for tens of"
+            " thousands of tensors."
+        )
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -70,6 +95,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     """
     if path.suffix == ".safetensors":
         check_file(path)
+        check_header(path)
         try:
             return load_file(path)
         except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, MemoryError) as error:

@@ -13,7 +13,8 @@ from typing import Any
 
 from rich.console import Console
 
-from aletheia.core.errors import DISK_FULL, InputError, is_disk_full_message
+from aletheia.core.environment import explain_text
+from aletheia.core.errors import InputError
 from aletheia.core.paths import project_root
 from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
@@ -86,8 +87,8 @@ def _report_failure(errors: dict[str, str], log: Path, console: Console) -> None
     steps = ", ".join(errors) or "the workflow"
     if InputError.raised:
         raise InputError(f"{steps} failed. {InputError.raised[-1]}")
-    if any(map(is_disk_full_message, errors.values())):
-        raise InputError(f"{steps} failed. {DISK_FULL}")
+    for sentence in filter(None, map(explain_text, errors.values())):
+        raise InputError(f"{steps} failed. {sentence}")
     for step, error in errors.items():
         console.print(f"[bold red]{step} failed:[/] {error}", highlight=False, soft_wrap=True)
     console.print(f"The whole output is in {log}.", highlight=False)

@@ -151,6 +151,7 @@ def _look_up(project: str, key: str, version: dict[str, Any]) -> RegisteredModel
 
 def _artifact(project: str, key: str, version: dict[str, Any]) -> dict[str, Any] | None:
     from aletheia.tracking import ensure_tracking
+    from aletheia.tracking.access import without_token
     from aletheia.tracking.service import request_json
 
     query = urlencode({name: value for name, value in version.items() if value})
@@ -160,9 +161,11 @@ def _artifact(project: str, key: str, version: dict[str, Any]) -> dict[str, Any]
     except HTTPError as error:
         if error.code == HTTPStatus.NOT_FOUND:
             return None
-        raise InputError(f"The tracking service answered {url} with {error.code}: {error.reason}.") from None
+        raise InputError(
+            f"The tracking service answered {without_token(url)} with {error.code}: {error.reason}."
+        ) from None
     except OSError as error:
-        raise InputError(f"The tracking service did not answer {url}: {error}.") from None
+        raise InputError(f"The tracking service did not answer {without_token(url)}: {error}.") from None
     artifact: dict[str, Any] = body.get("data", body)
     return artifact
 

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -28,7 +29,15 @@ from aletheia.serving.docs_page import docs_page
 from aletheia.serving.graph import ServingGraph
 from aletheia.serving.jobs import Jobs
 from aletheia.serving.model_loading import load_model
-from aletheia.serving.routing import FallbackMount, PolicyRoute, current_policy, has_route, registered_routers
+from aletheia.serving.routing import (
+    FallbackMount,
+    PolicyRoute,
+    check_method,
+    current_policy,
+    method_error,
+    registered_routers,
+    route_methods,
+)
 from aletheia.serving.security import SecurityMiddleware, error_response
 from aletheia.serving.service import InferenceService
 from aletheia.serving.web.policies import PAGE
@@ -49,7 +58,7 @@ _STARTING = (
     "</body></html>\n"
 )
 _NO_PAGE = "There is no page here: the service was started without it. The HTTP interface is described at /docs."
-_KINDS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unknown_format"}
+_KINDS = {404: "not_found", 413: "too_large", 415: "unknown_format"}
 
 
 def create_app(config: ServeConfig, service: InferenceService | None = None) -> FastAPI:
@@ -202,8 +211,7 @@ class _PageApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the page, or with the one that stands in for it."""
-        if has_route(scope):
-            raise HTTPException(405)
+        check_method(scope)
         if self._inner is not None:
             await self._inner(scope, receive, send)
         elif self._starting.matches(scope)[0] is Match.FULL:
@@ -237,6 +245,8 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return respond(request, method_error(request.scope, route_methods(app.routes, request.scope)))
         kind = _KINDS.get(error.status_code, "bad_request")
         text = f"{error.detail}: {request.method} {request.url.path[:200]}"
         if kind == "not_found" and request.url.path == "/":

@@ -21,6 +21,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import AletheiaError, InputError
+from aletheia.core.lifetime import end_with_peer
 from aletheia.imaging.decoding import UnreadableImageError
 from aletheia.imaging.reading import read_picture
 from aletheia.serving.ipc import MAX_MESSAGE, ChannelError, anonymous_file, receive, send, shared_file, write
@@ -162,6 +163,7 @@ def limit_resources(memory: int) -> None:
 def main(tasks: Mapping[str, Task] = TASKS) -> None:
     """Carry out requests from the socket that was inherited."""
     link = socket.socket(fileno=int(sys.argv[1]))
+    end_with_peer(link)
     limit_resources(int(sys.argv[2]))
     # Decoders' complaints about hostile files would fill the service's log.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

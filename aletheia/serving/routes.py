@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -18,7 +18,7 @@ from aletheia.imaging.media_types import VIDEO_FORMATS
 from aletheia.inference.errors import RequestError
 from aletheia.serving.admission import Turn
 from aletheia.serving.protocol import OUTPUTS
-from aletheia.serving.routing import OVERHEAD_BYTES, FallbackMount, RoutePolicy, base64_limit, file_limit, has_route
+from aletheia.serving.routing import OVERHEAD_BYTES, FallbackMount, RoutePolicy, base64_limit, check_method, file_limit
 from aletheia.serving.schemas import Answer, Failure, Job, V2Failure
 from aletheia.serving.service import InferenceService
 from aletheia.serving.uploads import Upload, parse_json, picture_from_json, receive_upload
@@ -63,32 +63,49 @@ _INFER_BODY = {
         }
     },
 }
-_FAILURES: dict[int | str, dict[str, Any]] = {
-    400: {"model": Failure, "description": "The request does not fit."},
-    401: {"model": Failure, "description": "The key is missing or wrong."},
-    413: {"model": Failure, "description": "Too many bytes, pixels or seconds."},
-    415: {"model": Failure, "description": "A format that is not read."},
-    422: {"model": Failure, "description": "A picture or video that cannot be decoded."},
-    429: {"model": Failure, "description": "Too many wait; the header Retry-After says how long."},
-    503: {"model": Failure, "description": "Not ready."},
-    504: {"model": Failure, "description": "It took too long."},
+_REFUSALS = {
+    400: "The request does not fit.",
+    401: "The key is missing or wrong.",
+    403: "A foreign Host or Origin.",
+    404: "Not here.",
+    405: "A method that the path does not have; the header Allow names those that it has.",
+    408: "It came too slowly.",
+    409: "Cancelled.",
+    413: "Too many bytes, pixels or seconds.",
+    415: "A format that is not read.",
+    422: "A picture or video that cannot be decoded.",
+    429: "Too many wait; the header Retry-After says how long.",
+    500: "A defect of the service; its log says more.",
+    503: "Not ready, or no space left.",
+    504: "It took too long.",
 }
-_V2_FAILURES: dict[int | str, dict[str, Any]] = {
-    status: {**response, "model": V2Failure}
-    for status, response in {**_FAILURES, 404: {"description": "Not here."}}.items()
-}
+_LOOKING = (400, 401, 403, 404, 405, 413, 500)  # of every route that only reads
+_SENDING = tuple(status for status in _REFUSALS if status != 404)  # of a route that takes a picture or video
+
+
+def _failures(*statuses: int, v2: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Describe refusals for the schema. With "default" in it FastAPI adds no 422 of its own form."""
+    model = V2Failure if v2 else Failure
+    answers: dict[int | str, dict[str, Any]] = {
+        status: {"model": model, "description": _REFUSALS[status]} for status in sorted(statuses)
+    }
+    return answers | {"default": {"model": model, "description": "Any other refusal."}}
+
+
+_FAILURES = _failures(*_SENDING)
 _V2: dict[str, Any] = {
     "tags": ["V2 inference protocol"],
-    "responses": {404: _V2_FAILURES[404], 503: _V2_FAILURES[503]},
+    "responses": _failures(*_LOOKING, 503, v2=True),
     "dependencies": [Depends(V2)],
 }
 _V2_HEALTH = {**_V2, "dependencies": [Depends(V2_PROBE)]}
 _INFER: dict[str, Any] = {
     **_V2,
-    "responses": _V2_FAILURES,
+    "responses": _failures(*_REFUSALS, v2=True),
     "openapi_extra": {"requestBody": _INFER_BODY},
     "dependencies": [Depends(V2_INFER)],
 }
+_PROBE: dict[str, Any] = {"tags": ["probes"], "responses": _failures(405, 413, 503), "dependencies": [Depends(PROBE)]}
 
 router = APIRouter()
 
@@ -156,7 +173,7 @@ async def submit(request: Request, service: CurrentService) -> Response:
     "/v1/jobs/{job_id}",
     tags=["jobs"],
     response_model=Job,
-    responses={404: {"model": Failure}},
+    responses=_failures(*_LOOKING),
     dependencies=[Depends(JOB)],
 )
 async def job(request: Request, job_id: str) -> Response:
@@ -168,7 +185,7 @@ async def job(request: Request, job_id: str) -> Response:
     "/v1/jobs/{job_id}",
     tags=["jobs"],
     response_model=Job,
-    responses={404: {"model": Failure}},
+    responses=_failures(*_LOOKING),
     dependencies=[Depends(JOB)],
 )
 async def cancel(request: Request, job_id: str) -> Response:
@@ -193,13 +210,13 @@ async def infer(request: Request, name: str, service: CurrentService, version: s
     return JSONResponse(answer)
 
 
-@router.get("/v2", tags=_V2["tags"], dependencies=[Depends(V2_SERVER)])
+@router.get("/v2", **{**_V2, "dependencies": [Depends(V2_SERVER)]})
 async def server() -> dict[str, Any]:
     """Name the server and its version."""
     return {"name": "aletheia", "version": aletheia.__version__, "extensions": []}
 
 
-@router.get("/v2/models", tags=_V2["tags"], dependencies=[Depends(V2)])
+@router.get("/v2/models", **_V2)
 async def models(service: CurrentService) -> dict[str, Any]:
     """List the model that answers."""
     return {"models": [service.loaded.name]}
@@ -242,28 +259,35 @@ async def v2_ready(request: Request) -> dict[str, Any]:
     return {"ready": True}
 
 
-@router.get("/healthz", tags=["probes"], dependencies=[Depends(PROBE)])
-@router.get("/v2/health/live", tags=["probes"], dependencies=[Depends(V2_PROBE)])
+@router.get("/healthz", **_PROBE)
+@router.get("/v2/health/live", **{**_V2_HEALTH, "tags": ["probes"]})
 async def live() -> dict[str, Any]:
     """Tell that the process is there."""
     return {"live": True}
 
 
-@router.get("/readyz", tags=["probes"], responses={503: {"model": Failure}}, dependencies=[Depends(PROBE)])
+@router.get("/readyz", **_PROBE)
 async def ready(request: Request) -> dict[str, Any]:
     """Tell whether requests are taken: the model is loaded, and the service is not stopping."""
     _check_not_stopping(request)
     return {"ready": True}
 
 
-@router.get("/metrics", tags=["probes"], dependencies=[Depends(METRICS)])
+@router.get(
+    "/metrics",
+    tags=["probes"],
+    response_class=PlainTextResponse,
+    responses=_failures(*_LOOKING),
+    dependencies=[Depends(METRICS)],
+)
 def metrics(service: CurrentService) -> Response:
     """Return counts and durations in Prometheus' format."""
     return Response(service.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _refuse_unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
-    raise HTTPException(405 if has_route(scope) else 404)
+    check_method(scope)
+    raise HTTPException(404)
 
 
 #: Refuses the paths below /v2 that no route has in the form of the protocol.

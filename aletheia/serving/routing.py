@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Scope
 
 from aletheia.core.plugins import load_plugins
+from aletheia.inference.errors import RequestError
 from aletheia.serving.config import ServeConfig
 
 #: Entry points of other packages; each names a module that calls `register_router`.
@@ -117,8 +118,8 @@ class FallbackMount(Mount):
     """An application for the paths below a prefix that no route has.
 
     Starlette prefers it to a route of the same path but another method. Its policy does not apply to those, and the
-    application should answer them with status 405 (see `has_route`). Where the application has ``routes`` of its own,
-    their policies come first.
+    application should answer them with status 405 (see `check_method`). Where the application has ``routes`` of its
+    own, their policies come first.
 
     Parameters
     ----------
@@ -193,10 +194,39 @@ def _declared_policy(route: RouteContext) -> RoutePolicy:
     return policy if isinstance(policy, RoutePolicy) else STRICTEST
 
 
-def has_route(scope: Scope) -> bool:
-    """Tell whether a route of the application has the path of a request, for another method."""
+def check_method(scope: Scope, routes: Iterable[BaseRoute] = ()) -> None:
+    """Raise a RequestError when the application, or one of these routes, has the path for other methods.
+
+    For the application behind a `FallbackMount`, which gets such requests.
+    """
     outer = {**scope, "root_path": scope.get("app_root_path", "")}  # as before the mount that calls this
-    return any(route.matches(outer)[0] is Match.PARTIAL for route in scope["app"].routes)
+    methods = route_methods(scope["app"].routes, outer) | route_methods(routes, scope)
+    if methods:
+        raise method_error(scope, methods)
+
+
+def route_methods(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:
+    """Collect the methods of all routes that have the path of a request."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(list(routes)):
+        if not isinstance(route.original_route, Mount) and route.matches(scope)[0] is not Match.NONE:
+            methods |= getattr(route.original_route, "methods", None) or set()
+    return methods
+
+
+def head_as_get(scope: Scope) -> Scope:
+    """Let a route of the application that has only GET answer HEAD; the server sends no body then (RFC 9110, 9.3.2)."""
+    if scope["method"] != "HEAD":
+        return scope
+    methods = route_methods(scope["app"].routes, scope)
+    return {**scope, "method": "GET"} if "GET" in methods and "HEAD" not in methods else scope
+
+
+def method_error(scope: Scope, methods: set[str]) -> RequestError:
+    """Make the error for a path that has routes for these methods alone."""
+    allow = sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+    text = f"Method Not Allowed (only {', '.join(allow)}): {scope['method'][:20]} {scope['path'][:200]}"
+    return RequestError("method_not_allowed", text, allow=allow)
 
 
 def set_policy(scope: Scope, policy: RoutePolicy) -> None:

@@ -9,8 +9,10 @@ import contextlib
 import hmac
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
@@ -20,7 +22,7 @@ from aletheia.core.hosts import LOCAL_NAMES, host_of, is_address, is_loopback
 from aletheia.inference.errors import RequestError
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.metrics import ServiceMetrics
-from aletheia.serving.routing import RoutePolicy, find_policy, set_policy
+from aletheia.serving.routing import RoutePolicy, find_policy, head_as_get, set_policy
 from aletheia.serving.schemas import failure
 
 logger = logging.getLogger("aletheia.serving")
@@ -36,6 +38,7 @@ _HEADERS = {
 _IDLE_SECONDS = 30.0  # between two parts of a body
 _BODY_SECONDS, _SLOWEST = 60.0, 10_000  # a body has a minute, and one second more for so many bytes
 _DRAIN_SECONDS = 10.0
+_SHOWN_FRAMES = 4  # of a defect, in the log
 _CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before the answer; only in the metrics
 
 
@@ -76,6 +79,7 @@ class SecurityMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = head_as_get(scope)
         policy, label = find_policy(scope["app"].routes, scope)
         set_policy(scope, policy)
         exchange = _Exchange(scope, receive, send, policy, self.config, self._count_bytes)
@@ -100,8 +104,10 @@ class SecurityMiddleware:
         except RequestError as error:
             if not exchange.status:
                 await error_response(error, self.metrics, exchange.policy)(scope, exchange.receive, exchange.send)
-        except Exception:  # a defect of the service: logged, and answered rather than dropped
-            logger.exception("%s %s failed", scope["method"], scope["path"][:200])
+        except Exception as defect:  # of the service: logged, and answered rather than dropped
+            # One line, whatever the request: a client must not fill the disk. The stack is there for who asks for it.
+            logger.error("%s %r failed: %s", scope["method"], scope["path"][:200], _in_one_line(defect))
+            logger.debug("the stack", exc_info=True)
             self.metrics.errors.labels("internal").inc()
             if not exchange.status:
                 message = "The service failed at this request; its log says why."
@@ -246,11 +252,20 @@ def error_response(error: RequestError, metrics: ServiceMetrics, policy: RoutePo
     """Count an error and return the answer that reports it."""
     metrics.errors.labels(error.kind).inc()
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.allow:
+        headers["Allow"] = ", ".join(error.allow)
     return JSONResponse(failure(error.kind, str(error), v2=policy.v2_errors), error.status, headers)
 
 
 def _overload() -> RequestError:
     return RequestError("busy", "Too much is being sent at the same time; try again in 5 seconds.", retry_after=5)
+
+
+def _in_one_line(error: Exception) -> str:
+    """Return type, message and the innermost places of an error."""
+    frames = traceback.extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__}: {str(error)[:300]!r} in {places}"
 
 
 def _sent_keys(headers: dict[str, str]) -> list[bytes]:

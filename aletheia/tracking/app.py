@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from aletheia.tracking import access
 from aletheia.tracking.owners import Owners
 from aletheia.tracking.queries import ApiError
 from aletheia.tracking.routes import absent, artifacts, files, functions, projects, runs, spec
@@ -57,6 +58,7 @@ def create_app(store: Store, home: Path, port: int) -> FastAPI:
             app.include_router(module.router, prefix=f"/api/{version}")
     app.include_router(spec.status_router)
     app.include_router(absent.fallback)
+    app.add_middleware(access.OwnerOnly, token=access.make_token(home), server_port=port)
     app.add_middleware(LocalOnly)
     _add_error_handlers(app)
     return app

@@ -8,9 +8,11 @@ import urllib.error
 from pathlib import Path
 from typing import NamedTuple
 
+from aletheia.core.environment import complete_user
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.tracking import service
+from aletheia.tracking.access import without_token
 from aletheia.tracking.constants import HOST
 
 _VARIABLE = "MLRUN_DBPATH"
@@ -45,7 +47,7 @@ def _from_files() -> list[tuple[str | None, str]]:
     settings: list[tuple[str | None, str]] = []
     if not os.environ.get("MLRUN_IGNORE_ENV_FILE"):
         default = os.environ.get("MLRUN_DEFAULT_ENV_FILE", "~/.mlrun.env")
-        path = Path(os.environ.get("MLRUN_ENV_FILE") or default).expanduser()
+        path = Path(os.path.expanduser(os.environ.get("MLRUN_ENV_FILE") or default))  # noqa: PTH111 -- as the client does
         if path.is_file():
             import dotenv
 
@@ -81,6 +83,7 @@ def check_server(url: str, origin: str, timeout: float = 5.0) -> None:
         f"Start that server, correct {origin}, or remove the setting to use the embedded tracking service"
         f" (unset {_VARIABLE})."
     )
+    shown = without_token(url)
     if not url.lower().startswith(("http://", "https://")):
         raise InputError(f"{url!r} ({origin}) is not an http(s) address of an MLRun API server. {remedy}")
     try:
@@ -88,12 +91,12 @@ def check_server(url: str, origin: str, timeout: float = 5.0) -> None:
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             return  # a server answers; it is the client that has the credentials
-        raise InputError(f"{url} ({origin}) answers, but not as an MLRun API ({error}). {remedy}") from None
+        raise InputError(f"{shown} ({origin}) answers, but not as an MLRun API ({error}). {remedy}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise InputError(f"No MLRun API answers at {url} ({origin}): {reason}. {remedy}") from None
+        raise InputError(f"No MLRun API answers at {shown} ({origin}): {reason}. {remedy}") from None
     if "version" not in answer:
-        raise InputError(f"{url} ({origin}) answers, but not as an MLRun API. {remedy}")
+        raise InputError(f"{shown} ({origin}) answers, but not as an MLRun API. {remedy}")
 
 
 def ensure_tracking(progress: bool = False) -> str:
@@ -113,6 +116,7 @@ def ensure_tracking(progress: bool = False) -> str:
         When a configured server does not answer (there is no silent fallback), when the port of the embedded
         one is taken, or when its folder or database cannot be used.
     """
+    complete_user()  # before MLRun asks for it
     setting = _configured()
     home = get_settings().home.resolve()
     if setting and not _is_embedded(setting.url):
@@ -142,4 +146,4 @@ def _is_embedded(url: str) -> bool:
     running = service.find(settings.home)
     if running:
         addresses.add(running.url)
-    return url.rstrip("/") in addresses
+    return without_token(url.rstrip("/")) in {without_token(address) for address in addresses if address}

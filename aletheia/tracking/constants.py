@@ -12,6 +12,9 @@ LOCK = "service.lock"  # held by the service for as long as it lives
 STATE = "service.json"  # pid, start time, port and address of the service
 DATABASE = "tracking.db"
 
+# Names a process with which the service ends: that of tests, benchmarks, or a job on a shared machine.
+WHILE_PID = "ALETHEIA_TRACKING_WHILE_PID"
+
 # Exit codes of the service's process that tell its starter what went wrong.
 EXIT_PORT_TAKEN = 81
 EXIT_RUNNING = 82

@@ -49,7 +49,7 @@ def allow(home: Path, folder: Path | str) -> None:
         For the root of the file system or a home folder, which would share everything.
     """
     real = Path(os.path.realpath(folder))
-    if real == Path(real.anchor) or real == Path(os.path.realpath(Path.home())):
+    if real == Path(real.anchor) or real == Path(os.path.realpath(os.path.expanduser("~"))):  # noqa: PTH111 -- "~" where there is no home folder
         raise ValueError(f"{real} is too much to share; name a folder in it.")
     if any(real.is_relative_to(root) for root in allowed(home)):
         return

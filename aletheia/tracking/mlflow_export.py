@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.tracking import mlflow_models, mlflow_runs
+from aletheia.tracking.access import without_token
 from aletheia.tracking.connect import ensure_tracking
 from aletheia.tracking.mlflow_exporter import Exporter, ExportSummary
 from aletheia.tracking.reader import Reader
@@ -120,12 +121,12 @@ def _export(project: str | None, uid: str | None, uri: str | None, progress: boo
         projects = reader.projects()
         if project is not None and project not in projects:
             names = ", ".join(projects) or "none"
-            raise InputError(f"There is no project {project!r} at {address}. Known: {names}.")
+            raise InputError(f"There is no project {project!r} at {without_token(address)}. Known: {names}.")
         try:
             for name in [project] if project else projects:
                 runs = reader.runs(name, uid)
                 if uid and not runs:
-                    raise InputError(f"There is no run {uid} in project {name!r} at {address}.")
+                    raise InputError(f"There is no run {uid} in project {name!r} at {without_token(address)}.")
                 exporter = Exporter(client, reader, name, summary)
                 for run in tqdm(runs, desc=f"Exporting {name}", unit="run", disable=not progress):
                     mlflow_runs.copy_run(exporter, run)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from aletheia.core.errors import InputError
+from aletheia.tracking.access import without_token
 from aletheia.tracking.constants import MLRUN_VERSION
 
 _PAGE_SIZE = 200
@@ -42,7 +43,8 @@ class Reader:
             response.raise_for_status()
             answer: dict[str, Any] = response.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise InputError(f"Reading {self.url}{path} failed: {error}") from None
+            reason = str(error).replace(self.url, without_token(self.url))
+            raise InputError(f"Reading {without_token(self.url)}{path} failed: {reason}") from None
         return answer
 
     def _pages(self, path: str, key: str, **query: Any) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ however that ends: whether a service runs does not depend on stale files, and tw
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import fcntl
 import json
@@ -25,7 +26,16 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
 from aletheia.tracking import folders
 from aletheia.tracking.app import create_app
-from aletheia.tracking.constants import DATABASE, EXIT_DATABASE, EXIT_PORT_TAKEN, EXIT_RUNNING, HOST, LOCK, STATE
+from aletheia.tracking.constants import (
+    DATABASE,
+    EXIT_DATABASE,
+    EXIT_PORT_TAKEN,
+    EXIT_RUNNING,
+    HOST,
+    LOCK,
+    STATE,
+    WHILE_PID,
+)
 from aletheia.tracking.store import Store
 
 
@@ -60,9 +70,16 @@ def write_state(home: Path, port: int) -> None:
 
 def _stop_after(server: uvicorn.Server, pid: int) -> None:
     """Stop the service when a process ends, so that a killed test session does not leave it running."""
-    while psutil.pid_exists(pid):
-        time.sleep(1)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)  # knows its start time: a later process of the same number is another one
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(1)
     server.should_exit = True
+
+
+def _named_process() -> int | None:
+    text = os.environ.get(WHILE_PID, "")
+    return int(text) if text.isdigit() else None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True, help="folder of the database, which must exist")
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--max-pages", type=int, default=None, help="limit of the database in pages (for tests)")
-    parser.add_argument("--while-pid", type=int, default=None, help="stop when this process ends (for tests)")
+    parser.add_argument("--while-pid", type=int, default=_named_process(), help=f"stop when it ends ({WHILE_PID})")
     options = parser.parse_args(arguments)
     home = options.home.resolve()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

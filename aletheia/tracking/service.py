@@ -21,7 +21,7 @@ import psutil
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
-from aletheia.tracking import folders
+from aletheia.tracking import access, folders
 from aletheia.tracking.constants import EXIT_DATABASE, EXIT_PORT_TAKEN, EXIT_RUNNING, HOST, LOCK, SERVICE, STATE
 
 _LOG = "service.log"
@@ -32,7 +32,7 @@ _MODULE = "aletheia.tracking.server"
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: its process, address and home folder."""
+    """A running service: its process, home folder, and address (with the token where the system does not know us)."""
 
     pid: int
     url: str
@@ -45,7 +45,7 @@ class Service:
 
 
 def request_json(url: str, timeout: float = 5.0) -> dict[str, Any]:
-    """GET a JSON object, without the proxies of the environment.
+    """GET a JSON object, without the proxies of the environment; user and password may be part of the address.
 
     Raises
     ------
@@ -53,8 +53,11 @@ def request_json(url: str, timeout: float = 5.0) -> dict[str, Any]:
         When nothing answers, or the answer is not a JSON object.
     """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(access.without_token(url))
+    if authorization := access.basic_authorization(url):
+        request.add_unredirected_header("Authorization", authorization)
     try:
-        with opener.open(url, timeout=timeout) as response:
+        with opener.open(request, timeout=timeout) as response:
             answer = json.loads(response.read(1 << 24))
     except (http.client.HTTPException, ValueError) as error:
         raise OSError(f"{type(error).__name__}: {error}") from None
@@ -92,7 +95,8 @@ def find(home: Path | None = None) -> Service | None:
     with contextlib.suppress(OSError):
         answer = request_json(f"{state['url']}/api/v1/healthz")
         if answer.get("pid") == state["pid"]:
-            return Service(state["pid"], state["url"], home)
+            url = state["url"] if answer.get("recognised") else access.with_token(state["url"], home)
+            return Service(state["pid"], url, home)
     return None
 
 
@@ -215,7 +219,9 @@ def _listener(port: int) -> str:
     with contextlib.suppress(OSError):
         answer = request_json(f"http://{HOST}:{port}/api/v1/healthz", timeout=1.0)
         if answer.get("service") == SERVICE:
-            return f"the tracking service of another folder ({answer.get('home')})"
+            if "home" in answer:
+                return f"the tracking service of another folder ({answer['home']})"
+            return "the tracking service of another user"
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections(kind="tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:

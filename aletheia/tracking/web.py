@@ -180,6 +180,11 @@ class LocalOnly:
         origin = headers.get("origin")
         if origin is not None and host_of(origin) not in LOCAL_NAMES:
             return "This service does not answer pages of other sites (see the Origin header)."
-        if headers.get("sec-fetch-site") == "cross-site":
+        site = headers.get("sec-fetch-site")
+        # Any user of this machine can serve pages from it: "same-site" are those of its other ports. A browser that
+        # does not send the header has to ask from a page of this address.
+        if site == "same-site" or (origin is not None and site is None and origin != f"http://{headers['host']}"):
+            return "This service does not answer pages of other programs on this machine (see the Origin header)."
+        if site == "cross-site":
             return "This service does not answer pages of other sites (see the Sec-Fetch-Site header)."
         return None

@@ -19,6 +19,7 @@ from torch import distributed
 
 from aletheia.core.cores import cores
 from aletheia.core.errors import InputError
+from aletheia.core.lifetime import end_with_parent
 from aletheia.training.config import TrainConfig
 
 
@@ -73,7 +74,8 @@ class _Quiet(DDPStrategy):
             self._launcher = _Launcher(self, start_method="spawn")
 
     def setup_environment(self) -> None:
-        """Silence Lightning; no other code of the process runs before this."""
+        """Silence Lightning and watch the parent; no other code of the process runs before this."""
+        end_with_parent()
         silence()
         super().setup_environment()
 

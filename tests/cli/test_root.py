@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import aletheia
 from aletheia.cli import root
+from aletheia.core.environment import TOO_LITTLE_MEMORY
 from aletheia.core.errors import DISK_FULL, InputError
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -49,6 +50,13 @@ def test_module_runs_the_command():
         (InputError("[bold]no such folder"), 2, "aletheia: [bold]no such folder"),
         (OSError(errno.ENOSPC, "No space left on device"), 2, f"aletheia: {DISK_FULL}"),
         (urllib.error.HTTPError("http://x", 507, "full", None, None), 2, f"aletheia: {DISK_FULL}"),
+        (MemoryError(), 2, f"aletheia: {TOO_LITTLE_MEMORY}"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/root/artifacts"),
+            2,
+            "aletheia: /root/artifacts cannot be used (Permission denied): give this user the right to it, or name"
+            " another place.",
+        ),
         (SystemExit(130), 130, "aletheia: Interrupted. Run the same command again to go on."),
         (SystemExit(1), 1, ""),
     ],

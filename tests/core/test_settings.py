@@ -35,5 +35,15 @@ def test_get_settings_names_an_invalid_variable(monkeypatch, name, text):
         get_settings()
 
 
+def test_get_settings_without_a_home_folder(monkeypatch):
+    """As with a user whom the system does not know, and without HOME."""
+    monkeypatch.delenv("HOME", raising=False)
+    for name in ("ALETHEIA_HOME", "XDG_DATA_HOME", "ALETHEIA_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(InputError, match="set HOME, or ALETHEIA_HOME, to a folder that can be written"):
+        get_settings()
+
+
 def test_settings_are_documented():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from aletheia.core.errors import InputError
@@ -108,3 +111,29 @@ def test_write_manifest_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         write_manifest(small(8), path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["m.parquet"]
+
+
+@pytest.mark.parametrize("distinct", [1, 150_000])
+def test_read_manifest_repeated_rows_are_refused_early(tmp_path: Path, distinct: int) -> None:
+    """Four megabytes held 20 million rows, which took four minutes and 4 GB to refuse."""
+    number, path = 3_000_000, tmp_path / "manifest.parquet"
+    names = pa.DictionaryArray.from_arrays(
+        pa.array(np.arange(number) % distinct, pa.int32()), pa.array([f"{i}.png" for i in range(distinct)])
+    )
+    constant = pa.DictionaryArray.from_arrays(pa.array(np.zeros(number, np.int32)), pa.array(["real"]))
+    pa.parquet.write_table(pa.table({"path": names, "label": constant}), path, compression="zstd")
+    assert path.stat().st_size < 4 * number
+    began = time.process_time()
+    with pytest.raises(InputError, match=f"name {distinct:,} files"):
+        read_manifest(path)
+    assert time.process_time() - began < 2
+
+
+def test_read_manifest_small_rows_are_read(tmp_path: Path) -> None:
+    """Names that count up compress to a byte or two, and are a manifest all the same."""
+    number, path = 110_000, tmp_path / "manifest.parquet"
+    pd.DataFrame({"path": [f"real/{i}.png" for i in range(number)], "label": "real"}).to_parquet(
+        path, compression="zstd"
+    )
+    assert path.stat().st_size < 4 * number
+    assert len(read_manifest(path)) == number

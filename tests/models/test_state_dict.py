@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
+import time
 import zipfile
 
 import pytest
@@ -13,7 +15,8 @@ from safetensors.torch import save_file
 
 from aletheia.core.errors import InputError
 from aletheia.models import state_dict
-from aletheia.models.state_dict import read_archive, read_state
+from aletheia.models.inspect import inspect_model
+from aletheia.models.state_dict import check_header, read_archive, read_state
 
 
 @pytest.fixture
@@ -86,3 +89,31 @@ def test_read_state_other_content(tmp_path, content):
     torch.save(content, path)
     with pytest.raises(InputError, match="no state dict"):
         read_state(path)
+
+
+def many_tensors(number: int) -> bytes:
+    """A safetensors file of empty tensors."""
+    header = json.dumps({f"t{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(number)})
+    return len(header).to_bytes(8, "little") + header.encode()
+
+
+def test_check_header_of_too_many_tensors(tmp_path):
+    """700,000 tensors take the library a minute and 1.5 GB; each of the readers refuses before."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(many_tensors(90_000))
+    began = time.process_time()
+    for read in (check_header, read_state, inspect_model):
+        with pytest.raises(InputError, match="bytes; at most 4,000,000 are read"):
+            read(path)
+    assert time.process_time() - began < 1
+    path.write_bytes(many_tensors(2000))
+    assert len(read_state(path)) == 2000
+
+
+def test_read_archive_long_table_of_contents(tmp_path):
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02" + b"N0" * 10_100_000 + b"N.")
+        archive.writestr("a/version", b"3")
+    with pytest.raises(InputError, match="table of contents"):
+        read_archive(path)

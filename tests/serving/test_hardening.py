@@ -46,3 +46,21 @@ def test_forbid_inspection():
     code += "before = get()\nforbid_inspection()\nprint(before, get())"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert process.stdout.split() == ["1", "0"]
+
+
+@pytest.mark.parametrize(("limits", "expected"), [("90 5000", "5000"), ("190 190", "190"), ("90 90", "InputError")])
+def test_reserve_files(limits, expected):
+    """For one worker and a queue of 32: 64 + 6 + 33 x 3 = 169."""
+    code = f"""
+import resource
+from aletheia.serving.config import ServeConfig
+from aletheia.serving.hardening import reserve_files
+resource.setrlimit(resource.RLIMIT_NOFILE, tuple(map(int, {limits.split()})))
+try:
+    reserve_files(ServeConfig(workers=1))
+    print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+except ValueError as error:
+    print(type(error).__name__)
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert process.stdout.strip() == expected, process.stderr

@@ -15,6 +15,7 @@ from aletheia.inference.predictor import Predictor
 from aletheia.inference.video import predict_video
 from aletheia.serving.app import create_app
 from aletheia.serving.config import ServeConfig
+from aletheia.serving.metrics import ServiceMetrics
 
 from .helpers import error, form
 
@@ -136,6 +137,52 @@ def test_routes_unknown_paths_and_methods(served):
     ):
         response = served.client.request(method, path)
         assert (response.status_code, error(response)["kind"]) == (status, kind), path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/v1/predict", "POST"),
+        ("PUT", "/v1/jobs/x", "DELETE, GET, HEAD"),  # of two routes
+        ("POST", "/healthz", "GET, HEAD"),
+        ("DELETE", "/v2/models/detector", "GET, HEAD"),
+        ("BREW", "/openapi.json", "GET, HEAD"),
+        ("OPTIONS", "/v2/models/detector/infer", "POST"),
+        ("HEAD", "/v1/jobs", "POST"),
+    ],
+)
+def test_routes_name_the_methods_that_they_have(served, method, path, allow):
+    response = served.client.request(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics", "/docs", "/openapi.json", "/v2"]
+)
+def test_routes_head_is_get_without_body(served, until, path):
+    until(lambda: served.client.get("/v2/health/ready").status_code == 200)
+    head, get = served.client.head(path), served.client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert served.client.head("/v1/jobs/none").status_code == 404
+
+
+def test_defect_writes_one_line(serving, monkeypatch, caplog):
+    """A client must not be able to fill the disk by the log."""
+
+    def fail(self) -> bytes:
+        raise RuntimeError("two\nlines" + "x" * 5000)
+
+    monkeypatch.setattr(ServiceMetrics, "exposition", fail)
+    with serving() as running, caplog.at_level("INFO"):
+        caplog.clear()
+        response = running.client.get("/metrics")
+        assert (response.status_code, error(response)["kind"]) == (500, "internal")
+        (record,) = [record for record in caplog.records if record.name.startswith(("aletheia", "uvicorn"))]
+    assert record.exc_info is None
+    message = record.getMessage()
+    assert "\n" not in message and len(message) < 1000
+    assert "RuntimeError: 'two" in message and "test_routes.py" in message
 
 
 def test_routes_not_hidden_by_page(bundle):

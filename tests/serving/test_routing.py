@@ -21,9 +21,9 @@ from aletheia.serving.routing import (
     base64_limit,
     file_limit,
     find_policy,
-    has_route,
     register_router,
     registered_routers,
+    route_methods,
 )
 
 from .helpers import error
@@ -177,7 +177,7 @@ def test_find_policy_precedence():
     assert [label("/a/y"), label("/b")] == ["fallback", "page"]
     assert label("/a/numbers/3") == "router"
     assert find_policy(app.routes, scope(app, f"/a/numbers/{'9' * 5000}")) == (STRICTEST, "page")  # too long for int()
-    assert has_route(scope(app, "/a/x", "PUT")) and not has_route(scope(app, "/a/y"))
+    assert route_methods(app.routes, scope(app, "/a/x", "PUT")) and not route_methods(app.routes, scope(app, "/a/y"))
 
 
 def test_find_policy_of_mounted_routes():
@@ -189,7 +189,7 @@ def test_find_policy_of_mounted_routes():
     app.router.routes.append(FallbackMount("/", inner))
     for path, expected in (("/file", "file"), ("/file\n", "page"), ("/other", "page")):
         assert find_policy(app.routes, scope(app, path))[1] == expected
-    assert has_route(scope(inner, "/file", "HEAD"))  # exactly the methods that are named
+    assert route_methods(inner.routes, scope(inner, "/file", "HEAD")) == {"GET"}  # exactly those that are named
 
 
 def test_errors_below_v2_have_the_form_of_the_protocol(served):

@@ -84,6 +84,16 @@ def test_serve_refuses(bundle, arguments, message):
     assert "Traceback" not in result.stderr
 
 
+def test_serve_few_open_files(bundle):
+    """Said at the start, not found out under load."""
+    options = f"serve --port 0 --no-page --workers 2 --model {bundle}"
+    result = subprocess.run(["sh", "-c", f"ulimit -n 100; exec {ALETHEIA} {options}"], capture_output=True, text=True)
+    assert result.returncode == 2
+    needed = 64 + 2 * 6 + 34 * 3
+    assert f"may open 100 files, and needs {needed} for 2 workers and a queue of 32" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_serve_port_taken(bundle, served):
     port = served.client.base_url.port
     command = [str(ALETHEIA), "serve", "--model", str(bundle), "--port", str(port)]

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from aletheia.tracking import folders, mlflow_export, queries
+from aletheia.tracking import access, folders, mlflow_export, queries
 from aletheia.tracking.app import create_app
 from aletheia.tracking.resources import projects
 from aletheia.tracking.store import Store
@@ -47,6 +47,7 @@ def client(app_home: Path) -> Iterator[TestClient]:
     """A client of an application in this process, which has a project ``p``."""
     app = create_app(Store(app_home / "tracking.db"), app_home, 1)
     with TestClient(app, base_url="http://127.0.0.1:8766", raise_server_exceptions=False) as client:
+        client.auth = (access.USER, access.make_token(app_home))  # there is no connection to recognise it by
         assert client.post("/api/v1/projects", json={"metadata": {"name": "p"}}).status_code == 201
         yield client
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from aletheia.tracking import access
 from aletheia.tracking import app as tracking_app
 from aletheia.tracking.app import create_app
 from aletheia.tracking.store import Store
@@ -76,6 +77,7 @@ def test_create_app_tells_a_full_disk_from_other_failures(app_home: Path, monkey
     monkeypatch.setattr(tracking_app.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": free}))
     app = create_app(store, app_home, 1)
     client = TestClient(app, base_url="http://127.0.0.1:8766", raise_server_exceptions=False)
+    client.auth = (access.USER, access.make_token(app_home))
     answer = client.get("/api/v1/projects")
     assert answer.status_code == status
     assert str(store.path) in answer.json()["detail"]

@@ -51,7 +51,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 def start(home: Path, *arguments: str) -> tuple[service.Service, httpx.Client]:
-    running = service.start(home, port=0, arguments=("--while-pid", str(os.getpid()), *arguments))
+    running = service.start(home, port=0, arguments=arguments)
     client = httpx.Client(base_url=running.url, trust_env=False, timeout=30)
     client.put("/api/v1/projects/p", json={"metadata": {"name": "p"}}).raise_for_status()
     return running, client

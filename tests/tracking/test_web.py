@@ -30,6 +30,9 @@ def test_local_only_answers_own_names(client: TestClient, host: str) -> None:
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://localhost:9999"},
+        {"origin": "http://127.0.0.1:9999", "sec-fetch-site": "same-site"},
     ],
 )
 def test_local_only_refuses_other_sites(client: TestClient, headers: dict) -> None:
@@ -42,6 +45,8 @@ def test_local_only_refuses_other_sites(client: TestClient, headers: dict) -> No
 
 def test_local_only_answers_pages_of_this_machine(client: TestClient) -> None:
     headers = {"origin": "http://localhost:8090", "sec-fetch-site": "same-origin"}
+    assert client.get("/api/v1/projects", headers=headers).status_code == 200
+    headers = {"origin": "http://localhost:8766", "host": "localhost:8766"}
     assert client.get("/api/v1/projects", headers=headers).status_code == 200
 
 

@@ -17,6 +17,7 @@ import psutil
 from tqdm.auto import tqdm
 
 from aletheia.core.errors import InputError
+from aletheia.core.lifetime import end_with_parent
 from aletheia.core.settings import get_settings
 from aletheia.datasets.synthetic.forgeries import GENERATORS
 from aletheia.datasets.synthetic.plan import Job, plan_dataset, run_job
@@ -26,6 +27,7 @@ _PARAMETERS = "synthetic.json"
 
 
 def _start_worker() -> None:
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
 
 

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Message, Receive, Scope, Send
 
 from aletheia.inference.errors import RequestError
-from aletheia.serving.routing import PolicyRoute
+from aletheia.serving.routing import PolicyRoute, check_method
 from aletheia.serving.uploads import parse_json
 from aletheia.serving.web.event_stream import EventStreams
 from aletheia.serving.web.policies import ASSET, PAGE, STREAM
@@ -66,8 +66,8 @@ class GradioProxy:
         self._functions = frozenset(number for number, function in gradio.get_blocks().fns.items() if function.fn)
         self._routes = (
             PolicyRoute("/", self._page, ("GET", "HEAD"), PAGE),
-            PolicyRoute("/config", self._forward, ("GET",), PAGE),
-            *(PolicyRoute(path, self._forward, ("GET",), ASSET) for path in _ASSETS),
+            PolicyRoute("/config", self._forward, ("GET", "HEAD"), PAGE),
+            *(PolicyRoute(path, self._forward, ("GET", "HEAD"), ASSET) for path in _ASSETS),
             PolicyRoute("/gradio_api/queue/data", self._listen, ("GET",), STREAM),
             PolicyRoute("/gradio_api/queue/join", self._join, ("POST",), PAGE),
             PolicyRoute("/gradio_api/cancel", self._cancel, ("POST",), PAGE),
@@ -81,6 +81,7 @@ class GradioProxy:
             if route.matches(scope)[0] is Match.FULL:
                 await route.app(scope, receive, send)
                 return
+        check_method(scope, self._routes)
         path = scope["path"]
         message = f"There is nothing at {path[:200]!r}; the HTTP interface is described at /docs."
         raise RequestError("not_found", message)
@@ -95,7 +96,14 @@ class GradioProxy:
             if status < 400:
                 await send(message)
 
-        await self._gradio(_clean_scope(scope), receive, send_success)
+        try:
+            await self._gradio(_clean_scope(scope), receive, send_success)
+        except (OSError, ValueError):
+            # Gradio asks the file system for whatever name comes: one that no file can have, such as a part of more
+            # than 255 bytes, is an error of the system's.
+            if scope["method"] == "POST":
+                raise
+            status = 404
         if status == 503:
             raise store_full_error()
         if status >= 400:
@@ -171,7 +179,8 @@ def _clean_scope(scope: Scope) -> Scope:
         if name.endswith(b"host") and not _HOST.fullmatch(value.split(b",")[0].strip()):
             raise RequestError("bad_request", f"The header {name.decode()} names no host.")
     content_type = [(b"content-type", b"application/json")] if scope["method"] == "POST" else []
-    return {**scope, "query_string": b"", "headers": headers + content_type}
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]  # Gradio has HEAD for its first page only
+    return {**scope, "method": method, "query_string": b"", "headers": headers + content_type}
 
 
 async def _read_body(receive: Receive) -> bytes:

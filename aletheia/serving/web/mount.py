@@ -32,6 +32,7 @@ _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
 #: Seconds in which a file that has arrived must be claimed; the page does so at once.
 _KEEP_SECONDS = 30.0
+_READ = ["GET", "HEAD"]
 
 
 def mount_page(app: FastAPI, service: InferenceService) -> App:
@@ -98,13 +99,13 @@ def _add_files(app: FastAPI, gallery: Gallery) -> None:
     files = {"page.js": "text/javascript", "page.css": "text/css"}
     pictures = {sample.name: gallery.path(sample) for sample in SAMPLES}
 
-    @app.get("/page/{name}", include_in_schema=False, dependencies=[Depends(ASSET)])
+    @app.api_route("/page/{name}", methods=_READ, include_in_schema=False, dependencies=[Depends(ASSET)])
     def page_file(name: str) -> FileResponse:
         if name not in files:
             raise RequestError("not_found", f"The page has no file {name[:40]!r}.")
         return FileResponse(_HERE / name, media_type=files[name], headers={"Cache-Control": "no-cache"})
 
-    @app.get("/page/gallery/{name}", include_in_schema=False, dependencies=[Depends(ASSET)])
+    @app.api_route("/page/gallery/{name}", methods=_READ, include_in_schema=False, dependencies=[Depends(ASSET)])
     def gallery_picture(name: str) -> FileResponse:
         if name not in pictures:
             raise RequestError("not_found", f"There is no picture {name[:40]!r} in the gallery.")

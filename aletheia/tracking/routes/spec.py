@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from aletheia import __version__
-from aletheia.tracking import folders
+from aletheia.tracking import access, folders
 from aletheia.tracking.constants import MLRUN_VERSION, SERVICE
 from aletheia.tracking.resources import lost_runs, tasks
 from aletheia.tracking.web import Db, Json
@@ -23,8 +23,8 @@ def _artifact_path(request: Request) -> str:
 
 
 def _identity(request: Request) -> dict[str, Any]:
-    home = str(request.app.state.home)
-    return {"service": SERVICE, "version": __version__, "pid": os.getpid(), "home": home}
+    identity = {"service": SERVICE, "version": __version__, "pid": os.getpid()}
+    return identity | ({"home": str(request.app.state.home)} if request.scope[access.TRUSTED] else {})
 
 
 @router.get("/client-spec")
@@ -37,7 +37,7 @@ def client_spec(request: Request) -> Response:
 @router.get("/healthz")
 def healthz(request: Request) -> Response:
     """Identify this service to processes that look for a running one."""
-    return Json({"status": "ok", **_identity(request)})
+    return Json({"status": "ok", **_identity(request), "recognised": request.scope[access.RECOGNISED]})
 
 
 @router.get("/frontend-spec")

@@ -285,18 +285,42 @@ def test_gradio_checks_paths_itself(service, tmp_path, portraits, jpeg):
     asyncio.run(visit())
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/page/nothing", "/page/gallery/x.jpg", "/assets/x.js", "/monitoring"])
-def test_proxy_unknown_path_error_form(service, path):
+@pytest.mark.parametrize(
+    ("path", "post"),
+    [
+        ("/nothing", 404),
+        ("/page/nothing", 405),
+        ("/page/gallery/x.jpg", 405),
+        ("/assets/x.js", 405),
+        ("/monitoring", 404),
+        # No file system has such names: a part of 256 bytes, a whole path of 5,000, a zero byte, half of a character.
+        *((f"/{folder}/{'a' * 256}", 405) for folder in ("assets", "static", "static/img")),
+        ("/assets/" + "b/" * 2500, 405),
+        ("/static/%00", 405),
+        ("/static/x%00.png", 405),
+        ("/assets/%ff", 405),
+        ("/assets/%ed%a0%80", 405),
+        ("/static/..%2f..%2fetc%2fpasswd", 405),
+    ],
+)
+def test_proxy_unknown_path_error_form(service, caplog, path, post):
+    refused = "not_found" if post == 404 else "method_not_allowed"
+
     async def visit() -> None:
         async with mounted(service) as page:
-            before = page.blocks, service.metrics.errors.labels("not_found")._value.get()
-            for method in ("GET", "POST"):
+            before = service.metrics.errors.labels("not_found")._value.get()
+            for method, status, kind in (("GET", 404, "not_found"), ("POST", post, refused)):
                 answer = await page.client.request(method, path)
-                assert answer.status_code == 404
-                assert answer.json()["error"]["kind"] == "not_found" and len(answer.json()["error"]["message"]) > 10
-            assert service.metrics.errors.labels("not_found")._value.get() == before[1] + 2
+                assert answer.status_code == status
+                assert answer.json()["error"]["kind"] == kind
+                assert len(answer.json()["error"]["message"]) > 10
+                assert (answer.headers.get("allow") == "GET, HEAD") == (status == 405)
+            assert (await page.client.head(path)).status_code == 404
+            assert service.metrics.errors.labels("not_found")._value.get() == before + 2 + (post == 404)
 
+    caplog.set_level("INFO")
     asyncio.run(visit())
+    assert sum(len(record.getMessage().splitlines()) for record in caplog.records if "httpx" not in record.name) <= 3
 
 
 def test_page_idle(service):

@@ -36,6 +36,16 @@ def test_healthz_identifies_the_service(client: TestClient, app_home: Path) -> N
         "version": aletheia.__version__,
         "pid": os.getpid(),
         "home": str(app_home),
+        "recognised": False,
+    }
+    client.auth = None
+    stranger = client.get("/api/v1/healthz").json()
+    assert stranger == {
+        "status": "ok",
+        "service": "aletheia-tracking",
+        "version": aletheia.__version__,
+        "pid": os.getpid(),
+        "recognised": False,
     }
 
 

@@ -1,0 +1,121 @@
+"""No process outlives the one that started it, when that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aletheia.core import lifetime
+
+_DEADLINE = 60.0  # seconds; passes in a few, but the machine may be busy
+
+# Each starts processes that would live for minutes, and prints their number.
+STARTERS = {
+    "workers": """
+        import time
+        from aletheia.core.parallel import map_processes
+        if __name__ == "__main__":
+            list(map_processes(time.sleep, [300.0] * 8, 2, id))
+        """,
+    "drawing": """
+        from aletheia.datasets.synthetic.generate import generate_dataset
+        if __name__ == "__main__":
+            generate_dataset("drawn", 20_000, 5_000, workers=2, progress=False)
+        """,
+    "decoders": """
+        import sys, time
+        from aletheia.serving.decode_process import DecodeProcess
+        # Computes for ever, as with a file that a decoder cannot finish.
+        code = (
+            "import itertools, aletheia.serving.decode_worker as worker;"
+            "worker.main({'image': lambda *_: (x for x in itertools.count() if x < 0)})"
+        )
+        decoder = DecodeProcess([sys.executable, "-c", code], 1 << 32)
+        decoder.wait_until_ready()
+        from aletheia.serving.ipc import send, shared_file
+        send(decoder.link, {"task": "image", "seconds": 1000}, shared_file(b"x"))
+        time.sleep(300)
+        """,
+    "programs": """
+        import sys, time
+        from aletheia.core.lifetime import start_bound
+        child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(300)'])"
+        process = start_bound([sys.executable, "-c", child])
+        time.sleep(300)
+        """,
+}
+# Of each: two workers and multiprocessing's resource tracker; the decoder; watcher, program and its child.
+FAMILY = {"workers": 3, "drawing": 3, "decoders": 1, "programs": 3}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator:
+    """Run a script; returns its process, and those that it has started once there are so many."""
+    running: list[psutil.Process] = []
+
+    def call(script: str, family: int) -> tuple[psutil.Process, list[psutil.Process]]:
+        (tmp_path / "script.py").write_text(textwrap.dedent(script))
+        environment = os.environ | {"PYTHONPATH": str(Path(lifetime.__file__).parents[2])}
+        command = [sys.executable, "script.py"]
+        process = psutil.Popen(command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL)
+        running.append(process)
+        deadline = time.monotonic() + _DEADLINE
+        while len(members := process.children(recursive=True)) < family:
+            assert process.poll() is None, "the script ended"
+            assert time.monotonic() < deadline, f"only {members} after {_DEADLINE} s"
+            time.sleep(0.05)
+        running.extend(members)
+        return process, members
+
+    yield call
+    for process in running:
+        if process.is_running():
+            process.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STARTERS)
+def test_killed_parent_leaves_no_process(start, name):
+    parent, members = start(STARTERS[name], FAMILY[name])
+    time.sleep(1.0)  # the imports of spawned processes end; one that is killed before would be gone anyway
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    _, alive = psutil.wait_procs(members, timeout=_DEADLINE)
+    assert not alive
+
+
+def test_start_bound_passes_sigterm_and_exit_code_on():
+    code = (
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7));"
+        "print('ready', flush=True); time.sleep(300)"
+    )
+    process = lifetime.start_bound([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    process.terminate()
+    assert process.wait(_DEADLINE) == 7
+    process.stdout.close()
+    process.stdin.close()
+
+
+def test_main_signalled_program(monkeypatch):
+    """The code of a program that a signal ended is 128 + n, as in a shell."""
+    done = lifetime.start_bound([sys.executable, "-c", "import os; os.abort()"], stderr=subprocess.DEVNULL)
+    assert done.wait(_DEADLINE) == 128 + signal.SIGABRT
+    done.stdin.close()
+
+
+def test_end_with_parent_first_process(monkeypatch):
+    """A process that nothing spawned has nothing to watch."""
+    started = []
+    monkeypatch.setattr(lifetime, "_watch", started.append)
+    lifetime.end_with_parent()
+    assert not started
