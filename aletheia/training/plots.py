@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SCALE, SECOND, note, styled
+from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SCALE, SECOND, label_cells, note, short, styled
 
 _CHANCE = float(np.log(2))
 
@@ -69,10 +71,11 @@ def grid_figures(cells: pd.DataFrame) -> dict[str, go.Figure]:
     table = cells.rename(columns=lambda c: str(c).removeprefix("param.").removeprefix("output."))
     if missing := [c for c in ("learning_rate", "batch_size", "loss") if c not in table]:
         raise InputError(f"The grid's table lacks {', '.join(missing)}; it has {', '.join(map(str, cells.columns))}.")
-    table = table[["learning_rate", "batch_size", "loss"]].apply(pd.to_numeric, errors="coerce")
     if not len(table):
         raise InputError("The grid has no cells, so there is nothing to draw.")
-    table["loss"] = table["loss"].where(np.isfinite(table["loss"]))
+    loss = pd.to_numeric(table["loss"], errors="coerce")
+    table = pd.DataFrame({name: _levels(table[name]) for name in ("learning_rate", "batch_size")})
+    table["loss"] = loss.where(np.isfinite(loss))
     return {"heat_map": _heat_map(table), "parallel_coordinates": _parallel(table)}
 
 
@@ -80,27 +83,27 @@ def _heat_map(table: pd.DataFrame) -> go.Figure:
     grid = table.pivot_table(index="learning_rate", columns="batch_size", values="loss", aggfunc="mean", dropna=False)
     z = grid.to_numpy(dtype=float)
     low, high = _colour_range(z)
-    x, y = [f"{int(b)}" for b in grid.columns], [f"{rate:g}" for rate in grid.index]
+    columns, rows = [_label(batch) for batch in grid.columns], [_label(rate) for rate in grid.index]
+    x, y = list(range(len(columns))), list(range(len(rows)))
+    names = [[[rate, batch] for batch in columns] for rate in rows]
     figure = go.Figure(
         go.Heatmap(
-            z=z, x=x, y=y, colorscale=SCALE, zmin=low, zmax=high, xgap=2, ygap=2,
+            z=z, x=x, y=y, customdata=names, colorscale=SCALE, zmin=low, zmax=high, xgap=2, ygap=2,
             colorbar={"title": "validation<br>loss (nats)"},
-            hovertemplate="learning rate %{y}, batch size %{x}: %{z:.4f}<extra></extra>",
+            hovertemplate="learning rate %{customdata[0]}, batch size %{customdata[1]}: %{z:.4f}<extra></extra>",
         )
     )  # fmt: skip
     best = np.nanargmin(z) if np.isfinite(z).any() else -1
-    for i, rate in enumerate(y):
-        for j, batch in enumerate(x):
+    for i in y:
+        for j in x:
             is_finite = np.isfinite(z[i, j])
             text = f"{z[i, j]:.3f}" if is_finite else "diverged"
             text = f"<b>★ {text}</b>" if i * len(x) + j == best else text
             is_dark = is_finite and z[i, j] < (low + high) / 2
             colour = "white" if is_dark else "black" if is_finite else FAKE
-            figure.add_annotation(x=batch, y=rate, text=text, showarrow=False, font={"color": colour, "size": 14})
+            figure.add_annotation(x=j, y=i, text=text, showarrow=False, font={"color": colour, "size": 14})
     styled(figure, "Validation loss over the grid", "batch size (images per step)", "learning rate", height=480)
-    # Categories, not numbers: the steps of a grid are factors.
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category")
+    label_cells(figure, columns, rows)
     return note(figure, f"Dark is good, the star is best; {_CHANCE:.3f} is a coin toss.")
 
 
@@ -108,7 +111,6 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
     losses = table["loss"].to_numpy(dtype=float)
     low, high = _colour_range(losses)
     clipped = np.where(np.isfinite(losses), np.minimum(losses, high), high)
-    rates, sizes = np.sort(table["learning_rate"].unique()), np.sort(table["batch_size"].unique())
     ticks = np.linspace(low, high, 5)
     is_clipped = bool((~np.isfinite(losses)).any() or np.nanmax(losses, initial=low) > high)
     figure = go.Figure(
@@ -122,18 +124,8 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
                 "colorbar": {"title": "loss (nats)"},
             },
             dimensions=[
-                {
-                    "label": "learning rate",
-                    "values": np.log10(table["learning_rate"]),
-                    "tickvals": np.log10(rates),
-                    "ticktext": [f"{rate:g}" for rate in rates],
-                },
-                {
-                    "label": "batch size (images)",
-                    "values": np.log2(table["batch_size"]),
-                    "tickvals": np.log2(sizes),
-                    "ticktext": [f"{int(size)}" for size in sizes],
-                },
+                _factor("learning rate", table["learning_rate"]),
+                _factor("batch size (images)", table["batch_size"]),
                 {
                     "label": "validation loss (nats)",
                     "values": clipped,
@@ -150,6 +142,30 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
         note(figure, "Cells that diverged, or did much worse than chance, end at the top of the last axis.")
         figure.layout.annotations[-1].yshift = 50
     return figure
+
+
+def _levels(column: pd.Series) -> pd.Series:
+    """Return the values of a factor as numbers if all of them are, else as texts."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if np.isfinite(numbers).all() else column.astype(str)
+
+
+def _factor(label: str, column: pd.Series) -> dict[str, Any]:
+    """Return an axis of parallel coordinates: logarithmic for positive numbers, else evenly spaced."""
+    values = sorted(column.unique())
+    numeric = pd.api.types.is_numeric_dtype(column) and values[0] > 0
+    places = {value: float(np.log10(value)) if numeric else float(i) for i, value in enumerate(values)}
+    return {
+        "label": label,
+        "values": [places[value] for value in column],
+        "tickvals": list(places.values()),
+        "ticktext": [_label(value) for value in values],
+    }
+
+
+def _label(value: object) -> str:
+    """Label a value of a factor: numbers without superfluous digits, names short and escaped."""
+    return f"{value:g}" if isinstance(value, int | float | np.number) else short(value, 24)
 
 
 def _colour_range(losses: Array) -> tuple[float, float]:

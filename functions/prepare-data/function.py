@@ -3,7 +3,6 @@
 # mlrun: config options='["balancing"]'
 import mlrun
 import pandas as pd
-from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.audit import CROPS, Remedies, apply_remedies, audit_faces, compare_policies, shortcut_auc
 from aletheia.datasets import (
@@ -14,7 +13,7 @@ from aletheia.datasets import (
     split_manifest,
     validate_manifest,
 )
-from aletheia.plotting import face_sheet, png
+from aletheia.plotting import FigureArtifact, PageArtifact, face_sheet, png
 from aletheia.project import RunConfig
 from aletheia.reports import audit_figure, preparation_figures, render_audit_report, render_data_report
 
@@ -57,13 +56,13 @@ def prepare_data(
         context.log_dataset(name, df=rows.reset_index(drop=True), format="parquet", index=False, stats=False)
     context.log_artifact("faces", body=png(face_sheet(whole)), local_path="faces.png", format="png")
     page = render_audit_report(pictures, faces, measures, crops, remedied.messages)
-    context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
+    context.log_artifact(PageArtifact("audit_report", page))
     figures = {"audit": audit_figure(pictures, crops), **preparation_figures(faces, whole, before, after)}
     for key, figure in figures.items():
-        context.log_artifact(PlotlyArtifact(key=key, figure=figure))
+        context.log_artifact(FigureArtifact(key, figure))
     tables = (before, after, balancing, shortcut, shortcut_train, skipped, leaks, policies)
     page = render_data_report(figures, *tables, audits=(pictures, crops), remedy_messages=remedied.messages)
-    context.log_artifact("data_report", body=page, local_path="data_report.html", format="html")
+    context.log_artifact(PageArtifact("data_report", page))
 
     context.log_results({f"rows_{name}": len(rows) for name, rows in parts.items()})
     context.log_results(

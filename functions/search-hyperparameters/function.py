@@ -2,8 +2,8 @@
 
 # mlrun: config options='["architecture", "image_size", "recipe"]'
 import mlrun
-from mlrun.artifacts import PlotlyArtifact
 
+from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig
 from aletheia.training import DivergedError, fit_network, grid_figures
 
@@ -55,5 +55,5 @@ def search_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataIte
     """
     cells = iteration_results.as_df()
     for key, figure in grid_figures(cells).items():
-        context.log_artifact(PlotlyArtifact(key=key, figure=figure))
+        context.log_artifact(FigureArtifact(key, figure))
     context.log_results({"cells": len(cells), "diverged": int(cells["output.diverged"].sum())})
