@@ -8,9 +8,10 @@ of the commands are derived from the fields by :mod:`aletheia.cli.options`, the 
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from aletheia.core.errors import InputError
@@ -19,6 +20,10 @@ from aletheia.project.options import Options, option, option_of
 
 if TYPE_CHECKING:
     from aletheia.training.config import TrainConfig
+
+
+_MOST_HELD_BACK = 0.9 + 1e-9  # of the faces, for validation and test together
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # what Kubernetes accepts as a label's value
 
 
 class RunConfig(Options):
@@ -57,7 +62,10 @@ class RunConfig(Options):
     detector: str = option_of(
         "faces", CropConfig, "detector", description="Face detector: blazeface, or one from an installed extension."
     )
-    threshold: float = option_of("faces", CropConfig, "threshold")
+    detector_threshold: float = option_of("faces", CropConfig, "threshold", old="threshold")
+
+    val_share: float = option("splitting", 0.15, "Share of the faces that validates.", gt=0, le=0.8)
+    test_share: float = option("splitting", 0.15, "Share of the faces that tests; the rest trains.", gt=0, le=0.8)
 
     remedies: list[str] = option(
         "balancing",
@@ -96,6 +104,7 @@ class RunConfig(Options):
         "Train once more without it, and test on it: generator=NAME, source=NAME, or nothing.",
         old="held_out",
     )
+    experiment: str = option("run", "", "Name of the experiment: the label `experiment` of the run and of its steps.")
     seed: int = option("run", 0, "Makes the run repeatable.")
 
     @field_validator("face_policy")
@@ -105,6 +114,23 @@ class RunConfig(Options):
             names = {"policy": policy, "policies": ", ".join(POLICIES)}
             raise PydanticCustomError("policy", "there is no face policy '{policy}'; choose one of {policies}", names)
         return policy
+
+    @field_validator("test_share")
+    @classmethod
+    def _check_shares(cls, test_share: float, info: ValidationInfo) -> float:
+        val_share = info.data.get("val_share", 0.0)
+        if val_share + test_share > _MOST_HELD_BACK:
+            text = "with val_share {val} it leaves less than a tenth of the faces to train; choose smaller shares"
+            raise PydanticCustomError("share", text, {"val": val_share})
+        return test_share
+
+    @field_validator("experiment")
+    @classmethod
+    def _check_experiment(cls, experiment: str) -> str:
+        if experiment and not _LABEL.fullmatch(experiment):
+            text = "a name has at most 63 letters, digits, '-', '_' or '.', and begins and ends with a letter or digit"
+            raise PydanticCustomError("experiment", text)
+        return experiment
 
     @field_validator("remedies", "leave_out", mode="before")
     @classmethod
@@ -156,6 +182,14 @@ class RunConfig(Options):
             self.train_config(learning_rate=rate, batch_size=size, fault=self.fault)
         return self
 
+    def split_fractions(self) -> tuple[float, float, float]:
+        """Return the shares of the training, validation and test faces."""
+        return 1 - self.val_share - self.test_share, self.val_share, self.test_share
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of the runs of all steps."""
+        return {"experiment": self.experiment} if self.experiment else {}
+
     def crop_config(self) -> CropConfig:
         """Return how faces are found and cut out."""
         return CropConfig(
@@ -163,7 +197,7 @@ class RunConfig(Options):
             policy=self.face_policy,
             margin=self.face_margin,
             largest_only=not self.all_faces,
-            threshold=self.threshold,
+            threshold=self.detector_threshold,
             min_size=self.min_face,
             detector=self.detector,
             frames=self.frames,

@@ -28,6 +28,7 @@ from aletheia.training.checkpoint import AtomicCheckpointIO, KeepBest, read_chec
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.data import FaceData
 from aletheia.training.distributed import error_of_process, silence, started_elsewhere, trainer_options
+from aletheia.training.epoch_metrics import HISTORY
 from aletheia.training.module import Detector, DivergedError, as_network, initialise
 from aletheia.training.progress import EpochBar
 
@@ -47,7 +48,8 @@ class FitResult:
     best_epoch : int
         Epoch that gave it, from 1.
     history : DataFrame
-        One row an epoch: epoch, train_loss, val_loss, val_auc, learning_rate, seconds.
+        One row an epoch: epoch, train_loss, val_loss, train_ and val_ accuracy, precision, recall, f1 and auc,
+        learning_rate, seconds, waited.
     model : nn.Module
         The network of the best epoch, on the CPU, in evaluation mode.
     checkpoint : Path or None
@@ -152,7 +154,7 @@ def fit_network(
     return FitResult(
         val_loss=best.loss,
         best_epoch=best.epoch,
-        history=pd.DataFrame(detector.history),
+        history=pd.DataFrame(detector.history, columns=list(HISTORY)),
         model=model,
         checkpoint=checkpoint,
         seconds=time.perf_counter() - started,

@@ -1,6 +1,6 @@
 # Generated from notebooks/01-prepare-data.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
-# mlrun: config options='["balancing"]'
+# mlrun: config options='["splitting", "balancing"]'
 import mlrun
 import pandas as pd
 
@@ -31,7 +31,7 @@ def prepare_data(
     :param faces:   faces to learn from (manifest), of extract-faces
     :param pool:    genuine faces to balance with (manifest); may have no rows
     :param skipped: files that were left out before, for the report
-    :param options: the balancing options of a run, and its seed
+    :param options: the splitting and balancing options of a run, and its seed
     """
     config = RunConfig.parse(options)
     seed = config.seed
@@ -40,7 +40,8 @@ def prepare_data(
     remedied = apply_remedies(faces, pool.as_df(), Remedies.parse(config.remedies), seed=seed)
     crops, _ = audit_faces(remedied.faces, CROPS, seed=seed)
 
-    faces, skipped = split_manifest(remedied.faces, seed=seed), pd.concat([skipped.as_df(), remedied.left_out])
+    faces = split_manifest(remedied.faces, config.split_fractions(), seed)
+    skipped = pd.concat([skipped.as_df(), remedied.left_out])
     parts = {name: faces[faces.split == name] for name in ("train", "val", "test")}
     policies = compare_policies(parts["train"], remedied.pool, seed, exclude_rows=faces)
     balanced = balance_training(parts["train"], remedied.pool, config.balance, seed, exclude_rows=faces)
