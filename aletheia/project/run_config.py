@@ -165,13 +165,18 @@ class RunConfig(Options):
         Raises
         ------
         InputError
-            For a balance policy, a remedy, a way to cut faces out, a network or a cell of the grid that cannot be.
+            For drawn pictures too few to split, or a balance policy, a remedy, a way to cut faces out, a network or a
+            cell of the grid that cannot be.
         """
         from aletheia.audit.remedies import Remedies
         from aletheia.datasets.balance import check_policy
+        from aletheia.datasets.pipeline import SYNTHETIC
+        from aletheia.datasets.synthetic.plan_check import check_plan
         from aletheia.evaluation.leave_one_out import check_leave_out
         from aletheia.faces.detectors.registry import find_detector
 
+        if self.source == SYNTHETIC:
+            check_plan(self.n_synthetic, self.seed, self.split_fractions())
         for word in self.leave_out:
             check_leave_out(word)
         check_policy(self.balance)
