@@ -23,7 +23,7 @@ def list_networks(
     as_json: AsJson = False,
 ) -> None:
     """List the networks that can be trained, with their number of parameters."""
-    from aletheia.models.catalogue import list_entries
+    from aletheia.models.listing import list_entries
 
     rows = list_entries(pattern)
     if as_json:
