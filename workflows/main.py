@@ -40,7 +40,7 @@ def main(config: RunConfig):
         labels=config.labels(),
         handler="search_hyperparameters",
         inputs=sets,
-        params={**config.params(*NETWORK), "epochs": config.search_epochs},
+        params={**config.params(*NETWORK, "search"), "epochs": config.search_epochs},
         hyperparams={"learning_rate": config.learning_rates, "batch_size": config.batch_sizes},
         hyper_param_options=GRID,
         outputs=["best_learning_rate", "best_batch_size", "iteration_results"],

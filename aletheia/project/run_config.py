@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aletheia.training.config import TrainConfig
 
 
+SEARCHES = ("exhaustive", "halving")
 _MOST_HELD_BACK = 0.9 + 1e-9  # of the faces, for validation and test together
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # what Kubernetes accepts as a label's value
 
@@ -83,6 +84,11 @@ class RunConfig(Options):
     )
     batch_sizes: list[int] = option("search", [8, 16, 32], "Batch sizes of the grid, comma-separated.")
     search_epochs: int = option("search", 3, "Epochs of every cell of the grid.", ge=1)
+    search: str = option(
+        "search",
+        "exhaustive",
+        "exhaustive: every cell trains for all epochs; halving: after a few the better third goes on, and so forth.",
+    )
 
     architecture: str = option("training", "attention_cnn", "A name of the registry of networks.")
     epochs: int = option("training", 20, "Epochs of the training, at most.", ge=1)
@@ -123,6 +129,14 @@ class RunConfig(Options):
             text = "with val_share {val} it leaves less than a tenth of the faces to train; choose smaller shares"
             raise PydanticCustomError("share", text, {"val": val_share})
         return test_share
+
+    @field_validator("search")
+    @classmethod
+    def _check_search(cls, search: str) -> str:
+        if search not in SEARCHES:
+            names = {"search": search, "searches": " or ".join(SEARCHES)}
+            raise PydanticCustomError("search", "there is no search '{search}'; choose {searches}", names)
+        return search
 
     @field_validator("experiment")
     @classmethod
@@ -175,16 +189,17 @@ class RunConfig(Options):
         from aletheia.evaluation.leave_one_out import check_leave_out
         from aletheia.faces.detectors.registry import find_detector
 
-        if self.source == SYNTHETIC:
-            check_plan(self.n_synthetic, self.seed, self.split_fractions())
         for word in self.leave_out:
             check_leave_out(word)
         check_policy(self.balance)
         Remedies.parse(self.remedies)
         find_detector(self.crop_config().detector)
-        for rate, size in itertools.product(self.learning_rates, self.batch_sizes):
-            self.train_config(learning_rate=rate, batch_size=size, max_epochs=self.search_epochs)
-            self.train_config(learning_rate=rate, batch_size=size, fault=self.fault)
+        if self.search == "halving" and any(cell.devices > 1 for cell in self.grid()):
+            raise InputError("search: halving pauses trainings, which needs devices=1; choose exhaustive.")
+        for cell in self.grid():
+            self.train_config(learning_rate=cell.learning_rate, batch_size=cell.batch_size, fault=self.fault)
+        if self.source == SYNTHETIC:
+            check_plan(self.n_synthetic, self.seed, self.split_fractions())
         return self
 
     def split_fractions(self) -> tuple[float, float, float]:
@@ -194,6 +209,18 @@ class RunConfig(Options):
     def labels(self) -> dict[str, str]:
         """Return the labels of the runs of all steps."""
         return {"experiment": self.experiment} if self.experiment else {}
+
+    def grid(self, epochs: int | None = None) -> list[TrainConfig]:
+        """Return the cells of the grid, in the order in which MLRun goes through it.
+
+        Raises
+        ------
+        InputError
+            For a cell that cannot be.
+        """
+        epochs = epochs or self.search_epochs
+        pairs = itertools.product(self.learning_rates, self.batch_sizes)
+        return [self.train_config(learning_rate=rate, batch_size=size, max_epochs=epochs) for rate, size in pairs]
 
     def crop_config(self) -> CropConfig:
         """Return how faces are found and cut out."""

@@ -81,27 +81,33 @@ def grid_figures(cells: pd.DataFrame) -> dict[str, go.Figure]:
     ----------
     cells : DataFrame
         MLRun's table of iterations (param.learning_rate, param.batch_size, output.loss), or the same without
-        the prefixes. A loss that is not finite marks a cell that diverged.
+        the prefixes. A loss that is not finite marks a cell that diverged. With a column output.stopped that is not 0,
+        and output.epochs, a cell is marked as stopped.
 
     Raises
     ------
     InputError
         When a column is missing or there is no cell.
     """
-    table = cells.rename(columns=lambda c: str(c).removeprefix("param.").removeprefix("output."))
-    if missing := [c for c in ("learning_rate", "batch_size", "loss") if c not in table]:
+    named = cells.rename(columns=lambda c: str(c).removeprefix("param.").removeprefix("output."))
+    if missing := [c for c in ("learning_rate", "batch_size", "loss") if c not in named]:
         raise InputError(f"The grid's table lacks {', '.join(missing)}; it has {', '.join(map(str, cells.columns))}.")
-    if not len(table):
+    if not len(named):
         raise InputError("The grid has no cells, so there is nothing to draw.")
-    loss = pd.to_numeric(table["loss"], errors="coerce")
-    table = pd.DataFrame({name: _levels(table[name]) for name in ("learning_rate", "batch_size")})
+    loss, zero = pd.to_numeric(named["loss"], errors="coerce"), pd.Series(0, named.index)
+    table = pd.DataFrame({name: _levels(named[name]) for name in ("learning_rate", "batch_size")})
     table["loss"] = loss.where(np.isfinite(loss))
+    stopped, epochs = (pd.to_numeric(named.get(name, zero), errors="coerce") for name in ("stopped", "epochs"))
+    table["stopped_after"] = epochs.where(stopped > 0, 0).fillna(0)
     return {"heat_map": _heat_map(table), "parallel_coordinates": _parallel(table)}
 
 
 def _heat_map(table: pd.DataFrame) -> go.Figure:
     grid = table.pivot_table(index="learning_rate", columns="batch_size", values="loss", aggfunc="mean", dropna=False)
     z = grid.to_numpy(dtype=float)
+    stopped_after = table.pivot_table(
+        index="learning_rate", columns="batch_size", values="stopped_after", aggfunc="max", dropna=False
+    ).to_numpy()
     low, high = _colour_range(z)
     columns, rows = [_label(batch) for batch in grid.columns], [_label(rate) for rate in grid.index]
     x, y = list(range(len(columns))), list(range(len(rows)))
@@ -119,6 +125,8 @@ def _heat_map(table: pd.DataFrame) -> go.Figure:
             is_finite = np.isfinite(z[i, j])
             text = f"{z[i, j]:.3f}" if is_finite else "diverged"
             text = f"<b>★ {text}</b>" if i * len(x) + j == best else text
+            if is_finite and stopped_after[i, j] > 0:
+                text += f"<br><i>stopped after {int(stopped_after[i, j])}</i>"
             is_dark = is_finite and z[i, j] < (low + high) / 2
             colour = "white" if is_dark else "black" if is_finite else FAKE
             figure.add_annotation(x=j, y=i, text=text, showarrow=False, font={"color": colour, "size": 14})

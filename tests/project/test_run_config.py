@@ -71,7 +71,7 @@ def test_option_names_by_group_and_by_name():
     assert Small.option_names() == ["folder", "n"]
     assert Small.option_names("sizes") == Small.option_names("n") == ["n"]
     assert RunConfig.option_names("search", "face_policy") == [
-        "face_policy", "learning_rates", "batch_sizes", "search_epochs", "seed",
+        "face_policy", "learning_rates", "batch_sizes", "search_epochs", "search", "seed",
     ]  # fmt: skip
     with pytest.raises(InputError, match="'nothing'"):
         Small.option_names("nothing")
@@ -218,3 +218,13 @@ def test_run_config_experiment_is_a_label(name):
     assert RunConfig(experiment="ablation-2.b_1").labels() == {"experiment": "ablation-2.b_1"}
     with pytest.raises(InputError, match=r"experiment.*at most 63"):
         RunConfig(experiment=name)
+
+
+def test_run_config_search():
+    grid = RunConfig(learning_rates=[1e-3, 1e-2], batch_sizes=[8, 16], recipe={"weight_decay": 0.1}).grid(7)
+    assert [(c.learning_rate, c.batch_size) for c in grid] == [(1e-3, 8), (1e-3, 16), (1e-2, 8), (1e-2, 16)]
+    assert {(c.max_epochs, c.weight_decay) for c in grid} == {(7, 0.1)}
+    with pytest.raises(InputError, match="no search 'random'; choose exhaustive or halving"):
+        RunConfig(search="random")
+    with pytest.raises(InputError, match="halving pauses"):
+        RunConfig(search="halving", recipe={"devices": 2}).check()

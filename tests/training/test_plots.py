@@ -61,6 +61,16 @@ def test_grid_figures_heat_map():
     assert sum("★" in text for text in notes.values()) == 1
 
 
+def test_grid_figures_mark_stopped_cells():
+    table = grid([0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]).assign(
+        **{"output.stopped": [1, 1, 0, 0, 0, 1], "output.epochs": [1, 2, 3, 3, 1, 1]}
+    )
+    texts = [note.text for note in grid_figures(table)["heat_map"].layout.annotations]
+    assert [text.partition("<br><i>")[2] for text in texts[:6]] == [
+        "stopped after 1</i>", "stopped after 2</i>", "", "", "", "stopped after 1</i>",
+    ]  # fmt: skip
+
+
 def test_grid_figures_parallel_coordinates():
     lines = grid_figures(grid([0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]))["parallel_coordinates"].data[0]
     assert [d.label for d in lines.dimensions] == ["learning rate", "batch size (images)", "validation loss (nats)"]
