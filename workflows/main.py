@@ -19,14 +19,16 @@ def main(config: RunConfig):
     extract = mlrun.run_function(
         "extract-faces",
         name="extract-faces",
+        labels=config.labels(),
         params=config.params("data", "faces"),
         outputs=["faces", "pool", "skipped"],
     )
     prepare = mlrun.run_function(
         "prepare-data",
         name="prepare-data",
+        labels=config.labels(),
         inputs={name: extract.outputs[name] for name in ("faces", "pool", "skipped")},
-        params=config.params("balancing"),
+        params=config.params("splitting", "balancing"),
         outputs=["train", "val", "test"],
     )
     sets = {name: prepare.outputs[name] for name in ("train", "val")}
@@ -35,9 +37,10 @@ def main(config: RunConfig):
     search = mlrun.run_function(
         "search-hyperparameters",
         name="search-hyperparameters",
+        labels=config.labels(),
         handler="search_hyperparameters",
         inputs=sets,
-        params={**config.params(*NETWORK), "epochs": config.search_epochs},
+        params={**config.params(*NETWORK, "search"), "epochs": config.search_epochs},
         hyperparams={"learning_rate": config.learning_rates, "batch_size": config.batch_sizes},
         hyper_param_options=GRID,
         outputs=["best_learning_rate", "best_batch_size", "iteration_results"],
@@ -45,6 +48,7 @@ def main(config: RunConfig):
     mlrun.run_function(
         "search-hyperparameters",
         name="search-overview",
+        labels=config.labels(),
         handler="search_overview",
         inputs={"iteration_results": search.outputs["iteration_results"]},
     )
@@ -53,6 +57,7 @@ def main(config: RunConfig):
     train = mlrun.run_function(
         "train",
         name="train",
+        labels=config.labels(),
         inputs=sets,
         params={**config.params("training", "image_size"), **best},
         outputs=["model"],
@@ -60,6 +65,7 @@ def main(config: RunConfig):
     evaluate = mlrun.run_function(
         "evaluate",
         name="evaluate",
+        labels=config.labels(),
         inputs={"model": train.outputs["model"], **sets, "test": test},
         params={"seed": config.seed},
         outputs=["evaluation"],
@@ -69,6 +75,7 @@ def main(config: RunConfig):
         cross = mlrun.run_function(
             "cross-test",
             name="cross-test",
+            labels=config.labels(),
             handler="cross_test",
             inputs={**sets, "test": test},
             params={**config.params(*NETWORK, "epochs"), **best},
@@ -79,6 +86,7 @@ def main(config: RunConfig):
         mlrun.run_function(
             "cross-test",
             name="cross-overview",
+            labels=config.labels(),
             handler="cross_overview",
             inputs={"iteration_results": cross.outputs["iteration_results"]},
         )
@@ -86,6 +94,7 @@ def main(config: RunConfig):
     mlrun.run_function(
         "register",
         name="register",
+        labels=config.labels(),
         inputs={"model": train.outputs["model"], "evaluation": evaluate.outputs["evaluation"]},
         outputs=["detector"],
     )

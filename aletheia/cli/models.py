@@ -23,23 +23,17 @@ def list_networks(
     as_json: AsJson = False,
 ) -> None:
     """List the networks that can be trained, with their number of parameters."""
-    import torch
+    from aletheia.models.listing import list_entries
 
-    from aletheia.models.registry import count_parameters, create_model, list_models, model_options
-
-    with torch.device("meta"):
-        rows: list[dict[str, Any]] = [
-            {"name": name, "parameters": count_parameters(create_model(name)), "options": model_options(name)}
-            for name in list_models(pattern)
-        ]
+    rows = list_entries(pattern)
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([row._asdict() for row in rows], indent=2))
         return
     table = Table("network", "options")
     table.add_column("parameters", justify="right")
     for row in rows:
-        options = ", ".join(f"{key}={value}" for key, value in row["options"].items())
-        table.add_row(row["name"], options, f"{row['parameters']:,}")
+        options = ", ".join(f"{key}={value}" for key, value in row.options.items())
+        table.add_row(row.name, options, f"{row.parameters:,}")
     Console().print(table)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from aletheia.plotting.theme import SCALE, empty, note, short, styled
+from aletheia.plotting.theme import SCALE, empty, label_cells, note, short, styled
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.scored_set import ScoredSet
@@ -89,20 +89,22 @@ def matrix_figure(
 
 def heat_map(table: pd.DataFrame, title: str, across: str, down: str) -> go.Figure:
     """Draw AUCs by index and column, with the numbers written in; NaN reads "too few"."""
+    columns, rows = [short(name) for name in table.columns], [short(name) for name in table.index]
     figure = go.Figure(
         go.Heatmap(
             z=table.to_numpy(),
-            x=[short(name) for name in table.columns],
-            y=[short(name) for name in table.index],
+            x=list(range(len(columns))),
+            y=list(range(len(rows))),
+            customdata=[[[row, column] for column in columns] for row in rows],
             text=np.where(table.isna(), "too few", table.round(3).astype(str)),
             texttemplate="%{text}",
             zmin=0.5,
             zmax=1.0,
             colorscale=SCALE,
             colorbar={"title": "AUC"},
-            hovertemplate=f"{down} %{{y}}, {across} %{{x}}: AUC %{{z:.3f}}<extra></extra>",
+            hovertemplate=f"{down} %{{customdata[0]}}, {across} %{{customdata[1]}}: AUC %{{z:.3f}}<extra></extra>",
         )
     )
     styled(figure, title, across, down, height=200 + 48 * len(table))
-    figure.update_yaxes(autorange="reversed")
+    label_cells(figure, columns, rows, downward=True)
     return figure

@@ -16,17 +16,19 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
 from pydantic import ValidationError, validate_call
 from torch import nn
 
 from aletheia.core.errors import InputError
 from aletheia.core.plugins import Registry
 from aletheia.core.validation import explain_validation
+from aletheia.models.catalogue import GROUP, NetworkEntry
 
 Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 
 _REGISTRY: Registry[Callable[..., nn.Module]] = Registry(
-    "architecture", group="aletheia.networks", package="aletheia.models.networks"
+    "architecture", group=GROUP, package="aletheia.models.networks"
 )
 
 
@@ -114,6 +116,18 @@ def create_model(name: str, *, weights: str = "none", **options: Any) -> nn.Modu
 
         load_pretrained(model, name, weights)
     return model
+
+
+def describe_network(name: str) -> NetworkEntry:
+    """Return name, size and options of an architecture; no memory is taken for its weights.
+
+    Raises
+    ------
+    InputError
+        When there is no architecture of that name.
+    """
+    with torch.device("meta"):
+        return NetworkEntry(name, count_parameters(create_model(name)), model_options(name))
 
 
 def count_parameters(model: nn.Module) -> int:

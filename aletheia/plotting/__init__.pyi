@@ -1,3 +1,5 @@
+from .artifacts import FigureArtifact as FigureArtifact
+from .artifacts import PageArtifact as PageArtifact
 from .contact_sheet import augmentation_sheet as augmentation_sheet
 from .contact_sheet import face_sheet as face_sheet
 from .contact_sheet import png as png

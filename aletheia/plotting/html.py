@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from html import escape
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
+
+from aletheia.core.plot_library import library_inside
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1f1f1f; max-width: 1000px; margin: 2rem auto;
@@ -29,10 +30,14 @@ def html_page(title: str, body: Iterable[str]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<title>{escape(title)}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
+        f"<style>{_STYLE}</style>{library_inside()}</head><body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
+
+
+def figure_page(figure: go.Figure) -> str:
+    """Return a page with nothing but a figure, the library inside."""
+    page: str = figure.to_html(include_plotlyjs=False)
+    return page.replace("<head>", f"<head>{library_inside()}", 1)
 
 
 def plot(figure: go.Figure) -> str:

@@ -55,6 +55,28 @@ def shaded(
     figure.add_scatter(y=high, fill="tonexty", fillcolor=f"rgba{(*hex_to_rgb(colour), 0.2)}", **edge, **place)
 
 
+def label_cells(figure: go.Figure, columns: Sequence[str], rows: Sequence[str], *, downward: bool = False) -> None:
+    """Label the cells of a heat map that stand at whole numbers, from 0: (column, row) is where annotations go.
+
+    On an axis of names plotly takes "16" for the number: cells are spaced by their names, numbers beside them fall
+    elsewhere, and two cells of the same name become one.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        The heat map.
+    columns, rows : sequence of str
+        Names, from left to right and from bottom to top.
+    downward : bool
+        Whether rows go from top to bottom.
+    """
+    for update, names in ((figure.update_xaxes, columns), (figure.update_yaxes, rows)):
+        ends = [-0.5, len(names) - 0.5]
+        if downward and names is rows:
+            ends.reverse()
+        update(tickvals=list(range(len(names))), ticktext=list(names), range=ends, showgrid=False, zeroline=False)
+
+
 def empty(title: str, reason: str) -> go.Figure:
     """Create a figure that gives the reason why it is empty."""
     figure = styled(go.Figure(), title, height=220)

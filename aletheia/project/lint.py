@@ -145,8 +145,11 @@ def _stripped(notebook: Notebook) -> Iterator[Finding]:
     for key in VOLATILE:
         if _has(notebook.metadata, key, "metadata."):
             yield Finding("outputs", notebook.file, f"The notebook holds {key!r}.", remedy)
-    kernel = notebook.metadata.get("kernelspec", {}).get("name", "python3")
-    if kernel != "python3":
+    kernel = notebook.metadata.get("kernelspec", {}).get("name")
+    if not kernel:
+        message = "The notebook names no kernel: JupyterLab asks for one, and papermill refuses it."
+        yield Finding("kernel", notebook.file, message, "Choose the kernel 'python3' and save.")
+    elif kernel != "python3":
         message = f"The kernel is {kernel!r}, which other machines do not have."
         yield Finding("kernel", notebook.file, message, "Choose the kernel 'python3' and save.")
 

@@ -12,6 +12,8 @@ import mlrun
 from mlrun.model import HyperParamOptions, RunObject
 
 from aletheia.core.errors import InputError
+from aletheia.core.plot_library import needs_library, with_library
+from aletheia.plotting.library import library_shared
 from aletheia.project.quiet import quiet_mlrun
 from aletheia.project.run_config import RunConfig
 
@@ -128,12 +130,40 @@ def display_artifact(run: RunObject, key: str) -> HTML | Image:
     if content.startswith(b"\x89PNG"):
         return Image(content)  # type: ignore[no-untyped-call]
     page = content.decode()
+    if needs_library(page):
+        holds = _library_cell.claim()
+        page = with_library(page, library_shared(holds_library=holds, address=str(mlrun.mlconf.dbpath or "")))
     stated = _FIGURE_HEIGHT.search(page)
     height = int(stated[1]) + _MARGIN if stated else _PAGE_HEIGHT
     # A frame of its own keeps the plot's scripts away from the notebook's; the block around it, IPython's advice.
     escaped = page.replace("&", "&amp;").replace('"', "&quot;")
     frame = f'<iframe srcdoc="{escaped}" width="100%" height="{height}" frameborder="0"></iframe>'
     return HTML(f"<div>{frame}</div>")  # type: ignore[no-untyped-call]
+
+
+class _LibraryCell:
+    """Which cell of the notebook shows the frame that holds the library of plots for all the others."""
+
+    def __init__(self) -> None:
+        self._holder: tuple[str, int] | None = None
+
+    def claim(self) -> bool:
+        """Return whether the cell that runs now must show the library: it is the first, or is that cell run again."""
+        from IPython.core.getipython import get_ipython
+
+        shell = get_ipython()  # type: ignore[no-untyped-call]
+        if shell is None:
+            return True
+        parent: dict[str, Any] = getattr(shell, "get_parent", dict)()
+        source = parent.get("content", {}).get("code", "")
+        now = (str(parent.get("metadata", {}).get("cellId") or source), int(shell.execution_count))
+        if self._holder is not None and (self._holder == now or self._holder[0] != now[0]):
+            return False
+        self._holder = now
+        return True
+
+
+_library_cell = _LibraryCell()
 
 
 def local_path(target: str) -> str:

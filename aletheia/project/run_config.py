@@ -8,9 +8,10 @@ of the commands are derived from the fields by :mod:`aletheia.cli.options`, the 
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from aletheia.core.errors import InputError
@@ -19,6 +20,11 @@ from aletheia.project.options import Options, option, option_of
 
 if TYPE_CHECKING:
     from aletheia.training.config import TrainConfig
+
+
+SEARCHES = ("exhaustive", "halving")
+_MOST_HELD_BACK = 0.9 + 1e-9  # of the faces, for validation and test together
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # what Kubernetes accepts as a label's value
 
 
 class RunConfig(Options):
@@ -68,7 +74,10 @@ class RunConfig(Options):
     detector: str = option_of(
         "faces", CropConfig, "detector", description="Face detector: blazeface, or one from an installed extension."
     )
-    threshold: float = option_of("faces", CropConfig, "threshold")
+    detector_threshold: float = option_of("faces", CropConfig, "threshold", old="threshold")
+
+    val_share: float = option("splitting", 0.15, "Share of the faces that validates.", gt=0, le=0.8)
+    test_share: float = option("splitting", 0.15, "Share of the faces that tests; the rest trains.", gt=0, le=0.8)
 
     remedies: list[str] = option(
         "balancing",
@@ -91,6 +100,11 @@ class RunConfig(Options):
     )
     batch_sizes: list[int] = option("search", [8, 16, 32], "Batch sizes of the grid, comma-separated.")
     search_epochs: int = option("search", 3, "Epochs of every cell of the grid.", ge=1)
+    search: str = option(
+        "search",
+        "exhaustive",
+        "exhaustive: every cell trains for all epochs; halving: after a few the better third goes on, and so forth.",
+    )
 
     architecture: str = option("training", "attention_cnn", "A name of the registry of networks.")
     epochs: int = option("training", 20, "Epochs of the training, at most.", ge=1)
@@ -112,6 +126,7 @@ class RunConfig(Options):
         "Train once more without it, and test on it: generator=NAME, source=NAME, or nothing.",
         old="held_out",
     )
+    experiment: str = option("run", "", "Name of the experiment: the label `experiment` of the run and of its steps.")
     seed: int = option("run", 0, "Makes the run repeatable.")
 
     @field_validator("face_policy")
@@ -121,6 +136,31 @@ class RunConfig(Options):
             names = {"policy": policy, "policies": ", ".join(POLICIES)}
             raise PydanticCustomError("policy", "there is no face policy '{policy}'; choose one of {policies}", names)
         return policy
+
+    @field_validator("test_share")
+    @classmethod
+    def _check_shares(cls, test_share: float, info: ValidationInfo) -> float:
+        val_share = info.data.get("val_share", 0.0)
+        if val_share + test_share > _MOST_HELD_BACK:
+            text = "with val_share {val} it leaves less than a tenth of the faces to train; choose smaller shares"
+            raise PydanticCustomError("share", text, {"val": val_share})
+        return test_share
+
+    @field_validator("search")
+    @classmethod
+    def _check_search(cls, search: str) -> str:
+        if search not in SEARCHES:
+            names = {"search": search, "searches": " or ".join(SEARCHES)}
+            raise PydanticCustomError("search", "there is no search '{search}'; choose {searches}", names)
+        return search
+
+    @field_validator("experiment")
+    @classmethod
+    def _check_experiment(cls, experiment: str) -> str:
+        if experiment and not _LABEL.fullmatch(experiment):
+            text = "a name has at most 63 letters, digits, '-', '_' or '.', and begins and ends with a letter or digit"
+            raise PydanticCustomError("experiment", text)
+        return experiment
 
     @field_validator("remedies", "leave_out", "link_roots", mode="before")
     @classmethod
@@ -155,12 +195,15 @@ class RunConfig(Options):
         Raises
         ------
         InputError
-            For a balance policy, a remedy, a way to cut faces out, a network or a cell of the grid that cannot be.
+            For drawn pictures too few to split, or a balance policy, a remedy, a way to cut faces out, a network or a
+            cell of the grid that cannot be.
         """
         from aletheia.audit.remedies import Remedies
         from aletheia.datasets.balance import check_policy
         from aletheia.datasets.leave_out import check_leave_out
         from aletheia.datasets.official_split import check_split_policy
+        from aletheia.datasets.pipeline import SYNTHETIC
+        from aletheia.datasets.synthetic.plan_check import check_plan
         from aletheia.faces.detectors.registry import find_detector
 
         for word in self.leave_out:
@@ -169,10 +212,33 @@ class RunConfig(Options):
         check_split_policy(self.split)
         Remedies.parse(self.remedies)
         find_detector(self.crop_config().detector)
-        for rate, size in itertools.product(self.learning_rates, self.batch_sizes):
-            self.train_config(learning_rate=rate, batch_size=size, max_epochs=self.search_epochs)
-            self.train_config(learning_rate=rate, batch_size=size, fault=self.fault)
+        if self.search == "halving" and any(cell.devices > 1 for cell in self.grid()):
+            raise InputError("search: halving pauses trainings, which needs devices=1; choose exhaustive.")
+        for cell in self.grid():
+            self.train_config(learning_rate=cell.learning_rate, batch_size=cell.batch_size, fault=self.fault)
+        if self.source == SYNTHETIC:
+            check_plan(self.n_synthetic, self.seed, self.split_fractions())
         return self
+
+    def split_fractions(self) -> tuple[float, float, float]:
+        """Return the shares of the training, validation and test faces."""
+        return 1 - self.val_share - self.test_share, self.val_share, self.test_share
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of the runs of all steps."""
+        return {"experiment": self.experiment} if self.experiment else {}
+
+    def grid(self, epochs: int | None = None) -> list[TrainConfig]:
+        """Return the cells of the grid, in the order in which MLRun goes through it.
+
+        Raises
+        ------
+        InputError
+            For a cell that cannot be.
+        """
+        epochs = epochs or self.search_epochs
+        pairs = itertools.product(self.learning_rates, self.batch_sizes)
+        return [self.train_config(learning_rate=rate, batch_size=size, max_epochs=epochs) for rate, size in pairs]
 
     def crop_config(self) -> CropConfig:
         """Return how faces are found and cut out."""
@@ -181,7 +247,7 @@ class RunConfig(Options):
             policy=self.face_policy,
             margin=self.face_margin,
             largest_only=not self.all_faces,
-            threshold=self.threshold,
+            threshold=self.detector_threshold,
             min_size=self.min_face,
             detector=self.detector,
             frames=self.frames,

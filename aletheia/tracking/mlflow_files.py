@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from aletheia.core.plot_library import library_inside, needs_library, with_library
 from aletheia.core.settings import get_settings
 from aletheia.tracking import folders
 from aletheia.tracking.mlflow_exporter import Exporter
@@ -92,11 +93,21 @@ def copy_files(exporter: Exporter, run_id: str, item: dict[str, Any]) -> bool:
             return False
         for file in files:
             inside = file.parent.relative_to(path) if path.is_dir() else Path()
-            exporter.client.log_artifact(run_id, str(file), str(Path(key) / inside))
+            _copy_file(exporter, run_id, file, Path(key) / inside)
     except OSError as error:
         exporter.summary.problems.append(f"{key}: {error}")
         return False
     return True
+
+
+def _copy_file(exporter: Exporter, run_id: str, file: Path, folder: Path) -> None:
+    """Copy a file; a page with plots takes their library along when it goes to another machine."""
+    if file.suffix == ".html" and exporter.summary.uri.startswith(("http://", "https://")):
+        page = file.read_text("utf-8", errors="surrogateescape")
+        if needs_library(page):
+            exporter.client.log_text(run_id, with_library(page, library_inside()), str(folder / file.name))
+            return
+    exporter.client.log_artifact(run_id, str(file), str(folder))
 
 
 def _files(folder: Path) -> list[Path]:

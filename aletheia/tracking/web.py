@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aletheia.core.hosts import LOCAL_NAMES, host_of
+from aletheia.core.plot_library import ROUTE
 from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError, Page
 from aletheia.tracking.store import Store
@@ -156,6 +157,11 @@ def listing(
     return {key: items, "pagination": pagination}
 
 
+def is_public(method: str, path: str) -> bool:
+    """Return whether pages of any origin may ask for it: the library of plots, also for pages opened from disk."""
+    return method == "GET" and path.startswith(f"{ROUTE}plotly-") and path.count("/") == ROUTE.count("/")
+
+
 class LocalOnly:
     """Middleware that refuses requests to other host names than this machine's, and from pages of other sites."""
 
@@ -166,17 +172,19 @@ class LocalOnly:
         """Answer 403 to such a request, and pass others on."""
         if scope["type"] == "http":
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-            reason = self._refusal(headers)
+            reason = self._refusal(headers, is_public(scope["method"], scope["path"]))
             if reason:
                 await error(403, reason)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
     @staticmethod
-    def _refusal(headers: dict[str, str]) -> str | None:
+    def _refusal(headers: dict[str, str], public: bool) -> str | None:
         """Explain why a request is refused; None when it is not."""
         if host_of(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
             return "This service answers only what is addressed to localhost or 127.0.0.1 (see the Host header)."
+        if public:
+            return None
         origin = headers.get("origin")
         if origin is not None and host_of(origin) not in LOCAL_NAMES:
             return "This service does not answer pages of other sites (see the Origin header)."

@@ -7,6 +7,7 @@ from .config import TrainConfig as TrainConfig
 from .export import export_bundle as export_bundle
 from .fit import FitResult as FitResult
 from .fit import fit_network as fit_network
+from .grid import search_cell as search_cell
 from .module import DivergedError as DivergedError
 from .plots import curve_figures as curve_figures
 from .plots import grid_figures as grid_figures

@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
-from aletheia.core.errors import InputError
+from aletheia.core.errors import AletheiaError, InputError
 from aletheia.core.files import atomic_write
 from aletheia.core.paths import data_folder
 from aletheia.datasets.manifest import manifest_hash
@@ -44,11 +44,16 @@ def checkpoint_folder(config: TrainConfig, train: pd.DataFrame, val: pd.DataFram
     train, val : DataFrame
         The manifests.
     """
-    digest = hashlib.sha256(config.model_dump_json(exclude=NOT_IDENTITY).encode())
+    text = config.model_dump_json(exclude=NOT_IDENTITY) + data_digest(train, val)
+    return data_folder() / "checkpoints" / hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def data_digest(train: pd.DataFrame, val: pd.DataFrame) -> str:
+    """Return the SHA-256 of two manifests: their content, and the paths in their order, which decides the batches."""
+    digest = hashlib.sha256()
     for frame in (train, val):
-        # The paths too: their order decides the batches.
         digest.update("\n".join([manifest_hash(frame), *frame["path"].astype(str)]).encode(errors="surrogateescape"))
-    return data_folder() / "checkpoints" / digest.hexdigest()[:20]
+    return digest.hexdigest()
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -63,6 +68,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             file.write(content.getbuffer())
 
 
+class PausedError(AletheiaError):
+    """The training has come to the epoch after which it was to pause; no error."""
+
+
 class KeepBest(Checkpoint):
     """Keep the weights of the epoch with the smallest val_loss, and write the checkpoint after each epoch.
 
@@ -74,6 +83,8 @@ class KeepBest(Checkpoint):
         Configuration and data of the training, kept in the file and compared on resume.
     on_epoch : callable, optional
         Called with the history's new row after each epoch.
+    until : int, optional
+        Raise `PausedError` after this epoch.
     """
 
     def __init__(
@@ -81,8 +92,9 @@ class KeepBest(Checkpoint):
         path: Path | None,
         identity: dict[str, Any],
         on_epoch: Callable[[dict[str, float]], None] | None = None,
+        until: int | None = None,
     ) -> None:
-        self.path, self.identity, self.on_epoch = path, identity, on_epoch
+        self.path, self.identity, self.on_epoch, self.until = path, identity, on_epoch, until
         self.loss, self.epoch = math.inf, 0
         self.weights: dict[str, torch.Tensor] = {}
 
@@ -97,6 +109,8 @@ class KeepBest(Checkpoint):
             trainer.save_checkpoint(self.path)
         if self.on_epoch is not None:
             self.on_epoch(dict(row))
+        if self.until is not None and row["epoch"] >= self.until:
+            raise PausedError
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain types and tensors only."""

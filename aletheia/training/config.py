@@ -35,7 +35,10 @@ class TrainConfig(BaseModel):
     patience: int = Field(
         4, ge=1, le=10_000, description="Epochs without a better validation loss before the training stops."
     )
-    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="SGD has Nesterov momentum 0.9.")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field(
+        "adamw",
+        description="adamw decays weights apart from the gradient, adam within it; sgd has Nesterov momentum.",
+    )
     weight_decay: float = Field(1e-2, ge=0, le=10)
     schedule: Literal["onecycle", "plateau", "constant"] = Field(
         "onecycle",

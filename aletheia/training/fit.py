@@ -24,10 +24,11 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.training.checkpoint import AtomicCheckpointIO, KeepBest, read_checkpoint
+from aletheia.training.checkpoint import AtomicCheckpointIO, KeepBest, PausedError, read_checkpoint
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.data import FaceData
 from aletheia.training.distributed import error_of_process, silence, started_elsewhere, trainer_options
+from aletheia.training.epoch_metrics import HISTORY
 from aletheia.training.module import Detector, DivergedError, as_network, initialise
 from aletheia.training.progress import EpochBar
 
@@ -47,7 +48,8 @@ class FitResult:
     best_epoch : int
         Epoch that gave it, from 1.
     history : DataFrame
-        One row an epoch: epoch, train_loss, val_loss, val_auc, learning_rate, seconds.
+        One row an epoch: epoch, train_loss, val_loss, train_ and val_ accuracy, precision, recall, f1 and auc,
+        learning_rate, seconds, waited.
     model : nn.Module
         The network of the best epoch, on the CPU, in evaluation mode.
     checkpoint : Path or None
@@ -87,6 +89,7 @@ def fit_network(
     resume: bool = False,
     progress: bool = True,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
+    until: int | None = None,
 ) -> FitResult:
     """Train a network.
 
@@ -106,6 +109,8 @@ def fit_network(
     on_epoch : callable, optional
         Called with the history's new row after each epoch, once its checkpoint is written; with `config.devices`
         above 1 after the end of the training.
+    until : int, optional
+        Pause at the end of this epoch, with the best epoch so far as the result; ``resume=True`` goes on.
 
     Returns
     -------
@@ -122,6 +127,8 @@ def fit_network(
     config = TrainConfig.parse(config)
     if resume and out_dir is None:
         raise InputError("resume: without out_dir there is no checkpoint to resume from.")
+    if until is not None and (out_dir is None or config.devices > 1):
+        raise InputError("until: a training can pause only with an out_dir, and with devices=1.")
     checkpoint = None if out_dir is None else Path(out_dir) / CHECKPOINT
     with _threads(config.num_threads), _quiet(), torch.random.fork_rng(devices=[]):
         data = FaceData(config, train, val, progress=progress)
@@ -131,12 +138,12 @@ def fit_network(
             "config": config.model_dump(exclude=NOT_IDENTITY),
             "data": data.fingerprint(),
         }
-        best = KeepBest(checkpoint, identity, on_epoch)
+        best = KeepBest(checkpoint, identity, on_epoch, until)
         stopper = EarlyStopping("val_loss", patience=config.patience, check_finite=False)
         state = None
         if resume and checkpoint is not None and checkpoint.exists():
             state = read_checkpoint(checkpoint, identity)
-        if state is not None and _is_finished(state, config, stopper.state_key):
+        if state is not None and _is_finished(state, config, stopper.state_key, until):
             detector.on_load_checkpoint(state)
             best.load_state_dict(state["callbacks"][best.state_key])
         else:
@@ -152,7 +159,7 @@ def fit_network(
     return FitResult(
         val_loss=best.loss,
         best_epoch=best.epoch,
-        history=pd.DataFrame(detector.history),
+        history=pd.DataFrame(detector.history, columns=list(HISTORY)),
         model=model,
         checkpoint=checkpoint,
         seconds=time.perf_counter() - started,
@@ -222,7 +229,8 @@ def input_error_of_process(error: Exception) -> InputError | None:
 def _run(trainer: pl.Trainer, detector: Detector, data: FaceData, checkpoint: Path | None) -> None:
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(detector, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        with contextlib.suppress(PausedError):
+            trainer.fit(detector, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         # Lightning turns Ctrl-C into an exit of the whole process; a caller must be able to clean up.
         if threading.current_thread() is threading.main_thread():
@@ -230,10 +238,11 @@ def _run(trainer: pl.Trainer, detector: Detector, data: FaceData, checkpoint: Pa
         raise KeyboardInterrupt from None
 
 
-def _is_finished(state: dict[str, Any], config: TrainConfig, stopper: str) -> bool:
+def _is_finished(state: dict[str, Any], config: TrainConfig, stopper: str, until: int | None) -> bool:
     # Lightning would train one more epoch after an early stop before it stopped again.
     waited = state["callbacks"].get(stopper, {}).get("wait_count", 0)
-    return len(state["aletheia_history"]) >= config.max_epochs or waited >= config.patience
+    last = config.max_epochs if until is None else min(until, config.max_epochs)
+    return len(state["aletheia_history"]) >= last or waited >= config.patience
 
 
 @torch.no_grad()

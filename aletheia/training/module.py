@@ -14,16 +14,16 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD, augment_batch, normalise
 from aletheia.models.pretrained import backbone_parameters
 from aletheia.models.registry import create_model
-from aletheia.stats.curves import auc
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import Batch, FaceData, mix_seed, rank_seed
 from aletheia.training.distributed import all_gather, share_threads
+from aletheia.training.epoch_metrics import NAMES as METRICS
+from aletheia.training.epoch_metrics import EpochRows, epoch_metrics, mean_loss, merged
 from aletheia.training.fault_injection import faulty_pixels, skips_gradient
 
 
@@ -44,8 +44,9 @@ class Detector(pl.LightningModule):
     Attributes
     ----------
     history : list of dict
-        One entry an epoch: epoch (from 1), train_loss, val_loss, val_auc, learning_rate (of the last step),
-        seconds, and waited: the seconds of these in which the network had no batch to work on.
+        One entry an epoch: epoch (from 1), train_loss, val_loss, for both sets accuracy, precision, recall, f1 and auc
+        (see `aletheia.training.epoch_metrics`), learning_rate (of the last step), seconds, and waited: the seconds of
+        these in which the network had no batch to work on.
     """
 
     class_weights: torch.Tensor
@@ -64,9 +65,8 @@ class Detector(pl.LightningModule):
         weights = [total / (2 * count) for count in class_counts] if balanced else [1.0, 1.0]
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
         self.history: list[dict[str, float]] = []
-        self._train = _Sums()
+        self._train, self._val = EpochRows(), EpochRows()
         self._skips_step = False
-        self._val: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._started = self._idle_since = time.perf_counter()
         self._waited = 0.0
 
@@ -117,7 +117,7 @@ class Detector(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Compute the mean weighted cross-entropy of a batch."""
         if batch_idx == 0:
-            self._train = _Sums()
+            self._train = EpochRows()
         # Augmentation and dropout are functions of seed, epoch and batch: a resumed run draws the same numbers as an
         # uninterrupted one, whatever was drawn in between.
         pixels, labels = batch
@@ -131,11 +131,12 @@ class Detector(pl.LightningModule):
             pixels = augment_batch(pixels, generator, config.augmentation)
         pixels = faulty_pixels(pixels, config.fault, config.fault_share, generator)
         self._skips_step = skips_gradient(config.fault, config.fault_share, seed)
-        loss = self.loss(self(pixels), labels)
+        logits = self(pixels)
+        loss = self.loss(logits, labels)
         value = loss.item()
         if not math.isfinite(value):
             raise self._diverged(f"the training loss is {value}", batch_idx)
-        self._train.add(value * len(labels), len(labels))
+        self._train.add(logits, labels, value)
         return loss
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -172,29 +173,25 @@ class Detector(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep logits and labels; the loss of the epoch is taken over samples, not over batches."""
         pixels, labels = batch
-        self._val.append((self(pixels).float().cpu(), labels.cpu()))
+        self._val.add(self(pixels), labels)
 
     def on_validation_epoch_end(self) -> None:
         """Log val_loss and val_auc and add the epoch to the history."""
-        parts = [part for parts in all_gather(self._val, self.trainer) for part in parts]
-        logits = torch.cat([x for x, _ in parts]).double().numpy()
-        labels = torch.cat([y for _, y in parts]).numpy()
-        self._val = []
-        train = _Sums()
-        for total, count in all_gather((self._train.total, self._train.count), self.trainer):
-            train.add(total, count)
+        labels, logits = merged(all_gather(self._val, self.trainer)).arrays()
+        train = merged(all_gather(self._train, self.trainer))
+        self._val = EpochRows()
         loss = mean_loss(labels, logits, self.config.class_weight == "balanced")
         if not math.isfinite(loss):
             raise self._diverged(f"the validation loss is {loss}", None)
         # Both are functions of numbers that every batch size gives; see the regression test of bug 3.
-        score = auc(labels, logits)
-        self.log_dict({"val_loss": loss, "val_auc": score})
+        metrics = {"train": epoch_metrics(*train.arrays()), "val": epoch_metrics(labels, logits)}
+        self.log_dict({"val_loss": loss, "val_auc": metrics["val"]["auc"]})
         self.history.append(
             {
                 "epoch": self.current_epoch + 1,
-                "train_loss": train.mean(),
+                "train_loss": train.mean_loss(),
                 "val_loss": loss,
-                "val_auc": score,
+                **{f"{part}_{name}": metrics[part][name] for name in METRICS for part in metrics},
                 "learning_rate": float(self.trainer.optimizers[0].param_groups[0]["lr"]),
                 "seconds": time.perf_counter() - self._started,
                 "waited": self._waited,
@@ -228,8 +225,11 @@ class Detector(pl.LightningModule):
         ]
         # Lightning clips no gradients of a fused optimiser in mixed precision.
         fused = config.precision == "32-true"
+        optimizer: torch.optim.Optimizer
         if config.optimizer == "adamw":
-            optimizer: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+            optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+        elif config.optimizer == "adam":
+            optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=fused)
         else:
             optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
         if config.schedule == "plateau":
@@ -258,40 +258,6 @@ class Detector(pl.LightningModule):
             f"The training diverged: {symptom} in {step} (learning_rate {config.learning_rate:g}, batch_size "
             f"{config.batch_size}). Lower learning_rate, or set gradient_clip."
         )
-
-
-class _Sums:
-    """Mean over samples, from sums over batches."""
-
-    def __init__(self) -> None:
-        self.total, self.count = 0.0, 0
-
-    def add(self, total: float, count: int) -> None:
-        self.total += total
-        self.count += count
-
-    def mean(self) -> float:
-        return self.total / self.count if self.count else math.nan
-
-
-def mean_loss(labels: Array, logits: Array, balanced: bool) -> float:
-    """Compute the cross-entropy in nats per sample.
-
-    Parameters
-    ----------
-    labels : ndarray
-        (n,), 1 for fake.
-    logits : ndarray
-        (n,).
-    balanced : bool
-        Mean of the two classes' means, so that the majority class cannot buy a small loss.
-    """
-    # log(1 + exp(x)) without overflow; labels 0 and 1 pick the sign.
-    with np.errstate(invalid="ignore"):
-        losses = np.logaddexp(0.0, np.where(labels == 1, -logits, logits))
-    if not balanced:
-        return float(losses.mean())
-    return float((losses[labels == 0].mean() + losses[labels == 1].mean()) / 2)
 
 
 def one_cycle(step: int, steps: int) -> float:

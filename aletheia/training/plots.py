@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SCALE, SECOND, note, styled
+from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SCALE, SECOND, label_cells, note, short, styled
 
 _CHANCE = float(np.log(2))
 
 
 def curve_figures(history: pd.DataFrame) -> dict[str, go.Figure]:
-    """Draw the curves over the epochs of `FitResult.history`: loss_curve, auc_curve and learning_rate_curve."""
+    """Draw the curves over the epochs of `FitResult.history`.
+
+    Returns
+    -------
+    dict
+        loss_curve and auc_curve; decision_curves: accuracy, precision, recall and F1, fake being the positive class,
+        at a probability of 0.5; learning_rate_curve.
+    """
     epochs = history["epoch"]
     best = history.loc[history["val_loss"].idxmin()]
     loss = go.Figure()
-    loss.add_scatter(x=epochs, y=history["train_loss"], name="training", mode="lines+markers", line={"color": REAL})
-    loss.add_scatter(
-        x=epochs,
-        y=history["val_loss"],
-        name="validation",
-        mode="lines+markers",
-        line={"color": FAKE, "dash": "dash"},
-        marker={"symbol": "square"},
-    )
+    _both_sets(loss, history, "loss")
     loss.add_hline(y=_CHANCE, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="a coin toss (ln 2)")
     loss.add_vline(
         x=best["epoch"],
@@ -37,19 +39,39 @@ def curve_figures(history: pd.DataFrame) -> dict[str, go.Figure]:
     loss.update_yaxes(rangemode="tozero")
 
     auc = go.Figure()
-    auc.add_scatter(x=epochs, y=history["val_auc"], mode="lines+markers", line={"color": FAKE}, name="validation")
-    styled(auc, "Validation AUC per epoch", "epoch", "AUC (0.5 = chance)")
-    auc.update_yaxes(range=[min(0.45, history["val_auc"].min() - 0.02), 1.01])
+    _both_sets(auc, history, "auc")
+    styled(auc, "AUC per epoch", "epoch", "AUC (0.5 = chance)")
+    auc.update_yaxes(range=[min(0.45, history[["train_auc", "val_auc"]].min().min() - 0.02), 1.01])
+
+    titles = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1"}
+    decisions = make_subplots(2, 2, shared_xaxes=True, subplot_titles=list(titles.values()), vertical_spacing=0.12)
+    for index, name in enumerate(titles):
+        _both_sets(decisions, history, name, legend=index == 0, row=index // 2 + 1, col=index % 2 + 1)
+    styled(decisions, "Decisions at a probability of 0.5, per epoch", height=560)
+    decisions.update_xaxes(title_text="epoch", row=2)
+    decisions.update_yaxes(range=[-0.02, 1.02])
 
     rate = go.Figure()
     rate.add_scatter(x=epochs, y=history["learning_rate"], mode="lines+markers", line={"color": SECOND})
     styled(rate, "Learning rate at the end of each epoch", "epoch", "learning rate")
     rate.update_yaxes(rangemode="tozero", exponentformat="e")
-    figures = {"loss_curve": loss, "auc_curve": auc, "learning_rate_curve": rate}
+    figures = {"loss_curve": loss, "auc_curve": auc, "decision_curves": decisions, "learning_rate_curve": rate}
     for figure in figures.values():
         # Whole epochs only.
         figure.update_xaxes(dtick=max(1, round(len(history) / 12)), tick0=1, range=[0.7, epochs.max() + 0.3])
     return figures
+
+
+def _both_sets(figure: go.Figure, history: pd.DataFrame, name: str, *, legend: bool = True, **place: int) -> None:
+    """Draw the column of training and that of validation; ``place`` is the row and col of a panel."""
+    for part, title, colour, dash, symbol in (
+        ("train", "training", REAL, "solid", "circle"),
+        ("val", "validation", FAKE, "dash", "square"),
+    ):
+        figure.add_scatter(
+            x=history["epoch"], y=history[f"{part}_{name}"], name=title, legendgroup=part, showlegend=legend,
+            mode="lines+markers", line={"color": colour, "dash": dash}, marker={"symbol": symbol}, **place,
+        )  # fmt: skip
 
 
 def grid_figures(cells: pd.DataFrame) -> dict[str, go.Figure]:
@@ -59,48 +81,57 @@ def grid_figures(cells: pd.DataFrame) -> dict[str, go.Figure]:
     ----------
     cells : DataFrame
         MLRun's table of iterations (param.learning_rate, param.batch_size, output.loss), or the same without
-        the prefixes. A loss that is not finite marks a cell that diverged.
+        the prefixes. A loss that is not finite marks a cell that diverged. With a column output.stopped that is not 0,
+        and output.epochs, a cell is marked as stopped.
 
     Raises
     ------
     InputError
         When a column is missing or there is no cell.
     """
-    table = cells.rename(columns=lambda c: str(c).removeprefix("param.").removeprefix("output."))
-    if missing := [c for c in ("learning_rate", "batch_size", "loss") if c not in table]:
+    named = cells.rename(columns=lambda c: str(c).removeprefix("param.").removeprefix("output."))
+    if missing := [c for c in ("learning_rate", "batch_size", "loss") if c not in named]:
         raise InputError(f"The grid's table lacks {', '.join(missing)}; it has {', '.join(map(str, cells.columns))}.")
-    table = table[["learning_rate", "batch_size", "loss"]].apply(pd.to_numeric, errors="coerce")
-    if not len(table):
+    if not len(named):
         raise InputError("The grid has no cells, so there is nothing to draw.")
-    table["loss"] = table["loss"].where(np.isfinite(table["loss"]))
+    loss, zero = pd.to_numeric(named["loss"], errors="coerce"), pd.Series(0, named.index)
+    table = pd.DataFrame({name: _levels(named[name]) for name in ("learning_rate", "batch_size")})
+    table["loss"] = loss.where(np.isfinite(loss))
+    stopped, epochs = (pd.to_numeric(named.get(name, zero), errors="coerce") for name in ("stopped", "epochs"))
+    table["stopped_after"] = epochs.where(stopped > 0, 0).fillna(0)
     return {"heat_map": _heat_map(table), "parallel_coordinates": _parallel(table)}
 
 
 def _heat_map(table: pd.DataFrame) -> go.Figure:
     grid = table.pivot_table(index="learning_rate", columns="batch_size", values="loss", aggfunc="mean", dropna=False)
     z = grid.to_numpy(dtype=float)
+    stopped_after = table.pivot_table(
+        index="learning_rate", columns="batch_size", values="stopped_after", aggfunc="max", dropna=False
+    ).to_numpy()
     low, high = _colour_range(z)
-    x, y = [f"{int(b)}" for b in grid.columns], [f"{rate:g}" for rate in grid.index]
+    columns, rows = [_label(batch) for batch in grid.columns], [_label(rate) for rate in grid.index]
+    x, y = list(range(len(columns))), list(range(len(rows)))
+    names = [[[rate, batch] for batch in columns] for rate in rows]
     figure = go.Figure(
         go.Heatmap(
-            z=z, x=x, y=y, colorscale=SCALE, zmin=low, zmax=high, xgap=2, ygap=2,
+            z=z, x=x, y=y, customdata=names, colorscale=SCALE, zmin=low, zmax=high, xgap=2, ygap=2,
             colorbar={"title": "validation<br>loss (nats)"},
-            hovertemplate="learning rate %{y}, batch size %{x}: %{z:.4f}<extra></extra>",
+            hovertemplate="learning rate %{customdata[0]}, batch size %{customdata[1]}: %{z:.4f}<extra></extra>",
         )
     )  # fmt: skip
     best = np.nanargmin(z) if np.isfinite(z).any() else -1
-    for i, rate in enumerate(y):
-        for j, batch in enumerate(x):
+    for i in y:
+        for j in x:
             is_finite = np.isfinite(z[i, j])
             text = f"{z[i, j]:.3f}" if is_finite else "diverged"
             text = f"<b>★ {text}</b>" if i * len(x) + j == best else text
+            if is_finite and stopped_after[i, j] > 0:
+                text += f"<br><i>stopped after {int(stopped_after[i, j])}</i>"
             is_dark = is_finite and z[i, j] < (low + high) / 2
             colour = "white" if is_dark else "black" if is_finite else FAKE
-            figure.add_annotation(x=batch, y=rate, text=text, showarrow=False, font={"color": colour, "size": 14})
+            figure.add_annotation(x=j, y=i, text=text, showarrow=False, font={"color": colour, "size": 14})
     styled(figure, "Validation loss over the grid", "batch size (images per step)", "learning rate", height=480)
-    # Categories, not numbers: the steps of a grid are factors.
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category")
+    label_cells(figure, columns, rows)
     return note(figure, f"Dark is good, the star is best; {_CHANCE:.3f} is a coin toss.")
 
 
@@ -108,7 +139,6 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
     losses = table["loss"].to_numpy(dtype=float)
     low, high = _colour_range(losses)
     clipped = np.where(np.isfinite(losses), np.minimum(losses, high), high)
-    rates, sizes = np.sort(table["learning_rate"].unique()), np.sort(table["batch_size"].unique())
     ticks = np.linspace(low, high, 5)
     is_clipped = bool((~np.isfinite(losses)).any() or np.nanmax(losses, initial=low) > high)
     figure = go.Figure(
@@ -122,18 +152,8 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
                 "colorbar": {"title": "loss (nats)"},
             },
             dimensions=[
-                {
-                    "label": "learning rate",
-                    "values": np.log10(table["learning_rate"]),
-                    "tickvals": np.log10(rates),
-                    "ticktext": [f"{rate:g}" for rate in rates],
-                },
-                {
-                    "label": "batch size (images)",
-                    "values": np.log2(table["batch_size"]),
-                    "tickvals": np.log2(sizes),
-                    "ticktext": [f"{int(size)}" for size in sizes],
-                },
+                _factor("learning rate", table["learning_rate"]),
+                _factor("batch size (images)", table["batch_size"]),
                 {
                     "label": "validation loss (nats)",
                     "values": clipped,
@@ -150,6 +170,30 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
         note(figure, "Cells that diverged, or did much worse than chance, end at the top of the last axis.")
         figure.layout.annotations[-1].yshift = 50
     return figure
+
+
+def _levels(column: pd.Series) -> pd.Series:
+    """Return the values of a factor as numbers if all of them are, else as texts."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if np.isfinite(numbers).all() else column.astype(str)
+
+
+def _factor(label: str, column: pd.Series) -> dict[str, Any]:
+    """Return an axis of parallel coordinates: logarithmic for positive numbers, else evenly spaced."""
+    values = sorted(column.unique())
+    numeric = pd.api.types.is_numeric_dtype(column) and values[0] > 0
+    places = {value: float(np.log10(value)) if numeric else float(i) for i, value in enumerate(values)}
+    return {
+        "label": label,
+        "values": [places[value] for value in column],
+        "tickvals": list(places.values()),
+        "ticktext": [_label(value) for value in values],
+    }
+
+
+def _label(value: object) -> str:
+    """Label a value of a factor: numbers without superfluous digits, names short and escaped."""
+    return f"{value:g}" if isinstance(value, int | float | np.number) else short(value, 24)
 
 
 def _colour_range(losses: Array) -> tuple[float, float]:

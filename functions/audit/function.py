@@ -2,9 +2,9 @@
 
 # mlrun: config options='["remedies"]'
 import mlrun
-from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.audit import CROPS, Remedies, apply_remedies, audit_faces
+from aletheia.plotting import FigureArtifact, PageArtifact
 from aletheia.project import RunConfig
 from aletheia.reports import audit_figure, render_audit_report
 
@@ -22,9 +22,9 @@ def audit(context: mlrun.MLClientCtx, faces: mlrun.DataItem, **options):
     remedied = apply_remedies(faces, faces.iloc[:0], Remedies.parse(config.remedies), seed=config.seed)
     crops, _ = audit_faces(remedied.faces, CROPS, seed=config.seed)
 
-    context.log_artifact(PlotlyArtifact(key="audit", figure=audit_figure(pictures, crops)))
+    context.log_artifact(FigureArtifact("audit", audit_figure(pictures, crops)))
     page = render_audit_report(pictures, faces, measures, crops, remedied.messages)
-    context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
+    context.log_artifact(PageArtifact("audit_report", page))
     context.log_dataset("measures", df=measures, format="parquet", index=False, stats=False)
     context.log_dataset("remedied", df=remedied.faces, format="parquet", index=False, stats=False)
     for name, result in (("pictures", pictures), ("crops", crops)):

@@ -3,11 +3,11 @@
 # mlrun: config options='["architecture", "image_size", "recipe"]'
 import mlrun
 import pandas as pd
-from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.core import InputError
 from aletheia.datasets import leave_out_rows
 from aletheia.evaluation import cell_results, leave_one_out_figure, score_everywhere
+from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig
 from aletheia.training import DivergedError, fit_network
 
@@ -59,7 +59,7 @@ def cross_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem
     cells = iteration_results.as_df()
     for reason in cells.get("output.reason", pd.Series(dtype=str)).dropna():
         context.logger.warning(reason)
-    context.log_artifact(PlotlyArtifact(key="cross_matrix", figure=leave_one_out_figure(cells)))
+    context.log_artifact(FigureArtifact("cross_matrix", leave_one_out_figure(cells)))
     unseen = cells.dropna(subset="output.unseen_auc") if "output.unseen_auc" in cells else cells.iloc[:0]
     context.log_result("cells", len(cells))
     if len(unseen):

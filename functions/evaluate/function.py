@@ -1,9 +1,9 @@
 # Generated from notebooks/04-evaluate.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 import mlrun
-from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.evaluation import evaluate_model, evaluation_figures
+from aletheia.plotting import FigureArtifact, PageArtifact
 from aletheia.release import fetch_model, production_model, run_gate
 from aletheia.reports import render_evaluation_report
 
@@ -35,8 +35,8 @@ def evaluate(
     context.log_dataset("scores", df=result.scores, format="parquet", index=False, stats=False)
     figures = evaluation_figures(result)
     for key, figure in figures.items():
-        context.log_artifact(PlotlyArtifact(key=key, figure=figure))
+        context.log_artifact(FigureArtifact(key, figure))
     page = render_evaluation_report(result, figures, run_gate(report))
-    context.log_artifact("report", body=page, local_path="report.html", format="html")
+    context.log_artifact(PageArtifact("report", page))
     context.log_artifact("evaluation", body=report.model_dump_json(indent=1), local_path="evaluation.json")
     context.log_results(result.headline())

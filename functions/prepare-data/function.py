@@ -1,9 +1,8 @@
 # Generated from notebooks/01-prepare-data.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
-# mlrun: config options='["balancing"]'
+# mlrun: config options='["splitting", "balancing"]'
 import mlrun
 import pandas as pd
-from mlrun.artifacts import PlotlyArtifact
 
 from aletheia.audit import CROPS, Remedies, apply_remedies, audit_faces, compare_policies, shortcut_auc
 from aletheia.datasets import (
@@ -15,7 +14,7 @@ from aletheia.datasets import (
     manifest_hash,
     validate_manifest,
 )
-from aletheia.plotting import face_sheet, png
+from aletheia.plotting import FigureArtifact, PageArtifact, face_sheet, png
 from aletheia.project import RunConfig
 from aletheia.reports import audit_figure, preparation_figures, render_audit_report, render_data_report
 
@@ -33,7 +32,7 @@ def prepare_data(
     :param faces:   faces to learn from (manifest), of extract-faces
     :param pool:    genuine faces to balance with (manifest); may have no rows
     :param skipped: files that were left out before, for the report
-    :param options: the balancing options of a run, and its seed
+    :param options: the splitting and balancing options of a run, and its seed
     """
     config = RunConfig.parse(options)
     seed = config.seed
@@ -42,7 +41,7 @@ def prepare_data(
     remedied = apply_remedies(faces, pool.as_df(), Remedies.parse(config.remedies), seed=seed)
     crops, _ = audit_faces(remedied.faces, CROPS, seed=seed)
 
-    division = divide(remedied.faces, config.split, seed=seed)
+    division = divide(remedied.faces, config.split, config.split_fractions(), seed=seed)
     faces, skipped = division.manifest, pd.concat([skipped.as_df(), remedied.left_out])
     parts = {name: faces[faces.split == name] for name in ("train", "val", "test")}
     policies = compare_policies(parts["train"], remedied.pool, seed, exclude_rows=faces)
@@ -59,14 +58,14 @@ def prepare_data(
         context.log_dataset(name, df=rows.reset_index(drop=True), format="parquet", index=False, stats=False)
     context.log_artifact("faces", body=png(face_sheet(whole)), local_path="faces.png", format="png")
     page = render_audit_report(pictures, faces, measures, crops, remedied.messages)
-    context.log_artifact("audit_report", body=page, local_path="audit_report.html", format="html")
+    context.log_artifact(PageArtifact("audit_report", page))
     figures = {"audit": audit_figure(pictures, crops), **preparation_figures(faces, whole, before, after)}
     for key, figure in figures.items():
-        context.log_artifact(PlotlyArtifact(key=key, figure=figure))
+        context.log_artifact(FigureArtifact(key, figure))
     tables = (before, after, balancing, shortcut, shortcut_train, skipped, leaks, policies)
-    said = {"remedy_messages": remedied.messages, "known": count_known(whole), "notes": division.notes}
-    page = render_data_report(figures, *tables, audits=(pictures, crops), **said)
-    context.log_artifact("data_report", body=page, local_path="data_report.html", format="html")
+    notes = {"remedy_messages": remedied.messages, "known": count_known(whole), "notes": division.notes}
+    page = render_data_report(figures, *tables, audits=(pictures, crops), **notes)
+    context.log_artifact(PageArtifact("data_report", page))
 
     context.log_results({f"rows_{name}": len(rows) for name, rows in parts.items()})
     context.log_results(

@@ -5,8 +5,8 @@ import shutil
 from tempfile import TemporaryDirectory
 
 import mlrun
-from mlrun.artifacts import PlotlyArtifact
 
+from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig
 from aletheia.training import checkpoint_folder, curve_figures, export_bundle, fit_network
 
@@ -53,6 +53,6 @@ def train(
     shutil.rmtree(checkpoints, ignore_errors=True)
     context.log_dataset("curves", df=result.history, format="csv", index=False)
     for key, figure in curve_figures(result.history).items():
-        context.log_artifact(PlotlyArtifact(key=key, figure=figure))
+        context.log_artifact(FigureArtifact(key, figure))
     context.log_results({"loss": result.val_loss, "epochs": len(result.history), "seconds": result.seconds})
     context.log_results({**spec.metrics, "threshold": spec.threshold})

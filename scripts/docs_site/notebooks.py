@@ -15,6 +15,7 @@ import nbformat
 #: Every plot on its own brings the whole library; the site has it once, as this file.
 PLOTLY = "assets/plotly.min.js"
 _LIBRARY = re.compile(r"<script[^>]*>(?:(?!</script>).){500000,}?</script>", re.DOTALL)
+_PART = re.compile(r"<!-- plot library -->.*?<!-- end of plot library -->", re.DOTALL)
 _CDN = re.compile(r'<script[^>]*src="https?://[^"]*plotly[^"]*"[^>]*></script>')
 #: Frames are as high as what is in them.
 _FIT = "this.style.height = this.contentDocument.documentElement.scrollHeight + 'px'"
@@ -109,7 +110,7 @@ def _html(html: str, page: NotebookPage) -> str:
 
 def without_library(html: str) -> str:
     """Remove the library of plots from a page, or the reference to it."""
-    return _CDN.sub("", _LIBRARY.sub("", html))
+    return _CDN.sub("", _LIBRARY.sub("", _PART.sub("", html)))
 
 
 def slim(notebook: nbformat.NotebookNode) -> None:

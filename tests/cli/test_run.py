@@ -62,10 +62,12 @@ def test_run_defaults(given):
 
 
 def test_run_options(given, project):
-    words = "--images 60 --ffhq pool --held-out source=a --leave-out nothing --learning-rates 1e-3,2e-3 --batch-sizes 8"
+    words = (
+        "--images 160 --ffhq pool --held-out source=a --leave-out nothing --learning-rates 1e-3,2e-3 --batch-sizes 8"
+    )
     more = "--remedy match=light --recipe weights=none --recipe optimizer=sgd --all-faces --face-margin 0.5 --seed 3"
     assert given(*words.split(), *more.split()) == RunConfig(
-        n_synthetic=60,
+        n_synthetic=160,
         real_pool=str(project / "pool"),
         leave_out=["source=a", "nothing"],
         learning_rates=[1e-3, 2e-3],
@@ -76,7 +78,7 @@ def test_run_options(given, project):
         face_margin=0.5,
         seed=3,
     )
-    assert given("--real-pool", "/a", "--n-synthetic", "70") == RunConfig(real_pool="/a", n_synthetic=70)
+    assert given("--real-pool", "/a", "--n-synthetic", "170") == RunConfig(real_pool="/a", n_synthetic=170)
 
 
 def test_run_config_file_and_command_line(given, project):

@@ -45,7 +45,7 @@ def test_cell_table_matches_scikit_learn():
 def test_matrix_figure_holds_cells():
     cells = cell_table(FRAME, ScoredSet(Y, P))
     figure = matrix_figure(cells)
-    drawn = pd.DataFrame(figure.data[0].z, index=figure.data[0].y, columns=figure.data[0].x)
+    drawn = pd.DataFrame(figure.data[0].z, index=figure.layout.yaxis.ticktext, columns=figure.layout.xaxis.ticktext)
     for cell in cells[cells["auc"].notna()].itertuples():
         assert drawn.loc[cell.source, cell.generator] == cell.auc
     assert set(np.array(figure.data[0].text)[np.isnan(drawn.to_numpy())]) == {"too few"}

@@ -59,6 +59,6 @@ def test_leave_one_out_table_from_cell_results(table, parameter):
     assert set(matrix.columns) == {"generator swap", "generator blend", "source studio"}
     figure = leave_one_out_figure(iterations)
     (frame,) = figure.layout.shapes
-    column = list(figure.data[0].x).index("generator swap")
+    column = figure.layout.xaxis.ticktext.index("generator swap")
     assert (frame.x0, frame.x1, frame.y0) == (column - 0.5, column + 0.5, 0.5)
     assert "enough test rows" in leave_one_out_figure(iterations[[parameter]]).layout.annotations[0].text

@@ -15,6 +15,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from pydantic import BaseModel, Field
 
+from aletheia.plotting.library import library_shared
+
 from .commands import ROOT, aletheia_commands, command_problem, defined_targets, linked_paths, make_targets
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -219,8 +221,10 @@ def test_render_notebook_ignores_outputs_of_other_cells(site, tmp_path):
     assert page.outputs == {}
 
 
-def test_render_notebook_shares_the_library_of_plots(site, tmp_path):
-    library = "<script>" + "x" * 600_000 + "</script>"
+@pytest.mark.parametrize(
+    "library", ["<script>" + "x" * 600_000 + "</script>", library_shared(holds_library=True)], ids=["inside", "shared"]
+)
+def test_render_notebook_shares_the_library_of_plots(site, tmp_path, library):
     plot = f"<html><head></head><body>{library}<script>Plotly.newPlot('a', [])</script></body></html>"
     escaped = plot.replace("&", "&amp;").replace('"', "&quot;")
     output = new_output("display_data", data={"text/html": f'<iframe srcdoc="{escaped}" height="520"></iframe>'})

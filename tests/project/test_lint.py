@@ -228,6 +228,15 @@ def test_lint_notebook_volatile_metadata_agrees_with_nbstripout(tmp_path, make):
         assert cell["metadata"]["tags"] == ["parameters"] and cell["id"] == "cell-1"
 
 
+def test_lint_notebook_without_kernel(tmp_path, make):
+    path = make.write_notebook(tmp_path / "notebooks" / "01-job.ipynb", make.notebook_cells(make.JOB))
+    notebook = json.loads(path.read_text())
+    del notebook["metadata"]["kernelspec"]
+    path.write_text(json.dumps(notebook))
+    (finding,) = lint_notebook(path, tmp_path)
+    assert finding.rule == "kernel" and "names no kernel" in finding.message
+
+
 def test_lint_notebook_foreign_kernel(tmp_path, make):
     kernel = {"name": "my-venv", "display_name": "mine", "language": "python"}
     (finding,) = lint(make, tmp_path, make.notebook_cells(make.JOB), kernelspec=kernel)

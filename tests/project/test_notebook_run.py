@@ -8,10 +8,11 @@ import mlrun
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from mlrun.artifacts import PlotlyArtifact
 from mlrun.model import HyperParamOptions
 
 from aletheia.core.errors import InputError
+from aletheia.plotting import FigureArtifact
+from aletheia.project import notebook_run
 from aletheia.project.notebook_run import (
     display_artifact,
     display_options,
@@ -40,7 +41,7 @@ def measure(context, factor: float = 1.0):
 def draw(context):
     """Log a figure of 333 pixels."""
     figure = go.Figure(layout={"height": 333})
-    context.log_artifact(PlotlyArtifact(key="figure", figure=figure))
+    context.log_artifact(FigureArtifact("figure", figure))
 
 
 def test_run_handler_tracked_by_handler_name(mlrun_project):
@@ -81,6 +82,34 @@ def test_display_artifact_page_and_picture(mlrun_project):
 def test_display_artifact_figure_at_its_own_height(mlrun_project):
     figure = display_artifact(run_handler(draw), "figure").data
     assert 'height="353" frameborder' in figure  # and the margins of a page
+
+
+class Shell:
+    """What a kernel tells about the cell that runs."""
+
+    def __init__(self) -> None:
+        self.execution_count, self.cell, self.code = 0, None, ""
+
+    def run(self, cell, code="show()"):
+        self.execution_count, self.cell, self.code = self.execution_count + 1, cell, code
+
+    def get_parent(self):
+        return {"metadata": {"cellId": self.cell} if self.cell else {}, "content": {"code": self.code}}
+
+
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_display_artifact_library_once_for_a_notebook(mlrun_project, monkeypatch, with_ids):
+    shell, run = Shell(), run_handler(draw)
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: shell)
+    monkeypatch.setattr(notebook_run, "_library_cell", notebook_run._LibraryCell())
+    sizes = []
+    # The first cell shows two plots, the second one; then the first is run again, whose output is replaced.
+    for cell, plots in (("a", 2), ("b", 1), ("a", 1), ("b", 1)):
+        shell.run(cell if with_ids else None, f"show({cell})")
+        sizes += [len(display_artifact(run, "figure").data) for _ in range(plots)]
+    assert [size > 1_000_000 for size in sizes] == [True, False, False, True, False]
+    assert max(sizes) < 2_500_000
+    assert min(sizes) < 20_000
 
 
 def test_run_handler_prints_one_line_of_its_own(mlrun_project, capsys):

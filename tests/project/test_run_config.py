@@ -39,7 +39,7 @@ def test_option_of_another_configuration():
 
 def test_options_describe():
     assert Small.describe("folder") == "A folder." and Small.describe("n") == "A number. (at least 2)"
-    assert RunConfig.describe("threshold").endswith(" (more than 0, less than 1)")
+    assert RunConfig.describe("detector_threshold").endswith(" (more than 0, less than 1)")
 
 
 def test_options_former_name():
@@ -71,7 +71,7 @@ def test_option_names_by_group_and_by_name():
     assert Small.option_names() == ["folder", "n"]
     assert Small.option_names("sizes") == Small.option_names("n") == ["n"]
     assert RunConfig.option_names("search", "face_policy") == [
-        "face_policy", "learning_rates", "batch_sizes", "search_epochs", "seed",
+        "face_policy", "learning_rates", "batch_sizes", "search_epochs", "search", "seed",
     ]  # fmt: skip
     with pytest.raises(InputError, match="'nothing'"):
         Small.option_names("nothing")
@@ -197,3 +197,36 @@ def test_run_config_params():
     params = config.params("balancing", "face_policy")
     assert params == {"face_policy": "aligned", "remedies": [], "split": "official", "balance": "matched", "seed": 4}
     assert RunConfig.parse(config.params()) == config
+
+
+def test_run_config_split_shares():
+    assert RunConfig().split_fractions() == pytest.approx((0.7, 0.15, 0.15))
+    assert RunConfig.parse({"val_share": 0.2, "test_share": 0.3}).split_fractions() == pytest.approx((0.5, 0.2, 0.3))
+    assert {"val_share", "test_share", "seed"} == set(RunConfig.option_names("splitting"))
+    with pytest.raises(InputError, match=r"test_share.*val_share 0\.5.*less than a tenth"):
+        RunConfig(val_share=0.5, test_share=0.45)
+    with pytest.raises(InputError, match="val_share"):
+        RunConfig(val_share=0.0)
+
+
+def test_run_config_detector_threshold_by_its_former_name():
+    assert RunConfig.parse({"threshold": 0.7}).crop_config().threshold == 0.7
+    assert RunConfig(detector_threshold=0.6).crop_config().threshold == 0.6
+
+
+@pytest.mark.parametrize("name", ["-x", "a b", "a" * 64, "x/y", "ü"])
+def test_run_config_experiment_is_a_label(name):
+    assert RunConfig().labels() == {}
+    assert RunConfig(experiment="ablation-2.b_1").labels() == {"experiment": "ablation-2.b_1"}
+    with pytest.raises(InputError, match=r"experiment.*at most 63"):
+        RunConfig(experiment=name)
+
+
+def test_run_config_search():
+    grid = RunConfig(learning_rates=[1e-3, 1e-2], batch_sizes=[8, 16], recipe={"weight_decay": 0.1}).grid(7)
+    assert [(c.learning_rate, c.batch_size) for c in grid] == [(1e-3, 8), (1e-3, 16), (1e-2, 8), (1e-2, 16)]
+    assert {(c.max_epochs, c.weight_decay) for c in grid} == {(7, 0.1)}
+    with pytest.raises(InputError, match="no search 'random'; choose exhaustive or halving"):
+        RunConfig(search="random")
+    with pytest.raises(InputError, match="halving pauses"):
+        RunConfig(search="halving", recipe={"devices": 2}).check()

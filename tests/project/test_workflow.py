@@ -85,9 +85,18 @@ def steps(monkeypatch):
 
 
 def test_main_hands_options_to_the_steps(steps):
-    started = steps(face_policy="aligned", balance="count", epochs=7, search_epochs=2, seed=5, batch_sizes=[4])
+    more = {"experiment": "first", "val_share": 0.2}
+    started = steps(face_policy="aligned", balance="count", epochs=7, search_epochs=2, seed=5, batch_sizes=[4], **more)
     assert started["extract-faces"]["params"]["face_policy"] == "aligned"
-    assert started["prepare-data"]["params"] == {"remedies": [], "split": "official", "balance": "count", "seed": 5}
+    assert started["prepare-data"]["params"] == {
+        "val_share": 0.2,
+        "test_share": 0.15,
+        "remedies": [],
+        "split": "official",
+        "balance": "count",
+        "seed": 5,
+    }
+    assert {tuple(step["labels"].items()) for step in started.values()} == {(("experiment", "first"),)}
     assert started["search-hyperparameters"]["params"]["epochs"] == 2
     assert started["search-hyperparameters"]["hyperparams"]["batch_size"] == [4]
     assert started["train"]["params"]["epochs"] == 7

@@ -9,8 +9,9 @@ import pytest
 
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData
+from aletheia.training.epoch_metrics import mean_loss
 from aletheia.training.fit import fit_network
-from aletheia.training.module import Detector, mean_loss
+from aletheia.training.module import Detector
 
 
 @pytest.fixture(scope="module")

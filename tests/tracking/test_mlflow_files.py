@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
+from aletheia.core.plot_library import library_inside, library_part
 from aletheia.tracking import mlflow_export, mlflow_files
 
 
@@ -49,3 +51,25 @@ def test_copy_files_large_ones_are_referred_to(recorder, mlflow, uri: str, monke
     assert set(references) == {"small", "large", "inline", "gone", "remote", "few", "many"}
     assert Path(mlflow.download_artifacts(run_id, "inline/inline.md")).read_text() == "text"
     assert Path(mlflow.download_artifacts(run_id, "few/deep/b")).read_text() == "1"
+
+
+def test_copy_files_pages_take_the_plot_library_to_another_machine(tmp_path: Path) -> None:
+    """Beside a copy on a remote server there is no shared file; on this machine the pages still find it."""
+    page = tmp_path / "figure.html"
+    page.write_text(f"<head>{library_part('linked')}</head>")
+
+    class Client:
+        def log_text(self, run: str, text: str, path: str) -> None:
+            logged.append((path, text))
+
+        def log_artifact(self, run: str, file: str, folder: str) -> None:
+            logged.append((f"{folder}/{Path(file).name}", Path(file).read_text()))
+
+    contents = {}
+    for uri in ("https://mlflow.example", "sqlite:///x.db"):
+        logged: list[tuple[str, str]] = []
+        exporter = SimpleNamespace(client=Client(), summary=SimpleNamespace(uri=uri))
+        mlflow_files._copy_file(exporter, "run", page, Path("figure"))
+        contents[uri] = logged
+    assert contents["https://mlflow.example"] == [("figure/figure.html", f"<head>{library_inside()}</head>")]
+    assert contents["sqlite:///x.db"] == [("figure/figure.html", page.read_text())]

@@ -10,7 +10,8 @@ import torch
 from sklearn.metrics import log_loss
 
 from aletheia.training.config import TrainConfig
-from aletheia.training.module import initialise, mean_loss, one_cycle
+from aletheia.training.epoch_metrics import mean_loss
+from aletheia.training.module import initialise, one_cycle
 
 
 @pytest.fixture

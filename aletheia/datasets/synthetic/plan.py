@@ -113,6 +113,42 @@ def plan_dataset(n: int, pool: int, seed: int) -> list[Job]:
     return jobs
 
 
+@dataclasses.dataclass(frozen=True)
+class PlannedRow:
+    """What the manifest will hold of an image, but for the file."""
+
+    path: str
+    label: str
+    source: str
+    generator: str
+    identity: str
+    pair: str
+    gender: str
+    age: str
+    skin_tone: str
+
+
+def planned_rows(n: int, seed: int) -> list[PlannedRow]:
+    """Plan the rows of the main set of a data set of ``n`` images."""
+    return [planned_row(job, image) for job in plan_dataset(n, 0, seed) for image in job.images]
+
+
+def planned_row(job: Job, planned: PlannedImage) -> PlannedRow:
+    """Return the row of an image of a plan."""
+    person = job.people[planned.person]
+    return PlannedRow(
+        path=planned.path,
+        label="fake" if planned.generator else "real",
+        source=job.source,
+        generator=planned.generator,
+        identity=person.identity,
+        pair=f"{person.identity}|{job.people[planned.donor].identity}" if planned.donor >= 0 else "",
+        gender=person.gender,
+        age=person.age,
+        skin_tone=person.skin_tone,
+    )
+
+
 def draw_image(job: Job, planned: PlannedImage) -> bytes:
     """Draw one image of a plan as JPEG. The result depends on the seed and the image's number alone."""
     rng = np.random.default_rng((job.seed, 31, planned.number))
@@ -140,22 +176,7 @@ def run_job(job: Job, folder: str) -> list[dict[str, Any]]:
         path = Path(folder) / planned.path
         path.write_bytes(data)
         properties, phash, sha256 = examine_image(data)
-        person = job.people[planned.person]
-        pair = f"{person.identity}|{job.people[planned.donor].identity}" if planned.donor >= 0 else ""
-        rows.append(
-            {
-                "path": str(path),
-                "label": "fake" if planned.generator else "real",
-                "source": job.source,
-                "generator": planned.generator,
-                "identity": person.identity,
-                "pair": pair,
-                **dataclasses.asdict(properties),
-                "gender": person.gender,
-                "age": person.age,
-                "skin_tone": person.skin_tone,
-                "phash": phash,
-                "sha256": sha256,
-            }
-        )
+        row = dataclasses.asdict(planned_row(job, planned)) | {"path": str(path)}
+        people = {name: row.pop(name) for name in ("gender", "age", "skin_tone")}
+        rows.append({**row, **dataclasses.asdict(properties), **people, "phash": phash, "sha256": sha256})
     return rows

@@ -101,6 +101,16 @@ def _save(
             queries.encode(body),
         ),
     )
+    if iteration == 0 and state in ("aborted", "error"):
+        _end_iterations(connection, project, uid, str(status.get("error") or f"the run ended as {state}"))
+
+
+def _end_iterations(connection: sqlite3.Connection, project: str, uid: str, reason: str) -> None:
+    """Mark the iterations of a run that ended early, and that no process will end, as aborted."""
+    marks = queries.placeholders(TERMINAL)
+    sql = f"SELECT * FROM runs WHERE project = ? AND uid = ? AND iteration > 0 AND state NOT IN ({marks})"
+    for row in connection.execute(sql, (project, uid, *TERMINAL)).fetchall():
+        mark_aborted(connection, row, {"status.error": reason})
 
 
 def _find(connection: sqlite3.Connection, project: str, uid: str, iteration: int) -> sqlite3.Row | None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from aletheia.core.plot_library import library_name, library_source
 from aletheia.tracking import folders
 from aletheia.tracking.queries import ApiError
 from aletheia.tracking.web import Json
@@ -78,6 +79,16 @@ def get_file(
     }
     kind = mimetypes.guess_type(real.name)[0] or "application/octet-stream"
     return StreamingResponse(_blocks(real, offset, length), media_type=kind, headers=headers)
+
+
+@router.get("/plotly-{version}.min.js")
+def get_library(version: str) -> Response:
+    """Send the library of the plots, which pages of the store share; it is public, and its name states its content."""
+    if f"plotly-{version}.min.js" != library_name():
+        raise ApiError(404, "There is no such library of plots.")
+    # Pages that are opened from disk, or from a sandbox, have no origin of their own.
+    headers = {"access-control-allow-origin": "*", "cache-control": "public, max-age=31536000, immutable"}
+    return Response(library_source(), media_type="text/javascript", headers=headers)
 
 
 @router.get("/filestat")

@@ -157,3 +157,27 @@ def test_delete_many_of_the_last_days(store):
     assert uids(store) == ["old"]
     runs.delete_many(store, RunFilters(project="p", name="old"), 0)
     assert uids(store) == []
+
+
+@pytest.mark.parametrize("way", ["abort", "update", "put"])
+def test_save_ends_the_iterations_of_a_run_that_was_stopped(store, way):
+    """Ctrl-C ends the parent only; a cell of its grid must not stay "running" for ever."""
+    for iteration, state in ((0, "running"), (1, "completed"), (2, "running"), (3, "created")):
+        body = {"metadata": {"name": "n"}, "status": {"state": state, "results": {"loss": iteration}}}
+        runs.put(store, "p", "u", iteration, body)
+    if way == "abort":
+        runs.abort(store, "p", "u", 0, {"status.error": "stopped"})
+    elif way == "update":
+        runs.update(store, "p", "u", 0, {"status.state": "aborted", "status.error": "stopped"})
+    else:
+        runs.put(store, "p", "u", 0, {"metadata": {"name": "n"}, "status": {"state": "error", "error": "stopped"}})
+    ended = [runs.get(store, "p", "u", iteration)["status"] for iteration in (1, 2, 3)]
+    assert [status["state"] for status in ended] == ["completed", "aborted", "aborted"]
+    assert ended[1]["error"] == "stopped" and ended[1]["results"] == {"loss": 2}
+
+
+def test_save_leaves_the_iterations_of_a_run_that_goes_on(store):
+    for iteration in (0, 1):
+        runs.put(store, "p", "u", iteration, {"metadata": {"name": "n"}, "status": {"state": "running"}})
+    runs.update(store, "p", "u", 0, {"status.results.loss": 1})
+    assert runs.get(store, "p", "u", 1)["status"]["state"] == "running"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from aletheia.core.plot_library import library_name, library_source
 from aletheia.tracking import folders
 from aletheia.tracking.routes import files
 
@@ -97,3 +98,17 @@ def test_get_file_of_an_allowed_folder(client: TestClient, app_home: Path, tmp_p
     assert client.get(FILES, params={"path": str(tmp_path / "more" / "a.txt")}).status_code == 403
     folders.allow(app_home, tmp_path / "more")
     assert client.get(FILES, params={"path": str(tmp_path / "more" / "a.txt")}).text == "a"
+
+
+def test_get_library_for_pages_of_any_origin(client: TestClient) -> None:
+    """Pages opened from disk have no origin; the library holds nothing of the user's."""
+    headers = {"origin": "null", "sec-fetch-site": "cross-site"}
+    path = f"/api/v1/{library_name()}"
+    answer = client.get(path, headers=headers)
+    assert (answer.status_code, answer.content) == (200, library_source())
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert client.get("/api/v1/plotly-other.min.js", headers=headers).status_code == 404
+    assert client.get("/api/v1/plotly-../projects", headers=headers).status_code == 403
+    assert client.post(path, headers=headers).status_code == 403
+    assert client.get(path, headers={"host": "evil.example"}).status_code == 403

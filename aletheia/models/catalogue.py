@@ -1,0 +1,31 @@
+"""The networks of this package as a table that needs no PyTorch; a test compares it with the networks themselves."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+#: Entry points by which other packages add networks.
+GROUP = "aletheia.networks"
+
+
+class NetworkEntry(NamedTuple):
+    """A network: its name, number of trainable parameters, and options with their defaults."""
+
+    name: str
+    parameters: int
+    options: dict[str, Any]
+
+
+_EFFICIENTNETS = (4_008_829, 6_514_465, 7_702_403, 10_697_769, 17_550_409, 28_342_833, 40_738_009, 63_789_521)
+OWN = (
+    NetworkEntry("attention_cnn", 35_562, {"width": 16, "dropout": 0.2}),
+    NetworkEntry("efficientnet_autoatt_b0", 4_008_870, {"dropout": None}),
+    NetworkEntry("efficientnet_autoatt_b4", 17_550_466, {"dropout": None}),
+    *(NetworkEntry(f"efficientnet_b{i}", count, {"dropout": None}) for i, count in enumerate(_EFFICIENTNETS)),
+    NetworkEntry("mobilenet_v2", 2_225_153, {"dropout": None}),
+    *(
+        NetworkEntry(f"torchvision_efficientnet_b{i}", count, {"dropout": None})
+        for i, count in enumerate(_EFFICIENTNETS)
+    ),
+    NetworkEntry("xception", 20_809_001, {"dropout": 0.0}),
+)

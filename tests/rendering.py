@@ -1,0 +1,39 @@
+"""Pages rendered by an installed Chromium, without a window and without other programs."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_PLACE = "measured-by-the-test"
+
+
+def render(address: str | Path, folder: Path) -> str:
+    """Return the document (HTML) of an address as it stands when its scripts have run."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+    profile = f"--user-data-dir={folder / 'profile'}"
+    target = address.as_uri() if isinstance(address, Path) else address
+    command = [program, *options, profile, "--virtual-time-budget=20000", "--window-size=1000,700", "--dump-dom"]
+    return subprocess.run([*command, target], capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def measure(page: str, expression: str, folder: Path) -> Any:
+    """Render a page and return the value of an expression of JavaScript, evaluated when the plots are drawn."""
+    script = (
+        f'<pre id="{_PLACE}"></pre><script>window.addEventListener("load", () => setTimeout(() => '
+        f'{{document.getElementById("{_PLACE}").textContent = JSON.stringify({expression});}}, 1000));</script>'
+    )
+    file = folder / "measured.html"
+    file.write_text(page.replace("</body>", f"{script}</body>"))
+    found = re.search(f'<pre id="{_PLACE}">(.*?)</pre>', render(file, folder), re.DOTALL)
+    return json.loads(html.unescape(found[1]))
