@@ -48,7 +48,7 @@ class Known(NamedTuple):
             )
         text = f"The person or the video is known of {self.known:,} of {self.rows:,} images"
         if self.guessed:
-            text += f", of {self.guessed:,} of them guessed from numbered names and the likeness of neighbours"
+            text += f" ({self.guessed:,} guessed from numbered names and the likeness of neighbours)"
         if not self.people:
             text += "; people are not known, and one who is in several videos may be on both sides"
         return text + "."

@@ -89,7 +89,11 @@ def test_with_grouping_does_not_guess_numbers_without_their_originals():
         ({"video": ["a", ""]}, (2, 1, 0, 0), "is known of 1 of 2 images; people are not known"),
         ({"video": ["a", ""], "identity": ["p", ""]}, (2, 1, 0, 1), "is known of 1 of 2 images."),
         ({"pair": ["p|q", "x"]}, (2, 2, 0, 1), "is known of 2 of 2 images."),
-        ({"video": ["a", ""], "grouping": ["guessed", ""]}, (2, 1, 1, 0), "of 1 of them guessed from numbered names"),
+        (
+            {"video": ["a", ""], "grouping": ["guessed", ""]},
+            (2, 1, 1, 0),
+            "is known of 1 of 2 images (1 guessed from numbered names",
+        ),
     ],
 )
 def test_count_known(columns, expected, words):

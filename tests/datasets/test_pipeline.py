@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from aletheia.core.errors import InputError
 from aletheia.datasets import pipeline as module
@@ -56,3 +57,22 @@ def test_extract_dataset_faces_class_missing(folder):
         extract_dataset_faces(
             load_dataset(str(folder / "faces"), progress=False), CropConfig(), workers=1, progress=False
         )
+
+
+def test_load_dataset_hands_options_on_and_says_notes(tmp_path, save_image, capsys):
+    """Links into a stated root are followed, guesses can be turned off, and what was guessed is said."""
+    root, cache = tmp_path / "set", tmp_path / "cache"
+    for k in range(3):
+        save_image(cache / f"{k}.png", k)
+        save_image(root / "fake" / f"{k}.png", 10 + k)
+    (root / "real").symlink_to(cache)
+    picture = Image.open(cache / "0.png")
+    for k in range(4):
+        (root / "fake" / "talk").mkdir(exist_ok=True)
+        picture.point(lambda value, k=k: min(value + k + 1, 255)).save(root / "fake" / "talk" / f"{k}.png")
+    data = load_dataset(str(root), link_roots=[str(cache)])
+    assert data.main["label"].value_counts().to_dict() == {"fake": 7, "real": 3}
+    assert data.main["video"].value_counts().to_dict()["set/fake/talk"] == 4
+    assert "4 pictures were taken for frames of 1 videos" in capsys.readouterr().err
+    silent = load_dataset(str(root), link_roots=[str(cache)], guess_videos=False, progress=False)
+    assert set(silent.main["video"]) == {""} and silent.notes == () and capsys.readouterr().err == ""

@@ -127,3 +127,14 @@ def test_blend_command(folder, tmp_path):
             blend_folder(tmp_path / source, tmp_path / out, progress=False)
     with pytest.raises(InputError, match="cannot be written"):
         blend_folder(folder, tmp_path / "file" / "out", progress=False)
+
+
+def test_blend_folder_takes_no_split_for_a_source(tmp_path, portraits):
+    for name, index in (("train/camera/a.png", 0), ("train/b.png", 1)):
+        (tmp_path / "genuine" / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "genuine" / name), portraits[index][0][..., ::-1])
+    rows = pd.read_csv(blend_folder(tmp_path / "genuine", tmp_path / "out", progress=False).manifest)
+    assert dict(zip(rows["pair"], rows["source"], strict=True)) == {
+        "train/camera/a.png": "camera",
+        "train/b.png": "genuine",
+    }

@@ -62,8 +62,8 @@ def test_run_single_class(checkout, copy):
 
 
 def test_run_unknown_folder_names(checkout, copy):
-    (copy / "fake").rename(copy / "spoof")
-    refused(checkout.run("--source", str(copy)), "/spoof/", "add fake images")
+    (copy / "fake").rename(copy / "others")
+    refused(checkout.run("--source", str(copy)), "/others/", "add fake images")
 
 
 def test_run_csv_without_labels(checkout, copy):

@@ -10,7 +10,7 @@ from aletheia.datasets.layouts.file_label import FileLabel, Layout, video_key
 from aletheia.datasets.layouts.people import actor_people, celeb_people, numbered_people
 from aletheia.datasets.layouts.registry import register_tree_layout
 from aletheia.datasets.layouts.tree import Tree
-from aletheia.datasets.layouts.words import names_nothing
+from aletheia.datasets.layouts.words import folder_words, names_nothing
 from aletheia.imaging.media_types import is_video
 
 _NO_PICTURES = frozenset(("masks", "mask", "landmarks", "metadata"))
@@ -140,7 +140,7 @@ def _place_celeb(parts: list[str], folder: str, tests: set[str] | None) -> FileL
 
 @register_tree_layout("df40")
 def _df40(tree: Tree) -> Layout | None:
-    """Read ``<method>/{ff,cdf}/frames/<video>/n.png`` beside the genuine videos of FaceForensics++ and Celeb-DF.
+    """Read ``<method>/{ff,cdf}/frames/<video>/n.png``, made from the genuine videos of FaceForensics++ and Celeb-DF.
 
     Yan et al., "DF40", NeurIPS 2024. The methods of unknown origin bring genuine pictures of their own:
     ``<method>/{real,fake}/…``.
@@ -150,15 +150,17 @@ def _df40(tree: Tree) -> Layout | None:
     splits, tests = _pair_splits(tree), _celeb_tests(tree)
 
     def layout(parts: list[str], folder: str) -> FileLabel | None:
-        known = _place_face_forensics(parts, folder, splits) or _place_celeb(parts, folder, tests)
-        return known or _place_df40(parts, folder, splits, tests)
+        return _place_df40(parts, folder, splits, tests)
 
     return layout
 
 
 def _df40_source(parts: list[str]) -> int:
     """Find the folder ``ff`` or ``cdf`` below that of a method; 0 when there is none."""
-    return next((i for i, part in enumerate(parts[:-1]) if i and part.lower() in _DF40_SOURCES), 0)
+    for i, part in enumerate(parts[:-1]):
+        if i and part.lower() in _DF40_SOURCES and not folder_words(parts[i - 1])[0]:
+            return i
+    return 0
 
 
 def _place_df40(parts: list[str], folder: str, splits: dict[str, str], tests: set[str] | None) -> FileLabel | None:

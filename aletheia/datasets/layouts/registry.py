@@ -88,7 +88,7 @@ class Description(NamedTuple):
     unplaced : list of str
         Files that have no place in the layout.
     layout : str
-        Name of the layout.
+        Name of the layout, or names of several.
     """
 
     rows: list[dict[str, str]]
@@ -105,32 +105,44 @@ def describe_files(folder: Path, files: list[str]) -> tuple[list[dict[str, str]]
 def describe_tree(tree: Tree) -> Description:
     """Label every file by the first layout that fits the folder.
 
+    The layouts of single data sets in this package are one: a folder may hold several data sets.
+
     Raises
     ------
     InputError
         When no known layout fits.
     """
     layouts = _layouts()
-    for name, open_tree in layouts.items():
-        layout = open_tree(tree)
-        if layout is None:
-            continue
-        placed = [(file, layout(file.split("/"), tree.name)) for file in tree.files]
-        rows = [(file, label) for file, label in placed if label is not None]
+    known = [name for name, layout in layouts.items() if _REGISTRY.is_own(layout) and name != GENERAL]
+    outside = [name for name, layout in layouts.items() if not _REGISTRY.is_own(layout)]
+    for names in (*([name] for name in outside), known, [GENERAL]):
+        opened = {name: layout for name in names if (layout := layouts[name](tree)) is not None}
+        placed = [(file, *_place(file, tree.name, opened)) for file in tree.files]
+        rows = [(file, label) for file, label, _ in placed if label is not None]
         # A layout fits when it places most files: a stray one beside the folders is not a layout of its own.
         if rows and 2 * len(rows) >= len(placed):
-            return Description(_tabulate(rows), [file for file, label in placed if label is None], name)
+            used = {name for _, _, name in placed}
+            unplaced = [file for file, label, _ in placed if label is None]
+            return Description(_tabulate(rows), unplaced, ", ".join(name for name in opened if name in used))
     tops = sorted({file.split("/")[0] for file in tree.files if "/" in file})
     content = (
         f"sub-folders {', '.join(map(repr, tops[:6]))}" if tops else f"{len(tree.files)} images without sub-folders"
     )
-    outside = [name for name, layout in layouts.items() if not _REGISTRY.is_own(layout)]
     extensions = f", or a layout of an installed extension ({', '.join(outside)})" if outside else ""
     lists = "".join(f" {note}" for note in tree.notes[:3])
     raise InputError(
         f"{tree.folder}: the folder's layout does not tell real from fake: it has {content}.{lists} "
         f"{EXPECTED}{extensions}."
     )
+
+
+def _place(file: str, folder: str, layouts: dict[str, Layout]) -> tuple[FileLabel | None, str]:
+    """Label a file by the first of some layouts that has a place for it, and name that one."""
+    for name, layout in layouts.items():
+        label = layout(file.split("/"), folder)
+        if label is not None:
+            return label, name
+    return None, ""
 
 
 def _tabulate(rows: list[tuple[str, FileLabel]]) -> list[dict[str, str]]:

@@ -106,6 +106,12 @@ def test_df40_beside_genuine_videos(describe):
     assert pick(rows[files[4]], "label", "source") == ("real", "df40-heygen")
     assert pick(rows[files[5]], *fields) == ("real", "", "train", "ff-033", "")
     assert pick(rows[files[6]], *fields) == ("real", "", "", "celeb-df-id0", "")
+    assert rows[""]["layout"] == "faceforensics++, celeb-df, df40" and rows[""]["unplaced"] == ""
+
+
+def test_df40_leaves_other_folders_of_these_names_alone(describe):
+    rows = describe("faces", ["fake/ff/1.png", "fake/ff/2.png", "real/phone/1.png"])
+    assert rows[""]["layout"] == "real-fake" and rows["fake/ff/1.png"]["generator"] == "ff"
 
 
 def test_video_parts_finds_the_folder_of_frames():

@@ -11,7 +11,7 @@ import pytest
 
 from aletheia.core.errors import InputError
 from aletheia.datasets import list_layouts, load_source, register_layout
-from aletheia.datasets.layouts import FileLabel, describe_files, list_media, registry
+from aletheia.datasets.layouts import FileLabel, Tree, describe_files, describe_tree, list_media, registry
 
 Save = Callable[..., Path]
 
@@ -122,6 +122,14 @@ def test_entry_point_loads_a_tree(site, tmp_path, save_image):
 def test_register_layout_name_taken(site):
     with pytest.raises(InputError, match="two implementations of the data-set layout 'genimage'"):
         register_layout("genimage")(lambda parts, folder: FileLabel("real"))
+
+
+def test_describe_tree_of_several_data_sets(tmp_path):
+    files = ["Celeb-DF-v2/Celeb-real/id0_0000.mp4", "FF/original_sequences/youtube/c23/videos/033.mp4"]
+    files += [f"gan/{kind}/{k}.png" for kind in ("0_real", "1_fake") for k in range(2)] + ["notes/1.png"]
+    described = describe_tree(Tree(tmp_path, files))
+    assert described.layout == "faceforensics++, celeb-df, cnndetection" and described.unplaced == ["notes/1.png"]
+    assert [row["label"] for row in described.rows] == ["real"] * 4 + ["fake"] * 2
 
 
 def test_describe_files_tolerates_strays(tmp_path):
