@@ -15,7 +15,7 @@ from PIL import Image, JpegImagePlugin
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
-from aletheia.imaging.media_types import HEAD_BYTES, describe_format, image_format
+from aletheia.imaging.media_types import HEAD_BYTES, VIDEO_FORMATS, describe_format, image_format
 from aletheia.imaging.png_chunks import read_chunks
 
 IMAGE_SUFFIXES = (
@@ -26,7 +26,7 @@ IMAGE_SUFFIXES = (
 # Pillow warns of large images, for which there is a limit of our own, and of broken EXIF, which is ignored.
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
-_READ_HINT = "Formats read are JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF"
+_READ_HINT = f"Formats read are JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF; of videos {VIDEO_FORMATS}"
 # A progressive JPEG costs one pass over all its pixels per scan, and a scan may take ten bytes. Encoders
 # write ten or so.
 _MAX_SCANS = 200
