@@ -47,7 +47,7 @@ def convert_to_srgb(image: Image.Image, info: dict[str, Any], head: bytes = b"")
         return _apply_profile(image, profile)
     if space is None and "srgb" not in info:
         space = _from_png(info)
-    rgb = image.convert("RGB")
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
     if space is None or space.is_srgb:
         return rgb, ""
     note = "It is of high dynamic range, and was tone-mapped." if space.is_hdr else ""

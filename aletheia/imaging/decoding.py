@@ -16,7 +16,7 @@ from PIL import Image, JpegImagePlugin
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.imaging.hostile import count_scans, gif_comment_bytes
-from aletheia.imaging.media_types import HEAD_BYTES, describe_format, image_format
+from aletheia.imaging.media_types import HEAD_BYTES, VIDEO_FORMATS, describe_format, image_format
 from aletheia.imaging.png_chunks import read_chunks
 
 IMAGE_SUFFIXES = (
@@ -27,7 +27,7 @@ IMAGE_SUFFIXES = (
 # Pillow warns of large images, for which there is a limit of our own, and of broken EXIF, which is ignored.
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
-_READ_HINT = "Formats read are JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF"
+_READ_HINT = f"Formats read are JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF; of videos {VIDEO_FORMATS}"
 # Encoders write ten scans or so; more are accepted where they cost a second or so.
 _MAX_SCANS, _USUAL_SCANS, _MAX_SCANNED_PIXELS = 200, 20, 640_000_000
 _MAX_COMMENT = 1 << 20  # bytes

@@ -120,6 +120,8 @@ def _halve(image: Image.Image, width: int) -> Image.Image:
 
 def _without_alpha(image: Image.Image, name: str) -> Image.Image:
     """Convert the colours of a picture to 8 bits, mode L, RGB or CMYK; transparency is left out."""
+    if image.mode == "RGB":
+        return image
     if image.mode.startswith("I;16"):
         return _from_16_bit(image)
     if image.mode in ("I", "F"):
