@@ -16,6 +16,7 @@ from mlrun.db.httpdb import HTTPRunDB  # noqa: E402 -- after the check that it i
 _PREFIXES = ("list_", "paginated_list_", "get_", "read_")
 # These take objects of other kinds, or make no request.
 _OTHER = {"get_builder_status", "get_nuclio_deploy_status", "get_api_path_prefix", "get_base_api_url"}
+_VARIABLE = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 METHODS = sorted(
     name
     for name, member in inspect.getmembers(HTTPRunDB, inspect.isfunction)
@@ -30,8 +31,7 @@ def test_reading_parses_the_answer(mlrun_project, name: str) -> None:
     arguments = {
         parameter.name: "none-such"
         for parameter in inspect.signature(method).parameters.values()
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        if parameter.default is parameter.empty and parameter.kind not in _VARIABLE
     }
     if "project" in inspect.signature(method).parameters:
         arguments["project"] = mlrun_project.metadata.name
