@@ -18,6 +18,7 @@ from aletheia.cli.functions import app as functions_app
 from aletheia.cli.models import app as models_app
 from aletheia.cli.predict import predict
 from aletheia.cli.run import run
+from aletheia.cli.runs import app as runs_app
 from aletheia.cli.serve import serve
 from aletheia.cli.tracking import app as tracking_app
 from aletheia.core.environment import complete_user, explain
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(functions_app, name="functions")
 app.add_typer(models_app, name="models")
+app.add_typer(runs_app, name="runs")
 app.add_typer(tracking_app, name="tracking")
 for command in (run, predict, audit, evaluate, serve):
     app.command()(command)

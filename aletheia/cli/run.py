@@ -23,8 +23,8 @@ def run(
 ) -> None:
     """Run the whole workflow: faces, data, search, training, evaluation, registration.
 
-    Ends with a table and artifacts/summary.json. Paths are relative to the working directory, those of a YAML file to
-    the file.
+    Ends with a table and artifacts/summary.json (each run keeps its own in artifacts/runs). Paths are relative to the
+    working directory, those of a YAML file to the file.
     """
     from aletheia.project.config_file import read_options, to_yaml
     from aletheia.project.run_config import RunConfig

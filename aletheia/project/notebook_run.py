@@ -13,6 +13,7 @@ from mlrun.model import HyperParamOptions, RunObject
 
 from aletheia.core.errors import InputError
 from aletheia.core.plot_library import needs_library, with_library
+from aletheia.core.tempdirs import collect_temporary_files
 from aletheia.plotting.library import library_shared
 from aletheia.project.quiet import quiet_mlrun
 from aletheia.project.run_config import RunConfig
@@ -54,7 +55,7 @@ def run_handler(
             raise InputError(f"The grid has no values for {parameter}; give at least one.")
     name = handler.__name__.replace("_", "-")
     function = mlrun.new_function(name, project=project.name, kind="local")
-    with quiet_mlrun():
+    with quiet_mlrun(), collect_temporary_files("notebook"):
         run = function.run(
             handler=handler,
             name=name,

@@ -16,8 +16,10 @@ from rich.console import Console
 from aletheia.core.environment import explain_text
 from aletheia.core.errors import InputError
 from aletheia.core.paths import project_root
+from aletheia.core.tempdirs import collect_temporary_files
 from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
+from aletheia.project.run_folder import RunFolder
 from aletheia.project.summary import print_summary, summarise, write_summary
 from aletheia.project.workspace import open_project
 
@@ -37,7 +39,8 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
     Returns
     -------
     dict
-        The summary, also written to ``artifacts/summary.json``; its ``state`` is ``"completed"`` or ``"error"``.
+        The summary, also written to ``summary.json`` in the run's folder, to which ``artifacts/summary.json`` leads;
+        its ``state`` is ``"completed"`` or ``"error"``.
 
     Raises
     ------
@@ -46,11 +49,12 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
     """
     console = console or Console(stderr=True)
     root = project_root()
-    log = root / "artifacts" / "run.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    folder = RunFolder(root)
+    log = folder.path / "run.log"
     started = time.time()
     InputError.raised.clear()
-    with _output_to(log), report_progress(console):
+    with _output_to(log), collect_temporary_files("run"), report_progress(console):
+        folder.link(log.name)
         project = open_project(root)
         import mlrun
 
@@ -67,7 +71,8 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
     state = "completed" if status.state == "Succeeded" else "error"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     summary = summarise(list(runs), state=state, seconds=time.time() - started, root=root, peak_mb=peak)
-    path = write_summary(summary, root)
+    path = write_summary(summary, folder.path)
+    folder.link(path.name)
     if state == "completed":
         print_summary(summary, console)
         console.print(f"As JSON:       {path.relative_to(root)}", highlight=False)

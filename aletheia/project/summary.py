@@ -89,9 +89,9 @@ def summarise(
     }
 
 
-def write_summary(summary: dict[str, Any], root: Path) -> Path:
-    """Write ``artifacts/summary.json``, whole or not at all, and return its path."""
-    path = root / "artifacts" / "summary.json"
+def write_summary(summary: dict[str, Any], folder: Path) -> Path:
+    """Write ``summary.json`` into a folder, whole or not at all, and return its path."""
+    path = folder / "summary.json"
     with replacing(path) as file:
         file.write((json.dumps(summary, indent=1) + "\n").encode())
     return path

@@ -8,6 +8,8 @@ left alone.
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import threading
 from typing import Any
 
@@ -61,7 +63,7 @@ def is_alive(owner: list[float]) -> bool:
 
 
 class Owners:
-    """Notes the writers of unfinished runs, and aborts the runs that they left unfinished.
+    """Notes the writers of unfinished runs, interrupts them on request, and aborts the runs that they left unfinished.
 
     Parameters
     ----------
@@ -91,6 +93,22 @@ class Owners:
         owners = processes_at(port, self._server_port)
         if owners:
             lost_runs.set_owners(self._store, project, uid, owners)
+
+    def interrupt(self, project: str, uid: str, port: int) -> list[int]:
+        """Interrupt the processes that write a run, as Ctrl-C does; return their numbers.
+
+        Not the one that asks for it, whose client has the given port: it knows.
+        """
+        asking = {int(pid) for pid, _ in processes_at(port, self._server_port)}
+        interrupted = []
+        for owner in lost_runs.owners_of(self._store, project, uid):
+            pid = int(owner[0])
+            if pid in asking or pid == os.getpid() or not is_alive(owner):
+                continue
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGINT)
+                interrupted.append(pid)
+        return interrupted
 
     def sweep(self) -> list[dict[str, Any]]:
         """Mark the runs whose processes have ended as aborted; return them."""

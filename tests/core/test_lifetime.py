@@ -31,6 +31,19 @@ STARTERS = {
         if __name__ == "__main__":
             generate_dataset("drawn", 20_000, 5_000, workers=2, progress=False)
         """,
+    "training": """
+        import cv2, numpy as np, pandas as pd
+        from aletheia.training.fit import fit_network
+        if __name__ == "__main__":
+            rng = np.random.default_rng(0)
+            for i in range(64):
+                cv2.imwrite(f"{i}.png", rng.integers(0, 256, (48, 48, 3), np.uint8))
+            paths = [f"{i}.png" for i in range(64)]
+            df = pd.DataFrame({"path": paths, "label": ["real", "fake"] * 32})
+            config = {"image_size": 48, "batch_size": 16, "augmentation": "none", "accelerator": "cpu"}
+            config |= {"num_threads": 1, "max_epochs": 10_000, "patience": 10_000, "devices": 2}
+            fit_network(config, df[:32], df[32:].reset_index(drop=True), "out", progress=False)
+        """,
     "decoders": """
         import sys, time
         from aletheia.serving.decode_process import DecodeProcess
@@ -53,8 +66,8 @@ STARTERS = {
         time.sleep(300)
         """,
 }
-# Of each: two workers and multiprocessing's resource tracker; the decoder; watcher, program and its child.
-FAMILY = {"workers": 3, "drawing": 3, "decoders": 1, "programs": 3}
+# Of each: two processes and multiprocessing's resource tracker; the decoder; watcher, program and its child.
+FAMILY = {"workers": 3, "drawing": 3, "training": 3, "decoders": 1, "programs": 3}
 
 
 @pytest.fixture
@@ -84,8 +97,12 @@ def start(tmp_path: Path) -> Iterator:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STARTERS)
-def test_killed_parent_leaves_no_process(start, name):
+def test_killed_parent_leaves_no_process(start, name, tmp_path):
     parent, members = start(STARTERS[name], FAMILY[name])
+    deadline = time.monotonic() + _DEADLINE
+    while name == "training" and not list(tmp_path.glob("out/*")):  # after its first epoch
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     time.sleep(1.0)  # the imports of spawned processes end; one that is killed before would be gone anyway
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aletheia.core.tempdirs import TemporaryFolder
+from aletheia.core.tempdirs import TemporaryFolder, collect_temporary_files
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +63,14 @@ def test_temporary_folder_leaves_others_alone(tmp_path):
     before = set(tmp_path.iterdir())
     TemporaryFolder("test").close()
     assert set(tmp_path.iterdir()) == before
+
+
+def test_collect_temporary_files_leaves_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(KeyError), collect_temporary_files("test"):
+        with tempfile.NamedTemporaryFile(suffix=".json", delete=False) as file:  # as MLRun does
+            assert Path(file.name).parent.parent == tmp_path
+        assert Path(file.name).exists()
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+    assert tempfile.gettempdir() == str(tmp_path)

@@ -79,14 +79,16 @@ def test_run_workflow_hands_over_set_options_only(run, tmp_path):
     assert summary["state"] == "completed" and summary["rows"]["train"] == 3
     assert json.loads((tmp_path / "artifacts" / "summary.json").read_text()) == summary
     assert (tmp_path / "artifacts" / "run.log").read_text() == "> MLRun's own output\n"
-    assert "Results" in run.terminal and "artifacts/summary.json" in run.terminal
+    assert "Results" in run.terminal and "summary.json" in run.terminal
+    (folder,) = (tmp_path / "artifacts" / "runs").iterdir()
+    assert sorted(file.name for file in folder.iterdir()) == ["run.log", "summary.json"]
     assert "MLRun" not in run.terminal
 
 
 def test_run_workflow_failed_step(run):
     summary, _ = run("Failed", (step("train", "division by zero"),))
     assert summary["state"] == "error" and summary["errors"] == {"train": "division by zero"}
-    assert "train failed: division by zero" in run.terminal and "artifacts/run.log" in run.terminal
+    assert "train failed: division by zero" in run.terminal and "/run.log" in run.terminal
 
 
 def test_run_workflow_mistake_of_the_user(run, monkeypatch):

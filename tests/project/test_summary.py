@@ -120,6 +120,6 @@ def test_print_summary_refused_model(whole):
 
 def test_write_summary_json(whole, tmp_path):
     path = write_summary(whole, tmp_path)
-    assert path == tmp_path / "artifacts" / "summary.json"
+    assert path == tmp_path / "summary.json"
     assert json.loads(path.read_text()) == whole
     assert [file.name for file in path.parent.iterdir()] == ["summary.json"]

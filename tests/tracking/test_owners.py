@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 
 import psutil
 import pytest
@@ -68,3 +69,27 @@ def test_sweep_aborts_runs_of_ended_processes(store, monkeypatch):
         lost_runs.set_owners(store, "p", uid, [owner])
     assert [run["uid"] for run in Owners(store, 99).sweep()] == ["lost"]
     assert runs.get(store, "p", "live", 0)["status"]["state"] == "running"
+
+
+def test_interrupt_reaches_the_writer_alone(store, monkeypatch):
+    """Not the process that asks, not one that has taken over the number of another."""
+    runs.put(store, "p", "u", 0, {"metadata": {"name": "n"}, "status": {"state": "running"}})
+    code = "import time; print('ready', flush=True); time.sleep(300)"
+    writers = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]
+    for writer in writers:
+        assert writer.stdout.readline() == b"ready\n"
+    (first, second) = writers
+    started = {writer.pid: psutil.Process(writer.pid).create_time() for writer in writers}
+    lost_runs.set_owners(
+        store, "p", "u", [own(), [first.pid, started[first.pid]], [second.pid, started[second.pid] - 60]]
+    )
+    monkeypatch.setattr(owners, "processes_at", lambda port, server_port: [own()])
+    try:
+        assert Owners(store, 99).interrupt("p", "u", 5) == [first.pid]
+        assert first.wait(60) != 0
+        assert second.poll() is None
+    finally:
+        second.kill()
+        for writer in writers:
+            writer.wait()
+            writer.stdout.close()

@@ -28,6 +28,16 @@ def set_owners(store: Store, project: str, uid: str, owners: list[list[float]]) 
             )
 
 
+def owners_of(store: Store, project: str, uid: str) -> list[list[float]]:
+    """List the processes (pid, start time) that were seen writing a run or its iterations."""
+    with store.read() as connection:
+        rows = connection.execute("SELECT owners FROM runs WHERE project = ? AND uid = ?", (project, uid)).fetchall()
+    found: list[list[float]] = []
+    for row in rows:
+        found += [owner for owner in json.loads(row["owners"]) if owner not in found]
+    return found
+
+
 def unfinished(store: Store) -> list[dict[str, Any]]:
     """List the runs without an end: project, uid, name, state, updated (seconds), owners ([[pid, start time], …])."""
     with store.read() as connection:

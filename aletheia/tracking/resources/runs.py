@@ -16,6 +16,7 @@ from aletheia.tracking.store import Store
 TERMINAL = ("completed", "error", "aborted", "skipped")
 _ACTIVE = ("running", "pending")
 _DAY = 86_400  # seconds
+_REQUESTED = "abort_requested"  # in the status of a run that somebody aborted; one that was only lost may come back
 
 
 class RunFilters(BaseModel):
@@ -73,6 +74,9 @@ def _save(
         status = body["status"] = {}
     moment = queries.now()
     state = status.get("state") or "created"
+    if row is not None and queries.get_in(queries.decode(row["body"]), f"status.{_REQUESTED}"):
+        # The process may finish before it notices, or may not have been reached: the run stays what it was made.
+        state, status[_REQUESTED] = "aborted", True
     start = queries.parse_time(status.get("start_time")) or (row["start_time"] if row else moment)
     end = queries.parse_time(status.get("end_time"))
     if end is None and state in TERMINAL:
@@ -260,12 +264,15 @@ def abort(store: Store, project: str, uid: str, iteration: int, updates: Any) ->
         row = _get(connection, project, uid, iteration)
         if row["state"] in TERMINAL:
             raise ApiError(409, "Run is already in terminal state, can not be aborted")
-        mark_aborted(connection, row, updates if isinstance(updates, dict) else {})
+        mark_aborted(connection, row, updates if isinstance(updates, dict) else {}, requested=True)
 
 
-def mark_aborted(connection: sqlite3.Connection, row: sqlite3.Row, updates: dict[str, Any]) -> None:
-    """Set a run's state to aborted, and the values at the dotted paths of ``updates``."""
+def mark_aborted(
+    connection: sqlite3.Connection, row: sqlite3.Row, updates: dict[str, Any], *, requested: bool = False
+) -> None:
+    """Set a run's state to aborted, for good if that was requested, and the values at the paths of ``updates``."""
     body = queries.decode(row["body"])
-    for path, value in {**updates, "status.state": "aborted"}.items():
+    final = {"status.state": "aborted"} | ({f"status.{_REQUESTED}": True} if requested else {})
+    for path, value in {**updates, **final}.items():
         queries.set_in(body, path, value)
     _save(connection, row, (row["project"], row["uid"], row["iteration"]), body)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from aletheia.tracking.web import Json, error
+from aletheia.tracking import queries
+from aletheia.tracking.resources import runs
+from aletheia.tracking.web import Body, Db, Json, error
 
 router = APIRouter()
 fallback = APIRouter()  # of all paths; to be included last
@@ -21,7 +23,7 @@ _EMPTY_ANSWERS = {
     "/projects/{project}/runtime-resources": [],
     "/projects/{project}/datastore-profiles": [],
     "/projects/{project}/api-gateways": {"api_gateways": {}},
-    "/projects/{project}/alerts": [],
+    "/projects/{project}/alerts": {"alerts": [], "pagination": _NO_PAGE},
     "/projects/{project}/alert-activations": {"activations": [], "pagination": _NO_PAGE},
     "/projects/{project}/secret-keys": {"provider": "kubernetes", "secret_keys": []},
     "/projects/{project}/secrets": {"provider": "kubernetes", "secrets": {}},
@@ -52,6 +54,24 @@ def _add_empty(path: str, answer: object) -> None:
 
 for _path, _answer in _EMPTY_ANSWERS.items():
     _add_empty(_path, _answer)
+
+
+@router.post("/submit_job")
+def submit_job(store: Db, body: Body) -> Response:
+    """Answer 501, and store the run that was asked for as failed.
+
+    The client goes on to read the run after a refusal, and would report only that there is none.
+    """
+    reason = (
+        "The embedded tracking service runs nothing itself: call run_function(…, local=True), or set MLRUN_DBPATH to an"
+        " MLRun API server with a cluster for remote and scheduled runs."
+    )
+    task = body.get("task") if isinstance(body, dict) else None
+    uid, project = queries.get_in(task, "metadata.uid"), queries.get_in(task, "metadata.project")
+    if isinstance(uid, str) and isinstance(project, str) and isinstance(task, dict) and not body.get("schedule"):
+        failed = {**task, "status": {"state": "error", "error": reason, "status_text": reason}}
+        runs.put(store, project, uid, 0, failed)
+    return error(501, reason)
 
 
 @fallback.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

@@ -81,8 +81,10 @@ def delete_runs(
 
 @router.post("/runs/{uid}/abort")
 def abort_run(request: Request, store: Db, project: str, uid: str, body: Body, iteration: Iteration = 0) -> Response:
-    """Mark a run as aborted."""
+    """Mark a run as aborted, and interrupt the processes that write it."""
     runs.abort(store, project, uid, iteration, body)
+    if request.client is not None:
+        request.app.state.owners.interrupt(project, uid, request.client.port)
     return Json(tasks.record(store, project, "abort-run"), 202, request=request)
 
 

@@ -181,3 +181,15 @@ def test_save_leaves_the_iterations_of_a_run_that_goes_on(store):
         runs.put(store, "p", "u", iteration, {"metadata": {"name": "n"}, "status": {"state": "running"}})
     runs.update(store, "p", "u", 0, {"status.results.loss": 1})
     assert runs.get(store, "p", "u", 1)["status"]["state"] == "running"
+
+
+def test_abort_is_final(store):
+    """The process of the run finishes before it notices; what it has logged is kept."""
+    body = {"metadata": {"name": "n"}, "status": {"state": "running"}}
+    runs.put(store, "p", "u", 0, body)
+    runs.abort(store, "p", "u", 0, None)
+    runs.update(store, "p", "u", 0, {"status.state": "completed", "status.results.loss": 0.5})
+    runs.put(store, "p", "u", 0, {**body, "status": {"state": "running", "results": {"loss": 0.5}}})
+    status = runs.get(store, "p", "u", 0)["status"]
+    assert (status["state"], status["results"]) == ("aborted", {"loss": 0.5})
+    assert runs.list_page(store, RunFilters(project="p", state=["aborted"]), Page())[0][0]["metadata"]["name"] == "n"
