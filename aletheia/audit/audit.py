@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aletheia.audit.family_scores import Scorer, score_tables
 from aletheia.audit.file_properties import file_columns, subsample
 from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
 from aletheia.audit.measuring import ORIGINALS, measure_faces
@@ -16,7 +17,7 @@ from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
-from aletheia.stats.tabular import Columns, FoldError, Shortcut, make_folds, not_computed, score_table
+from aletheia.stats.tabular import Columns, FoldError, Shortcut, make_folds, not_computed
 
 FILE_PROPERTIES = "delivery"  # key of the family, in JSON and in `--remedy match=delivery`
 SOURCE = "source"
@@ -199,13 +200,6 @@ def audit_faces(
     unmeasured = int(measures["thumb_0"].isna().sum())
     all_unmeasured = "most of the files could not be measured" if unmeasured > len(faces) / 2 else ""
 
-    def scored(columns: Columns, values: Array, missing: str = "") -> Shortcut:
-        if missing or no_folds:
-            return not_computed(missing or no_folds, True)
-        table = (values.astype(np.float64), fake)
-        rng = np.random.default_rng(seed)
-        return score_table(columns, table, table, folds, groups, rng, seed=seed, confidence=1 - 0.05 / _N_FAMILIES)
-
     fakes, reals = len(set(groups[fake])), len(set(groups[~fake]))
     chance = float(np.sqrt((fakes + reals + 1) / (12 * max(fakes, 1) * max(reals, 1))))
     is_original = view == ORIGINALS
@@ -213,33 +207,36 @@ def audit_faces(
         SOURCE: (Columns((SOURCE,), ("source",), (True,)), source_codes(faces["source"])[:, None]),
         FILE_PROPERTIES: file_columns(faces),
     }
-    families = [
-        Family(SOURCE, "source", False, scored(*tables[SOURCE]), chance, is_original),
-        Family(
-            FILE_PROPERTIES,
-            "how the file was delivered",
-            False,
-            scored(*tables[FILE_PROPERTIES]),
-            chance,
-            is_original or _are_resaved(faces),
-        ),
+    reasons: dict[str, str] = {}
+    listed = [
+        (SOURCE, "source", False, is_original),
+        (FILE_PROPERTIES, "how the file was delivered", False, is_original or _are_resaved(faces)),
     ]
     for key, (name, columns) in FAMILIES.items():
         table = Columns(tuple(columns), tuple(columns.values()), (False,) * len(columns))
         tables[key] = (table, measures[list(columns)].to_numpy())
         varies = measures[list(columns)].nunique().gt(1).any()
-        missing = all_unmeasured or ("" if varies else NOT_PRESENT)
-        visible = bool(all_unmeasured or varies)
-        families.append(Family(key, name, key in CONTROLS, scored(*tables[key], missing), chance, visible))
-    parts = [tables[family.key] for family in families if family.visible and not family.control]
+        reasons[key] = all_unmeasured or ("" if varies else NOT_PRESENT)
+        listed.append((key, name, key in CONTROLS, bool(all_unmeasured or varies)))
+    parts = [tables[key] for key, _, control, visible in listed if visible and not control]
     everything = Columns(
         sum((part.keys for part, _ in parts), ()),
         sum((part.names for part, _ in parts), ()),
         sum((part.categorical for part, _ in parts), ()),
     )
-    values = np.concatenate([values for _, values in parts], axis=1)
-    families.append(Family(ALL, "all measures together", False, scored(everything, values, all_unmeasured), chance))
-    return Audit(tuple(families), len(faces), int(fake.sum()), total, unmeasured), measures
+    tables[ALL] = (everything, np.concatenate([values for _, values in parts], axis=1))
+    reasons[ALL] = all_unmeasured
+    listed.append((ALL, "all measures together", False, True))
+    scorer = Scorer(fake, folds, groups, seed, 1 - 0.05 / _N_FAMILIES)
+    possible = {key: table for key, table in tables.items() if not (no_folds or reasons.get(key))}
+    outcomes = score_tables(scorer, possible, workers)
+    families = tuple(
+        Family(
+            key, name, control, outcomes.get(key) or not_computed(reasons.get(key) or no_folds, True), chance, visible
+        )
+        for key, name, control, visible in listed
+    )
+    return Audit(families, len(faces), int(fake.sum()), total, unmeasured), measures
 
 
 def _are_resaved(faces: pd.DataFrame) -> bool:

@@ -89,7 +89,10 @@ def grid_figures(cells: pd.DataFrame) -> dict[str, go.Figure]:
     InputError
         When a column is missing or there is no cell.
     """
-    named = cells.rename(columns=lambda c: str(c).removeprefix("param.").removeprefix("output."))
+    # A parameter and a result may have the same name: epochs, of all cells and of this one.
+    prefixes = {"learning_rate": "param.", "batch_size": "param.", "loss": "output.", "stopped": "output."}
+    found = {name: _find(cells, prefix, name) for name, prefix in {**prefixes, "epochs": "output."}.items()}
+    named = pd.DataFrame({name: column for name, column in found.items() if column is not None})
     if missing := [c for c in ("learning_rate", "batch_size", "loss") if c not in named]:
         raise InputError(f"The grid's table lacks {', '.join(missing)}; it has {', '.join(map(str, cells.columns))}.")
     if not len(named):
@@ -170,6 +173,11 @@ def _parallel(table: pd.DataFrame) -> go.Figure:
         note(figure, "Cells that diverged, or did much worse than chance, end at the top of the last axis.")
         figure.layout.annotations[-1].yshift = 50
     return figure
+
+
+def _find(cells: pd.DataFrame, prefix: str, name: str) -> pd.Series | None:
+    """Return a column of MLRun's table, or of the same without prefixes."""
+    return cells.get(f"{prefix}{name}", cells.get(name))
 
 
 def _levels(column: pd.Series) -> pd.Series:

@@ -63,7 +63,7 @@ def test_grid_figures_heat_map():
 
 def test_grid_figures_mark_stopped_cells():
     table = grid([0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]).assign(
-        **{"output.stopped": [1, 1, 0, 0, 0, 1], "output.epochs": [1, 2, 3, 3, 1, 1]}
+        **{"output.stopped": [1, 1, 0, 0, 0, 1], "output.epochs": [1, 2, 3, 3, 1, 1], "param.epochs": 3}
     )
     texts = [note.text for note in grid_figures(table)["heat_map"].layout.annotations]
     assert [text.partition("<br><i>")[2] for text in texts[:6]] == [

@@ -1,0 +1,70 @@
+"""Scores of the families of measures, which depend on nothing but the rows: side by side in processes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from aletheia.core.arrays import Array
+from aletheia.core.parallel import map_processes
+from aletheia.core.settings import get_settings
+from aletheia.stats.tabular import Columns, Shortcut, score_table
+
+_MIN_ROWS = 1000  # fewer are scored sooner than processes start
+
+Table = tuple[Columns, Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scorer:
+    """Scores a table of measures within the folds of a set of rows.
+
+    Attributes
+    ----------
+    fake : ndarray
+        (n,) bool.
+    folds : list of tuple of ndarray
+        Rows to learn from and rows to score.
+    groups : ndarray
+        (n,) int64, the unit of the bootstrap.
+    seed : int
+        Of trees, shuffles and bootstrap: the score of a table does not depend on the others.
+    confidence : float
+        Of the intervals.
+    """
+
+    fake: Array
+    folds: list[tuple[Array, Array]]
+    groups: Array
+    seed: int
+    confidence: float
+
+    def __call__(self, table: Table) -> Shortcut:
+        """Score one table: columns, and values (n, k)."""
+        columns, values = table
+        rows = (values.astype(np.float64), self.fake)
+        rng = np.random.default_rng(self.seed)
+        return score_table(
+            columns, rows, rows, self.folds, self.groups, rng, seed=self.seed, confidence=self.confidence
+        )
+
+
+def score_tables(scorer: Scorer, tables: Mapping[str, Table], workers: int | None = None) -> dict[str, Shortcut]:
+    """Score tables by key.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    tables : mapping
+        Columns and values (n, k) by key.
+    workers : int, optional
+        Processes; by default the setting ``ALETHEIA_WORKERS``. Their number changes no result.
+    """
+    workers = min(workers or get_settings().workers, len(tables))
+    if workers <= 1 or len(scorer.fake) < _MIN_ROWS:
+        return {key: scorer(table) for key, table in tables.items()}
+    # The widest first, so that none is left to be waited for at the end.
+    keys = sorted(tables, key=lambda key: -tables[key][1].shape[1])
+    return dict(zip(keys, map_processes(scorer, [tables[key] for key in keys], workers, scorer), strict=True))
