@@ -110,6 +110,13 @@ def test_print_summary_numbers_and_paths(whole):
     assert "Ask the model: .venv/bin/aletheia predict picture.jpg" in lines
 
 
+def test_print_summary_notes(whole):
+    assert whole["notes"] == []
+    text = io.StringIO()
+    print_summary({**whole, "notes": ["The data set's own split was kept."]}, Console(file=text, width=80))
+    assert "│ note" in text.getvalue() and "own split was kept" in text.getvalue()
+
+
 def test_print_summary_refused_model(whole):
     whole |= {"failed_checks": "no leakage", "model_uri": "store://models/aletheia/detector:candidate"}
     text = io.StringIO()

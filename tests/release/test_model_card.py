@@ -82,6 +82,13 @@ def test_model_card_verdict_of_a_refused_model(good):
     assert "it passed every check" not in verdict
 
 
+def test_model_card_verdict_where_the_data_cannot_decide(good):
+    good["grouping"] = {"rows": 100, "known": 0, "guessed": 0}
+    text = card(good, "candidate")
+    assert f"it failed 1 of {N_CHECKS} checks (1 of them because nothing in the data can decide) and must not" in text
+    assert "| no leakage | not judged | not judged: the person or the video is known of 0 of 100 test rows" in text
+
+
 def test_model_card_verdict_of_a_good_model(good):
     text = card(good)
     summary = f"it passed every check that could be judged, {N_CHECKS - 1} of {N_CHECKS}."
