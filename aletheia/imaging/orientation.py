@@ -36,6 +36,16 @@ def orientation_of(image: Image.Image) -> int:
     return _from_exif(image.info.get("exif")) or _from_xmp(xmp) or 1
 
 
+def swaps_sides(image: Image.Image) -> bool:
+    """Tell whether decoding or turning a picture exchanges the width and height that its header states.
+
+    Those of a TIFF are exchanged already where its tag asks for it, but not where only its XMP does.
+    """
+    if image.format == "TIFF":
+        return _ORIENTATION not in getattr(image, "tag_v2", {}) and _from_xmp(image.info.get("xmp")) >= 5
+    return orientation_of(image) >= 5
+
+
 def _from_exif(content: Any) -> int:
     if not isinstance(content, bytes) or not content:
         return 0

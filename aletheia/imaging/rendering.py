@@ -11,7 +11,7 @@ from aletheia.core.arrays import Array
 from aletheia.imaging.colour_profile import convert_to_srgb
 from aletheia.imaging.decoding import UnreadableImageError
 from aletheia.imaging.jpeg_repair import complete
-from aletheia.imaging.orientation import UPRIGHT, displayed_size, orientation_of, pixel_ratio
+from aletheia.imaging.orientation import UPRIGHT, displayed_size, orientation_of, pixel_ratio, swaps_sides
 
 #: A picture of more pixels is read at half its size, so that memory stays bounded.
 WHOLE_PIXELS = 64_000_000
@@ -77,7 +77,7 @@ def is_halved(width: int, height: int) -> bool:
 def shown_size(image: Image.Image) -> tuple[int, int]:
     """Compute width and height of the whole picture as it is shown, without decoding it."""
     width, height = displayed_size(*image.size, pixel_ratio(image), WHOLE_PIXELS)
-    return (height, width) if orientation_of(image) >= 5 else (width, height)
+    return (height, width) if swaps_sides(image) else (width, height)
 
 
 def _draft_size(image: Image.Image, min_size: int | None) -> tuple[int, int] | None:

@@ -7,13 +7,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin, TiffTags
 
 from aletheia.imaging import rendering
 from aletheia.imaging.decoding import UnreadableImageError
 from aletheia.imaging.reading import probe_image, read_image, read_picture
 
-from .picture_files import encode, exif_orientation, heic, smooth
+from .picture_files import encode, exif_orientation, heic, smooth, xmp_orientation
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (12, 18, 3), np.uint8)
 
@@ -142,3 +142,15 @@ def test_read_image_avif(orientation):
         read_image(data, max_pixels=6143)
     with pytest.raises(UnreadableImageError):
         read_image(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_render_turns_a_tiff_by_its_xmp(orientation):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[700], tags.tagtype[700] = xmp_orientation(orientation), TiffTags.BYTE
+    stored = smooth(48, 64)
+    data = encode(stored, "TIFF", tiffinfo=tags)
+    wanted = {1: stored, 3: stored[::-1, ::-1], 6: np.rot90(stored, -1)}[orientation]
+    np.testing.assert_array_equal(read_image(data), wanted)
+    properties = probe_image(data)
+    assert (properties.height, properties.width) == wanted.shape[:2]

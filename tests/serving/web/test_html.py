@@ -161,3 +161,12 @@ def test_page_policies():
     assert [policy.max_body_bytes for policy in (PAGE, STREAM, ASSET)] == [1 << 20] * 3
     assert callable(UPLOAD.max_body_bytes) and not STREAM.is_timed
     assert "http" not in PAGE.content_security_policy and "*" not in PAGE.content_security_policy
+
+
+def test_render_answer_shows_notes():
+    noted = answer(face("real", 0.1, (0, 0, 9, 9)), verdict="real", notes=["The end of the file is missing.", BAD])
+    text = render_answer(noted, spec())
+    assert '<p class="basis">The end of the file is missing.</p>' in text
+    assert html.escape(BAD) in text and BAD not in text
+    empty = answer(verdict="no face found", notes=["It was tone-mapped."], probability=None)
+    assert "It was tone-mapped." in render_answer(empty, spec())
