@@ -12,7 +12,8 @@ from aletheia.core.parallel import map_processes
 from aletheia.core.settings import get_settings
 from aletheia.stats.tabular import Columns, Shortcut, score_table
 
-_MIN_ROWS = 1000  # fewer are scored sooner than processes start
+#: Measured on two cores: of 1,500 rows processes cost more than they save, of 5,000 they save a fifth of the time.
+_MIN_ROWS = 5000
 
 Table = tuple[Columns, Array]
 

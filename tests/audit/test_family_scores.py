@@ -33,6 +33,7 @@ def tables(scorer):
 
 def test_score_tables_in_processes_as_in_one(scorer, tables, monkeypatch):
     started = []
+    monkeypatch.setattr(family_scores, "_MIN_ROWS", 1000)
     whole = family_scores.map_processes
     monkeypatch.setattr(family_scores, "map_processes", lambda *a: started.append(a[2]) or whole(*a))
     one, two = (score_tables(scorer, tables, workers) for workers in (1, 2))
@@ -49,5 +50,4 @@ def test_score_tables_in_processes_as_in_one(scorer, tables, monkeypatch):
 
 def test_score_tables_of_few_rows_start_no_process(scorer, tables, monkeypatch):
     monkeypatch.setattr(family_scores, "map_processes", None)
-    monkeypatch.setattr(family_scores, "_MIN_ROWS", 2000)
     assert set(score_tables(scorer, tables, 2)) == set(tables)
