@@ -212,7 +212,7 @@ class FaceData(pl.LightningDataModule):
         skipped = []
         for split, frame in self.frames.items():
             pixels = decode_images(frame["path"].tolist(), self.config.image_size, progress=self.progress)
-            labels = fake_flags(frame).astype(np.float32)[pixels.rows]
+            labels = (fake_flags(frame) if len(frame) else np.empty(0)).astype(np.float32)[pixels.rows]
             skipped.append(pixels.skipped.assign(split=split))
             _check_classes(split, labels, len(pixels.skipped))
             recipe = None

@@ -40,10 +40,11 @@ def planted(tmp_path, shortcut: str) -> pd.DataFrame:
         if fake:
             folder = folder / "swap"
         folder.mkdir(parents=True, exist_ok=True)
+        name = f"{chr(97 + k // 26)}{chr(97 + k % 26)}.jpg"  # numbers would make noise look like frames of a film
         quality = 70 if fake and shortcut == "tables" else 92
         data = cv2.imencode(".jpg", np.clip(image, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        (folder / f"{k:03d}.jpg").write_bytes(data.tobytes())
-        boxes.append((str(folder / f"{k:03d}.jpg"), x, y, side))
+        (folder / name).write_bytes(data.tobytes())
+        boxes.append((str(folder / name), x, y, side))
     rows = load_source(tmp_path, progress=False).manifest
     if shortcut == "source":
         rows["source"] = np.where(rows["label"] == "fake", "camera-b", "camera-a")

@@ -335,7 +335,7 @@ def test_error_response(served):
     before = counter._value.get()
     response = error_response(RequestError("busy", "Too much.", retry_after=7), metrics, STRICTEST)
     assert (response.status_code, response.headers["retry-after"]) == (429, "7")
-    assert json.loads(response.body) == {"error": {"kind": "busy", "message": "Too much."}}
+    assert json.loads(response.body) == {"ok": False, "error": {"kind": "busy", "message": "Too much."}}
     response = error_response(RequestError("busy", "Too much."), metrics, V2)
     assert "retry-after" not in response.headers
     assert json.loads(response.body) == {"kind": "busy", "error": "Too much."}

@@ -54,7 +54,8 @@ class Target:
                 assert set(body) == {"error", "kind"}, body
                 message = body["error"]
             else:
-                assert set(body) == {"error"} and set(body["error"]) == {"kind", "message"}, body
+                assert set(body) == {"ok", "error"} and body["ok"] is False, body
+                assert set(body["error"]) == {"kind", "message"}, body
                 message = body["error"]["message"]
             assert 10 < len(message) < 1500 and "Traceback" not in message
             for secret in (tempfile.gettempdir(), str(Path.home()), "site-packages", "root:", 'File "'):
