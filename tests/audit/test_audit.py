@@ -108,6 +108,7 @@ def test_audit_faces_unreadable_file(tmp_path):
     assert measures["red"].isna().sum() == 3 and len(measures) == len(faces)
 
 
+@pytest.mark.slow
 def test_audit_faces_draws_whole_groups(tmp_path, monkeypatch):
     faces = planted(tmp_path, "nothing").assign(identity=[f"p{k // 3}" for k in range(N)])
     monkeypatch.setattr("aletheia.audit.audit.MAX_ROWS", 60)
@@ -146,6 +147,7 @@ def test_audit_faces_missing_measures(tmp_path):
     assert not audit["thumbnail"].reason and audit.verdict == "good"
 
 
+@pytest.mark.slow
 def test_audit_faces_hundreds_of_sources(tmp_path):
     faces = planted(tmp_path, "nothing")
     many = pd.concat([faces.assign(source=[f"{k}-{i}" for i in range(N)]) for k in range(3)], ignore_index=True)

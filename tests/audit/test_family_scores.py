@@ -31,6 +31,7 @@ def tables(scorer):
             for key, v in values.items()}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_score_tables_in_processes_as_in_one(scorer, tables, monkeypatch):
     started = []
     monkeypatch.setattr(family_scores, "_MIN_ROWS", 1000)

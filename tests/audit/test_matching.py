@@ -36,6 +36,7 @@ def test_pair_within_is_maximal(seed):
     assert (abs(first[pairs[:, 0]] - second[pairs[:, 1]]) <= 0.4).all()
 
 
+@pytest.mark.slow
 def test_match_by_score_removes_the_difference():
     rng = np.random.default_rng(0)
     fake = rng.random(1200) < 0.5

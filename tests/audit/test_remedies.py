@@ -118,6 +118,7 @@ def test_parse_limits_are_those_of_a_model(resolution):
         ModelSpec(architecture="attention_cnn", input_size=SIDE, crop={"resolution": 2049})
 
 
+@pytest.mark.slow
 def test_apply_remedies_reencode(tmp_path):
     faces = crops(tmp_path / "faces")
     pool = faces[faces.label == "real"].head(3).reset_index(drop=True)
@@ -182,6 +183,7 @@ def test_reencode_faces_unreadable_crop(tmp_path):
     assert result.left_out.path.tolist() == [faces.path[3]] and "zero bytes" in result.left_out.reason[0]
 
 
+@pytest.mark.slow
 def test_apply_remedies_match_and_drop(tmp_path):
     faces = crops(tmp_path / "faces", pose=6.0)
     before, _ = audit_faces(faces, workers=1, progress=False)

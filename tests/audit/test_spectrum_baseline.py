@@ -192,6 +192,7 @@ def test_frequency_baseline_leading_band():
     assert baseline.leading == [first.name] and first.name in baseline.sentence()
 
 
+@pytest.mark.slow
 def test_frequency_baseline_folds_by_group():
     # Each person has a spectrum of their own and a label by the toss of a coin: rows of one person in several folds
     # would have the model learn people by heart.
@@ -205,6 +206,7 @@ def test_frequency_baseline_folds_by_group():
     assert apart.low < 0.5 < apart.high
 
 
+@pytest.mark.slow
 def test_frequency_baseline_interval():
     train, (values, y) = drawn(0, planted=0.3), drawn(1, 100, planted=0.3)
     copies = np.repeat(values, 8, axis=0), np.repeat(y, 8)

@@ -56,6 +56,7 @@ def test_evaluate_source_json_is_an_evaluation(evaluate, brightness_bundle, tmp_
     assert f"AUC of <b>{report.metrics.auc}</b>" in page
 
 
+@pytest.mark.slow
 def test_evaluate_source_table_and_strict(evaluate):
     """Fails: this model is not calibrated."""
     result = evaluate("--strict")

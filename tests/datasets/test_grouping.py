@@ -25,6 +25,7 @@ def tree(root, videos: int, frames: int):
     return root
 
 
+@pytest.mark.slow
 def test_numbered_frames_stay_on_one_side_of_the_split(tmp_path):
     root = tree(tmp_path / "set", 16, 6)
     guessed = load_source(root, progress=False, workers=1)

@@ -37,6 +37,7 @@ def test_evaluate_model_metrics_match_scikit_learn(evaluation, crops):
     assert list(evaluation.subgroups["value"]) == ["f", "m"]
 
 
+@pytest.mark.slow
 def test_evaluate_model_leaks_and_unreadable_rows(brightness_bundle, crops, tmp_path):
     train, test = crops
     test = test.copy()
@@ -92,6 +93,7 @@ def test_evaluate_model_without_training_rows(brightness_bundle, crops):
     assert "no-leakage" in {check.code for check in run_gate(evaluation.to_report()) if not check.judged}
 
 
+@pytest.mark.slow
 def test_evaluate_model_own_rows(brightness_bundle, crops, tmp_path):
     """Known only for a model that recorded its rows, with training and validation rows at hand."""
     train, test = crops

@@ -93,6 +93,7 @@ def test_largest_gap_p_value_matches_hypergeometric():
     assert table.loc["fpr", "p_value"] == pytest.approx(exact, abs=0.006)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", ["fpr", "auc"])
 def test_largest_gap_p_value_matches_shuffled_groups(rate):
     frame, y, p, group = sample(240, values=3, seed=7)

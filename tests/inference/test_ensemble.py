@@ -66,6 +66,7 @@ def test_ensemble_score_is_logit_pool(bundle, other, portraits):
     assert both.spec.trained_on == "elsewhere" and both.spec.aggregation == first.spec.aggregation
 
 
+@pytest.mark.slow
 def test_ensemble_of_copies_equals_member(with_rules, bundle, portraits):
     plain = Predictor(bundle)
     p = np.sort([plain.predict(picture).probability for picture, _ in portraits]).tolist()

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import plotly.graph_objects as go
+import pytest
 
 from aletheia.core.plot_library import library_name
 from aletheia.plotting.artifacts import FigureArtifact, PageArtifact
@@ -31,6 +32,7 @@ def drawn(document: str) -> int:
     return len(re.findall(r'<path class="js-line"', document))
 
 
+@pytest.mark.slow
 def test_figure_artifact_one_library_for_all_runs(mlrun_project, tracking_home, tmp_path):
     runs = [run_handler(draw) for _ in range(2)]
     store = tmp_path / "artifacts"

@@ -281,6 +281,7 @@ def test_register_check_twice(registry, field, value):
     assert registered_checks() == before
 
 
+@pytest.mark.slow
 def test_entry_point_reaches_verdict_card_and_page(plugin, good, evaluation):
     assert "test_faces" in limits_model().model_fields
     limits = GateLimits.parse({"test_faces": 1000, "cell_auc": 0.6})

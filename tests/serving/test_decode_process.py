@@ -71,6 +71,7 @@ def acting_decoder(tmp_path, request):
     decoder.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("acting_decoder", "action", "message", "kind"),
     [

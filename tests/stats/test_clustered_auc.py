@@ -63,6 +63,7 @@ def test_clustered_auc_folds_are_compared_within():
     assert clustered_auc(y, scores, fold=fold).value == pytest.approx(won / total)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "rows", "shift"), [(24, 20, 2.3), (60, 8, 2.3), (24, 8, 0.5)])
 def test_clustered_auc_coverage(k, rows, shift):
     """24 people: the percentile bootstrap holds the truth in 85 % of cases only."""
@@ -97,6 +98,7 @@ def test_auc_difference_is_narrower_than_either():
     assert difference.high - difference.low < 0.5 * min(widths)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("margin", [0.0, 0.05])
 def test_auc_difference_p_value_is_uniform_at_the_margin(margin):
     """Two scores whose AUCs differ by exactly the margin: p < .05 in some 5 % of cases."""

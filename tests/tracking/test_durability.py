@@ -63,6 +63,7 @@ def kill(running: service.Service) -> None:
     psutil.wait_procs([process], timeout=10)
 
 
+@pytest.mark.slow
 def test_service_two_processes_write_at_once(home: Path) -> None:
     running, client = start(home)
     writers = [
@@ -82,6 +83,7 @@ def test_service_two_processes_write_at_once(home: Path) -> None:
     assert Store(home / "tracking.db").integrity() == "ok"
 
 
+@pytest.mark.slow
 def test_service_killed_keeps_what_it_acknowledged(home: Path) -> None:
     acknowledged: list[str] = []
     for attempt in range(3):
@@ -126,6 +128,7 @@ def stored(home: Path) -> set[str]:
         return {uid for (uid,) in connection.execute("SELECT uid FROM runs")}
 
 
+@pytest.mark.slow
 def test_owners_killed_process_aborts_its_run(home: Path) -> None:
     running, client = start(home)
     code = WRITER.split("for index")[0] + textwrap.dedent(
@@ -158,6 +161,7 @@ def test_owners_killed_process_aborts_its_run(home: Path) -> None:
         assert data["status"]["results"] == {"epoch": 3}
 
 
+@pytest.mark.slow
 def test_owners_living_process_keeps_its_run(home: Path) -> None:
     running, client = start(home)
     client.post("/api/v1/projects/p/runs/live", json={"metadata": {"name": "n"}, "status": {"state": "running"}})
@@ -169,6 +173,7 @@ def test_owners_living_process_keeps_its_run(home: Path) -> None:
         assert other.get("/api/v1/projects/p/runs/live").json()["data"]["status"]["state"] == "running"
 
 
+@pytest.mark.slow
 def test_service_full_disk_is_reported_and_harmless(home: Path) -> None:
     _, client = start(home, "--max-pages", "80")
     body = {"metadata": {"name": "n"}, "spec": {"text": "x" * 30_000}, "status": {"state": "completed"}}
@@ -192,6 +197,7 @@ def test_service_full_disk_is_reported_and_harmless(home: Path) -> None:
     assert stored(home) == {*stored_runs[1:], "again", "more"}
 
 
+@pytest.mark.slow
 def test_service_restart_keeps_everything(home: Path) -> None:
     _, client = start(home)
     client.post("/api/v1/projects/p/functions/f", json={"kind": "job", "metadata": {"name": "f"}, "spec": {}})

@@ -84,6 +84,7 @@ def test_fit_network_pauses_only_with_a_checkpoint(discs):
         fit_network(cells()[0], *discs, progress=False, until=1)
 
 
+@pytest.mark.slow
 def test_search_cell_halving_keeps_the_better_third(discs, folder, trained):
     """Against the exhaustive search: the same losses epoch by epoch, those of beaten cells up to where they lost."""
     whole = [search_cell(config, cells(), *discs, "exhaustive") for config in cells()]
@@ -104,6 +105,7 @@ def test_search_cell_halving_keeps_the_better_third(discs, folder, trained):
     assert list(folder.iterdir()) == []  # nothing is left of a grid whose cells were all asked for
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["exhaustive", "halving"])
 def test_search_cell_goes_on_after_an_interruption(discs, trained, monkeypatch, search):
     three, after = cells(sizes=(16,)), 2

@@ -70,6 +70,7 @@ def check(drawn, columns, rows, numbers, downward=False):
             assert abs(places[name] - (start + (i + 0.5) * step)) < step / 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRIDS)
 def test_grid_figures_heat_map_rendered(drawn, name):
     rates, sizes = GRIDS[name]
@@ -79,5 +80,6 @@ def test_grid_figures_heat_map_rendered(drawn, name):
     check(drawn[name], columns, rows, numbers)
 
 
+@pytest.mark.slow
 def test_heat_map_of_numeric_names_rendered(drawn):
     check(drawn["AUCs"], list(AUCS.columns), list(AUCS.index), AUCS.astype(str).to_numpy().tolist(), downward=True)

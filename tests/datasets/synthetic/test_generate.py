@@ -81,6 +81,7 @@ def test_generate_dataset_pairs(data_set):
     assert not set(main["identity"]) & set(pool["identity"])
 
 
+@pytest.mark.slow
 def test_generate_dataset_any_number_of_workers(data_set, tmp_path):
     folder, main, _ = data_set
     path = generate_dataset(tmp_path / "again", n=60, pool=12, seed=4, workers=2, progress=False)
@@ -94,6 +95,7 @@ def test_generate_dataset_seeds(data_set):
     assert draw_image(jobs[0], jobs[0].images[0]) != draw_image(other[0], other[0].images[0])
 
 
+@pytest.mark.slow
 def test_generate_dataset_reused_or_redone(tmp_path):
     folder = tmp_path / "set"
     path = generate_dataset(folder, n=30, pool=2, seed=1, workers=1, progress=False)
@@ -109,6 +111,7 @@ def test_generate_dataset_reused_or_redone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
 
 
+@pytest.mark.slow
 def test_generate_dataset_killed(tmp_path):
     folder = tmp_path / "set"
     code = (
@@ -142,6 +145,7 @@ def test_generate_dataset_foreign_folder(tmp_path):
         generate_dataset(tmp_path / "thesis.txt", n=30, pool=1, progress=False)
 
 
+@pytest.mark.slow
 def test_generate_dataset_faces_are_detected(data_set):
     from aletheia.imaging.reading import read_image
 

@@ -26,6 +26,7 @@ def test_check_plan_refuses_what_cannot_be_split(n):
         RunConfig(n_synthetic=120).check()
 
 
+@pytest.mark.slow
 def test_check_plan_agrees_with_the_drawn_data_set(tmp_path):
     check_plan(50, 0, (0.5, 0.0, 0.5))
     drawn = read_manifest(generate_dataset(tmp_path / "drawn", n=50, pool=1, seed=0, progress=False))

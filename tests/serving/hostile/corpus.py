@@ -51,10 +51,11 @@ class Case:
 
 
 def truncations(name: str, data: bytes, suffix: str, expected: str = REFUSED) -> Iterator[Case]:
-    """Cut the file off at every per cent of its length."""
+    """Cut the file off at every per cent of its length; a JPEG may lack its last lines, as viewers show it, too."""
     for percent in range(100):
         filename = f"picture.{suffix}"
-        yield Case(f"{name} cut at {percent} %", data[: len(data) * percent // 100], expected, filename)
+        right = EITHER if name == "JPEG" and percent >= 85 else expected
+        yield Case(f"{name} cut at {percent} %", data[: len(data) * percent // 100], right, filename)
 
 
 def every_case(rgb: np.ndarray) -> Iterator[Case]:

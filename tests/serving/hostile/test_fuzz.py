@@ -71,6 +71,7 @@ def test_predict_mutated_files(target, seeds, data):
     target.check(target.upload(content, data.draw(st.sampled_from(["a.jpg", "a.mp4", "a"]))), EITHER)
 
 
+@pytest.mark.slow
 @fuzz
 @given(
     magic=st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"RIFF1234WEBP"]),
@@ -80,6 +81,7 @@ def test_predict_random_bytes(target, magic, rest):
     target.check(target.upload(magic + rest), EITHER)
 
 
+@pytest.mark.slow
 @fuzz
 @given(
     magic=st.sampled_from([b"\0\0\0\x20ftypisom", b"\0\0\0\x08moov", b"\x1a\x45\xdf\xa3", b"RIFF1234AVI LIST"]),

@@ -56,6 +56,7 @@ def test_delete_project_with_content_only_by_cascade(project, run, db) -> None:
     assert db.list_runs(project=project.metadata.name, iter=True) == []
 
 
+@pytest.mark.slow
 def test_function_from_a_notebook(mlrun_project, tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat")
     code = "# mlrun: start-code\ndef add(context, x):\n    context.log_result('y', x + 1)\n# mlrun: end-code"
