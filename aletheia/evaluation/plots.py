@@ -74,7 +74,7 @@ def precision_recall(y: Array, p: Array, metrics: Metrics) -> go.Figure:
         mode="lines",
         line={"color": NEUTRAL, "dash": "dot"},
     )
-    styled(figure, title, "recall (share of fakes found)", "precision (share of alarms that are fakes)")
+    styled(figure, title, "recall (share of fakes found)", "precision (alarms that are fakes)")
     figure.update_yaxes(range=[min(0.45, share - 0.05), 1.01])
     figure.update_layout(legend={"x": 0.02, "y": 0.04})
     return figure
