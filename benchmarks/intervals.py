@@ -14,12 +14,16 @@ from collections.abc import Callable
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.special import expit
 from scipy.stats import norm
 
 from aletheia.core.arrays import Array
+from aletheia.release.checks import Calibrated
 from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
+from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.clustered_auc import auc_difference, clustered_auc
 from aletheia.stats.intervals import clustered_rate
+from aletheia.stats.scored_set import ScoredSet
 
 WITHIN = 0.3
 MARGIN = 0.05
@@ -110,6 +114,29 @@ def paired_power(trials: int) -> tuple[Table, float]:
     return table, max(undeserved)
 
 
+def calibration_power(trials: int) -> tuple[Table, float, float]:
+    """Simulate the check of the calibration: the least share of perfect models that pass, the most of wrong ones."""
+    limit = Calibrated.limit.default
+    table = Table("people", "pictures", "true error", "passes")
+    perfect, wrong = [], []
+    for count, slope in ((8, 1.0), (8, 3.0), (24, 1.0), (24, 0.35), (96, 1.0), (96, 3.0)):
+        rng, rows = np.random.default_rng(count), []
+        for seed in range(max(trials // 10, 20)):
+            groups = np.repeat(np.arange(count), 10)
+            logits = rng.normal(0, 2.2, len(groups)) + rng.normal(0, 0.7, count)[groups]
+            y = (rng.random(len(groups)) < expit(logits)).astype(int)
+            error = expected_calibration_error(ScoredSet(y, expit(slope * logits), 0.5, groups, seed), replicates=200)
+            passed = error.high - error.expected <= limit
+            rows.append((np.abs(expit(logits) - expit(slope * logits)).mean(), passed))
+        truth, share = np.mean(rows, axis=0)
+        table.add_row(str(count), str(count * 10), f"{truth:.3f}", f"{share:.0%}")
+        if slope != 1:
+            wrong.append(share)
+        elif count >= 24:  # fewer pictures cannot rule a large error out
+            perfect.append(share)
+    return table, min(perfect), max(wrong)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=1000, help="simulated evaluations a line")
@@ -119,6 +146,7 @@ def main() -> int:
         ("AUC: clustered placements on the logit scale", lambda: auc_coverage(options.trials)),
         ("Shares: Wilson's interval with the effective number of rows", lambda: rate_coverage(options.trials)),
         ("A network against a baseline on the same rows", lambda: paired_power(options.trials)),
+        ("The check of the calibration", lambda: calibration_power(options.trials)),
     ]
     results = []
     for title, simulate in sections:
@@ -126,15 +154,17 @@ def main() -> int:
         table.title = title
         console.print(table)
         results.append(shares)
-    (auc_held, auc_above), (rate_held, rate_below), (undeserved,) = results
+    (auc_held, auc_above), (rate_held, rate_below), (undeserved,), (perfect, wrong) = results
     least, most, passes = LIMITS
     good = min(auc_held, rate_held) >= least and max(auc_above, rate_below) <= most and undeserved <= passes
+    good = good and perfect >= 0.9 and wrong <= 0.1
     print(
         f"Limits: intervals of 24 people or more hold in at least {least:.0%}, are wholly wrong on one side in at most "
     )
     print(
-        f"{most:.0%}, and a network without the margin passes in at most {passes:.0%}: {'kept' if good else 'MISSED'}."
+        f"{most:.0%}, a network without the margin passes in at most {passes:.0%}, one that is calibrated in at least "
     )
+    print(f"90%, one with an error above .12 in at most 10%: {'kept' if good else 'MISSED'}.")
     return 0 if good else 1
 
 

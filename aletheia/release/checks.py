@@ -250,7 +250,10 @@ class NoWeakCell(GateCheck):
 
 @register_check
 class Calibrated(GateCheck):
-    """The calibration error is hardly larger than what perfect calibration shows on as few rows."""
+    """The calibration error can hardly be larger than what perfect calibration shows on as few rows.
+
+    The upper end of the interval decides: a few rows are no excuse for an error that they cannot rule out.
+    """
 
     code = "calibrated"
     name = "calibrated"
@@ -263,15 +266,15 @@ class Calibrated(GateCheck):
     )
 
     def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
-        """Compare the calibration error, less what chance explains, with the limit."""
+        """Compare the upper end of the calibration error, less what chance explains, with the limit."""
         error = report.calibration_error
-        if not error.estimate.is_defined:
-            return self.result(False, "the calibration error is not defined")
+        if not error.estimate.has_interval:
+            return self.result(False, "the calibration error is not defined, or has no interval")
         detail = (
             f"expected calibration error {error.estimate:.3f}; a perfectly calibrated model would show "
-            f"{error.expected:.3f} on as many rows; at most {context.limit:g} beyond that"
+            f"{error.expected:.3f} on as many rows; the upper end lies at most {context.limit:g} beyond that"
         )
-        return self.result(error.value - error.expected <= context.limit, detail)
+        return self.result(error.high - error.expected <= context.limit, detail)
 
 
 @register_check

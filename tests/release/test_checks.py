@@ -89,7 +89,7 @@ def detail(values: dict, code: str, **options: object) -> str:
         (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=None), "false alarms are shared fairly"),
         (lambda e: e["gaps"][0].update(gap_low=0.42, p_value=0.002), "groups have similar false alarms"),
         (lambda e: e["worst_cell"].update(auc=0.69), "no weak cell"),
-        (lambda e: e["calibration_error"].update(value=0.2), "calibrated"),
+        (lambda e: e["calibration_error"].update(high=0.2), "calibrated"),
         (lambda e: e["calibration_error"].update(value=None), "calibrated"),
         (lambda e: e.update(fault="shuffled-labels"), "no injected fault"),
         (lambda e: e.update(production=OTHER | {"low": -0.01}), "better than the model in production"),
@@ -112,7 +112,7 @@ def test_checks_refuse_for_their_own_reason(good, change, name):
         lambda e: [e["baselines"][key].update(auc=None, low=None, high=None) for key in ("keypoints", "blanked")],
         lambda e: e.update(production=OTHER | {"same": True, "low": 0.0}),
         lambda e: e.update(production=OTHER),
-        lambda e: e["calibration_error"].update(value=0.13, expected=0.05),
+        lambda e: e["calibration_error"].update(value=0.13, high=0.14, expected=0.05),
     ],
 )
 def test_checks_pass_without_a_reason(good, change):
@@ -225,7 +225,8 @@ def test_checks_details_hold_the_numbers(good):
     )
     assert detail(good, "calibrated") == (
         f"expected calibration error {error['value']:.3f} ({error['low']:.3f} to {error['high']:.3f}); a perfectly "
-        f"calibrated model would show {error['expected']:.3f} on as many rows; at most 0.1 beyond that"
+        f"calibrated model would show {error['expected']:.3f} on as many rows; the upper end lies "
+        "at most 0.1 beyond that"
     )
     assert detail(good | {"production": OTHER | {"same_data": False}}, "beats-production") == (
         "AUC 0.950 against 0.900 of store://models/aletheia/detector:production on the same 300 rows: "

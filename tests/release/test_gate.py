@@ -25,7 +25,7 @@ def test_run_gate_passes_a_good_model(good, good_report):
 def test_run_gate_with_limits(good):
     strict = {"fpr_ratio": 1, "cell_auc": 0.95, "calibration_error": 0.001}
     good["fpr_ratios"][0].update(low=1.01, p=0.01)
-    good["calibration_error"].update(value=0.1, expected=0.05)
+    good["calibration_error"].update(value=0.1, high=0.11, expected=0.05)
     assert failed(good) == []
     names = ["false alarms are shared fairly", "no weak cell", "calibrated"]
     assert failed(good, GateLimits.parse(strict)) == names
