@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -97,6 +99,8 @@ class Owners:
     def interrupt(self, project: str, uid: str, port: int) -> list[int]:
         """Interrupt the processes that write a run, as Ctrl-C does; return their numbers.
 
+        A shell starts what runs in its background with Ctrl-C ignored; such a process is asked to terminate.
+
         Not the one that asks for it, whose client has the given port: it knows.
         """
         asking = {int(pid) for pid, _ in processes_at(port, self._server_port)}
@@ -106,10 +110,21 @@ class Owners:
             if pid in asking or pid == os.getpid() or not is_alive(owner):
                 continue
             with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGINT)
+                os.kill(pid, _interruption(pid))
                 interrupted.append(pid)
         return interrupted
 
     def sweep(self) -> list[dict[str, Any]]:
         """Mark the runs whose processes have ended as aborted; return them."""
         return lost_runs.abort_lost(self._store, is_alive, GRACE_SECONDS)
+
+
+def _interruption(pid: int) -> signal.Signals:
+    """Choose the signal that ends a process: SIGINT unless it is known to be ignored."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return signal.SIGINT
+    ignored = re.search(r"^SigIgn:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    is_ignored = ignored is not None and int(ignored[1], 16) >> (signal.SIGINT - 1) & 1
+    return signal.SIGTERM if is_ignored else signal.SIGINT

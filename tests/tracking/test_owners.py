@@ -71,10 +71,14 @@ def test_sweep_aborts_runs_of_ended_processes(store, monkeypatch):
     assert runs.get(store, "p", "live", 0)["status"]["state"] == "running"
 
 
-def test_interrupt_reaches_the_writer_alone(store, monkeypatch):
-    """Not the process that asks, not one that has taken over the number of another."""
+@pytest.mark.parametrize("on_interrupt", ["default_int_handler", "SIG_IGN"])
+def test_interrupt_reaches_the_writer_alone(store, monkeypatch, on_interrupt):
+    """Not the process that asks, not one that has taken over the number of another; also in a shell's background."""
     runs.put(store, "p", "u", 0, {"metadata": {"name": "n"}, "status": {"state": "running"}})
-    code = "import time; print('ready', flush=True); time.sleep(300)"
+    code = (
+        f"import signal, time; signal.signal(signal.SIGINT, signal.{on_interrupt}); "
+        "print('ready', flush=True); time.sleep(300)"
+    )
     writers = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]
     for writer in writers:
         assert writer.stdout.readline() == b"ready\n"
@@ -89,7 +93,7 @@ def test_interrupt_reaches_the_writer_alone(store, monkeypatch):
         assert first.wait(60) != 0
         assert second.poll() is None
     finally:
-        second.kill()
         for writer in writers:
+            writer.kill()
             writer.wait()
             writer.stdout.close()
