@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import cv2
 import httpx
 import numpy as np
@@ -47,8 +49,9 @@ def model(monkeypatch):
 def pauses(monkeypatch) -> list[float]:
     """Seconds that the client would have slept; its clock goes by them."""
     slept: list[float] = []
-    monkeypatch.setattr(client_http.time, "sleep", slept.append)
-    monkeypatch.setattr(client_http.time, "monotonic", lambda: sum(slept))
+    # The module's own name for the clock: event loops of other threads go by the real one.
+    clock = SimpleNamespace(sleep=slept.append, monotonic=lambda: sum(slept))
+    monkeypatch.setattr(client_http, "time", clock)
     return slept
 
 

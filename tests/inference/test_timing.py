@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from aletheia.inference import timing
@@ -13,7 +15,7 @@ from aletheia.inference.timing import Stages
 def clock(monkeypatch):
     """A clock that a test sets by hand, in seconds."""
     now = [100.0]
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     return now
 
 
