@@ -61,49 +61,13 @@ def test_run_single_class(checkout, copy):
     refused(checkout.run("--source", str(copy)), "only real images", "add fake images")
 
 
-def test_run_unknown_folder_names(checkout, copy):
-    (copy / "fake").rename(copy / "others")
-    refused(checkout.run("--source", str(copy)), "/others/", "add fake images")
-
-
-def test_run_csv_without_labels(checkout, copy):
-    refused(checkout.run("--source", manifest(copy, columns=("path",))), "no column 'label'")
-
-
 def test_run_csv_with_unknown_label(checkout, copy):
     refused(checkout.run("--source", manifest(copy, label="maybe")), "row 60 ('maybe')")
 
 
-def test_run_csv_with_missing_file(checkout, copy):
-    refused(checkout.run("--source", manifest(copy, extra=[("nope.jpg", "real")])), "nope.jpg", "names no file")
-
-
-def test_run_csv_with_duplicate_row(checkout, copy):
-    twice = f"real/{sorted(copy.glob('real/*.jpg'))[0].name}"
-    refused(checkout.run("--source", manifest(copy, extra=[(twice, "real")])), "appears a second time", twice)
-
-
-def test_run_batch_larger_than_data(checkout, faces):
-    refused(checkout.run("--source", str(faces), "--batch-sizes", "500"), "500 is larger than the training data")
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "words"),
-    [
-        ("--balance", "most", "no balance policy"),
-        ("--face-policy", "oval", "no face policy 'oval'; choose one of scale, tight, aligned"),
-        ("--architecture", "resnet", "mobilenet_v2"),
-        ("--recipe", "augmentation=huge", "'albumentations'"),
-        ("--recipe", "seed=3", "has an option of its own"),
-        ("--recipe", "strong", "is not key=value"),
-        ("--fault", "gremlins", "shuffled_labels"),
-        ("--batch-sizes", ",", "at least one"),
-        ("--learning-rates", "1e-3,-1", "learning_rate"),
-    ],
-)
-def test_run_bad_option_is_refused_early(checkout, option, value, words):
-    done = checkout.run(option, value)
-    refused(done, words)
+def test_run_bad_option_is_refused_early(checkout):
+    done = checkout.run("--face-policy", "oval")
+    refused(done, "no face policy 'oval'; choose one of scale, tight, aligned")
     assert "extract-faces" not in done.stderr
 
 

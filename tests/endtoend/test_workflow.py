@@ -41,20 +41,6 @@ def test_mlrun_command_gives_the_same(checkout, summary):
     assert checkout.last_outputs("search-hyperparameters")["best_batch_size"] == summary["best_params"]["batch_size"]
 
 
-def test_project_run_other_seed(checkout, summary):
-    before = checkout.last_outputs("prepare-data")["data_hash"]
-    arguments = {**checkout.small, "learning_rates": [1e-3], "batch_sizes": [16], "seed": 1}
-    code = (
-        "import json; from aletheia.project.workspace import open_project;"
-        f"arguments = json.loads('''{json.dumps(arguments)}''');"
-        "status = open_project().run('main', arguments=arguments, engine='local', watch=True);"
-        "print('STATE', status.state)"
-    )
-    done = checkout.command("python", "-c", code, check=True)
-    assert "STATE Succeeded" in done.stdout
-    assert checkout.last_outputs("prepare-data")["data_hash"] != before
-
-
 def test_predict_registered_model(checkout, summary):
     pictures = sorted((checkout.folder / "data").glob("synthetic-*/fake/*/*.jpg"))[:2]
     broken = checkout.folder / "broken.jpg"
