@@ -59,11 +59,20 @@ class Family:
     def tells(self) -> bool:
         """Whether these measures predict the label better than chance, and by enough to matter.
 
-        The bootstrap does not cover the chance in the cross-validation itself; on few rows the AUC must also lie four
+        The interval does not cover the chance in the cross-validation itself; on few rows the AUC must also lie four
         standard deviations of a guess above one half, or reach 0.9.
         """
+        return self._is_high and bool(self.outcome.low > 0.5)
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the AUC is as high as one that tells, but of too few groups to exclude chance."""
+        return self._is_high and not self.tells
+
+    @property
+    def _is_high(self) -> bool:
         needed = min(max(MIN_AUC, 0.5 + 4 * self.chance), 0.9)
-        return bool(self.visible and self.outcome.low > 0.5 and self.outcome.auc >= needed)
+        return bool(self.visible and self.outcome.auc >= needed)
 
     @property
     def auc_text(self) -> str:
@@ -131,6 +140,13 @@ class Audit:
         if not telling:
             if reasons := self._reasons():
                 return [*sentences, f"The audit could not be made in full: {'; '.join(sorted(reasons))}."]
+            if unsure := [family for family in self.families if family.is_unsure and family.key != ALL]:
+                worst = max(unsure, key=lambda family: family.outcome.auc)
+                return [
+                    *sentences,
+                    f"There are too few people or videos to tell whether anything but the faces gives the label away: "
+                    f"{worst.name} has AUC {worst.outcome.estimate:.2f}.",
+                ]
             return [*sentences, "Nothing but the faces tells real from fake here, as far as these measures see."]
         for family in sorted(telling, key=lambda family: -family.outcome.auc):
             outcome = family.outcome

@@ -99,6 +99,15 @@ def test_audit_faces_planted_shortcut(tmp_path, shortcut, families, word):
     assert not others & telling_families(audit)
 
 
+def test_audit_faces_too_few_people_to_tell(tmp_path):
+    """Three people: an AUC near 1 may be chance, which is no reason to say that nothing was found."""
+    faces = planted(tmp_path, "light")
+    audit, _ = audit_faces(faces.assign(identity=[f"p{k % 3}" for k in range(N)]), workers=1, progress=False)
+    assert audit["light"].auc > 0.9 and not telling_families(audit)
+    (sentence,) = audit.sentences()
+    assert "too few people or videos" in sentence and "AUC" in sentence
+
+
 def test_audit_faces_unreadable_file(tmp_path):
     faces = planted(tmp_path, "nothing")
     for path in faces["path"][:3]:
@@ -194,7 +203,7 @@ def test_audit_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     from aletheia.datasets.synthetic.generate import generate_dataset
 
-    manifest = generate_dataset(tmp_path / "drawn", n=120, pool=1, progress=False)
+    manifest = generate_dataset(tmp_path / "drawn", n=300, pool=1, progress=False)
     result = CliRunner().invoke(app, ["audit", str(manifest), "--json", "--strict"])
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)

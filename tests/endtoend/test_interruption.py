@@ -102,7 +102,7 @@ def test_run_on_full_disk(checkout, source, tmp_path):
         pytest.skip("this machine allows no name spaces, so there is no small disk to fill")
     disk = tmp_path / "disk"
     disk.mkdir()
-    script = ["45", str(disk), str(source), "aletheia", "run", *checkout.small_args(), *ONE_CELL]
+    script = ["12", str(disk), str(source), "aletheia", "run", *checkout.small_args(), *ONE_CELL]
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", _ON_A_SMALL_DISK, "sh", *script],
         env=checkout.environment | {"ALETHEIA_TRACKING_PORT": str(_another_port(checkout))},

@@ -123,7 +123,7 @@ def empty_pictures(rgb: np.ndarray) -> Iterator[Case]:
 
 def bombs(rgb: np.ndarray) -> Iterator[Case]:
     """Small files that ask for much memory or time."""
-    yield Case("PNG of 64 megapixels", png(8000, 8000), REFUSED, "bomb.png")
+    yield Case("PNG of 144 megapixels", png(12_000, 12_000), REFUSED, "bomb.png")
     yield Case("PNG of 36 megapixels", png(6000, 6000), ANSWERED, "bomb.png")
     huge = png(2**31 - 1, 2**31 - 1, deflated_zeros(99))
     yield Case("PNG that claims 2 ** 31 - 1 pixels a side", huge, REFUSED, "bomb.png")
