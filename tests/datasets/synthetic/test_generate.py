@@ -181,7 +181,7 @@ def test_generate_dataset_of_any_person(tmp_path):
     groups = connected_groups(both)
     assert shortcut_auc(main, groups[: len(main)]) <= 0.60
     assert shortcut_auc(both, groups) <= 0.60
-    assert len(set(groups[: len(main)])) >= 30
+    assert len(set(groups[: len(main)])) >= 15
     detector = BlazeFace()
     found = pd.Series([bool(detector.detect(read_image(p))) for p in both["path"]])
     assert found.groupby(both["skin_tone"]).mean().min() >= 0.95
