@@ -90,9 +90,9 @@ def frequency_baseline(
     groups : pair of ndarray or None
         (n,) and (m,) identity, video or connected group of the training and of the test rows, '' for unknown, None for
         each row on its own. The first keep folds apart, in which the regularisation is chosen by log loss; the second
-        are drawn in the bootstrap of the interval (95 %, 500 replicates).
+        are the unit of the interval (95 %), see `aletheia.stats.clustered_auc`.
     seed : int
-        Of folds, bootstrap and shuffles.
+        Of folds and shuffles.
 
     Returns
     -------

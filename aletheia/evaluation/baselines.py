@@ -84,7 +84,7 @@ def score_baselines(
     size : int
         Side of the crops in pixels: enlarged, they would lose their highest frequencies.
     seed : int
-        Of the models and the bootstraps.
+        Of the models and the shuffles.
     progress : bool
         Show progress bars.
     """

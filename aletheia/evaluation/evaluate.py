@@ -89,7 +89,10 @@ def evaluate_model(
     groups, unit = bootstrap_unit(test)
     scored_set = ScoredSet(y, p, spec.threshold, groups, seed)
     scores = test.assign(probability=scored.probabilities, logit=scored.logits)
-    learnt, compared = halves(scores, seed) if train is None else (train, scores)
+    learnt, compared, compared_groups = train, scores, groups
+    if learnt is None:
+        learnt, compared = halves(scores, seed)
+        compared_groups = bootstrap_unit(compared)[0]
     baselines = score_baselines(learnt, compared, spec.crop.size, seed=seed, progress=progress)
     evidence = crop_evidence(network, spec, test, scored.logits)
     abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
@@ -104,9 +107,7 @@ def evaluate_model(
         generators=generator_table(test, scored_set),
         gaps=largest_gap(test, scored_set),
         cells=cell_table(test, scored_set),
-        baselines=compare_with_network(
-            baselines, compared["probability"].to_numpy(np.float64), bootstrap_unit(compared)[0]
-        ),
+        baselines=compare_with_network(baselines, compared["probability"].to_numpy(np.float64), compared_groups),
         calibration=expected_calibration_error(scored_set),
         prior=prior_shift(scored_set),
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),

@@ -8,6 +8,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.imaging.video import UnreadableVideoError, probe_video
+from aletheia.imaging.video_stream import choose_stream
 
 
 def frame_times(path: str | Path) -> Array:
@@ -35,7 +36,7 @@ def frame_times(path: str | Path) -> Array:
             Path(path).open("rb") as file,
             av.open(file, "r", format=name, options=options, metadata_errors="replace") as container,
         ):
-            stream = container.streams.best("video") or container.streams.video[0]
+            stream = choose_stream(container.streams.video)
             base = stream.time_base or 0
             times = [float(packet.pts * base) for packet in container.demux(stream) if packet.pts is not None]
     except (av.FFmpegError, OSError, ValueError, OverflowError) as error:

@@ -136,7 +136,7 @@ def score_table(
     groups : ndarray
         (n,) int64 of the scored rows, the unit of the interval's bootstrap.
     rng : Generator
-        Of the bootstrap and the shuffles.
+        Of the shuffles.
     seed : int
         Of the trees.
     confidence : float

@@ -52,9 +52,9 @@ def test_module_runs_the_command():
         (urllib.error.HTTPError("http://x", 507, "full", None, None), 2, f"aletheia: {DISK_FULL}"),
         (MemoryError(), 2, f"aletheia: {TOO_LITTLE_MEMORY}"),
         (
-            PermissionError(errno.EACCES, "Permission denied", "/root/artifacts"),
+            PermissionError(errno.EACCES, "Permission denied", "/srv/artifacts"),
             2,
-            "aletheia: /root/artifacts cannot be used (Permission denied): give this user the right to it, or name"
+            "aletheia: /srv/artifacts cannot be used (Permission denied): give this user the right to it, or name"
             " another place.",
         ),
         (SystemExit(130), 130, "aletheia: Interrupted. Run the same command again to go on."),
