@@ -1,4 +1,11 @@
 from .check import check_functions as check_functions
+from .experiment_page import experiments_figure as experiments_figure
+from .experiment_page import render_comparison as render_comparison
+from .experiment_text import comparison_sentences as comparison_sentences
+from .experiments import compare_experiments as compare_experiments
+from .experiments import experiment_table as experiment_table
+from .experiments import find_experiment as find_experiment
+from .experiments import list_experiments as list_experiments
 from .functions import build_functions as build_functions
 from .notebook_run import display_artifact as display_artifact
 from .notebook_run import display_options as display_options

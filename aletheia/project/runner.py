@@ -21,6 +21,7 @@ from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
 from aletheia.project.run_folder import RunFolder
 from aletheia.project.summary import print_summary, summarise, write_summary
+from aletheia.project.workflow_record import is_workflow
 from aletheia.project.workspace import open_project
 
 
@@ -67,17 +68,19 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
         except KeyboardInterrupt:
             _abort_running_steps()
             raise
-        runs = mlrun.get_run_db().list_runs(project=project.name, labels=f"workflow={status.run_id}")
+        listed = mlrun.get_run_db().list_runs(project=project.name, labels=f"workflow={status.run_id}")
+        steps = [run for run in listed if not is_workflow(run)]
     state = "completed" if status.state == "Succeeded" else "error"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    summary = summarise(list(runs), state=state, seconds=time.time() - started, root=root, peak_mb=peak)
+    summary = summarise(steps, state=state, seconds=time.time() - started, root=root, peak_mb=peak)
     path = write_summary(summary, folder.path)
     folder.link(path.name)
     if state == "completed":
         print_summary(summary, console)
         console.print(f"As JSON:       {path.relative_to(root)}", highlight=False)
     else:
-        _report_failure(summary["errors"] or {}, log.relative_to(root), console)
+        errors = summary["errors"] or ({name: str(status.exc)} if status.exc else {})
+        _report_failure(errors, log.relative_to(root), console)
     return summary
 
 

@@ -1,9 +1,9 @@
 """Export of runs and models to MLflow. It goes one way: MLRun's data stays authoritative.
 
-A run becomes an MLflow run in the experiment with the name of its project, and the iterations of a hyper-parameter run
-become nested runs. A copy carries the run's uid as a tag, by which it is found again: exporting twice creates nothing
-twice, and a run that has not changed since costs nothing. MLflow's parameters cannot be changed, so those of a run are
-written once.
+A run becomes an MLflow run in the experiment with the name of its project; the steps of a workflow become runs nested
+in that of the workflow, and the iterations of a hyper-parameter run nested in theirs; training curves become metrics by
+epoch. A copy carries the run's uid as a tag, by which it is found again: exporting twice creates nothing twice, and a
+run that has not changed since costs nothing. MLflow's parameters cannot be changed, so those of a run are written once.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any
 from aletheia.core.plot_library import library_inside, needs_library, with_library
 from aletheia.core.settings import get_settings
 from aletheia.tracking import folders
+from aletheia.tracking.mlflow_curves import CURVES, log_curves
 from aletheia.tracking.mlflow_exporter import Exporter
 from aletheia.tracking.mlflow_values import local_path
 from aletheia.tracking.resources.artifact_selector import store_uri
@@ -55,6 +56,8 @@ def copy_artifacts(exporter: Exporter, run_id: str, run: dict[str, Any]) -> None
         exporter.summary.referenced += not copied
         if item["kind"] == "dataset":
             _log_dataset(exporter, run_id, item)
+            if key == CURVES:
+                log_curves(exporter, run_id, item, run["status"].get("start_time"))
     if references:
         exporter.client.log_dict(run_id, references, REFERENCES)
 

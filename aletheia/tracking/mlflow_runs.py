@@ -19,7 +19,7 @@ def copy_run(exporter: Exporter, run: dict[str, Any]) -> None:
     metadata, status = run["metadata"], run["status"]
     uid, iteration = metadata["uid"], int(metadata.get("iteration") or 0)
     name = metadata["name"] + (f" #{iteration}" if iteration else "")
-    parent = exporter.copies.get((uid, 0)) if iteration else None
+    parent = exporter.copies.get((uid, 0)) if iteration else _copy_of_workflow(exporter, run)
     tags = {"mlflow.parentRunId": parent.info.run_id} if parent else {}
     copy, created = exporter.copy_for(uid, iteration, name, status.get("start_time"), tags)
     if copy.info.lifecycle_stage == "deleted" or copy.data.tags.get(EXPORTED) == status.get("last_update"):
@@ -40,6 +40,18 @@ def copy_run(exporter: Exporter, run: dict[str, Any]) -> None:
         exporter.summary.created += 1
     else:
         exporter.summary.updated += 1
+
+
+def _copy_of_workflow(exporter: Exporter, run: dict[str, Any]) -> Run | None:
+    """Return the copy of the record of the workflow that a run is a step of, made now if there is none."""
+    uid = (run["metadata"].get("labels") or {}).get("workflow")
+    if not uid or uid == run["metadata"]["uid"]:
+        return None
+    if (uid, 0) not in exporter.copies:
+        # A step ends, and is copied, before its workflow.
+        for record in exporter.reader.runs(exporter.project, uid):
+            copy_run(exporter, record)
+    return exporter.copies.get((uid, 0))
 
 
 def _log_run(exporter: Exporter, copy: Run, run: dict[str, Any]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import httpx
+import pytest
 from typer.testing import CliRunner
 
 from aletheia.cli.runs import app
@@ -34,3 +36,44 @@ def test_prune_says_what_it_would_delete(tracking_url, tmp_path, monkeypatch):
     httpx.delete(f"{tracking_url}/api/v1/projects/aletheia/runs/{uids[0]}", trust_env=False)
     httpx.delete(f"{tracking_url}/api/v1/projects/aletheia/runs/{uids[1]}", trust_env=False)
     assert isinstance(CliRunner().invoke(app, ["prune", "--keep", "0"]).exception, InputError)
+
+
+@pytest.fixture
+def two_runs(tracking_url, tmp_path, monkeypatch) -> list[str]:
+    """Two runs of the workflow, newer than those of other tests."""
+    (tmp_path / "project.yaml").touch()
+    monkeypatch.setenv("ALETHEIA_PROJECT", str(tmp_path))
+    http = httpx.Client(base_url=tracking_url, trust_env=False)
+    http.post("/api/v1/projects", json={"metadata": {"name": "aletheia"}})
+    uids = [uuid.uuid4().hex for _ in range(2)]
+    for number, uid in enumerate(uids):
+        body = {
+            "metadata": {"name": "main", "uid": uid, "labels": {"kind": "workflow", "experiment": "cli"}},
+            "spec": {"parameters": {"epochs": number}},
+            "status": {"state": "completed", "start_time": f"2998-01-0{number + 1}", "results": {"auc": 0.75}},
+        }
+        http.post(f"/api/v1/projects/aletheia/runs/{uid}", json=body).raise_for_status()
+    yield uids
+    for uid in uids:
+        http.delete(f"/api/v1/projects/aletheia/runs/{uid}")
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == 0, result.output + str(result.exception)
+    return result.output
+
+
+def test_list_show_compare(two_runs, tmp_path):
+    listed = json.loads(run("list", "--experiment", "cli", "--json"))
+    assert [row["uid"] for row in listed] == two_runs[::-1]
+    assert run("list", "--experiment", "cli", "--last", "1").count("0.750") == 1
+    assert "No run" in run("list", "--experiment", "other")
+    assert "epochs" in run("show", two_runs[0]) and json.loads(run("show", "cli", "--json"))["uid"] == two_runs[1]
+    text = run("compare", two_runs[0], two_runs[1], "--page", str(tmp_path / "page.html"))
+    assert "epochs" in text and "No result differs." in text and "evaluated nothing" in text
+    assert "Parameters that differ" in (tmp_path / "page.html").read_text()
+    assert json.loads(run("compare", *two_runs, "--json"))["parameters"] == [
+        {"name": "epochs", "first": 0, "second": 1}
+    ]
+    assert isinstance(CliRunner().invoke(app, ["show", "nothing"]).exception, InputError)

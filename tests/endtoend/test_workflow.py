@@ -74,6 +74,7 @@ def test_notebooks_run_under_papermill(checkout, summary):
             "epochs": 1,
             "image_size": 64,
         },
+        "09-compare-runs": {},
     }
     for name, parameters in changed.items():
         words = [word for key, value in parameters.items() for word in (("-y", f"{key}: {json.dumps(value)}"))]
@@ -92,6 +93,9 @@ def test_notebooks_run_under_papermill(checkout, summary):
     last = checkout.last_outputs("audit")
     assert last["pictures_auc"] > 0.95 and last["crops_auc"] < last["pictures_auc"] - 0.2
     assert checkout.last_outputs("cross-overview")["cells"] == 3
+    # One run of the workflow, or two with the same options and test faces.
+    compared = checkout.last_outputs("compare-runs")
+    assert "fewer than two runs" in compared["verdict"] or compared["difference"] == pytest.approx(0, abs=1e-6)
 
 
 def test_evaluate_registered_model(checkout, summary):

@@ -80,9 +80,14 @@ class Recorder:
         self.folder = folder
         self.http.post("/api/v1/projects", json={"metadata": {"name": self.name}}).raise_for_status()
 
-    def run(self, uid: str, iteration: int = 0, name: str = "train", **status) -> None:
+    def run(self, uid: str, iteration: int = 0, name: str = "train", labels: dict | None = None, **status) -> None:
         body = {
-            "metadata": {"name": name, "uid": uid, "iteration": iteration, "labels": {"owner": "ada"}},
+            "metadata": {
+                "name": name,
+                "uid": uid,
+                "iteration": iteration,
+                "labels": {"owner": "ada", **(labels or {})},
+            },
             "spec": {
                 "parameters": {"lr": 0.1 * (iteration + 1)},
                 "inputs": {"table": "store://datasets/x/y"},

@@ -34,3 +34,18 @@ def test_copy_run_translates_the_state(recorder, mlflow, uri, tracking_url, stat
     assert copy.info.status == status
     assert (copy.data.tags["mlrun.state"], copy.data.tags["mlrun.error"]) == (state, "out of luck")
     assert copy.data.tags["mlflow.user"] == "ada"
+
+
+def test_copy_run_nests_steps_in_their_workflow(recorder, mlflow, uri, tracking_url):
+    """Also when the step is copied first, as it ends first."""
+    recorder.run("w", name="main", labels={"workflow": "w", "kind": "workflow"}, state="running")
+    recorder.run("u", labels={"workflow": "w"})
+    recorder.run("v", labels={"workflow": "gone"})
+    with Reader(tracking_url) as reader:
+        exporter = Exporter(mlflow, reader, recorder.name, ExportSummary(uri))
+        for uid in ("u", "v", "w"):
+            copy_run(exporter, reader.runs(recorder.name, uid)[0])
+    copies = recorder.copies(mlflow)
+    assert copies["u", 0].data.tags["mlflow.parentRunId"] == copies["w", 0].info.run_id
+    assert all("mlflow.parentRunId" not in copies[uid, 0].data.tags for uid in ("v", "w"))
+    assert len(copies) == 3
