@@ -60,13 +60,14 @@ def main(config: RunConfig):
         labels=config.labels(),
         inputs=sets,
         params={**config.params("training", "image_size"), **best},
-        outputs=["model"],
+        outputs=["model", "others"],
     )
+    others = {"others": train.outputs["others"]} if config.seeds > 1 else {}
     evaluate = mlrun.run_function(
         "evaluate",
         name="evaluate",
         labels=config.labels(),
-        inputs={"model": train.outputs["model"], **sets, "test": test},
+        inputs={"model": train.outputs["model"], **sets, "test": test, **others},
         params={"seed": config.seed},
         outputs=["evaluation"],
     )

@@ -25,3 +25,5 @@ from .robustness import delivery_curves as delivery_curves
 from .robustness import delivery_figure as delivery_figure
 from .subgroups import generator_table as generator_table
 from .subgroups import subgroup_table as subgroup_table
+from .training_spread import TrainingSpread as TrainingSpread
+from .training_spread import training_spread as training_spread

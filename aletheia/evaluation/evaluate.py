@@ -25,6 +25,7 @@ from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
+from aletheia.evaluation.training_spread import training_spread
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
@@ -41,6 +42,7 @@ def evaluate_model(
     *,
     val: pd.DataFrame | None = None,
     production: tuple[str, Path | None] | None = None,
+    others: str | Path | None = None,
     delivery_faces: int = 500,
     seed: int = 0,
     progress: bool = True,
@@ -63,6 +65,8 @@ def evaluate_model(
     production : (str, path), optional
         URI and folder of the model in production, to be compared with on the same rows; no folder when its files are
         gone.
+    others : path, optional
+        Trainings of the same recipe with other seeds, as `aletheia.training.seeds.save_others` writes them.
     delivery_faces : int
         Faces, at most, for the delivery curves, each of which is scored some thirty times.
     seed : int
@@ -115,6 +119,9 @@ def evaluate_model(
         production=_compare_with_production(spec, scores, groups, production, seed, progress),
         leaks=_count_leaks(train, val, test),
         own_rows=_learnt_from(spec, train, val),
+        spread=None
+        if others is None
+        else training_spread(network, spec, others, test, scored.probabilities, progress=progress),
         grouping=count_known(test),
         skipped=scored.skipped,
         data_hash=manifest_hash(test),

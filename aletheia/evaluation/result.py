@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
+from aletheia.evaluation.training_spread import TrainingSpread
 from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
@@ -33,6 +34,7 @@ from aletheia.release.evaluation_records import (
     NotCompared,
     PrevalenceRecord,
     ProductionComparison,
+    SpreadRecord,
     UnreadableRow,
 )
 from aletheia.release.evaluation_report import EvaluationReport
@@ -87,6 +89,8 @@ class Evaluation:
         Columns path and reason: test rows without a score.
     data_hash : str
         Of the test manifest.
+    spread : TrainingSpread or None
+        Of trainings with other seeds; None where only one was made.
     """
 
     spec: ModelSpec
@@ -109,6 +113,7 @@ class Evaluation:
     skipped: pd.DataFrame
     data_hash: str
     grouping: Known | None = None
+    spread: TrainingSpread | None = None
 
     @property
     def shortcut(self) -> Shortcut:
@@ -130,6 +135,8 @@ class Evaluation:
             out |= {f"{name}_auc": outcome.auc, f"{name}_auc_low": outcome.low, f"{name}_auc_high": outcome.high}
         out |= {"calibration_error": self.calibration.value, "answered": self.abstention.table["answered"].iloc[0]}
         out |= {"false_alarms_per_10000": self.prior["false_alarms"].iloc[0]}
+        if self.spread is not None:
+            out |= {"seeds": len(self.spread.aucs), "seeds_auc_deviation": self.spread.deviation}
         if worst := worst_cell(self.cells):
             out |= {"worst_cell_auc": worst["auc"]}
         for level, metrics in self.levels.items():
@@ -153,6 +160,7 @@ class Evaluation:
             baselines={key: BaselineScore(**values) for key, values in self.baselines.to_dict().items()},
             leaks=self.leaks,
             own_rows=self.own_rows,
+            spread=None if self.spread is None else SpreadRecord(**asdict(self.spread), text=self.spread.text()),
             grouping=None if self.grouping is None else GroupingRecord(**self.grouping._asdict()),
             fault=self.spec.fault,
             calibration_error=CalibrationRecord.model_validate(self.calibration.to_dict()),

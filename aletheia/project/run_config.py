@@ -108,6 +108,14 @@ class RunConfig(Options):
 
     architecture: str = option("training", "attention_cnn", "A name of the registry of networks.")
     epochs: int = option("training", 20, "Epochs of the training, at most.", ge=1)
+    seeds: int = option(
+        "training",
+        1,
+        "Trainings of the chosen recipe that differ in their seed alone; the one with the median validation loss is "
+        "released, and the report shows how far they differ.",
+        ge=1,
+        le=20,
+    )
     fault: str = option(
         "training",
         "none",

@@ -245,6 +245,15 @@ class ProductionComparison(Record):
         return Estimate(self.difference, self.low, self.high)
 
 
+class SpreadRecord(Record):
+    """Trainings that differ in their seed alone, see `aletheia.evaluation.training_spread.TrainingSpread`."""
+
+    seeds: list[int]
+    val_losses: list[Number]
+    aucs: list[Number]
+    text: str
+
+
 class NotCompared(Record):
     """There is a model in production, but it could not be compared with."""
 

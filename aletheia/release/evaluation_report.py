@@ -22,6 +22,7 @@ from aletheia.release.evaluation_records import (
     NotCompared,
     PrevalenceRecord,
     ProductionComparison,
+    SpreadRecord,
     UnreadableRow,
 )
 from aletheia.release.metrics_record import MetricsRecord
@@ -62,6 +63,8 @@ class EvaluationReport(MetricsRecord):
         Weights that were evaluated, and the run that trained them.
     test_data_hash : str
         Of the test manifest.
+    spread : SpreadRecord or None
+        Of trainings with other seeds; None where only one was made.
     evaluate_run : str
         The run that evaluated; empty outside of one.
     grouping : GroupingRecord or None
@@ -92,6 +95,7 @@ class EvaluationReport(MetricsRecord):
     unreadable: list[UnreadableRow] = Field(default_factory=list)
     evaluate_run: str = ""
     grouping: GroupingRecord | None = None
+    spread: SpreadRecord | None = None
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str | bytes) -> EvaluationReport:

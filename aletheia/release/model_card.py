@@ -164,7 +164,11 @@ def _origin(spec: ModelSpec, report: EvaluationReport) -> str:
         ("remedies against shortcuts", spec.remedies or "none"),
         ("test data", report.test_data_hash),
         ("weights (SHA-256)", spec.weights_sha256),
-        ("seed", str(spec.seed)),
+        ("seed, CPU threads", f"{spec.seed}, {spec.training.get('num_threads') or 'not recorded'}"),
+        (
+            "other seeds",
+            report.spread.text if report.spread else "none trained: the spread of trainings is unknown",
+        ),
         ("created", spec.created.isoformat()),
         ("versions", ", ".join(f"{name} {version}" for name, version in spec.versions.items())),
     ]

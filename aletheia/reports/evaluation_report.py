@@ -94,6 +94,8 @@ def _headline(report: EvaluationReport, spec: ModelSpec) -> str:
         for name, estimate, text in cards
     )
     note = f"Intervals: over {report.n_groups:,} {escape(report.unit)}, not over pictures."
+    if report.spread is not None:
+        note += f" {escape(report.spread.text)}"
     return f'<div class="beside">{body}</div><p class="quiet">{note}</p>'
 
 

@@ -11,4 +11,7 @@ from .grid import search_cell as search_cell
 from .module import DivergedError as DivergedError
 from .plots import curve_figures as curve_figures
 from .plots import grid_figures as grid_figures
+from .seeds import fit_seeds as fit_seeds
+from .seeds import median_training as median_training
+from .seeds import save_others as save_others
 from .spectra import typical_spectra as typical_spectra

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
@@ -71,7 +72,7 @@ def export_bundle(
         calibration=fitted,
         threshold=threshold.value,
         threshold_how=threshold.how,
-        training=config.model_dump(mode="json"),
+        training={**config.model_dump(mode="json"), "num_threads": config.num_threads or torch.get_num_threads()},
         trained_on=describe_rows(train),
         remedies=", ".join(sorted({str(word) for word in train["remedies"].dropna()})) if "remedies" in train else "",
         data_hash=manifest_hash(pd.concat([train, val], ignore_index=True)),

@@ -14,6 +14,7 @@ def evaluate(
     train: mlrun.DataItem,
     val: mlrun.DataItem,
     test: mlrun.DataItem,
+    others: mlrun.DataItem = None,
     delivery_faces: int = 500,
     seed: int = 0,
 ):
@@ -24,11 +25,18 @@ def evaluate(
     :param train:          training faces: the baselines learn from them, and none may be in test
     :param val:            validation faces: none may be in test either
     :param test:           test faces
+    :param others:         trainings of the same recipe with other seeds, if there are any
     :param delivery_faces: at most so many are scored in thirty other deliveries each
     :param seed:           of baselines and bootstraps
     """
     production = production_model(project=context.project)
-    options = {"val": val.as_df(), "production": production, "delivery_faces": delivery_faces, "seed": seed}
+    options = {
+        "val": val.as_df(),
+        "production": production,
+        "others": others and others.local(),
+        "delivery_faces": delivery_faces,
+        "seed": seed,
+    }
     result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), **options)
     report = result.to_report(evaluate_run=context.uid)
 

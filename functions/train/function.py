@@ -8,7 +8,7 @@ import mlrun
 
 from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig
-from aletheia.training import checkpoint_folder, curve_figures, export_bundle, fit_network
+from aletheia.training import curve_figures, export_bundle, fit_seeds, median_training, save_others
 
 
 def train(
@@ -20,6 +20,8 @@ def train(
     **options,
 ):
     """Train until the validation loss stops falling; log the best epoch as a model.
+
+    With several seeds the training with the median validation loss is the model; the others show how far luck goes.
 
     An interrupted training continues at its last epoch when it is started again with the same options.
 
@@ -34,8 +36,8 @@ def train(
     values = {"learning_rate": learning_rate, "batch_size": batch_size, "fault": run_config.fault, "patience": 5}
     config = run_config.train_config(**values)
     train_faces, val_faces = train.as_df(), val.as_df()
-    checkpoints = checkpoint_folder(config, train_faces, val_faces)
-    result = fit_network(config, train_faces, val_faces, checkpoints, resume=True)
+    results = fit_seeds(config, train_faces, val_faces, run_config.seeds)
+    result = median_training(results)
 
     with TemporaryDirectory() as folder:
         _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
@@ -50,9 +52,14 @@ def train(
             extra_data={name: name for name in ("model.json", *spec.files()[1:])},
             labels={"data_hash": spec.data_hash[:16]},
         )
-    shutil.rmtree(checkpoints, ignore_errors=True)
+        if len(results) > 1:
+            others = save_others(f"{folder}/others.safetensors", results, result)
+            context.log_artifact("others", body=others.read_bytes(), local_path=others.name, format="safetensors")
+    for one in results:
+        shutil.rmtree(one.checkpoint.parent, ignore_errors=True)
     context.log_dataset("curves", df=result.history, format="csv", index=False)
     for key, figure in curve_figures(result.history).items():
         context.log_artifact(FigureArtifact(key, figure))
+    context.log_results({f"loss_seed_{one.config.seed}": one.val_loss for one in results if len(results) > 1})
     context.log_results({"loss": result.val_loss, "epochs": len(result.history), "seconds": result.seconds})
     context.log_results({**spec.metrics, "threshold": spec.threshold})

@@ -23,8 +23,8 @@ def test_evaluation_report_round_trip_of_untyped_file():
     old = json.loads(text)
     for baseline in old["baselines"].values():  # compared with the network since
         baseline.update(difference=None, standard_error=None, df=0)
-    assert list(report.to_dict().items()) == [*old.items(), ("grouping", None)]
-    assert json.loads(report.model_dump_json()) == old | {"grouping": None}
+    assert list(report.to_dict().items()) == [*old.items(), ("grouping", None), ("spread", None)]
+    assert json.loads(report.model_dump_json()) == old | {"grouping": None, "spread": None}
 
 
 def test_evaluation_report_values_of_untyped_file():
