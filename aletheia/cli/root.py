@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import enum
+import itertools
+import logging
 import os
 import sys
 from typing import Annotated
@@ -20,9 +23,20 @@ from aletheia.cli.predict import predict
 from aletheia.cli.run import run
 from aletheia.cli.runs import app as runs_app
 from aletheia.cli.serve import serve
+from aletheia.cli.settings import settings
 from aletheia.cli.tracking import app as tracking_app
 from aletheia.core.environment import complete_user, explain
 from aletheia.core.errors import InputError
+
+
+class LogLevel(enum.StrEnum):
+    """Severities of log lines."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 _INTERRUPTED = 130  # exit code after Ctrl-C
 
@@ -37,7 +51,7 @@ app.add_typer(functions_app, name="functions")
 app.add_typer(models_app, name="models")
 app.add_typer(runs_app, name="runs")
 app.add_typer(tracking_app, name="tracking")
-for command in (run, predict, audit, evaluate, serve):
+for command in (run, predict, audit, evaluate, serve, settings):
     app.command()(command)
 
 
@@ -52,14 +66,25 @@ def _global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars; errors and results only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Short for --log-level info.")] = False,
+    log_level: Annotated[
+        LogLevel | None, typer.Option(help="Least severity of log lines on standard error; default: warning.")
+    ] = None,
 ) -> None:
-    """Options of the command itself, without a subcommand."""
+    """Options that every command takes, before or after its name."""
+    level = log_level or (LogLevel.INFO if verbose else LogLevel.ERROR if quiet else None)
+    if level is not None:
+        logging.basicConfig(level=level.value.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if quiet:
+        os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, here and in processes that are started
 
 
 def main() -> None:
     """Run the command line: errors that the user can correct end it with one sentence and exit code 2."""
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "10")  # few lines of progress in a log file
+    sys.argv[1:] = _hoisted(sys.argv[1:])
     complete_user()
     try:
         app()
@@ -76,6 +101,23 @@ def main() -> None:
         if exit_.code == _INTERRUPTED:
             _print_error("Interrupted. Run the same command again to go on.")
         raise
+
+
+def _hoisted(words: list[str]) -> list[str]:
+    """Put the options that every command takes before the command's name, where the parser expects them."""
+    common: list[str] = []
+    rest: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word == "--":
+            rest += [word, *waiting]
+        elif word in ("--quiet", "-q", "--verbose", "-v") or word.startswith("--log-level="):
+            common.append(word)
+        elif word == "--log-level":
+            common += [word, *itertools.islice(waiting, 1)]
+        else:
+            rest.append(word)
+    return common + rest
 
 
 def _print_error(message: str) -> None:

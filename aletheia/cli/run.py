@@ -20,6 +20,9 @@ def run(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print all options as YAML, as --config reads them, and run nothing.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the options, show the steps, and run nothing.")
+    ] = False,
 ) -> None:
     """Run the whole workflow: faces, data, search, training, evaluation, registration.
 
@@ -33,6 +36,12 @@ def run(
     effective = RunConfig.parse(*layers).check()
     if print_config:
         typer.echo(to_yaml(effective), nl=False)
+        return
+    if dry_run:
+        from aletheia.project.plan import plan_steps
+
+        for step, text in plan_steps(effective):
+            typer.echo(f"{step + ':':24}{text}")
         return
     from aletheia.project.runner import run_workflow
 

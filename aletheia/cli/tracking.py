@@ -38,6 +38,17 @@ def start() -> None:
 
 
 @app.command()
+def env() -> None:
+    """Print the variables by which other programs find the service, started if need be, as a file of variables.
+
+    aletheia tracking env > mlrun.env; then mlrun project ./ -r main --env-file mlrun.env, or export each line.
+    """
+    from aletheia.tracking import service
+
+    print(f"MLRUN_DBPATH={service.start().url}")
+
+
+@app.command()
 def stop() -> None:
     """Stop the service; its data stays."""
     from aletheia.tracking import service
@@ -61,6 +72,7 @@ def status() -> None:
     report = service.request_json(f"{running.url}/aletheia/status")
     counts = ", ".join(f"{number} {table}" for table, number in report["counts"].items())
     console.print(f"{running.url} (pid {running.pid}): {counts}; {report['bytes'] / 1e6:.1f} MB in {home}")
+    console.print(f"For other programs of yours: export MLRUN_DBPATH={running.url}", style="dim")
     for run in report["lost"]:
         console.print(
             f"Run {run['name']} ({run['project']}/{run['uid']}) was lost with its process; it is marked aborted.",
@@ -97,10 +109,18 @@ def export(
         None,
         help="MLflow tracking URI (sqlite:///…, http://…); default: MLFLOW_TRACKING_URI, else a file.",
     ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Count what would be copied, and copy nothing."),
 ) -> None:
     """Copy runs and tagged models to MLflow; copies that are up to date are left as they are."""
     from aletheia.tracking import mlflow_export
 
+    if dry_run:
+        plan = mlflow_export.plan_export(project, uri)
+        console.print(
+            f"{plan.created} runs would be copied, {plan.updated} brought up to date; {plan.unchanged} are unchanged."
+        )
+        console.print(f"MLflow: {plan.uri}")
+        return
     summary = mlflow_export.export_project(project, uri, progress=True)
     console.print(
         f"{summary.created} runs copied, {summary.updated} brought up to date, {summary.unchanged} unchanged;"

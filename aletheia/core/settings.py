@@ -14,6 +14,20 @@ from aletheia.core.cores import cores
 from aletheia.core.environment import home_folder_error
 from aletheia.core.errors import InputError
 
+#: Further variables of the environment, with their meaning; `Settings` has the rest.
+OTHER_VARIABLES = {
+    "ALETHEIA_PROJECT": "The project's folder, if you work outside of it.",
+    "ALETHEIA_DATA": "Folder of the drawn data and the crops; default: data/ of the project.",
+    "ALETHEIA_API_KEY": "Key that the service demands and that the client sends.",
+    "ALETHEIA_TRACKING_WHILE_PID": "Number of a process: a tracking service that is started ends with it, as in a "
+    "batch job.",
+    "MLRUN_DBPATH": "Address of an MLRun server to use in place of the embedded service.",
+    "MLFLOW_TRACKING_URI": "MLflow store that runs are copied to.",
+    "TQDM_DISABLE": "1 shows no progress bars, as `aletheia --quiet` does.",
+}
+#: Values that are never shown.
+SECRETS = ("ALETHEIA_API_KEY",)
+
 
 def _user_folder(locate: Callable[[str], str], variable: str) -> Path:
     try:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
-from tqdm.auto import tqdm
+
+from aletheia.core.progress import is_quiet, tqdm
 
 
 def current_workflow() -> tuple[str, str]:
@@ -83,7 +84,10 @@ class ProgressReporter:
 
 @contextlib.contextmanager
 def report_progress(console: Console, interval: float = 0.5) -> Iterator[None]:
-    """Report in the background, every `interval` seconds, and once more at the end."""
+    """Report in the background, every `interval` seconds, and once more at the end; nothing where bars are disabled."""
+    if is_quiet():
+        yield
+        return
     reporter, ended = ProgressReporter(console), threading.Event()
 
     def watch() -> None:

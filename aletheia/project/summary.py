@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from aletheia.core.files import replacing
 from aletheia.stats.estimate import Estimate
+from aletheia.tracking.access import without_token
 
 STEPS = (
     "extract-faces",
@@ -143,7 +145,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         ("Model", summary["model_uri"]),
         ("Report", summary["report"]),
         ("Data report", summary["data_report"]),
-        ("See the runs", "make ui"),
+        ("See the runs", "make ui, aletheia runs list"),
+        ("For mlrun", f"export MLRUN_DBPATH={without_token(os.environ.get('MLRUN_DBPATH', ''))}"),
         ("Ask the model", f".venv/bin/aletheia predict{model} picture.jpg"),
     ):
         console.print(f"{title + ':':15}{value}", highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
@@ -24,7 +25,7 @@ from aletheia.core.settings import get_settings
 from aletheia.tracking import mlflow_models, mlflow_runs
 from aletheia.tracking.access import without_token
 from aletheia.tracking.connect import ensure_tracking
-from aletheia.tracking.mlflow_exporter import Exporter, ExportSummary
+from aletheia.tracking.mlflow_exporter import Exporter, ExportSummary, exported
 from aletheia.tracking.reader import Reader
 
 if TYPE_CHECKING:
@@ -110,6 +111,47 @@ def export_run(uid: str, project: str, uri: str | None = None) -> ExportSummary:
     return _export(project, uid, uri, False)
 
 
+def plan_export(project: str | None = None, uri: str | None = None) -> ExportSummary:
+    """Count the runs that an export would copy, bring up to date or leave alone; nothing is written.
+
+    Raises
+    ------
+    InputError
+        As `export_project` does.
+    """
+    address, summary = ensure_tracking(), ExportSummary(uri or default_uri())
+    # MLflow would make the database.
+    is_new = summary.uri.startswith("sqlite:///") and not Path(summary.uri.removeprefix("sqlite:///")).exists()
+    client = None if is_new else connect(summary.uri)
+    with Reader(address) as reader:
+        for name in _projects(reader, project, address):
+            copies = {} if client is None else exported(client, name)
+            for run in reader.runs(name):
+                key = (run["metadata"]["uid"], int(run["metadata"].get("iteration") or 0))
+                if key not in copies:
+                    summary.created += 1
+                elif copies[key] in (None, run["status"].get("last_update")):
+                    summary.unchanged += 1
+                else:
+                    summary.updated += 1
+    return summary
+
+
+def _projects(reader: Reader, project: str | None, address: str) -> list[str]:
+    """List the project of this name, or all.
+
+    Raises
+    ------
+    InputError
+        When it is unknown.
+    """
+    projects = reader.projects()
+    if project is not None and project not in projects:
+        names = ", ".join(projects) or "none"
+        raise InputError(f"There is no project {project!r} at {without_token(address)}. Known: {names}.")
+    return [project] if project else projects
+
+
 def _export(project: str | None, uid: str | None, uri: str | None, progress: bool) -> ExportSummary:
     address = ensure_tracking()
     uri = uri or default_uri()
@@ -118,12 +160,9 @@ def _export(project: str | None, uid: str | None, uri: str | None, progress: boo
     from mlflow.exceptions import MlflowException
 
     with _export_lock(), Reader(address) as reader:
-        projects = reader.projects()
-        if project is not None and project not in projects:
-            names = ", ".join(projects) or "none"
-            raise InputError(f"There is no project {project!r} at {without_token(address)}. Known: {names}.")
+        projects = _projects(reader, project, address)
         try:
-            for name in [project] if project else projects:
+            for name in projects:
                 runs = reader.runs(name, uid)
                 if uid and not runs:
                     raise InputError(f"There is no run {uid} in project {name!r} at {without_token(address)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,34 @@ class ExportSummary:
     experiments: dict[str, str] = field(default_factory=dict)
 
 
+def all_copies(client: MlflowClient, experiment: str) -> Iterator[Run]:
+    """Go through the copies in an experiment, deleted ones too: a copy that was deleted is not made again."""
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment], f"tags.`{UID}` != ''", run_view_type=3, max_results=1000, page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def key_of(copy: Run) -> tuple[str, int]:
+    """Return uid and iteration of the run that this is the copy of."""
+    return copy.data.tags[UID], int(copy.data.tags.get(ITERATION, 0))
+
+
+def exported(client: MlflowClient, project: str) -> dict[tuple[str, int], str | None]:
+    """Return the last update at the time of the export by uid and iteration; None for a copy that was deleted."""
+    experiment = client.get_experiment_by_name(project)
+    copies = [] if experiment is None else all_copies(client, experiment.experiment_id)
+    return {
+        key_of(copy): None if copy.info.lifecycle_stage == "deleted" else copy.data.tags.get(EXPORTED, "")
+        for copy in copies
+    }
+
+
 class Exporter:
     """Gives the runs of one project their copies in MLflow.
 
@@ -82,18 +111,7 @@ class Exporter:
         self.project = project
         self.summary = summary
         self.experiment = summary.experiments[project] = self._open_experiment()
-        self.copies: dict[tuple[str, int], Run] = {}
-        token = None
-        while True:
-            # Deleted ones too: a copy that was deleted in MLflow is not made again.
-            page = client.search_runs(
-                [self.experiment], f"tags.`{UID}` != ''", run_view_type=3, max_results=1000, page_token=token
-            )
-            for run in page:
-                self.copies[run.data.tags[UID], int(run.data.tags.get(ITERATION, 0))] = run
-            token = page.token
-            if not token:
-                break
+        self.copies = {key_of(run): run for run in all_copies(client, self.experiment)}
 
     def _open_experiment(self) -> str:
         experiment = self.client.get_experiment_by_name(self.project)

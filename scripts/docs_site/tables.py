@@ -50,6 +50,13 @@ def fields_table(dotted: str) -> str:
     return table(("field", "accepts", "default", "meaning"), rows)
 
 
+def variables_table() -> str:
+    """Return the environment variables that are no fields of the settings, with their meaning."""
+    from aletheia.core.settings import OTHER_VARIABLES
+
+    return table(("variable", "meaning"), ((f"`{name}`", text) for name, text in OTHER_VARIABLES.items()))
+
+
 def _accepted(field: FieldInfo) -> str:
     limits = [
         f"{sign} {getattr(limit, attribute):,}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 import tomllib
@@ -81,3 +82,42 @@ def test_main_leaves_defects_their_traceback(monkeypatch):
         monkeypatch.setattr(root, "app", fail)
         with pytest.raises(type(error)):
             root.main()
+
+
+@pytest.mark.parametrize(
+    ("words", "hoisted"),
+    [
+        (["run", "-q", "--seed", "1"], ["-q", "run", "--seed", "1"]),
+        (["run", "--log-level", "info", "-v"], ["--log-level", "info", "-v", "run"]),
+        (["predict", "--", "-q"], ["predict", "--", "-q"]),
+        (["run", "--log-level"], ["--log-level", "run"]),
+    ],
+)
+def test_hoisted_options(words, hoisted):
+    assert root._hoisted(words) == hoisted
+
+
+def test_quiet_and_verbose_after_the_command():
+    """Bars and log lines, in a process of its own: both are set up once."""
+    code = """
+import logging
+from aletheia.cli import root
+
+@root.app.command()
+def probe():
+    from aletheia.core.progress import tqdm
+    logging.getLogger("aletheia").info("a line")
+    list(tqdm([1], "bar"))
+
+root.main()
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+
+    def run(*words: str) -> str:
+        command = [sys.executable, "-c", code, *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stderr
+
+    plain, quiet, verbose = run("probe"), run("probe", "-q"), run("probe", "--log-level", "info")
+    assert "bar" in plain and "a line" not in plain
+    assert quiet == ""
+    assert "bar" in verbose and "INFO aletheia: a line" in verbose

@@ -45,6 +45,8 @@ def test_start_status_stop(home: Path) -> None:
     assert "No tracking service" in call("stop")
     url = f"http://127.0.0.1:{get_settings().tracking_port}"
     assert f"MLRUN_DBPATH={url}" in call("start")
+    assert call("env") == f"MLRUN_DBPATH={url}\n"
+    assert f"export MLRUN_DBPATH={url}" in call("status")
     with httpx.Client(base_url=url, trust_env=False) as client:
         client.post("/api/v1/projects", json={"metadata": {"name": "p"}}).raise_for_status()
         body = {"metadata": {"name": "[red]long"}, "status": {"state": "running"}}

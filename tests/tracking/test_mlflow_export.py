@@ -111,3 +111,19 @@ def test_export_project_refuses_a_deleted_experiment(recorder, mlflow, uri: str)
     mlflow.delete_experiment(mlflow.get_experiment_by_name(recorder.name).experiment_id)
     with pytest.raises(InputError, match="mlflow experiments restore"):
         mlflow_export.export_project(recorder.name, uri)
+
+
+def test_plan_export_counts_and_writes_nothing(recorder, uri, tmp_path):
+    recorder.run("u")
+    recorder.run("u", 1)
+    absent = f"sqlite:///{tmp_path / 'absent.db'}"
+    plan = mlflow_export.plan_export(recorder.name, absent)
+    assert (plan.created, plan.updated, plan.unchanged) == (2, 0, 0) and not (tmp_path / "absent.db").exists()
+    mlflow_export.export_project(recorder.name, uri)
+    recorder.run("u", last_update="2026-02-02T00:00:00+00:00")
+    recorder.run("v")
+    for _ in range(2):
+        plan = mlflow_export.plan_export(recorder.name, uri)
+        assert (plan.created, plan.updated, plan.unchanged) == (1, 1, 1)
+    with pytest.raises(InputError, match="There is no project"):
+        mlflow_export.plan_export("nothing", uri)
