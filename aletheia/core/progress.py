@@ -16,7 +16,7 @@ def is_quiet() -> bool:
     return os.environ.get(DISABLE, "") not in ("", "0")
 
 
-class tqdm(_tqdm):  # type: ignore[misc, type-arg]  # noqa: N801 -- a drop-in for the class of this name
+class tqdm(_tqdm):  # type: ignore[misc]  # noqa: N801 -- a drop-in for the class of this name
     """tqdm's bar; a caller's `disable` can turn it off, but not on against the user."""
 
     def __init__(self, *args: Any, disable: bool | None = False, **options: Any) -> None:
