@@ -193,12 +193,14 @@ def _wait_until_answered(address: str, process: subprocess.Popen[bytes], seconds
 def mlrun_ui(url: str) -> str:
     """Return the command that starts the stock MLRun UI on a tracking service.
 
-    The image is a web server on port 8090 which forwards requests for ``/api``; the service listens on the loopback
-    interface only, hence the host's network.
+    The image is a web server on port 8090 which forwards requests for ``/api``, and those for Nuclio, which the service
+    answers with empty lists; it listens on the loopback interface only, hence the host's network.
     """
     from aletheia.tracking.access import without_token
 
-    return f"docker run --rm --network host -e MLRUN_API_PROXY_URL={without_token(url)} mlrun/mlrun-ui:{MLRUN_VERSION}"
+    address = without_token(url)
+    variables = f"-e MLRUN_API_PROXY_URL={address} -e MLRUN_NUCLIO_API_URL={address}"
+    return f"docker run --rm --network host {variables} mlrun/mlrun-ui:{MLRUN_VERSION}"
 
 
 def _check_port(port: int) -> None:

@@ -75,7 +75,8 @@ def test_ui_prints_both_addresses(home: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(mlflow_export, "export_project", lambda **_: summary)
     output = call("ui", "--port", "5999", "--dry-run").replace("\n", " ")
     assert "http://127.0.0.1:5999" in output
-    assert f"MLRUN_API_PROXY_URL=http://127.0.0.1:{get_settings().tracking_port}" in output
+    address = f"http://127.0.0.1:{get_settings().tracking_port}"
+    assert f"MLRUN_API_PROXY_URL={address}" in output and f"MLRUN_NUCLIO_API_URL={address}" in output
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = CliRunner().invoke(cli.app, ["ui", "--port", port, "--no-browser"])

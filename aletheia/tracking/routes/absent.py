@@ -9,11 +9,11 @@ from aletheia.tracking.resources import runs
 from aletheia.tracking.web import Body, Db, Json, error
 
 router = APIRouter()
+nuclio = APIRouter(prefix="/api")  # of Nuclio, whose address in the UI may be that of this service
 fallback = APIRouter()  # of all paths; to be included last
 
 _NO_PAGE = {"page": None, "page-size": None, "page-token": None}
 _EMPTY_ANSWERS = {
-    "/projects/{project}/pipelines": {"runs": [], "total_size": 0, "next_page_token": None},
     "/projects/{project}/schedules": {"schedules": []},
     "/projects/{project}/feature-sets": {"feature_sets": []},
     "/projects/{project}/feature-vectors": {"feature_vectors": []},
@@ -54,6 +54,14 @@ def _add_empty(path: str, answer: object) -> None:
 
 for _path, _answer in _EMPTY_ANSWERS.items():
     _add_empty(_path, _answer)
+
+
+@nuclio.get("/functions")
+@nuclio.get("/api_gateways")
+@nuclio.get("/v3io_streams")
+def list_nothing_of_nuclio() -> Response:
+    """Return no functions, gateways and streams: the UI goes back to the list of projects when this is an error."""
+    return Json({})
 
 
 @router.post("/submit_job")

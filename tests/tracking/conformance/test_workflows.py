@@ -44,6 +44,20 @@ def test_workflow_chains_functions(project, db, tmp_path: Path) -> None:
     assert [item["metadata"]["key"] for item in first["status"]["artifacts"]] == ["table"]
 
 
+def test_workflow_is_a_pipeline(project, db) -> None:
+    """A recorded workflow as the stock client reads it."""
+    uid, name = "f" * 32, project.metadata.name
+    labels = {"kind": "workflow", "workflow": uid}
+    run = {
+        "metadata": {"name": "main", "uid": uid, "project": name, "labels": labels},
+        "status": {"state": "completed"},
+    }
+    db.store_run(run, uid, name)
+    listed = db.list_pipelines(name)
+    assert (listed.total_size, [pipeline["id"] for pipeline in listed.runs]) == (1, [uid])
+    assert db.get_pipeline(uid, project=name)["status"] == "Succeeded"
+
+
 def test_workflow_failing_reports_it(project, tmp_path: Path) -> None:
     (tmp_path / "workflow.py").write_text(WORKFLOW.replace('handler="count"', 'handler="fail"'))
     project.set_workflow("main", str(tmp_path / "workflow.py"))
