@@ -59,5 +59,7 @@ def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
     keep_definition(project, function_names(root))
     # MLRun may have loaded the project before there was a database to save it to.
     project.save_to_db()
+    for name in function_names(root):
+        project.get_function(name).save(versioned=True)  # a run stores a copy of it without handler and image only
     start_mirror(address, project.metadata.name)
     return project

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 from pathlib import Path
 
+import mlrun
 import pytest
 import yaml
 
@@ -67,6 +69,9 @@ def test_open_project_rebuilds_edited_function(tracking_url, checkout, monkeypat
         assert "batch_size: int = 17" in (checkout / "functions" / "train" / "function.py").read_text()
         assert "train" in capsys.readouterr().out
         assert project.metadata.name == "aletheia"
+        stored = mlrun.get_run_db().get_function("train", "aletheia")
+        assert (stored["kind"], stored["spec"]["default_handler"]) == ("job", "train") and stored["spec"]["image"]
+        assert b"batch_size: int = 17" in base64.b64decode(stored["spec"]["build"]["functionSourceCode"])
         assert project.artifact_path == str(checkout / "artifacts" / "{{run.uid}}")
         assert set(project.get_function_names()) >= {"prepare-data", "train", "evaluate", "register", "serve"}
     finally:

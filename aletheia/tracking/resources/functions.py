@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 import sqlite3
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,6 +31,9 @@ _MINIMAL_FIELDS = (
     "spec.node_selector",
     "spec.priority_class_name",
 )
+
+
+_COPY = "local"  # kind of the copies of functions that the client runs on this machine
 
 
 class FunctionFilters(BaseModel):
@@ -65,7 +70,8 @@ def put(store: Store, project: str, name: str, body: Any, tag: str | None, versi
     """Store a function and return its hash.
 
     With ``versioned`` every content is kept under its hash; otherwise each tag has one record, which is overwritten.
-    The tag moves to the version that was stored last.
+    The tag moves to the version that was stored last; but from a function of a project not to the copy that the client
+    makes of it to run it on this machine, which has no handler and no image.
     """
     if not isinstance(body, dict) or not isinstance(body.setdefault("metadata", {}), dict):
         raise ApiError(400, "A function is a JSON object with metadata.")
@@ -73,6 +79,7 @@ def put(store: Store, project: str, name: str, body: Any, tag: str | None, versi
     metadata = body["metadata"]
     tag = tag or metadata.get("tag") or "latest"
     queries.check_tag(str(tag))
+    _forget_temporary_file(body, name)
     hash_key = content_hash(body)
     if metadata.setdefault("name", name) != name:
         raise ApiError(400, f"The body names function {metadata['name']!r}, the address {name!r}.")
@@ -98,12 +105,31 @@ def put(store: Store, project: str, name: str, body: Any, tag: str | None, versi
                 queries.encode(body),
             ),
         ).fetchone()
-        connection.execute(
-            "INSERT INTO function_tags (project, function, name, id) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (project, function, name) DO UPDATE SET id = excluded.id",
-            (project, name, tag, row["id"]),
-        )
+        if body.get("kind") != _COPY or not _is_tagged(connection, project, name, tag):
+            connection.execute(
+                "INSERT INTO function_tags (project, function, name, id) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (project, function, name) DO UPDATE SET id = excluded.id",
+                (project, name, tag, row["id"]),
+            )
     return hash_key
+
+
+def _is_tagged(connection: sqlite3.Connection, project: str, name: str, tag: str) -> bool:
+    """Whether a tag is that of a function that is no local copy."""
+    sql = (
+        "SELECT f.kind FROM function_tags AS t JOIN functions AS f ON f.id = t.id"
+        " WHERE t.project = ? AND t.function = ? AND t.name = ?"
+    )
+    row = connection.execute(sql, (project, name, tag)).fetchone()
+    return row is not None and row["kind"] != _COPY
+
+
+def _forget_temporary_file(body: dict[str, Any], name: str) -> None:
+    """Name a local copy's file after the function: the client's own is gone after the run, and makes a new version."""
+    command = queries.get_in(body, "spec.command", "")
+    is_copy = body.get("kind") == _COPY and queries.get_in(body, "spec.build.functionSourceCode")
+    if is_copy and isinstance(command, str) and Path(command).is_relative_to(tempfile.gettempdir()):
+        body["spec"]["command"] = f"{name}.py"
 
 
 def _find(connection: sqlite3.Connection, project: str, name: str, tag: str, hash_key: str) -> dict[str, Any] | None:

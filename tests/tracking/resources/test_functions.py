@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 
 from aletheia.tracking.queries import ApiError, Page
@@ -84,3 +86,25 @@ def test_delete_takes_all_versions(store):
     put(store, "two", "b")
     functions.delete(store, "p", "Train_Net")
     assert listed(store) == []
+
+
+def test_put_leaves_the_tag_to_the_function_of_a_project(store):
+    """What the client stores when it runs a function on this machine is a version, but not the latest."""
+    own = put(store, "own")
+    copy = put(store, "copy", kind="local")
+    assert functions.get(store, "p", "train-net")["spec"]["description"] == "own"
+    assert functions.get(store, "p", "train-net", hash_key=copy)["spec"]["description"] == "copy" and copy != own
+    put(store, "newer")
+    assert functions.get(store, "p", "train-net")["spec"]["description"] == "newer"
+
+
+def test_put_forgets_the_temporary_file_of_a_copy(store, tmp_path):
+    def copy(command: str, code: str = "eA==") -> dict:
+        spec = {"command": command, "build": {"functionSourceCode": code}}
+        uid = put(store, "", kind="local", spec=spec)
+        return {"uid": uid, "command": functions.get(store, "p", "train-net", hash_key=uid)["spec"]["command"]}
+
+    first, second = copy(f"{tempfile.gettempdir()}/a/x1.py"), copy(f"{tempfile.gettempdir()}/b/x2.py")
+    assert first == second and first["command"] == "train-net.py", "the same source is the same version"
+    assert copy("/srv/own.py")["command"] == "/srv/own.py"
+    assert copy("/tmp/kept.py", code="")["command"] == "/tmp/kept.py", "there is no other source"
