@@ -100,7 +100,7 @@ class _Links:
         self._tails.append(tails.astype(self.row.dtype, copy=False))
 
     def components(self) -> Array:
-        """Number the connected components of the rows in order of their first rows."""
+        """Return the number of each row's connected component, in order of their first rows."""
         if not self._heads:
             component, size = self.row, self.nodes
         else:
