@@ -20,19 +20,19 @@ _BLOCK = 1 << 16  # rows that are compared at a time: their hashes stay in the p
 
 
 class _Bands(NamedTuple):
-    """Cut a hash into ``count`` bands, and compare hashes that agree in all bands of one of the sets ``chosen``."""
+    """Cut a hash into ``n_bands`` bands, and compare hashes that agree in all bands of one of the sets ``chosen``."""
 
-    count: int
+    n_bands: int
     chosen: list[tuple[int, ...]]
 
     @property
     def bits(self) -> float:
         """Return how many bits two hashes share at least when they are compared."""
-        return 64 / self.count * len(self.chosen[0])
+        return 64 / self.n_bands * len(self.chosen[0])
 
 
 # The lines of the affine plane of order 3: whichever 4 of its 9 points are taken away, a line is left whole.
-_PLANE = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8)]
+_PLANE: list[tuple[int, ...]] = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8)]
 _PLANE += [(0, 4, 8), (1, 5, 6), (2, 3, 7), (0, 5, 7), (1, 3, 8), (2, 4, 6)]
 
 
@@ -100,7 +100,7 @@ def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
     if distance == 0 or len(values) < 2:
         return
     bands = min(_choices(distance), key=lambda bands: _cost(len(values), bands))
-    edges = np.linspace(0, 64, bands.count + 1).round().astype(int)
+    edges = np.linspace(0, 64, bands.n_bands + 1).round().astype(int)
     places = [(int(low), int(high - low)) for low, high in itertools.pairwise(edges)]
     fields = [
         ((values >> np.uint64(low)) & np.uint64((1 << bits) - 1)).astype(np.min_scalar_type((1 << bits) - 1))
@@ -128,7 +128,8 @@ def _choices(distance: int) -> list[_Bands]:
 def _key(fields: list[Array], widths: list[int], n: int) -> tuple[Array, int]:
     """Compute an int32 number for the shared bands of each hash, and its number of bits."""
     width, limit = sum(widths), _index_bits(n)
-    key, low = fields[0].astype(np.uint32 if width <= 32 else np.uint64), widths[0]
+    key: Array = fields[0].astype(np.uint32 if width <= 32 else np.uint64)
+    low = widths[0]
     for field, bits in zip(fields[1:], widths[1:], strict=True):
         key = key | (field.astype(key.dtype) << key.dtype.type(low))
         low += bits

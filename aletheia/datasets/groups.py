@@ -42,8 +42,10 @@ def connected_groups(df: pd.DataFrame, *, max_distance: int | None = 4) -> Array
     identities: Array = np.empty(0, dtype=object)
     identity_start = 0
     for name in LINKING_COLUMNS:
-        codes, values = encode(df[name]) if name in df.columns else (None, ())
-        if codes is None or not len(values):
+        if name not in df.columns:
+            continue
+        codes, values = encode(df[name])
+        if not len(values):
             continue
         start = links.add_column(codes, len(values))
         if name == "identity":

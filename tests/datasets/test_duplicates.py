@@ -66,7 +66,7 @@ def test_near_duplicates_components(values: list[int], distance: int, forest: bo
         assert len(found) == len(hashes) - len(set(components(map(tuple, found.tolist()), len(hashes))))
 
 
-@pytest.mark.parametrize("bands", _choices(4), ids=lambda bands: str(bands.count))
+@pytest.mark.parametrize("bands", _choices(4), ids=lambda bands: str(bands.n_bands))
 def test_near_duplicates_any_bands(bands, monkeypatch: pytest.MonkeyPatch) -> None:
     hashes = clustered(400, 5)
     monkeypatch.setattr("aletheia.datasets.duplicates._choices", lambda distance: [bands])
@@ -76,7 +76,7 @@ def test_near_duplicates_any_bands(bands, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("distance", [1, 2, 3, 4, 5])
 def test_choices_leave_one_set_whole(distance: int) -> None:
     for bands in _choices(distance):
-        for changed in itertools.combinations(range(bands.count), distance):
+        for changed in itertools.combinations(range(bands.n_bands), distance):
             assert any(not set(chosen) & set(changed) for chosen in bands.chosen)
 
 
