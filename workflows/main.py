@@ -9,7 +9,7 @@ from mlrun.model import HyperParamOptions
 
 from aletheia.project import RunConfig, takes_config
 
-GRID = HyperParamOptions(strategy="grid", selector="min.loss")
+CROSS = HyperParamOptions(strategy="grid", selector="min.loss")
 NETWORK = ("architecture", "image_size", "recipe")
 
 
@@ -34,6 +34,9 @@ def main(config: RunConfig):
     sets = {name: prepare.outputs[name] for name in ("train", "val")}
     test = prepare.outputs["test"]
 
+    # The search: search_arguments() returns its columns, strategy and selector (the options search, search_columns,
+    # search_trials, search_selector, learning_rates and batch_sizes) as hyperparams and hyper_param_options. The best
+    # cell's values go on as one dictionary, so that another column changes nothing here or in the handlers.
     search = mlrun.run_function(
         "search-hyperparameters",
         name="search-hyperparameters",
@@ -41,18 +44,18 @@ def main(config: RunConfig):
         handler="search_hyperparameters",
         inputs=sets,
         params={**config.params(*NETWORK, "search"), "epochs": config.search_epochs},
-        hyperparams={"learning_rate": config.learning_rates, "batch_size": config.batch_sizes},
-        hyper_param_options=GRID,
-        outputs=["best_learning_rate", "best_batch_size", "iteration_results"],
+        **config.search_arguments(),
+        outputs=["best", "iteration_results"],
     )
+    best = {"best": search.outputs["best"]}
     mlrun.run_function(
         "search-hyperparameters",
         name="search-overview",
         labels=config.labels(),
         handler="search_overview",
+        params={"selector": config.search_selector},
         inputs={"iteration_results": search.outputs["iteration_results"]},
     )
-    best = {name: search.outputs[f"best_{name}"] for name in ("learning_rate", "batch_size")}
 
     train = mlrun.run_function(
         "train",
@@ -81,7 +84,7 @@ def main(config: RunConfig):
             inputs={**sets, "test": test},
             params={**config.params(*NETWORK, "epochs"), **best},
             hyperparams={"leave_out": config.leave_out},
-            hyper_param_options=GRID,
+            hyper_param_options=CROSS,
             outputs=["iteration_results"],
         )
         mlrun.run_function(

@@ -16,8 +16,8 @@ from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.groups import LINKING_COLUMNS
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.sampling import draw_matched, draw_per_source
-from aletheia.datasets.schema import bare
-from aletheia.stats.categorical import cramers_v, cross_table, encode
+from aletheia.datasets.schema import bare, unstated
+from aletheia.stats.categorical import cramers_v, cross_table, encode, join_columns
 
 POLICIES = ("none", "count", "matched", "per-source")
 _HELD_OUT = ("val", "test")
@@ -200,15 +200,21 @@ def _joined(train: pd.DataFrame, extra: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for name in dict.fromkeys([*train.columns, *extra.columns]):
         parts = [
-            df[name] if name in df.columns else pd.Series(np.full(len(df), _unknown(other[name])))
+            df[name] if name in df.columns else _unknown(other[name], len(df))
             for df, other in ((train, extra), (extra, train))
         ]
-        columns[name] = bare(pd.concat([part for part in parts if len(part)], ignore_index=True))
+        if isinstance(parts[0].dtype, pd.CategoricalDtype) and parts[1].dtype == object:
+            parts[1] = parts[1].astype("category")
+        columns[name] = bare(join_columns(*parts))
     return pd.DataFrame(columns, copy=False)
 
 
-def _unknown(column: pd.Series) -> object:
-    return "" if column.dtype == object else False if column.dtype == bool else np.nan
+def _unknown(column: pd.Series, rows: int) -> pd.Series:
+    """Make a column of as many rows, of the same type, that states nothing."""
+    is_coded = isinstance(column.dtype, pd.CategoricalDtype)
+    if is_coded or column.dtype == object:
+        return pd.Series(unstated(rows, is_coded))
+    return pd.Series(np.full(rows, False if column.dtype == bool else np.nan))
 
 
 def _usable(
@@ -246,6 +252,13 @@ def _usable(
 
 def _shared(column: pd.Series, others: pd.Series) -> Array:
     """Mask the values of a column, unless empty, that are among the others; only the column, the shorter, is hashed."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = encode(column)
+        # The last place stands for the code -1, that is, for an empty cell.
+        is_common: Array = np.append(_shared(pd.Series(values, dtype=object), others), False)
+        return is_common[codes]
+    if isinstance(others.dtype, pd.CategoricalDtype):
+        others = pd.Series(encode(others)[1], dtype=object)
     common = others[others.isin(column)].unique()
     mask: Array = (column.isin(common) & (column != "") & column.notna()).to_numpy()
     return mask

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
@@ -16,6 +16,24 @@ from aletheia.core.errors import InputError
 
 MAX_DISTANCE = 16
 _CHUNK = 4_000_000
+_BLOCK = 1 << 16  # rows that are compared at a time: their hashes stay in the processor's cache
+
+
+class _Bands(NamedTuple):
+    """Cut a hash into ``n_bands`` bands, and compare hashes that agree in all bands of one of the sets ``chosen``."""
+
+    n_bands: int
+    chosen: list[tuple[int, ...]]
+
+    @property
+    def bits(self) -> float:
+        """Return how many bits two hashes share at least when they are compared."""
+        return 64 / self.n_bands * len(self.chosen[0])
+
+
+# The lines of the affine plane of order 3: whichever 4 of its 9 points are taken away, a line is left whole.
+_PLANE: list[tuple[int, ...]] = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8)]
+_PLANE += [(0, 4, 8), (1, 5, 6), (2, 3, 7), (0, 5, 7), (1, 3, 8), (2, 4, 6)]
 
 
 def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False) -> Array:
@@ -23,8 +41,9 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
 
     A banded index (the pigeonhole principle; Norouzi, Punjani & Fleet, "Fast Search in Hamming Space with
     Multi-Index Hashing", CVPR 2012, section 3): cut into d + m bands, two hashes within distance d agree in
-    at least m bands, so that only hashes which share m bands are compared. Finds every such pair of different
-    hashes.
+    at least m bands, so that only hashes which share m bands are compared. For 4 bits 9 bands serve, too, of which
+    the 12 lines of an affine plane are compared: 5 points are needed to meet all of them (R. Jamison, "Covering
+    Finite Fields with Cosets of Subspaces", J. Combin. Theory A 22, 1977). Finds every such pair of different hashes.
 
     Equal hashes are linked as a chain, first to second to third, and only the first of them is paired with
     other hashes: thousands of copies would make millions of pairs. Connected components are those of all
@@ -68,7 +87,7 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
     pieces = [links, *(owners[pairs] for pairs in _distinct(values, max_distance, forest))]
     pairs = np.sort(np.concatenate(pieces), axis=1)
     if forest:
-        return _spanning_forest(pairs, len(phash)) if len(pairs) else pairs
+        return _spanning_forest(pairs) if len(pairs) else pairs
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     repeated = np.zeros(len(pairs), dtype=bool)
     repeated[1:] = (pairs[1:] == pairs[:-1]).all(axis=1)
@@ -80,26 +99,37 @@ def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
     """Find pairs among distinct hashes, in pieces; a pair may come more than once."""
     if distance == 0 or len(values) < 2:
         return
-    shared = min((1, 2, 3), key=lambda m: _cost(len(values), distance, m))
-    edges = np.linspace(0, 64, distance + shared + 1).round().astype(int)
-    bands = [(int(low), int(high - low)) for low, high in itertools.pairwise(edges)]
-    fields = [((values >> np.uint64(low)) & np.uint64((1 << bits) - 1)).astype(np.uint32) for low, bits in bands]
-    chosen = list(itertools.combinations(range(len(bands)), shared))
+    bands = min(_choices(distance), key=lambda bands: _cost(len(values), bands))
+    edges = np.linspace(0, 64, bands.n_bands + 1).round().astype(int)
+    places = [(int(low), int(high - low)) for low, high in itertools.pairwise(edges)]
+    fields = [
+        ((values >> np.uint64(low)) & np.uint64((1 << bits) - 1)).astype(np.min_scalar_type((1 << bits) - 1))
+        for low, bits in places
+    ]
     # Two at a time: numpy and scipy release Python's lock, and more would multiply the memory.
     with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(chosen), 2):
+        for start in range(0, len(bands.chosen), 2):
             keys = [
-                _key([fields[i] for i in c], [bands[i][1] for i in c], len(values)) for c in chosen[start : start + 2]
+                _key([fields[i] for i in c], [places[i][1] for i in c], len(values))
+                for c in bands.chosen[start : start + 2]
             ]
             yield from pool.map(lambda key: _search_index(values, key[0], key[1], distance, forest), keys)
+
+
+def _choices(distance: int) -> list[_Bands]:
+    """List the ways to cut hashes into bands that find all pairs within a distance."""
+    choices = [
+        _Bands(distance + shared, list(itertools.combinations(range(distance + shared), shared)))
+        for shared in (1, 2, 3)
+    ]
+    return [*choices, _Bands(9, _PLANE)] if distance == 4 else choices
 
 
 def _key(fields: list[Array], widths: list[int], n: int) -> tuple[Array, int]:
     """Compute an int32 number for the shared bands of each hash, and its number of bits."""
     width, limit = sum(widths), _index_bits(n)
-    key, low = fields[0], widths[0]
-    if width > 32:
-        key = key.astype(np.uint64)
+    key: Array = fields[0].astype(np.uint32 if width <= 32 else np.uint64)
+    low = widths[0]
     for field, bits in zip(fields[1:], widths[1:], strict=True):
         key = key | (field.astype(key.dtype) << key.dtype.type(low))
         low += bits
@@ -111,10 +141,10 @@ def _key(fields: list[Array], widths: list[int], n: int) -> tuple[Array, int]:
     return key.astype(np.int32), width
 
 
-def _cost(n: int, distance: int, shared: int) -> float:
-    """Estimate the nanoseconds (measured) to search n hashes by ``shared`` common bands of ``distance + shared``."""
-    bits = min(shared * 64 / (distance + shared), _index_bits(n))
-    return math.comb(distance + shared, shared) * (n * 60 + 2**bits * 8 + n * n / 2 ** (bits + 1) * 20)
+def _cost(n: int, bands: _Bands) -> float:
+    """Estimate the nanoseconds (measured) that a search of n hashes takes."""
+    bits = min(bands.bits, _index_bits(n))
+    return len(bands.chosen) * (n * 60 + 2**bits * 8 + n * n / 2 ** (bits + 1) * 20)
 
 
 def _index_bits(n: int) -> int:
@@ -130,21 +160,22 @@ def _search_index(values: Array, key: Array, width: int, distance: int, forest: 
     by_key = csr_matrix((np.ones(n, dtype=np.bool_), key, starts), shape=(n, 1 << width)).tocsc()
     rows = by_key.indices
     ordered, key = values[rows], key[rows]
+    is_followed = key[1:] == key[:-1]
     pieces, n_pairs = [np.empty((0, 2), dtype=np.int64)], 0
     # Each row is compared with the k-th after it in its bucket: memory stays linear, whatever the buckets' sizes.
-    k, active = 1, np.flatnonzero(key[1:] == key[:-1])
-    while active.size:
-        near = active[popcount(ordered[active] ^ ordered[active + k]) <= distance]
-        if near.size:
-            pieces.append(np.stack([rows[near], rows[near + k]], axis=1).astype(np.int64))
-            n_pairs += near.size
-        if forest and n_pairs > _CHUNK:
-            pieces, n_pairs = [_spanning_forest(np.concatenate(pieces), n)], 0
-        k += 1
-        active = active[: np.searchsorted(active, n - k)]
-        active = active[key[active] == key[active + k]]
-    pairs = np.concatenate(pieces)
-    return _spanning_forest(pairs, n) if forest and len(pairs) else pairs
+    for start in range(0, n - 1, _BLOCK):
+        k, active = 1, np.flatnonzero(is_followed[start : start + _BLOCK]) + start
+        while active.size:
+            near = active[popcount(ordered[active] ^ ordered[active + k]) <= distance]
+            if near.size:
+                pieces.append(np.stack([rows[near], rows[near + k]], axis=1).astype(np.int64))
+                n_pairs += near.size
+            if forest and n_pairs > _CHUNK:
+                pieces, n_pairs = [_spanning_forest(np.concatenate(pieces))], 0
+            k += 1
+            active = active[: np.searchsorted(active, n - k)]
+            active = active[key[active] == key[active + k]]
+    return np.concatenate(pieces)
 
 
 def popcount(x: Array) -> Array:
@@ -156,10 +187,12 @@ def popcount(x: Array) -> Array:
     return count
 
 
-def _spanning_forest(pairs: Array, n: int) -> Array:
+def _spanning_forest(pairs: Array) -> Array:
     """Reduce the pairs to the fewest with the same connected sets."""
-    graph = coo_matrix((np.ones(len(pairs), dtype=np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    nodes, ends = np.unique(pairs, return_inverse=True)
+    head, tail = ends.reshape(-1, 2).T
+    graph = coo_matrix((np.ones(len(pairs), dtype=np.bool_), (head, tail)), shape=(len(nodes), len(nodes)))
     _, component = connected_components(graph, directed=False)
     order = np.argsort(component, kind="stable")
     joined = component[order[1:]] == component[order[:-1]]
-    return np.stack([order[:-1][joined], order[1:][joined]], axis=1)
+    return np.stack([nodes[order[:-1]][joined], nodes[order[1:]][joined]], axis=1)

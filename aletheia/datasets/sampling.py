@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
-from aletheia.stats.categorical import encode
+from aletheia.stats.categorical import encode, join_columns
+
+_FILE_PROPERTIES = ("width", "height", "format", "jpeg_quality", "chroma")
 
 
 def draw_matched(
@@ -44,7 +46,8 @@ def draw_matched(
     ndarray
         Positions in the pool, int64.
     """
-    cells = _file_cells(pd.concat([_file_properties(train), _file_properties(pool)], ignore_index=True))
+    both = {name: join_columns(train[name], pool[name]) for name in _FILE_PROPERTIES}
+    cells = _file_cells(pd.DataFrame(both, copy=False))
     drawn, lacking = _draw_within(cells[: len(train)], fake, cells[len(train) :], usable, target_share, rng)
     if lacking:
         notes.append(
@@ -64,7 +67,7 @@ def draw_per_source(
     notes: list[str],
 ) -> Array:
     """Draw rows of the pool within each source that has fakes; parameters as of :func:`draw_matched`."""
-    codes, values = encode(pd.concat([train["source"], pool["source"]], ignore_index=True))
+    codes, values = encode(join_columns(train["source"], pool["source"]))
     drawn, lacking = _draw_within(codes[: len(train)], fake, codes[len(train) :], usable, target_share, rng)
     if lacking:
         notes.append(f"{lacking:,} real rows are lacking in sources of which the pool has no more.")
@@ -95,10 +98,6 @@ def _draw_within(
     rank = np.arange(len(usable)) - np.repeat(np.cumsum(available) - available, available)
     drawn = usable[order[rank < missing[cell[order]]]]
     return rng.permutation(drawn), int(np.maximum(missing - available, 0).sum())
-
-
-def _file_properties(df: pd.DataFrame) -> pd.DataFrame:
-    return df[["width", "height", "format", "jpeg_quality", "chroma"]]
 
 
 def _file_cells(df: pd.DataFrame) -> Array:

@@ -71,8 +71,9 @@ def manifest_schema() -> DataFrameSchema:
     label = pa.Check(lambda s: _among(s, LABELS), error="is neither 'real' nor 'fake'")
     split = pa.Check(lambda s: _among(s, ("", *SPLITS)), error="is none of 'train', 'val', 'test' (or empty)")
     checks: dict[str, Any] = {"path": [filled, unique], "label": label, "split": split}
-    # with_all_columns() has made every text a str already; nullable spares a million comparisons a column.
-    columns = {name: pa.Column(object, checks.get(name), nullable=True) for name in TEXT_COLUMNS}
+    # with_all_columns() has made every text a str (or a categorical of such) already; nullable spares a million
+    # comparisons a column.
+    columns = {name: pa.Column(None, checks.get(name), nullable=True) for name in TEXT_COLUMNS}
     for name, (dtype, _) in NUMBER_COLUMNS.items():
         columns[name] = pa.Column(
             dtype, quality if name == "jpeg_quality" else positive, nullable=name == "jpeg_quality"
@@ -88,10 +89,11 @@ def _among(series: pd.Series, allowed: tuple[str, ...]) -> pd.Series:
     return pd.Series(is_allowed[codes], index=series.index)
 
 
-def with_all_columns(df: pd.DataFrame, *, copy: bool = True) -> pd.DataFrame:
+def with_all_columns(df: pd.DataFrame, *, copy: bool = True, compact: bool = False) -> pd.DataFrame:
     """Complete a manifest: every column, of its type, and rows counted from 0.
 
-    With ``copy=False`` columns that fit already are shared with ``df``, not copied.
+    With ``copy=False`` columns that fit already are shared with ``df``, not copied; with ``compact=True`` texts but the
+    path are categoricals.
 
     Raises
     ------
@@ -109,20 +111,10 @@ def with_all_columns(df: pd.DataFrame, *, copy: bool = True) -> pd.DataFrame:
             f"{', '.join(map(repr, names[:12])) or 'no columns'}. It needs 'path' and 'label', separated by "
             "commas in a CSV."
         )
-    columns: dict[str, object] = {}
-    for name in names:
-        column = df[name]
-        if name in TEXT_COLUMNS:
-            columns[name] = as_text(column, copy)
-        elif name in NUMBER_COLUMNS:
-            columns[name] = _number(name, column, copy)
-        elif name in FLAG_COLUMNS:
-            columns[name] = _flag(name, column, copy)
-        else:
-            columns[name] = bare(column.copy() if copy else column)
+    columns = {name: _typed(name, df[name], copy, compact) for name in names}
     rows = len(df)
-    for name in TEXT_COLUMNS:
-        columns.setdefault(name, np.full(rows, "", dtype=object))
+    for name in sorted(set(TEXT_COLUMNS) - columns.keys()):
+        columns[name] = unstated(rows, compact)
     for name, (dtype, unknown) in NUMBER_COLUMNS.items():
         columns.setdefault(name, np.full(rows, unknown, dtype=dtype))
     for name in FLAG_COLUMNS:
@@ -130,6 +122,33 @@ def with_all_columns(df: pd.DataFrame, *, copy: bool = True) -> pd.DataFrame:
     ordered = [*TEXT_COLUMNS[:8], *NUMBER_COLUMNS, "format", "chroma", *FLAG_COLUMNS, *DEMOGRAPHICS]
     ordered += [name for name in columns if name not in ordered]
     return pd.DataFrame({name: columns[name] for name in ordered}, copy=False)
+
+
+def _typed(name: str, column: pd.Series, copy: bool, compact: bool) -> object:
+    if name in TEXT_COLUMNS:
+        return _coded(column) if compact and name != "path" else as_text(column, copy)
+    if name in NUMBER_COLUMNS:
+        return _number(name, column, copy)
+    if name in FLAG_COLUMNS:
+        return _flag(name, column, copy)
+    return bare(column.copy() if copy else column)
+
+
+def _coded(column: pd.Series) -> pd.Categorical:
+    """Convert to a categorical of str, ``""`` for missing values."""
+    array = column.array
+    is_whole = isinstance(array, pd.Categorical) and not array.isna().any()
+    if is_whole and pd.api.types.infer_dtype(array.categories) in ("string", "empty"):
+        return array
+    codes, values = pd.factorize(as_text(column, copy=False))
+    return pd.Categorical.from_codes(codes, values)
+
+
+def unstated(rows: int, compact: bool) -> Array | pd.Categorical:
+    """Make a column of empty texts: str objects, or a categorical."""
+    if compact:
+        return pd.Categorical.from_codes(np.zeros(rows, dtype=np.int8), [""])
+    return np.full(rows, "", dtype=object)
 
 
 def bare(column: pd.Series) -> object:

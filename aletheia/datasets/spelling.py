@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ import pandas as pd
 from aletheia.core.arrays import Array
 from aletheia.datasets.layouts.words import LABEL_WORDS, LOOSE_LABEL_WORDS, SPLIT_WORDS
 from aletheia.datasets.schema import DEMOGRAPHICS, FLAG_COLUMNS, GROUP_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, as_text
+from aletheia.stats.categorical import first_rows
 
 UNKNOWN = frozenset(
     (
@@ -53,10 +55,69 @@ _TEXTS = (*(name for name in TEXT_COLUMNS if name != "path"), "original")
 _SHOWN = 4
 
 
-def normalise_spelling(df: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+class _Texts:
+    """A column of text: its distinct values in order of their first rows, and each row's place among them.
+
+    Attributes
+    ----------
+    values : np.ndarray
+        (k,) distinct str objects.
+    codes : np.ndarray
+        (n,) int32, 0 to k - 1.
+    """
+
+    def __init__(self, codes: Array, values: Array) -> None:
+        first = first_rows(codes, len(values))
+        order = np.argsort(first, kind="stable")[: int((first < len(codes)).sum())]
+        place = np.empty(len(values), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        self.codes, self.values = place[codes], values[order]
+
+    @classmethod
+    def of(cls, column: pd.Series) -> _Texts:
+        """Read a column of any type; a missing value is an empty text."""
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes, categories = column.cat.codes.to_numpy().astype(np.int32), as_text(pd.Series(column.cat.categories))
+            codes[codes < 0] = len(categories)
+            distinct, values = pd.factorize(np.append(categories, "").astype(object))
+            return cls(distinct.astype(np.int32)[codes], values)
+        return cls(*pd.factorize(as_text(column, copy=False)))
+
+    def mapped(self, change: Callable[[str], str]) -> _Texts:
+        """Apply a function to each distinct value."""
+        changed: Array = np.array([change(value) for value in self.values], dtype=object)
+        if (changed == self.values).all():
+            return self
+        distinct, values = pd.factorize(changed)
+        return _Texts(distinct[self.codes], values)
+
+    def counts(self) -> Array:
+        """Count the rows of each value."""
+        return np.bincount(self.codes, minlength=len(self.values))
+
+    def cleared(self, rows: Array) -> _Texts:
+        """Empty the marked rows."""
+        codes = np.where(rows, len(self.values), self.codes)
+        distinct, values = pd.factorize(np.append(self.values, "").astype(object))
+        return _Texts(distinct[codes], values)
+
+    def column(self, compact: bool) -> Any:
+        """Return the column as pandas keeps it: a categorical, or str objects of which equal ones are shared."""
+        if compact:
+            return pd.Categorical.from_codes(self.codes, self.values)
+        return self.values[self.codes]
+
+
+def normalise_spelling(df: pd.DataFrame, *, compact: bool = False) -> tuple[pd.DataFrame, list[str]]:
     """Bring the spellings of a manifest into those of the schema.
 
     What cannot be read stays as it is, for :func:`aletheia.datasets.validation.validate_manifest` to name it.
+
+    Parameters
+    ----------
+    df : DataFrame
+    compact : bool
+        Return categoricals, not objects, for all texts but the path.
 
     Returns
     -------
@@ -68,11 +129,8 @@ def normalise_spelling(df: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if df.columns.has_duplicates:  # validation refuses it
         return df, []
     df, notes, inverted = _rename(df)
-    columns = {name: _mapped(as_text(df[name]), _trimmed) for name in _TEXTS if name in df}
+    columns = {name: _Texts.of(df[name]).mapped(_trimmed) for name in _TEXTS if name in df}
     notes += _clear_unknown(columns)
-    for name in (*NUMBER_COLUMNS, *FLAG_COLUMNS):
-        if name in df and df[name].dtype == object:
-            columns[name] = _mapped(as_text(df[name]), _known)
     if "label" in columns:
         notes += _read_labels(columns, inverted)
     for name, words in (("split", SPLIT_WORDS), ("gender", _GENDERS)):
@@ -81,7 +139,12 @@ def normalise_spelling(df: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     for name in ("source", "generator", *DEMOGRAPHICS):
         if name in columns:
             notes += _merge(columns, name)
-    return df.assign(**columns), notes
+    for name in (*NUMBER_COLUMNS, *FLAG_COLUMNS):
+        if name in df and df[name].dtype == object:
+            df[name] = _Texts.of(df[name]).mapped(_known).column(compact=False)
+    for name in list(columns):  # one after another, so that each column is there twice only for a moment
+        df[name] = columns.pop(name).column(compact)
+    return df, notes
 
 
 def _trimmed(value: str) -> str:
@@ -92,16 +155,16 @@ def _known(value: str) -> str:
     return "" if value.strip().lower() in UNKNOWN else value
 
 
-def _clear_unknown(columns: dict[str, Array]) -> list[str]:
+def _clear_unknown(columns: dict[str, _Texts]) -> list[str]:
     """Empty the cells that hold a word for "not known", in place."""
     notes = []
     for name in ("source", "generator", "split", *GROUP_COLUMNS, "original", *DEMOGRAPHICS):
         if name in columns:
-            known = _mapped(columns[name], _known)
-            count = int((known != columns[name]).sum())
-            columns[name] = known
-            if count:
-                cells = f"{count:,} cells of the column {name!r} hold"
+            texts = columns[name]
+            is_word = np.array([_known(value) != value for value in texts.values], dtype=bool)
+            if is_word.any():
+                columns[name] = texts.mapped(_known)
+                cells = f"{texts.counts()[is_word].sum():,} cells of the column {name!r} hold"
                 notes.append(f"{cells} a word for “not known” and were read as empty.")
     return notes
 
@@ -120,61 +183,54 @@ def _rename(df: pd.DataFrame) -> tuple[pd.DataFrame, list[str], bool]:
             renamed[spelled] = name
     inverted = renamed.get(plain.get("is_real", "")) == "label"
     notes = [f"The column {old!r} was read as {new!r}." for old, new in renamed.items()]
-    return df.rename(columns=renamed) if renamed else df.copy(deep=False), notes, inverted
+    return df.rename(columns=renamed, copy=False) if renamed else df.copy(deep=False), notes, inverted
 
 
-def _mapped(values: Array, change: Callable[[str], str]) -> Array:
-    """Apply a function to each distinct value."""
-    codes, distinct = pd.factorize(values)
-    changed: Array = np.array([change(value) for value in distinct], dtype=object)
-    return changed[codes] if len(changed) else values
-
-
-def _read_labels(columns: dict[str, Array], inverted: bool) -> list[str]:
+def _read_labels(columns: dict[str, _Texts], inverted: bool) -> list[str]:
     """Read the labels, in place, and clear the word for "original" from the generators of real rows."""
-    values = columns["label"]
-    is_bits = all(value.lower() in _BITS for value in pd.unique(values))
-    if is_bits:
+    texts = columns["label"]
+    if all(value.lower() in _BITS for value in texts.values):
         labels = {bit: _OPPOSITE[label] if inverted else label for bit, label in _BITS.items()}
-        columns["label"] = _mapped(values, lambda value: labels[value.lower()])
+        columns["label"] = texts.mapped(lambda value: labels[value.lower()])
         rule = "1 as real and 0 as fake" if inverted else "0 as real and 1 as fake"
         notes = [f"The labels are numbers; {rule}. If they mean the opposite, write the words."]
     else:
         notes = _translate(columns, "label", _LABELS)
     if "generator" in columns:
-        generators = columns["generator"]
-        is_plain = _mapped(generators, lambda value: "" if _LABELS.get(value.lower()) == "real" else value)
-        cleared = (columns["label"] == "real") & (is_plain != generators)
+        label, generator = columns["label"], columns["generator"]
+        is_word = np.array([_LABELS.get(value.lower()) == "real" for value in generator.values], dtype=bool)
+        cleared = (label.values == "real")[label.codes] & is_word[generator.codes]
         if cleared.any():
-            columns["generator"] = np.where(cleared, "", generators)
+            columns["generator"] = generator.cleared(cleared)
             notes.append(f"The generator of {int(cleared.sum()):,} real rows only says that they are real: cleared.")
     return notes
 
 
-def _translate(columns: dict[str, Array], name: str, words: dict[str, str]) -> list[str]:
-    values = columns[name]
-    columns[name] = _mapped(values, lambda value: words.get(value.lower(), value))
-    return _merge_note(name, values, columns[name])
+def _translate(columns: dict[str, _Texts], name: str, words: dict[str, str]) -> list[str]:
+    return _change(columns, name, lambda value: words.get(value.lower(), value))
 
 
-def _merge(columns: dict[str, Array], name: str) -> list[str]:
+def _merge(columns: dict[str, _Texts], name: str) -> list[str]:
     """Merge values that differ in case, blanks, hyphens and underscores only, to the most frequent spelling."""
-    values = columns[name]
-    counts = pd.Series(values).value_counts(sort=False)
-    best: dict[str, str] = {}
-    for value, count in counts.items():
-        key = re.sub(r"[\s_-]+", " ", str(value)).casefold()
-        if key not in best or count > counts[best[key]]:
-            best[key] = str(value)
-    columns[name] = _mapped(values, lambda value: best[re.sub(r"[\s_-]+", " ", value).casefold()])
-    return _merge_note(name, values, columns[name])
+    best: dict[str, tuple[int, str]] = {}
+    for value, count in zip(columns[name].values, columns[name].counts(), strict=True):
+        key = _plain(value)
+        if key not in best or count > best[key][0]:
+            best[key] = (count, value)
+    return _change(columns, name, lambda value: best[_plain(value)][1])
 
 
-def _merge_note(name: str, old: Array, new: Array) -> list[str]:
-    changed = old != new
-    if not changed.any():
+def _plain(value: str) -> str:
+    return re.sub(r"[\s_-]+", " ", value).casefold()
+
+
+def _change(columns: dict[str, _Texts], name: str, change: Callable[[str], str]) -> list[str]:
+    """Change the values of a column, in place, and note which."""
+    pairs = [(value, change(value)) for value in columns[name].values]
+    pairs = [(old, new) for old, new in pairs if old != new]
+    if not pairs:
         return []
-    pairs = pd.Series(list(zip(old[changed], new[changed], strict=True))).drop_duplicates()
+    columns[name] = columns[name].mapped(change)
     shown = ", ".join(f"{a!r} as {b!r}" for a, b in pairs[:_SHOWN])
     more = f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
     return [f"Spellings in the column {name!r} were merged: {shown}{more}."]

@@ -15,7 +15,7 @@ from aletheia.datasets.groups import LINKING_COLUMNS, connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.leakage import check_leakage
 from aletheia.datasets.schema import DEMOGRAPHICS, SPLITS
-from aletheia.stats.categorical import encode
+from aletheia.stats.categorical import encode, renumber
 
 __all__ = ["check_leakage", "split_manifest"]
 
@@ -85,7 +85,9 @@ def split_manifest(
     _fill_gaps(side, sizes, fakes, wanted)
     _check_outcome(df, fake, group, sizes, fakes, side, wanted)
     out = df.copy(deep=False)
-    out["split"] = np.array(SPLITS, dtype=object)[side[group]]
+    is_coded = isinstance(df["label"].dtype, pd.CategoricalDtype)
+    of_row = side.astype(np.int8)[group]
+    out["split"] = pd.Categorical.from_codes(of_row, SPLITS) if is_coded else np.array(SPLITS, dtype=object)[of_row]
     return out
 
 
@@ -98,12 +100,12 @@ def _check_fractions(fractions: Sequence[float]) -> Array:
 
 def _cells(df: pd.DataFrame, fake: Array) -> list[tuple[Array, int, float]]:
     """Encode the rows: codes, number of codes and weight, for the label and for label × each other column."""
-    cells = [(fake.astype(np.int64), 2, _LABEL_WEIGHT)]
+    cells = [(fake.astype(np.int32), 2, _LABEL_WEIGHT)]
     for name in _STRATA:
         if name in df.columns:
             codes, values = encode(df[name])
             if len(values) > 1:
-                cells.append(((codes + 1) * 2 + fake, 2 * len(values) + 2, 1.0))
+                cells.append((((codes + 1) * 2 + fake).astype(np.int32), 2 * len(values) + 2, 1.0))
     return cells
 
 
@@ -116,7 +118,7 @@ def _place(
     rng: np.random.Generator,
 ) -> Array:
     """Place groups one by one, the largest first; returns the split (0, 1, 2) of each chosen group."""
-    number = np.full(len(sizes), -1)
+    number = np.full(len(sizes), -1, dtype=np.int32)
     number[chosen] = np.arange(len(chosen))
     rows = np.flatnonzero(number[group] >= 0)
     owners = number[group[rows]]
@@ -166,10 +168,11 @@ def _deal(
     bounds = np.cumsum(missing / missing.sum())
     some_row = np.empty(len(sizes), dtype=np.int64)
     some_row[group] = np.arange(len(group))
-    stratum = np.zeros(len(open_groups), dtype=np.int64)
+    some_row = some_row[open_groups]
+    stratum, n_strata = np.zeros(len(open_groups), dtype=np.int64), 1
     for codes, count, _ in cells[1:]:
-        stratum = stratum * (count // 2) + codes[some_row[open_groups]] // 2
-        stratum = np.unique(stratum, return_inverse=True)[1]
+        used, stratum = renumber(stratum * (count // 2) + codes[some_row] // 2, n_strata * (count // 2))
+        n_strata = len(used)
     order = np.lexsort((rng.random(len(open_groups)), sizes[open_groups], fakes[open_groups], stratum))
     deal = (np.arange(len(open_groups)) * _GOLDEN + rng.random()) % 1.0
     side[open_groups[order]] = np.minimum(np.searchsorted(bounds, deal, side="right"), np.flatnonzero(missing).max())

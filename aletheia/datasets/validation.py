@@ -14,7 +14,9 @@ from aletheia.datasets.schema import manifest_schema, name_rows, with_all_column
 URI = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-def validate_manifest(df: pd.DataFrame, *, check_files: bool = False, copy: bool = True) -> pd.DataFrame:
+def validate_manifest(
+    df: pd.DataFrame, *, check_files: bool = False, copy: bool = True, compact: bool = False
+) -> pd.DataFrame:
     """Check a manifest and bring it into its full form.
 
     Parameters
@@ -26,6 +28,8 @@ def validate_manifest(df: pd.DataFrame, *, check_files: bool = False, copy: bool
         Also check that each path is a file (URIs are left alone).
     copy
         When False, columns that fit already are shared with ``df``.
+    compact
+        Keep texts but the path as categoricals; otherwise they become str objects.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def validate_manifest(df: pd.DataFrame, *, check_files: bool = False, copy: bool
     """
     import pandera.errors
 
-    full = with_all_columns(df, copy=copy)
+    full = with_all_columns(df, copy=copy, compact=compact)
     if full.empty:
         raise InputError("The manifest holds no rows.")
     problems: list[str] = []
@@ -48,7 +52,7 @@ def validate_manifest(df: pd.DataFrame, *, check_files: bool = False, copy: bool
         manifest_schema().validate(full, lazy=True, inplace=True)
     except pandera.errors.SchemaErrors as error:
         problems = _describe(error.failure_cases)
-    claimed = np.flatnonzero((full["label"].to_numpy() == "real") & (full["generator"].to_numpy() != ""))
+    claimed = np.flatnonzero((full["label"] == "real").to_numpy() & (full["generator"] != "").to_numpy())
     if claimed.size:
         rows = name_rows(claimed[:3], full["generator"].iloc[claimed[:3]], claimed.size)
         problems.append(f"'generator' is set on real images in {rows}; only a fake has one")

@@ -7,8 +7,8 @@ of the commands are derived from the fields by :mod:`aletheia.cli.options`, the 
 
 from __future__ import annotations
 
-import itertools
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ValidationInfo, field_validator
@@ -16,13 +16,16 @@ from pydantic_core import PydanticCustomError
 
 from aletheia.core.errors import InputError
 from aletheia.faces.crop_config import POLICIES, CropConfig
+from aletheia.project.option_values import checked, split_columns, split_numbers, split_pairs
 from aletheia.project.options import Options, option, option_of
+from aletheia.project.search_options import check_search, grid_cells, search_arguments, split_cell
+from aletheia.training.search_plan import SearchPlan, Selector
+from aletheia.training.search_space import Point
+from aletheia.training.search_strategies import OWN_SEARCHES, find_search
 
 if TYPE_CHECKING:
     from aletheia.training.config import TrainConfig
 
-
-SEARCHES = ("exhaustive", "halving")
 _MOST_HELD_BACK = 0.9 + 1e-9  # of the faces, for validation and test together
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # what Kubernetes accepts as a label's value
 
@@ -103,7 +106,21 @@ class RunConfig(Options):
     search: str = option(
         "search",
         "exhaustive",
-        "exhaustive: every cell trains for all epochs; halving: after a few the better third goes on, and so forth.",
+        "; ".join(f"{search.name}: {search.description}" for search in OWN_SEARCHES) + ".",
+    )
+    search_columns: dict[str, list[Any]] = option(
+        "search",
+        {},
+        "Further columns of the search, or others in place of learning_rate and batch_size, as column=values: "
+        "weight_decay=0.01,0.1; for random and optuna also ranges, as in learning_rate=1e-4..1e-2.",
+        flag="column",
+    )
+    search_trials: int = option("search", 12, "Cells that random and optuna train.", ge=1, le=10_000)
+    search_selector: str = option(
+        "search",
+        "min.loss",
+        "By which result of a cell the best is chosen: min.loss, max.auc, max.f1, …",
+        flag="selector",
     )
 
     architecture: str = option("training", "attention_cnn", "A name of the registry of networks.")
@@ -157,10 +174,17 @@ class RunConfig(Options):
     @field_validator("search")
     @classmethod
     def _check_search(cls, search: str) -> str:
-        if search not in SEARCHES:
-            names = {"search": search, "searches": " or ".join(SEARCHES)}
-            raise PydanticCustomError("search", "there is no search '{search}'; choose {searches}", names)
-        return search
+        return checked("search", find_search, search)
+
+    @field_validator("search_selector")
+    @classmethod
+    def _check_selector(cls, selector: str) -> str:
+        return checked("selector", Selector.parse, selector)
+
+    @field_validator("search_columns", mode="before")
+    @classmethod
+    def _split_columns(cls, value: Any) -> Any:
+        return split_columns(value)
 
     @field_validator("experiment")
     @classmethod
@@ -178,24 +202,12 @@ class RunConfig(Options):
     @field_validator("learning_rates", "batch_sizes", mode="before")
     @classmethod
     def _split_numbers(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = [part for part in value.split(",") if part.strip()]
-        elif isinstance(value, int | float):
-            value = [value]
-        if not value:
-            raise PydanticCustomError("grid", "it holds no value; the grid needs at least one")
-        return value
+        return split_numbers(value)
 
     @field_validator("recipe", mode="before")
     @classmethod
     def _split_pairs(cls, value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            for word in value:
-                if "=" not in str(word):
-                    text = "'{word}' is not key=value, as in augmentation=strong"
-                    raise PydanticCustomError("pair", text, {"word": str(word)})
-            return dict(str(word).split("=", 1) for word in value)
-        return value
+        return split_pairs(value)
 
     def check(self) -> RunConfig:
         """Refuse now what a later step would refuse after the data has been prepared; return the configuration itself.
@@ -220,10 +232,7 @@ class RunConfig(Options):
         check_split_policy(self.split)
         Remedies.parse(self.remedies)
         find_detector(self.crop_config().detector)
-        if self.search == "halving" and any(cell.devices > 1 for cell in self.grid()):
-            raise InputError("search: halving pauses trainings, which needs devices=1; choose exhaustive.")
-        for cell in self.grid():
-            self.train_config(learning_rate=cell.learning_rate, batch_size=cell.batch_size, fault=self.fault)
+        check_search(self)
         if self.source == SYNTHETIC:
             check_plan(self.n_synthetic, self.seed, self.split_fractions())
         return self
@@ -244,9 +253,41 @@ class RunConfig(Options):
         InputError
             For a cell that cannot be.
         """
-        epochs = epochs or self.search_epochs
-        pairs = itertools.product(self.learning_rates, self.batch_sizes)
-        return [self.train_config(learning_rate=rate, batch_size=size, max_epochs=epochs) for rate, size in pairs]
+        return grid_cells(self, epochs or self.search_epochs)
+
+    def search_plan(self) -> SearchPlan:
+        """Return columns, strategy and selector of the search.
+
+        Raises
+        ------
+        InputError
+            For columns that the strategy cannot use.
+        """
+        columns: dict[str, list[Any]] = {
+            "learning_rate": self.learning_rates,
+            "batch_size": self.batch_sizes,
+            **self.search_columns,
+        }
+        return SearchPlan.of(self.search, columns, self.search_trials, self.seed, self.search_selector)
+
+    def search_arguments(self) -> dict[str, Any]:
+        """Return the columns of the search, its strategy and its selector as ``mlrun.run_function`` takes them."""
+        is_placeholder = not isinstance(self.search, str)  # a pipeline that is compiled for a cluster
+        return search_arguments(None if is_placeholder else self.search_plan(), self.learning_rates, self.batch_sizes)
+
+    @classmethod
+    def parse_cell(cls, options: Mapping[str, Any], **cell: Any) -> tuple[RunConfig, Point]:
+        """Build the configuration of a search from what MLRun hands to one of its cells; also that cell's values.
+
+        Parameters
+        ----------
+        options : mapping
+            Options of a run, and values of the columns in ``search_columns``.
+        cell
+            Values of other columns; None where they are none.
+        """
+        rest, point = split_cell(options, **cell)
+        return cls.parse(rest), point
 
     def crop_config(self) -> CropConfig:
         """Return how faces are found and cut out."""

@@ -55,7 +55,7 @@ def summarise(
     extract, prepare = results.get("extract-faces", {}), results.get("prepare-data", {})
     search = results.get("search-hyperparameters", {})
     evaluate, register = results.get("evaluate", {}), results.get("register", {})
-    best = {name: search[f"best_{name}"] for name in ("learning_rate", "batch_size") if f"best_{name}" in search}
+    best = {name.removeprefix("best_"): value for name, value in search.items() if name.startswith("best_")}
     errors = {name: run["status"].get("error") for name, run in by_name.items() if run["status"]["state"] == "error"}
     return {
         "state": state,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from aletheia.core.arrays import Array
 
@@ -19,11 +20,9 @@ def encode(column: pd.Series) -> tuple[Array, Array]:
         str objects, shape (k,), that the codes stand for; in alphabetical order when there are at most 1,000, in order
         of first appearance otherwise.
     """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, values = (
-            column.cat.codes.to_numpy().astype(np.int64),
-            column.cat.categories.to_numpy(dtype=object),
-        )
+    is_coded = isinstance(column.dtype, pd.CategoricalDtype)
+    if is_coded:
+        codes, values = column.cat.codes.to_numpy(), column.cat.categories.to_numpy(dtype=object)
     else:
         codes, values = pd.factorize(column.to_numpy())
     values = np.asarray(values, dtype=object)
@@ -32,9 +31,21 @@ def encode(column: pd.Series) -> tuple[Array, Array]:
     order = np.flatnonzero(used[:-1] & (values != ""))
     if len(order) <= 1000:
         order = np.array(sorted(order, key=lambda i: str(values[i])), dtype=np.int64)
+    elif is_coded:  # its categories may be in any order
+        order = order[np.argsort(first_rows(codes, len(values))[order])]
     renumber = np.full(len(values) + 1, -1, dtype=np.int64)  # the last one stands for missing, code -1
     renumber[order] = np.arange(len(order))
     return renumber[codes], values[order]
+
+
+def first_rows(codes: Array, size: int) -> Array:
+    """Find the first row of each code: int64, shape (size,); the number of rows for a code that does not occur.
+
+    ``codes`` is of shape (n,), whole numbers from -1 on.
+    """
+    first = np.full(size + 1, len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of several assignments to a place the last one holds
+    return first[:size]
 
 
 def renumber(codes: Array, size: int) -> tuple[Array, Array]:
@@ -63,6 +74,14 @@ def renumber(codes: Array, size: int) -> tuple[Array, Array]:
     place = np.cumsum(np.concatenate([[0], occurs])) - 1
     place[0] = -1
     return np.flatnonzero(occurs), place[codes + 1]
+
+
+def join_columns(first: pd.Series, second: pd.Series) -> pd.Series:
+    """Append a column to another, counted from 0; two categoricals give a categorical of the values of both."""
+    parts = [first, second]
+    if all(isinstance(part.dtype, pd.CategoricalDtype) for part in parts):
+        return pd.Series(union_categoricals([part.array for part in parts]))
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 
 def cross_table(rows: Array, columns: Array, shape: tuple[int, int]) -> Array:

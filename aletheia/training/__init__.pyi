@@ -10,7 +10,9 @@ from .fit import fit_network as fit_network
 from .grid import search_cell as search_cell
 from .module import DivergedError as DivergedError
 from .plots import curve_figures as curve_figures
-from .plots import grid_figures as grid_figures
+from .search import run_cell as run_cell
+from .search_plots import grid_figures as grid_figures
+from .search_space import parse_point as parse_point
 from .seeds import fit_seeds as fit_seeds
 from .seeds import median_training as median_training
 from .seeds import save_others as save_others

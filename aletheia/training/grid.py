@@ -15,7 +15,6 @@ import math
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel
@@ -27,8 +26,8 @@ from aletheia.training.checkpoint import data_digest
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.epoch_metrics import HISTORY
 from aletheia.training.fit import CHECKPOINT, DivergedError, fit_network
+from aletheia.training.search_plan import SELECTABLE
 
-Search = Literal["exhaustive", "halving"]
 FACTOR = 3  # of the cells of a rung, one in so many goes on
 _RECORD = "cell.json"
 
@@ -66,6 +65,14 @@ class CellResult(BaseModel):
     reported: bool = False
 
     @property
+    def results(self) -> dict[str, float]:
+        """The loss, and the validation measures of its epoch; those of a cell that diverged are not known."""
+        if self.reason or not self.rows:
+            return {"loss": self.loss}
+        best = min(self.rows, key=lambda row: row["val_loss"])
+        return {name: best[f"val_{name}"] for name in SELECTABLE} | {"loss": self.loss}
+
+    @property
     def history(self) -> pd.DataFrame:
         """The history as `FitResult.history`."""
         return pd.DataFrame(self.rows, columns=list(HISTORY))
@@ -88,7 +95,7 @@ def rung_plan(n_cells: int, epochs: int) -> list[tuple[int, int]]:
 
 
 def search_cell(
-    config: TrainConfig, cells: Sequence[TrainConfig], train: pd.DataFrame, val: pd.DataFrame, search: Search
+    config: TrainConfig, cells: Sequence[TrainConfig], train: pd.DataFrame, val: pd.DataFrame, search: str
 ) -> CellResult:
     """Return the result of one cell of a grid, trained now unless it was before.
 
@@ -105,7 +112,7 @@ def search_cell(
     train, val : DataFrame
         Manifests.
     search : str
-        ``"exhaustive"`` or ``"halving"``.
+        Name of a strategy that knows its cells beforehand.
 
     Raises
     ------
@@ -115,12 +122,13 @@ def search_cell(
     if config not in cells:
         if search == "halving":
             raise InputError(
-                f"search: halving compares the cells of the options learning_rates and batch_sizes, and (learning_rate "
-                f"{config.learning_rate:g}, batch_size {config.batch_size}) is not one of them; give the grid the same."
+                f"search: halving compares the cells of learning_rates and batch_sizes, but learning_rate "
+                f"{config.learning_rate:g}, batch_size {config.batch_size} is none of them; give the grid the same."
             )
         cells = [config]  # a grid of other values, by MLRun's own means
-    grid = _Grid(cells, train, val, search)
-    with grid.lock():
+    texts = [search, *(config.model_dump_json(exclude=NOT_IDENTITY) for config in cells)]
+    grid = Grid(grid_folder(texts, train, val), cells, train, val)
+    with grid.lock() if search == "halving" else contextlib.nullcontext():
         if search == "halving":
             grid.halve()
         else:
@@ -128,27 +136,29 @@ def search_cell(
         return grid.report(config)
 
 
-class _Grid:
+def grid_folder(texts: Sequence[str], train: pd.DataFrame, val: pd.DataFrame) -> Path:
+    """Name the folder of a search; the first text is its strategy."""
+    digest = hashlib.sha256("\n".join([texts[0], data_digest(train, val), *texts[1:]]).encode()).hexdigest()
+    return data_folder() / "checkpoints" / f"grid-{digest[:20]}"
+
+
+def cell_folder(folder: Path, config: TrainConfig) -> Path:
+    """Name the folder of a cell."""
+    text = config.model_dump_json(exclude=NOT_IDENTITY)
+    return folder / hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+class Grid:
     """The folder of a grid: one folder a cell, with its checkpoint while it trains and its result."""
 
-    def __init__(self, cells: Sequence[TrainConfig], train: pd.DataFrame, val: pd.DataFrame, search: Search) -> None:
-        self.train, self.val, self.search = train, val, search
-        texts = [config.model_dump_json(exclude=NOT_IDENTITY) for config in cells]
-        digest = hashlib.sha256("\n".join([search, data_digest(train, val), *texts]).encode()).hexdigest()
-        self.folder = data_folder() / "checkpoints" / f"grid-{digest[:20]}"
-        self.cells = {self._cell_folder(config): config for config in cells}
-
-    def _cell_folder(self, config: TrainConfig) -> Path:
-        text = config.model_dump_json(exclude=NOT_IDENTITY)
-        return self.folder / hashlib.sha256(text.encode()).hexdigest()[:20]
+    def __init__(self, folder: Path, cells: Sequence[TrainConfig], train: pd.DataFrame, val: pd.DataFrame) -> None:
+        self.folder, self.train, self.val = folder, train, val
+        self.cells = {cell_folder(folder, config): config for config in cells}
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Let one process at a time train all cells; with an exhaustive search each trains its own."""
+        """Let one process at a time go on."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.search != "halving":
-            yield
-            return
         with (self.folder / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -167,8 +177,8 @@ class _Grid:
 
     def advance(self, config: TrainConfig, until: int) -> CellResult:
         """Train a cell to the end of an epoch, unless it was already."""
-        folder = self._cell_folder(config)
-        before = _read(folder)
+        folder = cell_folder(self.folder, config)
+        before = read_result(folder)
         if before is not None and (before.ended or before.epochs >= until):
             return before
         seconds, rows = (before.seconds, before.rows) if before else (0.0, [])
@@ -191,12 +201,12 @@ class _Grid:
         _write(folder, result)
         return result
 
-    def report(self, config: TrainConfig) -> CellResult:
-        """Return the result of a cell; when those of all cells have been returned, forget them."""
-        folder = self._cell_folder(config)
+    def report(self, config: TrainConfig, *, is_last: bool = True) -> CellResult:
+        """Return the result of a cell; forget them all when those of all cells were returned and no other follows."""
+        folder = cell_folder(self.folder, config)
         result = _result(folder)
         _write(folder, result.model_copy(update={"reported": True}))
-        if all((other := _read(cell)) is not None and other.reported for cell in self.cells):
+        if is_last and all((other := read_result(cell)) is not None and other.reported for cell in self.cells):
             shutil.rmtree(self.folder, ignore_errors=True)
         return result
 
@@ -213,7 +223,8 @@ class _Grid:
             _write(folder, result.model_copy(update={"stopped": True, "ended": True}))
 
 
-def _read(folder: Path) -> CellResult | None:
+def read_result(folder: Path) -> CellResult | None:
+    """Read what a cell has come to so far, if anything is known."""
     try:
         return CellResult(**json.loads((folder / _RECORD).read_text()))
     except (OSError, ValueError):
@@ -221,7 +232,7 @@ def _read(folder: Path) -> CellResult | None:
 
 
 def _result(folder: Path) -> CellResult:
-    result = _read(folder)
+    result = read_result(folder)
     if result is None:
         raise InputError(f"The results of the grid in {folder.parent} were removed while it ran; start it again.")
     return result

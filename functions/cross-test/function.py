@@ -9,7 +9,7 @@ from aletheia.datasets import leave_out_rows
 from aletheia.evaluation import cell_results, leave_one_out_figure, score_everywhere
 from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig
-from aletheia.training import DivergedError, fit_network
+from aletheia.training import DivergedError, fit_network, parse_point
 
 
 def cross_test(
@@ -21,6 +21,7 @@ def cross_test(
     learning_rate: float = 1e-3,
     batch_size: int = 16,
     epochs: int = 10,
+    best: dict | None = None,
     **options,
 ):
     """Train without one source or generator, and test on every source and generator.
@@ -33,10 +34,12 @@ def cross_test(
     :param learning_rate: of the optimiser
     :param batch_size:    faces in a step
     :param epochs:        epochs of every cell, at most
+    :param best:          values of the search's best cell (a dictionary, or JSON), which win over those above
     :param options:       architecture, image_size, recipe and seed of a run, the same in every cell
     """
     run_config = RunConfig.parse(options)
-    config = run_config.train_config(learning_rate=learning_rate, batch_size=batch_size, max_epochs=epochs)
+    values = {"learning_rate": learning_rate, "batch_size": batch_size, **parse_point(best)}
+    config = run_config.train_config(**values, max_epochs=epochs)
     leave_out = leave_out or next(iter(run_config.leave_out), "nothing")
     try:
         parts = [leave_out_rows(part.as_df(), leave_out) for part in (train, val)]

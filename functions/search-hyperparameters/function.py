@@ -1,63 +1,75 @@
 # Generated from notebooks/02-search-hyperparameters.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 # mlrun: config options='["search", "architecture", "image_size", "recipe"]'
+import json
+
 import mlrun
 
 from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig
-from aletheia.training import grid_figures, search_cell
+from aletheia.training import grid_figures, run_cell
 
 
 def search_hyperparameters(
     context: mlrun.MLClientCtx,
     train: mlrun.DataItem,
     val: mlrun.DataItem,
-    learning_rate: float,
-    batch_size: int,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    trial: int | None = None,
     epochs: int = 3,
     **options,
 ):
-    """Train one cell of the grid for a few epochs and log its mean validation loss.
+    """Train one cell of the search for a few epochs and log its mean validation loss, and other measures.
 
-    An interrupted grid goes on with the cells that are not finished. With search="halving" the first cell that runs
+    An interrupted search goes on with the cells that are not finished. With search="halving" the first cell that runs
     trains all of them, each as far as it gets, and the others report what they have come to.
 
     :param context:       the MLRun context
     :param train:         training faces (manifest)
     :param val:           validation faces (manifest)
-    :param learning_rate: of the optimiser; a column of the grid
-    :param batch_size:    faces in a step; a column of the grid
+    :param learning_rate: of the optimiser; a column of the search
+    :param batch_size:    faces in a step; a column of the search
+    :param trial:         number of the cell, where the search chooses its values (optuna); the only column then
     :param epochs:        epochs of every cell
-    :param options:       the search options, architecture, image_size, recipe and seed of a run, the same in every cell
+    :param options:       the search options, architecture, image_size, recipe and seed of a run, the same everywhere,
+        and the values of the other columns
     """
-    run_config = RunConfig.parse(options)
-    values = {"learning_rate": learning_rate, "batch_size": batch_size, "max_epochs": epochs}
-    config, cells = run_config.train_config(**values), run_config.grid(epochs)
-    result = search_cell(config, cells, train.as_df(), val.as_df(), run_config.search)
+    columns = {"learning_rate": learning_rate, "batch_size": batch_size, "trial": trial}
+    run_config, given = RunConfig.parse_cell(options, **columns)
+
+    def configure(point):
+        return run_config.train_config(**point, max_epochs=epochs)
+
+    point, result = run_cell(run_config.search_plan(), given, configure, train.as_df(), val.as_df())
     if result.reason:
         context.logger.warning(f"This cell counts as infinite: {result.reason}")
     context.log_dataset("curves", df=result.history, format="csv", index=False)
     context.log_results(
         {
-            "loss": result.loss,
+            **result.results,
             "diverged": int(bool(result.reason)),
             "stopped": int(result.stopped),
             "epochs": result.epochs,
             "seconds": result.seconds,
-            "best_learning_rate": learning_rate,
-            "best_batch_size": batch_size,
+            **{f"best_{name}": value for name, value in point.items()},
+            "best": json.dumps(point),
         }
     )
 
 
-def search_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem):
-    """Draw the grid: heat map and parallel coordinates of the validation loss.
+def search_overview(
+    context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem, selector: str = "min.loss", pair: list | None = None
+):
+    """Draw the search: heat map of two columns and parallel coordinates of all.
 
     :param context:           the MLRun context
     :param iteration_results: the table that MLRun writes for a grid
+    :param selector:          by which result the best cell was chosen
+    :param pair:              the two columns of the heat map; by default the first two that vary
     """
     cells = iteration_results.as_df()
-    for key, figure in grid_figures(cells).items():
+    for key, figure in grid_figures(cells, pair, selector).items():
         context.log_artifact(FigureArtifact(key, figure))
     counts = {name: int(cells[f"output.{name}"].sum()) for name in ("diverged", "stopped", "epochs")}
     context.log_results({"cells": len(cells), **counts})

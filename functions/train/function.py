@@ -8,7 +8,7 @@ import mlrun
 
 from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig
-from aletheia.training import curve_figures, export_bundle, fit_seeds, median_training, save_others
+from aletheia.training import curve_figures, export_bundle, fit_seeds, median_training, parse_point, save_others
 
 
 def train(
@@ -17,6 +17,7 @@ def train(
     val: mlrun.DataItem,
     learning_rate: float = 1e-3,
     batch_size: int = 16,
+    best: dict | None = None,
     **options,
 ):
     """Train until the validation loss stops falling; log the best epoch as a model.
@@ -30,11 +31,12 @@ def train(
     :param val:           validation faces (manifest)
     :param learning_rate: of the optimiser
     :param batch_size:    faces in a step
+    :param best:          values of the search's best cell (a dictionary, or JSON), which win over those above
     :param options:       the training options of a run, image_size and seed
     """
     run_config = RunConfig.parse(options)
     values = {"learning_rate": learning_rate, "batch_size": batch_size, "fault": run_config.fault, "patience": 5}
-    config = run_config.train_config(**values)
+    config = run_config.train_config(**{**values, **parse_point(best)})
     train_faces, val_faces = train.as_df(), val.as_df()
     results = fit_seeds(config, train_faces, val_faces, run_config.seeds)
     result = median_training(results)

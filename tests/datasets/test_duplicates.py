@@ -11,7 +11,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from aletheia.core.errors import InputError
-from aletheia.datasets.duplicates import near_duplicates, popcount
+from aletheia.datasets.duplicates import _choices, near_duplicates, popcount
 
 
 def clustered(n: int, seed: int) -> np.ndarray:
@@ -66,11 +66,24 @@ def test_near_duplicates_components(values: list[int], distance: int, forest: bo
         assert len(found) == len(hashes) - len(set(components(map(tuple, found.tolist()), len(hashes))))
 
 
-@pytest.mark.parametrize("shared", [1, 2, 3])
-def test_near_duplicates_any_number_of_bands(shared: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bands", _choices(4), ids=lambda bands: str(bands.n_bands))
+def test_near_duplicates_any_bands(bands, monkeypatch: pytest.MonkeyPatch) -> None:
     hashes = clustered(400, 5)
+    monkeypatch.setattr("aletheia.datasets.duplicates._choices", lambda distance: [bands])
+    assert set(map(tuple, near_duplicates(np.unique(hashes), 4).tolist())) == brute_force(np.unique(hashes), 4)
+
+
+@pytest.mark.parametrize("distance", [1, 2, 3, 4, 5])
+def test_choices_leave_one_set_whole(distance: int) -> None:
+    for bands in _choices(distance):
+        for changed in itertools.combinations(range(bands.n_bands), distance):
+            assert any(not set(chosen) & set(changed) for chosen in bands.chosen)
+
+
+def test_near_duplicates_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = clustered(400, 6)
     expected = near_duplicates(hashes, 4)
-    monkeypatch.setattr("aletheia.datasets.duplicates._cost", lambda n, distance, m: abs(m - shared))
+    monkeypatch.setattr("aletheia.datasets.duplicates._BLOCK", 7)
     np.testing.assert_array_equal(near_duplicates(hashes, 4), expected)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,11 @@ import pyarrow.parquet
 import pytest
 
 from aletheia.core.errors import InputError
+from aletheia.datasets.balance import balance_training
+from aletheia.datasets.bias import analyse_bias
+from aletheia.datasets.leakage import check_leakage
 from aletheia.datasets.manifest import read_manifest, validate_manifest, write_manifest
+from aletheia.datasets.split import split_manifest
 
 
 def small(n: int = 6) -> pd.DataFrame:
@@ -137,3 +142,60 @@ def test_read_manifest_small_rows_are_read(tmp_path: Path) -> None:
     )
     assert path.stat().st_size < 4 * number
     assert len(read_manifest(path)) == number
+
+
+def _same(first: pd.DataFrame, second: pd.DataFrame) -> None:
+    assert first.columns.tolist() == second.columns.tolist()
+    for name in first.columns:
+        a, b = (df[name].astype(object).fillna(-1).tolist() for df in (first, second))
+        assert a == b, name
+
+
+def _write_sets(make_manifest: Callable[..., pd.DataFrame], folder: Path) -> None:
+    """Write a manifest and a pool that share people and pictures; one column has more than 1,000 values."""
+    main = make_manifest(3000, people=900)
+    main["source"] = [f"s{i * 7919 % 1201}" for i in range(3000)]
+    main["identity"] = main["identity"].where(main.index % 3 > 0, "")
+    main.loc[:80, "phash"] = main["phash"].iloc[1000:1081].to_numpy() ^ np.uint64(6)
+    pool = make_manifest(800, seed=1, fakes=0.0, people=100).assign(video="v1")
+    pool["identity"] = [*main["identity"].iloc[:100], *pool["identity"].iloc[100:]]
+    pool.loc[200:300, "phash"] = main["phash"].iloc[200:301].to_numpy() ^ np.uint64(1)
+    for name, df in (("main", main.drop(columns="gender")), ("pool", pool)):
+        write_manifest(df.assign(path=[f"{folder}{path}" for path in df["path"]]), folder / f"{name}.parquet")
+
+
+@pytest.mark.parametrize("policy", ["matched", "per-source", "count"])
+def test_read_manifest_compact_gives_the_same_results(tmp_path: Path, make_manifest, policy: str) -> None:
+    _write_sets(make_manifest, tmp_path)
+    outcomes = []
+    for compact in (False, True):
+        df, pool = (read_manifest(tmp_path / f"{name}.parquet", compact=compact) for name in ("main", "pool"))
+        if policy == "per-source":
+            pool["source"] = df["source"].iloc[:800]
+        assert isinstance(df["video"].dtype, pd.CategoricalDtype) == compact and df["path"].dtype == object
+        out = split_manifest(df, seed=2)
+        balanced = balance_training(out[out["split"] == "train"], pool, policy, exclude_rows=out)
+        bias, leaks = analyse_bias(balanced.train), check_leakage(out.assign(split=out["split"].to_numpy()[::-1]))
+        assert isinstance(balanced.train["pool"].dtype, pd.CategoricalDtype) == compact
+        assert balanced.report.drawn > 0 and balanced.report.excluded and len(leaks)
+        report = pd.DataFrame([vars(balanced.report)])
+        outcomes.append((out, balanced.train, bias.rates, bias.associations, leaks, report))
+        write_manifest(balanced.train, tmp_path / f"{compact}.parquet")
+    for plain, coded in zip(*outcomes, strict=True):
+        _same(plain, coded)
+    _same(*(read_manifest(tmp_path / f"{compact}.parquet") for compact in (False, True)))
+
+
+def test_read_manifest_compact_csv(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,label,Person,gender\na.jpg,REAL,ann,F\nb.jpg,fake,unknown,\n")
+    plain, coded = (read_manifest(tmp_path / "m.csv", compact=compact) for compact in (False, True))
+    _same(plain, coded)
+    assert coded.attrs["notes"] == plain.attrs["notes"] and coded["identity"].tolist() == ["ann", ""]
+
+
+@pytest.mark.parametrize("values", [["a", None], [1.0, 2.0]])
+def test_validate_manifest_compact_makes_texts_of_any_categories(values: list[object]) -> None:
+    df = small(2).assign(age=pd.Categorical(values))
+    full = validate_manifest(df, compact=True)
+    assert full["age"].tolist() == validate_manifest(df)["age"].tolist()
+    assert full["age"].cat.categories.map(type).unique().tolist() == [str]

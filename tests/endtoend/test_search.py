@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import mlrun
 import pytest
 from mlrun.model import HyperParamOptions
 
-from aletheia.project import run_handler
+from aletheia.project import RunConfig, run_handler
 
 from ..factories import write_crops
 
@@ -17,13 +18,19 @@ FUNCTION = Path(__file__).parents[2] / "functions" / "search-hyperparameters" / 
 RATES = [1e-4, 3e-3, 1e-2]
 
 
-@pytest.mark.parametrize(("search", "epochs"), [("exhaustive", [2, 2, 2]), ("halving", [1, 1, 2])])
-def test_search_under_mlrun(mlrun_project, tmp_path, monkeypatch, search, epochs):
+@pytest.fixture
+def manifests(tmp_path, monkeypatch):
+    """Faces to train on and to validate with."""
     monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path / "data"))
-    manifests = {}
+    paths = {}
     for name, n, seed in (("train", 48, 1), ("val", 32, 2)):
-        manifests[name] = str(tmp_path / f"{name}.parquet")
-        write_crops(tmp_path / name, n, seed).to_parquet(manifests[name])
+        paths[name] = str(tmp_path / f"{name}.parquet")
+        write_crops(tmp_path / name, n, seed).to_parquet(paths[name])
+    return paths
+
+
+@pytest.mark.parametrize(("search", "epochs"), [("exhaustive", [2, 2, 2]), ("halving", [1, 1, 2])])
+def test_search_under_mlrun(mlrun_project, tmp_path, manifests, search, epochs):
     function = runpy.run_path(str(FUNCTION))
     options = {"search": search, "learning_rates": RATES, "batch_sizes": [16], "image_size": 32, "epochs": 2}
     run = run_handler(
@@ -44,3 +51,37 @@ def test_search_under_mlrun(mlrun_project, tmp_path, monkeypatch, search, epochs
     results = overview.status.results
     assert (results["cells"], results["stopped"], results["epochs"]) == (3, sum(n < 2 for n in epochs), sum(epochs))
     assert list((tmp_path / "data" / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize("search", ["random", "optuna"])
+def test_search_of_more_columns_under_mlrun(mlrun_project, manifests, search):
+    """One parent run; whole numbers stay so; the winner by another selector goes on as one dictionary."""
+    function = runpy.run_path(str(FUNCTION))
+    config = RunConfig.parse(
+        {
+            "search": search, "search_trials": 3, "search_selector": "max.auc", "batch_sizes": [8, 16],
+            "image_size": 32,
+            "search_columns": {"learning_rate": ["1e-4..1e-2"], "optimizer": ["sgd", "adam"]},
+            "recipe": {"num_threads": 1},
+        }
+    ).check()  # fmt: skip
+    run = run_handler(
+        function["search_hyperparameters"],
+        params={**config.params("search", "image_size", "recipe"), "epochs": 1},
+        inputs=manifests,
+        **config.search_arguments(),
+    )
+    cells = mlrun.get_dataitem(run.outputs["iteration_results"]).as_df()
+    assert len(cells) == 3 and set(cells["state"]) == {"completed"}
+    best = cells.loc[cells["output.auc"].idxmax()]
+    point = json.loads(run.outputs["best"])
+    assert point == json.loads(best["output.best"]) and type(point["batch_size"]) is int
+    assert set(point) == {"learning_rate", "batch_size", "optimizer"}
+    overview = run_handler(
+        function["search_overview"],
+        params={"selector": config.search_selector, "pair": ["optimizer", "learning_rate"]},
+        inputs={"iteration_results": run.outputs["iteration_results"]},
+    )
+    assert overview.status.results["cells"] == 3
+    trained = config.train_config(**point)
+    assert trained.optimizer == point["optimizer"]

@@ -29,6 +29,12 @@ USES = {
         "print(tuple(create_model('tiny_cnn', width=4)(torch.zeros(5, 3, 16, 16)).shape))",
         "(5,)",
     ),
+    "aletheia/training/search_strategies.py": (
+        "from aletheia.training.search_plan import SearchPlan\n"
+        "plan = SearchPlan.of('star', {'learning_rate': [1, 2, 3], 'batch_size': [8]}, 1, 0, 'min.loss')\n"
+        "print(plan.hyperparams())",
+        "{'learning_rate': [1, 2, 3, 2], 'batch_size': [8, 8, 8, 8]}",
+    ),
     "aletheia/release/checks.py": (
         "from aletheia.release import limits_model, registered_checks\n"
         "print(registered_checks()[-1].code, limits_model().parse({'unreadable_faces': 3}).unreadable_faces)",

@@ -71,7 +71,8 @@ def test_option_names_by_group_and_by_name():
     assert Small.option_names() == ["folder", "n"]
     assert Small.option_names("sizes") == Small.option_names("n") == ["n"]
     assert RunConfig.option_names("search", "face_policy") == [
-        "face_policy", "learning_rates", "batch_sizes", "search_epochs", "search", "seed",
+        "face_policy", "learning_rates", "batch_sizes", "search_epochs", "search", "search_columns", "search_trials",
+        "search_selector", "seed",
     ]  # fmt: skip
     with pytest.raises(InputError, match="'nothing'"):
         Small.option_names("nothing")
@@ -226,7 +227,61 @@ def test_run_config_search():
     grid = RunConfig(learning_rates=[1e-3, 1e-2], batch_sizes=[8, 16], recipe={"weight_decay": 0.1}).grid(7)
     assert [(c.learning_rate, c.batch_size) for c in grid] == [(1e-3, 8), (1e-3, 16), (1e-2, 8), (1e-2, 16)]
     assert {(c.max_epochs, c.weight_decay) for c in grid} == {(7, 0.1)}
-    with pytest.raises(InputError, match="no search 'random'; choose exhaustive or halving"):
-        RunConfig(search="random")
+    with pytest.raises(InputError, match=r"no search 'rondom'\. Did you mean random"):
+        RunConfig(search="rondom")
     with pytest.raises(InputError, match="halving pauses"):
         RunConfig(search="halving", recipe={"devices": 2}).check()
+
+
+def test_run_config_search_columns():
+    config = RunConfig.parse({"search_columns": ["weight_decay=0.01,0.1", "optimizer=sgd"], "batch_sizes": [8]})
+    assert config.search_columns == {"weight_decay": ["0.01", "0.1"], "optimizer": ["sgd"]}
+    cells = config.check().grid()
+    assert {(cell.weight_decay, cell.optimizer, cell.batch_size) for cell in cells} == {
+        (0.01, "sgd", 8),
+        (0.1, "sgd", 8),
+    }
+    arguments = config.search_arguments()
+    assert arguments["hyperparams"] == {
+        "learning_rate": config.learning_rates, "batch_size": [8], "weight_decay": [0.01, 0.1], "optimizer": ["sgd"],
+    }  # fmt: skip
+    assert str(arguments["hyper_param_options"].strategy) == "grid"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"search_columns": ["weight_decay"]}, "'weight_decay' is not column=values"),
+        (
+            {"search_columns": {"weight_dekay": [1]}},
+            "'weight_dekay' cannot be a column of the search. There are: archit",
+        ),
+        ({"search_columns": {"max_epochs": [1]}}, "'max_epochs' cannot be a column"),
+        ({"search_columns": {"weight_decay": [-1]}}, "weight_decay: Input should be greater than or equal to 0"),
+        ({"search_columns": {"weight_decay": [1]}, "recipe": {"weight_decay": 2}}, "weight_decay is a column of the"),
+        (
+            {"search_columns": {"weight_decay": ["1e-4..1e-2"]}},
+            "is a range, which exhaustive cannot go through; choose r",
+        ),
+        ({"search_columns": {"weight_decay": ["2..1"]}, "search": "random"}, "weight_decay=2..1 is no range"),
+        (
+            {"search_columns": {"learning_rate": ["1e-4..90"]}, "search": "random"},
+            "learning_rate: Input should be less",
+        ),
+        ({"search": "list"}, "the columns differ: learning_rate 6, batch_size 3"),
+        ({"search_selector": "max.recal"}, "'max.recal' names no result of a cell"),
+        ({"search_selector": "loss"}, "'loss' names no result of a cell"),
+        ({"search_selector": "max.auc", "search": "halving"}, "halving compares losses"),
+    ],
+)
+def test_run_config_check_refuses_a_search(options, says):
+    with pytest.raises(InputError, match=says):
+        RunConfig.parse(options).check()
+
+
+def test_run_config_parse_cell():
+    options = {"search_columns": {"weight_decay": [0.1]}, "weight_decay": 0.1, "seed": 4}
+    config, point = RunConfig.parse_cell(options, learning_rate=0.5, trial=None)
+    assert point == {"learning_rate": 0.5, "weight_decay": 0.1} and config.seed == 4
+    with pytest.raises(InputError, match="no option 'optimiser'"):
+        RunConfig.parse_cell({**options, "optimiser": "sgd"})

@@ -100,8 +100,11 @@ def test_main_hands_options_to_the_steps(steps):
     assert started["search-hyperparameters"]["params"]["epochs"] == 2
     assert started["search-hyperparameters"]["hyperparams"]["batch_size"] == [4]
     assert started["train"]["params"]["epochs"] == 7
-    assert started["train"]["params"]["learning_rate"] == "search-hyperparameters/best_learning_rate"
-    assert all(step["params"]["seed"] == 5 for step in started.values() if "params" in step)
+    assert started["train"]["params"]["best"] == "search-hyperparameters/best"
+    without = {"search-overview"}  # it draws a table
+    assert all(
+        step["params"]["seed"] == 5 for name, step in started.items() if "params" in step and name not in without
+    )
     assert "cross-test" not in started
 
 
@@ -110,3 +113,18 @@ def test_main_leaves_out(steps):
     assert started["cross-test"]["hyperparams"] == {"leave_out": ["generator=a"]}
     assert started["cross-test"]["params"]["epochs"] == 7
     assert "cross-overview" in started
+
+
+def test_main_takes_another_search_without_an_edit(steps):
+    columns = ["weight_decay=0.01..0.1", "optimizer=sgd,adam"]
+    started = steps(
+        search="random", search_columns=columns, search_trials=3, search_selector="max.auc", leave_out="nothing"
+    )
+    search = started["search-hyperparameters"]
+    assert list(search["hyperparams"]) == ["learning_rate", "batch_size", "weight_decay", "optimizer"]
+    assert {len(values) for values in search["hyperparams"].values()} == {3}
+    options = search["hyper_param_options"]
+    assert (options.strategy, options.selector) == ("list", "max.auc")
+    assert started["search-overview"]["params"] == {"selector": "max.auc"}
+    for name in ("train", "cross-test"):
+        assert started[name]["params"]["best"] == "search-hyperparameters/best"

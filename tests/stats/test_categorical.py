@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats.contingency import association
 
-from aletheia.stats.categorical import cramers_v, cross_table, encode, renumber
+from aletheia.stats.categorical import cramers_v, cross_table, encode, first_rows, join_columns, renumber
 
 
 @pytest.mark.parametrize("dtype", [object, "category"])
@@ -30,8 +30,22 @@ def test_encode_leaves_unused_categories_out():
 
 def test_encode_many_values_keep_order_of_appearance():
     texts = [f"v{i}" for i in np.random.default_rng(0).permutation(1500)]
-    codes, values = encode(pd.Series([*texts, texts[0]]))
-    assert values.tolist() == texts and codes.tolist() == [*range(1500), 0]
+    column = pd.Series([*texts, texts[0]])
+    for spelled in (column, column.astype("category")):
+        codes, values = encode(spelled)
+        assert values.tolist() == texts and codes.tolist() == [*range(1500), 0]
+
+
+def test_first_rows():
+    assert first_rows(np.array([2, -1, 0, 2, 0], dtype=np.int8), 4).tolist() == [2, 5, 0, 5]
+
+
+def test_join_columns_of_two_categoricals():
+    first, second = pd.Series(["a", "b"], dtype="category"), pd.Series(["c", "a"], dtype="category", index=[5, 6])
+    joined = join_columns(first, second)
+    assert joined.tolist() == ["a", "b", "c", "a"] and joined.cat.categories.tolist() == ["a", "b", "c"]
+    assert join_columns(first, second.astype(object)).tolist() == ["a", "b", "c", "a"]
+    assert join_columns(pd.Series([1]), pd.Series([], dtype=int)).dtype == int
 
 
 @settings(deadline=None, max_examples=100)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pandas as pd
-import pytest
 
-from aletheia.core.errors import InputError
 from aletheia.training.epoch_metrics import NAMES
-from aletheia.training.plots import curve_figures, grid_figures
+from aletheia.training.plots import curve_figures
 
 HISTORY = pd.DataFrame(
     {
@@ -22,12 +19,6 @@ HISTORY = pd.DataFrame(
         "seconds": [1.0, 1.0, 1.0],
     }
 )
-
-
-def grid(losses) -> pd.DataFrame:
-    cells = [(rate, size) for rate in (1e-4, 1e-3, 1e-2) for size in (8, 16)]
-    table = pd.DataFrame(cells, columns=["param.learning_rate", "param.batch_size"])
-    return table.assign(**{"output.loss": losses, "state": "completed"})
 
 
 def texts(figure) -> str:
@@ -46,49 +37,3 @@ def test_curve_figures_epochs():
     for name, figure in figures.items():
         assert figure.layout.title.text
         assert name == "decision_curves" or (figure.layout.xaxis.title.text and figure.layout.yaxis.title.text)
-
-
-def test_grid_figures_heat_map():
-    losses = [0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]
-    heat = grid_figures(grid(losses))["heat_map"]
-    trace = heat.data[0]
-    assert heat.layout.xaxis.ticktext == ("8", "16") and heat.layout.yaxis.ticktext == ("0.0001", "0.001", "0.01")
-    assert (list(trace.x), list(trace.y)) == (list(heat.layout.xaxis.tickvals), list(heat.layout.yaxis.tickvals))
-    np.testing.assert_array_equal(np.array(trace.z, dtype=float), [[0.6, 0.5], [0.4, 0.3], [np.nan, 0.9]])
-    notes = {(a.x, a.y): a.text for a in heat.layout.annotations if a.y in trace.y}
-    assert "★ 0.300" in notes[1, 1]
-    assert notes[0, 2] == "diverged"
-    assert sum("★" in text for text in notes.values()) == 1
-
-
-def test_grid_figures_mark_stopped_cells():
-    table = grid([0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]).assign(
-        **{"output.stopped": [1, 1, 0, 0, 0, 1], "output.epochs": [1, 2, 3, 3, 1, 1], "param.epochs": 3}
-    )
-    texts = [note.text for note in grid_figures(table)["heat_map"].layout.annotations]
-    assert [text.partition("<br><i>")[2] for text in texts[:6]] == [
-        "stopped after 1</i>", "stopped after 2</i>", "", "", "", "stopped after 1</i>",
-    ]  # fmt: skip
-
-
-def test_grid_figures_parallel_coordinates():
-    lines = grid_figures(grid([0.6, 0.5, 0.4, 0.3, float("inf"), 0.9]))["parallel_coordinates"].data[0]
-    assert [d.label for d in lines.dimensions] == ["learning rate", "batch size (images)", "validation loss (nats)"]
-    assert all(len(d["values"]) == 6 and np.isfinite(d["values"]).all() for d in lines.dimensions)
-    assert lines.dimensions[0].ticktext == ("0.0001", "0.001", "0.01")
-
-
-@pytest.mark.parametrize("losses", [[float("inf")] * 6, [0.5] * 6, ["0.5", "inf", "nan", "0.4", "0.4", "0.4"]])
-def test_grid_figures_degenerate(losses):
-    for figure in grid_figures(grid(losses)).values():
-        assert "NaN" not in json.dumps(figure.layout.to_plotly_json(), default=str)
-        figure.to_json()
-
-
-def test_grid_figures_columns():
-    plain = grid([0.5] * 6).rename(columns=lambda c: c.split(".")[-1])
-    assert len(grid_figures(plain)["heat_map"].data) == 1
-    with pytest.raises(InputError, match="batch_size"):
-        grid_figures(plain.drop(columns="batch_size"))
-    with pytest.raises(InputError, match="no cells"):
-        grid_figures(plain.iloc[:0])

@@ -10,7 +10,7 @@ import pytest
 
 from aletheia.evaluation.cross_matrix import heat_map
 from aletheia.plotting.html import html_page, plot
-from aletheia.training.plots import grid_figures
+from aletheia.training.search_plots import grid_figures
 
 from ..rendering import measure
 
