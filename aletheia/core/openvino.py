@@ -72,6 +72,8 @@ class Network:
             raise InputError(f"This processor does not compute in {precision!r}; choose {choices}.")
         # Without the hint some processors would compute in bf16 unasked.
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": cores()}
+        # Every process would bind its threads to the same cores, and wait there for the others while cores are free.
+        options["ENABLE_CPU_PINNING"] = False
         options["NUM_STREAMS"] = max(cores() // threads, 1) if threads else 1
         self._compiled = _cached(file, sha256, options, check)
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()

@@ -1,6 +1,9 @@
-"""Scores of families side by side: the same numbers from any number of processes."""
+"""Scores of families side by side: the same numbers from any number of threads."""
 
 from __future__ import annotations
+
+import dataclasses
+import threading
 
 import numpy as np
 import pandas as pd
@@ -31,24 +34,40 @@ def tables(scorer):
             for key, v in values.items()}  # fmt: skip
 
 
-@pytest.mark.slow
-def test_score_tables_in_processes_as_in_one(scorer, tables, monkeypatch):
-    started = []
-    monkeypatch.setattr(family_scores, "_MIN_ROWS", 1000)
-    whole = family_scores.map_processes
-    monkeypatch.setattr(family_scores, "map_processes", lambda *a: started.append(a[2]) or whole(*a))
-    one, two = (score_tables(scorer, tables, workers) for workers in (1, 2))
-    assert started == [2]
-    assert set(one) == set(two) == set(tables)
-    for key in tables:
-        assert (one[key].auc, one[key].low, one[key].high) == (two[key].auc, two[key].low, two[key].high)
-        pd.testing.assert_frame_equal(one[key].features, two[key].features)
+def test_score_tables_in_threads_as_in_one(scorer, tables, monkeypatch):
+    names = set()
+
+    @dataclasses.dataclass(frozen=True)
+    class Watched(Scorer):
+        def __call__(self, table):
+            names.add(threading.current_thread().name)
+            return super().__call__(table)
+
+    monkeypatch.setattr(family_scores, "map_processes", None)  # of few rows no process is started
+    watched = Watched(**vars(scorer))
+    one = score_tables(watched, tables, 1)
+    assert names == {threading.current_thread().name}
+    check_same(one, score_tables(watched, tables, 2), tables)
+    assert len(names) > 1
     # The best that two normal distributions three standard deviations apart allow is 0.983.
     best = roc_auc_score(scorer.fake, tables["telling"][1][:, 0])
     assert best - 0.02 < one["telling"].auc < best + 0.005
     assert abs(one["nothing"].auc - 0.5) < 0.06
 
 
-def test_score_tables_of_few_rows_start_no_process(scorer, tables, monkeypatch):
-    monkeypatch.setattr(family_scores, "map_processes", None)
-    assert set(score_tables(scorer, tables, 2)) == set(tables)
+@pytest.mark.slow
+def test_score_tables_of_many_rows_in_processes_as_in_one(scorer, tables, monkeypatch):
+    started = []
+    monkeypatch.setattr(family_scores, "_MIN_ROWS", 1000)
+    whole = family_scores.map_processes
+    monkeypatch.setattr(family_scores, "map_processes", lambda *a: started.append(a[2]) or whole(*a))
+    check_same(score_tables(scorer, tables, 1), score_tables(scorer, tables, 2), tables)
+    assert started == [2]
+
+
+def check_same(one, two, tables):
+    assert set(one) == set(two) == set(tables)
+    for key in tables:
+        assert (one[key].auc, one[key].low, one[key].high) == (two[key].auc, two[key].low, two[key].high)
+        pd.testing.assert_frame_equal(one[key].features, two[key].features)
+        np.testing.assert_array_equal(one[key].scores, two[key].scores)

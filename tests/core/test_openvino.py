@@ -52,6 +52,11 @@ def test_network_cached_between_starts(cache, monkeypatch):
     assert len(readings) == 2 and len(list(cache.iterdir())) == 2
 
 
+def test_network_leaves_the_choice_of_cores_to_the_system(cache):
+    for _ in ("compiled", "from the cache"):
+        assert start(threads=1)._compiled.get_property("ENABLE_CPU_PINNING") is False
+
+
 def test_network_damaged_cache(cache, monkeypatch):
     expected = start()(PICTURE)
     (kept,) = cache.iterdir()

@@ -6,10 +6,16 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from aletheia.imaging.decoding import open_image
-from aletheia.imaging.orientation import believable_ratio, displayed_size, orientation_of, pixel_ratio
+from aletheia.imaging.orientation import (
+    believable_ratio,
+    displayed_size,
+    orientation_of,
+    pixel_ratio,
+    turned_upright,
+)
 
 from .picture_files import encode, exif_orientation, insert_png_chunk, png_chunk, xmp_orientation
 
@@ -28,6 +34,13 @@ def test_orientation_of_xmp(value, attribute):
     assert orientation(encode(PICTURE, "WEBP", xmp=xmp)) == value
     png = insert_png_chunk(encode(PICTURE, "PNG"), png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp), b"IEND")
     assert orientation(png) == value
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+def test_turned_upright_as_pillow_does(value):
+    image = Image.fromarray(PICTURE)
+    image.getexif()[0x0112] = value
+    np.testing.assert_array_equal(turned_upright(PICTURE, value), np.asarray(ImageOps.exif_transpose(image)))
 
 
 def test_orientation_of_exif_comes_before_xmp():

@@ -154,3 +154,13 @@ def test_render_turns_a_tiff_by_its_xmp(orientation):
     np.testing.assert_array_equal(read_image(data), wanted)
     properties = probe_image(data)
     assert (properties.height, properties.width) == wanted.shape[:2]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 270_000), (270_000, 1), (513, 512), (600, 700)])
+def test_pixels_of_is_a_copy_of_all_rows(shape):
+    expected = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    image = Image.fromarray(expected)
+    pixels = rendering.pixels_of(image)
+    np.testing.assert_array_equal(pixels, expected)
+    pixels[0, 0] = 255 - pixels[0, 0]
+    np.testing.assert_array_equal(np.asarray(image), expected)
