@@ -1,3 +1,4 @@
+from .call_check import refuse_unknown as refuse_unknown
 from .check import check_functions as check_functions
 from .functions import build_functions as build_functions
 from .notebook_run import display_artifact as display_artifact
