@@ -1,3 +1,4 @@
+from .call_check import refuse_unknown as refuse_unknown
 from .check import check_functions as check_functions
 from .experiment_page import experiments_figure as experiments_figure
 from .experiment_page import render_comparison as render_comparison

@@ -13,18 +13,19 @@ from aletheia.project.lint import lint_notebook
 from aletheia.project.lint_finding import Finding
 from aletheia.project.notebooks import function_name, notebook_paths, read_notebook
 from aletheia.project.project_yaml import FILE, function_url, listed_functions, read_definition
+from aletheia.project.workflow_check import check_workflow
 
 _REMEDY = "Run 'aletheia functions build' (make functions) and commit the result."
 _DIFF_LINES = 20
 
 
 def check_functions(project_root: str | Path) -> list[Finding]:
-    """Check notebooks, generated files and ``project.yaml``.
+    """Check notebooks, generated files, ``project.yaml``, and that its workflows' steps fit the functions.
 
     Returns
     -------
     list of Finding
-        In that order; empty when all three agree and no notebook breaks a rule.
+        In that order; empty when all agree and no notebook breaks a rule.
 
     Raises
     ------
@@ -40,7 +41,11 @@ def check_functions(project_root: str | Path) -> list[Finding]:
         if not any(finding.blocking for finding in breaches):
             findings += _differences(root, path)
     names = list(dict.fromkeys(function_name(path) for path in paths))
-    return findings + _strays(root, names) + _listing(root, names)
+    findings += _strays(root, names) + _listing(root, names)
+    for workflow in read_definition(root).get("spec", {}).get("workflows") or ():
+        if (file := root / str(workflow.get("path", ""))).is_file():
+            findings += check_workflow(root, file)
+    return findings
 
 
 def _differences(root: Path, path: Path) -> list[Finding]:

@@ -15,6 +15,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.plot_library import needs_library, with_library
 from aletheia.core.tempdirs import collect_temporary_files
 from aletheia.plotting.library import library_shared
+from aletheia.project.call_check import check_call
 from aletheia.project.quiet import quiet_mlrun
 from aletheia.project.run_config import RunConfig
 
@@ -43,7 +44,7 @@ def run_handler(
     Raises
     ------
     InputError
-        When no project is open, or a grid has no values.
+        When no project is open, a grid has no values, or the handler has no such parameter or input.
     mlrun.runtimes.utils.RunError
         When the handler raises.
     """
@@ -53,6 +54,7 @@ def run_handler(
     for parameter, values in (hyperparams or {}).items():
         if not values:
             raise InputError(f"The grid has no values for {parameter}; give at least one.")
+    check_call(handler, [*(params or ()), *(hyperparams or ())], inputs or ())
     name = handler.__name__.replace("_", "-")
     function = mlrun.new_function(name, project=project.name, kind="local")
     with quiet_mlrun(), collect_temporary_files("notebook"):

@@ -8,7 +8,7 @@ from aletheia.core import InputError
 from aletheia.datasets import leave_out_rows
 from aletheia.evaluation import cell_results, leave_one_out_figure, score_everywhere
 from aletheia.plotting import FigureArtifact
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 from aletheia.training import DivergedError, fit_network, parse_point
 
 
@@ -53,12 +53,13 @@ def cross_test(
     context.log_results({"loss": result.val_loss, "seconds": result.seconds, **cell_results(table, leave_out)})
 
 
-def cross_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem):
+def cross_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem, **unknown):
     """Draw the matrix "trained without" × "tested on", and name the unseen kind with the lowest score.
 
     :param context:           the MLRun context
     :param iteration_results: the table that MLRun writes for a grid
     """
+    refuse_unknown(cross_overview, unknown)
     cells = iteration_results.as_df()
     for reason in cells.get("output.reason", pd.Series(dtype=str)).dropna():
         context.logger.warning(reason)

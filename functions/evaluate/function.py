@@ -4,6 +4,7 @@ import mlrun
 
 from aletheia.evaluation import evaluate_model, evaluation_figures
 from aletheia.plotting import FigureArtifact, PageArtifact
+from aletheia.project import refuse_unknown
 from aletheia.release import fetch_model, production_model, run_gate
 from aletheia.reports import render_evaluation_report
 
@@ -17,6 +18,7 @@ def evaluate(
     others: mlrun.DataItem = None,
     delivery_faces: int = 500,
     seed: int = 0,
+    **unknown,
 ):
     """Score the test faces and compare the score with its baselines.
 
@@ -29,6 +31,7 @@ def evaluate(
     :param delivery_faces: at most so many are scored in thirty other deliveries each
     :param seed:           of baselines and bootstraps
     """
+    refuse_unknown(evaluate, unknown)
     production = production_model(project=context.project)
     options = {
         "val": val.as_df(),

@@ -4,6 +4,7 @@ from tempfile import TemporaryDirectory
 
 import mlrun
 
+from aletheia.project import refuse_unknown
 from aletheia.release import (
     CANDIDATE,
     CARD,
@@ -18,7 +19,13 @@ from aletheia.release import (
 )
 
 
-def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem, limits: dict | None = None):
+def register(
+    context: mlrun.MLClientCtx,
+    model: mlrun.DataItem,
+    evaluation: mlrun.DataItem,
+    limits: dict | None = None,
+    **unknown,
+):
     """Tag the model `production` when every check passes, else keep it as `candidate`.
 
     :param context:    the MLRun context
@@ -26,6 +33,7 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
     :param evaluation: the evaluation of that model, as `evaluate` wrote it
     :param limits:     how good is good enough: fpr_ratio (2), fpr_gap (0.15), cell_auc (0.7), calibration_error (0.1)
     """
+    refuse_unknown(register, unknown)
     report = EvaluationReport.parse(evaluation.get())
     weights = production_weights(project=context.project)
     checks = run_gate(report, GateLimits.parse(limits), production_weights=weights)

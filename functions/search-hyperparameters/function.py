@@ -6,7 +6,7 @@ import json
 import mlrun
 
 from aletheia.plotting import FigureArtifact
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 from aletheia.training import grid_figures, run_cell
 
 
@@ -59,7 +59,11 @@ def search_hyperparameters(
 
 
 def search_overview(
-    context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem, selector: str = "min.loss", pair: list | None = None
+    context: mlrun.MLClientCtx,
+    iteration_results: mlrun.DataItem,
+    selector: str = "min.loss",
+    pair: list | None = None,
+    **unknown,
 ):
     """Draw the search: heat map of two columns and parallel coordinates of all.
 
@@ -68,6 +72,7 @@ def search_overview(
     :param selector:          by which result the best cell was chosen
     :param pair:              the two columns of the heat map; by default the first two that vary
     """
+    refuse_unknown(search_overview, unknown)
     cells = iteration_results.as_df()
     for key, figure in grid_figures(cells, pair, selector).items():
         context.log_artifact(FigureArtifact(key, figure))

@@ -152,3 +152,9 @@ def test_run_handler_without_project(monkeypatch):
 )
 def test_local_path_of_target(target, path):
     assert local_path(target) == path
+
+
+def test_run_handler_refuses_unknown_parameters(mlrun_project):
+    for words in ({"params": {"factr": 1.0}}, {"hyperparams": {"factr": [1.0]}}, {"inputs": {"factr": "x"}}):
+        with pytest.raises(InputError, match=r"no (parameter|input) 'factr'; did you mean factor\?"):
+            run_handler(measure, **words)

@@ -128,3 +128,23 @@ def test_main_takes_another_search_without_an_edit(steps):
     assert started["search-overview"]["params"] == {"selector": "max.auc"}
     for name in ("train", "cross-test"):
         assert started[name]["params"]["best"] == "search-hyperparameters/best"
+
+
+@pytest.mark.parametrize(("fault", "code"), [(InputError("mend it"), 2), (RuntimeError("broken"), 1)])
+def test_takes_config_ends_mlruns_command_line_with_a_code(monkeypatch, capsys, fault, code):
+    @takes_config
+    def failing(config: RunConfig) -> None:
+        if isinstance(fault, InputError):
+            InputError.raised.append(str(fault))
+        raise fault
+
+    with pytest.raises(type(fault)):
+        failing(source="faces")
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/mlrun", "project", "./", "-r", "main"])
+    with pytest.raises(SystemExit) as end:
+        failing(source="faces")
+    assert end.value.code == code
+    assert capsys.readouterr().err == f"The workflow failed. {fault}\n"
+    with pytest.raises(SystemExit) as end:
+        failing(n_synthetic="many")
+    assert end.value.code == 2 and "n_synthetic: Input should be a valid integer" in capsys.readouterr().err
