@@ -38,8 +38,9 @@ def takes_config(workflow: Callable[[RunConfig], Result]) -> Callable[..., Resul
     """Let a workflow be called with options as keyword arguments, as MLRun does; it gets them as one configuration.
 
     The options, and its steps against the functions that they run, are checked before the workflow starts, and one run
-    records the whole of it. MLRun's own command line, ``mlrun project … -r``, exits with 0 whatever becomes of a workflow:
-    there a failure is printed as a sentence and ends the process, with 2 when the user can mend it, else with 1.
+    records the whole of it. MLRun's own command line, ``mlrun project … -r``, exits with 0 whatever becomes of a
+    workflow: there a failure is printed as a sentence and ends the process, with 2 when the user can mend it, else with
+    1.
 
     When a pipeline is compiled for a cluster, its arguments are placeholders; they are passed through unchecked.
     """
