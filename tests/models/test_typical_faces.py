@@ -73,12 +73,12 @@ def test_face_features_tells_sharp_from_smooth_and_grey_from_coloured() -> None:
 def test_with_features_pools_the_last_map(name: str) -> None:
     network = create_model(name).eval()
     images = torch.rand(3, 3, 64, 64)
-    with torch.inference_mode():
+    with torch.no_grad():
         logits, _, features = with_features(network, images)
         torch.testing.assert_close(logits, network(images))
     assert features is not None and features.shape[0] == 3 and features.shape[1] <= 128
-        if name == "attention_cnn":  # its head reads these very features
-            torch.testing.assert_close(network.head(features).squeeze(1), logits)
+    if name == "attention_cnn":  # its head reads these very features
+        torch.testing.assert_close(network.head(features).squeeze(1), logits)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
 
 
