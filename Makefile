@@ -66,8 +66,9 @@ bench: $(READY) ## measure speed and memory; prints figures and ratios
 bench-serve: $(READY) ## the service under load beside a Flask server; ARGS="--soak 10" or ARGS=--kill for the long ones
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
-bench-stats: $(READY) ## simulate how often intervals hold the truth, and what the gate lets pass; ARGS="--trials 200"
+bench-stats: $(READY) ## simulate how often intervals hold the truth, what the gate lets pass and bias tests find; ARGS="--trials 200"
 	@$(BIN)/python -m benchmarks.intervals $(ARGS)
+	@$(BIN)/python -m benchmarks.bias_level $(ARGS)
 
 docs: $(READY) ## build the documentation into build/site; fails on a warning or a broken link
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.imaging.reading import mirrored_hash
 
 MAX_DISTANCE = 16
 _CHUNK = 4_000_000
@@ -43,11 +44,12 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
     Multi-Index Hashing", CVPR 2012, section 3): cut into d + m bands, two hashes within distance d agree in
     at least m bands, so that only hashes which share m bands are compared. For 4 bits 9 bands serve, too, of which
     the 12 lines of an affine plane are compared: 5 points are needed to meet all of them (R. Jamison, "Covering
-    Finite Fields with Cosets of Subspaces", J. Combin. Theory A 22, 1977). Finds every such pair of different hashes.
+    Finite Fields with Cosets of Subspaces", J. Combin. Theory A 22, 1977). Finds every such pair
+    of different hashes, and every pair of which one is that near to the mirror image of the other.
 
-    Equal hashes are linked as a chain, first to second to third, and only the first of them is paired with
-    other hashes: thousands of copies would make millions of pairs. Connected components are those of all
-    pairs. The hash 0 means unknown (or an image without structure) and is never paired.
+    Equal hashes, those of a mirror image among them, are linked as a chain, first to second to third, and only the
+    first of them is paired with other hashes: thousands of copies would make millions of pairs. Connected components
+    are those of all pairs. The hash 0 means unknown (or an image without structure) and is never paired.
 
     Parameters
     ----------
@@ -75,6 +77,7 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
     if not 0 <= max_distance <= MAX_DISTANCE:
         raise InputError(f"A near duplicate's distance is 0 to {MAX_DISTANCE} bits, not {max_distance}.")
     phash = phash.astype(np.uint64, copy=False)
+    phash = np.minimum(phash, mirrored_hash(phash))  # the same for an image and its mirror image
     order = np.argsort(phash, kind="stable")
     ordered = phash[order]
     first = np.ones(len(ordered), dtype=bool)
@@ -84,8 +87,11 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
     links = np.stack([order[:-1][chain[1:]], order[1:][chain[1:]]], axis=1)
     values, owners = ordered[first & is_known], order[first & is_known]
 
+    # Beside each hash its mirror image's: found from both sides, a mirrored pair comes twice.
+    values, owners = np.concatenate([values, mirrored_hash(values)]), np.concatenate([owners, owners])
     pieces = [links, *(owners[pairs] for pairs in _distinct(values, max_distance, forest))]
     pairs = np.sort(np.concatenate(pieces), axis=1)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]  # symmetric images
     if forest:
         return _spanning_forest(pairs) if len(pairs) else pairs
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]

@@ -13,11 +13,12 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.labels import fake_flags
 from aletheia.evaluation.risk_coverage import risk_coverage_area, risk_coverage_curve
 from aletheia.models.spec import ModelSpec
-from aletheia.models.verdict import CAUSES, decide, within_reach
+from aletheia.models.typical_faces import TypicalFaces
+from aletheia.models.verdict import CAUSES, DISTANCE, decide, within_reach
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate
 from aletheia.stats.scored_set import ScoredSet
-from aletheia.training.abstention import manifest_statistics, reencoded_logits
+from aletheia.training.abstention import manifest_distances, manifest_statistics, reencoded_logits
 
 REENCODED = ("reencoded_jpeg", "reencoded_scaled")
 UNREADABLE = "unreadable"
@@ -90,7 +91,9 @@ def evaluate_abstention(
     )
 
 
-def crop_evidence(network: nn.Module, spec: ModelSpec, frame: pd.DataFrame, logits: Array) -> pd.DataFrame:
+def crop_evidence(
+    network: nn.Module, spec: ModelSpec, frame: pd.DataFrame, logits: Array, typical: TypicalFaces | None = None
+) -> pd.DataFrame:
     """Compute what `decide` needs besides the probability, for every crop of a manifest.
 
     Parameters
@@ -101,18 +104,23 @@ def crop_evidence(network: nn.Module, spec: ModelSpec, frame: pd.DataFrame, logi
         A manifest of face crops.
     logits : ndarray
         (n,) of `aletheia.models.scoring.score_manifest`; NaN where there is none.
+    typical : TypicalFaces, optional
+        Of the model's bundle, if it tests for faces of another kind.
 
     Returns
     -------
     DataFrame
-        The rows of `frame`: columns of `manifest_statistics`, and `REENCODED`, the probabilities in the re-encoded
-        picture where the logit is within reach of the threshold (see `reencoded_logits` for what may be missing), else
-        NaN.
+        The rows of `frame`: columns of `manifest_statistics`, the distance from the training faces, and `REENCODED`,
+        the probabilities in the re-encoded picture where the logit is within reach of the threshold (see
+        `reencoded_logits` for what may be missing), else NaN.
     """
     near = np.array([within_reach(spec, float(logit)) for logit in logits], dtype=bool)
     reencoded = np.full((len(frame), len(REENCODED)), np.nan)
     reencoded[near] = spec.calibration.probabilities(reencoded_logits(network, spec, frame[near])[:, 1:])
-    return manifest_statistics(frame, spec.input_size).assign(**dict(zip(REENCODED, reencoded.T, strict=True)))
+    evidence = manifest_statistics(frame, spec.input_size).assign(**dict(zip(REENCODED, reencoded.T, strict=True)))
+    if typical is not None:
+        evidence[DISTANCE] = manifest_distances(network, spec, frame, typical)
+    return evidence
 
 
 def decide_rows(scores: pd.DataFrame, evidence: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:

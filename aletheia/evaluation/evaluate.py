@@ -29,6 +29,7 @@ from aletheia.evaluation.training_spread import training_spread
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
+from aletheia.models.typical_faces import read_typical
 from aletheia.release.evaluation_records import NotCompared
 from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.metrics import evaluate_scores
@@ -98,7 +99,9 @@ def evaluate_model(
         learnt, compared = halves(scores, seed)
         compared_groups = bootstrap_unit(compared)[0]
     baselines = score_baselines(learnt, compared, spec.crop.size, seed=seed, progress=progress)
-    evidence = crop_evidence(network, spec, test, scored.logits)
+    rules = spec.abstention.typical if spec.abstention else None
+    typical = read_typical(model, rules) if rules else None
+    evidence = crop_evidence(network, spec, test, scored.logits, typical)
     abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
     levels = {level: m for level, m in level_metrics(scores, spec, groups, seed=seed).items() if level != "face"}
     return Evaluation(

@@ -32,6 +32,7 @@ __all__ = [
     "Unreadable",
     "UnreadableImageError",
     "examine_image",
+    "mirrored_hash",
     "perceptual_hash",
     "picture_of",
     "probe_image",
@@ -197,14 +198,18 @@ def _dct_rows() -> Array:
 
 
 _DCT = _dct_rows()
+#: Grey levels by which the pixels of a frame of one colour differ, and the share of a line that may differ by more:
+#: compression rings beside the picture.
+_FRAME_NOISE, _FRAME_SHARE = 12, 0.1
 
 
 def perceptual_hash(rgb: Array) -> int:
-    """Compute a 64-bit hash that stays nearly the same when an image is re-encoded or resized.
+    """Compute a 64-bit hash that stays nearly the same when an image is re-encoded, resized or framed.
 
     Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), section 3.2.1: grey,
-    32 × 32 by averaging, DCT, the coefficients 1 to 8 of both directions (the constant terms say little),
-    each compared with their median.
+    32 × 32 by averaging, DCT, the coefficients 1 to 8 of both directions (the constant terms say little). Here a bit
+    is the sign of its coefficient, not the comparison with their median: so the hash of the mirror image is, but for
+    rounding, :func:`mirrored_hash` of this one. A frame of one colour around the image is cut off before.
 
     Parameters
     ----------
@@ -217,12 +222,40 @@ def perceptual_hash(rgb: Array) -> int:
         0 to 2**64 - 1, coefficient (1, 1) in the highest bit; 0 for an image without structure. Compare two
         hashes by the number of bits that differ.
     """
-    small = Image.fromarray(rgb).convert("L").resize((32, 32), Image.Resampling.BOX)
+    grey = _without_frame(Image.fromarray(rgb).convert("L"))
+    small = grey.resize((32, 32), Image.Resampling.BOX)
     coefficients = (_DCT @ np.asarray(small, dtype=np.float64) @ _DCT.T).ravel()
     if np.abs(coefficients).max() < 1e-6:
         return 0
-    bits = coefficients > np.median(coefficients)
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+    return int.from_bytes(np.packbits(coefficients > 0).tobytes(), "big")
+
+
+#: Bits of the coefficients that change their sign in the mirror image: those of odd horizontal frequencies 1, 3, 5, 7.
+_MIRRORED = np.uint64(0xAAAAAAAAAAAAAAAA)
+
+
+def mirrored_hash(phash: Array) -> Array:
+    """Compute the hashes of the mirror images (left and right exchanged) from :func:`perceptual_hash`, uint64 (n,).
+
+    The hash 0, which means unknown, stays 0.
+    """
+    hashes: Array = np.where(phash == 0, phash, phash ^ _MIRRORED)
+    return hashes
+
+
+def _without_frame(grey: Image.Image) -> Image.Image:
+    """Cut off a frame of one colour that lies around all of a grey image, unless hardly anything is left."""
+    pixels = np.asarray(grey)
+    height, width = pixels.shape
+    is_inside = np.abs(pixels.astype(np.int16) - int(pixels[0, 0])) > _FRAME_NOISE
+    rows, columns = (np.flatnonzero(is_inside.mean(axis=axis) > _FRAME_SHARE) for axis in (1, 0))
+    if not len(rows) or not len(columns):
+        return grey
+    left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    is_framed = min(left, top, width - right, height - bottom) > 0
+    if not is_framed or 4 * (right - left) < width or 4 * (bottom - top) < height:
+        return grey
+    return grey.crop((int(left), int(top), int(right), int(bottom)))
 
 
 def _properties(image: Image.Image, data: bytes, notes: Sequence[str]) -> ImageProperties:

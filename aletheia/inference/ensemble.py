@@ -41,6 +41,7 @@ from aletheia.models.verdict import (
     CANNOT_TELL,
     CAUSES,
     FAKE,
+    KIND,
     NEITHER,
     OTHER,
     RANGE,
@@ -57,7 +58,7 @@ MAX_MEMBERS = 16
 #: Probabilities and thresholds are held between 1 minus this and this: in a mean of logits the ends would be a veto.
 SUREST = 1 - 1e-5
 #: Causes of a member's abstention that do not depend on its conformal set.
-_ABSTAINING = (SMALL, RANGE, TURNS)
+_ABSTAINING = (SMALL, RANGE, KIND, TURNS)
 
 
 def open_predictor(bundles: Sequence[str | Path], weights: Sequence[float] = (), **options: Any) -> Predictor:

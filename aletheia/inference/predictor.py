@@ -27,7 +27,17 @@ from aletheia.models.onnx_network import OnnxNetwork
 from aletheia.models.preprocessing import check_cuts_faces, network_input
 from aletheia.models.reencoding import reencoded_inputs
 from aletheia.models.spec import ModelSpec, read_spec, sigmoid
-from aletheia.models.verdict import CANNOT_TELL, UNCUT, Verdict, combine, crop_statistics, decide, within_reach
+from aletheia.models.typical_faces import face_features, read_typical
+from aletheia.models.verdict import (
+    CANNOT_TELL,
+    DISTANCE,
+    UNCUT,
+    Verdict,
+    combine,
+    crop_statistics,
+    decide,
+    within_reach,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -99,6 +109,8 @@ class Predictor:
             starting = pool.submit(self.detector.start)
             self.network = OnnxNetwork(bundle, self.spec, engine=engine, threads=threads, precision=precision)
             starting.result()
+        rules = self.spec.abstention.typical if self.spec.abstention else None
+        self._typical = read_typical(bundle, rules) if rules else None
 
     @property
     def alpha(self) -> float:
@@ -171,11 +183,15 @@ class Predictor:
     def score(self, rgb: Array, faces: list[Face]) -> list[FaceEvidence]:
         """Score the faces, at least one, that were detected in a picture (H, W, 3) uint8."""
         crops, uncut = zip(*(_cut_out(rgb, face, self.spec) for face in faces), strict=True)
-        logits = map(float, self.network.logits(np.stack(crops)))
+        logits, features = self.network.evaluate(np.stack(crops))
         has_rules = self.spec.abstention is not None
+        statistics = [crop_statistics(crop) if has_rules else {} for crop in crops]
+        if self._typical is not None and features is not None:
+            distances = self._typical.distances(face_features(np.stack(crops), features))
+            statistics = [{**part, DISTANCE: float(d)} for part, d in zip(statistics, distances, strict=True)]
         evidence = [
-            FaceEvidence(face, logit, crop_statistics(crop) if has_rules else {}, uncut=reason)
-            for face, logit, crop, reason in zip(faces, logits, crops, uncut, strict=True)
+            FaceEvidence(face, logit, part, uncut=reason)
+            for face, logit, part, reason in zip(faces, map(float, logits), statistics, uncut, strict=True)
         ]
         return self._rescore_reencoded(rgb, evidence) if has_rules and self.check_reencoding else evidence
 

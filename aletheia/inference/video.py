@@ -31,7 +31,7 @@ from aletheia.inference.options import PredictOptions
 from aletheia.inference.prediction import FaceScore, PersonScore, VideoPrediction
 from aletheia.inference.predictor import NO_FACE, FaceEvidence, Predictor, uncut_verdict
 from aletheia.models.spec import AGGREGATIONS, Calibration, ModelSpec
-from aletheia.models.verdict import BRIEF, CANNOT_TELL, FAKE, RANGE, SMALL, UNCUT, Verdict, combine, decide
+from aletheia.models.verdict import BRIEF, CANNOT_TELL, FAKE, KIND, RANGE, SMALL, UNCUT, Verdict, combine, decide
 
 __all__ = [
     "PersonScore",
@@ -47,7 +47,7 @@ __all__ = [
 #: Share of the frames; a person in fewer does not decide alone.
 BRIEFLY = 0.25
 #: Causes of abstention that do not depend on the score: such a person cannot be a false alarm.
-_ABSTAINING = (SMALL, RANGE, UNCUT)
+_ABSTAINING = (SMALL, RANGE, KIND, UNCUT)
 
 
 def aggregate(logits: Array, calibration: Calibration, how: str = "mean_logit") -> float:

@@ -18,6 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+_CHANNELS = 64  # most features of each kind
+
 
 class LastMap(NamedTuple):
     """The last feature map of a network, and the share of each of its channels in the logit.
@@ -41,6 +43,39 @@ def last_map(net: nn.Module) -> LastMap | None:
     """Return the last feature map of a network; None for one that does not declare it."""
     declared = getattr(net, "last_map", None)
     return declared() if callable(declared) else None
+
+
+def with_features(
+    net: nn.Module, images: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+    """Return logits (B,), attention map (B, 1, h, w) or None, and features (B, features) or None of images.
+
+    The features are mean and maximum over all positions of each channel of the last feature map; of more than 64
+    channels, means of neighbours make 64. None for a network that does not declare its last map.
+    """
+    declared, maps = last_map(net), list[torch.Tensor]()
+    if declared is None:
+        return (*with_attention(net, images), None)
+    if declared.is_output:
+        handle = declared.module.register_forward_hook(lambda _, __, output: maps.append(output))
+    else:
+        handle = declared.module.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0]))
+    try:
+        logits, attention = with_attention(net, images)
+    finally:
+        handle.remove()
+    pooled = [maps[0].mean(dim=(2, 3)), maps[0].amax(dim=(2, 3))]
+    if (channels := pooled[0].shape[1]) > _CHANNELS:
+        merge = channel_means(channels).to(pooled[0])
+        pooled = [part @ merge for part in pooled]
+    return logits, attention, torch.cat(pooled, dim=1)
+
+
+def channel_means(channels: int) -> torch.Tensor:
+    """Build the matrix (channels, 64) that averages neighbouring channels."""
+    place = torch.arange(channels) * _CHANNELS // channels
+    merge = nn.functional.one_hot(place, _CHANNELS).float()
+    return merge / merge.sum(dim=0)
 
 
 def with_attention(net: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -17,7 +17,7 @@ from aletheia.core.files import atomic_write
 from aletheia.imaging.transforms import normalise
 from aletheia.models.bundle import load_bundle
 from aletheia.models.explain_export import ExplainedNetwork
-from aletheia.models.network import last_map, with_attention
+from aletheia.models.network import last_map, with_attention, with_features
 from aletheia.models.onnx_network import ENGINES, ExplainNetwork, OnnxNetwork
 from aletheia.models.reduced_precision import measure_reduced, milliseconds
 from aletheia.models.spec import EXPLAIN, ONNX, Calibration, ModelSpec, OnnxSpec, write_spec
@@ -33,9 +33,10 @@ class _Pixels(nn.Module):
         super().__init__()
         self.net, self.spec, self.attention = net, spec, attention
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        logits, attention = with_attention(self.net, normalise(pixels, self.spec.mean, self.spec.std))
-        return (logits, attention) if self.attention and attention is not None else logits
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        logits, attention, features = with_features(self.net, normalise(pixels, self.spec.mean, self.spec.std))
+        outputs = (logits, attention if self.attention else None, features)
+        return tuple(output for output in outputs if output is not None)
 
 
 def export_onnx(folder: str | Path, crops: Array) -> ModelSpec:
@@ -73,12 +74,13 @@ def export_onnx(folder: str | Path, crops: Array) -> ModelSpec:
     with torch.inference_mode():
         inputs = [normalise(torch.from_numpy(crop[None]), spec.mean, spec.std) for crop in crops]
         outputs = [with_attention(model, x) for x in inputs]
-    attention = outputs[0][1] is not None
-    names = ["logits", "attention"] if attention else ["logits"]
+    attention, has_features = outputs[0][1] is not None, last_map(model) is not None
+    names = ["logits", *["attention"] * attention, *["features"] * has_features]
     onnx = OnnxSpec(
         sha256=_write(folder / ONNX, _Pixels(model, spec, attention), crops[:1], names),
         opset=OPSET,
         attention=attention,
+        features=has_features,
         crops=len(crops),
         max_difference=0.0,
     )

@@ -79,8 +79,8 @@ class OnnxNetwork:
         quantised = precision == "int8"
         file = Path(folder) / (INT8 if quantised else ONNX)
         sha256 = spec.onnx.reduced["int8"].sha256 if quantised else spec.onnx.sha256
-        outputs = ["logits", "attention"] if spec.onnx.attention else ["logits"]
-        self._run = _open(file, sha256, spec, outputs, engine, threads, "f32" if quantised else precision)
+        self._names = ["logits", *["attention"] * spec.onnx.attention, *["features"] * spec.onnx.features]
+        self._run = _open(file, sha256, spec, self._names, engine, threads, "f32" if quantised else precision)
 
     def logits(self, pixels: Array) -> Array:
         """Compute the logits of faces, positive meaning fake.
@@ -100,18 +100,25 @@ class OnnxNetwork:
         NonFiniteError
             When the logit of a face is infinite or not a number.
         """
-        logits = self._run(_check_pixels(pixels, self.spec))[0] if len(pixels) else np.zeros(0, np.float32)
+        return self.evaluate(pixels)[0]
+
+    def evaluate(self, pixels: Array) -> tuple[Array, Array | None]:
+        """Compute the logits of faces as in `logits`, and features (n, k); None for a network that gives none."""
+        if not len(pixels):
+            return np.zeros(0, np.float32), None
+        outputs = dict(zip(self._names, self._run(_check_pixels(pixels, self.spec)), strict=True))
+        logits = outputs["logits"]
         if not np.isfinite(logits).all():
             raise NonFiniteError(
                 "The model gives no number for this face: its weights are damaged, or its precision is too low for "
                 "them. Use another version of the model, or the precision f32."
             )
-        return logits
+        return logits, outputs.get("features")
 
     def attention(self, pixels: Array) -> Array | None:
         """Compute attention maps (n, h, w) in [0, 1] of faces as in `logits`; None for a network without any."""
-        outputs = self._run(_check_pixels(pixels, self.spec))
-        return outputs[1][:, 0] if len(outputs) > 1 else None
+        outputs = dict(zip(self._names, self._run(_check_pixels(pixels, self.spec)), strict=True))
+        return outputs["attention"][:, 0] if "attention" in outputs else None
 
 
 class ExplainNetwork:
@@ -179,7 +186,7 @@ def _open(
     except Exception as error:  # an engine raises anything on a graph that was tampered with
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{file} cannot be run by {engine}: {first}") from None
-    dimensions = {"logits": 1, "attention": 4, "cam": 3}
+    dimensions = {"logits": 1, "attention": 4, "cam": 3, "features": 2}
     shapes = [output.shape for output in trial]
     fits = [len(shape) == dimensions[name] and shape[0] == 1 for name, shape in zip(outputs, shapes, strict=True)]
     if not all(fits) or ("attention" in outputs and shapes[outputs.index("attention")][1] != 1):

@@ -15,7 +15,9 @@ from aletheia.core.errors import InputError
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.reading import Unreadable
 from aletheia.imaging.transforms import normalise, resize_rgb
+from aletheia.models.network import with_features
 from aletheia.models.spec import ModelSpec
+from aletheia.models.typical_faces import face_features
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,44 @@ def predict_manifest(
 ) -> Array:
     """Return the probabilities of `score_manifest` alone: (n,) float32, NaN where a row could not be read."""
     return score_manifest(model, spec, frame, batch_size, progress=progress).probabilities
+
+
+@torch.inference_mode()
+def manifest_features(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, batch_size: int = 64) -> Array | None:
+    """Compute the features of the face crops of a manifest, see `aletheia.models.typical_faces.face_features`.
+
+    Parameters
+    ----------
+    model, spec
+        Of `aletheia.models.bundle.load_bundle`.
+    frame : DataFrame
+        With the column path.
+    batch_size : int
+        Images at a time.
+
+    Returns
+    -------
+    ndarray or None
+        (n, features) float64, NaN where a crop cannot be read; None without any, or for a network whose last map is not
+        declared.
+    """
+    paths = frame["path"].astype(str).tolist()
+    table: Array | None = None
+    device = next(model.parameters()).device
+    for start in range(0, len(paths), batch_size):
+        images = list(iterate_images(paths[start : start + batch_size], spec.input_size))
+        rows = [start + i for i, image in enumerate(images) if not isinstance(image, Unreadable)]
+        if not rows:
+            continue
+        crops = np.stack([image for image in images if not isinstance(image, Unreadable)])
+        features = with_features(model, normalise(torch.from_numpy(crops).to(device), spec.mean, spec.std))[2]
+        if features is None:
+            return None
+        values = face_features(crops, features.float().cpu().numpy())
+        if table is None:
+            table = np.full((len(paths), values.shape[1]), np.nan)
+        table[rows] = values
+    return table
 
 
 @torch.inference_mode()

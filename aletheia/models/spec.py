@@ -29,6 +29,7 @@ WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
 EXPLAIN = "explain.onnx"
+TYPICAL = "typical.safetensors"
 SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
@@ -148,6 +149,17 @@ class OnnxSpec(_Strict):
         default_factory=dict, description="Precisions offered besides fp32, each with its measured differences."
     )
     explain: Sha256 | Literal[""] = Field("", description=f"Of {EXPLAIN}, the network with its Grad-CAM; or none.")
+    features: bool = Field(False, description="Whether it also gives the features of its last map.")
+
+
+class TypicalSpec(_Strict):
+    """Test for faces of another kind than those of the training, see `aletheia.models.typical_faces`."""
+
+    sha256: Sha256 = Field(description=f"Of {TYPICAL}.")
+    features: int = Field(ge=1, le=512, description="Number of features of a face.")
+    limit: float = Field(gt=0, description="A face that lies farther from the training faces is not judged.")
+    level: float = Field(gt=0, lt=1, description="Share of faces of the same kind that lie farther out, at most.")
+    faces: int = Field(ge=1, description="Validation faces that the limit was set on.")
 
 
 class AbstentionSpec(_Strict):
@@ -166,6 +178,8 @@ class AbstentionSpec(_Strict):
         description="Largest change of the logit that re-encoding made on validation faces. A face whose logit is as "
         "near to the threshold's is scored again, re-encoded; None: none is.",
     )
+
+    typical: TypicalSpec | None = Field(None, description="Test for faces of another kind; None: there is none.")
 
     @field_validator("ranges")
     @classmethod
@@ -225,9 +239,10 @@ class ModelSpec(_Strict):
 
     def files(self) -> list[str]:
         """Return the names of the files that belong to the model besides its JSON."""
+        names = [WEIGHTS, *[TYPICAL] * bool(self.abstention and self.abstention.typical)]
         if self.onnx is None:
-            return [WEIGHTS]
-        return [WEIGHTS, ONNX, *[INT8] * ("int8" in self.onnx.reduced), *[EXPLAIN] * bool(self.onnx.explain)]
+            return names
+        return [*names, ONNX, *[INT8] * ("int8" in self.onnx.reduced), *[EXPLAIN] * bool(self.onnx.explain)]
 
     def __init__(self, **values: Any) -> None:
         """Check the values; one that does not fit gives an InputError that names its field."""

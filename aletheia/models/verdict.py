@@ -1,8 +1,8 @@
 """From a probability to "real", "fake" or "cannot tell", with the reason. Imports neither torch nor MLRun.
 
-The verdict is "cannot tell" for a face that is smaller than those of the training or differs from them in light or
-sharpness, for a probability that leaves both labels plausible or neither, and when the answer changes once the picture
-is saved again.
+The verdict is "cannot tell" for a face that is smaller than those of the training (a larger one is shrunk to the
+network's input, as theirs were) or differs from them in light, sharpness or kind, for a probability that leaves both
+labels plausible or neither, and when the answer changes once the picture is saved again.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from aletheia.core.arrays import Array
 from aletheia.models.spec import AbstentionSpec, ModelSpec
 
 REAL, FAKE, CANNOT_TELL = "real", "fake", "cannot tell"
-SMALL, RANGE, BOTH, NEITHER, OTHER, TURNS = (
-    "small face", "out of range", "both plausible", "neither plausible", "other plausible", "turns when re-encoded",
+SMALL, RANGE, KIND, BOTH, NEITHER, OTHER, TURNS = (
+    "small face", "out of range", "another kind",
+    "both plausible", "neither plausible", "other plausible", "turns when re-encoded",
 )  # fmt: skip
 #: Causes of "cannot tell", in the order in which they are checked.
-CAUSES = (SMALL, RANGE, BOTH, NEITHER, OTHER, TURNS)
+CAUSES = (SMALL, RANGE, KIND, BOTH, NEITHER, OTHER, TURNS)
 #: Further causes: a face that cannot be cropped as in the training, a person in too few frames of a video.
 UNCUT, BRIEF = "cannot be cut out", "seen briefly"
 #: Names of a crop's statistics in messages.
@@ -32,6 +33,8 @@ STATISTICS = {
     "sharpness": "sharpness",
     "face_size": "side of the face in pixels",
 }
+#: Statistic of a face's distance from those of the training, see `aletheia.models.typical_faces`.
+DISTANCE = "distance"
 _BLANK = 1e-6  # variance of a picture without any edge, whose logarithm must be finite
 
 
@@ -124,7 +127,8 @@ def decide(
     face_size : float, optional
         Side of the face in pixels of its picture.
     statistics : mapping, optional
-        Of `crop_statistics`. Unknown values (missing, None or NaN) are not checked.
+        Of `crop_statistics`, and the distance of `aletheia.models.typical_faces`. Unknown values (missing, None or NaN)
+        are not checked.
     reencoded : sequence of float, optional
         Probabilities of the face in the re-encoded picture.
 
@@ -140,6 +144,7 @@ def decide(
     abstained = (
         _check_size(rules, face_size)
         or _check_ranges(rules, {**(statistics or {}), "face_size": face_size})
+        or _check_kind(rules, (statistics or {}).get(DISTANCE))
         or _check_plausible(rules, probability, answer)
     )
     if not abstained and reencoded is not None and any((p >= spec.threshold) != (answer == FAKE) for p in reencoded):
@@ -170,11 +175,23 @@ def _check_ranges(rules: AbstentionSpec, statistics: Mapping[str, float | None])
     outside = []
     for name, (low, high) in rules.ranges.items():
         value = statistics.get(name)
-        if value is not None and (value < low or value > high):
+        # A larger face is shrunk to the network's input, as those of the training were.
+        if value is not None and (value < low or (value > high and name != "face_size")):
             outside.append(f"{STATISTICS[name]} {value:.3g} ({low:.3g} to {high:.3g})")
     if not outside:
         return None
     return Verdict(CANNOT_TELL, f"out of the training range: {', '.join(outside)}", RANGE)
+
+
+def _check_kind(rules: AbstentionSpec, distance: float | None) -> Verdict | None:
+    if rules.typical is None or distance is None or not distance > rules.typical.limit:
+        return None
+    share = 1 - rules.typical.level
+    reason = (
+        f"another kind of picture than the model was trained on: it differs more from the training than {share:.0%} of "
+        "pictures of that kind do"
+    )
+    return Verdict(CANNOT_TELL, reason, KIND)
 
 
 def _check_plausible(rules: AbstentionSpec, probability: float, answer: str) -> Verdict | None:

@@ -113,7 +113,7 @@ def _counts(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[
 
 
 def bias_figure(before: BiasReport, after: BiasReport) -> go.Figure:
-    """Draw the share of fakes of every group with its Wilson interval, before and after balancing."""
+    """Draw the share of fakes of every group with its interval, before and after balancing."""
     chosen = _select_groups(before, after)
     if not chosen:
         return empty("Share of fakes by group", "The manifest has no source, generator or demographic column.")
@@ -157,7 +157,7 @@ def bias_figure(before: BiasReport, after: BiasReport) -> go.Figure:
     few_text = f"hollow: fewer than {after.min_n} images, too few to say"
     return note(
         figure,
-        f"bars: 95 % Wilson intervals; dotted: all images after balancing ({overall:.0f} %); {few_text}",
+        f"bars: 95 % intervals; dotted: all images after balancing ({overall:.0f} %); {few_text}",
     )
 
 

@@ -107,8 +107,8 @@ def _associations(before: BiasReport, after: BiasReport) -> str:
             number(row.cramers_v, ".3f"),
             number(row.cramers_v_corrected, ".3f"),
             number(row.chi2, ".1f"),
-            number(row.dof, ".0f"),
-            "< 0.001" if row.p < 0.001 else number(row.p, ".3f"),
+            number(row.design, ".1f"),
+            "< 0.001" if row.p_adjusted < 0.001 else number(row.p_adjusted, ".3f"),
             f"{number(row.known_real, '.0%')} / {number(row.known_fake, '.0%')}",
             row.verdict,
         )
@@ -121,14 +121,16 @@ def _associations(before: BiasReport, after: BiasReport) -> str:
         "V after",
         "V corrected",
         "chi²",
-        "dof",
+        "design effect",
         "p",
         "known: real / fake",
         "verdict",
     )
     legend = (
-        "V: Cramér's V with the label, 0 to 1; corrected for small samples after Bergsma (2013); "
-        "p of a chi-squared test."
+        "V: Cramér's V with the label, 0 to 1; corrected for what chance adds, after Bergsma (2013). p: chi-squared "
+        "test with the correction of Rao and Scott (1984) for images that share a person, video or original, adjusted "
+        "for the number of columns (Holm 1979); from 0.05 on the association is within chance. Design effect: how many "
+        "times larger chi² is by chance than it would be if every image were of another person."
     )
     return escaped_table(head, rows) + f'<p class="quiet">{legend}</p>'
 
@@ -153,7 +155,7 @@ def _rates(report: BiasReport) -> str:
         if few
         else ""
     )
-    head = ("column", "group", "images", "fake", "95 % interval (Wilson)", "verdict")
+    head = ("column", "group", "images", "fake", "95 % interval", "verdict")
     return escaped_table(head, rows, max(0, len(judged) - _MAX_ROWS)) + hidden
 
 

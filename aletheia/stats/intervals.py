@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import norm
 
 from aletheia.core.arrays import Array
+from aletheia.stats.cells import Cells, count_cells
 from aletheia.stats.estimate import Estimate
 
 
@@ -54,19 +55,33 @@ def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Estimate:
     n = len(hits)
     if n == 0:
         return Estimate(float("nan"), n=0)
-    _, index = np.unique(groups, return_inverse=True)
-    size = np.bincount(index).astype(np.float64)
-    hit = np.bincount(index, weights=np.asarray(hits, dtype=np.float64))
-    k, share = len(size), float(hit.sum() / n)
-    extreme = float(np.sum(size**2)) / n
-    seen = int(min((hit > 0).sum(), (hit < size).sum()))
-    design = extreme
-    if seen and k > 1:
-        variance = k / (k - 1) * np.sum((hit - share * size) ** 2) / n**2
-        estimated = max(1.0, variance / (share * (1 - share) / n))
-        design = (seen * estimated + extreme) / (seen + 1)
-    low, high = wilson(share * n / design, n / design, level)
-    return Estimate(share, low, high, n)
+    share, low, high = clustered_rates(count_cells(hits, np.zeros(n, dtype=np.int64), groups, 1), level)
+    return Estimate(float(share[0]), float(low[0]), float(high[0]), n)
+
+
+def clustered_rates(cells: Cells, level: float = 0.95) -> tuple[Array, Array, Array]:
+    """Compute `clustered_rate` for the rows of each value of a column at once.
+
+    Returns
+    -------
+    shares, low, high : ndarray
+        (values,) each; NaN, 0 and 1 for a value without rows.
+    """
+    size, hit, value = cells.size, cells.hit, cells.value
+
+    def total(terms: Array) -> Array:
+        return np.bincount(value, weights=terms, minlength=cells.n_values)
+
+    n, k = total(size), total(np.ones(len(size)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = total(hit) / n
+        extreme = total(size**2) / n
+        seen = np.minimum(total(hit > 0), total(hit < size))
+        variance = k / (k - 1) * total((hit - share[value] * size) ** 2) / n**2
+        estimated = np.maximum(1.0, variance / (share * (1 - share) / n))
+        design = np.where((seen > 0) & (k > 1), (seen * estimated + extreme) / (seen + 1), extreme)
+        low, high = wilson_limits(np.nan_to_num(share * n / design), np.nan_to_num(n / design), level)
+    return share, low, high
 
 
 def perfect_auc_limits(value: float, y: Array, groups: Array, level: float = 0.95) -> tuple[float, float]:

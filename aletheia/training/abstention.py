@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,9 @@ from aletheia.imaging.reading import Unreadable, read_image
 from aletheia.imaging.transforms import resize_rgb
 from aletheia.models.preprocessing import network_input
 from aletheia.models.reencoding import compressed, reencoded_inputs
-from aletheia.models.scoring import crop_logits
-from aletheia.models.spec import AbstentionSpec, ModelSpec
+from aletheia.models.scoring import crop_logits, manifest_features
+from aletheia.models.spec import AbstentionSpec, ModelSpec, TypicalSpec
+from aletheia.models.typical_faces import TypicalFaces, conformal_distance, fit_typical, write_typical
 from aletheia.models.verdict import STATISTICS, crop_statistics
 
 _CORNERS = ["face_x0", "face_y0", "face_x1", "face_y1"]
@@ -29,6 +32,8 @@ _CORNERS = ["face_x0", "face_y0", "face_x1", "face_y1"]
 #: on both sides by this share of the distance.
 _QUANTILES, _WIDENED = (0.005, 0.995), 0.1
 _CHUNK = 64
+#: Most training faces whose features are compared with, and the share of faces of their kind that is refused at most.
+_TYPICAL, TYPICAL_LEVEL = 2000, 0.02
 
 
 def fit_abstention(
@@ -90,6 +95,47 @@ def fit_abstention(
     )
 
 
+def fit_typical_faces(
+    model: nn.Module, spec: ModelSpec, train: pd.DataFrame, val: pd.DataFrame, folder: str | Path
+) -> TypicalSpec | None:
+    """Measure the training faces, and set the distance from them on validation faces.
+
+    The validation faces are of other people than the training's. The level holds for faces that are exchangeable with
+    them, on average over such sets; one set of few people may be off.
+
+    Parameters
+    ----------
+    model, spec
+        A network and its description.
+    train, val : DataFrame
+        Manifests of face crops.
+    folder : path
+        Of the bundle; ``typical.safetensors`` is written there.
+
+    Returns
+    -------
+    TypicalSpec or None
+        None for a network without a declared last map, and where there are too few faces.
+    """
+    rows = train.sample(min(len(train), _TYPICAL), random_state=0)
+    features = manifest_features(model, spec, rows)
+    if features is None or len(known := features[np.isfinite(features).all(axis=1)]) < 2:
+        return None
+    typical = fit_typical(known)
+    distances = manifest_distances(model, spec, val, typical)
+    limit = conformal_distance(distances, TYPICAL_LEVEL)
+    if not 0 < limit < math.inf:
+        return None
+    payload = write_typical(folder, typical)
+    return TypicalSpec(
+        sha256=hashlib.sha256(payload).hexdigest(),
+        features=len(typical.mean),
+        limit=limit,
+        level=TYPICAL_LEVEL,
+        faces=int(np.isfinite(distances).sum()),
+    )
+
+
 def conformal_limit(scores: Array, alpha: float) -> float:
     """Return the limit that a new score exceeds with probability alpha at most.
 
@@ -97,6 +143,12 @@ def conformal_limit(scores: Array, alpha: float) -> float:
     """
     rank = math.ceil((len(scores) + 1) * (1 - alpha) - 1e-9)  # 1 - alpha is not exact
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
+
+
+def manifest_distances(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, typical: TypicalFaces) -> Array:
+    """Compute the distances (n,) of the crops of a manifest from the training faces; NaN where there is none."""
+    features = manifest_features(model, spec, frame)
+    return np.full(len(frame), np.nan) if features is None else typical.distances(features)
 
 
 def manifest_statistics(frame: pd.DataFrame, size: int) -> pd.DataFrame:

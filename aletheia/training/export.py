@@ -19,7 +19,7 @@ from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.stats.curves import auc
-from aletheia.training.abstention import fit_abstention, manifest_statistics, reencoded_logits
+from aletheia.training.abstention import fit_abstention, fit_typical_faces, manifest_statistics, reencoded_logits
 from aletheia.training.calibration import choose_threshold, fit_calibration
 from aletheia.training.fit import FitResult
 from aletheia.training.spectra import typical_spectra
@@ -97,7 +97,10 @@ def export_bundle(
     )
     folder, scored = Path(folder), val.iloc[result.val_rows]
     if (alpha := config.abstention_alpha) is not None:
-        spec = spec.model_copy(update={"abstention": _fit_abstention(result, spec, train, scored, p, alpha)})
+        folder.mkdir(parents=True, exist_ok=True)
+        rules = _fit_abstention(result, spec, train, scored, p, alpha)
+        typical = fit_typical_faces(result.model, spec, train, scored, folder)
+        spec = spec.model_copy(update={"abstention": rules.model_copy(update={"typical": typical})})
     save_bundle(folder, result.model, spec)
     return folder, export_onnx(folder, _examples(scored, config.image_size))
 

@@ -5,12 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2_contingency
+from scipy.stats import chi2, chi2_contingency
 from scipy.stats.contingency import association
 
 from aletheia.core.errors import InputError
-from aletheia.datasets.bias import TOO_FEW, analyse_bias
+from aletheia.datasets.bias import BY_CHANCE, TOO_FEW, analyse_bias
 from aletheia.stats.categorical import cramers_v, encode, renumber
+from aletheia.stats.cells import count_cells
+from aletheia.stats.clustered_table import clustered_independence
+from aletheia.stats.intervals import clustered_rate
 
 Make = Callable[..., pd.DataFrame]
 
@@ -115,3 +118,49 @@ def test_cramers_v_extremes() -> None:
     assert cramers_v(np.array([[5, 5], [7, 7]])) == pytest.approx(0)
     assert cramers_v(np.array([[5, 5], [0, 0]])) == 0
     assert np.isnan(cramers_v(np.array([[5, 0], [7, 0]])))
+
+
+def test_analyse_bias_people_not_pictures() -> None:
+    # 10 people of 10 pictures, each of one label: a table that is far from even by rows, and by people a coin toss.
+    fakes = np.array([1, 1, 1, 0, 0, 1, 1, 0, 0, 0])
+    df = pd.DataFrame(
+        {"label": np.repeat(np.where(fakes, "fake", "real"), 10), "identity": np.repeat(np.arange(10), 10)}
+    )
+    df["gender"] = np.repeat(["f"] * 5 + ["m"] * 5, 10)
+    df["identity"] = df["identity"].map("p{}".format)
+    df["path"] = [f"{i}.png" for i in range(100)]
+    report = analyse_bias(df, ["gender"])
+    row = report.associations.iloc[0]
+    rows = chi2_contingency(pd.crosstab(df["gender"], df["label"]), correction=False)
+    people = chi2_contingency(pd.crosstab(df["gender"][::10], df["label"][::10]), correction=False)
+    assert row.chi2 == pytest.approx(rows.statistic)
+    assert rows.pvalue < 0.05 < row.p
+    assert row.p == pytest.approx(chi2.sf(people.statistic * 9 / 10, 1))  # k / (k - 1) of the variance
+    assert row.design == pytest.approx(10 * 10 / 9)
+    assert (row.verdict, row.cramers_v_corrected) == (BY_CHANCE, 0)
+    rates = report.rates[report.rates["column"] == "gender"]
+    assert rates["verdict"].tolist() == ["as overall"] * 2
+    expected = clustered_rate(df["label"][:50] == "fake", np.repeat(np.arange(5), 10))
+    assert (rates["low"].iloc[0], rates["high"].iloc[0]) == pytest.approx((expected.low, expected.high))
+    assert analyse_bias(df.drop(columns="identity"), ["gender"]).associations.verdict[0] == "small"
+
+
+def test_analyse_bias_adjusts_for_columns_and_groups() -> None:
+    rng = np.random.default_rng(5)
+    df = pd.DataFrame({"label": rng.choice(["real", "fake"], 600), "path": [f"{i}.png" for i in range(600)]})
+    for name in ("gender", "age", "skin_tone"):
+        df[name] = rng.choice(["a", "b", "c"], 600)
+    report = analyse_bias(df, ["gender", "age", "skin_tone"])
+    p = report.associations["p"].to_numpy()
+    order = np.argsort(p)
+    expected = np.minimum(np.maximum.accumulate(p[order] * [3, 2, 1]), 1)
+    np.testing.assert_allclose(report.associations["p_adjusted"].to_numpy()[order], expected)
+    own = clustered_independence(count_cells(df["label"] == "fake", encode(df["age"])[0], np.arange(600), 3)).p_values
+    smallest = report.rates[report.rates["column"] == "age"]["p"].min()
+    assert smallest == pytest.approx(min(3 * own.min(), 1))
+
+
+def test_analyse_bias_many_values_of_one_person_each() -> None:
+    df = pd.DataFrame({"label": ["real", "fake"] * 1500, "identity": [f"p{i // 2}" for i in range(3000)]})
+    df["source"] = df["identity"]
+    assert analyse_bias(df, ["source"], min_n=1).associations["verdict"].tolist() == [TOO_FEW]

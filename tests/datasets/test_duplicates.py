@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from aletheia.core.errors import InputError
 from aletheia.datasets.duplicates import _choices, near_duplicates, popcount
+from aletheia.imaging.reading import mirrored_hash, perceptual_hash
 
 
 def clustered(n: int, seed: int) -> np.ndarray:
@@ -27,10 +29,13 @@ def clustered(n: int, seed: int) -> np.ndarray:
 
 
 def brute_force(hashes: np.ndarray, distance: int) -> set[tuple[int, int]]:
+    odd = int("10" * 32, 2)  # bits of odd horizontal frequencies, whose coefficients change their sign when mirrored
     return {
         (i, j)
         for i, j in itertools.combinations(range(len(hashes)), 2)
-        if bin(int(hashes[i]) ^ int(hashes[j])).count("1") <= distance and hashes[i] and hashes[j]
+        if min((int(hashes[i]) ^ int(hashes[j]) ^ flip).bit_count() for flip in (0, odd)) <= distance
+        and hashes[i]
+        and hashes[j]
     }
 
 
@@ -127,3 +132,16 @@ def test_near_duplicates_speed() -> None:
     start = time.process_time()
     assert near_duplicates(hashes).tolist() == [[1000, 77_000]]
     assert time.process_time() - start < 1.5
+
+
+def test_near_duplicates_mirror_images() -> None:
+    rng = np.random.default_rng(0)
+    noise = [Image.fromarray(rng.integers(0, 256, (13, 13, 3), dtype=np.uint8)) for _ in range(20)]
+    pictures = [np.array(image.resize((96, 96), Image.Resampling.BICUBIC)) for image in noise]
+    mirrored = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
+    hashes = np.array([perceptual_hash(picture) for picture in pictures + mirrored], dtype=np.uint64)
+    assert near_duplicates(hashes).tolist() == [[i, i + 20] for i in range(20)]
+    exact = mirrored_hash(hashes[:20])
+    assert near_duplicates(np.concatenate([hashes[:20], exact]), 0).tolist() == [[i, i + 20] for i in range(20)]
+    upside_down = np.array([perceptual_hash(picture[::-1]) for picture in pictures], dtype=np.uint64)
+    assert not len(near_duplicates(np.concatenate([hashes[:20], upside_down])))

@@ -17,12 +17,16 @@ from aletheia.evaluation.abstention import (
     decide_rows,
     evaluate_abstention,
 )
+from aletheia.evaluation.prevalence import prior_shift
 from aletheia.models.bundle import load_bundle
 from aletheia.models.reencoding import compressed
-from aletheia.models.scoring import predict_crops, score_manifest
-from aletheia.models.spec import AbstentionSpec, ModelSpec
-from aletheia.models.verdict import BOTH, CAUSES, RANGE, TURNS, crop_statistics, decide
+from aletheia.models.registry import create_model
+from aletheia.models.scoring import manifest_features, predict_crops, score_manifest
+from aletheia.models.spec import AbstentionSpec, ModelSpec, TypicalSpec
+from aletheia.models.typical_faces import fit_typical
+from aletheia.models.verdict import BOTH, CAUSES, KIND, RANGE, TURNS, crop_statistics, decide
 from aletheia.stats.intervals import clustered_rate
+from aletheia.stats.metrics import evaluate_scores
 from aletheia.stats.scored_set import ScoredSet
 
 RULES = AbstentionSpec(alpha=0.1, real_upper=0.7, fake_lower=0.5, ranges={"luma": (105.0, 140.0)}, reencode=0.2)
@@ -158,3 +162,45 @@ def test_evaluate_abstention_without_rules(model, scored, evidence):
 def test_evaluate_abstention_nothing_scored(model, scored, evidence):
     with pytest.raises(InputError, match="None of the 120 rows"):
         evaluate_abstention(scored.assign(probability=np.nan), evidence, model[1])
+
+
+def test_abstention_table_has_the_intervals_of_the_metrics():
+    # One number has one interval, wherever it stands: the metrics (and so the card), this table and the alarms.
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(30), 6)
+    y = np.tile([0, 1], 90)
+    p = np.clip(0.3 * y + 0.2 + rng.normal(0, 0.2, 180) + rng.normal(0, 0.2, 30)[groups], 0, 1)
+    scored = ScoredSet(y, p, 0.5, groups)
+    table = abstention_table(scored, np.ones(180, dtype=bool)).set_index("label")
+    metrics = evaluate_scores(scored, replicates=5)
+    for label, name in (("real", "fpr"), ("fake", "fnr")):
+        row, rate = table.loc[label], metrics[name]
+        values = pytest.approx((rate.value, rate.low, rate.high), rel=1e-12)
+        assert (row.error_all, row.error_all_low, row.error_all_high) == values
+        assert (row.error_answered, row.error_answered_low, row.error_answered_high) == values
+    accuracy = metrics["accuracy"]
+    assert (1 - table.loc["all"].error_all_high, 1 - table.loc["all"].error_all_low) == pytest.approx(
+        (accuracy.low, accuracy.high)
+    )
+    alarms = prior_shift(scored, base_rates=(0.1,)).iloc[0]
+    assert (alarms.false_alarms_low, alarms.false_alarms_high) == pytest.approx(
+        (1e4 * metrics["fpr"].low, 1e4 * metrics["fpr"].high)
+    )
+
+
+def test_crop_evidence_distance_from_the_training_faces(model, scored):
+    network, spec = create_model("attention_cnn", width=8).eval(), model[1]
+    frame = scored.head(10)
+    assert "distance" not in crop_evidence(network, spec, frame, frame["logit"].to_numpy())
+    features = manifest_features(network, spec, scored)
+    typical = fit_typical(features[np.isfinite(features).all(axis=1)])
+    evidence = crop_evidence(network, spec, frame, frame["logit"].to_numpy(), typical)
+    expected = typical.distances(features[:10])
+    np.testing.assert_allclose(evidence["distance"], expected)
+    assert np.isnan(expected[7])
+    rules = TypicalSpec(
+        sha256="0" * 64, features=features.shape[1], limit=np.nanquantile(expected, 0.45), level=0.5, faces=9
+    )
+    judged = spec.model_copy(update={"abstention": RULES.model_copy(update={"typical": rules, "ranges": {}})})
+    rows = decide_rows(frame, evidence, judged)
+    assert ((rows["cause"] == KIND) == (expected > rules.limit)).all()

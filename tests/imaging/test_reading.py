@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import struct
@@ -12,7 +13,14 @@ from PIL import Image
 from scipy.fft import dctn
 
 from aletheia.core.errors import InputError
-from aletheia.imaging.reading import UnreadableImageError, examine_image, perceptual_hash, probe_image, read_image
+from aletheia.imaging.reading import (
+    UnreadableImageError,
+    examine_image,
+    mirrored_hash,
+    perceptual_hash,
+    probe_image,
+    read_image,
+)
 
 from .picture_files import encode, smooth
 from .picture_files import png_chunk as chunk
@@ -293,3 +301,30 @@ def test_examine_image_agrees_with_probe_and_hash() -> None:
 
     assert digest == hashlib.sha256(data).hexdigest()
     assert properties.file_bytes == len(data)
+
+
+@pytest.mark.parametrize("colour", [255, 0, 90])
+def test_perceptual_hash_ignores_a_frame(colour: int) -> None:
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(20, 230, (13, 13, 3), dtype=np.uint8))
+    picture = np.array(noise.resize((192, 192), Image.Resampling.BICUBIC))
+    framed = np.pad(picture, ((20, 20), (9, 31), (0, 0)), constant_values=colour)
+    assert perceptual_hash(framed) == perceptual_hash(picture)
+    compressed = io.BytesIO()
+    Image.fromarray(framed).save(compressed, "JPEG", quality=75)
+    assert (perceptual_hash(read_image(compressed.getvalue())) ^ perceptual_hash(picture)).bit_count() <= 4
+    # One side only is a part of the picture, such as a plain background or the sky.
+    assert (perceptual_hash(framed[20:]) ^ perceptual_hash(picture)).bit_count() > 4
+    alone = np.pad(picture[:40, :40], ((80, 80), (80, 80), (0, 0)), constant_values=colour)  # a logo, no framed picture
+    assert (perceptual_hash(alone) ^ perceptual_hash(picture[:40, :40])).bit_count() > 4
+
+
+def test_mirrored_hash_of_a_mirror_image() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        noise = Image.fromarray(rng.integers(0, 256, (13, 13, 3), dtype=np.uint8))
+        picture = np.array(noise.resize((192, 192), Image.Resampling.BICUBIC))
+        expected = perceptual_hash(np.ascontiguousarray(picture[:, ::-1]))
+        mirrored = int(mirrored_hash(np.array([perceptual_hash(picture)], np.uint64))[0])
+        assert (mirrored ^ expected).bit_count() <= 1  # rounding
+    assert mirrored_hash(np.zeros(1, np.uint64)).tolist() == [0]

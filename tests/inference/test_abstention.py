@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -10,12 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from aletheia.cli import app
+from aletheia.core.errors import InputError
 from aletheia.faces.detectors.blazeface import BlazeFace
+from aletheia.inference.ensemble import open_predictor
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.video import predict_video
 from aletheia.models.preprocessing import network_input
 from aletheia.models.reencoding import reencoded_inputs
-from aletheia.models.spec import Calibration
+from aletheia.models.spec import TYPICAL, Calibration, TypicalSpec
+from aletheia.models.typical_faces import face_features, fit_typical, write_typical
 from aletheia.models.verdict import crop_statistics
 from aletheia.serving.protocol import encode_outputs
 
@@ -96,8 +101,8 @@ def test_predictor_rescores_near_faces_only(plain, with_rules, portraits, logits
     at = between(plain, *np.sort(logits[:, 0])[3:5])
     predictor = Predictor(with_rules({"threshold": at}, real_upper=at, fake_lower=at, reencode=0.02))
     near = np.abs(logits[:, 0] - plain.spec.calibration.logit_at(at)) <= 0.02
-    counts, run = [], predictor.network.logits
-    monkeypatch.setattr(predictor.network, "logits", lambda pixels: counts.append(len(pixels)) or run(pixels))
+    counts, run = [], predictor.network.evaluate
+    monkeypatch.setattr(predictor.network, "evaluate", lambda pixels: counts.append(len(pixels)) or run(pixels))
     for (picture, _), is_near in zip(portraits, near, strict=True):
         counts.clear()
         predictor.predict(picture)
@@ -187,3 +192,33 @@ def test_predict_command_reason(with_rules, portraits, clip, tmp_path):
     first = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout.splitlines()[0])
     assert first["verdict"] == first["faces"][0]["verdict"] == "cannot tell"
     assert first["reason"] == first["faces"][0]["reason"]
+
+
+def test_predictor_refuses_another_kind_of_picture(plain, with_rules, portraits, tmp_path, write_video):
+    pictures = [picture for picture, _ in portraits]
+    crops = np.stack([network_input(rgb, plain.detector.detect(rgb)[0], plain.spec) for rgb in pictures])
+    features = face_features(crops, plain.network.evaluate(crops)[1])
+    typical = fit_typical(features)
+    distances = np.sort(typical.distances(features))
+    payload = write_typical(tmp_path, typical)
+    rules = TypicalSpec(
+        sha256=hashlib.sha256(payload).hexdigest(),
+        features=features.shape[1],
+        limit=float(distances[-2:].mean()),  # between the two farthest
+        level=0.02,
+        faces=len(pictures),
+    )
+    folder = with_rules(typical=rules)
+    with pytest.raises(InputError, match=r"typical\.safetensors"):
+        Predictor(folder)
+    shutil.copy(tmp_path / TYPICAL, folder)
+    predictor = Predictor(folder)
+    faces = [predictor.predict(picture).faces[0] for picture in pictures]
+    far = typical.distances(features) > rules.limit
+    assert [face.cause == "another kind" for face in faces] == far.tolist() and far.sum() == 1
+    odd = pictures[int(np.argmax(far))]
+    # A person of a video, too, and two models that agree.
+    film = predict_video(predictor, str(write_video(tmp_path / "film.mp4", [odd] * 4, crf=0)), frames=2)
+    assert film.people[0].cause == "another kind"
+    together = open_predictor([folder, folder]).predict(odd)
+    assert (together.verdict, together.faces[0].cause) == ("cannot tell", "another kind")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import laplace
 
-from aletheia.models.spec import AbstentionSpec, Calibration, ModelSpec
+from aletheia.models.spec import AbstentionSpec, Calibration, ModelSpec, TypicalSpec
 from aletheia.models.verdict import (
     BOTH,
     CAUSES,
+    KIND,
     NEITHER,
     OTHER,
     RANGE,
@@ -94,10 +95,11 @@ def test_decide_out_of_training_range():
     spec = model(min_face=40, ranges={"luma": (60, 190), "sharpness": (4, 8), "face_size": (50, 300)})
     fine = {"luma": 190.0, "contrast": 999.0, "sharpness": 4.0}
     assert decide(spec, 0.9, face_size=300, statistics=fine) == Verdict("fake")
-    verdict = decide(spec, 0.9, face_size=310, statistics={**fine, "sharpness": 3.9})
+    assert decide(spec, 0.9, face_size=3000, statistics=fine) == Verdict("fake")  # shrunk, as in the training
+    verdict = decide(spec, 0.9, face_size=48, statistics={**fine, "sharpness": 3.9})
     assert (verdict.verdict, verdict.cause) == ("cannot tell", RANGE)
     assert verdict.reason == (
-        "out of the training range: sharpness 3.9 (4 to 8), side of the face in pixels 310 (50 to 300)"
+        "out of the training range: sharpness 3.9 (4 to 8), side of the face in pixels 48 (50 to 300)"
     )
     small = decide(spec, 0.9, face_size=39.9, statistics={**fine, "luma": 0})
     assert small.cause == SMALL and "39 pixels" in small.reason and "40" in small.reason
@@ -149,3 +151,15 @@ def test_verdict_imports_nothing_heavy():
     code = "import sys, aletheia.models.verdict; print({'torch', 'mlrun', 'sklearn', 'pandas'} & set(sys.modules))"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert process.stdout.strip() == "set()", process.stderr
+
+
+def test_decide_another_kind_of_picture():
+    typical = TypicalSpec(sha256="0" * 64, features=3, limit=1.5, level=0.02, faces=100)
+    spec = model(typical=typical, ranges={"luma": (60, 190)})
+    assert decide(spec, 0.9, statistics={"luma": 100, "distance": 1.5}) == Verdict("fake")
+    assert decide(spec, 0.9, statistics={"luma": 100}) == Verdict("fake")
+    assert decide(spec, 0.9, statistics={"luma": 100, "distance": np.nan}) == Verdict("fake")
+    other = decide(spec, 0.9, face_size=5000, statistics={"luma": 100, "distance": 1.51})
+    assert (other.verdict, other.cause) == ("cannot tell", KIND)
+    assert "another kind of picture" in other.reason and "98%" in other.reason
+    assert decide(model(), 0.9, statistics={"distance": 99}) == Verdict("fake")

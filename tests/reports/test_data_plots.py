@@ -10,6 +10,7 @@ import pytest
 
 from aletheia.audit.file_properties import shortcut_auc
 from aletheia.datasets.bias import analyse_bias
+from aletheia.datasets.groups import connected_groups
 from aletheia.reports.data_plots import (
     association_figure,
     bias_figure,
@@ -17,6 +18,7 @@ from aletheia.reports.data_plots import (
     preparation_figures,
     shortcut_figure,
 )
+from aletheia.stats.intervals import clustered_rate
 
 from .conftest import Prepared
 
@@ -69,12 +71,10 @@ def test_bias_figure_shares_and_intervals(prepared: Prepared) -> None:
     trace = next(trace for trace in figure.data if trace.name == "after balancing")
     share = (males["label"] == "fake").mean()
     assert trace.x[place] == pytest.approx(100 * share)
-    # Wilson, 95 %: roots of the score equation, computed here from its formula.
-    n, z = len(males), 1.959964
-    centre, half = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    low, high = ((centre + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
-    assert trace.x[place] - trace.error_x.arrayminus[place] == pytest.approx(100 * low, abs=1e-3)
-    assert trace.x[place] + trace.error_x.array[place] == pytest.approx(100 * high, abs=1e-3)
+    groups = connected_groups(prepared.after, max_distance=None)[(prepared.after["gender"] == "male").to_numpy()]
+    rate = clustered_rate(males["label"] == "fake", groups)
+    assert trace.x[place] - trace.error_x.arrayminus[place] == pytest.approx(100 * rate.low)
+    assert trace.x[place] + trace.error_x.array[place] == pytest.approx(100 * rate.high)
 
 
 def test_bias_figure_few_rows_are_hollow(make_manifest) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +14,12 @@ import torch
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
 from aletheia.models.bundle import load_bundle
+from aletheia.models.onnx_network import ENGINES, OnnxNetwork
 from aletheia.models.scoring import predict_manifest
 from aletheia.models.spec import read_spec
+from aletheia.models.typical_faces import face_features, read_typical
 from aletheia.models.verdict import decide
-from aletheia.training.abstention import manifest_statistics
+from aletheia.training.abstention import manifest_distances, manifest_statistics
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import crop_of, describe_rows, export_bundle
 from aletheia.training.fit import FitResult, fit_network
@@ -50,6 +53,29 @@ def test_export_bundle_scores(trained, discs, tmp_path):
     assert spec.metrics["val_loss"] == trained.val_loss
     assert spec.metrics["val_majority_share"] == pytest.approx(max(fake.mean(), 1 - fake.mean()))
     assert (spec.metrics["val_rows"], spec.metrics["train_rows"]) == (60, 120)
+
+
+def test_export_bundle_typical_faces(trained, discs, tmp_path):
+    folder, spec = export_bundle(trained, *discs, folder=tmp_path / "model")
+    rules = spec.abstention.typical
+    typical, (model, _) = read_typical(folder, rules), load_bundle(folder)
+    assert spec.files()[1] == "typical.safetensors" and rules.faces == 60
+    distances = manifest_distances(model, spec, discs[1], typical)
+    # The 60 validation faces: 0.98 * 61 rounds up to the 60th, the farthest.
+    assert rules.limit == pytest.approx(distances.max(), rel=1e-9)
+    crops = np.stack([cv2.imread(path)[..., ::-1] for path in discs[1]["path"][:4]])
+    for engine in ENGINES:
+        logits, features = OnnxNetwork(folder, spec, engine=engine).evaluate(crops)
+        np.testing.assert_allclose(logits, trained.val_logits[:4], atol=1e-4)
+        np.testing.assert_allclose(typical.distances(face_features(crops, features)), distances[:4], rtol=1e-3)
+    stripes = np.zeros((1, 48, 48, 3), np.uint8)
+    stripes[:, ::2, :, 0] = 255
+    (far,) = typical.distances(face_features(stripes, OnnxNetwork(folder, spec).evaluate(stripes)[1]))
+    assert far > 2 * rules.limit
+    assert decide(spec, 0.0, statistics={"distance": far}).cause == "another kind"
+    two = discs[1].head(2).assign(path=["none.png", discs[1]["path"].iloc[0]])
+    unread = manifest_distances(model, spec, two, typical)
+    assert np.isnan(unread[0]) and unread[1] == pytest.approx(distances[0])
 
 
 def test_export_bundle_data_hash(trained, discs, tmp_path):

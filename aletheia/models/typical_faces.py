@@ -1,0 +1,134 @@
+"""How far a face lies from the training faces: a test for pictures of another kind. Needs no torch.
+
+A network gives any picture a score, also of a kind that it never saw. Compared are features of its last map, the power
+spectrum and the colours of the crop, by the Mahalanobis distance from the training faces (Lee et al., "A Simple Unified
+Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks", NeurIPS 2018). A face that lies farther
+out than nearly all validation faces is not judged: a conformal test for outliers (Bates et al., "Testing for Outliers
+with Conformal p-Values", Annals of Statistics 51, 2023).
+
+``typical.safetensors`` may come from an untrusted source: its size, hash, shapes, types and values are checked.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from aletheia.core.arrays import Array
+from aletheia.core.errors import InputError
+from aletheia.core.files import atomic_write
+from aletheia.imaging.power_spectrum import decibels, radial_power
+from aletheia.imaging.transforms import resize_rgb
+from aletheia.models.spec import TYPICAL, TypicalSpec, check_hash, check_model_file
+from aletheia.models.typical_spectra import spectrum_size
+
+MAX_FEATURES = 512
+_MAX_BYTES = 4 * (MAX_FEATURES + 2) * MAX_FEATURES + 10_000
+_BANDS = 12  # of a spectrum, equally wide on a logarithmic axis
+_RIDGE = 0.01  # added to the variances of the standardised features: few faces say little about their correlations
+_SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class TypicalFaces:
+    """Centre and spread of the training faces' features.
+
+    Attributes
+    ----------
+    mean, scale : ndarray
+        (features,) float32.
+    whitening : ndarray
+        (features, features) float32, after which standardised features are uncorrelated, each of variance 1.
+    """
+
+    mean: Array
+    scale: Array
+    whitening: Array
+
+    def distances(self, features: Array) -> Array:
+        """Compute the distances (n,) from the centre of features (n, features), 1 being usual in each direction."""
+        white = ((features - self.mean) / self.scale) @ self.whitening
+        distances: Array = np.sqrt(np.mean(np.square(white, dtype=np.float64), axis=1))
+        return distances
+
+
+def fit_typical(features: Array) -> TypicalFaces:
+    """Measure centre and spread of the features (n, features) of training faces."""
+    mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), _SMALLEST)
+    standard = (features - mean) / scale
+    covariance = standard.T @ standard / len(standard) + _RIDGE * np.eye(features.shape[1])
+    whitening = np.linalg.cholesky(np.linalg.inv(covariance))
+    return TypicalFaces(*(part.astype(np.float32) for part in (mean, scale, whitening)))
+
+
+def face_features(crops: Array, of_network: Array) -> Array:
+    """Join the network's features (n, k) with measures of the crops (n, size, size, 3) uint8: (n, features) float64.
+
+    The measures are the power spectrum in bands, decibels, and mean and standard deviation of luma, blue and red
+    difference.
+    """
+    size = spectrum_size(crops.shape[1])
+    resized = np.stack([resize_rgb(crop, size) for crop in crops])
+    spectra = np.nan_to_num(decibels(radial_power(resized)))
+    edges = np.unique(np.geomspace(1, spectra.shape[1] + 1, _BANDS + 1).round().astype(int)) - 1
+    bands = np.stack([spectra[:, a:b].mean(axis=1) for a, b in itertools.pairwise(edges)], axis=1)
+    colours = np.array([cv2.meanStdDev(cv2.cvtColor(crop, cv2.COLOR_RGB2YCrCb)) for crop in crops])
+    parts = (of_network, bands, colours.reshape(len(crops), -1))
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts], axis=1)
+
+
+def conformal_distance(distances: Array, level: float) -> float:
+    """Return the distance that a new face of the same kind exceeds with probability `level` at most.
+
+    It is the ceil((n + 1)(1 - level))-th smallest of those of n validation faces, or infinite if they are too few.
+    """
+    known = np.sort(distances[np.isfinite(distances)])
+    rank = int(np.ceil((len(known) + 1) * (1 - level) - 1e-9))
+    return float(known[rank - 1]) if 0 < rank <= len(known) else float("inf")
+
+
+def write_typical(folder: str | Path, typical: TypicalFaces) -> bytes:
+    """Write ``typical.safetensors`` atomically, and return its content."""
+    from safetensors.numpy import save
+
+    payload = save({name: np.ascontiguousarray(value) for name, value in vars(typical).items()})
+    with atomic_write(Path(folder) / TYPICAL) as file:
+        file.write(payload)
+    return payload
+
+
+def read_typical(folder: str | Path, rules: TypicalSpec) -> TypicalFaces:
+    """Read ``typical.safetensors`` of a bundle.
+
+    Raises
+    ------
+    InputError
+        When it is missing, too large, another file than the one in ``model.json``, damaged, or holds other shapes,
+        types, or values that are not finite.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    folder = Path(folder)
+    file = (folder if folder.is_dir() else folder.parent) / TYPICAL
+    check_model_file(file, _MAX_BYTES)
+    content = file.read_bytes()
+    check_hash(file, rules.sha256, content)
+    try:
+        parts: dict[str, Any] = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise InputError(f"{file} is no intact safetensors file ({str(error)[:200]}).") from None
+    k = rules.features
+    shapes = {"mean": (k,), "scale": (k,), "whitening": (k, k)}
+    if {name: part.shape for name, part in parts.items()} != shapes or any(
+        part.dtype != np.float32 or not np.isfinite(part).all() for part in parts.values()
+    ):
+        raise InputError(f"{file} does not hold finite numbers of the shapes {shapes}; fetch the model again.")
+    if not (parts["scale"] > 0).all():
+        raise InputError(f"{file}: a scale is not positive; fetch the model again.")
+    return TypicalFaces(**parts)
