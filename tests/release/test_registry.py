@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ExplainNetwork
 from aletheia.models.registry import create_model
-from aletheia.models.spec import ModelSpec, read_spec
+from aletheia.models.spec import AbstentionSpec, ModelSpec, TypicalSpec, read_spec, write_spec
+from aletheia.models.typical_faces import fit_typical, write_typical
 from aletheia.release.registry import fetch_model, find_model, production_model, production_weights
 
 
@@ -113,8 +115,13 @@ def test_production_model_files_gone(trained, log, mlrun_project):
 def test_fetch_model_gathers_files(trained, mlrun_project, tmp_path):
     """A remote store's client downloads each to a name of its own; here they lie in another folder than the weights."""
     export_onnx(trained, np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8))
+    payload = write_typical(trained, fit_typical(np.random.default_rng(0).normal(size=(20, 5))))
+    sha256 = hashlib.sha256(payload).hexdigest()
+    rules = TypicalSpec(sha256=sha256, features=5, limit=1.0, level=0.02, faces=20)
+    abstention = AbstentionSpec(alpha=0.1, real_upper=0.5, fake_lower=0.5, typical=rules)
+    write_spec(trained, read_spec(trained).model_copy(update={"abstention": abstention}))
     names = ["model.json", *read_spec(trained).files()[1:]]
-    assert names == ["model.json", "model.onnx", "explain.onnx"]
+    assert names == ["model.json", "typical.safetensors", "model.onnx", "explain.onnx"]
     (tmp_path / "weights").mkdir()
     (trained / "model.safetensors").rename(tmp_path / "weights" / "model.safetensors")
     model = mlrun_project.log_model(
