@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from aletheia.audit.measures import COLUMNS, HEAD, Measure
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.parallel import map_processes
+from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.faces.crop import place_in_crop
 from aletheia.faces.extraction import CROP_COLUMNS, faces_of

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
+from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.imaging.decoding import load_bytes
 from aletheia.imaging.reading import DELIVERED, probe_image, read_image

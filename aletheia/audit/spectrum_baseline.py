@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
-from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import AletheiaError
+from aletheia.core.progress import tqdm
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.power_spectrum import SIZE, check_size, decibels, frequencies, radial_power
 from aletheia.imaging.reading import Unreadable

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from tqdm.auto import tqdm
-
+from aletheia.core.progress import tqdm
 from aletheia.datasets.layouts.tree import is_inside
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import ImageProperties, UnreadableImageError, examine_image

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
-from tqdm.auto import tqdm
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write, replacing
 from aletheia.core.parallel import map_processes
+from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.datasets.grouping import with_grouping
 from aletheia.datasets.layouts.registry import describe_tree

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
+from aletheia.core.progress import tqdm
 from aletheia.datasets.layouts.tree import list_media
 from aletheia.datasets.layouts.words import names_nothing
 from aletheia.datasets.synthetic.forgeries import Landmarks, self_blended

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.progress import tqdm
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
 

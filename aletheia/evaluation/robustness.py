@@ -11,10 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import nn
-from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.datasets.labels import fake_flags
 from aletheia.imaging.corruptions import CORRUPTIONS, Corruption

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from torch import nn
-from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.progress import tqdm
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
 from aletheia.stats.curves import auc

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from aletheia.core.errors import DISK_FULL, InputError
 from aletheia.core.parallel import map_dask, map_processes
+from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.faces.crop_config import COLUMNS, CropConfig
 from aletheia.faces.detectors.registry import find_detector

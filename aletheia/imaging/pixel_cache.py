@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
+from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.core.tempdirs import TemporaryFolder
 from aletheia.imaging.reading import Unreadable, try_read_image

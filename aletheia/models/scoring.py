@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.progress import tqdm
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.reading import Unreadable
 from aletheia.imaging.transforms import normalise, resize_rgb

@@ -18,9 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm.auto import tqdm
-
 from aletheia.core.errors import InputError
+from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.tracking import mlflow_models, mlflow_runs
 from aletheia.tracking.access import without_token

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
-from tqdm.auto import tqdm
+
+from aletheia.core.progress import tqdm
 
 if TYPE_CHECKING:
     from aletheia.training.module import Detector

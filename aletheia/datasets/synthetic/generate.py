@@ -14,10 +14,10 @@ from typing import Any
 
 import cv2
 import psutil
-from tqdm.auto import tqdm
 
 from aletheia.core.errors import InputError
 from aletheia.core.lifetime import end_with_parent
+from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.datasets.synthetic.forgeries import GENERATORS
 from aletheia.datasets.synthetic.plan import Job, plan_dataset, run_job
