@@ -67,7 +67,7 @@ def main(config: RunConfig):
         name="evaluate",
         labels=config.labels(),
         inputs={"model": train.outputs["model"], **sets, "test": test},
-        params={"seed": config.seed},
+        params=config.params("release"),
         outputs=["evaluation"],
     )
 
@@ -96,5 +96,6 @@ def main(config: RunConfig):
         name="register",
         labels=config.labels(),
         inputs={"model": train.outputs["model"], "evaluation": evaluate.outputs["evaluation"]},
+        params=config.params("release"),
         outputs=["detector"],
     )

@@ -20,12 +20,14 @@ from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
     AnsweredRecord,
+    AssociationRecord,
     BaselineScore,
     CalibrationRecord,
     CauseRecord,
     CellRecord,
     CoverageRecord,
     DeliveryRecord,
+    FamilyRecord,
     FprRatio,
     GapRecord,
     GroupingRecord,
@@ -33,6 +35,7 @@ from aletheia.release.evaluation_records import (
     NotCompared,
     PrevalenceRecord,
     ProductionComparison,
+    TriesRecord,
     UnreadableRow,
 )
 from aletheia.release.evaluation_report import EvaluationReport
@@ -87,6 +90,12 @@ class Evaluation:
         Columns path and reason: test rows without a score.
     data_hash : str
         Of the test manifest.
+    audit, associations : list or None
+        Of the rows that the network got, see `aletheia.evaluation.learnt_rows`.
+    tries : TriesRecord or None
+        How often these test rows were used.
+    crops : str
+        How the test faces are cut out otherwise than the model's; empty when alike.
     """
 
     spec: ModelSpec
@@ -109,6 +118,10 @@ class Evaluation:
     skipped: pd.DataFrame
     data_hash: str
     grouping: Known | None = None
+    audit: list[FamilyRecord] | None = None
+    associations: list[AssociationRecord] | None = None
+    tries: TriesRecord | None = None
+    crops: str = ""
 
     @property
     def shortcut(self) -> Shortcut:
@@ -130,6 +143,8 @@ class Evaluation:
             out |= {f"{name}_auc": outcome.auc, f"{name}_auc_low": outcome.low, f"{name}_auc_high": outcome.high}
         out |= {"calibration_error": self.calibration.value, "answered": self.abstention.table["answered"].iloc[0]}
         out |= {"false_alarms_per_10000": self.prior["false_alarms"].iloc[0]}
+        if self.tries is not None:
+            out["evaluation_number"] = self.tries.number
         if worst := worst_cell(self.cells):
             out |= {"worst_cell_auc": worst["auc"]}
         for level, metrics in self.levels.items():
@@ -176,6 +191,10 @@ class Evaluation:
             test_data_hash=self.data_hash,
             unreadable=_rows(UnreadableRow, self.skipped),
             evaluate_run=evaluate_run,
+            audit=self.audit,
+            associations=self.associations,
+            tries=self.tries,
+            crops=self.crops,
         )
 
     def _production(self) -> ProductionComparison | NotCompared | None:

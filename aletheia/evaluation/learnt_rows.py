@@ -1,0 +1,70 @@
+"""The audit and the bias analysis of the rows that a network got: after all remedies and after balancing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from aletheia.audit.audit import Audit, audit_faces
+from aletheia.audit.measures import NOT_PRESENT
+from aletheia.audit.measuring import CROPS
+from aletheia.core.errors import InputError
+from aletheia.datasets.bias import analyse_bias
+from aletheia.datasets.labels import fake_flags
+from aletheia.datasets.schema import DEMOGRAPHICS
+from aletheia.release.evaluation_records import AssociationRecord, FamilyRecord
+
+
+def audit_rows(
+    parts: Sequence[pd.DataFrame], *, seed: int = 0, progress: bool = True
+) -> tuple[list[FamilyRecord] | None, list[AssociationRecord] | None]:
+    """Audit the crops of training, validation and test rows together.
+
+    Parameters
+    ----------
+    parts : sequence of DataFrame
+        Manifests of extracted faces.
+    seed : int
+        Of the audit.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    tuple
+        One record a family, and one a column of sources or people; None where the rows do not say where their faces
+        lie.
+    """
+    rows = pd.concat(parts, ignore_index=True)
+    columns = [name for name in ("source", *DEMOGRAPHICS) if name in rows and (rows[name].astype(str) != "").any()]
+    fake = fake_flags(rows)
+    if fake.all() or not fake.any():
+        return None, None
+    try:
+        audit, _ = audit_faces(rows, CROPS, seed=seed, progress=progress)
+    except InputError:  # manifests of crops without boxes and keypoints
+        return None, None
+    associations = analyse_bias(rows, columns).associations
+    return _families(audit), [
+        AssociationRecord(column=row.column, cramers_v=row.cramers_v, n=row.n)
+        for row in associations.itertuples(index=False)
+    ]
+
+
+def _families(audit: Audit) -> list[FamilyRecord]:
+    return [
+        FamilyRecord(
+            key=family.key,
+            name=family.name,
+            auc=family.outcome.auc,
+            low=family.outcome.low,
+            high=family.outcome.high,
+            # Controls see a face's outline, which forgeries change: the network has to beat them, see the baselines.
+            tells=family.tells and not family.control,
+            unsure=family.is_unsure and not family.control,
+            absent=not family.visible or family.outcome.reason == NOT_PRESENT,
+            reason=family.outcome.reason,
+        )
+        for family in audit.families
+    ]
