@@ -263,8 +263,8 @@ def test_checks_details_hold_the_numbers(good):
     assert detail(good | {"production": OTHER | {"same_data": False}}, "beats-production") == (
         "AUC 0.950 against 0.900 of store://models/aletheia/detector:production on the same 300 rows: "
         "difference +0.050 (+0.020 to +0.080); p that it is not better 0.0017, needed below 0.0250 at evaluation "
-        "no. 1 on this test set (earlier ones were not counted); it was trained on other data, and some of these rows may have been "
-        "among them"
+        "no. 1 on this test set (earlier ones were not counted); it was trained on other data, and some of these "
+        "rows may have been among them"
     )
 
 
