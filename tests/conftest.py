@@ -162,7 +162,7 @@ def good() -> dict[str, Any]:
         "groups_fake": 20,
         "grouping": {"rows": 300, "known": 300, "guessed": 0, "people": 300},
         "audit": [{"key": key, "name": key, **family} for key in ("light", "background", "all")],
-        "associations": [{"column": column, "cramers_v": 0.1, "n": 1000} for column in ("source", "gender")],
+        "associations": [{"column": column, "cramers_v": 0.1, "n": 1000} for column in ("age", "gender")],
         "unjudged_cells": [],
         "fault": "none",
         "fpr_ratios": [

@@ -182,7 +182,13 @@ class Audit:
 
 
 def audit_faces(
-    faces: pd.DataFrame, view: str = ORIGINALS, *, seed: int = 0, workers: int | None = None, progress: bool = True
+    faces: pd.DataFrame,
+    view: str = ORIGINALS,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    explain: bool = True,
+    progress: bool = True,
 ) -> tuple[Audit, pd.DataFrame]:
     """Predict the label from everything but the face.
 
@@ -196,6 +202,8 @@ def audit_faces(
         Of folds and bootstrap.
     workers : int, optional
         Processes that measure; by default the setting ``ALETHEIA_WORKERS``.
+    explain : bool
+        Rate each measure of a family, which takes most of the time.
 
     Returns
     -------
@@ -243,7 +251,7 @@ def audit_faces(
     tables[ALL] = (everything, np.concatenate([values for _, values in parts], axis=1))
     reasons[ALL] = all_unmeasured
     listed.append((ALL, "all measures together", False, True))
-    scorer = Scorer(fake, folds, groups, seed, 1 - 0.05 / _N_FAMILIES)
+    scorer = Scorer(fake, folds, groups, seed, 1 - 0.05 / _N_FAMILIES, explain)
     possible = {key: table for key, table in tables.items() if not (no_folds or reasons.get(key))}
     outcomes = score_tables(scorer, possible, workers)
     families = tuple(

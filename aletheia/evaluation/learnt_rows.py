@@ -12,6 +12,7 @@ from aletheia.audit.measuring import CROPS
 from aletheia.core.errors import InputError
 from aletheia.datasets.bias import analyse_bias
 from aletheia.datasets.labels import fake_flags
+from aletheia.datasets.manifest import validate_manifest
 from aletheia.datasets.schema import DEMOGRAPHICS
 from aletheia.release.evaluation_records import AssociationRecord, FamilyRecord
 
@@ -33,16 +34,17 @@ def audit_rows(
     Returns
     -------
     tuple
-        One record a family, and one a column of sources or people; None where the rows do not say where their faces
+        One record a family, and one a column of groups of people; None where the rows do not say where their faces
         lie.
     """
-    rows = pd.concat(parts, ignore_index=True)
-    columns = [name for name in ("source", *DEMOGRAPHICS) if name in rows and (rows[name].astype(str) != "").any()]
+    rows = validate_manifest(pd.concat(parts, ignore_index=True).drop_duplicates("path", ignore_index=True))
+    # A source shows in pixels alone, which the families measure; a face shows a person's group whatever the pixels.
+    columns = [name for name in DEMOGRAPHICS if name in rows and (rows[name].astype(str) != "").any()]
     fake = fake_flags(rows)
     if fake.all() or not fake.any():
         return None, None
     try:
-        audit, _ = audit_faces(rows, CROPS, seed=seed, progress=progress)
+        audit, _ = audit_faces(rows, CROPS, seed=seed, explain=False, progress=progress)
     except InputError:  # manifests of crops without boxes and keypoints
         return None, None
     associations = analyse_bias(rows, columns).associations

@@ -142,7 +142,7 @@ class RunConfig(Options):
     waive: list[str] = option(
         "release",
         [],
-        "Family of the audit, or column, that may give the label away, such as background or source. The model card "
+        "Family of the audit, or column, that may give the label away, such as background or gender. The model card "
         "shows it.",
     )
     experiment: str = option("run", "", "Name of the experiment: the label `experiment` of the run and of its steps.")

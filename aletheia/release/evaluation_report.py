@@ -72,7 +72,7 @@ class EvaluationReport(MetricsRecord):
     audit : list of FamilyRecord or None
         The audit of the crops of all rows that the network got; None in files of earlier versions.
     associations : list of AssociationRecord or None
-        Of columns of people and sources with the label in these rows; None in files of earlier versions.
+        Of columns of groups of people with the label in these rows; None in files of earlier versions.
     tries : TriesRecord or None
         None where earlier evaluations were not counted.
     crops : str

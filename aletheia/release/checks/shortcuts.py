@@ -10,7 +10,7 @@ _ALL = "all"  # the family of all measures together, which tells where any of th
 
 
 class NoShortcut(GateCheck):
-    """No family of the audit predicts the label, and no column of people or sources goes along with it.
+    """No family of the audit predicts the label, and no column of groups of people goes along with it.
 
     Both are measured in the training, validation and test rows after all remedies: what the network could learn from. A
     person who knows of a shortcut may waive it by its name.
@@ -21,7 +21,7 @@ class NoShortcut(GateCheck):
     limit = Limit(
         "cramers_v",
         0.3,
-        "Cramér's V between the label and a column of people or sources from which on it counts as a shortcut.",
+        "Cramér's V between the label and a column of groups of people from which on it counts as a shortcut.",
         gt=0,
         le=1,
     )
@@ -45,10 +45,12 @@ class NoShortcut(GateCheck):
             return self.result(False, detail, exception="" if left else WAIVED)
         if unjudged := _unjudged(report.audit):
             return self.not_judged(unjudged, remedy="bring more people or videos")
+        if unmeasured := [row.column for row in report.associations if not row.cramers_v >= 0]:
+            return self.not_judged(
+                f"known for one label only: {', '.join(unmeasured)}", remedy="fill in or leave out these columns"
+            )
         v = max((column.cramers_v for column in report.associations), default=0.0)
         detail = f"no family of the audit tells; largest Cramér's V {v:.2f} (less than {context.limit:g})"
-        if unmeasured := [column.column for column in report.associations if not column.cramers_v >= 0]:
-            detail += f"; known for one label only: {', '.join(unmeasured)}"
         return self.result(True, detail)
 
 
