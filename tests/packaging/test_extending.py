@@ -29,7 +29,7 @@ USES = {
         "print(tuple(create_model('tiny_cnn', width=4)(torch.zeros(5, 3, 16, 16)).shape))",
         "(5,)",
     ),
-    "aletheia/release/checks.py": (
+    "aletheia/release/checks/readable.py": (
         "from aletheia.release import limits_model, registered_checks\n"
         "print(registered_checks()[-1].code, limits_model().parse({'unreadable_faces': 3}).unreadable_faces)",
         "test-faces-readable 3",
