@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from pathlib import Path
+
 from aletheia.core.plugins import load_plugins
 from aletheia.release.checks.baselines import BeatsControls, BeatsFamilies, BeatsFileProperties, BeatsSpectrum
 from aletheia.release.checks.fairness import FairFalseAlarms, SimilarFalseAlarms
@@ -41,5 +45,7 @@ def registered_checks() -> tuple[GateCheck, ...]:
     InputError
         When an extension cannot be imported.
     """
+    for info in pkgutil.iter_modules([str(Path(__file__).parent)]):  # a module that somebody added registers its own
+        importlib.import_module(f"{__package__}.{info.name}")
     load_plugins(PLUGIN_GROUP)
     return tuple(registry.values())
