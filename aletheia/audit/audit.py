@@ -188,6 +188,7 @@ def audit_faces(
     seed: int = 0,
     workers: int | None = None,
     explain: bool = True,
+    controls: bool = True,
     progress: bool = True,
 ) -> tuple[Audit, pd.DataFrame]:
     """Predict the label from everything but the face.
@@ -203,7 +204,9 @@ def audit_faces(
     workers : int, optional
         Processes that measure; by default the setting ``ALETHEIA_WORKERS``.
     explain : bool
-        Rate each measure of a family, which takes most of the time.
+        Rate each measure of a family, which takes much of the time.
+    controls : bool
+        Also score the controls, whose tables are the widest.
 
     Returns
     -------
@@ -237,6 +240,8 @@ def audit_faces(
         (FILE_PROPERTIES, "how the file was delivered", False, is_original or _are_resaved(faces)),
     ]
     for key, (name, columns) in FAMILIES.items():
+        if key in CONTROLS and not controls:
+            continue
         table = Columns(tuple(columns), tuple(columns.values()), (False,) * len(columns))
         tables[key] = (table, measures[list(columns)].to_numpy())
         varies = measures[list(columns)].nunique().gt(1).any()

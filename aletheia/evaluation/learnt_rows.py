@@ -20,7 +20,9 @@ from aletheia.release.evaluation_records import AssociationRecord, FamilyRecord
 def audit_rows(
     parts: Sequence[pd.DataFrame], *, seed: int = 0, progress: bool = True
 ) -> tuple[list[FamilyRecord] | None, list[AssociationRecord] | None]:
-    """Audit the crops of training, validation and test rows together.
+    """Audit the crops of training, validation and test rows together, but for the controls.
+
+    Those see a face's outline, which forgeries change, and so may tell: they are baselines for the network to beat.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def audit_rows(
     if fake.all() or not fake.any():
         return None, None
     try:
-        audit, _ = audit_faces(rows, CROPS, seed=seed, explain=False, progress=progress)
+        audit, _ = audit_faces(rows, CROPS, seed=seed, explain=False, controls=False, progress=progress)
     except InputError:  # manifests of crops without boxes and keypoints
         return None, None
     associations = analyse_bias(rows, columns).associations
@@ -62,9 +64,8 @@ def _families(audit: Audit) -> list[FamilyRecord]:
             auc=family.outcome.auc,
             low=family.outcome.low,
             high=family.outcome.high,
-            # Controls see a face's outline, which forgeries change: the network has to beat them, see the baselines.
-            tells=family.tells and not family.control,
-            unsure=family.is_unsure and not family.control,
+            tells=family.tells,
+            unsure=family.is_unsure,
             absent=not family.visible or family.outcome.reason == NOT_PRESENT,
             reason=family.outcome.reason,
         )
