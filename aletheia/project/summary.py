@@ -142,6 +142,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     for key, title in (("excepted_checks", "by exception"), ("loosened_limits", "loosened limits")):
         if summary[key] not in (None, "none"):
             table.add_row(title, summary[key])
+    if summary["failed_checks"] not in (None, "none"):
+        table.add_row("not in production", f"failed: {summary['failed_checks']}")
     for sentence in summary["refusals"] or ():
         table.add_row("not in production", sentence)
     memory = f", at most {summary['peak_memory_mb']} MB resident" if summary["peak_memory_mb"] else ""
