@@ -10,7 +10,8 @@ import sys
 
 BENCHMARKS = {
     "tracking": "The tracking service",
-    "intervals": "How often intervals hold the truth, and what the gate lets pass",
+    "intervals": "How often intervals hold the truth",
+    "gate": "What the gate lets pass",
     "manifest_million": "Bias analysis, split and balancing of a million rows",
     "overhead": "What MLRun and tracking cost",
     "extraction": "Finding faces in real pictures and videos",

@@ -18,7 +18,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from aletheia.core.arrays import Array
-from aletheia.release.checks import Calibrated
+from aletheia.release.checks.quality import Calibrated
 from aletheia.stats.bootstrap import GroupedScores, draw_counts, percentile_interval
 from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.clustered_auc import auc_difference, clustered_auc
@@ -28,7 +28,17 @@ from aletheia.stats.scored_set import ScoredSet
 WITHIN = 0.3
 MARGIN = 0.05
 #: People, pictures of each, true AUC.
-AUCS = [(10, 40, 0.95), (10, 40, 0.986), (24, 20, 0.9), (24, 20, 0.986), (60, 10, 0.95), (200, 6, 0.95)]
+AUCS = [
+    (6, 24, 0.95),
+    (8, 24, 0.95),
+    (10, 24, 0.95),
+    (10, 40, 0.95),
+    (10, 40, 0.986),
+    (24, 20, 0.9),
+    (24, 20, 0.986),
+    (60, 10, 0.95),
+    (200, 6, 0.95),
+]
 #: People, pictures of each, parameters of the beta distribution of their shares.
 RATES = [(10, 20, 0.5, 4.5), (24, 10, 0.5, 4.5), (24, 10, 2, 6), (60, 10, 0.5, 4.5), (200, 10, 2, 6)]
 #: People, AUC of the network, AUC of the baseline.

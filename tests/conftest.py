@@ -140,6 +140,7 @@ def good() -> dict[str, Any]:
     p = 1 / (1 + np.exp(-1.5 * logits))  # what Bayes' rule says for these two normal distributions
     baseline = {"auc": 0.52, "low": 0.45, "high": 0.59, "reason": "", "leading": []}
     baseline |= {"difference": 0.46, "standard_error": 0.04, "df": 20}
+    family = {"auc": 0.52, "low": 0.45, "high": 0.59, "tells": False}
     names = {
         "files": "file properties alone",
         "keypoints": "control: six keypoints alone",
@@ -151,9 +152,17 @@ def good() -> dict[str, Any]:
     return {
         **evaluate_scores(scored).to_dict(),
         "unit": "groups of 300 people",
-        "baselines": {key: {"name": name, **baseline} for key, name in names.items()},
+        "baselines": {
+            **{key: {"name": name, **baseline} for key, name in names.items()},
+            "light": {"name": "light alone", "kind": "family", **baseline},
+        },
         "leaks": 0,
         "own_rows": True,
+        "groups_real": 20,
+        "groups_fake": 20,
+        "grouping": {"rows": 300, "known": 300, "guessed": 0, "people": 300},
+        "audit": [{"key": key, "name": key, **family} for key in ("light", "background", "all")],
+        "associations": [{"column": column, "cramers_v": 0.1, "n": 1000} for column in ("age", "gender")],
         "unjudged_cells": [],
         "fault": "none",
         "fpr_ratios": [

@@ -49,6 +49,7 @@ def brightness_bundle(tmp_path_factory) -> Path:
         architecture="attention_cnn",
         options={"width": 4},
         input_size=32,
+        crop=CropConfig(size=32),
         calibration={"method": "platt", "scale": 2.0, "shift": 0.5},
         threshold=0.6,
         threshold_how="set by hand",

@@ -71,7 +71,7 @@ def main(config: RunConfig):
         name="evaluate",
         labels=config.labels(),
         inputs={"model": train.outputs["model"], **sets, "test": test, **others},
-        params={"seed": config.seed},
+        params=config.params("release"),
         outputs=["evaluation"],
     )
 
@@ -100,5 +100,6 @@ def main(config: RunConfig):
         name="register",
         labels=config.labels(),
         inputs={"model": train.outputs["model"], "evaluation": evaluate.outputs["evaluation"]},
+        params=config.params("release"),
         outputs=["detector"],
     )

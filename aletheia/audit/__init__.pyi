@@ -2,7 +2,7 @@ from .audit import Audit as Audit
 from .audit import Family as Family
 from .audit import audit_faces as audit_faces
 from .balance_policies import compare_policies as compare_policies
-from .controls import score_controls as score_controls
+from .controls import score_families as score_families
 from .file_properties import shortcut_auc as shortcut_auc
 from .measuring import CROPS as CROPS
 from .measuring import ORIGINALS as ORIGINALS

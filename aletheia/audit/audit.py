@@ -182,7 +182,14 @@ class Audit:
 
 
 def audit_faces(
-    faces: pd.DataFrame, view: str = ORIGINALS, *, seed: int = 0, workers: int | None = None, progress: bool = True
+    faces: pd.DataFrame,
+    view: str = ORIGINALS,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    explain: bool = True,
+    controls: bool = True,
+    progress: bool = True,
 ) -> tuple[Audit, pd.DataFrame]:
     """Predict the label from everything but the face.
 
@@ -196,6 +203,10 @@ def audit_faces(
         Of folds and bootstrap.
     workers : int, optional
         Processes that measure; by default the setting ``ALETHEIA_WORKERS``.
+    explain : bool
+        Rate each measure of a family, which takes much of the time.
+    controls : bool
+        Also score the controls, whose tables are the widest.
 
     Returns
     -------
@@ -229,6 +240,8 @@ def audit_faces(
         (FILE_PROPERTIES, "how the file was delivered", False, is_original or _are_resaved(faces)),
     ]
     for key, (name, columns) in FAMILIES.items():
+        if key in CONTROLS and not controls:
+            continue
         table = Columns(tuple(columns), tuple(columns.values()), (False,) * len(columns))
         tables[key] = (table, measures[list(columns)].to_numpy())
         varies = measures[list(columns)].nunique().gt(1).any()
@@ -243,7 +256,7 @@ def audit_faces(
     tables[ALL] = (everything, np.concatenate([values for _, values in parts], axis=1))
     reasons[ALL] = all_unmeasured
     listed.append((ALL, "all measures together", False, True))
-    scorer = Scorer(fake, folds, groups, seed, 1 - 0.05 / _N_FAMILIES)
+    scorer = Scorer(fake, folds, groups, seed, 1 - 0.05 / _N_FAMILIES, explain)
     possible = {key: table for key, table in tables.items() if not (no_folds or reasons.get(key))}
     outcomes = score_tables(scorer, possible, workers)
     families = tuple(

@@ -1,4 +1,4 @@
-"""Controls: the score, on the test rows of a network, of models that see next to nothing of a face."""
+"""Families of the audit on the test rows of a network: models that see next to nothing of a face."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.tabular import Columns, Shortcut, not_computed, score_table
 
+#: Key of all families together but the controls.
+TOGETHER = "all"
 
-def score_controls(
+
+def score_families(
     train: pd.DataFrame, test: pd.DataFrame, *, seed: int = 0, workers: int | None = None, progress: bool = True
 ) -> dict[str, Shortcut]:
-    """Fit each control on the training crops and score the test crops with it.
+    """Fit each family of measures, and all together, on the training crops and score the test crops with it.
 
     A network that scores less than the best of them on the same rows has shown nothing about faces.
 
@@ -29,8 +32,8 @@ def score_controls(
     Returns
     -------
     dict
-        Key of :data:`~aletheia.audit.measures.CONTROLS` → outcome on the test rows; with a reason instead of numbers
-        where a class is missing, or a measure is missing or the same everywhere.
+        Key of :data:`~aletheia.audit.measures.FAMILIES`, or :data:`TOGETHER` → outcome on the test rows;
+        with a reason instead of numbers where a class is missing, or a measure is missing or the same everywhere.
 
     Raises
     ------
@@ -41,13 +44,16 @@ def score_controls(
     flags = [fake_flags(part) for part in parts]
     for name, fake in zip(("training", "test"), flags, strict=True):
         if not len(fake) or fake.all() or not fake.any():
-            return dict.fromkeys(CONTROLS, not_computed(f"the {name} rows are of one class", False))
+            return dict.fromkeys((*FAMILIES, TOGETHER), not_computed(f"the {name} rows are of one class", False))
     measures = [measure_faces(part, CROPS, workers=workers, progress=progress) for part in parts]
     groups = connected_groups(test)
     folds = [(np.arange(len(train)), np.arange(len(test)))]
     outcomes = {}
-    for key in CONTROLS:
-        names = FAMILIES[key][1]
+    families = {key: columns for key, (_, columns) in FAMILIES.items()}
+    families[TOGETHER] = {
+        column: name for key in FAMILIES if key not in CONTROLS for column, name in families[key].items()
+    }
+    for key, names in families.items():
         if not measures[0][list(names)].nunique().gt(1).any():
             outcomes[key] = not_computed(NOT_PRESENT, False)
             continue

@@ -36,6 +36,8 @@ class Scorer:
         Of trees, shuffles and bootstrap: the score of a table does not depend on the others.
     confidence : float
         Of the intervals.
+    explain : bool
+        Rate the columns.
     """
 
     fake: Array
@@ -43,6 +45,7 @@ class Scorer:
     groups: Array
     seed: int
     confidence: float
+    explain: bool = True
 
     def __call__(self, table: Table) -> Shortcut:
         """Score one table: columns, and values (n, k)."""
@@ -50,7 +53,15 @@ class Scorer:
         rows = (values.astype(np.float64), self.fake)
         rng = np.random.default_rng(self.seed)
         return score_table(
-            columns, rows, rows, self.folds, self.groups, rng, seed=self.seed, confidence=self.confidence
+            columns,
+            rows,
+            rows,
+            self.folds,
+            self.groups,
+            rng,
+            seed=self.seed,
+            confidence=self.confidence,
+            explain=self.explain,
         )
 
 

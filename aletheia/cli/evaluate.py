@@ -10,7 +10,17 @@ import typer
 from aletheia.cli.options import takes_options
 
 
-@takes_options("manifest", "link_roots", "no_guessing", "n_synthetic", "seed", argument="source")
+@takes_options(
+    "manifest",
+    "link_roots",
+    "no_guessing",
+    "n_synthetic",
+    "limits",
+    "accept_unjudged",
+    "waive",
+    "seed",
+    argument="source",
+)
 def evaluate(
     options: dict[str, Any],
     model: Annotated[str, typer.Argument(help="A tag (production, candidate), a store://models/… URI, or a folder.")],
@@ -18,7 +28,13 @@ def evaluate(
     delivery_faces: Annotated[
         int, typer.Option(min=1, help="Faces, at most, that are scored in some thirty other deliveries each.")
     ] = 500,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a check fails.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when a check fails, or is not judged and not accepted.")
+    ] = False,
+    allow_other_crops: Annotated[
+        bool,
+        typer.Option("--allow-other-crops", help="Score crops that were cut out otherwise than the model's."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Measure what a model is worth on pictures from elsewhere.
@@ -29,6 +45,13 @@ def evaluate(
     from aletheia.cli.evaluate_source import evaluate_source
     from aletheia.project.run_config import RunConfig
 
-    passed = evaluate_source(model, RunConfig.parse(options), report, delivery_faces=delivery_faces, as_json=as_json)
-    if not passed and strict:
+    allowed = evaluate_source(
+        model,
+        RunConfig.parse(options),
+        report,
+        delivery_faces=delivery_faces,
+        allow_other_crops=allow_other_crops,
+        as_json=as_json,
+    )
+    if not allowed and strict:
         raise typer.Exit(1)

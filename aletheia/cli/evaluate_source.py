@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -18,10 +17,12 @@ from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
 from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.extraction import CROP_COLUMNS
 from aletheia.models.spec import read_spec
 from aletheia.project.run_config import RunConfig
 from aletheia.release.evaluation_report import EvaluationReport
-from aletheia.release.gate import run_gate
+from aletheia.release.exceptions import Exceptions
+from aletheia.release.gate import GateLimits, refusal_sentences, run_gate
 from aletheia.release.gate_check import CheckResult
 from aletheia.release.registry import find_model
 from aletheia.reports.evaluation_report import render_evaluation_report
@@ -29,14 +30,17 @@ from aletheia.reports.evaluation_report import render_evaluation_report
 _METRICS = ("auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "fpr", "fnr")
 
 
-def evaluate_source(model: str, config: RunConfig, page: Path, *, delivery_faces: int, as_json: bool) -> bool:
-    """Cut the faces out as the model was trained, score them, write the page; True when every check passed.
+def evaluate_source(
+    model: str, config: RunConfig, page: Path, *, delivery_faces: int, as_json: bool, allow_other_crops: bool = False
+) -> bool:
+    """Cut the faces out as the model was trained, score them, write the page; True when every check allows a release.
 
     Raises
     ------
     InputError
-        For a model or a source that cannot be used.
+        For a model or a source that cannot be used, and for a manifest of crops that were cut out otherwise.
     """
+    limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     registered = find_model(model or None)
     crop, seed = read_spec(registered.folder).crop, config.seed
     data = load_dataset(
@@ -47,21 +51,35 @@ def evaluate_source(model: str, config: RunConfig, page: Path, *, delivery_faces
         guess_videos=not config.no_guessing,
         seed=seed,
     )
-    extracted = extract_dataset_faces(data, crop)
-    faces = saved_as_in_training(extracted.main, crop, seed)
-    evaluation = evaluate_model(registered.folder, None, faces, delivery_faces=delivery_faces, seed=seed)
+    if are_crops(data.main):
+        faces, n_left_out = data.main, len(data.skipped)
+    else:
+        extracted = extract_dataset_faces(data, crop)
+        faces, n_left_out = saved_as_in_training(extracted.main, crop, seed), len(extracted.skipped)
+    evaluation = evaluate_model(
+        registered.folder,
+        None,
+        faces,
+        delivery_faces=delivery_faces,
+        seed=seed,
+        allow_other_crops=allow_other_crops,
+    )
     report = evaluation.to_report()
-    checks = run_gate(report)
+    checks = run_gate(report, limits, exceptions=exceptions)
     with atomic_write(page) as file:
         file.write(render_evaluation_report(evaluation, evaluation_figures(evaluation), checks).encode())
-    n_left_out = len(extracted.skipped)
     if as_json:
-        verdicts = {check.name: asdict(check) for check in checks}
+        verdicts = {check.name: check.to_dict() for check in checks}
         context = {"model": registered.uri, "checks": verdicts, "report": str(page), "left_out": n_left_out}
         print(json.dumps({**report.to_dict(), **context}, indent=2))
     else:
         _print_report(report, checks, registered.uri, n_left_out, page)
-    return all(check.passed for check in checks)
+    return all(check.allows for check in checks)
+
+
+def are_crops(rows: pd.DataFrame) -> bool:
+    """Whether the rows of a manifest are faces that were cut out already, as extract-faces writes them."""
+    return {*CROP_COLUMNS, "face_keypoints"} <= set(rows)
 
 
 def saved_as_in_training(faces: pd.DataFrame, crop: CropConfig, seed: int) -> pd.DataFrame:
@@ -88,7 +106,13 @@ def _print_report(
         table.add_row("AUC of", auc, baseline.name)
     console.print(table)
     for check in checks:
-        console.print(f"{check.verdict}: {check.name} ({check.detail})", highlight=False, markup=False, soft_wrap=True)
+        loosened = f"; limit loosened: {check.loosened}" if check.loosened else ""
+        line = f"{check.verdict}: {check.name} ({check.detail}{loosened})"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    for sentence in refusal_sentences(checks):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    if report.crops:
+        console.print(report.crops, highlight=False, markup=False, soft_wrap=True)
     n_unread = report.n_unreadable + n_left_out
     if n_unread:
         console.print(f"{n_unread:,} files had no face, or could not be read; they are in none of the numbers.")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from aletheia.audit.controls import score_controls
+from aletheia.audit.controls import TOGETHER, score_families
 from aletheia.audit.file_properties import shortcut_auc
-from aletheia.audit.measures import CONTROLS, FAMILIES
+from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
 from aletheia.audit.spectrum_baseline import frequency_baseline, spectra
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
@@ -23,11 +23,24 @@ from aletheia.stats.clustered_auc import AucDifference, auc_difference, clustere
 from aletheia.stats.tabular import Shortcut, not_computed
 
 FILES, SPECTRUM = "files", "spectrum"
-#: Key → readable name, in the order in which they are shown.
+#: Kinds of baselines that are judged together, beside those that have a check of their own.
+CONTROL, FAMILY = "control", "family"
+
+
+class Baseline(NamedTuple):
+    """Readable name of a baseline, and its kind where it is judged with others."""
+
+    name: str
+    kind: str = ""
+
+
+#: The baselines by key, in the order in which they are shown.
 BASELINES = {
-    FILES: "file properties alone",
-    **{key: FAMILIES[key][0] for key in CONTROLS},
-    SPECTRUM: "frequency spectrum alone",
+    FILES: Baseline("file properties alone"),
+    **{key: Baseline(FAMILIES[key][0], CONTROL) for key in CONTROLS},
+    SPECTRUM: Baseline("frequency spectrum alone"),
+    **{key: Baseline(f"{FAMILIES[key][0]} alone", FAMILY) for key in FAMILIES if key not in CONTROLS},
+    TOGETHER: Baseline("all families of the audit together", FAMILY),
 }
 
 
@@ -56,7 +69,9 @@ class Baselines:
         """Return plain values for JSON, None for numbers that were not computed."""
         return {
             key: {
-                "name": BASELINES[key],
+                "name": BASELINES[key].name,
+                "kind": BASELINES[key].kind,
+                "absent": outcome.reason == NOT_PRESENT,
                 **{name: to_jsonable(getattr(outcome, name)) for name in ("auc", "low", "high")},
                 "reason": outcome.reason,
                 "leading": outcome.leading,
@@ -94,9 +109,9 @@ def score_baselines(
     except InputError as error:
         outcomes[FILES] = not_computed(str(error), False)
     try:
-        outcomes |= score_controls(train, test, seed=seed, progress=progress)
+        outcomes |= score_families(train, test, seed=seed, progress=progress)
     except InputError as error:
-        outcomes |= dict.fromkeys(CONTROLS, not_computed(str(error), False))
+        outcomes |= dict.fromkeys((*FAMILIES, TOGETHER), not_computed(str(error), False))
     size = max(size + size % 2, 32)  # the transform takes even sizes only
     learnt, scored = (spectra(part, size, progress=progress) for part in (train, test))
     fake = fake_flags(test)

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from aletheia.plotting.theme import SCALE, empty, label_cells, note, short, styled
-from aletheia.stats.clustered_auc import clustered_auc
+from aletheia.stats.clustered_auc import MIN_GROUPS, clustered_auc
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.scored_set import ScoredSet
 
@@ -24,6 +24,7 @@ def cell_table(
     *,
     trained_on: str = "everything",
     min_n: int = 20,
+    min_groups: int = MIN_GROUPS,
 ) -> pd.DataFrame:
     """Compute the AUC of each generator's fakes against the genuine faces of each source.
 
@@ -35,8 +36,8 @@ def cell_table(
         The same n rows; those without a probability are left out.
     trained_on : str
         Name of the model's training data: the row of a matrix of several models.
-    min_n : int
-        A cell with fewer genuine or fewer fake rows has counts, but no AUC.
+    min_n, min_groups : int
+        A cell with fewer genuine or fewer fake rows, or rows of fewer groups, has counts, but no AUC.
 
     Returns
     -------
@@ -51,7 +52,8 @@ def cell_table(
             cell = scored.select(is_scored & np.where(fake, generators == generator, sources == source))
             n_fake = int(cell.fake.sum())
             n_real = len(cell) - n_fake
-            enough = min(n_real, n_fake) >= min_n
+            groups = min(len(np.unique(cell.ids[of_class])) for of_class in (cell.fake, ~cell.fake)) if n_real else 0
+            enough = min(n_real, n_fake) >= min_n and groups >= min_groups
             auc = auc_with_interval(cell) if enough else Estimate(float("nan"))
             rows.append((trained_on, source, generator, n_real, n_fake, auc.value, auc.low, auc.high))
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))

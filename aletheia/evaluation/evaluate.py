@@ -18,8 +18,11 @@ from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
 from aletheia.evaluation.aggregation_levels import level_metrics
 from aletheia.evaluation.baselines import compare_with_network, score_baselines
+from aletheia.evaluation.crops_alike import compare_crops
 from aletheia.evaluation.cross_matrix import cell_table
 from aletheia.evaluation.fairness_gaps import largest_gap
+from aletheia.evaluation.few_groups import withhold_intervals
+from aletheia.evaluation.learnt_rows import audit_rows
 from aletheia.evaluation.model_comparison import Comparison, compare_models
 from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
@@ -30,9 +33,12 @@ from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
 from aletheia.models.typical_faces import read_typical
-from aletheia.release.evaluation_records import NotCompared
+from aletheia.release.evaluation_records import NotCompared, TriesRecord
+from aletheia.release.tries import Tries
 from aletheia.stats.calibration_error import expected_calibration_error
+from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.metrics import evaluate_scores
+from aletheia.stats.repeated_tries import winners_optimism
 from aletheia.stats.scored_set import ScoredSet
 
 
@@ -46,6 +52,8 @@ def evaluate_model(
     others: str | Path | None = None,
     delivery_faces: int = 500,
     seed: int = 0,
+    tries: Tries | None = None,
+    allow_other_crops: bool = False,
     progress: bool = True,
 ) -> Evaluation:
     """Score the test rows, and beside them detectors that know nothing of faces.
@@ -72,23 +80,31 @@ def evaluate_model(
         Faces, at most, for the delivery curves, each of which is scored some thirty times.
     seed : int
         Of baselines and bootstraps.
+    tries : Tries, optional
+        The models that were evaluated on these test rows before; None where nobody counts.
+    allow_other_crops : bool
+        Score faces that are cut out otherwise than those that the model learnt from.
     progress : bool
         Show progress bars.
 
     Returns
     -------
     Evaluation
+        Without intervals where a class of the test rows has fewer groups than
+        `aletheia.stats.clustered_auc.MIN_GROUPS`.
 
     Raises
     ------
     InputError
-        An unusable model, manifests that do not fit, no test rows, or none that can be read.
+        An unusable model, manifests that do not fit, no test rows, or none that can be read; faces that are cut out
+        otherwise than the model's.
     """
     if not len(test):
         raise InputError("The test set has no rows. Change the split's fractions, or bring more data.")
     test = validate_manifest(test)
     train, val = (None if part is None else validate_manifest(part) for part in (train, val))
     network, spec = load_bundle(model)
+    crops = compare_crops(test, spec.crop, allow_other=allow_other_crops)
     scored = score_manifest(network, spec, test, progress=progress)
     y, p = fake_flags(test).astype(np.float32), scored.probabilities.astype(np.float64)
     groups, unit = bootstrap_unit(test)
@@ -104,10 +120,14 @@ def evaluate_model(
     evidence = crop_evidence(network, spec, test, scored.logits, typical)
     abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
     levels = {level: m for level, m in level_metrics(scores, spec, groups, seed=seed).items() if level != "face"}
-    return Evaluation(
+    metrics = evaluate_scores(scored_set)
+    audit, associations = audit_rows(
+        [part for part in (train, val, test) if part is not None], seed=seed, progress=progress
+    )
+    evaluation = Evaluation(
         spec=spec,
         scores=scores.assign(**abstention.rows),
-        metrics=evaluate_scores(scored_set),
+        metrics=metrics,
         unit=unit,
         levels=levels,
         subgroups=subgroup_table(test, scored_set),
@@ -128,7 +148,21 @@ def evaluate_model(
         grouping=count_known(test),
         skipped=scored.skipped,
         data_hash=manifest_hash(test),
+        audit=audit,
+        associations=associations,
+        tries=_tries(tries, spec, scored_set),
+        crops=crops,
     )
+    return withhold_intervals(evaluation)
+
+
+def _tries(tries: Tries | None, spec: ModelSpec, scored: ScoredSet) -> TriesRecord | None:
+    """Count the models on these rows, this one included, and bound how much the best of them flatters."""
+    if tries is None:
+        return None
+    number, known = len(tries.models | {spec.weights_sha256}), scored.dropna()
+    error = clustered_auc(known.y, known.p, known.ids).standard_error
+    return TriesRecord(number=number, optimism=winners_optimism(error, number), test_set=tries.test_set)
 
 
 def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.stats import random_table
 
 from aletheia.core.arrays import Array
-from aletheia.evaluation.subgroups import TOO_FEW, demographic_values
+from aletheia.evaluation.subgroups import MIN_PEOPLE, TOO_FEW, demographic_values, people_ids
 from aletheia.stats.bootstrap import GroupedScores, percentile_interval, widen_constant
 from aletheia.stats.categorical import encode
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
@@ -29,7 +29,7 @@ def largest_gap(
     columns: Sequence[str] | None = None,
     *,
     intersections: bool = False,
-    min_n: int = 20,
+    min_people: int = MIN_PEOPLE,
     replicates: int = 500,
     permutations: int = 500,
     level: float = 0.95,
@@ -54,8 +54,9 @@ def largest_gap(
         By default the demographic columns that hold anything.
     intersections : bool
         Add each two columns together, see `aletheia.evaluation.subgroups.demographic_values`.
-    min_n : int
-        Values with fewer rows of the class that a rate is about (of either class, for the AUC) are not compared.
+    min_people : int
+        Values with fewer people (or units, where people are unknown) with rows of the class that a rate is about (of
+        either class, for the AUC) are not compared.
     replicates, permutations : int
         Of the bootstrap and of the test; without permutations there is no `p_value`. In each replicate highest and
         lowest are determined anew, among the same values.
@@ -75,6 +76,7 @@ def largest_gap(
     InputError
         When the manifest lacks one of the columns.
     """
+    people = people_ids(frame, scored)
     is_scored, scored = scored.is_scored, scored.dropna()
     ids = np.unique(scored.ids, return_inverse=True)[1]
     n_groups = int(ids.max(initial=-1)) + 1
@@ -82,8 +84,10 @@ def largest_gap(
     for column, texts in demographic_values(frame, columns, intersections=intersections).items():
         codes, names = encode(pd.Series(texts[is_scored], dtype=object))
         for name, rows, hit in (("fpr", ~scored.fake, scored.called), ("fnr", scored.fake, ~scored.called)):
-            rates.append((column, name, _ErrorRate(hit[rows], codes[rows], names, ids[rows], n_groups, min_n)))
-        rates.append((column, "auc", _Auc(scored.y, scored.p, codes, names, ids, min_n)))
+            enough = _count_people(codes[rows], people[rows], len(names)) >= min_people
+            rates.append((column, name, _ErrorRate(hit[rows], codes[rows], names, ids[rows], n_groups, enough)))
+        sizes = [_count_people(codes[rows], people[rows], len(names)) for rows in (~scored.fake, scored.fake)]
+        rates.append((column, "auc", _Auc(scored.y, scored.p, codes, names, ids, np.minimum(*sizes) >= min_people)))
     draws: list[list[Array]] = [[] for _ in rates]
     for counts in scored.draw_counts(replicates):
         for values, (_, _, rate) in zip(draws, rates, strict=True):
@@ -99,9 +103,8 @@ def largest_gap(
 class _ErrorRate:
     """Share of hits among the rows of a class, for each value that has enough of them and, last, for all rows."""
 
-    def __init__(self, hit: Array, codes: Array, names: Array, ids: Array, n_groups: int, min_n: int) -> None:
-        sizes = np.bincount(codes[codes >= 0], minlength=len(names))
-        self.names, codes = _keep(names, codes, sizes >= min_n)
+    def __init__(self, hit: Array, codes: Array, names: Array, ids: Array, n_groups: int, enough: Array) -> None:
+        self.names, codes = _keep(names, codes, enough)
         self._total = len(self.names) + 1
         is_kept = codes >= 0
         self._hit, self._codes, self._ids = hit[is_kept].astype(np.float64), codes[is_kept], ids[is_kept]
@@ -143,9 +146,8 @@ class _ErrorRate:
 class _Auc:
     """AUC of each value that has enough rows of both classes, and NaN in the place of all rows."""
 
-    def __init__(self, y: Array, p: Array, codes: Array, names: Array, ids: Array, min_n: int) -> None:
-        sizes = [np.bincount(codes[(codes >= 0) & (y == fake)], minlength=len(names)) for fake in (0, 1)]
-        self.names, codes = _keep(names, codes, np.minimum(*sizes) >= min_n)
+    def __init__(self, y: Array, p: Array, codes: Array, names: Array, ids: Array, enough: Array) -> None:
+        self.names, codes = _keep(names, codes, enough)
         is_kept = codes >= 0
         self._y, self._p, self._codes, self._ids = y[is_kept], p[is_kept], codes[is_kept], ids[is_kept]
         self._parts = []
@@ -187,6 +189,14 @@ def _keep(names: Array, codes: Array, chosen: Array) -> tuple[Array, Array]:
     """Return the chosen names, and the codes renumbered to them; -1 for the others."""
     place = np.append(np.where(chosen, np.cumsum(chosen) - 1, -1), -1)
     return names[chosen], place[codes]
+
+
+def _count_people(codes: Array, people: Array, n_values: int) -> Array:
+    """Count the people of each value, (n_values,) int."""
+    known = codes >= 0
+    pairs = np.unique(np.stack([codes[known], people[known]]), axis=1)
+    counts: Array = np.bincount(pairs[0], minlength=n_values)
+    return counts
 
 
 def _units(ids: Array, codes: Array) -> tuple[Array, Array]:

@@ -51,7 +51,7 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
 def baseline_figure(baselines: Baselines, metrics: Metrics) -> go.Figure:
     """Draw the AUC of the network and of the trivial detectors on the same rows, with intervals."""
     title = "The network beside detectors that know nothing of faces"
-    rows = [(BASELINES[key], o.auc, o.low, o.high) for key, o in baselines.outcomes.items() if not o.reason]
+    rows = [(BASELINES[key].name, o.auc, o.low, o.high) for key, o in baselines.outcomes.items() if not o.reason]
     auc = metrics["auc"]
     if not np.isfinite(auc.value) or not rows:
         return empty(title, "There is nothing to compare.")

@@ -42,6 +42,8 @@ class Comparison:
         Both were trained on the same rows. If not, the other one may have seen some of these.
     weights_sha256 : str
         Of the other model.
+    standard_error, df : float, int
+        Of the difference, see `aletheia.stats.clustered_auc.AucDifference`.
     """
 
     other: str
@@ -54,6 +56,8 @@ class Comparison:
     n: int
     same_data: bool
     weights_sha256: str = ""
+    standard_error: float = float("nan")
+    df: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None for NaN."""
@@ -109,7 +113,8 @@ def compare_models(
         raise InputError(f"{name} could not score rows of both classes; there is nothing to compare.")
     ids = unit_ids(groups, len(scores))[both]
     aucs = [clustered_auc(y, scores[both], ids) for scores in (first, second.astype(np.float64))]
-    difference = auc_difference(*aucs).estimate()
+    paired = auc_difference(*aucs)
+    difference = paired.estimate()
     return Comparison(
         other=name,
         same=False,
@@ -121,6 +126,8 @@ def compare_models(
         n=int(both.sum()),
         same_data=bool(spec.data_hash) and spec.data_hash == other_spec.data_hash,
         weights_sha256=other_spec.weights_sha256,
+        standard_error=paired.standard_error,
+        df=paired.df,
     )
 
 

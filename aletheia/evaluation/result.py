@@ -21,12 +21,14 @@ from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
     AnsweredRecord,
+    AssociationRecord,
     BaselineScore,
     CalibrationRecord,
     CauseRecord,
     CellRecord,
     CoverageRecord,
     DeliveryRecord,
+    FamilyRecord,
     FprRatio,
     GapRecord,
     GroupingRecord,
@@ -35,6 +37,7 @@ from aletheia.release.evaluation_records import (
     PrevalenceRecord,
     ProductionComparison,
     SpreadRecord,
+    TriesRecord,
     UnreadableRow,
 )
 from aletheia.release.evaluation_report import EvaluationReport
@@ -91,6 +94,12 @@ class Evaluation:
         Of the test manifest.
     spread : TrainingSpread or None
         Of trainings with other seeds; None where only one was made.
+    audit, associations : list or None
+        Of the rows that the network got, see `aletheia.evaluation.learnt_rows`.
+    tries : TriesRecord or None
+        How often these test rows were used.
+    crops : str
+        How the test faces are cut out otherwise than the model's; empty when alike.
     """
 
     spec: ModelSpec
@@ -114,6 +123,10 @@ class Evaluation:
     data_hash: str
     grouping: Known | None = None
     spread: TrainingSpread | None = None
+    audit: list[FamilyRecord] | None = None
+    associations: list[AssociationRecord] | None = None
+    tries: TriesRecord | None = None
+    crops: str = ""
 
     @property
     def shortcut(self) -> Shortcut:
@@ -137,6 +150,8 @@ class Evaluation:
         out |= {"false_alarms_per_10000": self.prior["false_alarms"].iloc[0]}
         if self.spread is not None:
             out |= {"seeds": len(self.spread.aucs), "seeds_auc_deviation": self.spread.deviation}
+        if self.tries is not None:
+            out["evaluation_number"] = self.tries.number
         if worst := worst_cell(self.cells):
             out |= {"worst_cell_auc": worst["auc"]}
         for level, metrics in self.levels.items():
@@ -184,6 +199,10 @@ class Evaluation:
             test_data_hash=self.data_hash,
             unreadable=_rows(UnreadableRow, self.skipped),
             evaluate_run=evaluate_run,
+            audit=self.audit,
+            associations=self.associations,
+            tries=self.tries,
+            crops=self.crops,
         )
 
     def _production(self) -> ProductionComparison | NotCompared | None:

@@ -151,6 +151,25 @@ class RunConfig(Options):
         "Train once more without it, and test on it: generator=NAME, source=NAME, or nothing.",
         old="held_out",
     )
+    limits: dict[str, float] = option(
+        "release",
+        {},
+        "How good is good enough, as name=number: fpr_ratio, fpr_gap, cell_auc, calibration_error, cramers_v. The "
+        "model card shows what was loosened.",
+        flag="limit",
+    )
+    accept_unjudged: list[str] = option(
+        "release",
+        [],
+        "Check of the gate (code or name) that may stay unjudged, such as fair-false-alarms for pictures without "
+        "groups of people. The model card shows it.",
+    )
+    waive: list[str] = option(
+        "release",
+        [],
+        "Family of the audit, or column, that may give the label away, such as background or gender. The model card "
+        "shows it.",
+    )
     experiment: str = option("run", "", "Name of the experiment: the label `experiment` of the run and of its steps.")
     seed: int = option("run", 0, "Makes the run repeatable.")
 
@@ -194,7 +213,7 @@ class RunConfig(Options):
             raise PydanticCustomError("experiment", text)
         return experiment
 
-    @field_validator("remedies", "leave_out", "link_roots", mode="before")
+    @field_validator("remedies", "leave_out", "link_roots", "accept_unjudged", "waive", mode="before")
     @classmethod
     def _accept_single_word(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
@@ -204,7 +223,7 @@ class RunConfig(Options):
     def _split_numbers(cls, value: Any) -> Any:
         return split_numbers(value)
 
-    @field_validator("recipe", mode="before")
+    @field_validator("recipe", "limits", mode="before")
     @classmethod
     def _split_pairs(cls, value: Any) -> Any:
         return split_pairs(value)
@@ -225,11 +244,15 @@ class RunConfig(Options):
         from aletheia.datasets.pipeline import SYNTHETIC
         from aletheia.datasets.synthetic.plan_check import check_plan
         from aletheia.faces.detectors.registry import find_detector
+        from aletheia.release.exceptions import Exceptions
+        from aletheia.release.gate import GateLimits
 
         for word in self.leave_out:
             check_leave_out(word)
         check_policy(self.balance)
         check_split_policy(self.split)
+        GateLimits.parse(self.limits)
+        Exceptions.parse(self.accept_unjudged)
         Remedies.parse(self.remedies)
         find_detector(self.crop_config().detector)
         check_search(self)

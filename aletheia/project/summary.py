@@ -83,6 +83,11 @@ def summarise(
         "majority_share": evaluate.get("majority_share"),
         "model_uri": f"store://models/aletheia/detector:{register['tag']}" if register.get("tag") else None,
         "failed_checks": register.get("failed_checks"),
+        "unjudged_checks": register.get("unjudged_checks"),
+        "excepted_checks": register.get("excepted_checks"),
+        "loosened_limits": register.get("loosened_limits"),
+        "refusals": register.get("refusals"),
+        "evaluation_number": evaluate.get("evaluation_number"),
         "report": _artifact_path(by_name.get("evaluate"), "report", root),
         "data_report": _artifact_path(by_name.get("prepare-data"), "data_report", root),
         "runs": {name: run["metadata"]["uid"] for name, run in by_name.items()},
@@ -134,8 +139,15 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         f"{_number(summary['test_accuracy'])}; always saying the larger class: {_number(summary['majority_share'])}",
     )
     table.add_row("balanced accuracy", f"{_number(summary['test_balanced_accuracy'])}; 0.5 is a coin toss")
+    if summary["evaluation_number"]:
+        table.add_row("test set", f"evaluation no. {summary['evaluation_number']:.0f} on these faces")
+    for key, title in (("excepted_checks", "by exception"), ("loosened_limits", "loosened limits")):
+        if summary[key] not in (None, "none"):
+            table.add_row(title, summary[key])
     if summary["failed_checks"] not in (None, "none"):
         table.add_row("not in production", f"failed: {summary['failed_checks']}")
+    for sentence in summary["refusals"] or ():
+        table.add_row("not in production", sentence)
     memory = f", at most {summary['peak_memory_mb']} MB resident" if summary["peak_memory_mb"] else ""
     table.add_row("took", f"{summary['seconds']:.0f} s{memory}")
     console.print(table)

@@ -2,8 +2,12 @@ from .bundle import release_bundle as release_bundle
 from .checks import register_check as register_check
 from .checks import registered_checks as registered_checks
 from .evaluation_report import EvaluationReport as EvaluationReport
+from .exceptions import Exceptions as Exceptions
 from .gate import GateLimits as GateLimits
+from .gate import gate_labels as gate_labels
 from .gate import limits_model as limits_model
+from .gate import refusal_sentences as refusal_sentences
+from .gate import release_tag as release_tag
 from .gate import run_gate as run_gate
 from .gate_check import CheckResult as CheckResult
 from .gate_check import GateCheck as GateCheck
@@ -19,3 +23,5 @@ from .registry import fetch_model as fetch_model
 from .registry import find_model as find_model
 from .registry import production_model as production_model
 from .registry import production_weights as production_weights
+from .tries import Tries as Tries
+from .tries import count_tries as count_tries

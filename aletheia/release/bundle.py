@@ -10,9 +10,9 @@ from aletheia.core.errors import InputError
 from aletheia.models.bundle import load_bundle
 from aletheia.models.spec import ModelSpec, write_spec
 from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.gate import release_tag
 from aletheia.release.gate_check import CheckResult
 from aletheia.release.model_card import CARD, render_model_card
-from aletheia.release.registry import CANDIDATE, PRODUCTION
 
 
 def release_bundle(
@@ -47,17 +47,14 @@ def release_bundle(
             "The evaluation is about another model than the one to be registered. Run evaluate on this model first."
         )
     metrics = spec.metrics | _test_metrics(report)
-    verdicts: dict[str, dict[str, bool | str]] = {
-        check.name: {"passed": check.passed, "detail": check.detail} for check in checks
-    }
+    verdicts = {check.name: check.to_dict() for check in checks}
     folder = Path(folder)
     released = spec.model_copy(update={"metrics": metrics, "checks": verdicts})
     folder.mkdir(parents=True, exist_ok=True)
     for name in spec.files():
         shutil.copy(Path(model) / name, folder / name)
     write_spec(folder, released)
-    tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
-    (folder / CARD).write_text(render_model_card(released, report, checks, tag=tag))
+    (folder / CARD).write_text(render_model_card(released, report, checks, tag=release_tag(checks)))
     return folder, released
 
 

@@ -15,7 +15,8 @@ class BaselineScore(Record):
     """Outcome of a detector that knows nothing of faces; `reason` says why there are no numbers.
 
     `difference` is the network's AUC minus this one on the same rows, with its standard error and the degrees of
-    freedom of Student's t (see `aletheia.stats.clustered_auc`). Evaluations of earlier versions have none.
+    freedom of Student's t (see `aletheia.stats.clustered_auc`). Evaluations of earlier versions have none. `kind` is
+    "control", "family" (of the audit) or empty. `absent`: its measures are the same in all training rows.
     """
 
     name: str
@@ -27,6 +28,8 @@ class BaselineScore(Record):
     difference: Number = math.nan
     standard_error: Number = math.nan
     df: int = 0
+    kind: str = ""
+    absent: bool = False
 
     @property
     def estimate(self) -> Estimate:
@@ -238,6 +241,13 @@ class ProductionComparison(Record):
     n: int
     same_data: bool
     weights_sha256: str = ""
+    standard_error: Number = math.nan
+    df: int = 0
+
+    @property
+    def comparison(self) -> AucDifference:
+        """The difference with what a test needs; undefined in evaluations of earlier versions."""
+        return AucDifference(self.difference, self.standard_error, self.df)
 
     @property
     def estimate(self) -> Estimate:
@@ -258,6 +268,48 @@ class NotCompared(Record):
     """There is a model in production, but it could not be compared with."""
 
     reason: str
+
+
+class FamilyRecord(Record):
+    """A family of measures of the audit (`aletheia.audit.audit.Family`) in the rows that the network got.
+
+    `tells`: it predicts the label; `unsure`: it may, of too few groups to exclude chance; `absent`: a network cannot
+    see it, since its measures are missing or the same everywhere; `reason` says why there are no numbers.
+    """
+
+    key: str
+    name: str
+    auc: Number
+    low: Number
+    high: Number
+    tells: bool
+    unsure: bool = False
+    absent: bool = False
+    reason: str = ""
+
+    @property
+    def estimate(self) -> Estimate:
+        """AUC with its interval."""
+        return Estimate(self.auc, self.low, self.high)
+
+
+class AssociationRecord(Record):
+    """Cramér's V between a column and the label in the rows that the network got, see `aletheia.datasets.bias`."""
+
+    column: str
+    cramers_v: Number
+    n: int
+
+
+class TriesRecord(Record):
+    """How often this test set was used: `number` counts the distinct models evaluated on it, this one included.
+
+    `optimism` is by how much the best of so many equal models exceeds the truth on average, at most, in AUC.
+    """
+
+    number: int
+    optimism: Number
+    test_set: str = ""
 
 
 class UnreadableRow(Record):

@@ -11,10 +11,12 @@ from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
+    AssociationRecord,
     BaselineScore,
     CalibrationRecord,
     CellRecord,
     DeliveryRecord,
+    FamilyRecord,
     FprRatio,
     GapRecord,
     GroupingRecord,
@@ -23,6 +25,7 @@ from aletheia.release.evaluation_records import (
     PrevalenceRecord,
     ProductionComparison,
     SpreadRecord,
+    TriesRecord,
     UnreadableRow,
 )
 from aletheia.release.metrics_record import MetricsRecord
@@ -69,6 +72,14 @@ class EvaluationReport(MetricsRecord):
         The run that evaluated; empty outside of one.
     grouping : GroupingRecord or None
         What is known of the people and videos of the test rows; None in files of earlier versions.
+    audit : list of FamilyRecord or None
+        The audit of the crops of all rows that the network got; None in files of earlier versions.
+    associations : list of AssociationRecord or None
+        Of columns of groups of people with the label in these rows; None in files of earlier versions.
+    tries : TriesRecord or None
+        None where earlier evaluations were not counted.
+    crops : str
+        How the test faces are cut out otherwise than the model's, or that it is unknown; empty when alike.
     """
 
     unit: str
@@ -96,6 +107,10 @@ class EvaluationReport(MetricsRecord):
     evaluate_run: str = ""
     grouping: GroupingRecord | None = None
     spread: SpreadRecord | None = None
+    audit: list[FamilyRecord] | None = None
+    associations: list[AssociationRecord] | None = None
+    tries: TriesRecord | None = None
+    crops: str = ""
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str | bytes) -> EvaluationReport:

@@ -88,6 +88,8 @@ class MetricsRecord(Record):
         Probability from which on a row is called fake.
     level : float
         Of the intervals.
+    groups_real, groups_fake : int
+        Units with a genuine, and with a fake row; 0 in files of earlier versions.
     """
 
     metrics: MetricEstimates
@@ -100,3 +102,5 @@ class MetricsRecord(Record):
     majority_share: float
     threshold: float
     level: float
+    groups_real: int = 0
+    groups_fake: int = 0

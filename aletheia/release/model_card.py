@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import GroupRecord
 from aletheia.release.evaluation_report import EvaluationReport
-from aletheia.release.gate_check import CheckResult
+from aletheia.release.gate_check import ACCEPTED, FAILED, NOT_JUDGED, PASSED, WAIVED, CheckResult
 from aletheia.stats.estimate import Estimate
 
 CARD = "README.md"
@@ -62,6 +62,7 @@ def render_model_card(spec: ModelSpec, report: EvaluationReport, checks: Sequenc
         "## Evaluation",
         f"On {report.n_real:,} genuine and {report.n_fake:,} fake test faces; intervals "
         f"(95 %) over {report.n_groups:,} {report.unit}, not over pictures.",
+        " ".join(filter(None, (reuse_note(report), report.crops))),
         _numbers(report),
         "## Baselines on the same faces",
         _baselines(report),
@@ -104,16 +105,39 @@ def _front_matter(spec: ModelSpec, report: EvaluationReport) -> str:
 
 
 def _verdict(checks: Sequence[CheckResult], tag: str) -> str:
-    failed = [check for check in checks if not check.passed]
-    if failed:
-        n_open = sum(not check.judged for check in failed)
-        how = f" ({n_open} of them because nothing in the data can decide)" if n_open else ""
-        summary = f"it failed {len(failed)} of {len(checks)} checks{how} and must not be used in production."
-    else:
-        judged = sum(check.judged for check in checks)
-        summary = f"it passed every check that could be judged, {judged} of {len(checks)}."
+    """Write the tag, what stands in its way, the exceptions that a person made, and the table of checks."""
+    counts = {state: sum(check.state == state for check in checks) for state in (PASSED, FAILED, NOT_JUDGED)}
+    numbers = ", ".join(f"{count} {state}" for state, count in counts.items())
+    blocking = [check.name for check in checks if not check.allows]
+    use = f" It must not be used in production: {'; '.join(map(_plain, blocking))}." if blocking else ""
+    lines = [f"**Registered as `{tag}`:** of {len(checks)} checks, {numbers}.{use}"]
+    for exception, text in (
+        (ACCEPTED, "Not judged, and accepted by a person"),
+        (WAIVED, "Failed, and waived by a person"),
+    ):
+        if found := [
+            f"{_plain(check.name)} ({_plain(check.detail)})" for check in checks if check.exception == exception
+        ]:
+            lines.append(f"**{text}:** {'; '.join(found)}.")
+    if loosened := [f"{_plain(check.name)}: {check.loosened}" for check in checks if check.is_loosened]:
+        lines.append(f"**Limits that were loosened:** {'; '.join(loosened)}.")
     rows = [(check.name, check.verdict, check.detail) for check in checks]
-    return f"**Registered as `{tag}`:** {summary}\n\n" + _table(("check", "verdict", "numbers"), rows)
+    return "\n\n".join([*lines, _table(("check", "verdict", "numbers"), rows)])
+
+
+def reuse_note(report: EvaluationReport) -> str:
+    """Say how often the test set was used, and how much the best of so many models flatters."""
+    sentences = []
+    if report.tries is None:
+        sentences.append("Earlier evaluations on these test faces were not counted.")
+    else:
+        sentences.append(f"Evaluation no. {report.tries.number} on this test set.")
+        if report.tries.optimism > 0:
+            sentences.append(
+                f"The best of so many equal models would exceed the truth by up to {report.tries.optimism:.3f} in AUC "
+                "on average."
+            )
+    return " ".join(sentences)
 
 
 def _numbers(report: EvaluationReport) -> str:

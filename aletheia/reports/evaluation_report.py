@@ -11,9 +11,11 @@ from aletheia.evaluation.result import Evaluation
 from aletheia.models.spec import ModelSpec
 from aletheia.plotting.html import html_page, plot
 from aletheia.release.evaluation_report import EvaluationReport
-from aletheia.release.gate_check import CheckResult
+from aletheia.release.gate_check import ACCEPTED, WAIVED, CheckResult
+from aletheia.release.model_card import reuse_note
 from aletheia.reports.evaluation_tables import (
     abstention_tables,
+    audit_table,
     baselines_table,
     checks_table,
     gaps_table,
@@ -24,6 +26,7 @@ from aletheia.reports.evaluation_tables import (
     unreadable_table,
 )
 from aletheia.reports.formatting import number
+from aletheia.stats.clustered_auc import MIN_GROUPS
 
 
 def render_evaluation_report(
@@ -60,9 +63,10 @@ def render_evaluation_report(
 
 
 def _verdict(report: EvaluationReport, checks: Sequence[CheckResult]) -> str:
-    refused = [check for check in checks if not check.passed]
+    refused = [check for check in checks if not check.allows]
     failed, undecided = ([check for check in refused if check.judged is judged] for judged in (True, False))
-    is_apart = report.leaks == 0 and report.own_rows is not False and "no-leakage" not in {c.code for c in undecided}
+    by_code = {check.code: check for check in checks}
+    is_apart = "no-leakage" in by_code and by_code["no-leakage"].passed
     unseen = " that it never saw" if is_apart else ""
     text = f"On {report.n:,} test faces{unseen}, the network reaches an AUC of <b>{report.metrics.auc}</b>. "
     if refused:
@@ -70,8 +74,12 @@ def _verdict(report: EvaluationReport, checks: Sequence[CheckResult]) -> str:
         names = [f"{how}: {', '.join(escape(check.name) for check in some)}" for some, how in reasons if some]
         text += f"<b>It is not to be relied on;</b> {'; '.join(names)}."
     else:
-        judged = sum(check.judged for check in checks)
-        text += f"It passed every check that could be judged, {judged} of {len(checks)} (below)."
+        text += f"It passed {sum(check.passed for check in checks)} of {len(checks)} checks (below)."
+    for exception in (ACCEPTED, WAIVED):
+        if names := [escape(check.name) for check in checks if check.exception == exception]:
+            text += f" <b>A person {exception}:</b> {', '.join(names)}."
+    if loosened := [f"{escape(check.name)} ({check.loosened})" for check in checks if check.is_loosened]:
+        text += f" <b>Limits were loosened:</b> {', '.join(loosened)}."
     if report.n_unreadable:
         text += f" {report.n_unreadable:,} rows could not be read and are in none of the numbers (see below)."
     kind = "bad" if refused else "good"
@@ -94,8 +102,13 @@ def _headline(report: EvaluationReport, spec: ModelSpec) -> str:
         for name, estimate, text in cards
     )
     note = f"Intervals: over {report.n_groups:,} {escape(report.unit)}, not over pictures."
-    if report.spread is not None:
-        note += f" {escape(report.spread.text)}"
+    if report.groups_real and min(report.groups_real, report.groups_fake) < MIN_GROUPS:
+        note = (
+            f"No intervals: the genuine faces are of {report.groups_real} independent groups and the fakes of "
+            f"{report.groups_fake}, and an interval needs {MIN_GROUPS} of each."
+        )
+    spread = "" if report.spread is None else escape(report.spread.text)
+    note = " ".join(filter(None, (note, reuse_note(report), escape(report.crops), spread)))
     return f'<div class="beside">{body}</div><p class="quiet">{note}</p>'
 
 
@@ -112,6 +125,7 @@ def _calibration_note(report: EvaluationReport) -> str:
 #: Heading, keys of figures, tables; first comes what the others depend on.
 _SECTIONS: tuple[tuple[str, tuple[str, ...], Callable[[EvaluationReport], str]], ...] = (
     ("Comparison with baselines", ("baselines", "spectrum"), baselines_table),
+    ("Shortcuts in the faces that it learnt from", (), audit_table),
     ("Metrics", ("roc", "scores_by_label", "confusion", "precision_recall"), metrics_table),
     ("Groups of people", ("subgroups",), lambda report: groups_table(report.subgroups) + gaps_table(report.gaps)),
     ("Generators and sources", ("matrix", "generators"), lambda report: groups_table(report.generators)),

@@ -36,12 +36,36 @@ _SHOWN = 100  # unreadable rows
 
 
 def checks_table(checks: Iterable[CheckResult]) -> str:
-    """List the gate's verdicts: failed checks first, those that could not be judged last."""
+    """List the gate's verdicts: failed checks first, then those that could not be judged."""
     rows = [
-        (escape(check.name), check.verdict if check.passed else f"<b>{check.verdict.lower()}</b>", escape(check.detail))
+        (escape(check.name), f"<b>{text}</b>" if not check.allows else text, escape(_with_limit(check)))
         for check in sorted(checks, key=lambda check: (check.passed, not check.judged))
+        for text in [escape(check.verdict.lower())]
     ]
     return table(("check", "verdict", "numbers"), rows)
+
+
+def _with_limit(check: CheckResult) -> str:
+    return f"{check.detail}; limit loosened: {check.loosened}" if check.is_loosened else check.detail
+
+
+def audit_table(report: EvaluationReport) -> str:
+    """List how well the label is predicted from everything but the face, in the rows that the network got."""
+    if report.audit is None:
+        return "<p>The rows that the network got were not audited.</p>"
+    rows = [
+        (
+            escape(family.name),
+            "a network does not see it" if family.absent else f"{family.estimate}",
+            "gives the label away" if family.tells else ("too few to tell" if family.unsure else escape(family.reason)),
+        )
+        for family in report.audit
+    ]
+    rows += [
+        (f"column {escape(row.column)}", number(row.cramers_v, ".3f", "known for one label only"), "Cramér's V")
+        for row in report.associations or ()
+    ]
+    return table(("in training, validation and test faces", "AUC, or Cramér's V", ""), rows)
 
 
 def baselines_table(report: EvaluationReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aletheia.imaging.decoding import IMAGE_SUFFIXES
@@ -46,9 +47,9 @@ def _generated_card(spec: ModelSpec, uri: str) -> str:
         lines += ["", "| measured | value |", "|---|---|"]
         lines += [f"| {_cell(name)} | {_number(value)} |" for name, value in spec.metrics.items()]
     if spec.checks:
-        lines += ["", "| check | passed | detail |", "|---|---|---|"]
+        lines += ["", "| check | verdict | detail |", "|---|---|---|"]
         lines += [
-            f"| {_cell(name)} | {'yes' if check.get('passed') else 'no'} | {_cell(str(check.get('detail', '')))} |"
+            f"| {_cell(name)} | {_cell(_state(check))} | {_cell(str(check.get('detail', '')))} |"
             for name, check in spec.checks.items()
         ]
     return "\n".join(lines) + "\n"
@@ -94,3 +95,9 @@ def service_limits(config: ServeConfig, loaded: LoadedModel) -> dict[str, Any]:
         "trained_on": spec.trained_on,
         "sentences": sentences,
     }
+
+
+def _state(check: Mapping[str, bool | str]) -> str:
+    """Return the state of a check, with the exception that a person made; models of earlier versions have two."""
+    state = str(check.get("state") or ("passed" if check.get("passed") else "failed"))
+    return ", ".join(filter(None, (state, str(check.get("exception", "")))))

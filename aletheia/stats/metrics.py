@@ -45,6 +45,8 @@ class Metrics:
         tn, fp, fn, tp.
     level : float
         Of the intervals.
+    groups_real, groups_fake : int
+        Units with a real, and with a fake row.
     """
 
     values: dict[str, Estimate]
@@ -57,6 +59,8 @@ class Metrics:
     threshold: float
     confusion: dict[str, int]
     level: float
+    groups_real: int = 0
+    groups_fake: int = 0
 
     def __getitem__(self, name: str) -> Estimate:
         return self.values[name]
@@ -72,11 +76,11 @@ class Metrics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain values for JSON."""
-        fields = ("n", "n_real", "n_fake", "n_unreadable", "n_groups", "majority_share", "threshold", "level")
+        counts = ("n", "n_real", "n_fake", "n_unreadable", "n_groups", "groups_real", "groups_fake")
         return {
             "metrics": {name: estimate.to_dict() for name, estimate in self.values.items()},
             "confusion": dict(self.confusion),
-            **{name: getattr(self, name) for name in fields},
+            **{name: getattr(self, name) for name in (*counts, "majority_share", "threshold", "level")},
         }
 
 
@@ -131,6 +135,8 @@ def evaluate_scores(scored: ScoredSet, *, replicates: int = 2000, level: float =
             "tp": int((called & fake).sum()),
         },
         level=level,
+        groups_real=len(np.unique(scored.ids[~fake])),
+        groups_fake=len(np.unique(scored.ids[fake])),
     )
 
 

@@ -121,6 +121,7 @@ def score_table(
     seed: int = 0,
     confidence: float = 0.95,
     cross_validated: bool = True,
+    explain: bool = True,
 ) -> Shortcut:
     """Fit on some rows, score others, and rate the columns.
 
@@ -143,11 +144,13 @@ def score_table(
         Of the interval.
     cross_validated : bool
         Whether `fit` and `scored` are the same rows.
+    explain : bool
+        Rate the columns, which takes most of the time.
     """
     (x_train, fake), (x_test, y) = fit, scored
     scores, fold_of = np.full(len(y), np.nan), np.full(len(y), -1)
     width = len(columns.keys)
-    explained = width <= MAX_EXPLAINED
+    explained = explain and width <= MAX_EXPLAINED
     importance, alone = np.zeros(width), np.zeros(width)
     pairs_all = 0.0
     # On small tables OpenMP's threads wait for each other longer than they work.

@@ -1,11 +1,20 @@
 # Generated from notebooks/04-evaluate.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
+# mlrun: config options='["release"]'
 import mlrun
 
 from aletheia.evaluation import evaluate_model, evaluation_figures
 from aletheia.plotting import FigureArtifact, PageArtifact
-from aletheia.project import refuse_unknown
-from aletheia.release import fetch_model, production_model, run_gate
+from aletheia.project import RunConfig
+from aletheia.release import (
+    Exceptions,
+    GateLimits,
+    count_tries,
+    fetch_model,
+    production_model,
+    production_weights,
+    run_gate,
+)
 from aletheia.reports import render_evaluation_report
 
 
@@ -17,37 +26,50 @@ def evaluate(
     test: mlrun.DataItem,
     others: mlrun.DataItem = None,
     delivery_faces: int = 500,
-    seed: int = 0,
-    **unknown,
+    allow_other_crops: bool = False,
+    **options,
 ):
     """Score the test faces and compare the score with its baselines.
 
-    :param context:        the MLRun context
-    :param model:          the model of a training run
-    :param train:          training faces: the baselines learn from them, and none may be in test
-    :param val:            validation faces: none may be in test either
-    :param test:           test faces
-    :param others:         trainings of the same recipe with other seeds, if there are any
-    :param delivery_faces: at most so many are scored in thirty other deliveries each
-    :param seed:           of baselines and bootstraps
+    :param context:           the MLRun context
+    :param model:             the model of a training run
+    :param train:             training faces: the baselines learn from them, and none may be in test
+    :param val:               validation faces: none may be in test either
+    :param test:              test faces
+    :param others:            trainings of the same recipe with other seeds, if there are any
+    :param delivery_faces:    at most so many are scored in thirty other deliveries each
+    :param allow_other_crops: score faces that are cut out otherwise than the model's
+    :param options:           the release options of a run, and its seed (of baselines and bootstraps)
     """
-    refuse_unknown(evaluate, unknown)
-    production = production_model(project=context.project)
-    options = {
-        "val": val.as_df(),
-        "production": production,
-        "others": others and others.local(),
-        "delivery_faces": delivery_faces,
-        "seed": seed,
-    }
-    result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), **options)
+    config = RunConfig.parse(options)
+    rows = test.as_df()
+    result = evaluate_model(
+        fetch_model(model),
+        train.as_df(),
+        rows,
+        val=val.as_df(),
+        production=production_model(project=context.project),
+        others=others and others.local(),
+        delivery_faces=delivery_faces,
+        seed=config.seed,
+        tries=count_tries(rows, project=context.project),
+        allow_other_crops=allow_other_crops,
+    )
     report = result.to_report(evaluate_run=context.uid)
 
     context.log_dataset("scores", df=result.scores, format="parquet", index=False, stats=False)
     figures = evaluation_figures(result)
     for key, figure in figures.items():
         context.log_artifact(FigureArtifact(key, figure))
-    page = render_evaluation_report(result, figures, run_gate(report))
+    checks = run_gate(
+        report,
+        GateLimits.parse(config.limits),
+        exceptions=Exceptions.parse(config.accept_unjudged, config.waive),
+        production_weights=production_weights(project=context.project),
+    )
+    page = render_evaluation_report(result, figures, checks)
     context.log_artifact(PageArtifact("report", page))
     context.log_artifact("evaluation", body=report.model_dump_json(indent=1), local_path="evaluation.json")
     context.log_results(result.headline())
+    # By these, later evaluations on the same faces count this one.
+    context.log_results({"test_set": report.tries.test_set, "weights": report.weights_sha256})

@@ -1,43 +1,41 @@
 # Generated from notebooks/05-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
+# mlrun: config options='["release"]'
 from tempfile import TemporaryDirectory
 
 import mlrun
 
-from aletheia.project import refuse_unknown
+from aletheia.project import RunConfig
 from aletheia.release import (
-    CANDIDATE,
     CARD,
     MODEL_KEY,
-    PRODUCTION,
     EvaluationReport,
+    Exceptions,
     GateLimits,
     fetch_model,
+    gate_labels,
     production_weights,
+    refusal_sentences,
     release_bundle,
+    release_tag,
     run_gate,
 )
 
 
-def register(
-    context: mlrun.MLClientCtx,
-    model: mlrun.DataItem,
-    evaluation: mlrun.DataItem,
-    limits: dict | None = None,
-    **unknown,
-):
-    """Tag the model `production` when every check passes, else keep it as `candidate`.
+def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem, **options):
+    """Tag the model `production` when every check passes or is excepted by name, else keep it as `candidate`.
 
     :param context:    the MLRun context
     :param model:      the model of a training run
     :param evaluation: the evaluation of that model, as `evaluate` wrote it
-    :param limits:     how good is good enough: fpr_ratio (2), fpr_gap (0.15), cell_auc (0.7), calibration_error (0.1)
+    :param options:    the release options of a run: limits, accept_unjudged, waive
     """
-    refuse_unknown(register, unknown)
+    config = RunConfig.parse(options)
     report = EvaluationReport.parse(evaluation.get())
     weights = production_weights(project=context.project)
-    checks = run_gate(report, GateLimits.parse(limits), production_weights=weights)
-    tag = PRODUCTION if all(check.passed for check in checks) else CANDIDATE
+    limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
+    checks = run_gate(report, limits, exceptions=exceptions, production_weights=weights)
+    tag = release_tag(checks)
     with TemporaryDirectory() as folder:
         _, spec = release_bundle(fetch_model(model), report, checks, folder)
         context.log_model(
@@ -50,8 +48,23 @@ def register(
             algorithm=spec.architecture,
             metrics=spec.metrics,
             extra_data={name: name for name in ("model.json", CARD, *spec.files()[1:])},
-            labels={"verdict": tag, "data_hash": spec.data_hash[:16], "weights": spec.weights_sha256[:32]},
+            labels={
+                "verdict": tag,
+                "data_hash": spec.data_hash[:16],
+                "weights": spec.weights_sha256[:32],
+                **gate_labels(checks),
+            },
         )
     for check in checks:
-        print(f"{check.verdict}: {check.name} ({check.detail})")
-    context.log_results({"tag": tag, "failed_checks": ", ".join(c.name for c in checks if not c.passed) or "none"})
+        loosened = f"; limit loosened: {check.loosened}" if check.loosened else ""
+        print(f"{check.verdict}: {check.name} ({check.detail}{loosened})")
+    context.log_results(
+        {
+            "tag": tag,
+            "failed_checks": ", ".join(check.name for check in checks if check.judged and not check.allows) or "none",
+            "unjudged_checks": ", ".join(check.name for check in checks if not check.judged) or "none",
+            "excepted_checks": ", ".join(f"{c.name} ({c.exception})" for c in checks if c.exception) or "none",
+            "loosened_limits": ", ".join(f"{c.name} ({c.loosened})" for c in checks if c.loosened) or "none",
+            "refusals": refusal_sentences(checks),
+        }
+    )

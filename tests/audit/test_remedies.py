@@ -15,7 +15,7 @@ from scipy.stats import ks_2samp
 from typer.testing import CliRunner
 
 from aletheia.audit.audit import audit_faces
-from aletheia.audit.controls import score_controls
+from aletheia.audit.controls import score_families
 from aletheia.audit.measures import CONTROLS
 from aletheia.audit.measuring import CROPS, measure_faces
 from aletheia.audit.reencoding import reencode_faces
@@ -221,19 +221,19 @@ def test_resaved_quality_and_resolution():
     assert read_image(resaved(fine, None, 32)).std() < 1
 
 
-def test_score_controls_on_test_rows(tmp_path):
+def test_score_families_on_test_rows(tmp_path):
     faces = crops(tmp_path / "faces", brightness=60.0, pose=4.0)
     train, test = faces.iloc[: N // 2].reset_index(drop=True), faces.iloc[N // 2 :].reset_index(drop=True)
-    outcomes = score_controls(train, test, workers=1, progress=False)
+    outcomes = score_families(train, test, workers=1, progress=False)
     assert set(outcomes) == set(CONTROLS)
     assert outcomes["thumbnail"].auc > 0.85 and outcomes["keypoints"].auc > 0.7 and outcomes["blanked"].auc > 0.85
     assert not any(outcome.cross_validated for outcome in outcomes.values())
     assert outcomes["thumbnail"].n == len(test)
     shuffled = train.assign(label=np.random.default_rng(0).permutation(train.label))
     assert all(
-        0.2 < outcome.auc < 0.8 for outcome in score_controls(shuffled, test, workers=1, progress=False).values()
+        0.2 < outcome.auc < 0.8 for outcome in score_families(shuffled, test, workers=1, progress=False).values()
     )
-    one_class = score_controls(train, test[test.label == "real"], workers=1, progress=False)
+    one_class = score_families(train, test[test.label == "real"], workers=1, progress=False)
     assert all(outcome.reason for outcome in one_class.values())
 
 

@@ -14,7 +14,7 @@ from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.cli import app
 from aletheia.cli.evaluate_source import evaluate_source, saved_as_in_training
 from aletheia.core.errors import InputError
-from aletheia.datasets.pipeline import Faces
+from aletheia.datasets.pipeline import Dataset, Faces
 from aletheia.faces.crop_config import CropConfig
 from aletheia.project.run_config import RunConfig
 from aletheia.release.checks import registered_checks
@@ -27,7 +27,8 @@ SKIPPED = pd.DataFrame({"path": ["a.txt", "b.txt"], "reason": "no picture"})
 def evaluate(crops, brightness_bundle, tmp_path, monkeypatch) -> Callable[..., Result]:
     """Run the command on 120 crops of a source of which two files were left out."""
     faces = Faces(crops[1], crops[1].iloc[:0], SKIPPED, {})
-    monkeypatch.setattr("aletheia.cli.evaluate_source.load_dataset", lambda *args, **options: None)
+    data = Dataset(crops[1][["path", "label"]], crops[1].iloc[:0], SKIPPED)
+    monkeypatch.setattr("aletheia.cli.evaluate_source.load_dataset", lambda *args, **options: data)
     monkeypatch.setattr("aletheia.cli.evaluate_source.extract_dataset_faces", lambda *args, **options: faces)
     arguments = ["evaluate", str(brightness_bundle), "synthetic", "--delivery-faces", "8"]
     report = ["--report", str(tmp_path / "report.html")]
@@ -45,15 +46,39 @@ def test_evaluate_source_json_is_an_evaluation(evaluate, brightness_bundle, tmp_
     assert report.n == 120 and report.leaks is None
     assert len(checks) == len(registered_checks())
     assert checks["no leakage"] == {
-        "name": "no leakage",
-        "passed": True,
-        "detail": "not judged: the training rows are not at hand",
-        "judged": False,
+        "state": "not judged",
+        "passed": False,
+        "detail": "the training rows are not at hand",
         "code": "no-leakage",
-        "documentation": "methodology.md#check-no-leakage",
+        "required": True,
+        "exception": "",
+        "loosened": "",
     }
     page = (tmp_path / "report.html").read_text()
     assert f"AUC of <b>{report.metrics.auc}</b>" in page
+
+
+def test_evaluate_source_accepts_and_loosens_by_name(evaluate):
+    result = evaluate("--json", "--accept-unjudged", "no-leakage", "--limit", "cell_auc=0.5")
+    checks = json.loads(result.stdout)["checks"]
+    assert checks["no leakage"]["exception"] == "accepted"
+    assert checks["no weak cell"]["loosened"] == "0.5 in place of 0.7"
+
+
+@pytest.mark.parametrize("words", [("--accept-unjudged", "leaks"), ("--limit", "auc=1"), ("--waive", "moon")])
+def test_evaluate_source_refuses_unknown_names(evaluate, words):
+    result = evaluate(*words)
+    assert isinstance(result.exception, InputError) and words[1].split("=")[0] in str(result.exception)
+
+
+def test_evaluate_source_refuses_crops_cut_otherwise(evaluate, crops, brightness_bundle, monkeypatch):
+    other = crops[1].assign(crop_margin=0.5)
+    data = Dataset(other, other.iloc[:0], SKIPPED)
+    monkeypatch.setattr("aletheia.cli.evaluate_source.load_dataset", lambda *args, **options: data)
+    refused = evaluate()
+    assert "cut out with margin 0.5; the model was trained on faces with margin 0.2" in str(refused.exception)
+    allowed = evaluate("--json", "--allow-other-crops")
+    assert json.loads(allowed.stdout)["crops"].startswith("The test faces are cut out with margin 0.5")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from aletheia.audit.file_properties import shortcut_auc
-from aletheia.audit.measures import CONTROLS
+from aletheia.audit.measures import CONTROLS, FAMILIES
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.evaluation.baselines import BASELINES, FILES, SPECTRUM, Baselines, score_baselines
 from aletheia.evaluation.figures import baseline_figure
@@ -29,7 +29,11 @@ def baselines(manifests) -> Baselines:
 
 
 def test_score_baselines_of_each_kind(baselines, manifests):
-    assert list(baselines.outcomes) == list(BASELINES) == [FILES, *CONTROLS, SPECTRUM]
+    assert (
+        list(baselines.outcomes)
+        == list(BASELINES)
+        == [FILES, *CONTROLS, SPECTRUM, *sorted(set(FAMILIES) - set(CONTROLS), key=list(FAMILIES).index), "all"]
+    )
     expected = shortcut_auc(*manifests)
     files = baselines.outcomes[FILES]
     assert (files.auc, files.low, files.high) == (expected.auc, expected.low, expected.high)
@@ -40,7 +44,7 @@ def test_score_baselines_of_each_kind(baselines, manifests):
 
 def test_baselines_to_dict_json(baselines):
     values = json.loads(json.dumps(baselines.to_dict(), allow_nan=False))
-    assert values[SPECTRUM]["name"] == BASELINES[SPECTRUM]
+    assert values[SPECTRUM]["name"] == BASELINES[SPECTRUM].name
     assert values[SPECTRUM]["auc"] == baselines.outcomes[SPECTRUM].auc and values[SPECTRUM]["reason"] == ""
 
 
@@ -59,7 +63,7 @@ def test_baseline_figure_network_beside_detectors(baselines):
     assert list(network.x) == [metrics["auc"].value]
     np.testing.assert_allclose(network.error_x.array, [metrics["auc"].high - metrics["auc"].value])
     shown = [key for key, outcome in reason.items() if not outcome.reason]
-    assert list(trivial.y) == [BASELINES[key] for key in shown[::-1]] and BASELINES[FILES] not in trivial.y
+    assert list(trivial.y) == [BASELINES[key].name for key in shown[::-1]] and BASELINES[FILES].name not in trivial.y
     np.testing.assert_allclose(trivial.x, [reason[key].auc for key in shown[::-1]])
 
 

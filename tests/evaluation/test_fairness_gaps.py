@@ -67,7 +67,7 @@ def rates_of(y, p, values, rate, names):
 def test_largest_gap_replicates_match_repeated_rows(rate):
     frame, y, p, group = sample(300)
     values = frame["age"].to_numpy()
-    table = gaps_of(frame, y, p, groups=group, min_n=10, replicates=50, permutations=0, seed=3)
+    table = gaps_of(frame, y, p, groups=group, min_people=2, replicates=50, permutations=0, seed=3)
     row = table.set_index("rate").loc[rate]
     number = np.unique(group.astype(str), return_inverse=True)[1]
     gaps, ratios = [], []
@@ -99,7 +99,7 @@ def test_largest_gap_p_value_matches_shuffled_groups(rate):
     frame, y, p, group = sample(240, values=3, seed=7)
     y = (group % 3 > 0).astype(int)  # each group of one class
     values = frame["age"].to_numpy()
-    table = gaps_of(frame, y, p, groups=group, min_n=5, replicates=0, permutations=2000).set_index("rate")
+    table = gaps_of(frame, y, p, groups=group, min_people=1, replicates=0, permutations=2000).set_index("rate")
     rng = np.random.default_rng(1)
     first, stratum = np.arange(0, 240, 5), y[::5]
     as_large = 0
@@ -114,7 +114,7 @@ def test_largest_gap_p_value_matches_shuffled_groups(rate):
 def test_largest_gap_p_value_of_auc_matches_enumeration():
     p = np.array([0.35, 0.1, 0.2, 0.3, 0.9, 0.4, 0.05, 0.6, 0.7, 0.8, 0.15, 0.55])
     y, values = np.repeat([0, 1], 6), np.array(["a", *"bbbbb", *"aaaaa", "b"])
-    table = gaps_of(pd.DataFrame({"age": values}), y, p, min_n=1, replicates=0, permutations=5000)
+    table = gaps_of(pd.DataFrame({"age": values}), y, p, min_people=1, replicates=0, permutations=5000)
     gaps = []
     for real in range(6):
         for fake in range(6, 12):
@@ -129,7 +129,7 @@ def test_largest_gap_p_values_uniform_without_difference():
     grouped, single, gaps = [], [], []
     for seed in range(60):
         frame, y, p, group = sample(300, values=3, seed=seed, size=10)
-        settings = {"min_n": 10, "permutations": 100, "replicates": 0}
+        settings = {"min_people": 2, "permutations": 100, "replicates": 0}
         table = gaps_of(frame, y, p, groups=group, **settings)
         grouped.append(table["p_value"].to_numpy())
         single.append(gaps_of(frame, y, p, **settings)["p_value"].to_numpy())
@@ -164,21 +164,30 @@ def test_largest_gap_interval_without_errors():
     assert some["gap_low"] < draws_low - 0.05 and some["gap_low"] >= 0
 
 
-def test_largest_gap_ignores_values_with_few_rows():
+def test_largest_gap_ignores_values_with_few_people():
     frame, y, p = people("ann", "bea", "dan")
-    table = gaps_of(frame, y, p, replicates=50).set_index("rate")
+    table = gaps_of(frame, y, p, replicates=50, min_people=11).set_index("rate")
     assert (table["n_values"] == 2).all() and table.loc["fpr", "gap"] == pytest.approx(0.18)
     # dan counts among all rows, all the same.
     assert table.loc["fpr", "ratio"] == pytest.approx(0.28 / (16 / 75))
-    alone = gaps_of(*people("ann", "dan"))
+    alone = gaps_of(*people("ann", "dan"), min_people=11)
     assert (alone["verdict"] == TOO_FEW).all() and alone[["gap", "gap_low", "p_value", "ratio"]].isna().all().all()
     assert (alone["highest"] == "").all() and alone["n_values"].tolist() == [1, 1, 1]
+
+
+def test_largest_gap_counts_people_not_rows():
+    """Forty pictures of five people are five people, whatever the number of their films."""
+    frame, y, p = people("ann", "bea", "cat")
+    identity = np.where(frame["ethnicity"] == "cat", np.arange(len(frame)) % 5, np.arange(len(frame)) % 12)
+    named = frame.assign(identity=frame["ethnicity"] + identity.astype(str))
+    table = gaps_of(named, y, p, replicates=20, permutations=0).set_index("rate")
+    assert (table["n_values"] == 2).all() and table.loc["fpr", "lowest"] == "ann"
 
 
 def test_largest_gap_columns_and_unreadable_rows():
     frame, y, p, group = sample()
     frame["gender"] = np.where(np.arange(len(frame)) % 2 == 0, "f", "")
-    table = gaps_of(frame, y, p, groups=group, intersections=True, min_n=5, replicates=20, permutations=20)
+    table = gaps_of(frame, y, p, groups=group, intersections=True, min_people=1, replicates=20, permutations=20)
     assert table["column"].unique().tolist() == ["gender", "age", "gender × age"]
     assert table["n_values"].tolist() == [1] * 3 + [4] * 6
     gaps = p.copy()

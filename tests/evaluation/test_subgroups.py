@@ -73,6 +73,14 @@ def test_subgroup_table_few_rows_of_a_class(rows):
     assert row[["auc", "auc_low", "fnr", "ece", "ece_high"]].isna().all() and row["verdict"] == f"fnr: {TOO_FEW}"
 
 
+def test_subgroup_table_counts_people_not_rows(rows):
+    frame, y, p = rows
+    for count, verdict in ((5, f"fpr: {TOO_FEW}; fnr: {TOO_FEW}"), (6, "")):
+        named = frame.assign(gender="f", identity=[f"person {k % count}" for k in range(len(frame))])
+        row = subgroups_of(named, y, p, 0.55, ["gender"]).iloc[0]
+        assert row["verdict"] == verdict and np.isfinite(row["fpr"]) == np.isfinite(row["auc"]) == (count == 6)
+
+
 def test_subgroup_table_unreadable_rows(rows):
     frame, y, p = rows
     gaps = p.copy()

@@ -31,6 +31,7 @@ from aletheia.evaluation.result import Evaluation
 from aletheia.faces.crop_config import CropConfig
 from aletheia.release.evaluation_records import CellRecord
 from aletheia.release.gate import run_gate
+from aletheia.release.gate_check import FAILED
 from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import export_bundle
@@ -75,7 +76,7 @@ def evaluated(model: Path, parts: dict[str, pd.DataFrame], production: Path | No
 
 
 def failed(evaluation: Evaluation) -> set[str]:
-    return {check.name for check in run_gate(evaluation.to_report()) if not check.passed}
+    return {check.name for check in run_gate(evaluation.to_report()) if check.state == FAILED}
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +156,7 @@ def test_swapped_labels_of_one_source_are_refused(honest, tmp_path):
         y, p = evaluation.labels()
         cells = cell_table(parts["test"], ScoredSet(y, p), min_n=8)  # the data set is a small one
         report = dataclasses.replace(evaluation, cells=cells).to_report()
-        return {check.name for check in run_gate(report) if not check.passed}, report.worst_cell
+        return {check.name for check in run_gate(report) if check.state == FAILED}, report.worst_cell
 
     whole = two_sources(pd.concat(honest.parts.values(), ignore_index=True))
     before, _ = refused(honest.folder, parts_of(whole))

@@ -35,7 +35,7 @@ USES = {
         "print(plan.hyperparams())",
         "{'learning_rate': [1, 2, 3, 2], 'batch_size': [8, 8, 8, 8]}",
     ),
-    "aletheia/release/checks.py": (
+    "aletheia/release/checks/readable.py": (
         "from aletheia.release import limits_model, registered_checks\n"
         "print(registered_checks()[-1].code, limits_model().parse({'unreadable_faces': 3}).unreadable_faces)",
         "test-faces-readable 3",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError, create_model
 
-from aletheia.release.gate_check import CheckResult, GateCheck, GateContext, Limit
+from aletheia.release.gate_check import CheckResult, GateCheck, GateContext, Limit, few_groups
 
 
 class Unreadable(GateCheck):
@@ -45,7 +45,7 @@ def test_gate_check_result_names_its_check():
     result = Unreadable().result(False, "4 rows")
     assert result == CheckResult(
         "few unreadable rows",
-        False,
+        "failed",
         "4 rows",
         code="few-unreadable",
         documentation="methodology.md#check-few-unreadable",
@@ -53,19 +53,46 @@ def test_gate_check_result_names_its_check():
 
 
 @pytest.mark.parametrize(
-    ("result", "verdict"),
+    ("state", "required", "exception", "verdict", "allows"),
     [
-        (CheckResult("a", True, ""), "passed"),
-        (CheckResult("a", False, ""), "FAILED"),
-        (Unreadable().not_judged("no rows"), "not judged"),
-        (Unreadable().not_judged("no rows", blocks=True), "not judged"),
+        ("passed", True, "", "passed", True),
+        ("failed", True, "", "FAILED", False),
+        ("failed", False, "", "FAILED", False),
+        ("failed", True, "waived", "FAILED, waived", True),
+        ("not judged", True, "", "not judged", False),
+        ("not judged", False, "", "not judged", True),
+        ("not judged", True, "accepted", "not judged, accepted", True),
     ],
 )
-def test_check_result_verdict(result, verdict):
-    assert result.verdict == verdict
+def test_check_result_states(state, required, exception, verdict, allows):
+    result = CheckResult("a", state, "", required=required, exception=exception)
+    assert (result.verdict, result.allows, result.passed) == (verdict, allows, state == "passed")
+    assert result.to_dict()["state"] == state
 
 
-def test_gate_check_not_judged_passes():
-    result = Unreadable().not_judged("no rows")
-    assert result.passed and not result.judged and result.detail == "not judged: no rows"
-    assert not Unreadable().not_judged("no rows", blocks=True).passed
+def test_gate_check_not_judged_is_required_and_names_the_remedy():
+    result = Unreadable().not_judged("no rows", remedy="bring some")
+    assert (result.state, result.required, result.allows) == ("not judged", True, False)
+    assert result.detail == "no rows; bring some"
+
+
+@pytest.mark.parametrize(("value", "loosened"), [(2, False), (3, False), (4, True)])
+def test_limit_is_loosened(value, loosened):
+    assert Unreadable.limit.is_loosened(value) == loosened
+    assert Limit("auc", 0.7, "", strict_up=True).is_loosened(0.6)
+    assert not Limit("auc", 0.7, "", strict_up=True).is_loosened(0.8)
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "least", "words"),
+    [
+        (8, 8, 8, ""),
+        (7, 20, 8, "the genuine test faces are of 7 independent groups"),
+        (20, 3, 8, "the fake test faces are of 3 independent groups"),
+        (0, 0, 8, "is not recorded; run evaluate again"),
+        (2, 2, 0, ""),
+    ],
+)
+def test_few_groups_names_the_class_and_the_remedy(good_report, real, fake, least, words):
+    text = few_groups(good_report.model_copy(update={"groups_real": real, "groups_fake": fake}), least)
+    assert (words in text) if words else text == ""

@@ -8,7 +8,8 @@ from huggingface_hub import ModelCard
 from aletheia.models.spec import ModelSpec
 from aletheia.release.checks import registered_checks
 from aletheia.release.evaluation_report import EvaluationReport
-from aletheia.release.gate import run_gate
+from aletheia.release.exceptions import Exceptions
+from aletheia.release.gate import GateLimits, run_gate
 from aletheia.release.model_card import render_model_card
 
 N_CHECKS = len(registered_checks())
@@ -25,7 +26,7 @@ SPEC = ModelSpec(
 
 def card(values: dict, tag: str = "production") -> str:
     report = EvaluationReport.parse(values)
-    return render_model_card(SPEC, report, run_gate(report), tag=tag)
+    return render_model_card(SPEC, report, run_gate(report, production_weights=""), tag=tag)
 
 
 def section(text: str, heading: str) -> list[str]:
@@ -56,7 +57,7 @@ def test_model_card_front_matter_without_undefined_metrics(good):
 def test_model_card_numbers_name_run_and_data(good):
     text = card(good)
     metrics, baselines = section(text, "Evaluation"), section(text, "Baselines on the same faces")
-    assert (len(metrics), len(baselines)) == (9 + 2, 5)
+    assert (len(metrics), len(baselines)) == (9 + 2, 6)
     assert all(row.endswith("| run-of-evaluate | dddddddddddddddd |") for row in metrics + baselines)
     assert "run-of-train" in text and "0.610" in text
     auc = good["metrics"]["auc"]
@@ -66,7 +67,7 @@ def test_model_card_numbers_name_run_and_data(good):
 
 def test_model_card_baseline_without_numbers(good):
     good["baselines"]["spectrum"].update(auc=None, low=None, high=None, reason="one class")
-    assert section(card(good), "Baselines on the same faces")[-1].startswith(
+    assert section(card(good), "Baselines on the same faces")[4].startswith(
         "| frequency spectrum alone | one class | – |"
     )
 
@@ -75,25 +76,54 @@ def test_model_card_verdict_of_a_refused_model(good):
     good["leaks"] = 3
     text = card(good, "candidate")
     verdict = text[text.index("# Deepfake") : text.index("## Description")]
-    assert (
-        f"Registered as `candidate`:** it failed 1 of {N_CHECKS} checks and must not be used in production." in verdict
-    )
+    summary = f"of {N_CHECKS} checks, {N_CHECKS - 1} passed, 1 failed, 0 not judged."
+    assert f"Registered as `candidate`:** {summary} It must not be used in production: no leakage." in verdict
     assert "| no leakage | FAILED | 3 groups" in verdict
-    assert "it passed every check" not in verdict
 
 
 def test_model_card_verdict_where_the_data_cannot_decide(good):
     good["grouping"] = {"rows": 100, "known": 0, "guessed": 0}
     text = card(good, "candidate")
-    assert f"it failed 1 of {N_CHECKS} checks (1 of them because nothing in the data can decide) and must not" in text
-    assert "| no leakage | not judged | not judged: the person or the video is known of 0 of 100 test rows" in text
+    assert f"{N_CHECKS - 1} passed, 0 failed, 1 not judged. It must not be used in production: no leakage." in text
+    assert "| no leakage | not judged | the person is known of 0 of 100 test rows only;" in text
 
 
 def test_model_card_verdict_of_a_good_model(good):
     text = card(good)
-    summary = f"it passed every check that could be judged, {N_CHECKS - 1} of {N_CHECKS}."
-    assert f"Registered as `production`:** {summary}" in text
-    assert "| better than the model in production | not judged | not judged: there is none yet |" in text
+    assert f"`production`:** of {N_CHECKS} checks, {N_CHECKS} passed, 0 failed, 0 not judged.\n\n| check" in text
+    assert "| better than the model in production | passed | there is none yet |" in text
+
+
+def test_model_card_head_shows_exceptions_and_loosened_limits(good):
+    good["grouping"]["people"] = 0
+    good["audit"][1].update(auc=0.8, tells=True)
+    exceptions, limits = Exceptions.parse(["no-leakage"], ["background"]), GateLimits.parse({"cell_auc": 0.5})
+    checks = run_gate(EvaluationReport.parse(good), limits, exceptions=exceptions, production_weights="")
+    text = render_model_card(SPEC, EvaluationReport.parse(good), checks, tag="production")
+    head = text[text.index("**Registered") : text.index("| check |")]
+    assert "1 failed, 1 not judged." in head and "must not be used" not in head
+    assert "**Not judged, and accepted by a person:** no leakage (the person is known of 0 of 300" in head
+    assert "**Failed, and waived by a person:** no shortcut in the data (the label is given away by background" in head
+    assert "**Limits that were loosened:** no weak cell: 0.5 in place of 0.7." in head
+    assert "| no leakage | not judged, accepted |" in text and "| no shortcut in the data | FAILED, waived |" in text
+
+
+@pytest.mark.parametrize(
+    ("tries", "words"),
+    [
+        (None, "Earlier evaluations on these test faces were not counted."),
+        ({"number": 1, "optimism": 0.0}, "Evaluation no. 1 on this test set.\n"),
+        ({"number": 5, "optimism": 0.0123}, "no. 5 on this test set. The best of so many equal models would exceed"),
+    ],
+)
+def test_model_card_says_how_often_the_test_set_was_used(good, tries, words):
+    assert words in card(good | {"tries": tries})
+
+
+def test_model_card_says_how_the_faces_are_cut(good):
+    assert "The test faces are cut out with size 64" in card(
+        good | {"crops": "The test faces are cut out with size 64."}
+    )
 
 
 def test_model_card_groups_of_people(good):

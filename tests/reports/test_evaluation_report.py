@@ -16,7 +16,7 @@ from aletheia.reports.evaluation_report import render_evaluation_report
 
 from .helpers import without_scripts
 
-PASSED = CheckResult("no leakage", True, "0 groups")
+PASSED = CheckResult("no leakage", "passed", "0 groups", code="no-leakage")
 
 
 def render(evaluation: Evaluation, checks: list[CheckResult]) -> str:
@@ -40,6 +40,7 @@ def test_render_evaluation_report_order(evaluation: Evaluation) -> None:
     assert headings == [
         "Checks",
         "Comparison with baselines",
+        "Shortcuts in the faces that it learnt from",
         "Metrics",
         "Groups of people",
         "Generators and sources",
@@ -65,16 +66,19 @@ def test_render_evaluation_report_headline_numbers(evaluation: Evaluation) -> No
 
 
 def test_render_evaluation_report_verdicts(evaluation: Evaluation) -> None:
-    page = render(evaluation, [PASSED, dataclasses.replace(PASSED, judged=False)])
-    assert 'class="verdict lead good"' in page and "every check that could be judged, 1 of 2 (below)" in page
-    page = render(evaluation, [PASSED, CheckResult("<b>one</b>", False, ""), CheckResult("two", False, "")])
+    accepted = CheckResult("<i>a</i>", "not judged", "", exception="accepted")
+    loosened = CheckResult("b", "passed", "", limit=0.5, default_limit=0.7, is_loosened=True)
+    page = render(evaluation, [PASSED, accepted, loosened])
+    assert 'class="verdict lead good"' in page and "It passed 2 of 3 checks (below)." in page
+    assert "A person accepted:</b> &lt;i&gt;a&lt;/i&gt;. <b>Limits were loosened:</b> b (0.5 in place of 0.7)." in page
+    page = render(evaluation, [PASSED, CheckResult("<b>one</b>", "failed", ""), CheckResult("two", "failed", "")])
     assert 'class="verdict lead bad"' in page and "it failed: &lt;b&gt;one&lt;/b&gt;, two." in page
 
 
 def test_render_evaluation_report_undecided_check_counts(evaluation: Evaluation) -> None:
     """A check that the data cannot decide, and have to, is named as such, and the faces are not called unseen."""
-    undecided = CheckResult("no leakage", False, "not judged: x", judged=False, code="no-leakage")
-    page = render(evaluation, [PASSED, undecided, CheckResult("two", False, "")])
+    undecided = CheckResult("no leakage", "not judged", "x", code="no-leakage")
+    page = render(evaluation, [undecided, CheckResult("two", "failed", "")])
     assert "it failed: two; the data cannot decide, and have to: no leakage." in page
     assert 'class="verdict lead bad"' in page and "that it never saw" not in page
 

@@ -50,14 +50,18 @@ def group(**changes: object) -> GroupRecord:
 def test_checks_table_order_and_words():
     html = checks_table(
         [
-            CheckResult("b", True, "no <i>data</i>", judged=False),
-            CheckResult("a", True, "1 of 2"),
-            CheckResult("c", False, "0 of 2"),
+            CheckResult("b", "not judged", "no <i>data</i>", exception="accepted"),
+            CheckResult("a", "passed", "1 of 2", limit=0.5, default_limit=0.7, is_loosened=True),
+            CheckResult("c", "failed", "0 of 2"),
         ]
     )
-    assert rows(html) == [["c", "failed", "0 of 2"], ["a", "passed", "1 of 2"], ["b", "not judged", "no <i>data</i>"]]
+    assert rows(html) == [
+        ["c", "failed", "0 of 2"],
+        ["b", "not judged, accepted", "no <i>data</i>"],
+        ["a", "passed", "1 of 2; limit loosened: 0.5 in place of 0.7"],
+    ]
     assert "<b>failed</b>" in html and "i" not in tags(html)
-    assert "<b>not judged</b>" in checks_table([CheckResult("d", False, "", judged=False)])
+    assert "<b>not judged</b>" in checks_table([CheckResult("d", "not judged", "")])
 
 
 def test_baselines_table_numbers_and_reasons(good):

@@ -82,9 +82,9 @@ def test_export_bundle_records_fault(discs, good_report, tmp_path, fault):
     export_bundle(result, *discs, folder=tmp_path)
     spec = read_spec(tmp_path)
     assert spec.fault == fault and spec.training["fault"] == fault
-    checks = run_gate(good_report.model_copy(update={"fault": spec.fault}))
+    checks = run_gate(good_report.model_copy(update={"fault": spec.fault}), production_weights="")
     assert [check.name for check in checks if not check.passed] == ["no injected fault"]
-    assert all(check.passed for check in run_gate(good_report))
+    assert all(check.passed for check in run_gate(good_report, production_weights=""))
 
 
 def test_train_config_unknown_fault():

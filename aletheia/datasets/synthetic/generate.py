@@ -95,8 +95,8 @@ def generate_dataset(
     real, in ``ffhq/``. Groups are skewed on purpose: dark skin and old age are rare, dark-skinned and young
     people are more often fake.
 
-    A fake carries its target's identity and, for swaps, ``pair`` = ``target|donor``. Donors come from circles
-    of three alike identities, so that a split by connected groups has groups to split.
+    A fake carries its target's identity and, for swaps, ``pair`` = ``target|donor``. Donors come from pairs
+    of alike identities, so that a split by connected groups has groups to split.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from aletheia.datasets.synthetic.scene import draw_shot
 from aletheia.imaging.reading import examine_image
 
 FAKE_SHARE = 0.82  # as in DFDC (Dolhansky et al., 2020)
-CIRCLE = 3  # identities that swap faces among themselves
+CIRCLE = 2  # identities that swap faces among themselves: few, so that a test part has many independent groups
 SHOTS = 10  # images an identity, on average
 _GENERATOR_SHARES = (0.34, 0.36, 0.30)
 
@@ -45,7 +45,7 @@ class Job:
 
 
 def _circles(people: list[Person], seed: int) -> list[list[Person]]:
-    """Form circles of three alike identities: forgers choose donors that resemble the target.
+    """Form pairs of alike identities: forgers choose donors that resemble the target.
 
     A swap connects target and donor, and a split must keep connected rows together. Were donors drawn from
     everyone, a few hundred swaps would connect all identities and nothing could be split.

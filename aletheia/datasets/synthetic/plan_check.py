@@ -13,7 +13,7 @@ from aletheia.datasets.synthetic.plan import planned_rows
 
 #: From so many pictures on there are people enough for any split that the options allow.
 ENOUGH = 3000
-_STEP = 30  # pictures of one circle of people
+_STEP = 20  # pictures of one circle of people
 
 
 def check_plan(n: int, seed: int, fractions: Sequence[float]) -> None:

@@ -76,7 +76,7 @@ def test_generate_dataset_pairs(data_set):
     assert (main.loc[main["generator"] != "face-swap", "pair"] == "").all()
     both = pd.concat([main, pool], ignore_index=True)
     sizes = pd.Series(connected_groups(both)).groupby(both["identity"]).agg(set)
-    assert len(set(connected_groups(main))) == main["identity"].nunique() // 3  # circles, not one lump
+    assert len(set(connected_groups(main))) == main["identity"].nunique() // 2  # pairs, not one lump
     assert all(len(groups) == 1 for groups in sizes)
     assert not set(main["identity"]) & set(pool["identity"])
 

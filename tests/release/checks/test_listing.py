@@ -9,8 +9,9 @@ import pytest
 
 from aletheia.core.errors import InputError
 from aletheia.models.spec import ModelSpec
-from aletheia.release import checks
-from aletheia.release.checks import PLUGIN_GROUP, register_check, registered_checks
+from aletheia.release.checks import registry as registry_module
+from aletheia.release.checks.listing import PLUGIN_GROUP, registered_checks
+from aletheia.release.checks.registry import register_check
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate import GateLimits, limits_model, run_gate
 from aletheia.release.gate_check import GateCheck, Limit
@@ -28,6 +29,8 @@ OTHER = {
     "n": 300,
     "same_data": True,
     "weights_sha256": "f" * 64,
+    "standard_error": 0.015,
+    "df": 20,
 }
 PLUGIN = '''
 from aletheia.release import GateCheck, Limit, register_check
@@ -47,10 +50,13 @@ class EnoughFaces(GateCheck):
 
 
 @pytest.fixture
-def registry(monkeypatch):
+def registry():
     """Keep what a test registers from the others."""
     registered_checks()
-    monkeypatch.setattr(checks, "_registry", dict(checks._registry))
+    before = dict(registry_module.registry)
+    yield
+    registry_module.registry.clear()
+    registry_module.registry.update(before)
 
 
 @pytest.fixture
@@ -67,8 +73,18 @@ def plugin(registry, tmp_path, monkeypatch):
     sys.modules.pop("gate_plugin", None)
 
 
+def refused(values: dict) -> dict[str, str]:
+    checks = run_gate(EvaluationReport.parse(values), production_weights=weights(values))
+    return {check.name: check.state for check in checks if not check.allows}
+
+
 def failed(values: dict) -> list[str]:
-    return [check.name for check in run_gate(EvaluationReport.parse(values)) if not check.passed]
+    return [name for name, state in refused(values).items() if state == "failed"]
+
+
+def weights(values: dict) -> str:
+    """Return the weights in production that the evaluation compared with."""
+    return (values["production"] or {}).get("weights_sha256", "")
 
 
 def detail(values: dict, code: str, **options: object) -> str:
@@ -79,37 +95,78 @@ def detail(values: dict, code: str, **options: object) -> str:
     ("change", "name"),
     [
         (lambda e: e["baselines"]["files"].update(auc=0.99, difference=-0.01), "beats the file-property shortcut"),
-        (lambda e: e["baselines"]["files"].update(auc=None, reason="one class"), "beats the file-property shortcut"),
         (lambda e: e["baselines"]["thumbnail"].update(auc=0.9, difference=0.08), "beats the controls"),
-        (lambda e: e["baselines"]["spectrum"].update(auc=0.9, difference=None), "beats the frequency spectrum"),
+        (lambda e: e["baselines"]["light"].update(auc=0.9, difference=0.08), "beats the families of the audit"),
         (lambda e: e["metrics"]["balanced_accuracy"].update(low=0.49), "beats the majority class"),
         (lambda e: e.update(leaks=1), "no leakage"),
         (lambda e: e.update(own_rows=False), "no leakage"),
+        (lambda e: e["audit"][1].update(auc=0.8, low=0.7, tells=True), "no shortcut in the data"),
+        (lambda e: e["associations"][1].update(cramers_v=0.3), "no shortcut in the data"),
         (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=0.01), "false alarms are shared fairly"),
         (lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, p=None), "false alarms are shared fairly"),
         (lambda e: e["gaps"][0].update(gap_low=0.42, p_value=0.002), "groups have similar false alarms"),
         (lambda e: e["worst_cell"].update(auc=0.69), "no weak cell"),
         (lambda e: e["calibration_error"].update(high=0.2), "calibrated"),
-        (lambda e: e["calibration_error"].update(value=None), "calibrated"),
         (lambda e: e.update(fault="shuffled-labels"), "no injected fault"),
-        (lambda e: e.update(production=OTHER | {"low": -0.01}), "better than the model in production"),
-        (lambda e: e.update(production={"reason": "its files are gone"}), "better than the model in production"),
+        (lambda e: e.update(production=OTHER | {"difference": 0.02}), "better than the model in production"),
     ],
 )
 def test_checks_refuse_for_their_own_reason(good, change, name):
     change(good)
-    assert failed(good) == [name]
+    assert refused(good) == {name: "failed"}
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda e: e["baselines"]["files"].update(auc=None, reason="one class"), "beats the file-property shortcut"),
+        (lambda e: e["baselines"]["blanked"].update(auc=None, reason="no keypoints"), "beats the controls"),
+        (lambda e: e["baselines"]["spectrum"].update(auc=0.9, difference=None), "beats the frequency spectrum"),
+        (lambda e: e["baselines"].pop("light"), "beats the families of the audit"),
+        (lambda e: e["metrics"]["balanced_accuracy"].update(low=None), "beats the majority class"),
+        (lambda e: e.update(leaks=None), "no leakage"),
+        (lambda e: e.update(own_rows=None), "no leakage"),
+        (lambda e: e.update(grouping=None), "no leakage"),
+        (lambda e: e["grouping"].update(people=269), "no leakage"),
+        (lambda e: e.update(audit=None), "no shortcut in the data"),
+        (lambda e: e.update(associations=None), "no shortcut in the data"),
+        (lambda e: e["audit"][0].update(auc=0.95, unsure=True), "no shortcut in the data"),
+        (
+            lambda e: e["audit"][0].update(auc=None, reason="most files could not be measured"),
+            "no shortcut in the data",
+        ),
+        (lambda e: e["associations"][0].update(cramers_v=None), "no shortcut in the data"),
+        (lambda e: e.update(fpr_ratios=[]), "false alarms are shared fairly"),
+        (lambda e: e.update(gaps=[]), "groups have similar false alarms"),
+        (lambda e: e.update(worst_cell=None), "no weak cell"),
+        (lambda e: e.update(unjudged_cells=["rare × cam-a"]), "no weak cell"),
+        (lambda e: e.update(cells=[e["worst_cell"] | {"generator": "(unknown)"}]), "no weak cell"),
+        (lambda e: e.update(cells=[e["worst_cell"] | {"source": "(unknown)"}]), "no weak cell"),
+        (lambda e: e["calibration_error"].update(value=None), "calibrated"),
+        (lambda e: e.update(production={"reason": "its files are gone"}), "better than the model in production"),
+        (lambda e: e.update(production=OTHER | {"standard_error": None}), "better than the model in production"),
+    ],
+)
+def test_checks_not_judged_where_information_is_missing(good, change, name):
+    """Missing information never passes: without the names of people, "0 groups on two sides" says nothing."""
+    change(good)
+    assert refused(good) == {name: "not judged"}
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        # A ratio above the limit that chance explains; a few controls that could not be computed; the same model again.
+        # A ratio above the limit that chance explains; controls without anything in the crops; the same model again.
         lambda e: e["fpr_ratios"][0].update(ratio=2.5, low=1.1, high=4.0, p=0.01),
         lambda e: e["fpr_ratios"][0].update(ratio=3.5, low=2.1, high=4.0, p=0.3),
         lambda e: e["gaps"][0].update(gap_low=0.42, p_value=0.3),
         lambda e: e["gaps"][0].update(gap_low=0.14, p_value=0.002),
-        lambda e: [e["baselines"][key].update(auc=None, low=None, high=None) for key in ("keypoints", "blanked")],
+        lambda e: [e["baselines"][key].update(auc=None, absent=True) for key in ("keypoints", "blanked")],
+        lambda e: [baseline.update(auc=None, absent=True) for baseline in e["baselines"].values()],
+        lambda e: (e["fpr_ratios"].clear(), e["metrics"]["fpr"].update(value=0.0)),
+        lambda e: e["audit"][0].update(auc=None, reason="nothing of it", absent=True),
+        lambda e: e["grouping"].update(people=270),
+        lambda e: e.update(cells=[e["worst_cell"]]),
         lambda e: e.update(production=OTHER | {"same": True, "low": 0.0}),
         lambda e: e.update(production=OTHER),
         lambda e: e["calibration_error"].update(value=0.13, high=0.14, expected=0.05),
@@ -117,43 +174,17 @@ def test_checks_refuse_for_their_own_reason(good, change, name):
 )
 def test_checks_pass_without_a_reason(good, change):
     change(good)
-    assert failed(good) == []
+    assert refused(good) == {}
 
 
-def test_checks_not_judged_without_data(good):
-    good["fpr_ratios"], good["gaps"], good["worst_cell"], good["leaks"] = [], [], None, None
-    unjudged = {check.name: check.detail for check in run_gate(EvaluationReport.parse(good)) if not check.judged}
-    assert set(unjudged) == {
-        "no leakage",
-        "false alarms are shared fairly",
-        "groups have similar false alarms",
-        "no weak cell",
-        "better than the model in production",
-    }
-    assert all(text.startswith("not judged: ") for text in unjudged.values())
-
-
-@pytest.mark.parametrize(
-    ("grouping", "leaks", "verdict", "passed", "words"),
-    [
-        ({"rows": 100, "known": 0, "guessed": 0}, 0, "not judged", False, "known of 0 of 100 test rows only"),
-        ({"rows": 100, "known": 49, "guessed": 49}, 0, "not judged", False, "known of 49 of 100 test rows only"),
-        ({"rows": 100, "known": 50, "guessed": 0}, 0, "passed", True, "; people are not known, only videos"),
-        (
-            {"rows": 100, "known": 100, "guessed": 30},
-            0,
-            "passed",
-            True,
-            "the videos of 30 of 100 test rows were guessed",
-        ),
-        ({"rows": 100, "known": 0, "guessed": 0}, 2, "FAILED", False, "2 groups"),
-        (None, 0, "passed", True, "0 groups"),
-    ],
-)
-def test_no_leakage_is_judged_only_where_people_or_videos_are_known(good, grouping, leaks, verdict, passed, words):
-    good["grouping"], good["leaks"] = grouping, leaks
-    (check,) = (check for check in run_gate(EvaluationReport.parse(good)) if check.code == "no-leakage")
-    assert (check.verdict, check.passed) == (verdict, passed) and words in check.detail
+def test_checks_withheld_columns_name_the_column_or_the_exception(good):
+    good["subgroups"], good["gaps"], good["fpr_ratios"] = [], [], []
+    good["grouping"].update(people=0, known=300)
+    checks = {check.code: check.detail for check in run_gate(EvaluationReport.parse(good)) if not check.judged}
+    assert "gender, age, skin_tone or ethnicity" in checks["fair-false-alarms"] and checks["false-alarm-gap"]
+    assert checks["no-leakage"] == (
+        "the person is known of 0 of 300 test rows only; name the people in the column identity"
+    )
 
 
 def test_checks_one_class(good):
@@ -161,8 +192,9 @@ def test_checks_one_class(good):
         good["metrics"][name] = {"value": None, "low": None, "high": None}
     for baseline in good["baselines"].values():
         baseline.update(difference=None, standard_error=None)
-    names = failed(good)
-    assert {"beats the file-property shortcut", "beats the controls", "beats the majority class"} <= set(names)
+    states = refused(good)
+    names = ("beats the file-property shortcut", "beats the controls", "beats the majority class")
+    assert {states[name] for name in names} == {"not judged"}
     assert "run evaluate again" in detail(good, "beats-controls")
 
 
@@ -173,9 +205,7 @@ def test_beats_baselines_corrects_for_the_number_of_tries(good):
     assert failed(good) == []
     for baseline in good["baselines"].values():
         baseline.update(weak)
-    assert {"beats the file-property shortcut", "beats the controls", "beats the frequency spectrum"} == set(
-        failed(good)
-    )
+    assert len(failed(good)) == 4 and all(name.startswith("beats the") for name in failed(good))
 
 
 def test_beats_baselines_needs_the_margin(good):
@@ -191,6 +221,7 @@ def test_beats_baselines_needs_the_margin(good):
         ("f" * 64, OTHER, True),
         ("f" * 32, OTHER, True),
         (None, OTHER, True),
+        (None, None, False),
         ("f" * 64, None, False),
         ("a" * 64, OTHER, False),
         ("", OTHER, False),
@@ -200,13 +231,14 @@ def test_beats_production_compared_with_current_weights(good, current, productio
     report = EvaluationReport.parse(good | {"production": production})
     (result,) = [c for c in run_gate(report, production_weights=current) if c.code == "beats-production"]
     assert result.passed == passed
-    assert passed or "run evaluate again" in result.detail
+    assert result.judged == passed
+    assert passed or "run evaluate again" in result.detail or current is None
 
 
 def test_no_weak_cell_names_small_cells(good):
     good["unjudged_cells"] = [f"rare-{k} × cam-a" for k in range(6)]
     text = detail(good, "no-weak-cell")
-    assert "too few test rows to judge rare-0 × cam-a, " in text and text.endswith("and 2 more")
+    assert text.startswith("too few test rows to judge rare-0 × cam-a, ") and "and 2 more (trained on" in text
 
 
 def test_checks_details_hold_the_numbers(good):
@@ -230,8 +262,9 @@ def test_checks_details_hold_the_numbers(good):
     )
     assert detail(good | {"production": OTHER | {"same_data": False}}, "beats-production") == (
         "AUC 0.950 against 0.900 of store://models/aletheia/detector:production on the same 300 rows: "
-        "difference +0.050 (+0.020 to +0.080); it was trained on other data, and some of these rows may have been "
-        "among them"
+        "difference +0.050 (+0.020 to +0.080); p that it is not better 0.0017, needed below 0.0250 at evaluation "
+        "no. 1 on this test set (earlier ones were not counted); it was trained on other data, and some of these "
+        "rows may have been among them"
     )
 
 
@@ -240,8 +273,10 @@ def test_registered_checks_names_codes_limits():
         "beats the file-property shortcut",
         "beats the controls",
         "beats the frequency spectrum",
+        "beats the families of the audit",
         "beats the majority class",
         "no leakage",
+        "no shortcut in the data",
         "false alarms are shared fairly",
         "groups have similar false alarms",
         "no weak cell",

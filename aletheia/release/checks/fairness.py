@@ -1,0 +1,83 @@
+"""Checks of the false alarms of groups of people."""
+
+from __future__ import annotations
+
+from aletheia.release.checks.baselines import SIGNIFICANT
+from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.gate_check import CheckResult, GateCheck, GateContext, Limit
+from aletheia.stats.clustered_auc import MIN_GROUPS
+
+_COLUMNS = "name the groups of people in one of the columns gender, age, skin_tone or ethnicity"
+_MORE = "bring more people of each group"
+
+
+class _Fairness(GateCheck):
+    """A check that needs groups of people."""
+
+    min_groups = MIN_GROUPS
+
+    def _without_groups(self, report: EvaluationReport) -> CheckResult:
+        if not report.subgroups and not report.gaps:
+            return self.not_judged("no group of people is known among the test faces", remedy=_COLUMNS)
+        return self.not_judged("no two groups of people have enough people with genuine test faces", remedy=_MORE)
+
+
+class FairFalseAlarms(_Fairness):
+    """No group of people has many more false alarms than all.
+
+    Fails when a group's ratio exceeds the limit with its whole interval, and a permutation test says that groups differ
+    at all: the largest of several ratios is large by chance alone.
+    """
+
+    code = "fair-false-alarms"
+    name = "false alarms are shared fairly"
+    limit = Limit(
+        "fpr_ratio",
+        2.0,
+        "Most that the worst subgroup's false-positive rate may be times the overall one.",
+        ge=1,
+        le=100,
+    )
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the largest ratio of false-positive rates with the limit."""
+        ratios = [ratio for ratio in report.fpr_ratios if ratio.estimate.has_interval]
+        if not ratios:
+            compared = [gap for gap in report.gaps if gap.rate == "fpr" and gap.n_values > 1]
+            if compared and report.metrics.fpr.value == 0:
+                columns = ", ".join(gap.column for gap in compared)
+                return self.result(True, f"no genuine test face was called fake, in no group of {columns}")
+            return self._without_groups(report)
+        worst = max(ratios, key=lambda ratio: ratio.low)
+        detail = (
+            f"{worst.column} {worst.group}: {worst.ratio:.2f} times the overall false-positive rate "
+            f"({worst.estimate.interval('.2f')}; at most {context.limit:g}); p that groups do not differ {worst.p:.3f}"
+        )
+        return self.result(worst.low <= context.limit or worst.p >= SIGNIFICANT, detail)
+
+
+class SimilarFalseAlarms(_Fairness):
+    """No two groups of people lie far apart in their false alarms.
+
+    A ratio to the overall rate cannot be large where that rate is: at 35 % no group can exceed 2.9 times. The gap can.
+    Fails when the gap exceeds the limit with its whole interval, and a permutation test says that groups differ at all.
+    """
+
+    code = "false-alarm-gap"
+    name = "groups have similar false alarms"
+    limit = Limit(
+        "fpr_gap", 0.15, "Most that the false-positive rates of the worst and the best subgroup may differ.", gt=0, le=1
+    )
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the largest gap between false-positive rates with the limit."""
+        gaps = [gap for gap in report.gaps if gap.rate == "fpr" and gap.with_interval("gap").has_interval]
+        if not gaps:
+            return self._without_groups(report)
+        worst = max(gaps, key=lambda gap: gap.gap_low)
+        detail = (
+            f"{worst.column}: false-positive rate {worst.highest_rate:.3f} of {worst.highest} against "
+            f"{worst.lowest_rate:.3f} of {worst.lowest}, gap {worst.with_interval('gap'):.3f}; at most "
+            f"{context.limit:g}; p that groups do not differ {worst.p_value:.3f}"
+        )
+        return self.result(worst.gap_low <= context.limit or worst.p_value >= SIGNIFICANT, detail)
