@@ -11,6 +11,7 @@ import sys
 BENCHMARKS = {
     "tracking": "The tracking service",
     "intervals": "How often intervals hold the truth, and what the gate lets pass",
+    "audit": "What the gate makes of planted shortcuts",
     "manifest_million": "Bias analysis, split and balancing of a million rows",
     "overhead": "What MLRun and tracking cost",
     "extraction": "Finding faces in real pictures and videos",

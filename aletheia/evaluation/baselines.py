@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,12 +13,14 @@ from numpy.typing import ArrayLike
 from aletheia.audit.controls import score_controls
 from aletheia.audit.file_properties import shortcut_auc
 from aletheia.audit.measures import CONTROLS, FAMILIES
+from aletheia.audit.pixel_controls import PIXEL_CONTROLS, score_pixel_controls
 from aletheia.audit.spectrum_baseline import frequency_baseline, spectra
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
+from aletheia.evaluation.network_controls import NETWORK_CONTROLS, skipped_network_controls
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.clustered_auc import AucDifference, auc_difference, clustered_auc
 from aletheia.stats.tabular import Shortcut, not_computed
@@ -27,7 +30,9 @@ FILES, SPECTRUM = "files", "spectrum"
 BASELINES = {
     FILES: "file properties alone",
     **{key: FAMILIES[key][0] for key in CONTROLS},
+    **PIXEL_CONTROLS,
     SPECTRUM: "frequency spectrum alone",
+    **NETWORK_CONTROLS,
 }
 
 
@@ -73,7 +78,13 @@ class Baselines:
 
 
 def score_baselines(
-    train: pd.DataFrame, test: pd.DataFrame, size: int, *, seed: int = 0, progress: bool = True
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    size: int,
+    *,
+    networks: Mapping[str, Shortcut] | None = None,
+    seed: int = 0,
+    progress: bool = True,
 ) -> Baselines:
     """Fit each baseline on the training rows and score the test rows with it.
 
@@ -83,6 +94,8 @@ def score_baselines(
         Manifests of face crops.
     size : int
         Side of the crops in pixels: enlarged, they would lose their highest frequencies.
+    networks : mapping, optional
+        Outcomes of `aletheia.evaluation.network_controls` on the test rows, which take a training each.
     seed : int
         Of the models and the shuffles.
     progress : bool
@@ -97,6 +110,8 @@ def score_baselines(
         outcomes |= score_controls(train, test, seed=seed, progress=progress)
     except InputError as error:
         outcomes |= dict.fromkeys(CONTROLS, not_computed(str(error), False))
+    outcomes |= score_pixel_controls(train, test, size, seed=seed, progress=progress)
+    outcomes |= networks or skipped_network_controls("the networks were not trained")
     size = max(size + size % 2, 32)  # the transform takes even sizes only
     learnt, scored = (spectra(part, size, progress=progress) for part in (train, test))
     fake = fake_flags(test)

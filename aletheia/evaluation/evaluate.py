@@ -17,10 +17,12 @@ from aletheia.datasets.schema import as_text
 from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
 from aletheia.evaluation.aggregation_levels import level_metrics
+from aletheia.evaluation.alike_pairs import alike_pairs
 from aletheia.evaluation.baselines import compare_with_network, score_baselines
 from aletheia.evaluation.cross_matrix import cell_table
 from aletheia.evaluation.fairness_gaps import largest_gap
 from aletheia.evaluation.model_comparison import Comparison, compare_models
+from aletheia.evaluation.network_controls import score_network_controls, skipped_network_controls
 from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
@@ -32,6 +34,7 @@ from aletheia.release.evaluation_records import NotCompared
 from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.metrics import evaluate_scores
 from aletheia.stats.scored_set import ScoredSet
+from aletheia.stats.tabular import Shortcut
 
 
 def evaluate_model(
@@ -42,6 +45,7 @@ def evaluate_model(
     val: pd.DataFrame | None = None,
     production: tuple[str, Path | None] | None = None,
     delivery_faces: int = 500,
+    network_controls: bool = True,
     seed: int = 0,
     progress: bool = True,
 ) -> Evaluation:
@@ -65,6 +69,8 @@ def evaluate_model(
         gone.
     delivery_faces : int
         Faces, at most, for the delivery curves, each of which is scored some thirty times.
+    network_controls : bool
+        Train the model's recipe on blanked and on small crops, where training and validation rows are at hand.
     seed : int
         Of baselines and bootstraps.
     progress : bool
@@ -93,7 +99,9 @@ def evaluate_model(
     if learnt is None:
         learnt, compared = halves(scores, seed)
         compared_groups = bootstrap_unit(compared)[0]
-    baselines = score_baselines(learnt, compared, spec.crop.size, seed=seed, progress=progress)
+    networks = _network_controls(spec, (train, val, test), network_controls, progress)
+    baselines = score_baselines(learnt, compared, spec.crop.size, networks=networks, seed=seed, progress=progress)
+    judged = compared["probability"].to_numpy(np.float64)
     evidence = crop_evidence(network, spec, test, scored.logits)
     abstention = evaluate_abstention(scores, evidence, spec, groups, seed=seed)
     levels = {level: m for level, m in level_metrics(scores, spec, groups, seed=seed).items() if level != "face"}
@@ -107,7 +115,8 @@ def evaluate_model(
         generators=generator_table(test, scored_set),
         gaps=largest_gap(test, scored_set),
         cells=cell_table(test, scored_set),
-        baselines=compare_with_network(baselines, compared["probability"].to_numpy(np.float64), compared_groups),
+        baselines=compare_with_network(baselines, judged, compared_groups),
+        alike=alike_pairs(compared, baselines.fake, judged, baselines.outcomes["thumbnail"].scores, compared_groups),
         calibration=expected_calibration_error(scored_set),
         prior=prior_shift(scored_set),
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
@@ -119,6 +128,17 @@ def evaluate_model(
         skipped=scored.skipped,
         data_hash=manifest_hash(test),
     )
+
+
+def _network_controls(
+    spec: ModelSpec, parts: tuple[pd.DataFrame | None, pd.DataFrame | None, pd.DataFrame], wanted: bool, progress: bool
+) -> dict[str, Shortcut]:
+    train, val, test = parts
+    if not wanted:
+        return skipped_network_controls("the networks were not to be trained")
+    if train is None or val is None:
+        return skipped_network_controls("training and validation rows are not both at hand")
+    return score_network_controls(spec, train, val, test, progress=progress)
 
 
 def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -44,18 +44,20 @@ def register_check(check: CheckClass) -> CheckClass:
 
 
 def registered_checks() -> tuple[GateCheck, ...]:
-    """Return all checks: those of this module, then those of installed extensions and of `register_check`.
+    """Return all checks: this module's, those of `control_checks`, of installed extensions and of `register_check`.
 
     Raises
     ------
     InputError
         When an extension cannot be imported.
     """
+    from aletheia.release import control_checks  # noqa: F401  # registers its checks, and imports this module
+
     load_plugins(PLUGIN_GROUP)
     return tuple(_registry.values())
 
 
-class _BeatsBaselines(GateCheck):
+class BeatsBaselines(GateCheck):
     """The network's AUC exceeds that of each baseline by a margin, on the same rows.
 
     A paired test over groups (see `aletheia.stats.clustered_auc`), corrected for the number of baselines (Holm 1979).
@@ -91,7 +93,7 @@ def _adjusted_p(report: EvaluationReport) -> dict[str, float]:
 
 
 @register_check
-class BeatsFileProperties(_BeatsBaselines):
+class BeatsFileProperties(BeatsBaselines):
     """The network beats trees on file properties."""
 
     code = "beats-file-properties"
@@ -100,7 +102,7 @@ class BeatsFileProperties(_BeatsBaselines):
 
 
 @register_check
-class BeatsControls(_BeatsBaselines):
+class BeatsControls(BeatsBaselines):
     """The network beats the controls, which see next to nothing of a face."""
 
     code = "beats-controls"
@@ -109,7 +111,7 @@ class BeatsControls(_BeatsBaselines):
 
 
 @register_check
-class BeatsSpectrum(_BeatsBaselines):
+class BeatsSpectrum(BeatsBaselines):
     """The network beats a linear model on the frequency spectrum."""
 
     code = "beats-spectrum"
