@@ -67,6 +67,8 @@ class HoldsAmongAlike(GateCheck):
         if not estimate.is_defined:
             return self.result(False, f"there are no {among}, so people and fakes cannot be told apart")
         left = (estimate.value - 0.5) / (auc.value - 0.5) if auc.value > 0.5 else math.nan
-        detail = f"AUC {estimate:.3f} among {among}: {left:.0%} of what all pairs have above 0.5; "
+        detail = (
+            f"AUC {estimate:.3f} among {among}: {left:.0%} of what all pairs have above 0.5; "
             f"at least {context.limit:.0%}"
+        )
         return self.result(estimate.has_interval and estimate.low > 0.5 and left >= context.limit, detail)
