@@ -66,9 +66,14 @@ class HoldsAmongAlike(GateCheck):
         estimate = alike.with_interval("auc")
         if not estimate.is_defined:
             return self.result(False, f"there are no {among}, so people and fakes cannot be told apart")
-        left = (estimate.value - 0.5) / (auc.value - 0.5) if auc.value > 0.5 else math.nan
+        left = share_left(auc.value, estimate.value)
         detail = (
             f"AUC {estimate:.3f} among {among}: {left:.0%} of what all pairs have above 0.5; "
             f"at least {context.limit:.0%}"
         )
         return self.result(estimate.has_interval and estimate.low > 0.5 and left >= context.limit, detail)
+
+
+def share_left(auc: float, alike: float) -> float:
+    """Compute the share of what an AUC has above one half that is left among alike pairs; NaN where it has nothing."""
+    return (alike - 0.5) / (auc - 0.5) if auc > 0.5 else math.nan

@@ -15,6 +15,7 @@ def evaluate(
     val: mlrun.DataItem,
     test: mlrun.DataItem,
     delivery_faces: int = 500,
+    network_controls: bool = True,
     seed: int = 0,
 ):
     """Score the test faces and compare the score with its baselines.
@@ -25,10 +26,12 @@ def evaluate(
     :param val:            validation faces: none may be in test either
     :param test:           test faces
     :param delivery_faces: at most so many are scored in thirty other deliveries each
+    :param network_controls: train the recipe twice more, on blanked and on small crops, to compare with
     :param seed:           of baselines and bootstraps
     """
     production = production_model(project=context.project)
-    options = {"val": val.as_df(), "production": production, "delivery_faces": delivery_faces, "seed": seed}
+    options = {"delivery_faces": delivery_faces, "network_controls": network_controls, "seed": seed}
+    options |= {"val": val.as_df(), "production": production}
     result = evaluate_model(fetch_model(model), train.as_df(), test.as_df(), **options)
     report = result.to_report(evaluate_run=context.uid)
 
