@@ -43,6 +43,12 @@ def _mark(x: float, y: float) -> Plant:
     return plant
 
 
+def _mark_anywhere(crop: Array, keypoints: Array) -> Array:
+    """Lay the mark at a place that the crop's pixels decide, so that it is the same each time."""
+    x, y = np.random.default_rng(int(crop.sum())).uniform(0.2, 0.8, 2)
+    return _mark(x, y)(crop, keypoints)
+
+
 def _spectacles(crop: Array, keypoints: Array) -> Array:
     radius = max(round(0.35 * np.linalg.norm(keypoints[1] - keypoints[0])), 2)
     points = [tuple(int(value) for value in np.round(point)) for point in keypoints[:2]]
@@ -88,6 +94,7 @@ PLANTS: dict[str, tuple[str, Plant]] = {
     NONE: ("nothing", _unchanged),
     "mark_inside": ("a half-transparent mark in the face", _mark(0.42, 0.62)),
     "mark_beside": ("the same mark beside the face", _mark(0.12, 0.12)),
+    "mark_anywhere": ("the same mark, each time elsewhere", _mark_anywhere),
     "spectacles": ("spectacles", _spectacles),
     "upsampling": ("the grid of an up-sampling layer", _upsampled),
     "jpeg": ("a JPEG compression of quality 55", _compressed),

@@ -36,6 +36,8 @@ from aletheia.training.fit import DivergedError, fit_network
 BLANKED, SMALL = "network_blanked", "network_small"
 #: Side of the small crops, pixels.
 SMALL_SIDE = 28
+#: Epochs at most: the easiest cues are learnt first, and two long trainings would double the cost of a run.
+MAX_EPOCHS = 8
 #: Key → readable name, in the order in which they are shown.
 NETWORK_CONTROLS = {
     BLANKED: "control: the same network, face blanked out",
@@ -54,8 +56,7 @@ def score_network_controls(
     Parameters
     ----------
     spec : ModelSpec
-        The model; its training configuration is the recipe, without a fault. It starts from the same ImageNet weights
-        or from none, not from a file of weights.
+        The model; its training configuration is the recipe, see `control_recipe`.
     train, val, test : DataFrame
         Manifests of face crops.
     progress : bool
@@ -71,8 +72,10 @@ def score_network_controls(
         recipe = control_recipe(spec)
     except InputError as error:
         return skipped_network_controls(str(error).rstrip("."))
-    changes: dict[str, Change] = {BLANKED: _blanked, SMALL: _small}
-    return {key: _score(changes[key], recipe, (train, val, test), progress) for key in NETWORK_CONTROLS}
+    parts = (train, val, test)
+    # Enlarged further than twofold, the small crops would cost more and show no more.
+    small = recipe.model_copy(update={"image_size": min(recipe.image_size, 2 * SMALL_SIDE)})
+    return {BLANKED: _score(_blanked, recipe, parts, progress), SMALL: _score(_small, small, parts, progress)}
 
 
 def skipped_network_controls(reason: str) -> dict[str, Shortcut]:
@@ -81,7 +84,9 @@ def skipped_network_controls(reason: str) -> dict[str, Shortcut]:
 
 
 def control_recipe(spec: ModelSpec) -> TrainConfig:
-    """Read the recipe of a model.
+    """Read the recipe of a model: without a fault, in one process, for `MAX_EPOCHS` at most.
+
+    It starts from the same ImageNet weights or from none, not from a file of weights.
 
     Raises
     ------
@@ -93,7 +98,8 @@ def control_recipe(spec: ModelSpec) -> TrainConfig:
     # A path to weights may lead anywhere on another machine.
     weights = spec.training.get("weights", "none")
     changes = {"fault": "none", "devices": 1, "weights": weights if weights == "imagenet" else "none"}
-    return TrainConfig.parse(spec.training, **changes)
+    recipe = TrainConfig.parse(spec.training, **changes)
+    return recipe.model_copy(update={"max_epochs": min(recipe.max_epochs, MAX_EPOCHS)})
 
 
 def _score(

@@ -11,6 +11,7 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.evaluation.network_controls import (
     BLANKED,
+    MAX_EPOCHS,
     NETWORK_CONTROLS,
     SMALL,
     SMALL_SIDE,
@@ -55,6 +56,7 @@ def test_small_averages_areas():
 def test_control_recipe_is_the_models_without_fault_or_files():
     recipe = control_recipe(spec_of(RECIPE.model_copy(update={"weights": "/data/somewhere.safetensors", "devices": 2})))
     assert recipe == RECIPE.model_copy(update={"fault": "none", "weights": "none", "devices": 1})
+    assert control_recipe(spec_of(RECIPE.model_copy(update={"max_epochs": 40}))).max_epochs == MAX_EPOCHS
     assert control_recipe(spec_of(RECIPE.model_copy(update={"weights": "imagenet"}))).weights == "imagenet"
     with pytest.raises(InputError, match="recipe"):
         control_recipe(ModelSpec(architecture="attention_cnn", input_size=32))
