@@ -51,8 +51,6 @@ def registered_checks() -> tuple[GateCheck, ...]:
     InputError
         When an extension cannot be imported.
     """
-    from aletheia.release import control_checks  # noqa: F401  # registers its checks, and imports this module
-
     load_plugins(PLUGIN_GROUP)
     return tuple(_registry.values())
 
@@ -320,3 +318,7 @@ class BeatsProduction(GateCheck):
         if not production.same_data:
             detail += "; it was trained on other data, and some of these rows may have been among them"
         return self.result(production.low > 0, detail)
+
+
+# Last, since that module builds on this one; its checks are registered before any extension's.
+from aletheia.release import control_checks  # noqa: E402, F401

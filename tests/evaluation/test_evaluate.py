@@ -49,10 +49,8 @@ def test_evaluate_model_leaks_and_unreadable_rows(brightness_bundle, crops, tmp_
     assert evaluation.leaks >= 1
     assert evaluation.metrics.n_unreadable == 1 and evaluation.metrics.n == 119
     assert evaluation.scores.loc[5, "verdict"] == "unreadable"
-    assert [check.code for check in run_gate(evaluation.to_report()) if not check.passed][-2:] == [
-        "no-leakage",
-        "calibrated",
-    ]
+    refused = {check.code for check in run_gate(evaluation.to_report()) if not check.passed}
+    assert {"no-leakage", "calibrated"} <= refused
 
 
 def test_evaluation_figures_titles_and_axes(evaluation):
