@@ -12,6 +12,7 @@ BENCHMARKS = {
     "tracking": "The tracking service",
     "intervals": "How often intervals hold the truth",
     "gate": "What the gate lets pass",
+    "audit": "What the gate makes of planted shortcuts",
     "manifest_million": "Bias analysis, split and balancing of a million rows",
     "overhead": "What MLRun and tracking cost",
     "extraction": "Finding faces in real pictures and videos",

@@ -109,3 +109,11 @@ def crops(tmp_path_factory) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Training and test manifests of 80 and 120 crops, nobody in both."""
     folder = tmp_path_factory.mktemp("crops")
     return write_crops(folder / "train", 80, 1), write_crops(folder / "test", 120, 2)
+
+
+def soft_crops(n: int, seed: int, size: int = 32) -> np.ndarray:
+    """`n` pictures (n, size, size, 3) uint8 of soft blobs with a little noise, each another."""
+    rng = np.random.default_rng(seed)
+    blobs = rng.uniform(60, 190, (n, 4, 4, 3)).astype(np.float32)
+    large = np.stack([cv2.resize(blob, (size, size), interpolation=cv2.INTER_CUBIC) for blob in blobs])
+    return np.clip(large + rng.normal(0, 3, large.shape), 0, 255).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -12,12 +13,14 @@ from numpy.typing import ArrayLike
 from aletheia.audit.controls import TOGETHER, score_families
 from aletheia.audit.file_properties import shortcut_auc
 from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
+from aletheia.audit.pixel_controls import PIXEL_CONTROLS, score_pixel_controls
 from aletheia.audit.spectrum_baseline import frequency_baseline, spectra
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.jsonable import to_jsonable
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
+from aletheia.evaluation.network_controls import NETWORK_CONTROLS, skipped_network_controls
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.clustered_auc import AucDifference, auc_difference, clustered_auc
 from aletheia.stats.tabular import Shortcut, not_computed
@@ -38,7 +41,9 @@ class Baseline(NamedTuple):
 BASELINES = {
     FILES: Baseline("file properties alone"),
     **{key: Baseline(FAMILIES[key][0], CONTROL) for key in CONTROLS},
+    **{key: Baseline(name) for key, name in PIXEL_CONTROLS.items()},
     SPECTRUM: Baseline("frequency spectrum alone"),
+    **{key: Baseline(name) for key, name in NETWORK_CONTROLS.items()},
     **{key: Baseline(f"{FAMILIES[key][0]} alone", FAMILY) for key in FAMILIES if key not in CONTROLS},
     TOGETHER: Baseline("all families of the audit together", FAMILY),
 }
@@ -88,7 +93,13 @@ class Baselines:
 
 
 def score_baselines(
-    train: pd.DataFrame, test: pd.DataFrame, size: int, *, seed: int = 0, progress: bool = True
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    size: int,
+    *,
+    networks: Mapping[str, Shortcut] | None = None,
+    seed: int = 0,
+    progress: bool = True,
 ) -> Baselines:
     """Fit each baseline on the training rows and score the test rows with it.
 
@@ -98,6 +109,8 @@ def score_baselines(
         Manifests of face crops.
     size : int
         Side of the crops in pixels: enlarged, they would lose their highest frequencies.
+    networks : mapping, optional
+        Outcomes of `aletheia.evaluation.network_controls` on the test rows, which take a training each.
     seed : int
         Of the models and the shuffles.
     progress : bool
@@ -112,6 +125,8 @@ def score_baselines(
         outcomes |= score_families(train, test, seed=seed, progress=progress)
     except InputError as error:
         outcomes |= dict.fromkeys((*FAMILIES, TOGETHER), not_computed(str(error), False))
+    outcomes |= score_pixel_controls(train, test, size, seed=seed, progress=progress)
+    outcomes |= networks or skipped_network_controls("the networks were not trained")
     size = max(size + size % 2, 32)  # the transform takes even sizes only
     learnt, scored = (spectra(part, size, progress=progress) for part in (train, test))
     fake = fake_flags(test)

@@ -17,6 +17,7 @@ from aletheia.datasets.schema import as_text
 from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
 from aletheia.evaluation.aggregation_levels import level_metrics
+from aletheia.evaluation.alike_pairs import alike_pairs
 from aletheia.evaluation.baselines import compare_with_network, score_baselines
 from aletheia.evaluation.crops_alike import compare_crops
 from aletheia.evaluation.cross_matrix import cell_table
@@ -24,6 +25,7 @@ from aletheia.evaluation.fairness_gaps import largest_gap
 from aletheia.evaluation.few_groups import withhold_intervals
 from aletheia.evaluation.learnt_rows import audit_rows
 from aletheia.evaluation.model_comparison import Comparison, compare_models
+from aletheia.evaluation.network_controls import score_network_controls, skipped_network_controls
 from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
@@ -40,6 +42,7 @@ from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.metrics import evaluate_scores
 from aletheia.stats.repeated_tries import winners_optimism
 from aletheia.stats.scored_set import ScoredSet
+from aletheia.stats.tabular import Shortcut
 
 
 def evaluate_model(
@@ -51,6 +54,7 @@ def evaluate_model(
     production: tuple[str, Path | None] | None = None,
     others: str | Path | None = None,
     delivery_faces: int = 500,
+    network_controls: bool = True,
     seed: int = 0,
     tries: Tries | None = None,
     allow_other_crops: bool = False,
@@ -78,6 +82,8 @@ def evaluate_model(
         Trainings of the same recipe with other seeds, as `aletheia.training.seeds.save_others` writes them.
     delivery_faces : int
         Faces, at most, for the delivery curves, each of which is scored some thirty times.
+    network_controls : bool
+        Train the model's recipe on blanked and on small crops, where training and validation rows are at hand.
     seed : int
         Of baselines and bootstraps.
     tries : Tries, optional
@@ -114,7 +120,9 @@ def evaluate_model(
     if learnt is None:
         learnt, compared = halves(scores, seed)
         compared_groups = bootstrap_unit(compared)[0]
-    baselines = score_baselines(learnt, compared, spec.crop.size, seed=seed, progress=progress)
+    networks = _network_controls(spec, (train, val, test), network_controls, progress)
+    baselines = score_baselines(learnt, compared, spec.crop.size, networks=networks, seed=seed, progress=progress)
+    judged = compared["probability"].to_numpy(np.float64)
     rules = spec.abstention.typical if spec.abstention else None
     typical = read_typical(model, rules) if rules else None
     evidence = crop_evidence(network, spec, test, scored.logits, typical)
@@ -134,7 +142,8 @@ def evaluate_model(
         generators=generator_table(test, scored_set),
         gaps=largest_gap(test, scored_set),
         cells=cell_table(test, scored_set),
-        baselines=compare_with_network(baselines, compared["probability"].to_numpy(np.float64), compared_groups),
+        baselines=compare_with_network(baselines, judged, compared_groups),
+        alike=alike_pairs(compared, baselines.fake, judged, baselines.outcomes["thumbnail"].scores, compared_groups),
         calibration=expected_calibration_error(scored_set),
         prior=prior_shift(scored_set),
         delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
@@ -163,6 +172,17 @@ def _tries(tries: Tries | None, spec: ModelSpec, scored: ScoredSet) -> TriesReco
     number, known = len(tries.models | {spec.weights_sha256}), scored.dropna()
     error = clustered_auc(known.y, known.p, known.ids).standard_error
     return TriesRecord(number=number, optimism=winners_optimism(error, number), test_set=tries.test_set)
+
+
+def _network_controls(
+    spec: ModelSpec, parts: tuple[pd.DataFrame | None, pd.DataFrame | None, pd.DataFrame], wanted: bool, progress: bool
+) -> dict[str, Shortcut]:
+    train, val, test = parts
+    if not wanted:
+        return skipped_network_controls("the networks were not to be trained")
+    if train is None or val is None:
+        return skipped_network_controls("training and validation rows are not both at hand")
+    return score_network_controls(spec, train, val, test, progress=progress)
 
 
 def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

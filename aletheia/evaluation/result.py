@@ -13,6 +13,7 @@ from aletheia.core.jsonable import to_records
 from aletheia.datasets.grouping import Known
 from aletheia.datasets.labels import fake_flags
 from aletheia.evaluation.abstention import Abstention
+from aletheia.evaluation.alike_pairs import AlikePairs
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
@@ -20,6 +21,7 @@ from aletheia.evaluation.training_spread import TrainingSpread
 from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
+    AlikeRecord,
     AnsweredRecord,
     AssociationRecord,
     BaselineScore,
@@ -74,6 +76,8 @@ class Evaluation:
         See `aletheia.evaluation.cross_matrix.cell_table`.
     baselines : Baselines
         Scores of detectors that know nothing of faces, on the same rows.
+    alike : AlikePairs or None
+        AUC among pairs alike in demographics and thumbnail.
     calibration : CalibrationEstimate
     prior : DataFrame
         See `aletheia.evaluation.prevalence.prior_shift`.
@@ -127,6 +131,7 @@ class Evaluation:
     associations: list[AssociationRecord] | None = None
     tries: TriesRecord | None = None
     crops: str = ""
+    alike: AlikePairs | None = None
 
     @property
     def shortcut(self) -> Shortcut:
@@ -146,6 +151,8 @@ class Evaluation:
         for key, outcome in self.baselines.outcomes.items():
             name = "shortcut" if key == FILES else f"baseline_{key}"
             out |= {f"{name}_auc": outcome.auc, f"{name}_auc_low": outcome.low, f"{name}_auc_high": outcome.high}
+        if self.alike is not None:
+            out |= {"alike_auc": self.alike.auc.value}
         out |= {"calibration_error": self.calibration.value, "answered": self.abstention.table["answered"].iloc[0]}
         out |= {"false_alarms_per_10000": self.prior["false_alarms"].iloc[0]}
         if self.spread is not None:
@@ -173,6 +180,7 @@ class Evaluation:
             unit=self.unit,
             levels={level: MetricsRecord.model_validate(metrics.to_dict()) for level, metrics in self.levels.items()},
             baselines={key: BaselineScore(**values) for key, values in self.baselines.to_dict().items()},
+            alike=None if self.alike is None else AlikeRecord(**self.alike.to_dict()),
             leaks=self.leaks,
             own_rows=self.own_rows,
             spread=None if self.spread is None else SpreadRecord(**asdict(self.spread), text=self.spread.text()),

@@ -132,7 +132,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     estimate = Estimate.from_dict({"value": summary["test_auc"], "low": low, "high": high})
     interval = estimate.interval(undefined="not computed")
     table.add_row("test AUC", f"{_number(summary['test_auc'])} (95 % interval {interval})")
-    baselines = ", ".join(f"{name} {_number(auc)}" for name, auc in summary["baseline_aucs"].items())
+    baselines = ", ".join(f"{name.replace('_', ' ')} {_number(auc)}" for name, auc in summary["baseline_aucs"].items())
     table.add_row("AUC without faces", f"{baselines or 'not computed'}; on the same test faces")
     table.add_row(
         "test accuracy",

@@ -47,6 +47,16 @@ class BaselineScore(Record):
         return AucDifference(self.difference, self.standard_error, self.df)
 
 
+class AlikeRecord(Record):
+    """AUC among pairs alike in demographics and thumbnail, see `aletheia.evaluation.alike_pairs.AlikePairs`."""
+
+    auc: Number
+    auc_low: Number
+    auc_high: Number
+    share: float
+    columns: list[str]
+
+
 class CalibrationRecord(Record):
     """Expected calibration error, see `aletheia.stats.calibration_error.CalibrationEstimate`."""
 

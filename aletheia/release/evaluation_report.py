@@ -11,6 +11,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
+    AlikeRecord,
     AssociationRecord,
     BaselineScore,
     CalibrationRecord,
@@ -46,6 +47,8 @@ class EvaluationReport(MetricsRecord):
         'frame' and 'video', where they differ from the faces.
     baselines : dict of str to BaselineScore
         By key of `aletheia.evaluation.baselines.BASELINES`.
+    alike : AlikeRecord or None
+        None in files of earlier versions.
     leaks : int or None
         Groups on both sides of training and test; None when the training rows were not at hand.
     own_rows : bool or None
@@ -85,6 +88,7 @@ class EvaluationReport(MetricsRecord):
     unit: str
     levels: dict[str, MetricsRecord] = Field(default_factory=dict)
     baselines: dict[str, BaselineScore]
+    alike: AlikeRecord | None = None
     leaks: int | None
     own_rows: bool | None = None
     fault: str

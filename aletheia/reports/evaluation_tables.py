@@ -69,8 +69,12 @@ def audit_table(report: EvaluationReport) -> str:
 
 
 def baselines_table(report: EvaluationReport) -> str:
-    """List the network and the detectors that it has to beat."""
+    """List the network, also among pairs of people who are alike, and the detectors that it has to beat."""
     rows = [("the network", f"{report.metrics.auc}", "")]
+    if report.alike is not None and report.alike.columns:
+        among = f"the network, among pairs alike in {', '.join(report.alike.columns)}"
+        auc = report.alike.with_interval("auc").text(undefined="no pair is alike")
+        rows.append((escape(among), auc, f"{report.alike.share:.0%} of all pairs"))
     for baseline in report.baselines.values():
         auc = f"{baseline.estimate}" if baseline.is_computed else escape(baseline.reason)
         rows.append((escape(baseline.name), auc, escape(", ".join(baseline.leading))))

@@ -26,6 +26,7 @@ def evaluate(
     test: mlrun.DataItem,
     others: mlrun.DataItem = None,
     delivery_faces: int = 500,
+    network_controls: bool = True,
     allow_other_crops: bool = False,
     **options,
 ):
@@ -38,6 +39,7 @@ def evaluate(
     :param test:              test faces
     :param others:            trainings of the same recipe with other seeds, if there are any
     :param delivery_faces:    at most so many are scored in thirty other deliveries each
+    :param network_controls:  train the recipe twice more, on blanked and on small crops, to compare with
     :param allow_other_crops: score faces that are cut out otherwise than the model's
     :param options:           the release options of a run, and its seed (of baselines and bootstraps)
     """
@@ -51,6 +53,7 @@ def evaluate(
         production=production_model(project=context.project),
         others=others and others.local(),
         delivery_faces=delivery_faces,
+        network_controls=network_controls,
         seed=config.seed,
         tries=count_tries(rows, project=context.project),
         allow_other_crops=allow_other_crops,

@@ -24,6 +24,7 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.balance import balance_training
 from aletheia.datasets.fault_injection import saved_again, shared_duplicates, shared_identities, swapped_labels
 from aletheia.datasets.pipeline import Faces, extract_dataset_faces, load_dataset
+from aletheia.datasets.planted_shortcuts import plant_shortcut
 from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.cross_matrix import cell_table
 from aletheia.evaluation.evaluate import evaluate_model
@@ -144,6 +145,20 @@ def test_resaved_fakes_are_found_and_refused(honest, tmp_path):
     parts = parts_of(split_manifest(spoiled, seed=0))
     refused = failed(evaluated(trained(parts, tmp_path / "model"), parts))
     assert "beats the file-property shortcut" in refused
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "check"),
+    [("mark_inside", "beats fixed places of the crop"), ("women", "holds among people alike")],
+)
+def test_planted_shortcut_is_refused(honest, tmp_path, shortcut, check):
+    """Nothing but the shortcut is there to be learnt; `make bench-audit` plants all kinds."""
+    faces = pd.concat([honest.faces.main, honest.faces.pool], ignore_index=True)
+    parts = parts_of(split_manifest(plant_shortcut(faces, shortcut, tmp_path / "crops"), (0.6, 0.1, 0.3), seed=0))
+    evaluation = evaluated(trained(parts, tmp_path / "model", max_epochs=6), parts)
+    assert check in failed(evaluation)
+    if shortcut == "mark_inside":
+        assert evaluation.metrics["auc"].value > 0.95
 
 
 def test_swapped_labels_of_one_source_are_refused(honest, tmp_path):

@@ -57,7 +57,7 @@ def test_model_card_front_matter_without_undefined_metrics(good):
 def test_model_card_numbers_name_run_and_data(good):
     text = card(good)
     metrics, baselines = section(text, "Evaluation"), section(text, "Baselines on the same faces")
-    assert (len(metrics), len(baselines)) == (9 + 2, 6)
+    assert (len(metrics), len(baselines)) == (9 + 2, 10)
     assert all(row.endswith("| run-of-evaluate | dddddddddddddddd |") for row in metrics + baselines)
     assert "run-of-train" in text and "0.610" in text
     auc = good["metrics"]["auc"]
@@ -67,9 +67,8 @@ def test_model_card_numbers_name_run_and_data(good):
 
 def test_model_card_baseline_without_numbers(good):
     good["baselines"]["spectrum"].update(auc=None, low=None, high=None, reason="one class")
-    assert section(card(good), "Baselines on the same faces")[4].startswith(
-        "| frequency spectrum alone | one class | – |"
-    )
+    rows = section(card(good), "Baselines on the same faces")
+    assert any(row.startswith("| frequency spectrum alone | one class | – |") for row in rows)
 
 
 def test_model_card_verdict_of_a_refused_model(good):

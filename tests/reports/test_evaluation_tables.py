@@ -70,8 +70,13 @@ def test_baselines_table_numbers_and_reasons(good):
     auc = good["metrics"]["auc"]
     listed = rows(baselines_table(EvaluationReport.parse(good)))
     assert listed[0] == ["the network", f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})", ""]
-    assert listed[1] == ["file properties alone", "0.520 (0.450 to 0.590)", "width, <height>"]
-    assert listed[-1] == ["frequency spectrum alone", "one <class>", ""]
+    assert listed[1] == [
+        "the network, among pairs alike in gender, thumbnail", "0.970 (0.930 to 0.990)", "20% of all pairs"
+    ]  # fmt: skip
+    assert listed[2] == ["file properties alone", "0.520 (0.450 to 0.590)", "width, <height>"]
+    assert ["frequency spectrum alone", "one <class>", ""] in listed
+    good["alike"].update(auc=None, auc_low=None, auc_high=None, share=0.0)
+    assert rows(baselines_table(EvaluationReport.parse(good)))[1][1:] == ["no pair is alike", "0% of all pairs"]
 
 
 def test_metrics_table_values_intervals_and_comparisons(good_report):

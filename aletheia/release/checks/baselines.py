@@ -99,3 +99,22 @@ class BeatsFamilies(_BeatsBaselines):
     code = "beats-audit-families"
     name = "beats the families of the audit"
     kind = "family"
+
+
+class BeatsFixedPlaces(_BeatsBaselines):
+    """The network beats the template of residuals and the best small window."""
+
+    code = "beats-fixed-places"
+    name = "beats fixed places of the crop"
+    keys = ("template", "window")
+
+
+class BeatsBlindedNetworks(_BeatsBaselines):
+    """The network beats its own recipe, trained on blanked and on small crops.
+
+    Not judged where these networks could not be trained: without training or validation rows, or without the recipe.
+    """
+
+    code = "beats-blinded-networks"
+    name = "beats the same network on blinded crops"
+    keys = ("network_blanked", "network_small")

@@ -7,7 +7,15 @@ import pkgutil
 from pathlib import Path
 
 from aletheia.core.plugins import load_plugins
-from aletheia.release.checks.baselines import BeatsControls, BeatsFamilies, BeatsFileProperties, BeatsSpectrum
+from aletheia.release.checks.alike import HoldsAmongAlike
+from aletheia.release.checks.baselines import (
+    BeatsBlindedNetworks,
+    BeatsControls,
+    BeatsFamilies,
+    BeatsFileProperties,
+    BeatsFixedPlaces,
+    BeatsSpectrum,
+)
 from aletheia.release.checks.fairness import FairFalseAlarms, SimilarFalseAlarms
 from aletheia.release.checks.leakage import NoLeakage
 from aletheia.release.checks.production import BeatsProduction
@@ -24,6 +32,9 @@ for _check in (
     BeatsControls,
     BeatsSpectrum,
     BeatsFamilies,
+    BeatsFixedPlaces,
+    BeatsBlindedNetworks,
+    HoldsAmongAlike,
     BeatsMajorityClass,
     NoLeakage,
     NoShortcut,
