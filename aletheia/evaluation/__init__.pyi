@@ -23,7 +23,7 @@ from .risk_coverage import risk_coverage_curve as risk_coverage_curve
 from .risk_coverage import risk_coverage_figure as risk_coverage_figure
 from .robustness import delivery_curves as delivery_curves
 from .robustness import delivery_figure as delivery_figure
+from .seed_spread import TrainingSpread as TrainingSpread
+from .seed_spread import training_spread as training_spread
 from .subgroups import generator_table as generator_table
 from .subgroups import subgroup_table as subgroup_table
-from .training_spread import TrainingSpread as TrainingSpread
-from .training_spread import training_spread as training_spread

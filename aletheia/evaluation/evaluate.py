@@ -29,8 +29,8 @@ from aletheia.evaluation.network_controls import score_network_controls, skipped
 from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
+from aletheia.evaluation.seed_spread import training_spread
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
-from aletheia.evaluation.training_spread import training_spread
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec

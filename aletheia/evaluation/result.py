@@ -17,7 +17,7 @@ from aletheia.evaluation.alike_pairs import AlikePairs
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
-from aletheia.evaluation.training_spread import TrainingSpread
+from aletheia.evaluation.seed_spread import TrainingSpread
 from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import (
     AbstentionRecord,

@@ -266,7 +266,7 @@ class ProductionComparison(Record):
 
 
 class SpreadRecord(Record):
-    """Trainings that differ in their seed alone, see `aletheia.evaluation.training_spread.TrainingSpread`."""
+    """Trainings that differ in their seed alone, see `aletheia.evaluation.seed_spread.TrainingSpread`."""
 
     seeds: list[int]
     val_losses: list[Number]

@@ -43,7 +43,7 @@ def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Estimate:
     hits : ndarray
         (n,) bool.
     groups : ndarray
-        (n,) int, the unit that was sampled.
+        (n,) the unit that was sampled: numbers or names.
     level : float
         Of the interval.
 
@@ -55,7 +55,8 @@ def clustered_rate(hits: Array, groups: Array, level: float = 0.95) -> Estimate:
     n = len(hits)
     if n == 0:
         return Estimate(float("nan"), n=0)
-    share, low, high = clustered_rates(count_cells(hits, np.zeros(n, dtype=np.int64), groups, 1), level)
+    units = np.unique(groups, return_inverse=True)[1]
+    share, low, high = clustered_rates(count_cells(hits, np.zeros(n, dtype=np.int64), units, 1), level)
     return Estimate(float(share[0]), float(low[0]), float(high[0]), n)
 
 

@@ -89,12 +89,9 @@ def test_render_evaluation_report_unreadable_rows(evaluation: Evaluation) -> Non
     assert "&lt;b&gt;gone&lt;/b&gt;.png" in page and "<b>gone" not in page
 
 
-@pytest.mark.parametrize(
-    ("leaks", "own_rows", "unseen"),
-    [(0, True, True), (0, None, True), (0, False, False), (1, True, False), (None, None, False)],
-)
-def test_render_evaluation_report_unseen_only_when_known(evaluation: Evaluation, leaks, own_rows, unseen) -> None:
-    page = render(dataclasses.replace(evaluation, leaks=leaks, own_rows=own_rows), [PASSED])
+@pytest.mark.parametrize(("state", "unseen"), [("passed", True), ("failed", False), ("not judged", False)])
+def test_render_evaluation_report_unseen_only_when_judged(evaluation: Evaluation, state, unseen) -> None:
+    page = render(evaluation, [CheckResult("no leakage", state, "", code="no-leakage")])
     assert ("119 test faces that it never saw, the network" in page) == unseen
 
 

@@ -25,6 +25,7 @@ class HoldsAmongAlike(GateCheck):
         "Least part of the AUC above one half that is left among pairs alike in demographics and thumbnail.",
         ge=0,
         le=1,
+        strict_up=True,
     )
 
     def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
@@ -35,7 +36,7 @@ class HoldsAmongAlike(GateCheck):
         if not alike.columns:
             return self.not_judged(
                 "neither demographics nor thumbnails of the faces are known",
-                remedy="add a column such as gender or age",
+                remedy="add a column such as gender",
             )
         among = f"pairs alike in {', '.join(alike.columns)} ({alike.share:.0%} of all pairs)"
         estimate = alike.with_interval("auc")

@@ -55,6 +55,8 @@ class _BeatsBaselines(GateCheck):
         return self.result(p[hardest] < SIGNIFICANT, detail)
 
     def _baselines(self, report: EvaluationReport) -> dict[str, BaselineScore]:
+        if set(self.keys) - set(report.baselines):
+            return {}  # of an earlier version
         found = {key: report.baseline(key) for key in self.keys}
         if self.kind:
             found |= {key: baseline for key, baseline in report.baselines.items() if baseline.kind == self.kind}

@@ -281,6 +281,9 @@ def test_registered_checks_names_codes_limits():
         "beats the controls",
         "beats the frequency spectrum",
         "beats the families of the audit",
+        "beats fixed places of the crop",
+        "beats the same network on blinded crops",
+        "holds among people alike",
         "beats the majority class",
         "no leakage",
         "no shortcut in the data",
@@ -290,9 +293,6 @@ def test_registered_checks_names_codes_limits():
         "calibrated",
         "no injected fault",
         "better than the model in production",
-        "beats fixed places of the crop",
-        "beats the same network on blinded crops",
-        "holds among people alike",
     ]
     for check in registered_checks():
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", check.code)

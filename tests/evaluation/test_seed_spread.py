@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from aletheia.core.errors import InputError
-from aletheia.evaluation.training_spread import TrainingSpread, training_spread
+from aletheia.evaluation.seed_spread import TrainingSpread, training_spread
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.training.config import TrainConfig
