@@ -55,7 +55,11 @@ def summarise(
     extract, prepare = results.get("extract-faces", {}), results.get("prepare-data", {})
     search = results.get("search-hyperparameters", {})
     evaluate, register = results.get("evaluate", {}), results.get("register", {})
-    best = {name.removeprefix("best_"): value for name, value in search.items() if name.startswith("best_")}
+    best = {
+        name.removeprefix("best_"): value
+        for name, value in search.items()
+        if name.startswith("best_") and name != "best_iteration"  # which MLRun adds
+    }
     errors = {name: run["status"].get("error") for name, run in by_name.items() if run["status"]["state"] == "error"}
     return {
         "state": state,

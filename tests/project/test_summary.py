@@ -38,7 +38,10 @@ def whole(tmp_path) -> dict:
                 "baseline_spectrum_auc": 0.71,
             },
         ),
-        run("search-hyperparameters", results={"best_learning_rate": 0.01, "best_batch_size": 32, "loss": 0.2}),
+        run(
+            "search-hyperparameters",
+            results={"best_learning_rate": 0.01, "best_batch_size": 32, "best_iteration": 5, "loss": 0.2},
+        ),
         run("extract-faces", results={"skipped": 3, "skipped_because": {"no face found": 2, "unreadable": 1}}),
         run(
             "prepare-data",
