@@ -136,8 +136,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     estimate = Estimate.from_dict({"value": summary["test_auc"], "low": low, "high": high})
     interval = estimate.interval(undefined="not computed")
     table.add_row("test AUC", f"{_number(summary['test_auc'])} (95 % interval {interval})")
-    baselines = ", ".join(f"{name.replace('_', ' ')} {_number(auc)}" for name, auc in summary["baseline_aucs"].items())
-    table.add_row("AUC without faces", f"{baselines or 'not computed'}; on the same test faces")
+    table.add_row("AUC without faces", f"{_highest(summary['baseline_aucs'])}; on the same test faces")
     table.add_row(
         "test accuracy",
         f"{_number(summary['test_accuracy'])}; always saying the larger class: {_number(summary['majority_share'])}",
@@ -171,6 +170,14 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
 def _step(run: dict[str, Any]) -> int:
     name = run["metadata"]["name"]
     return STEPS.index(name) if name in STEPS else len(STEPS)
+
+
+def _highest(aucs: dict[str, float | None], count: int = 4) -> str:
+    """Write the highest of the baselines' AUCs, the highest first, and how many more there are."""
+    known = [(name.replace("_", " "), auc) for name, auc in aucs.items() if auc is not None]
+    ordered = sorted(known, key=lambda item: -item[1])
+    more = f" and {len(ordered) - count} more below" if len(ordered) > count else ""
+    return (", ".join(f"{name} {auc:.3f}" for name, auc in ordered[:count]) + more) or "not computed"
 
 
 def _number(value: float | None) -> str:

@@ -8,7 +8,7 @@ import json
 import pytest
 from rich.console import Console
 
-from aletheia.project.summary import print_summary, summarise, write_summary
+from aletheia.project.summary import _highest, print_summary, summarise, write_summary
 
 
 def run(name: str, state: str = "completed", results: dict | None = None, **status) -> dict:
@@ -103,7 +103,7 @@ def test_print_summary_numbers_and_paths(whole):
         "0.530",
         "batch size 32",
         "0.931",
-        "thumbnail 0.580, spectrum 0.710",
+        "spectrum 0.710, thumbnail 0.580",
         "framing, light",
     ):
         assert words in shown
@@ -133,3 +133,18 @@ def test_write_summary_json(whole, tmp_path):
     assert path == tmp_path / "summary.json"
     assert json.loads(path.read_text()) == whole
     assert [file.name for file in path.parent.iterdir()] == ["summary.json"]
+
+
+@pytest.mark.parametrize(
+    ("aucs", "text"),
+    [
+        ({}, "not computed"),
+        ({"a": None, "two_words": 0.6}, "two words 0.600"),
+        (
+            dict(zip("abcdef", (0.5, 0.9, 0.7, 0.6, 0.8, 0.4), strict=True)),
+            "b 0.900, e 0.800, c 0.700, d 0.600 and 2 more below",
+        ),
+    ],
+)
+def test_print_summary_names_the_highest_baselines(aucs, text):
+    assert _highest(aucs) == text

@@ -22,7 +22,7 @@ from aletheia.core.settings import get_settings
 from aletheia.datasets.synthetic.forgeries import GENERATORS
 from aletheia.datasets.synthetic.plan import Job, plan_dataset, run_job
 
-VERSION = 1  # raise it when the images change: data sets on disk are then made anew
+VERSION = 2  # raise it when the images change: data sets on disk are then made anew
 _PARAMETERS = "synthetic.json"
 
 
