@@ -11,7 +11,7 @@ from typing import Any
 
 from aletheia.inference.errors import RequestError
 from aletheia.serving.admission import Turn
-from aletheia.serving.protocol import check_id, select_outputs
+from aletheia.serving.protocol import check_id, decode_parameters, select_outputs
 from aletheia.serving.schemas import model_info
 from aletheia.serving.service import InferenceService
 
@@ -67,8 +67,8 @@ class ServingGraph:
         Parameters
         ----------
         request : dict
-            With ``inputs``, see `aletheia.serving.protocol`; optionally the names of the ``outputs`` to send and an
-            ``id`` for the answer.
+            With ``inputs``, see `aletheia.serving.protocol`; optionally ``parameters``, the names of the ``outputs`` to
+            send, and an ``id`` for the answer.
         turn : Turn
 
         Returns
@@ -88,6 +88,9 @@ class ServingGraph:
         body = {"inputs": request["inputs"]} if "inputs" in request else {}
         if "id" in request:
             body["id"] = check_id(request["id"])
+        if "parameters" in request:
+            decode_parameters(request)
+            body["parameters"] = request["parameters"]
         event = MockEvent(body, path=f"/v2/models/{self._service.loaded.name}/infer", method="POST")
         with self._service.timed(turn) as stages:
             answer = self._server.run(event, get_body=True)

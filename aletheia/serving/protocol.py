@@ -4,7 +4,8 @@ A request names each picture once among its ``inputs``, as a tensor
 ``{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["<base64>"]}`` or
 ``{"name": "image", "shape": [height, width, 3], "datatype": "UINT8", "data": […]}``. From Python the bytes, the
 base64 text or the array itself may be in the list. No input names a path or a URL: a text that is not base64
-of an image is an error, never a file to open.
+of an image is an error, never a file to open. The request's ``parameters`` may hold `threshold` and
+`use_calibration`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
+from aletheia.inference.options import PredictOptions
 from aletheia.inference.predictor import Prediction
 from aletheia.serving.base64_text import decode_base64
 
@@ -34,6 +36,8 @@ OUTPUTS = {
     "reason": "BYTES",
 }
 _MAX_ID = 200
+#: Parameters of a request: types in JSON, and what they are.
+_PARAMETERS = {"threshold": ((int, float), "a number from 0 to 1"), "use_calibration": ((bool,), "true or false")}
 
 
 def decode_inputs(inputs: Sequence[Any], max_bytes: int | None = None) -> list[bytes | Array]:
@@ -117,6 +121,26 @@ def _only_integers(data: Any) -> bool:
             return False
         level = [value for inner in level for value in inner]
     return False
+
+
+def decode_parameters(request: dict[str, Any]) -> PredictOptions:
+    """Read the wishes of a caller from the ``parameters`` of a request: `threshold` and `use_calibration`.
+
+    Raises
+    ------
+    InputError
+        For another parameter, or a value of the wrong type or out of range.
+    """
+    parameters = request.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise InputError('"parameters" must be an object, such as {"threshold": 0.7}.')
+    if unknown := sorted(str(name) for name in parameters.keys() - _PARAMETERS.keys()):
+        raise InputError(f"There is no parameter {unknown[0][:60]!r} here; there are {', '.join(_PARAMETERS)}.")
+    for name, value in parameters.items():
+        kinds, meaning = _PARAMETERS[name]
+        if type(value) not in kinds:
+            raise InputError(f"The parameter {name} must be {meaning}, not {str(value)[:40]!r}.")
+    return PredictOptions(**parameters)
 
 
 def check_id(value: Any) -> str:

@@ -59,7 +59,7 @@ _INFER_BODY = {
     "content": {
         "application/json": {
             "schema": {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}},
-            "example": {"id": "42", "inputs": [_TENSOR]},
+            "example": {"id": "42", "parameters": {"threshold": 0.7}, "inputs": [_TENSOR]},
         }
     },
 }

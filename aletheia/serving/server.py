@@ -10,9 +10,10 @@ import mlrun.serving
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.inference.options import PredictOptions
 from aletheia.inference.predictor import Prediction, Predictor
 from aletheia.release.registry import fetch_model
-from aletheia.serving.protocol import decode_inputs, encode_outputs
+from aletheia.serving.protocol import decode_inputs, decode_parameters, encode_outputs
 
 _loaded: dict[str, PredictsPictures] = {}
 
@@ -20,8 +21,8 @@ _loaded: dict[str, PredictsPictures] = {}
 class PredictsPictures(Protocol):
     """Anything that answers as `aletheia.inference.predictor.Predictor.predict` does."""
 
-    def predict(self, image: bytes | Array) -> Prediction:
-        """Answer for a picture."""
+    def predict(self, image: bytes | Array, options: PredictOptions | None = None) -> Prediction:
+        """Answer for a picture, with the wishes of the caller."""
         ...
 
 
@@ -55,8 +56,9 @@ class FaceModelServer(mlrun.serving.V2ModelServer):  # type: ignore[misc]  # MLR
 
     def predict(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """Score the pictures of a request; raises InputError naming the input that is no picture."""
+        options = decode_parameters(request)
         pictures = decode_inputs(request["inputs"], getattr(self.model, "max_bytes", None))
-        return encode_outputs([self.model.predict(picture) for picture in pictures])
+        return encode_outputs([self.model.predict(picture, options) for picture in pictures])
 
     def validate(self, request: dict[str, Any], operation: str) -> dict[str, Any]:
         """Refuse a request without a list of inputs, in a sentence that a caller can use."""

@@ -174,7 +174,7 @@ class InferenceService:
         """Return the limits of the service and the intended use of the model, see `service_limits`."""
         return service_limits(self.config, self.loaded)
 
-    def predict(self, image: bytes | Array) -> Prediction:
+    def predict(self, image: bytes | Array, options: PredictOptions | None = None) -> Prediction:
         """Answer as `Predictor.predict` for a caller that holds a turn: the serving graph.
 
         Bytes are decoded in another process. A picture that cannot be read has the verdict ``"error"``.
@@ -193,7 +193,7 @@ class InferenceService:
         except InputError as error:
             return Prediction("error", None, reason=str(error))
         try:
-            prediction = self.predictor.predict_picture(picture, stages)
+            prediction = self.predictor.predict_picture(picture, stages, options)
         except InputError as error:
             stages.refused = error
             raise

@@ -41,6 +41,16 @@ def test_infer_equals_predict(served, jpeg, portraits):
         assert answer["verdict"] == [prediction["verdict"]]
 
 
+@pytest.mark.parametrize("wishes", [{"threshold": 0.0}, {"threshold": 1}, {"use_calibration": False}])
+def test_infer_takes_parameters(served, jpeg, wishes):
+    texts = {name: str(value).lower() for name, value in wishes.items()}
+    (face,) = served.client.post("/v1/predict", files={"file": jpeg}, data=texts).json()["faces"]
+    answer = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg)], "parameters": wishes}))
+    assert answer["fake_probability"] == [face["probability"]] and answer["face_verdict"] == [face["verdict"]]
+    plain = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg)]}))
+    assert answer["fake_probability"] != plain["fake_probability"] or "threshold" in wishes
+
+
 def test_infer_batch_with_bad_picture(served, jpeg):
     answer = outputs(served.client.post(INFER, json={"inputs": [tensor(jpeg), tensor(b"broken"), tensor(jpeg)]}))
     assert answer["image"] == [0, 2]
@@ -66,6 +76,11 @@ def test_graph_shares_loaded_model(served, jpeg):
         ({"inputs": [{"datatype": "UINT8", "shape": [2, 2], "data": [[1]]}]}, "inputs[0]"),
         ([1], "object"),
         ({"inputs": [[["x"]]]}, "inputs[0]"),
+        ({"inputs": [""], "parameters": [1]}, "must be an object"),
+        ({"inputs": [""], "parameters": {"crops": True}}, "no parameter 'crops'"),
+        ({"inputs": [""], "parameters": {"threshold": True}}, "threshold must be a number"),
+        ({"inputs": [""], "parameters": {"threshold": 2}}, "threshold is 2"),
+        ({"inputs": [""], "parameters": {"use_calibration": "no"}}, "true or false"),
     ],
 )
 def test_infer_refuses(served, body, message):
