@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from aletheia.audit.audit import audit_faces
 from aletheia.audit.controls import score_families
-from aletheia.audit.measures import CONTROLS
+from aletheia.audit.measures import FAMILIES
 from aletheia.audit.measuring import CROPS, measure_faces
 from aletheia.audit.reencoding import reencode_faces
 from aletheia.audit.remedies import Remedies, apply_remedies
@@ -225,14 +225,13 @@ def test_score_families_on_test_rows(tmp_path):
     faces = crops(tmp_path / "faces", brightness=60.0, pose=4.0)
     train, test = faces.iloc[: N // 2].reset_index(drop=True), faces.iloc[N // 2 :].reset_index(drop=True)
     outcomes = score_families(train, test, workers=1, progress=False)
-    assert set(outcomes) == set(CONTROLS)
+    assert set(outcomes) == {*FAMILIES, "all"}
     assert outcomes["thumbnail"].auc > 0.85 and outcomes["keypoints"].auc > 0.7 and outcomes["blanked"].auc > 0.85
     assert not any(outcome.cross_validated for outcome in outcomes.values())
-    assert outcomes["thumbnail"].n == len(test)
+    assert outcomes["thumbnail"].n == len(test) and outcomes["light"].auc > 0.85
     shuffled = train.assign(label=np.random.default_rng(0).permutation(train.label))
-    assert all(
-        0.2 < outcome.auc < 0.8 for outcome in score_families(shuffled, test, workers=1, progress=False).values()
-    )
+    by_chance = [one for one in score_families(shuffled, test, workers=1, progress=False).values() if not one.reason]
+    assert len(by_chance) > 3 and all(0.2 < outcome.auc < 0.8 for outcome in by_chance)
     one_class = score_families(train, test[test.label == "real"], workers=1, progress=False)
     assert all(outcome.reason for outcome in one_class.values())
 

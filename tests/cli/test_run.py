@@ -193,4 +193,4 @@ def test_evaluate_command(spied, passed, strict, code):
     command.command()(evaluate)
     assert CliRunner().invoke(command, words).exit_code == code
     expected = ("production", RunConfig(source="/a", seed=3), Path("r.html"))
-    assert calls == [(expected, {"delivery_faces": 500, "as_json": False})]
+    assert calls == [(expected, {"delivery_faces": 500, "allow_other_crops": False, "as_json": False})]

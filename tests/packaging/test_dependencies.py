@@ -10,8 +10,8 @@ from importlib.metadata import packages_distributions
 
 from .commands import ROOT
 
-#: Imported by what runs in notebooks alone: IPython is in the extra of that name.
-_OPTIONAL = {"IPython"}
+#: Imported when they are asked for: IPython by notebooks, Optuna by a search; both are in extras.
+_OPTIONAL = {"IPython", "optuna"}
 
 
 def normalised(requirement: str) -> str:
