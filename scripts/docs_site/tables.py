@@ -39,10 +39,18 @@ def fields_table(dotted: str) -> str:
     Parameters
     ----------
     dotted : str
-        Module and class, as in ``aletheia.training.config.TrainConfig``.
+        Module and class, as in ``aletheia.training.config.TrainConfig``, or a function that builds the class.
+
+    Raises
+    ------
+    ValueError
+        When it has no fields.
     """
     module, name = dotted.rsplit(".", 1)
-    model: type[BaseModel] = getattr(importlib.import_module(module), name)
+    found = getattr(importlib.import_module(module), name)
+    model: type[BaseModel] = found if isinstance(found, type) else found()
+    if not model.model_fields:
+        raise ValueError(f"{dotted} has no fields to list")
     rows = [
         (f"`{name}`", _accepted(field), _default(field), field.description or "")
         for name, field in model.model_fields.items()

@@ -97,6 +97,13 @@ class _Example(BaseModel):
     rates: list[float] = Field(default_factory=lambda: [0.1], description="Some.")
 
 
+def test_fields_table_of_a_class_that_is_built(site):
+    """The limits of the gate are those of its checks; the class that they are fields of has none itself."""
+    assert "| `cell_auc` |" in site("tables").fields_table("aletheia.release.gate.limits_model")
+    with pytest.raises(ValueError, match="GateLimits has no fields"):
+        site("tables").fields_table("aletheia.release.gate.GateLimits")
+
+
 def test_fields_table(site, monkeypatch):
     module = type(sys)("example_of_fields")
     module.Example = _Example  # type: ignore[attr-defined]
