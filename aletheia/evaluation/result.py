@@ -165,6 +165,10 @@ class Evaluation:
             out |= {f"{level}_{name}": metrics[name].value for name in ("auc", "balanced_accuracy")}
         return {key: value for key, value in out.items() if np.isfinite(value)}
 
+    def origin(self) -> dict[str, str]:
+        """Return what was evaluated on what, for the results of a run."""
+        return {**self.spec.origin(), "test_data_hash": self.data_hash}
+
     def to_report(self, evaluate_run: str = "") -> EvaluationReport:
         """Return everything but the scores in the form that gate, card and bundle read.
 

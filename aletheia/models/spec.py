@@ -237,6 +237,15 @@ class ModelSpec(_Strict):
     def _write_crop(self, crop: CropConfig) -> dict[str, Any]:
         return crop.model_dump(mode="json", exclude=set(SELECTION))
 
+    def origin(self) -> dict[str, str]:
+        """Return what the model is made from: network, injected fault, hash of its data, run of the training."""
+        return {
+            "architecture": self.architecture,
+            "fault": self.fault,
+            "data_hash": self.data_hash,
+            "train_run": self.run,
+        }
+
     def files(self) -> list[str]:
         """Return the names of the files that belong to the model besides its JSON."""
         names = [WEIGHTS, *[TYPICAL] * bool(self.abstention and self.abstention.typical)]

@@ -90,6 +90,7 @@ def headline(steps: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     """
     summary = summarise(steps, state="", seconds=seconds, root=Path())
     low, high = summary["test_auc_interval"]
+    evaluated = next((run["status"].get("results") or {} for run in steps if run["metadata"]["name"] == "evaluate"), {})
     baselines = {name: auc for name, auc in summary["baseline_aucs"].items() if auc is not None}
     best = max(baselines, key=baselines.__getitem__, default=None)
     values = {
@@ -106,6 +107,7 @@ def headline(steps: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
         **{f"best_{name}": value for name, value in (summary["best_params"] or {}).items()},
         "search_loss": summary["search_loss"],
         **{f"rows_{part}": rows for part, rows in summary["rows"].items()},
+        **{name: evaluated.get(name) for name in ("data_hash", "test_data_hash")},
         "seconds": summary["seconds"],
     }
     return {name: value for name, value in values.items() if value is not None}

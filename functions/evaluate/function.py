@@ -73,6 +73,6 @@ def evaluate(
     page = render_evaluation_report(result, figures, checks)
     context.log_artifact(PageArtifact("report", page))
     context.log_artifact("evaluation", body=report.model_dump_json(indent=1), local_path="evaluation.json")
-    context.log_results(result.headline())
+    context.log_results({**result.headline(), **result.origin()})
     # By these, later evaluations on the same faces count this one.
     context.log_results({"test_set": report.tries.test_set, "weights": report.weights_sha256})

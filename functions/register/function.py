@@ -60,6 +60,7 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
         print(f"{check.verdict}: {check.name} ({check.detail}{loosened})")
     context.log_results(
         {
+            **spec.origin(),
             "tag": tag,
             "failed_checks": ", ".join(check.name for check in checks if check.judged and not check.allows) or "none",
             "unjudged_checks": ", ".join(check.name for check in checks if not check.judged) or "none",

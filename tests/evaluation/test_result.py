@@ -87,6 +87,12 @@ def test_to_report_records_have_the_columns(evaluation: Evaluation, record, colu
 
 
 def test_headline_comparisons_stand_beside_the_numbers(evaluation: Evaluation) -> None:
+    origin = evaluation.origin()
+    assert (origin["architecture"], origin["fault"], origin["test_data_hash"]) == (
+        evaluation.spec.architecture,
+        "none",
+        evaluation.data_hash,
+    )
     headline = evaluation.headline()
     assert headline["majority_share"] == pytest.approx(89 / 119)  # one of 90 fakes is unreadable
     assert {"accuracy", "auc", "auc_low", "auc_high", "shortcut_auc", "n_unreadable"} <= set(headline)
