@@ -43,18 +43,8 @@ def test_workflow_is_recorded(started):
         running = mlrun.get_run_db().read_run(workflow, project)
         assert running["status"]["state"] == "running"
         add_step(project, workflow, "prepare-data", rows_train=70, fake_share_before=0.5)
-        add_step(
-            project,
-            workflow,
-            "evaluate",
-            auc=0.9,
-            auc_low=0.8,
-            auc_high=0.95,
-            baseline_spectrum_auc=0.7,
-            data_hash="d",
         numbers = {"auc": 0.9, "auc_low": 0.8, "auc_high": 0.95, "baseline_spectrum_auc": 0.7}
         add_step(project, workflow, "evaluate", **numbers, data_hash="d", test_data_hash="t")
-        )
         add_step(project, workflow, "register", tag="candidate", failed_checks="calibrated")
 
     main(seed=3, experiment="first", recipe={"optimizer": "sgd"})
