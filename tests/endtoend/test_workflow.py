@@ -54,6 +54,7 @@ def test_predict_registered_model(checkout, summary):
 
 
 def test_notebooks_run_under_papermill(checkout, summary):
+    """Those of the workflow; `make docs-notebooks` runs all, which takes minutes more."""
     changed = {
         # One by its former names, the others by their present ones.
         "00-extract-faces": {"images": 240, "face_size": 64, "seed": 2},
@@ -65,15 +66,9 @@ def test_notebooks_run_under_papermill(checkout, summary):
             "image_size": 64,
         },
         "03-train": {"epochs": 2, "image_size": 64},
-        "04-evaluate": {"seed": 3},
+        "04-evaluate": {"seed": 3, "network_controls": False},
         "05-register": {},
         "06-serve": {"model": "store://models/aletheia/detector"},
-        "07-audit": {"n_synthetic": 240},
-        "08-cross-test": {
-            "leave_out": ["nothing", "generator=face-swap", "generator=x"],
-            "epochs": 1,
-            "image_size": 64,
-        },
         "09-compare-runs": {},
     }
     for name, parameters in changed.items():
@@ -89,10 +84,6 @@ def test_notebooks_run_under_papermill(checkout, summary):
             check=True,
         )
     assert checkout.last_outputs("train")["loss"] > 0
-    # The spoiled data set was noticed, and the remedy helped; a generator that is not there costs its own cell only.
-    last = checkout.last_outputs("audit")
-    assert last["pictures_auc"] > 0.95 and last["crops_auc"] < last["pictures_auc"] - 0.2
-    assert checkout.last_outputs("cross-overview")["cells"] == 3
     # One run of the workflow, or two with the same options and test faces.
     compared = checkout.last_outputs("compare-runs")
     assert "fewer than two runs" in compared["verdict"] or compared["difference"] == pytest.approx(0, abs=1e-6)
@@ -100,7 +91,7 @@ def test_notebooks_run_under_papermill(checkout, summary):
 
 def test_evaluate_registered_model(checkout, summary):
     (manifest,) = (checkout.folder / "data").glob("synthetic-240-0/manifest.parquet")
-    arguments = ("candidate" if summary["failed_checks"] != "none" else "production", str(manifest))
+    arguments = (summary["model_uri"].rpartition(":")[2], str(manifest))
     done = checkout.command("aletheia", "evaluate", *arguments, "--json", "--delivery-faces", "20", check=True)
     result = json.loads(done.stdout)
     assert result["n"] > 200 and 0.3 < result["metrics"]["auc"]["value"] <= 1

