@@ -71,7 +71,7 @@ def main(config: RunConfig):
         name="evaluate",
         labels=config.labels(),
         inputs={"model": train.outputs["model"], **sets, "test": test, **others},
-        params=config.params("release"),
+        params={**config.params("release"), "network_controls": config.network_controls},
         outputs=["evaluation"],
     )
 

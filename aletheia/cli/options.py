@@ -59,6 +59,8 @@ def _option(name: str) -> inspect.Parameter:
     field, extra = RunConfig.model_fields[name], RunConfig.details(name)
     flag = f"--{extra.get('flag', name).replace('_', '-')}"
     former = [f"--{extra['old'].replace('_', '-')}"] if "old" in extra else []
+    if field.annotation is bool and RunConfig.default_of(name) is True:
+        flag += f"/--no-{flag.removeprefix('--')}"
     kind, default, text = field.annotation, RunConfig.default_of(name), field.description or ""
     if get_origin(kind) is dict or kind == list[str]:
         kind, default, text = list[str], [], f"{text} May come several times."

@@ -170,6 +170,12 @@ class RunConfig(Options):
         "Family of the audit, or column, that may give the label away, such as background or gender. The model card "
         "shows it.",
     )
+    network_controls: bool = option(
+        "evaluation",
+        True,
+        "Train the recipe twice more, on blanked and on small crops, to compare the network with; else that is not "
+        "judged.",
+    )
     experiment: str = option("run", "", "Name of the experiment: the label `experiment` of the run and of its steps.")
     seed: int = option("run", 0, "Makes the run repeatable.")
 

@@ -34,7 +34,7 @@ def test_check_workflow_of_this_project():
             '"epoch": 3',
             "search_hyperparameters has no parameter 'epoch'; did you mean",
         ),
-        ('params=config.params("release")', 'params={"sed": 1}', "evaluate has no parameter 'sed'; did you mean seed?"),
+        ('"network_controls": config', '"network_control": config', "evaluate has no parameter 'network_control'; did"),
         ('config.params("data", "faces")', 'config.params("data", "training")', "extract_faces has no parameter 'arch"),
         ('handler="search_overview"', 'handler="overview"', "has no handler 'overview'; did you mean search_overview?"),
         ('"evaluate",\n', '"evalute",\n', "the project has no function 'evalute'; did you mean evaluate?"),
