@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.stats.grouped_auc import weighted_auc
+from aletheia.stats.curves import auc
 
 #: Cells a side of the crop, cells a side of a window, and cells from one window to the next.
 GRID, WINDOW, STEP = 24, 4, 2
@@ -76,10 +76,9 @@ def position_scores(
     cells = cell_values(learnt)
     aucs = np.zeros(len(windows()))
     for fit, held_out in folds:
-        weight, fold = np.ones((1, len(held_out))), np.zeros(len(held_out), dtype=np.int64)
         for k, values in enumerate(_each_window(cells)):
             model = _Discriminant(values[fit], fake[fit])
-            aucs[k] += weighted_auc(fake[held_out], model(values[held_out]), fold, weight)[0]
+            aucs[k] += auc(fake[held_out], model(values[held_out]))
     y, x = windows()[int(np.argmax(aucs))]
     model = _Discriminant(_window(cells, y, x), fake)
     scores = model(_window(cell_values(scored), y, x)) if len(scored) else np.zeros(0)

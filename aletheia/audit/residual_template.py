@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.stats.grouped_auc import weighted_auc
+from aletheia.stats.curves import auc
 
 #: Standard deviation, pixels, of the Gaussian that a residual is the difference to.
 SIGMA = 1.5
@@ -104,8 +104,7 @@ def template_scores(
     aucs = np.zeros(len(SHRINKAGES))
     for fit, held_out in folds:
         products = values[held_out] @ fit_template(values[fit], fake[fit])
-        weight, fold = np.ones((1, len(held_out))), np.zeros(len(held_out), dtype=np.int64)
-        aucs += [float(weighted_auc(fake[held_out], column, fold, weight)[0]) / len(folds) for column in products.T]
+        aucs += [auc(fake[held_out], column) / len(folds) for column in products.T]
     best = int(np.flatnonzero(aucs >= aucs.max() - _AS_MUCH)[-1])
     template = fit_template(values, fake, (SHRINKAGES[best],))[:, 0]
     scores = np.concatenate(
