@@ -103,17 +103,11 @@ def score_manifest(
     skipped: list[tuple[str, str]] = []
     with tqdm(total=len(paths), desc="Scoring", unit="image", disable=not progress) as bar:
         for start in range(0, len(paths), batch_size):
-            batch = range(start, min(start + batch_size, len(paths)))
-            rows, images = [], []
-            for row, image in zip(batch, iterate_images([paths[i] for i in batch], spec.input_size), strict=True):
-                if isinstance(image, Unreadable):
-                    skipped.append((paths[row], image.reason))
-                else:
-                    rows.append(row)
-                    images.append(image)
+            rows, images, unreadable = _read_batch(paths, start, batch_size, spec.input_size)
+            skipped += [(paths[row], reason) for row, reason in unreadable.items()]
             if images:
                 logits[rows] = _logits(model, spec, images)
-            bar.update(len(batch))
+            bar.update(len(rows) + len(unreadable))
     return Scores(spec.calibration.probabilities(logits), logits, pd.DataFrame(skipped, columns=["path", "reason"]))
 
 
@@ -147,11 +141,10 @@ def manifest_features(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, ba
     table: Array | None = None
     device = next(model.parameters()).device
     for start in range(0, len(paths), batch_size):
-        images = list(iterate_images(paths[start : start + batch_size], spec.input_size))
-        rows = [start + i for i, image in enumerate(images) if not isinstance(image, Unreadable)]
-        if not rows:
+        rows, images, _ = _read_batch(paths, start, batch_size, spec.input_size)
+        if not images:
             continue
-        crops = np.stack([image for image in images if not isinstance(image, Unreadable)])
+        crops = np.stack(images)
         features = with_features(model, normalise(torch.from_numpy(crops).to(device), spec.mean, spec.std))[2]
         if features is None:
             return None
@@ -160,6 +153,20 @@ def manifest_features(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, ba
             table = np.full((len(paths), values.shape[1]), np.nan)
         table[rows] = values
     return table
+
+
+def _read_batch(
+    paths: list[str], start: int, batch_size: int, size: int
+) -> tuple[list[int], list[Array], dict[int, str]]:
+    """Read the images from `start` on: rows and pixels of those that can be read, and the reasons of the others."""
+    rows, images, unreadable = [], [], {}
+    for row, image in enumerate(iterate_images(paths[start : start + batch_size], size), start):
+        if isinstance(image, Unreadable):
+            unreadable[row] = image.reason
+        else:
+            rows.append(row)
+            images.append(image)
+    return rows, images, unreadable
 
 
 @torch.inference_mode()
