@@ -21,7 +21,7 @@ from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
 from aletheia.project.run_folder import RunFolder
 from aletheia.project.summary import print_summary, summarise, write_summary
-from aletheia.project.workflow_record import is_workflow
+from aletheia.project.workflow_record import steps_of
 from aletheia.project.workspace import open_project
 
 
@@ -57,7 +57,6 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
     with _output_to(log), collect_temporary_files("run"), report_progress(console):
         folder.link(log.name)
         project = open_project(root)
-        import mlrun
 
         mlrun_utils: Any = sys.modules["mlrun.runtimes.utils"]
         if hasattr(mlrun_utils, "stderr"):
@@ -68,8 +67,7 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
         except KeyboardInterrupt:
             _abort_running_steps()
             raise
-        listed = mlrun.get_run_db().list_runs(project=project.name, labels=f"workflow={status.run_id}")
-        steps = [run for run in listed if not is_workflow(run)]
+        steps = steps_of(status.run_id, project.name)
     state = "completed" if status.state == "Succeeded" else "error"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     summary = summarise(steps, state=state, seconds=time.time() - started, root=root, peak_mb=peak)

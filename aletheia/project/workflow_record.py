@@ -26,6 +26,14 @@ def is_workflow(run: dict[str, Any]) -> bool:
     return bool((run["metadata"].get("labels") or {}).get(name) == value)
 
 
+def steps_of(workflow: str, project: str) -> list[dict[str, Any]]:
+    """List the runs of a workflow's steps, as the tracking service holds them, without the record of the whole."""
+    import mlrun
+
+    runs = mlrun.get_run_db().list_runs(project=project, labels=f"workflow={workflow}")
+    return [run for run in runs if not is_workflow(run)]
+
+
 @contextlib.contextmanager
 def recorded_workflow(config: RunConfig, name: str = "main") -> Iterator[None]:
     """Record the workflow that runs inside; without one, as when a pipeline is compiled, do nothing.
@@ -56,19 +64,15 @@ def recorded_workflow(config: RunConfig, name: str = "main") -> Iterator[None]:
         change |= {f"status.{key}": value for key, value in status.items()}
         database.update_run(change, workflow, project)
 
-    def steps() -> list[dict[str, Any]]:
-        runs = database.list_runs(project=project, labels=f"workflow={workflow}")
-        return [run for run in runs if not is_workflow(run)]
-
     try:
         yield
     except KeyboardInterrupt:
         finish("aborted", error="interrupted (Ctrl-C)")
         raise
     except BaseException as error:
-        finish("error", error=str(error), results=headline(steps(), time.time() - started))
+        finish("error", error=str(error), results=headline(steps_of(workflow, project), time.time() - started))
         raise
-    finish("completed", results=headline(steps(), time.time() - started))
+    finish("completed", results=headline(steps_of(workflow, project), time.time() - started))
 
 
 def flat_parameters(config: RunConfig) -> dict[str, Any]:
