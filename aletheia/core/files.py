@@ -98,3 +98,12 @@ def check_file(file: Path, limit: int = MAX_BYTES) -> None:
         raise InputError(f"{file} is not a regular file.")
     if status.st_size > limit:
         raise InputError(f"{file} has {status.st_size:,} bytes; at most {limit:,} are read.")
+
+
+def file_state(path: str | Path) -> str:
+    """Describe size and time of a file's last change, to notice that it is another one; empty when it is missing."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} bytes, {status.st_mtime_ns}"

@@ -15,7 +15,7 @@ import pandas as pd
 from PIL import Image
 
 from aletheia.core.errors import InputError
-from aletheia.core.files import atomic_write, replacing
+from aletheia.core.files import atomic_write, file_state, replacing
 from aletheia.core.parallel import map_processes
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
@@ -144,7 +144,7 @@ def write_frames(
     folders = _folders(videos["path"].tolist(), root)
     settings = f"every {every}" if every else f"count {count}"
     finished = _read_journal(out / JOURNAL)
-    keys = [_key(path, settings) for path in videos["path"]]
+    keys = [f"{settings}, {file_state(path)}" for path in videos["path"]]
     results: list[list[tuple[str, int, float]] | str | None] = [
         _still_there(finished.get(f"{folder}\0{key}"), out / folder) for folder, key in zip(folders, keys, strict=True)
     ]
@@ -220,14 +220,6 @@ def _folders(paths: list[str], root: str) -> list[str]:
     stems = [PurePosixPath(place).with_suffix("").as_posix() for place in places]
     counts = Counter(stems)
     return [place if counts[stem] > 1 else stem for place, stem in zip(places, stems, strict=True)]
-
-
-def _key(path: str, settings: str) -> str:
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return settings
-    return f"{settings}, {status.st_size} bytes, {status.st_mtime_ns}"
 
 
 def _read_journal(path: Path) -> dict[str, list[tuple[str, int, float]]]:

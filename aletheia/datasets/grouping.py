@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
-from aletheia.datasets.groups import PAIR_SEPARATOR
+from aletheia.datasets.groups import PAIR_SEPARATOR, RELATIVES
 from aletheia.datasets.layouts.people import celeb_people
 from aletheia.datasets.schema import GROUP_COLUMNS, as_text
 from aletheia.datasets.sequences import guess_videos
@@ -32,12 +32,15 @@ class Known(NamedTuple):
     rows, known, guessed, people : int
         All rows; those with an identity, a video or a pair; those of them where it was guessed; those with an identity
         or a pair of two.
+    compared : bool
+        Whether faces were compared (:mod:`aletheia.datasets.relatives`).
     """
 
     rows: int
     known: int
     guessed: int
     people: int = 0
+    compared: bool = False
 
     def sentence(self) -> str:
         """Say what is known, for reports."""
@@ -49,7 +52,9 @@ class Known(NamedTuple):
         text = f"The person or the video is known of {self.known:,} of {self.rows:,} images"
         if self.guessed:
             text += f" ({self.guessed:,} guessed from numbered names and the likeness of neighbours)"
-        if not self.people:
+        if not self.people and self.compared:
+            text += "; people are not known, but faces that look like one person are kept together"
+        elif not self.people:
             text += "; people are not known, and one who is in several videos may be on both sides"
         return text + "."
 
@@ -61,7 +66,8 @@ def count_known(manifest: pd.DataFrame) -> Known:
     blank = np.full(len(manifest), "", dtype=object)
     identity, pair = (as_text(manifest[name]) if name in manifest.columns else blank for name in ("identity", "pair"))
     people = (identity != "") | np.array([PAIR_SEPARATOR in value for value in pair], dtype=bool)
-    return Known(len(manifest), int(known.sum()), int((known & (grouping == GUESSED)).sum()), int(people.sum()))
+    guessed = int((known & (grouping == GUESSED)).sum())
+    return Known(len(manifest), int(known.sum()), guessed, int(people.sum()), RELATIVES in manifest)
 
 
 def _is_known(manifest: pd.DataFrame) -> Array:

@@ -12,8 +12,10 @@ from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.schema import GROUP_COLUMNS
 from aletheia.stats.categorical import encode, first_rows
 
-# Beside the manifest's own: faces cut from the same photo, and files of the same bytes, where a manifest has them.
-LINKING_COLUMNS = (*GROUP_COLUMNS, "original", "sha256")
+# Beside the manifest's own, where a manifest has them: faces cut from the same photo, files of the same bytes, and
+# faces that look like one person (aletheia.datasets.relatives).
+RELATIVES = "relatives"
+LINKING_COLUMNS = (*GROUP_COLUMNS, "original", "sha256", RELATIVES)
 PAIR_SEPARATOR = "|"
 
 

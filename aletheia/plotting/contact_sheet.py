@@ -112,7 +112,7 @@ def _sheet(paths: pd.Series, kinds: pd.Series, names: list[str], per_kind: int, 
         top = line * (size + _TITLE)
         draw.text((2, top + 2), f"{name} ({len(rows)})", fill="black", font=font)
         for column, index in enumerate(rng.permutation(len(rows))[:per_kind]):
-            sheet.paste(_thumbnail(rows.iloc[index], size), (column * size, top + _TITLE))
+            sheet.paste(thumbnail(rows.iloc[index], size), (column * size, top + _TITLE))
     return sheet
 
 
@@ -129,7 +129,7 @@ def thumbnails(paths: Sequence[str], frames: Sequence[str], size: int = 96) -> I
     sheet = Image.new("RGB", (max(len(paths), 1) * size, size), "white")
     for column, (path, frame) in enumerate(zip(paths, frames, strict=True)):
         sheet.paste(frame, (column * size, 0, (column + 1) * size - 4, size))
-        sheet.paste(_thumbnail(path, size - 12), (column * size + 4, 6))
+        sheet.paste(thumbnail(path, size - 12), (column * size + 4, 6))
     return sheet
 
 
@@ -140,7 +140,8 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _thumbnail(path: str, size: int) -> Image.Image:
+def thumbnail(path: str, size: int) -> Image.Image:
+    """Read an image, or the first frame of a video, as a square; a grey one when it cannot be read."""
     try:
         rgb = next(iter(read_frames(path, 1))).rgb if is_video(path) else read_image(path)
         return Image.fromarray(rgb).resize((size, size), Image.Resampling.LANCZOS)

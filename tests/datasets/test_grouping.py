@@ -89,6 +89,11 @@ def test_with_grouping_does_not_guess_numbers_without_their_originals():
         ({"video": ["", ""]}, (2, 0, 0, 0), "Of none of the 2 images is the person or the video known"),
         ({"video": ["a", ""]}, (2, 1, 0, 0), "is known of 1 of 2 images; people are not known"),
         ({"video": ["a", ""], "identity": ["p", ""]}, (2, 1, 0, 1), "is known of 1 of 2 images."),
+        (
+            {"video": ["a", ""], "relatives": ["", ""]},
+            (2, 1, 0, 0),
+            "faces that look like one person are kept together",
+        ),
         ({"pair": ["p|q", "x"]}, (2, 2, 0, 1), "is known of 2 of 2 images."),
         (
             {"video": ["a", ""], "grouping": ["guessed", ""]},
@@ -99,4 +104,4 @@ def test_with_grouping_does_not_guess_numbers_without_their_originals():
 )
 def test_count_known(columns, expected, words):
     known = count_known(rows(**columns))
-    assert tuple(known) == expected and words in known.sentence()
+    assert tuple(known)[:4] == expected and words in known.sentence()
