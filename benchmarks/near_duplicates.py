@@ -2,8 +2,8 @@
 
     ALETHEIA_SHARED_DATA=folder python -m benchmarks.near_duplicates
 
-reads every picture under the folder; with `--faces` copies are looked for by their faces, too. Most of the pairs that are
-printed are variants of one picture: look at them.
+reads every picture under the folder; with `--faces` copies are looked for by their faces, too. Most of the pairs that
+are printed are variants of one picture: look at them.
 """
 
 from __future__ import annotations
