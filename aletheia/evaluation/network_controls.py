@@ -97,7 +97,7 @@ def control_recipe(spec: ModelSpec) -> TrainConfig:
         raise InputError("The model does not hold the recipe of its training.")
     # A path to weights may lead anywhere on another machine.
     weights = spec.training.get("weights", "none")
-    changes = {"fault": "none", "devices": 1, "weights": weights if weights == "imagenet" else "none"}
+    changes = {"fault": "none", "devices": 1, "weights": weights if weights in ("imagenet", "package") else "none"}
     recipe = TrainConfig.parse(spec.training, **changes)
     return recipe.model_copy(update={"max_epochs": min(recipe.max_epochs, MAX_EPOCHS)})
 

