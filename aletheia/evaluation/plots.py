@@ -216,7 +216,8 @@ def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
             )  # fmt: skip
     styled(figure, title, "rate at the threshold, 95 % interval", height=max(320, 170 + 46 * len(table)))
     figure.update_yaxes(tickvals=positions, ticktext=labels, range=[-0.6, len(table) - 0.4], showgrid=False)
-    figure.update_xaxes(tickformat=".0%", rangemode="tozero")
+    highest = np.nanmax([*table["fpr_high"], *table["fnr_high"], metrics["fpr"].value, metrics["fnr"].value, 0.05])
+    figure.update_xaxes(tickformat=".0%", range=[-0.03 * highest, 1.05 * highest])  # whole marks, also at zero
     return note(figure, "Dotted lines: the rates over all rows.")
 
 
