@@ -41,30 +41,31 @@ def face_folder(tmp_path: Path, save_image: Callable[..., Path]) -> Path:
 @pytest.fixture
 def make_manifest() -> Callable[..., pd.DataFrame]:
     """A manifest of n rows: distinct random hashes, groups of people and delivery at random."""
+    return manifest
 
-    def make(n: int, seed: int = 0, fakes: float = 0.6, people: int = 0, **columns: object) -> pd.DataFrame:
-        rng = np.random.default_rng(seed)
-        fake = rng.random(n) < fakes
-        df = pd.DataFrame(
-            {
-                "path": [f"/data/{seed}/{i}.jpg" for i in range(n)],
-                "label": np.where(fake, "fake", "real"),
-                "source": rng.choice(["a", "b"], n),
-                "generator": np.where(fake, rng.choice(["gan", "swap"], n), ""),
-                "identity": [f"{seed}-p{i}" for i in rng.integers(0, people, n)] if people else "",
-                "gender": rng.choice(["female", "male"], n),
-                "width": rng.choice([256, 512], n),
-                "height": rng.choice([256, 512], n),
-                "format": "jpeg",
-                "jpeg_quality": rng.choice([75.0, 90.0], n),
-                "chroma": rng.choice(["4:2:0", "4:4:4"], n),
-                "file_bytes": rng.integers(10_000, 90_000, n),
-                "phash": rng.integers(1, 2**63, n, dtype=np.uint64),
-            }
-        )
-        return validate_manifest(df.assign(**columns))
 
-    return make
+def manifest(n: int, seed: int = 0, fakes: float = 0.6, people: int = 0, **columns: object) -> pd.DataFrame:
+    """Make what `make_manifest` makes."""
+    rng = np.random.default_rng(seed)
+    fake = rng.random(n) < fakes
+    df = pd.DataFrame(
+        {
+            "path": [f"/data/{seed}/{i}.jpg" for i in range(n)],
+            "label": np.where(fake, "fake", "real"),
+            "source": rng.choice(["a", "b"], n),
+            "generator": np.where(fake, rng.choice(["gan", "swap"], n), ""),
+            "identity": [f"{seed}-p{i}" for i in rng.integers(0, people, n)] if people else "",
+            "gender": rng.choice(["female", "male"], n),
+            "width": rng.choice([256, 512], n),
+            "height": rng.choice([256, 512], n),
+            "format": "jpeg",
+            "jpeg_quality": rng.choice([75.0, 90.0], n),
+            "chroma": rng.choice(["4:2:0", "4:4:4"], n),
+            "file_bytes": rng.integers(10_000, 90_000, n),
+            "phash": rng.integers(1, 2**63, n, dtype=np.uint64),
+        }
+    )
+    return validate_manifest(df.assign(**columns))
 
 
 def write_crops(folder: Path, n: int, seed: int) -> pd.DataFrame:

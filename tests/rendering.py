@@ -15,16 +15,36 @@ import pytest
 _PLACE = "measured-by-the-test"
 
 
-def render(address: str | Path, folder: Path) -> str:
-    """Return the document (HTML) of an address as it stands when its scripts have run."""
+def _program() -> str:
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    return program
+
+
+def render(address: str | Path, folder: Path) -> str:
+    """Return the document (HTML) of an address as it stands when its scripts have run."""
+    program = _program()
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
     profile = f"--user-data-dir={folder / 'profile'}"
     target = address.as_uri() if isinstance(address, Path) else address
     command = [program, *options, profile, "--virtual-time-budget=20000", "--window-size=1000,700", "--dump-dom"]
     return subprocess.run([*command, target], capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def in_browser(page: Path, expression: str, width: int, folder: Path) -> Any:
+    """Return what a function of JavaScript returns on a page of that width; a picture of it lies in the folder."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu"]
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=_program(), args=arguments) as browser,
+    ):
+        opened = browser.new_page(viewport={"width": width, "height": 900})
+        opened.goto(page.as_uri(), timeout=120_000)
+        opened.screenshot(path=folder / f"{page.stem}.png", full_page=True, timeout=120_000)
+        return opened.evaluate(expression)
 
 
 def measure(page: str, expression: str, folder: Path) -> Any:

@@ -21,7 +21,7 @@ from aletheia.core.progress import tqdm
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.power_spectrum import SIZE, check_size, decibels, frequencies, radial_power
 from aletheia.imaging.reading import Unreadable
-from aletheia.plotting.theme import FAKE, LEGEND, NEUTRAL, REAL, empty, note, shaded, styled
+from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, empty, note, shaded, styled
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.grouped_auc import weighted_auc
@@ -163,7 +163,6 @@ def spectrum_figure(values: Array, y: Array, baseline: Shortcut | None = None) -
     figure.update_xaxes(title_text="spatial frequency (cycles per pixel)", row=2, col=1)
     figure.update_yaxes(title_text="power (dB, low frequencies = 0)", row=1, col=1)
     figure.update_yaxes(title_text="fake − real (dB)", row=2, col=1)
-    figure.update_layout(legend=LEGEND | {"traceorder": "normal"}, margin_b=110)
     # Without the names of the bands: the figure shows them.
     return figure if baseline is None else note(figure, baseline.sentence().partition(";")[0].rstrip(".") + ".")
 

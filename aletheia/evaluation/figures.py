@@ -70,6 +70,7 @@ def baseline_figure(baselines: Baselines, metrics: Metrics) -> go.Figure:
         )
     styled(figure, title, "AUC", height=200 + 40 * len(rows))
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"})
-    figure.update_xaxes(range=[0.35, 1.02])
+    lowest = min(value for row in (*network, *rows) for value in row[1:] if np.isfinite(value))
+    figure.update_xaxes(range=[min(0.35, lowest - 0.02), 1.02])
     figure.update_yaxes(categoryorder="array", categoryarray=[*(row[0] for row in rows[::-1]), "the network"])
     return note(figure, "Learnt on other people than they are scored on; 95 % intervals.")

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from aletheia.core.arrays import Array
 from aletheia.evaluation.subgroups import AND
-from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SECOND, empty, note, styled
+from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SECOND, empty, label_rows, note, short, styled
 from aletheia.stats.calibration_error import balanced_weights, equal_mass_bins
 from aletheia.stats.curves import curve
 from aletheia.stats.intervals import wilson
@@ -43,9 +43,8 @@ def roc(y: Array, p: Array, metrics: Metrics, shortcut_auc: float | None = None)
         "false-positive rate (share of real faces called fake)",
         "true-positive rate (fakes found)",
     )
-    figure.update_xaxes(range=[-0.01, 1.01])
-    figure.update_yaxes(range=[-0.01, 1.01])
-    figure.update_layout(legend={"x": 0.98, "y": 0.04, "xanchor": "right"})
+    figure.update_xaxes(range=[-0.03, 1.03])
+    figure.update_yaxes(range=[-0.03, 1.03])
     if shortcut_auc is not None:
         note(figure, f"File properties alone, without a pixel, reach AUC {shortcut_auc:.3f} on the same rows.")
     return figure
@@ -76,7 +75,6 @@ def precision_recall(y: Array, p: Array, metrics: Metrics) -> go.Figure:
     )
     styled(figure, title, "recall (share of fakes found)", "precision (alarms that are fakes)")
     figure.update_yaxes(range=[min(0.45, share - 0.05), 1.01])
-    figure.update_layout(legend={"x": 0.02, "y": 0.04})
     return figure
 
 
@@ -109,10 +107,9 @@ def calibration(y: Array, p: Array, bins: int = 10) -> go.Figure:
         customdata=n,
         hovertemplate="predicted %{x:.3f}, found %{y:.3f}, %{customdata} rows<extra></extra>",
     )
-    styled(figure, title, "predicted probability of fake", "share of fakes found (classes weighted alike)")
+    styled(figure, title, "predicted probability of fake", "share of fakes found<br>(classes weighted alike)")
     figure.update_xaxes(range=[-0.02, 1.02])
     figure.update_yaxes(range=[-0.02, 1.02])
-    figure.update_layout(legend={"x": 0.02, "y": 0.98})
     return figure
 
 
@@ -164,9 +161,15 @@ def scores_by_label(y: Array, p: Array, threshold: float, bins: int = 40) -> go.
             name=f"{name} (n = {len(scores):,})",
             marker={"color": colour, "opacity": 0.65, "pattern": {"shape": pattern, "solidity": 0.25}},
         )
-    figure.add_vline(x=threshold, line={"color": "black", "dash": "dash"}, annotation_text=f"threshold {threshold:.3f}")
+    figure.add_vline(
+        x=threshold,
+        line={"color": "black", "dash": "dash"},
+        annotation={"text": f"threshold {threshold:.3f}", "yanchor": "bottom", "x": min(max(threshold, 0.1), 0.9)},
+        annotation_xanchor="center",
+    )
     styled(figure, "Scores by label", "predicted probability of fake", "share of the label's rows per bin")
-    figure.update_layout(barmode="overlay", legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"})
+    figure.update_layout(barmode="overlay")
+    figure.update_xaxes(range=[0, 1])
     figure.update_yaxes(tickformat=".0%")
     return figure
 
@@ -178,7 +181,7 @@ def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
     table = table[~table["column"].astype(str).str.contains(AND, regex=False)]
     if not len(table):
         return empty(title, "The manifest has no demographic columns, so subgroups cannot be compared.")
-    labels = [f"{row.column}: {row.value}  (n = {row.n})" for row in table.itertuples()]
+    labels = [f"{row.column}: {short(row.value, 24)}  (n = {row.n})" for row in table.itertuples()]
     figure = go.Figure()
     offsets = {"fpr": 0.14, "fnr": -0.14}
     names = {
@@ -213,8 +216,8 @@ def subgroup_rates(table: pd.DataFrame, metrics: Metrics) -> go.Figure:
             )  # fmt: skip
     styled(figure, title, "rate at the threshold, 95 % interval", height=max(320, 170 + 46 * len(table)))
     figure.update_yaxes(tickvals=positions, ticktext=labels, range=[-0.6, len(table) - 0.4], showgrid=False)
-    figure.update_xaxes(tickformat=".0%", rangemode="tozero")
-    figure.update_layout(legend={"orientation": "h", "y": -0.16, "yref": "container", "yanchor": "bottom", "x": 0})
+    highest = np.nanmax([*table["fpr_high"], *table["fnr_high"], metrics["fpr"].value, metrics["fnr"].value, 0.05])
+    figure.update_xaxes(tickformat=".0%", range=[-0.03 * highest, 1.05 * highest])  # whole marks, also at zero
     return note(figure, "Dotted lines: the rates over all rows.")
 
 
@@ -228,7 +231,7 @@ def generator_rates(table: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=rated["auc"],
-        y=[f"{row.value}  (n = {row.n_fake})" for row in rated.itertuples()],
+        y=np.arange(len(rated)),
         mode="markers",
         marker={"color": SECOND, "size": 11},
         error_x={
@@ -241,6 +244,7 @@ def generator_rates(table: pd.DataFrame) -> go.Figure:
     )
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="chance")
     styled(figure, title, "AUC against all real faces, 95 % interval", height=max(260, 160 + 40 * len(rated)))
+    label_rows(figure, [f"{short(row.value)}  (n = {row.n_fake})" for row in rated.itertuples()])
     figure.update_xaxes(range=[min(0.45, float(rated["auc_low"].min()) - 0.02), 1.02])
     return figure
 

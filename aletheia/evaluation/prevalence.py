@@ -145,6 +145,5 @@ def prior_figure(table: pd.DataFrame) -> go.Figure:
     styled(figure, title, "share of fakes among all photos, %", "share of alarms that are fakes, %")
     figure.update_xaxes(type="log", tickvals=x, ticktext=[f"{rate:g}" for rate in x])
     figure.update_yaxes(range=[-2, 102])
-    figure.update_layout(legend={"x": 0.02, "y": 0.98})
     alarms = Estimate.from_columns(defined.iloc[0], "false_alarms")
     return note(figure, f"Of {GENUINE:,} genuine photos {alarms:,.0f} are called fake, however rare fakes are.")

@@ -103,7 +103,6 @@ def risk_coverage_figure(curve: pd.DataFrame, area: Estimate, answered: float, e
     styled(figure, "Wrong answers by share answered", "share of faces answered", "share of wrong answers")
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
     figure.update_yaxes(rangemode="tozero", tickformat=".1%")
-    figure.update_layout(legend={"x": 0.02, "y": 0.98})
     return note(figure, f"Area under the curve: {area}. Answering for all faces, {everything:.1%} are wrong (dotted).")
 
 

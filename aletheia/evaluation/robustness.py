@@ -22,7 +22,7 @@ from aletheia.imaging.reading import Unreadable, try_read_image
 from aletheia.imaging.transforms import resize_rgb
 from aletheia.models.scoring import predict_crops
 from aletheia.models.spec import ModelSpec
-from aletheia.plotting.theme import LEGEND, NEUTRAL, SECOND, empty, note, shaded, short, styled
+from aletheia.plotting.theme import NEUTRAL, SECOND, empty, note, shaded, short, styled, wrapped
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.intervals import clustered_rate
@@ -183,13 +183,11 @@ def delivery_figure(curves: pd.DataFrame) -> go.Figure:
         place = {"row": i // columns + 1, "col": i % columns + 1}
         _panel(figure, part, i == 0, place)
         # A category axis, since most of the change lies between the mild severities.
-        unit = short(part["unit"].iloc[0], 48)
+        unit = wrapped(short(part["unit"].iloc[0], 48), 26)
         figure.update_xaxes(type="category", title_text=unit, tickangle=0, tickfont={"size": 10}, **place)
         figure.update_yaxes(range=[-0.02, 1.02], tickformat=".1f", **place)
-    figure.update_layout(legend=LEGEND | {"traceorder": "normal"}, margin={"t": 120, "b": 110})
     if text := curves.attrs.get("note"):
         note(figure, short(text, 160))
-        figure.layout.annotations[-1].yshift = 45  # above the panels' titles
     return figure
 
 

@@ -44,7 +44,6 @@ _PACKAGES = (
     "mlrun",
     "numpy",
     "opencv-python-headless",
-    "mediapipe",
     "onnxruntime",
     "openvino",
     "safetensors",

@@ -8,7 +8,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from aletheia.plotting.html import html_page, plot
-from aletheia.plotting.theme import FAKE, LEGEND, NEUTRAL, REAL, SECOND, empty, note, short, styled
+from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SECOND, empty, label_rows, note, short, styled
 from aletheia.project.experiment_text import auc_of, comparison_sentences, experiment_rows, value_text
 from aletheia.project.experiments import Experiment, ExperimentComparison
 from aletheia.reports.formatting import escaped_table
@@ -58,8 +58,7 @@ def experiments_figure(experiments: list[Experiment]) -> go.Figure:
         hovertemplate="%{x:.3f}<extra></extra>",
     )
     styled(figure, title, "AUC on the test faces", height=240 + 32 * len(shown))
-    figure.update_yaxes(tickvals=list(range(len(shown))), ticktext=names, range=[-0.6, len(shown) - 0.4])
-    figure.update_layout(legend=LEGEND, margin={"b": 110})
+    label_rows(figure, names)
     return note(figure, "95 % intervals; runs on other test faces are not comparable by eye.")
 
 

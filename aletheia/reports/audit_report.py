@@ -47,11 +47,10 @@ def audit_figure(audit: Audit, after: Audit | None = None) -> go.Figure:
     for name, symbol in _SYMBOLS.items() if after is not None else ():
         marker = {"color": NEUTRAL, "size": _SIZE, "symbol": symbol}
         figure.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=name)
-    styled(figure, "How well the label is predicted without the face", "AUC", height=150 + 36 * len(families))
+    styled(figure, "How well the label is predicted without the face", "AUC", height=220 + 36 * len(families))
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"})
     figure.update_xaxes(range=[0.4, 1.02])
     figure.update_yaxes(categoryorder="array", categoryarray=[_label(family) for family in families])
-    figure.update_layout(legend={"orientation": "h", "y": -0.2})
     return note(figure, "Intervals over people, videos and near duplicates; together they hold with 95 %.")
 
 

@@ -14,7 +14,7 @@ from aletheia.core.arrays import Array
 from aletheia.datasets.bias import TOO_FEW, BiasReport
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import DEMOGRAPHICS, SPLITS
-from aletheia.plotting.theme import COLOURS, LEGEND, NEUTRAL, REAL, SECOND, empty, note, short, styled
+from aletheia.plotting.theme import COLOURS, NEUTRAL, REAL, SECOND, empty, label_rows, note, short, styled
 from aletheia.reports.file_properties import file_properties_figure
 from aletheia.stats.categorical import cross_table, encode
 from aletheia.stats.estimate import Estimate
@@ -70,20 +70,21 @@ def composition_figure(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
         for i, label in enumerate(("real", "fake")):
             figure.add_bar(
                 x=counts[:, i],
-                y=labels,
+                y=list(range(len(labels))),
                 name=label,
                 orientation="h",
                 marker_color=COLOURS[label],
                 showlegend=column == 1,
                 legendgroup=label,
-                hovertemplate="%{y}<br>" + label + ": %{x:,} images<extra></extra>",
+                hovertemplate="%{customdata}<br>" + label + ": %{x:,} images<extra></extra>",
+                customdata=labels,
                 row=1,
                 col=column,
             )
     styled(figure, title, height=170 + _BAR * len(rows))
-    figure.update_layout(barmode="stack", legend=LEGEND, margin_b=110)
+    figure.update_layout(barmode="stack")
     figure.update_xaxes(title="images", matches="x", rangemode="tozero")
-    figure.update_yaxes(dtick=1)
+    label_rows(figure, labels)
     return figure
 
 
@@ -117,7 +118,7 @@ def bias_figure(before: BiasReport, after: BiasReport) -> go.Figure:
     chosen = _select_groups(before, after)
     if not chosen:
         return empty("Share of fakes by group", "The manifest has no source, generator or demographic column.")
-    labels = [f"{column.replace('_', ' ')}: {short(group, 40)}" for column, group in chosen][::-1]
+    labels = [f"{column.replace('_', ' ')}: {short(group, 28)}" for column, group in chosen][::-1]
     figure = go.Figure()
     for report, name, colour, shift in (
         (before, "before", NEUTRAL, 0.14),
@@ -151,9 +152,8 @@ def bias_figure(before: BiasReport, after: BiasReport) -> go.Figure:
     styled(figure, "Share of fakes by group", "fakes (% of the group's images)", height=190 + 34 * len(labels))
     overall = 100 * after.rates["fake_rate"].iloc[0]
     figure.add_vline(x=overall, line={"dash": "dot", "color": NEUTRAL})
-    figure.update_yaxes(tickvals=list(range(len(labels))), ticktext=labels, range=[-0.6, len(labels) - 0.4])
+    label_rows(figure, labels)
     figure.update_xaxes(range=[-2, 102])
-    figure.update_layout(legend=LEGEND, margin_b=110)
     few_text = f"hollow: fewer than {after.min_n} images, too few to say"
     return note(
         figure,
@@ -209,8 +209,7 @@ def association_figure(before: BiasReport, after: BiasReport) -> go.Figure:
     for value, name in ((0.1, "small"), (0.3, "medium"), (0.5, "large")):
         figure.add_vline(x=value, line={"dash": "dot", "color": NEUTRAL, "width": 1})
         figure.add_annotation(x=value, y=1.0, yref="paper", yanchor="bottom", text=name, showarrow=False, font_size=12)
-    figure.update_xaxes(range=[0, 1.25], tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1])
-    figure.update_layout(legend=LEGEND, margin_b=110)
+    figure.update_xaxes(range=[0, 1.45], tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1])
     figure.update_layout(legend_traceorder="reversed", bargap=0.3)
     return figure
 
@@ -231,23 +230,23 @@ def shortcut_figure(shortcut: Shortcut) -> go.Figure:
         values = features[name].clip(lower=0)
         figure.add_bar(
             x=values,
-            y=features["name"],
+            y=list(range(len(features))),
+            customdata=[short(name, 30) for name in features["name"]],
             orientation="h",
             marker_color=colour,
             showlegend=False,
             text=[f"{value:.2f}" for value in values],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+            hovertemplate="%{customdata}: %{x:.3f}<extra></extra>",
             row=1,
             col=column,
         )
     styled(figure, title, height=200 + _BAR * len(features))
-    figure.update_xaxes(title_text="AUC (0.5: a coin toss)", range=[0, 1.1], row=1, col=1)
+    figure.update_xaxes(title_text="AUC (0.5: chance)", range=[0, 1.1], row=1, col=1)
+    label_rows(figure, [short(name, 30) for name in features["name"]])
     most = max(0.05, 1.2 * float(features["importance"].max()))
-    figure.update_xaxes(title_text="AUC lost when it is shuffled", range=[0, most], row=1, col=2)
-    figure.update_layout(margin_t=110)
+    figure.update_xaxes(title_text="AUC lost if shuffled", range=[0, most], row=1, col=2)
     rows = "cross-validated" if shortcut.cross_validated else "on the test images"
     auc = Estimate(shortcut.auc, shortcut.low, shortcut.high)
-    note(figure, f"all file properties together, {rows}: AUC {auc}")
-    return figure.update_annotations(selector={"yshift": 18}, yshift=40)
+    return note(figure, f"all file properties together, {rows}: AUC {auc}")

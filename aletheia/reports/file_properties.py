@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from aletheia.core.arrays import Array
 from aletheia.datasets.labels import fake_flags
-from aletheia.plotting.theme import COLOURS, LEGEND, short, styled
+from aletheia.plotting.theme import COLOURS, short, styled
 from aletheia.stats.categorical import cross_table, encode
 
 _COLUMNS = 2  # of panels
@@ -38,7 +38,7 @@ def file_properties_figure(frame: pd.DataFrame) -> go.Figure:
         place = {"row": k // _COLUMNS + 1, "col": k % _COLUMNS + 1}
         figure.update_xaxes(title_text=unit or None, **place)
         figure.update_yaxes(title_text="% of the label", rangemode="tozero", **place)
-    figure.update_layout(barmode="group", legend=LEGEND, margin_b=110)
+    figure.update_layout(barmode="group")
     return figure
 
 

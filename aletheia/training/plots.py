@@ -29,7 +29,8 @@ def curve_figures(history: pd.DataFrame) -> dict[str, go.Figure]:
     loss.add_vline(
         x=best["epoch"],
         line={"color": "black", "width": 1},
-        annotation_text=f"kept: epoch {int(best['epoch'])}",
+        annotation={"text": f"kept: epoch {int(best['epoch'])}", "yanchor": "bottom"},
+        annotation_xanchor="left" if best["epoch"] <= (epochs.min() + epochs.max()) / 2 else "right",
     )
     styled(loss, "Loss per epoch", "epoch", "mean cross-entropy (nats per sample)")
     loss.update_yaxes(rangemode="tozero")

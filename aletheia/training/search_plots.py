@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ _CHANCE = float(np.log(2))
 _TITLES = {"learning_rate": "learning rate", "batch_size": "batch size (images per step)"}
 _MOST_LEVELS = 12  # of an axis of the heat map; more become ranges
 _RANGES = 6
+_FLAT = 3  # columns whose names fit beside each other over the axes of parallel coordinates
 
 
 def grid_figures(
@@ -155,8 +157,11 @@ def _parallel(factors: pd.DataFrame, loss: pd.Series) -> go.Figure:
     clipped = np.where(np.isfinite(losses), np.minimum(losses, high), high)
     ticks = np.linspace(low, high, 5)
     is_clipped = bool((~np.isfinite(losses)).any() or np.nanmax(losses, initial=low) > high)
+    longest = max(6, min(30, 60 // factors.shape[1]))  # characters of a value that fit between two axes
+    is_crowded = factors.shape[1] > _FLAT
     figure = go.Figure(
         go.Parcoords(
+            labelangle=-25 if is_crowded else 0,
             line={
                 "color": clipped,
                 "colorscale": SCALE,
@@ -166,9 +171,9 @@ def _parallel(factors: pd.DataFrame, loss: pd.Series) -> go.Figure:
                 "colorbar": {"title": "loss (nats)"},
             },
             dimensions=[
-                *(_factor("batch size (images)" if n == "batch_size" else _title(n), factors[n]) for n in factors),
+                *(_factor(n, factors[n], longest) for n in factors),
                 {
-                    "label": "validation loss (nats)",
+                    "label": "loss (nats)" if is_crowded else "validation loss (nats)",
                     "values": clipped,
                     "range": [low, high],
                     "tickvals": ticks,
@@ -177,11 +182,10 @@ def _parallel(factors: pd.DataFrame, loss: pd.Series) -> go.Figure:
             ],
         )
     )
-    styled(figure, "Parallel coordinates of the grid", height=460)
-    figure.update_layout(margin={"l": 90, "r": 60, "t": 110, "b": 40})
+    styled(figure, "Parallel coordinates of the grid", height=550 if is_crowded else 460)
+    figure.update_layout(margin={"l": 90, "r": 60, "t": 200 if is_crowded else 110, "b": 40})
     if is_clipped:
         note(figure, "Cells that diverged, or did much worse than chance, end at the top of the last axis.")
-        figure.layout.annotations[-1].yshift = 50
     return figure
 
 
@@ -200,7 +204,7 @@ def _levels(column: pd.Series) -> pd.Series:
     return numbers if np.isfinite(numbers).all() else column.astype(str)
 
 
-def _factor(label: str, column: pd.Series) -> dict[str, Any]:
+def _factor(name: str, column: pd.Series, longest: int) -> dict[str, Any]:
     """Return an axis of parallel coordinates: logarithmic for positive numbers, else evenly spaced."""
     values = sorted(column.unique())
     numeric = pd.api.types.is_numeric_dtype(column) and values[0] > 0
@@ -210,16 +214,16 @@ def _factor(label: str, column: pd.Series) -> dict[str, Any]:
         values if len(values) <= _MOST_LEVELS else [values[i] for i in np.linspace(0, len(values) - 1, 7).astype(int)]
     )
     return {
-        "label": label,
+        "label": short("batch size (images)" if name == "batch_size" else _title(name), max(16, 2 * longest // 3)),
         "values": [places[value] for value in column],
         "tickvals": [places[value] for value in shown],
-        "ticktext": [_label(value) for value in shown],
+        "ticktext": [unescape(_label(value, longest)) for value in shown],  # these are no markup
     }
 
 
-def _label(value: object) -> str:
+def _label(value: object, longest: int = 24) -> str:
     """Label a value of a factor: numbers without superfluous digits, names short and escaped."""
-    return f"{value:.4g}" if isinstance(value, int | float | np.number) else short(value, 24)
+    return f"{value:.4g}" if isinstance(value, int | float | np.number) else short(value, longest)
 
 
 def _colour_range(losses: Array) -> tuple[float, float]:

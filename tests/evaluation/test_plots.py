@@ -32,7 +32,7 @@ def test_roc_matches_scikit_learn(scored, metrics):
     assert str(metrics["auc"]) in line.name
     called = scored.p >= 0.6
     assert (point.x[0], point.y[0]) == pytest.approx((called[scored.y == 0].mean(), called[scored.y == 1].mean()))
-    assert "AUC 0.610" in figure.layout.annotations[0].text
+    assert "AUC 0.610" in figure.layout.title.subtitle.text
 
 
 def test_roc_thinned_for_many_rows():
@@ -77,8 +77,10 @@ def test_generator_rates_sorted_with_intervals():
         {"value": ["swap", "blend", "rare"], "n_fake": [30, 40, 3], "auc": [0.9, 0.7, np.nan],
          "auc_low": [0.85, 0.6, np.nan], "auc_high": [0.94, 0.8, np.nan]}
     )  # fmt: skip
-    points = generator_rates(table).data[0]
-    assert list(points.y) == ["blend  (n = 40)", "swap  (n = 30)"] and list(points.x) == [0.7, 0.9]
+    figure = generator_rates(table)
+    points = figure.data[0]
+    assert figure.layout.yaxis.ticktext == ("blend  (n = 40)", "swap  (n = 30)") and list(points.y) == [0, 1]
+    assert list(points.x) == [0.7, 0.9]
     np.testing.assert_allclose(points.error_x.array, [0.1, 0.04])
     assert not generator_rates(table.iloc[2:]).data
 

@@ -142,7 +142,7 @@ def test_prior_figure_shows_table():
     np.testing.assert_allclose(always.y, always.x)
     assert figure.layout.xaxis.type == "log" and "%" in figure.layout.xaxis.title.text
     assert "%" in figure.layout.yaxis.title.text
-    assert f"{table['false_alarms'][0]:,.0f}" in figure.layout.annotations[0].text
+    assert f"{table['false_alarms'][0]:,.0f}" in figure.layout.title.subtitle.text
     nothing = prior_figure(shift(np.ones(9), np.linspace(0, 1, 9)))
     assert not nothing.data and "needed" in nothing.layout.annotations[0].text
 

@@ -117,6 +117,6 @@ def test_risk_coverage_figure_marks_model(data):
     assert (tuple(point.x), tuple(point.y)) == ((0.8,), (0.07,))
     line = next(trace for trace in figure.data if trace.name and "surest" in trace.name)
     np.testing.assert_allclose(line.y, curve["risk"])
-    assert "0.100 (0.050 to 0.200)" in figure.layout.annotations[0].text
+    assert "0.100 (0.050 to 0.200)" in figure.layout.title.subtitle.text
     silent = risk_coverage_figure(curve, Estimate(0.1, 0.05, 0.2), 0.0, float("nan"))
     assert not any(trace.name and "rules" in trace.name for trace in silent.data)

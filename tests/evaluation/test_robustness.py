@@ -192,7 +192,10 @@ def test_delivery_figure_panels(brightness_bundle, crops):
     figure = delivery_figure(table)
     titles = [a.text for a in figure.layout.annotations]
     assert titles[:4] == ["JPEG compression", "Gaussian blur", "shifted", "&lt;b&gt;odd"]
-    assert table.attrs["note"] in titles and figure.layout.xaxis4.title.text == "a &lt; b"
+    assert (
+        table.attrs["note"] == figure.layout.title.subtitle.text.replace("<br>", " ")
+        and figure.layout.xaxis4.title.text == "a &lt; b"
+    )
     lines = [trace for trace in figure.data if trace.name]
     assert len(lines) == 8 and sum(bool(trace.showlegend) for trace in lines) == 2
     assert list(lines[0].x) == ["as is", "95", "90", "80", "70", "60", "50", "40", "30"]

@@ -25,7 +25,9 @@ def test_styled_sets_title_and_axes():
     assert figure.layout.title.text == "Title"
     assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("x (px)", "y (dB)")
     assert figure.layout.height == 300
-    assert note(figure, "explained").layout.annotations[-1].text == "explained"
+    height = figure.layout.height
+    assert note(figure, "explained").layout.title.subtitle.text == "explained"
+    assert figure.layout.height > height
 
 
 def test_shaded_fills_between_both_curves():
@@ -44,5 +46,5 @@ def test_empty_gives_the_reason():
 
 def test_short_escapes_and_shortens():
     assert short("a<b & c") == "a&lt;b &amp; c"
-    assert short("x" * 40, 10) == "x" * 9 + "…"
+    assert short("a" * 20 + "z" * 20, 10) == "aaaaaa…zzz"
     assert short("two\n lines") == "two lines"

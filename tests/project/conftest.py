@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+ROOT = Path(__file__).parents[2]
 JOB = '''\
 import mlrun
 
@@ -123,3 +125,15 @@ def make() -> SimpleNamespace:
         JOB=JOB,
         SERVING=SERVING,
     )
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch) -> Path:
+    """A copy of this project."""
+    folder = tmp_path / "checkout"
+    for name in ("notebooks", "functions", "workflows"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    for name in ("project.yaml", "project_setup.py"):
+        shutil.copy(ROOT / name, folder / name)
+    monkeypatch.chdir(folder)
+    return folder

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import pytest
 import yaml
 from typer.testing import CliRunner
 
@@ -29,18 +27,6 @@ def count_pixels(context: mlrun.MLClientCtx, faces: int = 1, **options):
     """
     context.log_result("pixels", faces * RunConfig.parse(options).image_size ** 2)
 '''
-
-
-@pytest.fixture
-def checkout(tmp_path, monkeypatch) -> Path:
-    """A copy of this project."""
-    folder = tmp_path / "checkout"
-    for name in ("notebooks", "functions", "workflows"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-    for name in ("project.yaml", "project_setup.py"):
-        shutil.copy(ROOT / name, folder / name)
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def test_build_functions_new_notebook_is_listed_loaded_and_run(tracking_url, checkout, make):

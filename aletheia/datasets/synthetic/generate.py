@@ -43,7 +43,7 @@ def _run(jobs: list[Job], folder: Path, workers: int, progress: bool) -> Iterato
             finally:
                 cv2.setNumThreads(threads)
             return
-        # Spawned, not forked: the caller may hold torch, OpenCV or mediapipe threads, which do not survive a
+        # Spawned, not forked: the caller may hold torch, OpenCV or OpenVINO threads, which do not survive a
         # fork.
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker) as executor:
             try:

@@ -1,4 +1,4 @@
-"""Face detection by BlazeFace (Bazarevsky et al., CVPR Workshops 2019), as mediapipe carries it in its wheel.
+"""Face detection by BlazeFace (Bazarevsky et al., CVPR Workshops 2019), with the networks of mediapipe 0.10.21.
 
 Two networks are used: *full range* (192 x 192 input, for faces from a few per cent of the image upwards) and *short
 range* (128 x 128 input, for faces that fill it). :class:`BlazeFace` lists the stages of the search.

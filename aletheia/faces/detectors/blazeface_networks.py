@@ -1,4 +1,4 @@
-"""The two BlazeFace networks that mediapipe carries in its wheel, run without mediapipe.
+"""The two BlazeFace networks, whose files come from mediapipe (see NOTICE), run without mediapipe.
 
 The steps before and after the network (fitting an image into a square, anchors, merging of detections) follow
 Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs", CVPR Workshops 2019, with
@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import importlib.util
 from pathlib import Path
 
 import cv2
@@ -122,10 +121,8 @@ def _anchors(kind: NetworkKind) -> Array:
 
 
 def network_file(name: str) -> Path:
-    """Find a network's file in mediapipe's package. Raises InputError when it is missing."""
-    # Not imported: mediapipe's own start takes longer than the whole detection.
-    spec = importlib.util.find_spec("mediapipe")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (file := Path(folder) / "modules" / "face_detection" / name).is_file():
-            return file
-    raise InputError(f"The face detector's file {name} is missing; it comes with mediapipe: run make setup.")
+    """Find a network's file, which lies beside this module. Raises InputError when it is missing."""
+    file = Path(__file__).with_name(name)
+    if not file.is_file():
+        raise InputError(f"The face detector's file {name} is missing; it is part of aletheia: install it again.")
+    return file

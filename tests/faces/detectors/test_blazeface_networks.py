@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import cv2
+import mediapipe
 import numpy as np
 import pytest
 from mediapipe.python.solutions.face_detection import FaceDetection
@@ -66,7 +69,12 @@ def test_network_shared_by_threads(images):
         np.testing.assert_allclose(boxes, alone[k % len(images)], atol=1e-3)
 
 
-def test_network_file_missing(monkeypatch):
-    monkeypatch.setattr(blazeface_networks.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="comes with mediapipe"):
-        BlazeFaceNetwork(FULL).start()
+@pytest.mark.parametrize("kind", [FULL, SHORT])
+def test_network_file_is_mediapipes(kind):
+    theirs = Path(mediapipe.__file__).parent / "modules" / "face_detection" / kind.file
+    assert blazeface_networks.network_file(kind.file).read_bytes() == theirs.read_bytes()
+
+
+def test_network_file_missing():
+    with pytest.raises(InputError, match=r"other\.tflite is missing; it is part of aletheia"):
+        BlazeFaceNetwork(dataclasses.replace(FULL, file="other.tflite")).start()
