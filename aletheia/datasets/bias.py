@@ -127,14 +127,15 @@ def analyse_bias(
             codes[f"{first} × {second}"] = _intersection(codes[first], codes[second])
     groups, overall, totals = connected_groups(df, max_distance=None), fake.mean(), np.bincount(fake, minlength=2)
     whole = count_cells(fake, np.zeros(len(fake), dtype=np.int64), groups, 1)
-    rates = [_rates("label", np.array(["(all)"], dtype=object), whole, overall, min_n, confidence)]
+    rates = [_rates("label", np.array(["(all)"], dtype=object), whole, None, overall, min_n, confidence)]
     associations = []
     for name, (code, values) in codes.items():
-        used, places = renumber(code, len(values))
-        if len(used):
-            cells = count_cells(fake, np.where(places >= 0, places, len(used)), groups, len(used) + 1)
-            rates.append(_rates(name, values[used], cells, overall, min_n, confidence))
-            associations.append(_association(name, cells.of_values(len(used)), totals, min_n))
+        if len(values):
+            cells = count_cells(fake, np.where(code >= 0, code, len(values)), groups, len(values) + 1)
+            known, test = cells.of_values(len(values)), _test(cells)
+            rates.append(_rates(name, values, cells, test, overall, min_n, confidence))
+            test = test if len(known.size) == len(cells.size) else _test(known)
+            associations.append(_association(name, known, test, totals, min_n))
     table = pd.DataFrame(associations, columns=ASSOCIATION_COLUMNS)
     table["p_adjusted"] = holm(table["p"].to_numpy(np.float64))
     table["verdict"] = [
@@ -152,14 +153,21 @@ def _intersection(first: tuple[Array, Array], second: tuple[Array, Array]) -> tu
     return codes, np.array(names, dtype=object)
 
 
-def _rates(column: str, names: Array, cells: Cells, overall: float, min_n: int, confidence: float) -> pd.DataFrame:
+def _rates(
+    column: str,
+    names: Array,
+    cells: Cells,
+    test: ClusteredTest | None,
+    overall: float,
+    min_n: int,
+    confidence: float,
+) -> pd.DataFrame:
     """Compare the values of a column, of which cells hold one more for the rows where it is unknown, with all rows."""
     k = len(names)
     n, n_fake = (
         np.bincount(cells.value, counts, minlength=k)[:k].astype(np.int64) for counts in (cells.size, cells.hit)
     )
     rate, low, high = (limits[:k] for limits in clustered_rates(cells, confidence))
-    test = _test(cells)
     p = np.full(k, np.nan) if test is None else test.p_values[:k]
     p = holm(np.where(n >= min_n, p, np.nan))
     found = p < 1 - confidence
@@ -188,7 +196,7 @@ def _test(cells: Cells) -> ClusteredTest | None:
     return dataclasses.replace(test, p_values=p_values)
 
 
-def _association(column: str, cells: Cells, totals: Array, min_n: int) -> dict[str, object]:
+def _association(column: str, cells: Cells, test: ClusteredTest | None, totals: Array, min_n: int) -> dict[str, object]:
     counts = [np.bincount(cells.value, weights, minlength=cells.n_values) for weights in (cells.size, cells.hit)]
     table = np.stack([counts[0] - counts[1], counts[1]], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -202,7 +210,7 @@ def _association(column: str, cells: Cells, totals: Array, min_n: int) -> dict[s
         return row | {"verdict": "known for one label only"}
     if len(used) < 2:  # a constant is independent of the label
         return row | {"cramers_v": 0.0, "cramers_v_corrected": 0.0, "verdict": "one group only"}
-    return row | _effect(used, _test(cells), min_n)
+    return row | _effect(used, test, min_n)
 
 
 def _effect(used: Array, test: ClusteredTest | None, min_n: int) -> dict[str, object]:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.stats.categorical import renumber
 
 
 class Cells(NamedTuple):
@@ -55,7 +54,10 @@ def count_cells(hits: Array, codes: Array, groups: Array, n_values: int) -> Cell
     if len(groups) and (groups.min() < 0 or groups.max() > 10 * len(groups)):
         groups = np.unique(groups, return_inverse=True)[1]
     n_groups = int(groups.max(initial=-1)) + 1
-    used, index = renumber(codes * n_groups + groups, n_values * n_groups)
-    size = np.bincount(index).astype(np.float64)
-    hit = np.bincount(index, weights=np.asarray(hits, dtype=np.float64))
-    return Cells(used // n_groups, used % n_groups, size, hit, n_values, n_groups)
+    pair, pairs = codes * n_groups + groups, np.arange(n_values * n_groups)
+    if len(pairs) > 10 * len(groups) + 1000:
+        pairs, pair = np.unique(pair, return_inverse=True)
+    counts = np.bincount(2 * pair + np.asarray(hits, dtype=bool), minlength=2 * len(pairs)).reshape(-1, 2)
+    used = np.flatnonzero(counts[:, 0] | counts[:, 1])
+    pairs, misses, hit = pairs[used], counts[used, 0].astype(np.float64), counts[used, 1].astype(np.float64)
+    return Cells(pairs // n_groups, pairs % n_groups, misses + hit, hit, n_values, n_groups)
