@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import DEMOGRAPHICS
-from aletheia.stats.categorical import encode, renumber
+from aletheia.stats.categorical import encode, renumber, rows_by_code
 from aletheia.stats.cells import Cells, count_cells
 from aletheia.stats.clustered_auc import holm
 from aletheia.stats.clustered_table import ClusteredTest, clustered_independence
@@ -117,19 +117,13 @@ def analyse_bias(
     missing = [name for name in columns or () if name not in df.columns]
     if missing:
         raise InputError(f"The manifest has no column {missing[0]!r} to look for bias in.")
-    codes: dict[str, tuple[Array, Array]] = {}
-    for name in columns if columns is not None else ("source", "generator", *DEMOGRAPHICS):
-        if name in df.columns:
-            codes[name] = encode(df[name])
-    if columns is None:
-        people = [name for name in DEMOGRAPHICS if name in codes and len(codes[name][1])]
-        for first, second in itertools.combinations(people, 2):
-            codes[f"{first} × {second}"] = _intersection(codes[first], codes[second])
     groups, overall, totals = connected_groups(df, max_distance=None), fake.mean(), np.bincount(fake, minlength=2)
+    order = rows_by_code(groups, int(groups.max()) + 1)
+    fake, groups = fake[order], groups[order]
     whole = count_cells(fake, np.zeros(len(fake), dtype=np.int64), groups, 1)
     rates = [_rates("label", np.array(["(all)"], dtype=object), whole, None, overall, min_n, confidence)]
     associations = []
-    for name, (code, values) in codes.items():
+    for name, code, values in _encoded(df, columns, order):
         if len(values):
             cells = count_cells(fake, np.where(code >= 0, code, len(values)), groups, len(values) + 1)
             known, test = cells.of_values(len(values)), _test(cells)
@@ -145,9 +139,24 @@ def analyse_bias(
     return BiasReport(rates=pd.concat(rates, ignore_index=True), associations=table, min_n=min_n)
 
 
+def _encoded(df: pd.DataFrame, columns: Sequence[str] | None, order: Array) -> Iterator[tuple[str, Array, Array]]:
+    """Encode the columns to analyse one by one, their rows in an order: name, codes (n,) and values of each."""
+    people: dict[str, tuple[Array, Array]] = {}
+    for name in columns if columns is not None else ("source", "generator", *DEMOGRAPHICS):
+        if name in df.columns:
+            codes, values = encode(df[name])
+            # Small numbers: of ten million rows each column would take 80 MB.
+            codes = codes.astype(np.min_scalar_type(-len(values) - 1))[order]
+            yield name, codes, values
+            if columns is None and name in DEMOGRAPHICS and len(values):
+                people[name] = codes, values
+    for first, second in itertools.combinations(people, 2):
+        yield f"{first} × {second}", *_intersection(people[first], people[second])
+
+
 def _intersection(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
     (a, a_values), (b, b_values) = first, second
-    both = np.where((a >= 0) & (b >= 0), a * len(b_values) + b, -1)
+    both = np.where((a >= 0) & (b >= 0), a.astype(np.int64) * len(b_values) + b, -1)
     used, codes = renumber(both, len(a_values) * len(b_values))
     names = [f"{a_values[i // len(b_values)]}, {b_values[i % len(b_values)]}" for i in used]
     return codes, np.array(names, dtype=object)
