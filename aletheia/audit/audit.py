@@ -185,6 +185,7 @@ def audit_faces(
     faces: pd.DataFrame,
     view: str = ORIGINALS,
     *,
+    known: pd.DataFrame | None = None,
     seed: int = 0,
     workers: int | None = None,
     explain: bool = True,
@@ -199,6 +200,8 @@ def audit_faces(
         A manifest of extracted faces, see :func:`aletheia.faces.extraction.extract_faces`.
     view : {'pictures', 'crops'}
         The original files, or the crops that a network will see.
+    known : DataFrame, optional
+        Measures by path that are at hand, of the same view.
     seed : int
         Of folds and bootstrap.
     workers : int, optional
@@ -216,7 +219,7 @@ def audit_faces(
     """
     total = len(faces)
     faces = subsample(faces, np.random.default_rng(seed), MAX_ROWS)
-    measures = measure_faces(faces, view, workers=workers, progress=progress)
+    measures = measure_faces(faces, view, known=known, workers=workers, progress=progress)
     fake = fake_flags(faces)
     groups = connected_groups(faces)
     folds, no_folds = [], ""

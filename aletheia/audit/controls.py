@@ -16,7 +16,13 @@ TOGETHER = "all"
 
 
 def score_families(
-    train: pd.DataFrame, test: pd.DataFrame, *, seed: int = 0, workers: int | None = None, progress: bool = True
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    known: pd.DataFrame | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = True,
 ) -> dict[str, Shortcut]:
     """Fit each family of measures, and all together, on the training crops and score the test crops with it.
 
@@ -26,6 +32,8 @@ def score_families(
     ----------
     train, test : DataFrame
         Manifests of extracted faces.
+    known : DataFrame, optional
+        Measures of crops that are at hand, see :func:`~aletheia.audit.measuring.measure_crops`.
     seed : int
         Of the trees and the bootstrap (over connected groups, 95 %).
 
@@ -45,7 +53,7 @@ def score_families(
     for name, fake in zip(("training", "test"), flags, strict=True):
         if not len(fake) or fake.all() or not fake.any():
             return dict.fromkeys((*FAMILIES, TOGETHER), not_computed(f"the {name} rows are of one class", False))
-    measures = [measure_faces(part, CROPS, workers=workers, progress=progress) for part in parts]
+    measures = [measure_faces(part, CROPS, known=known, workers=workers, progress=progress) for part in parts]
     groups = connected_groups(test)
     folds = [(np.arange(len(train)), np.arange(len(test)))]
     outcomes = {}

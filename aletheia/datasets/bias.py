@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import DEMOGRAPHICS
-from aletheia.stats.categorical import encode, renumber
+from aletheia.stats.categorical import encode, renumber, rows_by_code
 from aletheia.stats.cells import Cells, count_cells
 from aletheia.stats.clustered_auc import holm
 from aletheia.stats.clustered_table import ClusteredTest, clustered_independence
@@ -117,24 +117,19 @@ def analyse_bias(
     missing = [name for name in columns or () if name not in df.columns]
     if missing:
         raise InputError(f"The manifest has no column {missing[0]!r} to look for bias in.")
-    codes: dict[str, tuple[Array, Array]] = {}
-    for name in columns if columns is not None else ("source", "generator", *DEMOGRAPHICS):
-        if name in df.columns:
-            codes[name] = encode(df[name])
-    if columns is None:
-        people = [name for name in DEMOGRAPHICS if name in codes and len(codes[name][1])]
-        for first, second in itertools.combinations(people, 2):
-            codes[f"{first} × {second}"] = _intersection(codes[first], codes[second])
     groups, overall, totals = connected_groups(df, max_distance=None), fake.mean(), np.bincount(fake, minlength=2)
+    order = rows_by_code(groups, int(groups.max()) + 1)
+    fake, groups = fake[order], groups[order]
     whole = count_cells(fake, np.zeros(len(fake), dtype=np.int64), groups, 1)
-    rates = [_rates("label", np.array(["(all)"], dtype=object), whole, overall, min_n, confidence)]
+    rates = [_rates("label", np.array(["(all)"], dtype=object), whole, None, overall, min_n, confidence)]
     associations = []
-    for name, (code, values) in codes.items():
-        used, places = renumber(code, len(values))
-        if len(used):
-            cells = count_cells(fake, np.where(places >= 0, places, len(used)), groups, len(used) + 1)
-            rates.append(_rates(name, values[used], cells, overall, min_n, confidence))
-            associations.append(_association(name, cells.of_values(len(used)), totals, min_n))
+    for name, code, values in _encoded(df, columns, order):
+        if len(values):
+            cells = count_cells(fake, np.where(code >= 0, code, len(values)), groups, len(values) + 1)
+            known, test = cells.of_values(len(values)), _test(cells)
+            rates.append(_rates(name, values, cells, test, overall, min_n, confidence))
+            test = test if len(known.size) == len(cells.size) else _test(known)
+            associations.append(_association(name, known, test, totals, min_n))
     table = pd.DataFrame(associations, columns=ASSOCIATION_COLUMNS)
     table["p_adjusted"] = holm(table["p"].to_numpy(np.float64))
     table["verdict"] = [
@@ -144,22 +139,44 @@ def analyse_bias(
     return BiasReport(rates=pd.concat(rates, ignore_index=True), associations=table, min_n=min_n)
 
 
+def _encoded(df: pd.DataFrame, columns: Sequence[str] | None, order: Array) -> Iterator[tuple[str, Array, Array]]:
+    """Encode the columns to analyse one by one, their rows in an order: name, codes (n,) and values of each."""
+    people: dict[str, tuple[Array, Array]] = {}
+    for name in columns if columns is not None else ("source", "generator", *DEMOGRAPHICS):
+        if name in df.columns:
+            codes, values = encode(df[name])
+            # Small numbers: of ten million rows each column would take 80 MB.
+            codes = codes.astype(np.min_scalar_type(-len(values) - 1))[order]
+            yield name, codes, values
+            if columns is None and name in DEMOGRAPHICS and len(values):
+                people[name] = codes, values
+    for first, second in itertools.combinations(people, 2):
+        yield f"{first} × {second}", *_intersection(people[first], people[second])
+
+
 def _intersection(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
     (a, a_values), (b, b_values) = first, second
-    both = np.where((a >= 0) & (b >= 0), a * len(b_values) + b, -1)
+    both = np.where((a >= 0) & (b >= 0), a.astype(np.int64) * len(b_values) + b, -1)
     used, codes = renumber(both, len(a_values) * len(b_values))
     names = [f"{a_values[i // len(b_values)]}, {b_values[i % len(b_values)]}" for i in used]
     return codes, np.array(names, dtype=object)
 
 
-def _rates(column: str, names: Array, cells: Cells, overall: float, min_n: int, confidence: float) -> pd.DataFrame:
+def _rates(
+    column: str,
+    names: Array,
+    cells: Cells,
+    test: ClusteredTest | None,
+    overall: float,
+    min_n: int,
+    confidence: float,
+) -> pd.DataFrame:
     """Compare the values of a column, of which cells hold one more for the rows where it is unknown, with all rows."""
     k = len(names)
     n, n_fake = (
         np.bincount(cells.value, counts, minlength=k)[:k].astype(np.int64) for counts in (cells.size, cells.hit)
     )
     rate, low, high = (limits[:k] for limits in clustered_rates(cells, confidence))
-    test = _test(cells)
     p = np.full(k, np.nan) if test is None else test.p_values[:k]
     p = holm(np.where(n >= min_n, p, np.nan))
     found = p < 1 - confidence
@@ -188,7 +205,7 @@ def _test(cells: Cells) -> ClusteredTest | None:
     return dataclasses.replace(test, p_values=p_values)
 
 
-def _association(column: str, cells: Cells, totals: Array, min_n: int) -> dict[str, object]:
+def _association(column: str, cells: Cells, test: ClusteredTest | None, totals: Array, min_n: int) -> dict[str, object]:
     counts = [np.bincount(cells.value, weights, minlength=cells.n_values) for weights in (cells.size, cells.hit)]
     table = np.stack([counts[0] - counts[1], counts[1]], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -202,7 +219,7 @@ def _association(column: str, cells: Cells, totals: Array, min_n: int) -> dict[s
         return row | {"verdict": "known for one label only"}
     if len(used) < 2:  # a constant is independent of the label
         return row | {"cramers_v": 0.0, "cramers_v_corrected": 0.0, "verdict": "one group only"}
-    return row | _effect(used, _test(cells), min_n)
+    return row | _effect(used, test, min_n)
 
 
 def _effect(used: Array, test: ClusteredTest | None, min_n: int) -> dict[str, object]:

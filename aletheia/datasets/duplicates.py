@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.imaging.reading import mirrored_hash
+from aletheia.imaging.reading import MIRRORED_BITS, mirrored_hash
+from aletheia.stats.categorical import rows_by_code
 
 MAX_DISTANCE = 16
 _CHUNK = 4_000_000
@@ -45,7 +46,8 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
     at least m bands, so that only hashes which share m bands are compared. For 4 bits 9 bands serve, too, of which
     the 12 lines of an affine plane are compared: 5 points are needed to meet all of them (R. Jamison, "Covering
     Finite Fields with Cosets of Subspaces", J. Combin. Theory A 22, 1977). Finds every such pair
-    of different hashes, and every pair of which one is that near to the mirror image of the other.
+    of different hashes, and every pair of which one is that near to the mirror image of the other: a mirror image
+    changes certain bits all at once, so that bands are equal up to it when the smaller of a band's two forms is.
 
     Equal hashes, those of a mirror image among them, are linked as a chain, first to second to third, and only the
     first of them is paired with other hashes: thousands of copies would make millions of pairs. Connected components
@@ -86,12 +88,8 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
     chain = ~first & is_known
     links = np.stack([order[:-1][chain[1:]], order[1:][chain[1:]]], axis=1)
     values, owners = ordered[first & is_known], order[first & is_known]
-
-    # Beside each hash its mirror image's: found from both sides, a mirrored pair comes twice.
-    values, owners = np.concatenate([values, mirrored_hash(values)]), np.concatenate([owners, owners])
     pieces = [links, *(owners[pairs] for pairs in _distinct(values, max_distance, forest))]
     pairs = np.sort(np.concatenate(pieces), axis=1)
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]  # symmetric images
     if forest:
         return _spanning_forest(pairs) if len(pairs) else pairs
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
@@ -102,7 +100,7 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
 
 
 def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
-    """Find pairs among distinct hashes, in pieces; a pair may come more than once."""
+    """Find pairs among hashes that differ, also from each other's mirror images, in pieces; a pair may come twice."""
     if distance == 0 or len(values) < 2:
         return
     bands = min(_choices(distance), key=lambda bands: _cost(len(values), bands))
@@ -116,8 +114,8 @@ def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(bands.chosen), 2):
             keys = [
-                _key([fields[i] for i in c], [places[i][1] for i in c], len(values))
-                for c in bands.chosen[start : start + 2]
+                _key([fields[i] for i in chosen], [places[i] for i in chosen], len(values))
+                for chosen in bands.chosen[start : start + 2]
             ]
             yield from pool.map(lambda key: _search_index(values, key[0], key[1], distance, forest), keys)
 
@@ -131,14 +129,16 @@ def _choices(distance: int) -> list[_Bands]:
     return [*choices, _Bands(9, _PLANE)] if distance == 4 else choices
 
 
-def _key(fields: list[Array], widths: list[int], n: int) -> tuple[Array, int]:
-    """Compute an int32 number for the shared bands of each hash, and its number of bits."""
-    width, limit = sum(widths), _index_bits(n)
-    key: Array = fields[0].astype(np.uint32 if width <= 32 else np.uint64)
-    low = widths[0]
-    for field, bits in zip(fields[1:], widths[1:], strict=True):
-        key = key | (field.astype(key.dtype) << key.dtype.type(low))
+def _key(fields: list[Array], places: list[tuple[int, int]], n: int) -> tuple[Array, int]:
+    """Compute an int32 number for the shared bands of each hash and of its mirror image, and its number of bits."""
+    width, limit = sum(bits for _, bits in places), _index_bits(n)
+    key: Array = np.zeros(len(fields[0]), dtype=np.uint32 if width <= 32 else np.uint64)
+    mirrored, low = 0, 0
+    for field, (start, bits) in zip(fields, places, strict=True):
+        key |= field.astype(key.dtype) << key.dtype.type(low)
+        mirrored |= ((int(MIRRORED_BITS) >> start) & ((1 << bits) - 1)) << low
         low += bits
+    key = np.minimum(key, key ^ key.dtype.type(mirrored))
     if width > limit:
         # Folded to fit (Knuth's multiplicative hash); two keys in one place only mean a comparison in vain.
         odd, size = (0x9E3779B1, 32) if key.dtype == np.uint32 else (0x9E3779B97F4A7C15, 64)
@@ -150,7 +150,7 @@ def _key(fields: list[Array], widths: list[int], n: int) -> tuple[Array, int]:
 def _cost(n: int, bands: _Bands) -> float:
     """Estimate the nanoseconds (measured) that a search of n hashes takes."""
     bits = min(bands.bits, _index_bits(n))
-    return len(bands.chosen) * (n * 60 + 2**bits * 8 + n * n / 2 ** (bits + 1) * 20)
+    return len(bands.chosen) * (n * 60 + 2**bits * 8 + n * n / 2**bits * 20)  # of the keys, half occur
 
 
 def _index_bits(n: int) -> int:
@@ -161,10 +161,7 @@ def _index_bits(n: int) -> int:
 def _search_index(values: Array, key: Array, width: int, distance: int, forest: bool) -> Array:
     """Find the pairs within `distance` bits among hashes that share a key of `width` bits."""
     n = len(values)
-    # The transpose of a sparse matrix with one entry a row is a counting sort: six times as fast as argsort.
-    starts = np.arange(n + 1, dtype=np.int32)
-    by_key = csr_matrix((np.ones(n, dtype=np.bool_), key, starts), shape=(n, 1 << width)).tocsc()
-    rows = by_key.indices
+    rows = rows_by_code(key, 1 << width)
     ordered, key = values[rows], key[rows]
     is_followed = key[1:] == key[:-1]
     pieces, n_pairs = [np.empty((0, 2), dtype=np.int64)], 0
@@ -172,7 +169,7 @@ def _search_index(values: Array, key: Array, width: int, distance: int, forest: 
     for start in range(0, n - 1, _BLOCK):
         k, active = 1, np.flatnonzero(is_followed[start : start + _BLOCK]) + start
         while active.size:
-            near = active[popcount(ordered[active] ^ ordered[active + k]) <= distance]
+            near = active[_is_near(ordered[active] ^ ordered[active + k], distance)]
             if near.size:
                 pieces.append(np.stack([rows[near], rows[near + k]], axis=1).astype(np.int64))
                 n_pairs += near.size
@@ -182,6 +179,17 @@ def _search_index(values: Array, key: Array, width: int, distance: int, forest: 
             active = active[: np.searchsorted(active, n - k)]
             active = active[key[active] == key[active + k]]
     return np.concatenate(pieces)
+
+
+def _is_near(changed: Array, distance: int) -> Array:
+    """Mask the differences, uint64 (n,), of at most `distance` bits between two hashes, or one and the other's mirror.
+
+    The bits that a mirror image leaves alone are counted first: most pairs differ in too many of these.
+    """
+    near: Array = popcount(changed & ~MIRRORED_BITS) <= distance
+    left = changed[near]
+    near[near] = np.minimum(popcount(left), popcount(left ^ MIRRORED_BITS)) <= distance
+    return near
 
 
 def popcount(x: Array) -> Array:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
-from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.groups import LINKING_COLUMNS, connected_groups
 from aletheia.datasets.schema import SPLITS
 from aletheia.stats.categorical import encode
@@ -41,11 +40,8 @@ def check_leakage(df: pd.DataFrame, *, max_distance: int = 4) -> pd.DataFrame:
             leaks += _crossing(kind, codes, values, sides, df)
     if "phash" in df.columns and len(df):
         phash = df["phash"].to_numpy()
-        links = near_duplicates(phash, max_distance, forest=True)
-        twins = pd.DataFrame({"phash": phash})
-        component = connected_groups(twins, max_distance=max_distance)
-        codes = np.full(len(df), -1, dtype=np.int64)
-        codes[links.ravel()] = component[links.ravel()]
+        component = connected_groups(pd.DataFrame({"phash": phash}), max_distance=max_distance)
+        codes = np.where(np.bincount(component)[component] > 1, component, -1)
         first = np.zeros(component.max(initial=0) + 1, dtype=np.uint64)
         first[component[::-1]] = phash[::-1]
         leaks += _crossing("near duplicate", codes, np.array([f"{h:016x}" for h in first], dtype=object), sides, df)

@@ -97,6 +97,7 @@ def score_baselines(
     test: pd.DataFrame,
     size: int,
     *,
+    known: pd.DataFrame | None = None,
     networks: Mapping[str, Shortcut] | None = None,
     seed: int = 0,
     progress: bool = True,
@@ -109,6 +110,8 @@ def score_baselines(
         Manifests of face crops.
     size : int
         Side of the crops in pixels: enlarged, they would lose their highest frequencies.
+    known : DataFrame, optional
+        Measures of crops that are at hand, see `aletheia.audit.measuring.measure_crops`.
     networks : mapping, optional
         Outcomes of `aletheia.evaluation.network_controls` on the test rows, which take a training each.
     seed : int
@@ -122,7 +125,7 @@ def score_baselines(
     except InputError as error:
         outcomes[FILES] = not_computed(str(error), False)
     try:
-        outcomes |= score_families(train, test, seed=seed, progress=progress)
+        outcomes |= score_families(train, test, known=known, seed=seed, progress=progress)
     except InputError as error:
         outcomes |= dict.fromkeys((*FAMILIES, TOGETHER), not_computed(str(error), False))
     outcomes |= score_pixel_controls(train, test, size, seed=seed, progress=progress)

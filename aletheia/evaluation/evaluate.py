@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from aletheia.audit.measuring import measure_crops
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.grouping import count_known
@@ -121,7 +122,11 @@ def evaluate_model(
         learnt, compared = halves(scores, seed)
         compared_groups = bootstrap_unit(compared)[0]
     networks = _network_controls(spec, (train, val, test), network_controls, progress)
-    baselines = score_baselines(learnt, compared, spec.crop.size, networks=networks, seed=seed, progress=progress)
+    # The validation rows are left to the audit, which draws some of very many.
+    measures = measure_crops([learnt, compared], progress=progress)
+    baselines = score_baselines(
+        learnt, compared, spec.crop.size, known=measures, networks=networks, seed=seed, progress=progress
+    )
     judged = compared["probability"].to_numpy(np.float64)
     rules = spec.abstention.typical if spec.abstention else None
     typical = read_typical(model, rules) if rules else None
@@ -130,7 +135,7 @@ def evaluate_model(
     levels = {level: m for level, m in level_metrics(scores, spec, groups, seed=seed).items() if level != "face"}
     metrics = evaluate_scores(scored_set)
     audit, associations = audit_rows(
-        [part for part in (train, val, test) if part is not None], seed=seed, progress=progress
+        [part for part in (train, val, test) if part is not None], known=measures, seed=seed, progress=progress
     )
     evaluation = Evaluation(
         spec=spec,

@@ -18,7 +18,7 @@ from aletheia.release.evaluation_records import AssociationRecord, FamilyRecord
 
 
 def audit_rows(
-    parts: Sequence[pd.DataFrame], *, seed: int = 0, progress: bool = True
+    parts: Sequence[pd.DataFrame], *, known: pd.DataFrame | None = None, seed: int = 0, progress: bool = True
 ) -> tuple[list[FamilyRecord] | None, list[AssociationRecord] | None]:
     """Audit the crops of training, validation and test rows together, but for the controls.
 
@@ -28,6 +28,8 @@ def audit_rows(
     ----------
     parts : sequence of DataFrame
         Manifests of extracted faces.
+    known : DataFrame, optional
+        Measures of crops that are at hand, see `aletheia.audit.measuring.measure_crops`.
     seed : int
         Of the audit.
     progress : bool
@@ -46,7 +48,7 @@ def audit_rows(
     if fake.all() or not fake.any():
         return None, None
     try:
-        audit, _ = audit_faces(rows, CROPS, seed=seed, explain=False, controls=False, progress=progress)
+        audit, _ = audit_faces(rows, CROPS, known=known, seed=seed, explain=False, controls=False, progress=progress)
     except InputError:  # manifests of crops without boxes and keypoints
         return None, None
     associations = analyse_bias(rows, columns).associations

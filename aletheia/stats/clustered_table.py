@@ -63,7 +63,7 @@ def clustered_independence(cells: Cells) -> ClusteredTest:
     excess = np.bincount(cells.value, weights=residuals, minlength=cells.n_values)
     variance = sizes * share * (1 - share)  # of a value's count, up to the share of all rows that it has
     statistic = float(np.sum(excess**2 / variance))
-    if len(cells.size) == n and len(np.unique(cells.group)) == n:
+    if len(cells.size) == n and _count_groups(cells) == n:
         dof = len(sizes) - 1
         p_values = chi2.sf(excess**2 * n / (variance * (n - sizes)), 1)
         return ClusteredTest(statistic, 1.0, float(dof), float(chi2.sf(statistic, dof)), p_values)
@@ -79,9 +79,14 @@ def clustered_independence(cells: Cells) -> ClusteredTest:
     return ClusteredTest(statistic, first / (len(sizes) - 1), first**2 / second, p, chi2.sf(ratio, 1))
 
 
+def _count_groups(cells: Cells) -> int:
+    """Count the groups that have rows."""
+    return int(np.count_nonzero(np.bincount(cells.group)))
+
+
 def _covariance(cells: Cells, residuals: Array, weights: Array) -> Array:
     """Estimate the covariance (values, values) of the excess of hits of the values, of which `weights` are shares."""
-    k = len(np.unique(cells.group))
+    k = _count_groups(cells)
     if k < 2:
         return np.zeros((cells.n_values, cells.n_values))
     # Most groups have rows of one or two values: products of the cells that occur, not of a dense table.

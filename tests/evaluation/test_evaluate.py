@@ -11,6 +11,7 @@ import pytest
 from scipy.integrate import trapezoid
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from aletheia.audit.measures import Measure
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
 from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model, halves
@@ -136,3 +137,20 @@ def test_bootstrap_unit_connected_groups():
     assert groups.tolist() == [0, 0, 1, 2, 1, 3] and description == "groups of 4 people"
     assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "groups of 1 films"
     assert bootstrap_unit(pd.DataFrame({"identity": ["", ""]})) == (None, "rows")
+
+
+@pytest.mark.slow
+def test_evaluate_model_measures_each_crop_once(brightness_bundle, crops, monkeypatch):
+    measured = []
+
+    class Counting(Measure):
+        def __call__(self, item):
+            measured.append(item[0])
+            return super().__call__(item)
+
+    monkeypatch.setattr("aletheia.audit.measuring.Measure", Counting)
+    train, val, test = crops[0].iloc[::2], crops[0].iloc[1::2], crops[1]
+    options = {"delivery_faces": 8, "network_controls": False, "progress": False}
+    evaluation = evaluate_model(brightness_bundle, train, test, val=val, **options)
+    assert evaluation.audit and not evaluation.baselines.outcomes["light"].reason
+    assert sorted(measured) == sorted([*train["path"], *val["path"], *test["path"]])

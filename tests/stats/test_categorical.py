@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats.contingency import association
 
-from aletheia.stats.categorical import cramers_v, cross_table, encode, first_rows, join_columns, renumber
+from aletheia.stats.categorical import cramers_v, cross_table, encode, first_rows, join_columns, renumber, rows_by_code
 
 
 @pytest.mark.parametrize("dtype", [object, "category"])
@@ -81,3 +81,9 @@ def test_cramers_v_limits():
     assert cramers_v(np.diag([3, 5, 9])) == pytest.approx(1)
     assert cramers_v(np.outer([1, 2], [3, 4])) == pytest.approx(0)
     assert cramers_v(np.array([[3, 4]])) == 0 and np.isnan(cramers_v(np.array([[3], [4]])))
+
+
+def test_rows_by_code_sorts_stably() -> None:
+    codes = np.random.default_rng(0).integers(0, 50, 1000)
+    np.testing.assert_array_equal(rows_by_code(codes, 60), np.argsort(codes, kind="stable"))
+    assert rows_by_code(np.empty(0, dtype=np.int64), 1).shape == (0,)
