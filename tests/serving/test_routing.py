@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 
 from aletheia.core.errors import InputError
 from aletheia.serving import routes
-from aletheia.serving.app import DOCS, DOCS_PAGE, DOCS_PAGE
+from aletheia.serving.app import DOCS, DOCS_PAGE
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.routing import (
     API_CSP,
