@@ -40,5 +40,7 @@ def audit(
     from aletheia.cli.audit_source import audit_source
     from aletheia.project.run_config import RunConfig
 
-    if not audit_source(RunConfig.parse(options), report, as_json=as_json) and strict:
+    config = RunConfig.parse(options)
+    config.check_sources()
+    if not audit_source(config, report, as_json=as_json) and strict:
         raise typer.Exit(1)

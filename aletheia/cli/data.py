@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 app = typer.Typer(help="Data sets.", no_args_is_help=True)
 _SHOWN = 5  # files left out
 
@@ -18,11 +21,13 @@ def synth(
     images: Annotated[int, typer.Option("--images", "-n", min=50, help="Pictures of the main set.")] = 1000,
     pool: Annotated[int, typer.Option(min=1, help="Pictures of the genuine pool to balance with.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Generate the synthetic data set: drawn faces, real and manipulated, with identities, cameras and groups."""
     from aletheia.datasets.synthetic.generate import generate_dataset
 
-    print(generate_dataset(folder, n=images, pool=pool, seed=seed))
+    manifest = generate_dataset(folder, n=images, pool=pool, seed=seed)
+    print(json.dumps({"manifest": str(manifest)}) if as_json else manifest)
 
 
 @app.command("self-blend")
@@ -30,6 +35,7 @@ def self_blend(
     folder: Annotated[Path, typer.Argument(help="Folder of genuine pictures; its subfolders name the sources.")],
     out: Annotated[Path, typer.Argument(help="Folder to write to; created if missing.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same forgeries.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Make a data set from genuine pictures alone, by adding a self-blended forgery of each.
 
@@ -39,6 +45,9 @@ def self_blend(
     from aletheia.datasets.self_blending import blend_folder
 
     blended = blend_folder(folder, out, seed=seed)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(blended), default=str))
+        return
     print(
         f"{blended.manifest}: {blended.pairs} genuine pictures and as many forgeries; {len(blended.skipped)} left out"
     )
@@ -51,6 +60,7 @@ def frames(
     every: Annotated[int, typer.Option(min=0, help="Take each so many-th frame, the first included.")] = 0,
     count: Annotated[int, typer.Option(min=0, help="Take so many frames of each video, evenly spread.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: the setting ALETHEIA_WORKERS.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Write frames of videos as PNG, with a manifest that keeps those of a video together.
 
@@ -61,6 +71,9 @@ def frames(
     from aletheia.datasets.frames import write_frames
 
     written = write_frames(videos, out, every=every, count=count or (0 if every else 16), workers=workers or None)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(written), default=str))
+        return
     done = f" ({written.resumed} of them before)" if written.resumed else ""
     print(f"{written.manifest}: {written.frames:,} frames of {written.videos:,} videos{done}")
     for path, reason in written.skipped[:_SHOWN]:

@@ -45,9 +45,11 @@ def evaluate(
     from aletheia.cli.evaluate_source import evaluate_source
     from aletheia.project.run_config import RunConfig
 
+    config = RunConfig.parse(options)
+    config.check_sources()
     allowed = evaluate_source(
         model,
-        RunConfig.parse(options),
+        config,
         report,
         delivery_faces=delivery_faces,
         allow_other_crops=allow_other_crops,

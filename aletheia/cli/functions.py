@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,10 @@ def build(
 
 
 @app.command()
-def check(project: Project = None) -> None:
+def check(
+    project: Project = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of sentences.")] = False,
+) -> None:
     """Compare functions/ with the notebooks byte for byte, and look through notebooks and project.yaml.
 
     Exit code 1 when there is something to mend.
@@ -47,12 +51,13 @@ def check(project: Project = None) -> None:
         from aletheia.project.check import check_functions
 
         findings = check_functions(root)
-    for finding in findings:
-        typer.echo(finding)
+    for line in [json.dumps([str(finding) for finding in findings], indent=2)] if as_json else findings:
+        typer.echo(line)
+    if not as_json:
+        end = f"{len(findings)} to mend." if findings else "Notebooks, functions and project.yaml agree."
+        typer.echo(end)
     if findings:
-        typer.echo(f"{len(findings)} to mend.")
         raise typer.Exit(1)
-    typer.echo("Notebooks, functions and project.yaml agree.")
 
 
 @contextlib.contextmanager

@@ -76,13 +76,13 @@ def predict(
 
     if url and model:
         raise InputError("--url and --model were both given: the service at the address has its own model.")
+    paths = list_files(files, recursive)
     detector = Detector(url or model or "", weights=weight, precision=precision)
     note = detector.note
     if note.tag == "candidate" and not model:
         print("No model has passed every check yet; the candidate is used.", file=sys.stderr)
     # A detector can only recognise what it was trained on; the reader of its verdict should know that.
     print(f"{note.uri}, trained on {note.trained_on or 'data that it does not name'}", file=sys.stderr)
-    paths = list_files(files, recursive)
     options: dict[str, Any] = {
         "frames": frames, "aggregation": aggregation or None, "threshold": threshold, "use_calibration": calibration
     }  # fmt: skip

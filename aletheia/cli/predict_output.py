@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
+from aletheia.core.paths import check_is_local
 
 if TYPE_CHECKING:
     from aletheia.client_types import ModelNote
@@ -47,6 +48,7 @@ def list_files(paths: Sequence[Path], recursive: bool = False) -> list[Path]:
 
     files: list[Path] = []
     for path in paths:
+        check_is_local(path)
         if not path.is_dir():
             files.append(path)
             continue

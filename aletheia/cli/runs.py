@@ -97,6 +97,7 @@ def compare(
 def prune(
     keep: Annotated[int, typer.Option(help="Newest runs of the workflow (or of a notebook) that keep their files.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete the files of old runs in artifacts/; parameters and results stay in the tracking service.
 
@@ -113,6 +114,10 @@ def prune(
     plan = plan_prune(root, keep, url=ensure_tracking(progress=True), project=PROJECT_NAME)
     if not dry_run:
         delete(plan)
+    if as_json:
+        folders = {str(folder): size for folder, size in plan.folders.items()}
+        _print_json({**dataclasses.asdict(plan), "folders": folders, "bytes": plan.bytes, "dry_run": dry_run})
+        return
     verb = "would be deleted" if dry_run else "deleted"
     typer.echo(
         f"{len(plan.folders)} folders of {plan.deleted} runs {verb}: {plan.bytes / 1e6:.1f} MB. Kept: the newest"

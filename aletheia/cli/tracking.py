@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import urllib.request
 import webbrowser
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +24,7 @@ from aletheia.core.lifetime import start_bound
 from aletheia.core.settings import get_settings
 from aletheia.tracking.constants import MLRUN_VERSION
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 app = typer.Typer(no_args_is_help=True, help="The embedded tracking service: runs, artifacts, models.")
 console = Console()
 
@@ -57,7 +61,7 @@ def stop() -> None:
 
 
 @app.command()
-def status() -> None:
+def status(as_json: AsJson = False) -> None:
     """Show the service, its content and its unfinished runs; exit code 1 when it does not run.
 
     Runs whose process has ended without finishing them (killed, or the machine went down) are marked as aborted.
@@ -66,10 +70,16 @@ def status() -> None:
 
     home = get_settings().home.resolve()
     running = service.find(home)
+    if running is None and as_json:
+        print(json.dumps({"url": None, "home": str(home)}))
+        raise typer.Exit(1)
     if running is None:
         console.print(f"No tracking service runs on {home}. Start it by: aletheia tracking start")
         raise typer.Exit(1)
     report = service.request_json(f"{running.url}/aletheia/status")
+    if as_json:
+        print(json.dumps({"url": running.url, "pid": running.pid, "home": str(home), **report}))
+        return
     counts = ", ".join(f"{number} {table}" for table, number in report["counts"].items())
     console.print(f"{running.url} (pid {running.pid}): {counts}; {report['bytes'] / 1e6:.1f} MB in {home}")
     console.print(f"For other programs of yours: export MLRUN_DBPATH={running.url}", style="dim")
@@ -110,18 +120,25 @@ def export(
         help="MLflow tracking URI (sqlite:///…, http://…); default: MLFLOW_TRACKING_URI, else a file.",
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Count what would be copied, and copy nothing."),
+    as_json: AsJson = False,
 ) -> None:
     """Copy runs and tagged models to MLflow; copies that are up to date are left as they are."""
     from aletheia.tracking import mlflow_export
 
     if dry_run:
         plan = mlflow_export.plan_export(project, uri)
+        if as_json:
+            print(json.dumps(dataclasses.asdict(plan), default=str))
+            return
         console.print(
             f"{plan.created} runs would be copied, {plan.updated} brought up to date; {plan.unchanged} are unchanged."
         )
         console.print(f"MLflow: {plan.uri}")
         return
     summary = mlflow_export.export_project(project, uri, progress=True)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(summary), default=str))
+        return
     console.print(
         f"{summary.created} runs copied, {summary.updated} brought up to date, {summary.unchanged} unchanged;"
         f" {summary.copied} artifacts copied, {summary.referenced} referred to;"

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from aletheia.core.errors import InputError
+
+#: An address with one of the schemes that MLRun reads, or its store; a scheme of one letter is a drive of Windows.
+_REMOTE = re.compile(
+    r"(s3|gs|gcs|https?|v3io|v3ios|az|azure|abfss?|wasbs?|dbfs|hdfs|oss|ftp|redis|rediss|store|ds)://?(\S.*)",
+    re.IGNORECASE,
+)
+_BY_MLRUN = 'mlrun.get_dataitem("{url}").download("file")'
+_FETCH = {
+    "s3": "aws s3 sync {url} folder",
+    "gs": "gcloud storage cp -r {url} folder",
+    "gcs": "gcloud storage cp -r {url} folder",
+    "http": "curl -fLO {url}",
+    "https": "curl -fLO {url}",
+}
 
 
 def project_root(start: str | Path | None = None) -> Path:
@@ -26,6 +41,26 @@ def project_root(start: str | Path | None = None) -> Path:
     raise InputError(
         f"No project.yaml in {start} or above it. Run this inside the project, or name the project's folder "
         "in ALETHEIA_PROJECT."
+    )
+
+
+def check_is_local(source: str | Path) -> None:
+    """Refuse a source that lies in an object store or on another machine: only files of this machine are read.
+
+    `Path` makes one slash of two, so that ``s3:/bucket`` is recognised as well.
+
+    Raises
+    ------
+    InputError
+        With the way to fetch it.
+    """
+    found = _REMOTE.fullmatch(str(source))
+    if found is None:
+        return
+    url = f"{found[1]}://{found[2]}"
+    raise InputError(
+        f"{url} lies on another machine, and only files of this one are read. Fetch it first, and name the copy: "
+        f"{_FETCH.get(found[1].lower(), _BY_MLRUN).format(url=url)}"
     )
 
 

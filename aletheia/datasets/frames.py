@@ -17,6 +17,7 @@ from PIL import Image
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write, file_state, replacing
 from aletheia.core.parallel import map_processes
+from aletheia.core.paths import check_is_local
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.datasets.grouping import with_grouping
@@ -175,6 +176,7 @@ def write_frames(
 
 def _find_videos(source: Path) -> tuple[pd.DataFrame, str, list[tuple[str, str]]]:
     """List the videos with what is known of them, their folder, and the other files."""
+    check_is_local(source)
     if source.is_dir():
         files, skipped = list_media(source)
         videos = [file for file in files if is_video(file)]

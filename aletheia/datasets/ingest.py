@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.errors import InputError
+from aletheia.core.paths import check_is_local
 from aletheia.core.settings import get_settings
 from aletheia.datasets.examination import examine_files, without_duplicates
 from aletheia.datasets.grouping import with_grouping
@@ -181,6 +182,9 @@ def _rows(
     source: Path, manifest: str | Path | None, allow_absolute: bool, link_roots: Sequence[str], *, pool: bool
 ) -> _Found:
     """Build the manifest without opening an image."""
+    check_is_local(source)
+    if manifest is not None:
+        check_is_local(manifest)
     if source.is_file():
         if manifest is not None:
             raise InputError(f"{source} is a file: a second manifest goes with a folder only.")

@@ -17,6 +17,7 @@ import pyarrow.parquet
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
+from aletheia.core.paths import check_is_local
 from aletheia.datasets.fingerprint import manifest_hash
 from aletheia.datasets.manifest_paths import as_on_disk, with_slashes
 from aletheia.datasets.schema import (
@@ -78,6 +79,7 @@ def read_manifest(path: str | Path, *, allow_absolute: bool = False, compact: bo
         :func:`validate_manifest`.
     """
     path = Path(path)
+    check_is_local(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such manifest file.")
     if path.stat().st_size > MAX_BYTES:

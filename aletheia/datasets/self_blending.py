@@ -19,6 +19,7 @@ import numpy as np
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
+from aletheia.core.paths import check_is_local
 from aletheia.core.progress import tqdm
 from aletheia.datasets.layouts.tree import list_media
 from aletheia.datasets.layouts.words import names_nothing
@@ -130,6 +131,7 @@ def blend_folder(folder: str | Path, out: str | Path, *, seed: int = 0, progress
         When the folder is missing, no face is found in any image, or `out` cannot be written.
     """
     folder, out = Path(folder), Path(out)
+    check_is_local(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder of genuine images.")
     files, skipped = list_media(folder)

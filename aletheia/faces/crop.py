@@ -70,7 +70,7 @@ def crop_face(rgb: Array, face: Face, size: int, margin: float = 0.2, policy: st
         raise CropError(f"its box {np.round(face.box).tolist()} lies outside of the image ({width} x {height})")
     # Mirroring leaves no bars: a black bar would tell the networks where faces were cut, not whether they are fake.
     border = (max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0))
-    return _resize(_mirror(part, border) if policy == "scale" and any(border) else part, size)
+    return resize_crop(_mirror(part, border) if policy == "scale" and any(border) else part, size)
 
 
 def place_in_crop(face: Face, size: int, margin: float, policy: str) -> tuple[Array, Array]:
@@ -164,7 +164,8 @@ def _mirror(part: Array, border: Sequence[int]) -> Array:
     return cv2.copyMakeBorder(part, above, below, left, right, mode)
 
 
-def _resize(part: Array, size: int) -> Array:
+def resize_crop(part: Array, size: int) -> Array:
+    """Resize a part (H, W, 3) uint8 of an image to a square: by areas when it shrinks, else by cubic interpolation."""
     if part.shape[:2] == (size, size):
         return np.ascontiguousarray(part)
     shrinks = max(part.shape[:2]) > size

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image, JpegImagePlugin
 
 from aletheia.core.errors import InputError
+from aletheia.core.paths import check_is_local
 from aletheia.core.settings import get_settings
 from aletheia.imaging.hostile import count_scans, gif_comment_bytes
 from aletheia.imaging.media_types import HEAD_BYTES, VIDEO_FORMATS, describe_format, image_format
@@ -63,6 +64,7 @@ def load_bytes(source: str | Path | bytes) -> tuple[str, bytes]:
         data = bytes(source)
         name = f"image of {len(data):,} bytes"
     else:
+        check_is_local(source)
         path = Path(source)
         name = os.fspath(source)
         try:

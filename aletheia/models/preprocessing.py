@@ -9,7 +9,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.crop import crop_face
+from aletheia.faces.crop import crop_face, resize_crop
 from aletheia.faces.face import Face
 from aletheia.imaging.transforms import drawn_quality, resaved, resize_rgb
 from aletheia.models.spec import ModelSpec
@@ -24,14 +24,27 @@ def check_cuts_faces(bundle: str | Path, spec: ModelSpec) -> None:
         )
 
 
+def largest_face(spec: ModelSpec) -> float:
+    """Return the side in pixels of the largest face that the model learnt from; 0 when it is not recorded."""
+    rules = spec.abstention
+    return rules.ranges["face_size"][1] if rules is not None and "face_size" in rules.ranges else 0.0
+
+
 def network_input(rgb: Array, face: Face, spec: ModelSpec) -> Array:
     """Cut a face out of a picture as in the training of a model, and resize it to the input of its network.
+
+    A face larger than all of the training is first shrunk to the largest of those: cut out at once, it would be sharper
+    than any picture that the network knows.
 
     Returns
     -------
     (input_size, input_size, 3) uint8
     """
-    crop = crop_face(rgb, face, spec.crop.size, spec.crop.margin, spec.crop.policy)
+    size, margin, policy = spec.crop.size, spec.crop.margin, spec.crop.policy
+    if (largest := largest_face(spec)) and face.size > largest:
+        crop = resize_crop(crop_face(rgb, face, round(largest * (1 + 2 * margin)), margin, policy), size)
+    else:
+        crop = crop_face(rgb, face, size, margin, policy)
     if spec.crop.quality or spec.crop.resolution:
         quality = drawn_quality(crop, *spec.crop.quality) if spec.crop.quality else None
         data = resaved(crop, quality, spec.crop.resolution)

@@ -1,13 +1,14 @@
 """From a probability to "real", "fake" or "cannot tell", with the reason. Imports neither torch nor MLRun.
 
 The verdict is "cannot tell" for a face that is smaller than those of the training (a larger one is shrunk to the
-network's input, as theirs were) or differs from them in light, sharpness or kind, for a probability that leaves both
+largest of them) or differs from them in light, sharpness or kind, for a probability that leaves both
 labels plausible or neither, and when the answer changes once the picture is saved again.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -35,6 +36,8 @@ STATISTICS = {
 }
 #: Statistic of a face's distance from those of the training, see `aletheia.models.typical_faces`.
 DISTANCE = "distance"
+_NUMBER = r"(-?[\d.]+(?:e[-+]?\d+)?)"
+_OUTSIDE = re.compile(rf"({'|'.join(STATISTICS.values())}) {_NUMBER} \({_NUMBER} to {_NUMBER}\)")
 _BLANK = 1e-6  # variance of a picture without any edge, whose logarithm must be finite
 
 
@@ -175,12 +178,20 @@ def _check_ranges(rules: AbstentionSpec, statistics: Mapping[str, float | None])
     outside = []
     for name, (low, high) in rules.ranges.items():
         value = statistics.get(name)
-        # A larger face is shrunk to the network's input, as those of the training were.
+        # A larger face is shrunk to the largest of the training, see `aletheia.models.preprocessing`.
         if value is not None and (value < low or (value > high and name != "face_size")):
             outside.append(f"{STATISTICS[name]} {value:.3g} ({low:.3g} to {high:.3g})")
     if not outside:
         return None
     return Verdict(CANNOT_TELL, f"out of the training range: {', '.join(outside)}", RANGE)
+
+
+def read_ranges(reason: str) -> list[tuple[str, bool]]:
+    """Read the reason of a verdict with the cause `RANGE`: each statistic outside, and whether it is too high."""
+    names = {text: name for name, text in STATISTICS.items()}
+    found = _OUTSIDE.findall(reason)
+    # Rounded, a value may equal the limit that it exceeds.
+    return [(names[text], 2 * float(value) > float(low) + float(high)) for text, value, low, high in found]
 
 
 def _check_kind(rules: AbstentionSpec, distance: float | None) -> Verdict | None:

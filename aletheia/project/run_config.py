@@ -15,6 +15,7 @@ from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from aletheia.core.errors import InputError
+from aletheia.core.paths import check_is_local
 from aletheia.faces.crop_config import POLICIES, CropConfig
 from aletheia.project.option_values import checked, split_columns, split_numbers, split_pairs
 from aletheia.project.options import Options, option, option_of
@@ -234,14 +235,19 @@ class RunConfig(Options):
     def _split_pairs(cls, value: Any) -> Any:
         return split_pairs(value)
 
+    def check_sources(self) -> None:
+        """Raise InputError for a source that lies on another machine."""
+        for path in (self.source, self.manifest, self.real_pool, *self.link_roots):
+            check_is_local(path)
+
     def check(self) -> RunConfig:
         """Refuse now what a later step would refuse after the data has been prepared; return the configuration itself.
 
         Raises
         ------
         InputError
-            For drawn pictures too few to split, or a balance policy, a remedy, a way to cut faces out, a network or a
-            cell of the grid that cannot be.
+            For a source that lies on another machine, drawn pictures too few to split, or a balance policy, a remedy, a
+            way to cut faces out, a network or a cell of the grid that cannot be.
         """
         from aletheia.audit.remedies import Remedies
         from aletheia.datasets.balance import check_policy
@@ -253,6 +259,7 @@ class RunConfig(Options):
         from aletheia.release.exceptions import Exceptions
         from aletheia.release.gate import GateLimits
 
+        self.check_sources()
         for word in self.leave_out:
             check_leave_out(word)
         check_policy(self.balance)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
@@ -25,7 +25,9 @@ from aletheia.inference.errors import RequestError
 from aletheia.serving import routes
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder
-from aletheia.serving.docs_page import docs_page
+from aletheia.serving.description import describe
+from aletheia.serving.docs_page import DOCS_CSP, docs_file
+from aletheia.serving.docs_page import PAGE as DOCS_HTML
 from aletheia.serving.graph import ServingGraph
 from aletheia.serving.jobs import Jobs
 from aletheia.serving.model_loading import load_model
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("aletheia.serving")
 
 #: For the description of the interface, which is public like the probes.
-DOCS = dataclasses.replace(routes.PROBE, metrics_label="page")
+DOCS = dataclasses.replace(routes.PROBE, metrics_label="page", cache_control="no-store")
+DOCS_PAGE = dataclasses.replace(DOCS, content_security_policy=DOCS_CSP)
 
 _STARTING = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Aletheia</title>'
@@ -126,15 +129,22 @@ def _create_service(config: ServeConfig) -> InferenceService:
 
 def _add_routes(app: FastAPI, routers: Sequence[APIRouter], page: _PageApp | None) -> None:
     async def openapi(scope: Scope, receive: Receive, send: Send) -> None:
-        await JSONResponse(app.openapi())(scope, receive, send)
+        await JSONResponse(describe(app, scope))(scope, receive, send)
 
     app.router.routes.append(PolicyRoute("/openapi.json", openapi, ("GET", "HEAD"), DOCS))
     for router in routers:
         app.include_router(router)
 
-    @app.get("/docs", include_in_schema=False, dependencies=[Depends(DOCS)])
+    @app.get("/docs", include_in_schema=False, dependencies=[Depends(DOCS_PAGE)])
     def docs() -> HTMLResponse:
-        return HTMLResponse(docs_page(app.openapi()))
+        return HTMLResponse(DOCS_HTML)
+
+    @app.get("/docs/{name}", include_in_schema=False, dependencies=[Depends(DOCS_PAGE)])
+    def docs_part(name: str) -> FileResponse:
+        found = docs_file(name)
+        if found is None:
+            raise RequestError("not_found", f"The reference has no file {name[:40]!r}.")
+        return FileResponse(found[0], media_type=found[1], headers={"Cache-Control": "max-age=3600"})
 
     app.router.routes.append(routes.V2_UNKNOWN)
     if page:

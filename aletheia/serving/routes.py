@@ -21,6 +21,7 @@ from aletheia.serving.protocol import OUTPUTS
 from aletheia.serving.routing import OVERHEAD_BYTES, FallbackMount, RoutePolicy, base64_limit, check_method, file_limit
 from aletheia.serving.schemas import Answer, Failure, Job, V2Failure
 from aletheia.serving.service import InferenceService
+from aletheia.serving.snippets import PICTURE
 from aletheia.serving.uploads import Upload, parse_json, picture_from_json, receive_upload
 
 GRAPH_WAIT_SECONDS = 30.0
@@ -49,11 +50,11 @@ _IMAGE_BODY = {
     "required": True,
     "content": {
         "multipart/form-data": {"schema": _FORM},
-        "application/json": {"schema": _BASE64, "example": {"image": "/9j/4AAQSkZJRgABAQ…"}},
+        "application/json": {"schema": _BASE64, "example": {"image": PICTURE}},
     },
 }
 _VIDEO_BODY = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
-_TENSOR = {"name": "image", "shape": [1], "datatype": "BYTES", "data": ["/9j/4AAQSkZJRgABAQ…"]}
+_TENSOR = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [PICTURE]}
 _INFER_BODY = {
     "required": True,
     "content": {

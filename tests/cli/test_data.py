@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -60,6 +61,8 @@ def test_frames_writes_and_resumes(tmp_path: Path, write_video):
     assert frame["path"].tolist() == [f"real/one/{k:06d}.png" for k in (0, 4, 8)]
     assert frame["label"].tolist() == ["real"] * 3 and frame["frame_time"].tolist() == [0.0, 0.8, 1.6]
     assert "(1 of them before)" in call("frames", *options)
+    written = json.loads(CliRunner().invoke(data.app, ["frames", *options, "--json"]).stdout)
+    assert written["frames"] == 3 and written["manifest"] == f"{tmp_path}/out/manifest.csv"
 
 
 def test_frames_takes_sixteen_by_default_and_names_missing_labels(tmp_path: Path, write_video):

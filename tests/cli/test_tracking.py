@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def call(*arguments: str, code: int = 0) -> str:
 
 def test_start_status_stop(home: Path) -> None:
     assert "aletheia tracking start" in call("status", code=1)
+    assert json.loads(call("status", "--json", code=1))["url"] is None
     assert "No tracking service" in call("stop")
     url = f"http://127.0.0.1:{get_settings().tracking_port}"
     assert f"MLRUN_DBPATH={url}" in call("start")
@@ -52,6 +54,8 @@ def test_start_status_stop(home: Path) -> None:
         body = {"metadata": {"name": "[red]long"}, "status": {"state": "running"}}
         client.post("/api/v1/projects/p/runs/abc", json=body).raise_for_status()
         output = call("status")
+        state = json.loads(call("status", "--json"))
+    assert state["url"] == url and state["counts"]["runs"] == 1 and len(state["unfinished"]) == 1
     assert "1 projects, 1 runs" in output
     assert "[red]long" in output, "names are shown, not read as markup"
     assert "stopped" in call("stop")

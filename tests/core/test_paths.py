@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.core.paths import data_folder, project_root
+from aletheia.core.paths import check_is_local, data_folder, project_root
 
 
 @pytest.fixture
@@ -40,3 +42,25 @@ def test_data_folder_outside_of_a_project(project, tmp_path, monkeypatch):
     assert data_folder() == tmp_path / "data"
     monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path / "elsewhere"))
     assert data_folder() == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        ("s3://bucket/faces", "aws s3 sync s3://bucket/faces"),
+        (Path("s3://bucket/faces"), "aws s3 sync s3://bucket/faces"),
+        ("gs://b/x.csv", "gcloud storage cp -r gs://b/x.csv"),
+        ("HTTPS://h/x.zip", "curl -fLO HTTPS://h/x.zip"),
+        ("v3io://users/x", 'mlrun.get_dataitem("v3io://users/x").download'),
+        ("store://artifacts/p/x", "mlrun.get_dataitem"),
+    ],
+)
+def test_check_is_local_names_the_remedy(source, remedy):
+    with pytest.raises(InputError, match="only files of this one are read") as refused:
+        check_is_local(source)
+    assert remedy in str(refused.value)
+
+
+@pytest.mark.parametrize("source", ["faces", "/data/s3", "C:/faces", Path("a:b/c"), "s3:", "", "synthetic"])
+def test_check_is_local_accepts_paths(source):
+    check_is_local(source)

@@ -24,6 +24,7 @@ from aletheia.models.verdict import (
     combine,
     crop_statistics,
     decide,
+    read_ranges,
     within_reach,
 )
 
@@ -163,3 +164,15 @@ def test_decide_another_kind_of_picture():
     assert (other.verdict, other.cause) == ("cannot tell", KIND)
     assert "another kind of picture" in other.reason and "98%" in other.reason
     assert decide(model(), 0.9, statistics={"distance": 99}) == Verdict("fake")
+
+
+def test_read_ranges_reads_every_reason():
+    """What `decide` writes is read again, also where a rounded value equals the limit that it exceeds."""
+    ranges = {"luma": (50.0, 180.0), "contrast": (20.0, 70.0), "sharpness": (-1.5, 7.298), "face_size": (92.79, 155.5)}
+    spec = model(ranges=ranges)
+    verdict = decide(spec, 0.9, face_size=20, statistics={"luma": 181, "contrast": 1e-9, "sharpness": 7.2981})
+    assert verdict.cause == RANGE
+    assert read_ranges(verdict.reason) == [
+        ("luma", True), ("contrast", False), ("sharpness", True), ("face_size", False)
+    ]  # fmt: skip
+    assert read_ranges("the face is too small: 3 pixels a side") == []

@@ -230,9 +230,8 @@ def test_predict_fits_openapi(served, jpeg, clip):
 
 def test_docs_load_nothing(served):
     page = served.client.get("/docs").text
-    assert "/v1/predict" in page and "face_verdict" not in page
-    for word in ("<script", "src=", "http://", "https://", "@import", "url("):
-        assert word not in page.replace("http://127.0.0.1:7860/v1/predict", "")
+    for word in ("http://", "https://", "@import", "url("):
+        assert word not in page
     assert served.client.get("/redoc").status_code == 404
 
 

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 
 from aletheia.core.errors import InputError
 from aletheia.serving import routes
-from aletheia.serving.app import DOCS
+from aletheia.serving.app import DOCS, DOCS_PAGE
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.routing import (
     API_CSP,
@@ -135,7 +135,7 @@ def test_registered_routers_broken_plugin(registry, tmp_path, monkeypatch):
         ("GET", "/healthz", routes.PROBE, "/healthz"),
         ("GET", "/metrics", routes.METRICS, "/metrics"),
         ("HEAD", "/openapi.json", DOCS, "page"),
-        ("GET", "/docs", DOCS, "page"),
+        ("GET", "/docs", DOCS_PAGE, "page"),
         ("GET", "/nothing", STRICTEST, "page"),
         ("GET", "/healthz/x", STRICTEST, "page"),
         ("GET", "//healthz", STRICTEST, "page"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from aletheia.serving.web.about_html import render_about
 from aletheia.serving.web.gallery import Gallery
 from aletheia.serving.web.handlers import Examiner
 from aletheia.serving.web.intake import render_intake
@@ -49,7 +50,7 @@ def build_page(service: InferenceService, uploads: UploadStore, gallery: Gallery
         explanation = _html("", script="aletheia.shown(element, watch);", name="closer")
         origin = _html("", name="origin")
         with gr.Accordion("About this model and its limits", open=False, elem_id="about"):
-            gr.Markdown(_about(service))
+            _html(render_about(service.limits()["sentences"], service.card()))
         stop = gr.Button("Stop", elem_id="stop", elem_classes="unseen")
         _html(_FOOTER)
         outputs = [answer, explanation, origin]
@@ -87,8 +88,3 @@ def _html(value: str, *, template: str = "${value}", script: str | None = None, 
 def _show_script(html: str) -> str:
     """Return a JavaScript function that shows this in place of an answer."""
     return f"() => {json.dumps([html, '', ''])}"
-
-
-def _about(service: InferenceService) -> str:
-    limits = "\n".join(f"- {sentence}" for sentence in service.limits()["sentences"])
-    return f"{limits}\n\n{service.card()}"

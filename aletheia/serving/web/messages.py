@@ -9,7 +9,8 @@ from typing import Any
 
 from aletheia.inference.predictor import NO_FACE
 from aletheia.models.spec import Calibration, ModelSpec
-from aletheia.models.verdict import CANNOT_TELL, FAKE, KIND, REAL, UNCUT
+from aletheia.models.verdict import CANNOT_TELL, FAKE, REAL
+from aletheia.serving.web.reasons import explain_refusal
 
 #: CSS class that colours a verdict, and the word beside a face.
 TONES = {REAL: "real", FAKE: "fake", CANNOT_TELL: "unsure", NO_FACE: "none"}
@@ -108,8 +109,7 @@ def part_message(part: Mapping[str, Any], spec: ModelSpec, frames: int = 0) -> V
     number = f"It puts the probability that {subject} was manipulated at {format_percent(p)}"
     number += f", over {frames} frames with it." if frames > 1 else "."
     if verdict == CANNOT_TELL:
-        remedy = _NO_REMEDY if part.get("cause") in (KIND, UNCUT) else _UNSURE
-        return VerdictMessage("unsure", _headline(verdict, subject, False), (_reason(part["reason"]), remedy))
+        return VerdictMessage("unsure", _headline(verdict, subject, False), explain_refusal(part))
     texts = [number, _consequence(verdict, p, spec.threshold), *_disagreement(part["faces"] if frames else (), verdict)]
     return VerdictMessage(TONES[verdict], _headline(verdict, subject, _is_close(p, spec.threshold)), tuple(texts))
 
@@ -123,24 +123,6 @@ def _disagreement(faces: Sequence[Mapping[str, Any]], verdict: str) -> list[str]
     if count < 0.2 * len(faces):
         return []
     return [f"But its frames disagree: judged alone, {count} of {len(faces)} look {LABELS[other]}. See where, below."]
-
-
-_UNSURE = (
-    "That is an answer, too: a guess would be worth nothing here. A larger, sharper or less compressed version of the "
-    "same picture may get a verdict."
-)
-
-
-#: A better version of the same picture is of the same kind.
-_NO_REMEDY = (
-    "That is an answer, too: a guess would be worth nothing here. A larger or sharper version would not change it: the "
-    "model would have to be trained on pictures such as this one."
-)
-
-
-def _reason(reason: str) -> str:
-    reason = reason.strip().rstrip(".")
-    return f"Why: {reason}." if reason else "It gives no reason."
 
 
 def _consequence(verdict: str, probability: float, threshold: float) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from aletheia.serving.web.about_html import scrollable
+
 _NO_RECORD = (
     "The file carries no content credentials and says nothing of a camera or a program. Most pictures lose such notes "
     "when they are sent or posted: that they are missing speaks neither for nor against it."
@@ -69,7 +71,7 @@ def _credentials(c2pa: Mapping[str, Any] | None) -> str:
     rows = [
         (name, c2pa.get(key)) for name, key in (("signed by", "issuer"), ("made with", "generator"), ("on", "when"))
     ]
-    facts = _table([(name, str(value)) for name, value in rows if value])
+    facts = _table([(name, str(value)) for name, value in rows if value], "Content credentials")
     lists = _list("What was done", c2pa.get("actions") or ()) + _list("Problems", c2pa.get("problems") or ())
     return f"<h3>Content credentials</h3><p>{lead}</p>{facts}{lists}"
 
@@ -79,7 +81,7 @@ def _camera(exif: Any) -> str:
         return ""
     rows = [(_TAG_NAMES.get(str(tag), str(tag)), str(value)) for tag, value in exif]
     note = "<p>Written by a camera or a program, and easily changed by anybody.</p>"
-    return f"<h3>Camera data (EXIF)</h3>{note}{_table(rows)}"
+    return f"<h3>Camera data (EXIF)</h3>{note}{_table(rows, 'Camera data')}"
 
 
 def _programs(software: Any) -> str:
@@ -93,8 +95,8 @@ def _list(title: str, items: Any) -> str:
     return f"<h3>{title}</h3><ul>{lines}</ul>"
 
 
-def _table(rows: list[tuple[str, str]]) -> str:
+def _table(rows: list[tuple[str, str]], name: str) -> str:
     if not rows:
         return ""
     body = "".join(f"<tr><th scope=row>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
-    return f'<div class="scroll"><table class="facts">{body}</table></div>'
+    return scrollable(f'<table class="facts">{body}</table>', name)

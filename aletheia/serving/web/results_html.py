@@ -10,6 +10,7 @@ from typing import Any
 from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import CANNOT_TELL, FAKE
 from aletheia.serving.web import charts
+from aletheia.serving.web.about_html import scrollable
 from aletheia.serving.web.messages import (
     LABELS,
     TONES,
@@ -207,5 +208,5 @@ def _timeline_section(answer: Mapping[str, Any], spec: ModelSpec) -> str:
         "<p>Each point is one frame, judged alone. Single frames err more often than all together: look for a stretch, "
         "not for one point. Choose a point to go there.</p>"
         f"{charts.timeline_chart(people, end, spec.threshold)}"
-        f'<details class="more"><summary>The numbers</summary><div class="scroll">{table}</div></details></section>'
+        f'<details class="more"><summary>The numbers</summary>{scrollable(table, "The numbers")}</details></section>'
     )

@@ -54,7 +54,8 @@ def _save(connection: sqlite3.Connection, name: str, body: dict[str, Any], creat
     body["kind"] = "project"
     if created is None:
         created = queries.parse_time(metadata.get("created")) or moment
-    metadata["created"] = queries.to_iso(created)
+    # As MLRun's own API writes it, in UTC without saying so: its UI adds the "Z".
+    metadata["created"] = queries.to_iso(created).removesuffix("+00:00")
     state = spec.get("desired_state") or "online"
     spec["desired_state"] = state
     status = body.get("status")

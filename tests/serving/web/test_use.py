@@ -9,6 +9,7 @@ import urllib.request
 import numpy as np
 import pytest
 
+from .conftest import TRAINED_ON
 from .helpers import hand_in, wait_for_answer
 
 pytestmark = pytest.mark.slow
@@ -138,7 +139,14 @@ def test_page_model_card(open_page, site):
     assert "What this model is" not in about.inner_text()
     about.get_by_role("button").click()
     about.get_by_text("What this model is").wait_for()
-    assert "321 faces" in about.inner_text() and "one piece of evidence" in about.inner_text()
+    text = about.inner_text()
+    assert TRAINED_ON in text and "one piece of evidence" in text  # names of the data are no markup
+    assert "skin tone" not in text  # folded
+    about.get_by_text("Groups of people").click()
+    table = about.get_by_role("region", name="Groups of people")
+    assert "f585d520" in table.inner_text() and "f585d52041c5" not in about.inner_text()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Groups of people"
 
 
 @pytest.mark.parametrize(
