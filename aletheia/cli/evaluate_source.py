@@ -25,6 +25,7 @@ from aletheia.release.exceptions import Exceptions
 from aletheia.release.gate import GateLimits, refusal_sentences, run_gate
 from aletheia.release.gate_check import CheckResult
 from aletheia.release.registry import find_model
+from aletheia.reports.abroad_text import abroad_sentences
 from aletheia.reports.evaluation_report import render_evaluation_report
 
 _METRICS = ("auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "fpr", "fnr")
@@ -92,6 +93,8 @@ def _print_report(
     report: EvaluationReport, checks: Sequence[CheckResult], uri: str, n_left_out: int, page: Path
 ) -> None:
     console = Console()
+    for sentence in abroad_sentences(report):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     table = Table(
         title=f"{escape(uri)} on {report.n_real:,} real and {report.n_fake:,} fake faces", title_justify="left"
     )

@@ -31,6 +31,7 @@ from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
 from aletheia.evaluation.seed_spread import training_spread
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
+from aletheia.evaluation.training_distance import compare_with_training
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
@@ -161,6 +162,7 @@ def evaluate_model(
         associations=associations,
         tries=_tries(tries, spec, scored_set),
         crops=crops,
+        training=compare_with_training(model, spec, test, scored_set, evidence, progress=progress),
     )
     return withhold_intervals(evaluation)
 

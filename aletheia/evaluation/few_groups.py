@@ -54,7 +54,7 @@ def _plain_baselines(baselines: Baselines) -> Baselines:
 
 
 def _plain_abstention(abstention: Abstention) -> Abstention:
-    names = ("table", "causes", "coverage", "curve")
+    names = ("table", "causes", "coverage", "curve", "groups")
     return dataclasses.replace(abstention, **{name: _without_limits(getattr(abstention, name)) for name in names})
 
 

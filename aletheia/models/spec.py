@@ -30,6 +30,7 @@ ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
 EXPLAIN = "explain.onnx"
 TYPICAL = "typical.safetensors"
+PROFILE = "training.json"
 SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
@@ -211,6 +212,7 @@ class ModelSpec(_Strict):
     )
     training: dict[str, Any] = Field(default_factory=dict, description="The training configuration.")
     trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
+    profile: Sha256 | Literal[""] = Field("", description=f"Of {PROFILE}, the training faces in numbers; or none.")
     remedies: Text = Field("", description="Remedies against shortcuts that were applied before the training.")
     data_hash: Text = Field("", description="Content hash of the training manifest.")
     spectra: TypicalSpectra | None = Field(None, description="Typical power spectra of its training faces.")
@@ -249,6 +251,7 @@ class ModelSpec(_Strict):
     def files(self) -> list[str]:
         """Return the names of the files that belong to the model besides its JSON."""
         names = [WEIGHTS, *[TYPICAL] * bool(self.abstention and self.abstention.typical)]
+        names += [PROFILE] * bool(self.profile)
         if self.onnx is None:
             return names
         return [*names, ONNX, *[INT8] * ("int8" in self.onnx.reduced), *[EXPLAIN] * bool(self.onnx.explain)]

@@ -230,12 +230,26 @@ class CoverageRecord(Record):
     kept: bool
 
 
+class GroupPromiseRecord(CoverageRecord):
+    """One row of `aletheia.evaluation.abstention_groups.promise_by_group`: a label within a group."""
+
+    column: str
+    value: str
+    answered: Number
+    answered_low: Number
+    answered_high: Number
+    error_answered: Number
+    error_answered_low: Number
+    error_answered_high: Number
+
+
 class AbstentionRecord(Record):
     """How often the model does not answer, why, and whether the conformal sets keep their promise."""
 
     table: list[AnsweredRecord] = Field(default_factory=list)
     causes: list[CauseRecord] = Field(default_factory=list)
     coverage: list[CoverageRecord] = Field(default_factory=list)
+    groups: list[GroupPromiseRecord] = Field(default_factory=list)
 
 
 class ProductionComparison(Record):

@@ -13,6 +13,7 @@ from aletheia.plotting.html import html_page, plot
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import ACCEPTED, WAIVED, CheckResult
 from aletheia.release.model_card import reuse_note
+from aletheia.reports.abroad_text import abroad_sentences
 from aletheia.reports.evaluation_tables import (
     abstention_tables,
     audit_table,
@@ -49,7 +50,12 @@ def render_evaluation_report(
         HTML with plotly's code inside, once; nothing is fetched from anywhere.
     """
     report, spec = evaluation.to_report(), evaluation.spec
-    parts = [_verdict(report, checks), _headline(report, spec), "<h2>Checks</h2>" + checks_table(checks)]
+    parts = [
+        _verdict(report, checks),
+        _abroad(report),
+        _headline(report, spec),
+        "<h2>Checks</h2>" + checks_table(checks),
+    ]
     shown: set[str] = set()
     for heading, keys, tables in _SECTIONS:
         plots = [plot(figures[key]) for key in keys if key in figures]
@@ -84,6 +90,12 @@ def _verdict(report: EvaluationReport, checks: Sequence[CheckResult]) -> str:
         text += f" {report.n_unreadable:,} rows could not be read and are in none of the numbers (see below)."
     kind = "bad" if refused else "good"
     return f'<h1>Evaluation of the model</h1><div class="verdict lead {kind}">{text}</div>'
+
+
+def _abroad(report: EvaluationReport) -> str:
+    """Say how the test faces differ from the training, and what the answers are worth on them."""
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in abroad_sentences(report))
+    return f"<h2>Beside the training</h2><ul>{sentences}</ul>" if sentences else ""
 
 
 def _headline(report: EvaluationReport, spec: ModelSpec) -> str:

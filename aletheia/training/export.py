@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from aletheia.audit.training_profile import fit_training_profile
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
@@ -18,6 +20,7 @@ from aletheia.imaging.reading import Unreadable
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.spec import AbstentionSpec, ModelSpec
+from aletheia.models.training_profile import write_profile
 from aletheia.stats.curves import auc
 from aletheia.training.abstention import fit_abstention, fit_typical_faces, manifest_statistics, reencoded_logits
 from aletheia.training.calibration import choose_threshold, fit_calibration
@@ -96,11 +99,13 @@ def export_bundle(
         run=run,
     )
     folder, scored = Path(folder), val.iloc[result.val_rows]
+    folder.mkdir(parents=True, exist_ok=True)
     if (alpha := config.abstention_alpha) is not None:
-        folder.mkdir(parents=True, exist_ok=True)
         rules = _fit_abstention(result, spec, train, scored, p, alpha)
         typical = fit_typical_faces(result.model, spec, train, scored, folder)
         spec = spec.model_copy(update={"abstention": rules.model_copy(update={"typical": typical})})
+    payload = write_profile(folder, fit_training_profile(train, progress=False))
+    spec = spec.model_copy(update={"profile": hashlib.sha256(payload).hexdigest()})
     save_bundle(folder, result.model, spec)
     return folder, export_onnx(folder, _examples(scored, config.image_size))
 
