@@ -49,13 +49,15 @@ def evaluate_source(
         manifest=config.manifest,
         n_synthetic=config.n_synthetic,
         link_roots=config.link_roots,
+        manifest_root=config.manifest_root,
         guess_videos=not config.no_guessing,
+        one_class=True,
         seed=seed,
     )
     if are_crops(data.main):
         faces, n_left_out = data.main, len(data.skipped)
     else:
-        extracted = extract_dataset_faces(data, crop)
+        extracted = extract_dataset_faces(data, crop, one_class=True)
         faces, n_left_out = saved_as_in_training(extracted.main, crop, seed), len(extracted.skipped)
     evaluation = evaluate_model(
         registered.folder,

@@ -231,7 +231,7 @@ class Evaluation:
 
 
 def fpr_ratios(gaps: pd.DataFrame) -> list[FprRatio]:
-    """Return each demographic column's group with the most false alarms, and how many times the overall rate it has."""
+    """Return each demographic column's group with the most false alarms, and how many times the lowest rate it has."""
     return [
         FprRatio(
             column=gap.column,
@@ -240,6 +240,7 @@ def fpr_ratios(gaps: pd.DataFrame) -> list[FprRatio]:
             low=gap.ratio_low,
             high=gap.ratio_high,
             p=gap.p_value,
+            lowest=gap.lowest,
         )
         for gap in _rows(GapRecord, gaps)
         if gap.rate == "fpr"

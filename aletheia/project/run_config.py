@@ -61,6 +61,12 @@ class RunConfig(Options):
         flag="link_root",
         path=True,
     )
+    manifest_root: str = option(
+        "data",
+        "",
+        "Folder that the paths of a manifest count from, and that none of them leaves; by default its own.",
+        path=True,
+    )
     no_guessing: bool = option(
         "data", False, "Never take numbered pictures that resemble their neighbours for frames of one video."
     )

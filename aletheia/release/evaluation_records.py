@@ -126,9 +126,9 @@ class GroupingRecord(Record):
 
 
 class FprRatio(Record):
-    """The group of a column with the highest false-positive rate, and how many times the overall rate that is.
+    """The group of a column with the highest false-positive rate, and how many times that of the lowest it is.
 
-    Evaluations before the permutation test have no `p`.
+    Evaluations before the permutation test have no `p`; those with a ratio to the rate of all rows have no `lowest`.
     """
 
     column: str
@@ -137,6 +137,7 @@ class FprRatio(Record):
     low: Number
     high: Number
     p: Number = math.nan
+    lowest: str = ""
 
     @property
     def estimate(self) -> Estimate:
