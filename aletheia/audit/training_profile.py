@@ -17,18 +17,25 @@ from aletheia.audit.controls import TOGETHER
 from aletheia.audit.file_properties import FEATURES, file_features
 from aletheia.audit.measures import CONTROLS, FAMILIES
 from aletheia.audit.measuring import CROPS, measure_faces
+from aletheia.audit.spectrum_baseline import spectra
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.age_bins import age_bin
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import DEMOGRAPHICS, as_text
+from aletheia.imaging.pixel_cache import iterate_images
+from aletheia.imaging.reading import Unreadable
 from aletheia.models.training_profile import BINS, MAX_NAMES, Learner, MeasureProfile, SourceCount, TrainingProfile
+from aletheia.models.verdict import STATISTICS, crop_statistics
 from aletheia.stats.categorical import encode
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.tabular import FoldError, make_folds
 
-FILES = "files"
+FILES, CROP, SPECTRUM = "files", "crop", "spectrum"
+#: Side to which crops are brought for their statistics and spectra, pixels; bands of the spectrum.
+SIZE, BANDS = 64, 8
+_CROP_NAMES = {**STATISTICS, "face_size": "side of the face in its picture, pixels"}
 #: Training faces that are measured, drawn at random.
 MAX_FACES = 2000
 _LEVELS = ("format", "chroma")
@@ -49,7 +56,7 @@ def fit_training_profile(train: pd.DataFrame, *, seed: int = 0, progress: bool =
     Parameters
     ----------
     train : DataFrame
-        A manifest of face crops. Without boxes and keypoints only the properties of its files are measured.
+        A manifest of face crops. Without boxes and keypoints, places and surroundings of the faces are not measured.
     seed : int
         Of the draw of `MAX_FACES` faces and of the folds.
     progress : bool
@@ -75,7 +82,7 @@ def fit_training_profile(train: pd.DataFrame, *, seed: int = 0, progress: bool =
 def measured_properties(
     frame: pd.DataFrame, levels: Mapping[str, tuple[str, ...]], *, progress: bool = True
 ) -> Properties:
-    """Measure the files of faces and, where boxes are known, their crops.
+    """Measure the files of faces, light, sharpness and spectrum of their crops, and, where boxes are known, the rest.
 
     Parameters
     ----------
@@ -87,6 +94,15 @@ def measured_properties(
     table = file_features(frame, {name: np.array(values, dtype=object) for name, values in levels.items()})
     values = {f"file_{key}": table[:, k] for k, key in enumerate(FEATURES)}
     names = {f"file_{key}": (name, FILES) for key, name in FEATURES.items()}
+    statistics = [_statistics(image) for image in iterate_images(frame["path"].astype(str).tolist(), SIZE)]
+    for key, name in _CROP_NAMES.items():
+        values[f"crop_{key}"] = np.array([row.get(key, np.nan) for row in statistics], dtype=np.float64)
+        names[f"crop_{key}"] = (name, CROP)
+    values["crop_face_size"] = face_sides(frame)
+    bands = spectra(frame, SIZE, progress=False).astype(np.float64).reshape(len(frame), BANDS, -1).mean(axis=2)
+    for k in range(BANDS):
+        values[f"band_{k}"] = bands[:, k]
+        names[f"band_{k}"] = (f"power in band {k + 1} of {BANDS}, decibels", SPECTRUM)
     try:
         measured = measure_faces(frame, CROPS, progress=progress)
     except InputError:  # a manifest of crops that does not say where their faces lie
@@ -96,6 +112,20 @@ def measured_properties(
             values[key] = measured[key].to_numpy(np.float64)
             names[key] = (name, family)
     return Properties(values, names)
+
+
+def face_sides(frame: pd.DataFrame) -> Array:
+    """Return the longer side of each face's box (n,), pixels of its picture; NaN where the manifest has no box."""
+    corners = [f"face_{name}" for name in ("x0", "y0", "x1", "y1")]
+    if not set(corners) <= set(frame):
+        return np.full(len(frame), np.nan)
+    boxes = frame[corners].to_numpy(np.float64)
+    sides: Array = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    return sides
+
+
+def _statistics(image: Array | Unreadable) -> dict[str, float]:
+    return {} if isinstance(image, Unreadable) else crop_statistics(image)
 
 
 def count_names(frame: pd.DataFrame) -> dict[str, Any]:
@@ -142,10 +172,17 @@ def _fit_learners(
 ) -> dict[str, Learner]:
     if fake.all() or not fake.any():
         return {}
-    families = {FILES: ("file properties alone", [key for key in measures if measures[key].family == FILES])}
+    families = {
+        family: (name, [key for key in measures if measures[key].family == family])
+        for family, name in (
+            (FILES, "file properties alone"),
+            (CROP, "light, sharpness and size of the face alone"),
+            (SPECTRUM, "frequency spectrum in eight bands alone"),
+        )
+    }
     for key, (name, columns) in FAMILIES.items():
         families[key] = (name if key in CONTROLS else f"{name} alone", [c for c in columns if c in measures])
-    together = [key for key in measures if measures[key].family not in (FILES, *CONTROLS)]
+    together = [key for key in measures if measures[key].family not in (FILES, CROP, SPECTRUM, *CONTROLS)]
     families[TOGETHER] = ("all families of the audit together", together)
     try:
         folds = make_folds(groups, fake, np.random.default_rng(seed))

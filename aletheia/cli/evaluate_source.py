@@ -27,6 +27,7 @@ from aletheia.release.gate_check import CheckResult
 from aletheia.release.registry import find_model
 from aletheia.reports.abroad_text import abroad_sentences
 from aletheia.reports.evaluation_report import render_evaluation_report
+from aletheia.reports.evaluation_tables import in_training
 
 _METRICS = ("auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "fpr", "fnr")
 
@@ -91,6 +92,21 @@ def saved_as_in_training(faces: pd.DataFrame, crop: CropConfig, seed: int) -> pd
     return apply_remedies(faces, faces.iloc[:0], remedies, seed=seed).faces if remedies else faces
 
 
+def _groups_table(report: EvaluationReport) -> Table:
+    """List errors and answers of each source, generator and group of people, and whether it was in training.
+
+    Of genuine faces the errors are false alarms, of fakes misses.
+    """
+    table = Table(title="By source, generator and people", title_justify="left")
+    for head in ("", "in training", "faces", "wrong", "answered", "wrong of these"):
+        table.add_column(head)
+    for row in report.abstention.groups:
+        numbers = (row.with_interval(name).text(".0%", "–") for name in ("error_all", "answered", "error_answered"))
+        name = escape(f"{row.column} {row.value}, {row.label}")
+        table.add_row(name, in_training(report.training, row.column, row.value), f"{row.n:,}", *numbers)
+    return table
+
+
 def _print_report(
     report: EvaluationReport, checks: Sequence[CheckResult], uri: str, n_left_out: int, page: Path
 ) -> None:
@@ -106,10 +122,12 @@ def _print_report(
         if name in _METRICS:
             majority = f"{report.majority_share:.3f} always saying the larger class"
             table.add_row(name.replace("_", " "), f"{estimate}", majority if name == "accuracy" else "")
-    for baseline in report.baselines.values():
+    for baseline in report.baselines.values() if report.n_real and report.n_fake else ():
         auc = f"{baseline.estimate}" if baseline.is_computed else escape(baseline.reason)
         table.add_row("AUC of", auc, baseline.name)
     console.print(table)
+    if report.abstention.groups:
+        console.print(_groups_table(report))
     for check in checks:
         loosened = f"; limit loosened: {check.loosened}" if check.loosened else ""
         line = f"{check.verdict}: {check.name} ({check.detail}{loosened})"

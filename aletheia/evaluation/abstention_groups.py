@@ -14,7 +14,7 @@ from aletheia.stats.scored_set import ScoredSet
 
 COLUMNS = (
     "column", "value", "label", "n", "answered", "answered_low", "answered_high",
-    "error_answered", "error_answered_low", "error_answered_high",
+    "error_answered", "error_answered_low", "error_answered_high", "error_all", "error_all_low", "error_all_high",
     "covered", "covered_low", "covered_high", "promised", "kept",
 )  # fmt: skip
 
@@ -22,7 +22,10 @@ COLUMNS = (
 def promise_by_group(
     frame: pd.DataFrame, scored: ScoredSet, answered: Array, spec: ModelSpec, *, min_people: int = MIN_PEOPLE
 ) -> pd.DataFrame:
-    """Compute for each group and label the share that is answered, the errors among the answers, and the coverage.
+    """Compute for each group and label the share that is answered, the errors, and the coverage.
+
+    Of genuine faces the errors are false alarms, of fakes misses: `error_all` at the threshold, `error_answered` among
+    the answers.
 
     The conformal promise is one for each label as a whole, not for each group (it is marginal: Vovk, Gammerman and
     Shafer 2005, section 4.5); a group that it does not hold for is nevertheless one of which the model errs more often
@@ -78,4 +81,5 @@ def _rates(scored: ScoredSet, rows: Array, answered: Array, hits: Array) -> dict
     is_answered = answered[rows]
     rates |= clustered_rate(is_answered, ids[rows]).to_columns("answered")
     rates |= clustered_rate(scored.wrong[answered], ids[answered]).to_columns("error_answered")
+    rates |= clustered_rate(scored.wrong[rows], ids[rows]).to_columns("error_all")
     return rates | clustered_rate(hits[rows], ids[rows]).to_columns("covered")

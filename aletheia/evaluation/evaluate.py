@@ -98,7 +98,7 @@ def evaluate_model(
     -------
     Evaluation
         Without intervals where a class of the test rows has fewer groups than
-        `aletheia.stats.clustered_auc.MIN_GROUPS`.
+        `aletheia.stats.clustered_auc.MIN_GROUPS`. Of rows of one class, the rates and tables of that class alone.
 
     Raises
     ------
@@ -119,7 +119,8 @@ def evaluate_model(
     scores = test.assign(probability=scored.probabilities, logit=scored.logits)
     learnt, compared, compared_groups = train, scores, groups
     if learnt is None:
-        learnt, compared = halves(scores, seed)
+        # Of one class nothing can be learnt: the baselines say so, and nobody is left out.
+        learnt, compared = halves(scores, seed) if 0 < y.sum() < len(y) else (scores, scores)
         compared_groups = bootstrap_unit(compared)[0]
     networks = _network_controls(spec, (train, val, test), network_controls, progress)
     baselines = score_baselines(learnt, compared, spec.crop.size, networks=networks, seed=seed, progress=progress)

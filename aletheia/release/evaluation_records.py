@@ -242,6 +242,9 @@ class GroupPromiseRecord(CoverageRecord):
     error_answered: Number
     error_answered_low: Number
     error_answered_high: Number
+    error_all: Number
+    error_all_low: Number
+    error_all_high: Number
 
 
 class AbstentionRecord(Record):

@@ -93,3 +93,13 @@ class TrainingRecord(Record):
         if names is None or value not in {*names.known, *names.unknown}:
             return None
         return value in names.known
+
+    def novelty(self, source: str, generator: str) -> str:
+        """Say which of a cell's source and generator were in training; empty where that is not recorded."""
+        known = {"source": self.is_known("source", source), "generator": self.is_known("generator", generator)}
+        if None in known.values():
+            return ""
+        new = [name for name, is_known in known.items() if not is_known]
+        if not new:
+            return "source and generator were in training"
+        return f"{' and '.join(new)} unknown to the model"

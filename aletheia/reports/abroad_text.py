@@ -15,7 +15,7 @@ from aletheia.stats.estimate import Estimate
 
 _SHOWN, _SHIFTS, _LEARNERS, _GROUPS = 5, 3, 3, 6
 _CHANCE = 0.5
-_PLURALS = {"source": "sources", "generator": "generators", "ethnicity": "values of ethnicity", "gender": "genders"}
+_PLURALS = {"source": "sources", "generator": "generators", "ethnicity": "ethnicities", "gender": "genders"}
 _CLASSES = {"real": "genuine faces", "fake": "fakes"}
 
 
@@ -33,12 +33,20 @@ def ranking_words(auc: Estimate) -> str:
 def abroad_sentences(report: EvaluationReport) -> list[str]:
     """Return the sentences, the most important first; none where nothing is known."""
     parts = [
+        _one_class(report),
         _ranking(report),
         *_differences(report.training),
         *_answers(report),
         *_controls(report),
     ]
     return [sentence for sentence in parts if sentence]
+
+
+def _one_class(report: EvaluationReport) -> str:
+    if report.n_real and report.n_fake:
+        return ""
+    kind, errors = ("genuine faces", "false alarms") if report.n_real else ("fakes", "misses")
+    return f"All of these are {kind}: what can be measured are {errors}, as a whole and by group; no ranking."
 
 
 def _ranking(report: EvaluationReport) -> str:
@@ -56,7 +64,7 @@ def _differences(training: TrainingRecord | None) -> list[str]:
     sentences = [f"Unknown to the model: {'; '.join(new)}."] if new else []
     known = [_PLURALS.get(names.column, f"{names.column}s") for names in training.names if not names.unknown]
     if known:
-        sentences.append(f"All of its {', '.join(known)} were in training.")
+        sentences.append(f"All of these faces' {', '.join(known)} were in training.")
     differing = [shift for shift in training.shifts if shift.differs]
     if differing:
         shown = "; ".join(_shift(shift) for shift in differing[:_SHIFTS])
@@ -103,10 +111,10 @@ def _answers(report: EvaluationReport) -> list[str]:
     sentences = [f"{text}: {', '.join(classes)}."]
     for row in report.abstention.coverage:
         if row.n:
-            kept = "holds here" if row.kept else "does NOT hold here"
+            kept = "holds" if row.kept else "does NOT hold"
             sentences.append(
-                f"The promise that at most {1 - row.promised:.0%} of the {_CLASSES[row.label]} are found implausible "
-                f"{kept}: {row.with_interval('covered').text('.1%')} are found plausible."
+                f"The promise that the right label is plausible for {row.promised:.0%} of the {_CLASSES[row.label]} "
+                f"{kept} here: it is for {row.with_interval('covered').text('.1%')}."
             )
     if groups := report.abstention.groups:
         sentences.append(_groups(groups))
@@ -116,13 +124,14 @@ def _answers(report: EvaluationReport) -> list[str]:
 def _groups(groups: Sequence[GroupPromiseRecord]) -> str:
     broken = sorted((row for row in groups if not row.kept), key=lambda row: row.covered)
     if not broken:
-        return f"It holds in each of {len(groups)} groups by source, generator and people."
+        return f"It holds in each of {len(groups)} parts by source, generator, people and label."
     shown = ", ".join(
         f"{row.column} {row.value} ({row.label}, {row.with_interval('covered').text('.0%')})"
         for row in broken[:_GROUPS]
     )
     more = f" and {len(broken) - _GROUPS} more" if len(broken) > _GROUPS else ""
-    return f"It does not hold in {len(broken)} of {len(groups)} groups: {shown}{more}."
+    parts = f"{len(broken)} of {len(groups)} parts by source, generator, people and label"
+    return f"It does not hold in {parts}: {shown}{more}."
 
 
 def _controls(report: EvaluationReport) -> list[str]:

@@ -18,6 +18,7 @@ from aletheia.reports.evaluation_tables import (
     abstention_tables,
     audit_table,
     baselines_table,
+    cells_table,
     checks_table,
     gaps_table,
     groups_table,
@@ -134,13 +135,21 @@ def _calibration_note(report: EvaluationReport) -> str:
     )
 
 
+def _people_tables(report: EvaluationReport) -> str:
+    return groups_table(report.subgroups, report.training) + gaps_table(report.gaps)
+
+
+def _origin_tables(report: EvaluationReport) -> str:
+    return groups_table(report.generators, report.training) + cells_table(report)
+
+
 #: Heading, keys of figures, tables; first comes what the others depend on.
 _SECTIONS: tuple[tuple[str, tuple[str, ...], Callable[[EvaluationReport], str]], ...] = (
     ("Comparison with baselines", ("baselines", "spectrum"), baselines_table),
     ("Shortcuts in the faces that it learnt from", (), audit_table),
     ("Metrics", ("roc", "scores_by_label", "confusion", "precision_recall"), metrics_table),
-    ("Groups of people", ("subgroups",), lambda report: groups_table(report.subgroups) + gaps_table(report.gaps)),
-    ("Generators and sources", ("matrix", "generators"), lambda report: groups_table(report.generators)),
+    ("Groups of people", ("subgroups",), _people_tables),
+    ("Generators and sources", ("matrix", "generators"), _origin_tables),
     ("Other deliveries of the same faces", ("delivery_curves",), lambda _: ""),
     ("Calibration", ("calibration",), _calibration_note),
     ("Abstention", ("risk_coverage",), abstention_tables),

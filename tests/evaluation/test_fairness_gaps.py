@@ -148,7 +148,7 @@ def test_largest_gap_finds_planted_gap():
 
 
 def test_largest_gap_is_not_blinded_by_a_high_overall_rate():
-    """Rates of .16 and .71: 2.03 times the overall rate of .35, which no limit of 2 catches, but 4.4 times the other."""
+    """Rates of .16 and .71: 2.03 times the overall rate of .35, but 4.4 times each other."""
     y, p = np.zeros(300), np.full(300, 0.1)
     frame = pd.DataFrame({"ethnicity": np.repeat(["White", "Black"], [196, 104])})
     p[:31], p[196:270] = 0.9, 0.9
