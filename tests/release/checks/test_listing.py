@@ -295,6 +295,7 @@ def test_registered_checks_names_codes_limits():
         "groups have similar false alarms",
         "no weak cell",
         "calibrated",
+        "its abstention keeps its promise",
         "no injected fault",
         "better than the model in production",
     ]
