@@ -23,6 +23,7 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.age_bins import age_bin
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
+from aletheia.datasets.manifest import validate_manifest
 from aletheia.datasets.schema import DEMOGRAPHICS, as_text
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.reading import Unreadable
@@ -62,6 +63,7 @@ def fit_training_profile(train: pd.DataFrame, *, seed: int = 0, progress: bool =
     progress : bool
         Show a progress bar.
     """
+    train = validate_manifest(train)
     rows = train.sample(min(len(train), MAX_FACES), random_state=seed).sort_index().reset_index(drop=True)
     levels = {name: tuple(str(value) for value in encode(train[name])[1][:200]) for name in _LEVELS}
     measured = measured_properties(rows, levels, progress=progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -111,8 +111,28 @@ def _print_report(
     report: EvaluationReport, checks: Sequence[CheckResult], uri: str, n_left_out: int, page: Path
 ) -> None:
     console = Console()
-    for sentence in abroad_sentences(report):
-        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    _print_lines(console, abroad_sentences(report))
+    console.print(_metrics_table(report, uri))
+    if report.abstention.groups:
+        console.print(_groups_table(report))
+    loosened = [f"; limit loosened: {check.loosened}" if check.loosened else "" for check in checks]
+    _print_lines(
+        console,
+        (f"{c.verdict}: {c.name} ({c.detail}{text})" for c, text in zip(checks, loosened, strict=True)),
+    )
+    _print_lines(console, [*refusal_sentences(checks), *filter(None, [report.crops])])
+    n_unread = report.n_unreadable + n_left_out
+    if n_unread:
+        console.print(f"{n_unread:,} files had no face, or could not be read; they are in none of the numbers.")
+    console.print(f"The report: {page}", highlight=False, markup=False)
+
+
+def _print_lines(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _metrics_table(report: EvaluationReport, uri: str) -> Table:
     table = Table(
         title=f"{escape(uri)} on {report.n_real:,} real and {report.n_fake:,} fake faces", title_justify="left"
     )
@@ -125,18 +145,4 @@ def _print_report(
     for baseline in report.baselines.values() if report.n_real and report.n_fake else ():
         auc = f"{baseline.estimate}" if baseline.is_computed else escape(baseline.reason)
         table.add_row("AUC of", auc, baseline.name)
-    console.print(table)
-    if report.abstention.groups:
-        console.print(_groups_table(report))
-    for check in checks:
-        loosened = f"; limit loosened: {check.loosened}" if check.loosened else ""
-        line = f"{check.verdict}: {check.name} ({check.detail}{loosened})"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for sentence in refusal_sentences(checks):
-        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
-    if report.crops:
-        console.print(report.crops, highlight=False, markup=False, soft_wrap=True)
-    n_unread = report.n_unreadable + n_left_out
-    if n_unread:
-        console.print(f"{n_unread:,} files had no face, or could not be read; they are in none of the numbers.")
-    console.print(f"The report: {page}", highlight=False, markup=False)
+    return table

@@ -18,7 +18,7 @@ from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
 from aletheia.evaluation.seed_spread import TrainingSpread
-from aletheia.models.spec import ModelSpec
+from aletheia.models.spec import ModelSpec, OtherSources
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
     AlikeRecord,
@@ -222,6 +222,7 @@ class Evaluation:
             tries=self.tries,
             crops=self.crops,
             training=self.training,
+            other_sources=(self.spec.other_sources or OtherSources()).sentence(),
         )
 
     def _production(self) -> ProductionComparison | NotCompared | None:

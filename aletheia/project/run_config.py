@@ -157,6 +157,14 @@ class RunConfig(Options):
         "Train once more without it, and test on it: generator=NAME, source=NAME, or nothing.",
         old="held_out",
     )
+    source_folds: int = option(
+        "training",
+        3,
+        "Trainings without a source, at most, that say what the recipe is worth on other sources and widen the limits "
+        "of abstention; 0: none.",
+        ge=0,
+        le=20,
+    )
     limits: dict[str, float] = option(
         "release",
         {},

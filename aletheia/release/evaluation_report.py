@@ -86,6 +86,8 @@ class EvaluationReport(MetricsRecord):
         How the test faces are cut out otherwise than the model's, or that it is unknown; empty when alike.
     training : TrainingRecord or None
         The test faces beside those that the model was trained on; None where its bundle does not describe them.
+    other_sources : str
+        What trainings without a source say about other sources, a sentence; empty in files of earlier versions.
     """
 
     unit: str
@@ -119,6 +121,7 @@ class EvaluationReport(MetricsRecord):
     tries: TriesRecord | None = None
     crops: str = ""
     training: TrainingRecord | None = None
+    other_sources: str = ""
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str | bytes) -> EvaluationReport:

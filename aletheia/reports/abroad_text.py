@@ -35,6 +35,7 @@ def abroad_sentences(report: EvaluationReport) -> list[str]:
     parts = [
         _one_class(report),
         _ranking(report),
+        report.other_sources,
         *_differences(report.training),
         *_answers(report),
         *_controls(report),
