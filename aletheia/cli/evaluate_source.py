@@ -6,18 +6,15 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
-from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
+from aletheia.datasets.pipeline import load_dataset
+from aletheia.evaluation.elsewhere import faces_as_in_training
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
-from aletheia.faces.crop_config import CropConfig
-from aletheia.faces.extraction import CROP_COLUMNS
 from aletheia.models.spec import read_spec
 from aletheia.project.run_config import RunConfig
 from aletheia.release.evaluation_report import EvaluationReport
@@ -55,11 +52,7 @@ def evaluate_source(
         one_class=True,
         seed=seed,
     )
-    if are_crops(data.main):
-        faces, n_left_out = data.main, len(data.skipped)
-    else:
-        extracted = extract_dataset_faces(data, crop, one_class=True)
-        faces, n_left_out = saved_as_in_training(extracted.main, crop, seed), len(extracted.skipped)
+    faces, n_left_out = faces_as_in_training(data, crop, seed=seed)
     evaluation = evaluate_model(
         registered.folder,
         None,
@@ -79,17 +72,6 @@ def evaluate_source(
     else:
         _print_report(report, checks, registered.uri, n_left_out, page)
     return all(check.allows for check in checks)
-
-
-def are_crops(rows: pd.DataFrame) -> bool:
-    """Whether the rows of a manifest are faces that were cut out already, as extract-faces writes them."""
-    return {*CROP_COLUMNS, "face_keypoints"} <= set(rows)
-
-
-def saved_as_in_training(faces: pd.DataFrame, crop: CropConfig, seed: int) -> pd.DataFrame:
-    """Save the faces alike, when a remedy saved those alike that the model learnt from."""
-    remedies = Remedies(quality=crop.quality, resolution=crop.resolution)
-    return apply_remedies(faces, faces.iloc[:0], remedies, seed=seed).faces if remedies else faces
 
 
 def _groups_table(report: EvaluationReport) -> Table:

@@ -152,6 +152,6 @@ _SECTIONS: tuple[tuple[str, tuple[str, ...], Callable[[EvaluationReport], str]],
     ("Generators and sources", ("matrix", "generators"), _origin_tables),
     ("Other deliveries of the same faces", ("delivery_curves",), lambda _: ""),
     ("Calibration", ("calibration",), _calibration_note),
-    ("Abstention", ("risk_coverage",), abstention_tables),
+    ("Abstention", ("risk_coverage", "group_answers"), abstention_tables),
     ("Alarms where fakes are rare", ("prior",), prior_table),
 )

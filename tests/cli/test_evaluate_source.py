@@ -12,9 +12,10 @@ from typer.testing import CliRunner, Result
 
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.cli import app
-from aletheia.cli.evaluate_source import evaluate_source, saved_as_in_training
+from aletheia.cli.evaluate_source import evaluate_source
 from aletheia.core.errors import InputError
 from aletheia.datasets.pipeline import Dataset, Faces
+from aletheia.evaluation.elsewhere import saved_as_in_training
 from aletheia.faces.crop_config import CropConfig
 from aletheia.project.run_config import RunConfig
 from aletheia.release.checks import registered_checks
@@ -29,7 +30,7 @@ def evaluate(crops, brightness_bundle, tmp_path, monkeypatch) -> Callable[..., R
     faces = Faces(crops[1], crops[1].iloc[:0], SKIPPED, {})
     data = Dataset(crops[1][["path", "label"]], crops[1].iloc[:0], SKIPPED)
     monkeypatch.setattr("aletheia.cli.evaluate_source.load_dataset", lambda *args, **options: data)
-    monkeypatch.setattr("aletheia.cli.evaluate_source.extract_dataset_faces", lambda *args, **options: faces)
+    monkeypatch.setattr("aletheia.evaluation.elsewhere.extract_dataset_faces", lambda *args, **options: faces)
     arguments = ["evaluate", str(brightness_bundle), "synthetic", "--delivery-faces", "8"]
     report = ["--report", str(tmp_path / "report.html")]
     return lambda *more: CliRunner().invoke(app, [*arguments, *report, *more], env={"COLUMNS": "200"})
