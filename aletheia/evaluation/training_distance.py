@@ -26,6 +26,7 @@ from aletheia.stats.scored_set import ScoredSet
 
 _DRAWS, _LEVEL = 200, 0.95  # of samples that show how large a distance chance makes
 _SHOWN = 200  # names of a column
+_CHANCE = 0.5
 
 
 def compare_with_training(
@@ -156,7 +157,7 @@ def _far(spec: ModelSpec, evidence: pd.DataFrame, scored: ScoredSet) -> FarRecor
 
 
 def _given_away(profile: TrainingProfile, bins: Mapping[str, Array], scored: ScoredSet) -> list[GivenAwayRecord]:
-    """Score the test faces by the learners of the training faces, the best on the test faces first."""
+    """Score the test faces by the learners of the training faces, those first that tell most, either way round."""
     out = []
     for key, learner in profile.learners.items():
         if set(learner.weights) - set(bins):
@@ -165,4 +166,4 @@ def _given_away(profile: TrainingProfile, bins: Mapping[str, Array], scored: Sco
         trained = float("nan") if learner.auc is None else learner.auc
         limits = {"auc": auc.value, "low": auc.low, "high": auc.high}
         out.append(GivenAwayRecord(key=key, name=learner.name, trained_auc=trained, **limits))
-    return sorted(out, key=lambda record: -np.nan_to_num(record.auc))
+    return sorted(out, key=lambda record: -np.nan_to_num(abs(record.auc - _CHANCE)))
