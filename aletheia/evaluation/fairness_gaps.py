@@ -244,7 +244,7 @@ def _ratio(rate: _ErrorRate | _Auc, values: Array, lower: Array, upper: Array, l
 
     A ratio to the rate of all rows cannot be large where that rate is: at 35 % no group exceeds 2.9 times.
     """
-    if not rate.has_ratio:
+    if not rate.has_ratio or not values.max() > 0:
         return {}
     return {
         "ratio": float(_times(values.max(), values.min())),

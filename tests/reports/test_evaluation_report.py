@@ -38,6 +38,7 @@ def test_render_evaluation_report_order(evaluation: Evaluation) -> None:
     body = page[page.index("<body>") :]
     headings = re.findall(r"<h2>(.*?)</h2>", body)
     assert headings == [
+        "Beside the training",
         "Checks",
         "Comparison with baselines",
         "Shortcuts in the faces that it learnt from",
