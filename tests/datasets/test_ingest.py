@@ -113,12 +113,12 @@ def test_load_source_manifest_elsewhere_counts_from_its_root(face_folder: Path, 
     lists = tmp_path / "lists"
     lists.mkdir()
     inside = face_folder / "fake/gan/0.png"
-    (lists / "m.csv").write_text(f"path,label\nreal/camera/0.jpg,real\n{inside},fake\nfake/../fake/gan/2.png,fake\n")
+    (lists / "m.csv").write_text(f"path,label\nreal/camera/0.jpg,real\n{inside},fake\nfake/../fake/swap/2.png,fake\n")
     with pytest.raises(InputError, match="leads out of the manifest's folder in row 2"):
         load(lists / "m.csv")
     ingested = load(lists / "m.csv", manifest_root=face_folder)
     assert ingested.manifest["path"].tolist() == [
-        str(face_folder / name) for name in ("real/camera/0.jpg", "fake/gan/0.png", "fake/gan/2.png")
+        str(face_folder / name) for name in ("real/camera/0.jpg", "fake/gan/0.png", "fake/swap/2.png")
     ]
     assert len(load(face_folder, manifest=lists / "m.csv", manifest_root=face_folder).manifest) == 3
     (lists / "m.csv").write_text(f"path,label\n{face_folder}/../x.jpg,real\nfake/gan/0.png,fake\n")
