@@ -39,6 +39,7 @@ GENERATORS = ("swap", "blend", "upsampled")
 #: Baseline → AUC in an honest data set, those that the demo shows.
 HONEST = {"files": 0.5, "keypoints": 0.6, "thumbnail": 0.6, "blanked": 0.5, "spectrum": 0.8, "light": 0.5, "all": 0.6}
 KINDS = {"keypoints": "control", "thumbnail": "control", "blanked": "control", "light": "family", "all": "family"}
+KEPT = {"n": 100, "covered": 0.9, "covered_low": 0.8, "covered_high": 0.95, "promised": 0.9, "kept": True}
 #: Most releases of models without worth, and most refusals of honest ones at four times the demo's size.
 LIMITS = (0.05, 0.10)
 TRIES = (1, 5, 10, 20)
@@ -152,6 +153,8 @@ def judge(frame: pd.DataFrame, scored: ScoredSet, baselines: dict[str, Any], rep
             # The audit looks at the training rows, and is not simulated: the paired tests alone have to refuse.
             "audit": [],
             "associations": [],
+            # Nor is abstention: what it promises depends on validation faces.
+            "abstention": {"coverage": [KEPT | {"label": label} for label in ("real", "fake")]},
         }
     )
     return run_gate(report, production_weights="")

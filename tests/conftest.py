@@ -140,6 +140,7 @@ def good() -> dict[str, Any]:
     p = 1 / (1 + np.exp(-1.5 * logits))  # what Bayes' rule says for these two normal distributions
     baseline = {"auc": 0.52, "low": 0.45, "high": 0.59, "reason": "", "leading": []}
     baseline |= {"difference": 0.46, "standard_error": 0.04, "df": 20}
+    coverage = {"n": 150, "covered": 0.91, "covered_low": 0.85, "covered_high": 0.95, "promised": 0.9, "kept": True}
     family = {"auc": 0.52, "low": 0.45, "high": 0.59, "tells": False}
     names = {
         "files": "file properties alone",
@@ -171,7 +172,10 @@ def good() -> dict[str, Any]:
         "unjudged_cells": [],
         "fault": "none",
         "fpr_ratios": [
-            {"column": "gender", "group": "female", "ratio": 1.2, "low": 0.8, "high": 1.7, "p": 0.4},
+            {
+                **{"column": "gender", "group": "female", "ratio": 1.2, "low": 0.8, "high": 1.7, "p": 0.4},
+                "lowest": "male",
+            },
             {"column": "age", "group": "60+", "ratio": None, "low": None, "high": None, "p": None},
         ],
         "gaps": [
@@ -194,6 +198,7 @@ def good() -> dict[str, Any]:
         "calibration_error": expected_calibration_error(scored).to_dict(),
         "subgroups": [],
         "prior": to_records(prior_shift(scored)),
+        "abstention": {"coverage": [{"label": label, **coverage} for label in ("real", "fake")]},
         "production": None,
         "weights_sha256": "e" * 64,
         "test_data_hash": "d" * 64,

@@ -146,7 +146,7 @@ def apply_remedies(
         result = _match(result, key, seed, progress)
     if remedies.quality or remedies.resolution:
         result = _save_alike(result, remedies, progress)
-    _check_classes(result.faces)
+    _check_classes(result.faces, set(faces["label"]))  # a set of one class (to measure false alarms) stays one
     if remedies:
         words = " ".join(remedies.words())
         result = dataclasses.replace(
@@ -174,7 +174,7 @@ def _drop(before: RemedyResult, column: str, value: str) -> RemedyResult:
 def _match(before: RemedyResult, key: str, seed: int, progress: bool) -> RemedyResult:
     """Leave out the faces without a partner of the other class that is alike in a family of measures."""
     faces = before.faces
-    _check_classes(faces)
+    _check_classes(faces, {"real", "fake"})
     columns, values = _measured(faces, key, progress)
     fake, groups = fake_flags(faces), connected_groups(faces)
     if key == SOURCE:
@@ -241,9 +241,9 @@ def _auc_text(columns: Columns, values: Array, fake: Array, groups: Array, seed:
     return f"{outcome.estimate:.2f}"
 
 
-def _check_classes(faces: pd.DataFrame) -> None:
+def _check_classes(faces: pd.DataFrame, needed: set[str]) -> None:
     classes = set(faces["label"])
-    if classes != {"real", "fake"}:
+    if classes != needed or not classes:
         raise InputError(f"The remedies leave {len(faces)} faces of {sorted(classes) or 'neither class'}; use fewer.")
 
 

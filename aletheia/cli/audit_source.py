@@ -32,6 +32,7 @@ def audit_source(config: RunConfig, page: Path, *, as_json: bool) -> bool:
         manifest=config.manifest,
         n_synthetic=config.n_synthetic,
         link_roots=config.link_roots,
+        manifest_root=config.manifest_root,
         guess_videos=not config.no_guessing,
         seed=seed,
     )

@@ -13,6 +13,7 @@ from aletheia.cli.options import takes_options
 @takes_options(
     "manifest",
     "link_roots",
+    "manifest_root",
     "no_guessing",
     "n_synthetic",
     "limits",

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.core.files import atomic_write
-from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
+from aletheia.datasets.pipeline import load_dataset
+from aletheia.evaluation.elsewhere import faces_as_in_training
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
-from aletheia.faces.crop_config import CropConfig
-from aletheia.faces.extraction import CROP_COLUMNS
 from aletheia.models.spec import read_spec
 from aletheia.project.run_config import RunConfig
 from aletheia.release.evaluation_report import EvaluationReport
@@ -25,7 +22,9 @@ from aletheia.release.exceptions import Exceptions
 from aletheia.release.gate import GateLimits, refusal_sentences, run_gate
 from aletheia.release.gate_check import CheckResult
 from aletheia.release.registry import find_model
+from aletheia.reports.abroad_text import abroad_sentences
 from aletheia.reports.evaluation_report import render_evaluation_report
+from aletheia.reports.evaluation_tables import in_training
 
 _METRICS = ("auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "fpr", "fnr")
 
@@ -48,14 +47,12 @@ def evaluate_source(
         manifest=config.manifest,
         n_synthetic=config.n_synthetic,
         link_roots=config.link_roots,
+        manifest_root=config.manifest_root,
         guess_videos=not config.no_guessing,
+        one_class=True,
         seed=seed,
     )
-    if are_crops(data.main):
-        faces, n_left_out = data.main, len(data.skipped)
-    else:
-        extracted = extract_dataset_faces(data, crop)
-        faces, n_left_out = saved_as_in_training(extracted.main, crop, seed), len(extracted.skipped)
+    faces, n_left_out = faces_as_in_training(data, crop, seed=seed)
     evaluation = evaluate_model(
         registered.folder,
         None,
@@ -77,21 +74,47 @@ def evaluate_source(
     return all(check.allows for check in checks)
 
 
-def are_crops(rows: pd.DataFrame) -> bool:
-    """Whether the rows of a manifest are faces that were cut out already, as extract-faces writes them."""
-    return {*CROP_COLUMNS, "face_keypoints"} <= set(rows)
+def _groups_table(report: EvaluationReport) -> Table:
+    """List errors and answers of each source, generator and group of people, and whether it was in training.
 
-
-def saved_as_in_training(faces: pd.DataFrame, crop: CropConfig, seed: int) -> pd.DataFrame:
-    """Save the faces alike, when a remedy saved those alike that the model learnt from."""
-    remedies = Remedies(quality=crop.quality, resolution=crop.resolution)
-    return apply_remedies(faces, faces.iloc[:0], remedies, seed=seed).faces if remedies else faces
+    Of genuine faces the errors are false alarms, of fakes misses.
+    """
+    table = Table(title="By source, generator and people", title_justify="left")
+    for head in ("", "in training", "faces", "wrong", "answered", "wrong of these"):
+        table.add_column(head)
+    for row in report.abstention.groups:
+        numbers = (row.with_interval(name).text(".0%", "–") for name in ("error_all", "answered", "error_answered"))
+        name = escape(f"{row.column} {row.value}, {row.label}")
+        table.add_row(name, in_training(report.training, row.column, row.value), f"{row.n:,}", *numbers)
+    return table
 
 
 def _print_report(
     report: EvaluationReport, checks: Sequence[CheckResult], uri: str, n_left_out: int, page: Path
 ) -> None:
     console = Console()
+    _print_lines(console, abroad_sentences(report))
+    console.print(_metrics_table(report, uri))
+    if report.abstention.groups:
+        console.print(_groups_table(report))
+    loosened = [f"; limit loosened: {check.loosened}" if check.loosened else "" for check in checks]
+    _print_lines(
+        console,
+        (f"{c.verdict}: {c.name} ({c.detail}{text})" for c, text in zip(checks, loosened, strict=True)),
+    )
+    _print_lines(console, [*refusal_sentences(checks), *filter(None, [report.crops])])
+    n_unread = report.n_unreadable + n_left_out
+    if n_unread:
+        console.print(f"{n_unread:,} files had no face, or could not be read; they are in none of the numbers.")
+    console.print(f"The report: {page}", highlight=False, markup=False)
+
+
+def _print_lines(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _metrics_table(report: EvaluationReport, uri: str) -> Table:
     table = Table(
         title=f"{escape(uri)} on {report.n_real:,} real and {report.n_fake:,} fake faces", title_justify="left"
     )
@@ -101,19 +124,7 @@ def _print_report(
         if name in _METRICS:
             majority = f"{report.majority_share:.3f} always saying the larger class"
             table.add_row(name.replace("_", " "), f"{estimate}", majority if name == "accuracy" else "")
-    for baseline in report.baselines.values():
+    for baseline in report.baselines.values() if report.n_real and report.n_fake else ():
         auc = f"{baseline.estimate}" if baseline.is_computed else escape(baseline.reason)
         table.add_row("AUC of", auc, baseline.name)
-    console.print(table)
-    for check in checks:
-        loosened = f"; limit loosened: {check.loosened}" if check.loosened else ""
-        line = f"{check.verdict}: {check.name} ({check.detail}{loosened})"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for sentence in refusal_sentences(checks):
-        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
-    if report.crops:
-        console.print(report.crops, highlight=False, markup=False, soft_wrap=True)
-    n_unread = report.n_unreadable + n_left_out
-    if n_unread:
-        console.print(f"{n_unread:,} files had no face, or could not be read; they are in none of the numbers.")
-    console.print(f"The report: {page}", highlight=False, markup=False)
+    return table

@@ -49,7 +49,9 @@ def load_source(
     progress: bool = True,
     allow_absolute: bool = False,
     link_roots: Sequence[str] = (),
+    manifest_root: str | Path | None = None,
     guess_videos: bool = True,
+    one_class: bool = False,
 ) -> Ingested:
     """Read a data set of real and fake faces.
 
@@ -58,7 +60,7 @@ def load_source(
     source
         A folder (see :mod:`aletheia.datasets.layouts`) or a manifest, CSV or parquet.
     manifest
-        With a folder: a manifest with the labels and further columns of its files. Its paths are relative to its own
+        With a folder: a manifest with the labels and further columns of its files. Its paths count from its own
         folder; only rows under ``source`` are taken, and files it does not name are skipped.
     workers
         Threads that read images; by default ``ALETHEIA_WORKERS``. (Decoders run outside Python's lock, so
@@ -70,9 +72,13 @@ def load_source(
     link_roots
         Folders that links of the source may lead to, as those of DVC and Hugging Face do into a cache; links that lead
         elsewhere are left out. When given, links to folders are followed.
+    manifest_root
+        Folder that the manifest's paths count from, and stay in; by default its own.
     guess_videos
         Take numbered pictures that resemble their neighbours for frames of one video
         (:mod:`aletheia.datasets.grouping`), where no video or identity is known.
+    one_class
+        Accept a source of one label only: enough to measure false alarms, or misses, and not to learn from.
 
     Returns
     -------
@@ -85,7 +91,7 @@ def load_source(
     InputError
         When the source is missing or empty, one class is missing, the manifest does not fit, or names missing files.
     """
-    found = _rows(Path(source), manifest, allow_absolute, link_roots, pool=False)
+    found = _rows(Path(source), manifest, allow_absolute, link_roots, manifest_root, pool=False)
     ingested = _examine_all(found, workers, progress)
     grouped, guesses = with_grouping(
         ingested.manifest,
@@ -97,7 +103,7 @@ def load_source(
     )
     ingested = Ingested(grouped, ingested.skipped, (*ingested.notes, *guesses))
     counts = ingested.manifest["label"].value_counts()
-    for label in LABELS:
+    for label in () if one_class else LABELS:
         if label not in counts:
             other = LABELS[1 - LABELS.index(label)]
             skipped_text = _first_skipped(ingested.skipped)
@@ -134,7 +140,7 @@ def load_pool(
     InputError
         When the folder is missing or holds no readable image, or a manifest's row is fake.
     """
-    found = _rows(Path(folder), manifest, allow_absolute, link_roots, pool=True)
+    found = _rows(Path(folder), manifest, allow_absolute, link_roots, None, pool=True)
     rows = found.rows
     rows["source"] = np.where(rows["source"] == "", source, rows["source"])
     fakes = np.flatnonzero(rows["label"] == "fake")
@@ -179,7 +185,13 @@ class _Found(NamedTuple):
 
 
 def _rows(
-    source: Path, manifest: str | Path | None, allow_absolute: bool, link_roots: Sequence[str], *, pool: bool
+    source: Path,
+    manifest: str | Path | None,
+    allow_absolute: bool,
+    link_roots: Sequence[str],
+    manifest_root: str | Path | None,
+    *,
+    pool: bool,
 ) -> _Found:
     """Build the manifest without opening an image."""
     check_is_local(source)
@@ -188,10 +200,11 @@ def _rows(
     if source.is_file():
         if manifest is not None:
             raise InputError(f"{source} is a file: a second manifest goes with a folder only.")
-        rows, notes = _read_manifest(source, allow_absolute)
-        roots = None if allow_absolute else real_roots(source.parent, link_roots)
+        rows, notes = _read_manifest(source, allow_absolute, manifest_root)
+        base = Path(manifest_root or source.parent)
+        roots = None if allow_absolute else real_roots(base, link_roots)
         validate_manifest(rows, check_files=True)
-        return _Found(rows, [], roots, source.resolve().parent.as_posix(), True, notes)
+        return _Found(rows, [], roots, base.resolve().as_posix(), True, notes)
     if not source.is_dir():
         expected = "A balancing pool is a folder of genuine faces, or a manifest of them" if pool else EXPECTED
         raise InputError(f"{source}: there is no such folder or manifest. {expected}.")
@@ -203,9 +216,8 @@ def _rows(
         )
     folder = source.resolve().as_posix().rstrip("/")
     if manifest is not None:
-        return _stated(
-            source, manifest, allow_absolute, files, _Found(pd.DataFrame(), skipped, roots, folder, True, [])
-        )
+        found = _Found(pd.DataFrame(), skipped, roots, folder, True, [])
+        return _stated(source, manifest, _read_manifest(manifest, allow_absolute, manifest_root), files, found)
     notes = list[str]()
     if pool:
         rows = pd.DataFrame({"path": files, "label": "real"})
@@ -224,15 +236,21 @@ def _rows(
     return _Found(validate_manifest(rows), skipped, roots, folder, False, notes)
 
 
-def _stated(source: Path, manifest: str | Path, allow_absolute: bool, files: list[str], found: _Found) -> _Found:
+def _stated(
+    source: Path,
+    manifest: str | Path,
+    read: tuple[pd.DataFrame, list[str]],
+    files: list[str],
+    found: _Found,
+) -> _Found:
     """Take the rows of a manifest that lie under the source, and skip the files that it does not name."""
     folder = found.folder
-    stated, notes = _read_manifest(manifest, allow_absolute)
+    stated, notes = read
     rows = stated[stated["path"].str.startswith(folder + "/")]
     if rows.empty:
         raise InputError(
             f"{manifest}: none of its {len(stated):,} rows lies under {source}. Its first path stands for "
-            f"{stated['path'].iloc[0]!r}: paths count from the manifest's own folder."
+            f"{stated['path'].iloc[0]!r}: paths count from the manifest's own folder, or from --manifest-root."
         )
     named = set(rows["path"])
     unnamed = [f"{folder}/{file}" for file in files if f"{folder}/{file}" not in named]
@@ -240,8 +258,8 @@ def _stated(source: Path, manifest: str | Path, allow_absolute: bool, files: lis
     return found._replace(rows=validate_manifest(rows, check_files=True), skipped=skipped, notes=notes)
 
 
-def _read_manifest(path: str | Path, allow_absolute: bool) -> tuple[pd.DataFrame, list[str]]:
-    rows = read_manifest(path, allow_absolute=allow_absolute)
+def _read_manifest(path: str | Path, allow_absolute: bool, root: str | Path | None) -> tuple[pd.DataFrame, list[str]]:
+    rows = read_manifest(path, root=root or None, allow_absolute=allow_absolute)
     return rows, [f"{Path(path).name}: {note}" for note in rows.attrs.pop("notes", ())]
 
 

@@ -19,7 +19,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
 from aletheia.core.paths import check_is_local
 from aletheia.datasets.fingerprint import manifest_hash
-from aletheia.datasets.manifest_paths import as_on_disk, with_slashes
+from aletheia.datasets.manifest_paths import as_on_disk, is_inside, with_slashes
 from aletheia.datasets.schema import (
     DEMOGRAPHICS,
     GROUP_COLUMNS,
@@ -48,11 +48,14 @@ _CHUNK = 100_000
 _BYTES_OF_A_ROW = 4  # in a parquet file with less, the paths may be one and the same; names that count up take 1 to 7
 
 
-def read_manifest(path: str | Path, *, allow_absolute: bool = False, compact: bool = False) -> pd.DataFrame:
+def read_manifest(
+    path: str | Path, *, root: str | Path | None = None, allow_absolute: bool = False, compact: bool = False
+) -> pd.DataFrame:
     """Read a CSV or parquet manifest.
 
     A manifest from elsewhere must not point at files of this machine that its author does not own. So the
-    rule is: a path in it is relative, and stays inside the folder that holds the manifest.
+    rule is: a path in it, relative to the root or absolute, stays inside the root. That is the folder that holds the
+    manifest, unless the caller names another.
     ``allow_absolute=True`` lifts the rule, for manifests that this machine wrote itself: absolute paths,
     ``..`` and URIs are then taken as they are.
 
@@ -60,6 +63,8 @@ def read_manifest(path: str | Path, *, allow_absolute: bool = False, compact: bo
     ----------
     path
         A ``.csv`` (UTF-8; commas, semicolons or tabs; first line the column names) or ``.parquet`` file.
+    root
+        Folder that relative paths count from and that no path leaves; by default that of the manifest.
     allow_absolute
         Trust the manifest's paths.
     compact
@@ -76,10 +81,13 @@ def read_manifest(path: str | Path, *, allow_absolute: bool = False, compact: bo
     ------
     InputError
         When the file cannot be read, is too large, breaks the rule, or does not pass
-        :func:`validate_manifest`.
+        :func:`validate_manifest`; when the root is no folder.
     """
     path = Path(path)
     check_is_local(path)
+    folder = (path.parent if root is None else Path(root)).resolve()
+    if root is not None and not folder.is_dir():
+        raise InputError(f"{root}: the paths of {path.name} count from this folder, but there is no such folder.")
     if not path.is_file():
         raise InputError(f"{path}: there is no such manifest file.")
     if path.stat().st_size > MAX_BYTES:
@@ -96,9 +104,9 @@ def read_manifest(path: str | Path, *, allow_absolute: bool = False, compact: bo
         raise InputError(f"{path}: cannot be read as {suffix[1:]} ({reason}).") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    df["path"], changed = with_slashes(df["path"].to_numpy(), path.resolve().parent)
+    df["path"], changed = with_slashes(df["path"].to_numpy(), folder)
     notes += [f"Backslashes in {changed:,} paths were read as slashes."] if changed else []
-    df["path"], changed = as_on_disk(_resolve(df["path"], path, allow_absolute), path.resolve().parent)
+    df["path"], changed = as_on_disk(_resolve(df["path"], path, folder, allow_absolute), folder)
     notes += [f"{changed:,} paths name files whose letters are composed in another way."] if changed else []
     df.attrs["notes"] = notes
     pa.default_memory_pool().release_unused()
@@ -176,28 +184,31 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
     return df
 
 
-def _resolve(paths: pd.Series, manifest: Path, allow_absolute: bool) -> Array:
+def _resolve(paths: pd.Series, manifest: Path, root: Path, allow_absolute: bool) -> Array:
     resolved: Array = paths.to_numpy(copy=True)
     for start in range(0, len(paths), _CHUNK):
         stop = start + _CHUNK
-        resolved[start:stop] = _resolve_some(paths.iloc[start:stop], start, manifest, allow_absolute)
+        resolved[start:stop] = _resolve_some(paths.iloc[start:stop], start, manifest, root, allow_absolute)
     return resolved
 
 
-def _resolve_some(paths: pd.Series, start: int, manifest: Path, allow_absolute: bool) -> Array:
+def _resolve_some(paths: pd.Series, start: int, manifest: Path, root: Path, allow_absolute: bool) -> Array:
     large = pa.large_string()
-    folder = manifest.resolve().parent.as_posix().rstrip("/")
+    folder = root.as_posix().rstrip("/")
     texts = pa.array(paths, type=large)
     absolute = pc.match_substring_regex(texts, r"^(/|\\|~|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]+:)")
     upward = pc.match_substring_regex(texts, r"(^|[/\\])\.\.([/\\]|$)")
     if not allow_absolute:
-        outside = np.flatnonzero(pc.or_(absolute, upward).to_numpy(zero_copy_only=False))
+        suspicious = np.flatnonzero(pc.or_(absolute, upward).to_numpy(zero_copy_only=False))
+        inside = np.fromiter((is_inside(str(paths.iloc[i]), folder) for i in suspicious), bool, len(suspicious))
+        outside = suspicious[~inside]
         if outside.size:
+            where = "the manifest's folder" if root == manifest.resolve().parent else folder
             raise InputError(
-                f"{manifest}: 'path' leads out of the manifest's folder in "
+                f"{manifest}: 'path' leads out of {where} in "
                 f"{name_rows(outside[:3] + start, paths.iloc[outside[:3]], outside.size)}. Paths in a "
-                "manifest are relative to its folder and stay inside it; move the manifest up to a folder that holds "
-                "all images."
+                "manifest count from its folder and stay inside it; name a folder that holds all images with "
+                "--manifest-root."
             )
     joined = pc.binary_join_element_wise(pa.scalar(folder, large), texts, pa.scalar("/", large))
     out: Array = pc.if_else(absolute, texts, joined).to_numpy(zero_copy_only=False)

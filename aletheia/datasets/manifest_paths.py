@@ -32,6 +32,16 @@ def with_slashes(paths: Array, folder: Path) -> tuple[Array, int]:
     return out, changed
 
 
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a path, relative to a folder or absolute, stays inside it however its ``..`` lead.
+
+    A home (``~``), a drive, a URI and a path with backslashes do not, since other programs read them in other ways.
+    """
+    if path.startswith("~") or "\\" in path or (":" in path.split("/", 1)[0]):
+        return False
+    return os.path.normpath(Path(folder, path)).startswith(folder + "/")
+
+
 def as_on_disk(paths: Array, root: Path) -> tuple[Array, int]:
     """Find files whose names differ from the paths in the form of their letters only.
 

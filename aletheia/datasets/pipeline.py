@@ -48,7 +48,9 @@ def load_dataset(
     real_pool: str = "",
     n_synthetic: int = 1500,
     link_roots: Sequence[str] = (),
+    manifest_root: str = "",
     guess_videos: bool = True,
+    one_class: bool = False,
     seed: int = 0,
     progress: bool = True,
 ) -> Dataset:
@@ -64,7 +66,7 @@ def load_dataset(
         A folder of genuine faces; empty: none, or for ``"synthetic"`` the pool that it generates.
     n_synthetic : int
         Images that ``"synthetic"`` generates (the pool comes on top, a third as many).
-    link_roots, guess_videos
+    link_roots, manifest_root, guess_videos, one_class
         As :func:`aletheia.datasets.ingest.load_source`.
     seed : int
         Seed of the generated images.
@@ -88,7 +90,9 @@ def load_dataset(
         raise InputError('No source was named. Give "synthetic", a folder with real/ and fake/, or a manifest.')
     else:
         options: dict[str, Any] = {"link_roots": link_roots, "guess_videos": guess_videos, "progress": progress}
-        ingested = load_source(source, manifest=manifest or None, **options)
+        ingested = load_source(
+            source, manifest=manifest or None, manifest_root=manifest_root or None, one_class=one_class, **options
+        )
         main, skipped, pool = ingested.manifest, ingested.skipped, ingested.manifest.iloc[:0]
         notes = ingested.notes
     if real_pool:
@@ -123,7 +127,13 @@ class Faces:
 
 
 def extract_dataset_faces(
-    data: Dataset, config: CropConfig, *, workers: int = 0, client: Any = None, progress: bool = True
+    data: Dataset,
+    config: CropConfig,
+    *,
+    workers: int = 0,
+    client: Any = None,
+    one_class: bool = False,
+    progress: bool = True,
 ) -> Faces:
     """Cut the faces out of all images and videos.
 
@@ -136,6 +146,8 @@ def extract_dataset_faces(
         Processes; 0: the setting ``ALETHEIA_WORKERS``.
     client : distributed.Client, optional
         A Dask cluster to spread the work over.
+    one_class : bool
+        Accept faces of one class only.
 
     Raises
     ------
@@ -150,7 +162,7 @@ def extract_dataset_faces(
     faces = extracted.manifest.drop(columns="_pool")
     main, pool = faces[~from_pool].reset_index(drop=True), faces[from_pool].reset_index(drop=True)
     classes = set(main.label)
-    if classes != {"real", "fake"}:
+    if classes != {"real", "fake"} and not (one_class and classes):
         raise InputError(
             f"Faces were found in {len(main)} of {len(data.main)} files, and only of the classes "
             f"{sorted(classes) or 'none'}; both real and fake ones are needed."

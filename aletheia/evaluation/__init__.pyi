@@ -5,6 +5,7 @@ from .baselines import Baselines as Baselines
 from .baselines import score_baselines as score_baselines
 from .cross_matrix import cell_table as cell_table
 from .cross_matrix import matrix_figure as matrix_figure
+from .elsewhere import faces_as_in_training as faces_as_in_training
 from .evaluate import evaluate_model as evaluate_model
 from .fairness_gaps import largest_gap as largest_gap
 from .figures import evaluation_figures as evaluation_figures

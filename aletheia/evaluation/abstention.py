@@ -11,6 +11,7 @@ from torch import nn
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.labels import fake_flags
+from aletheia.evaluation.abstention_groups import promise_by_group
 from aletheia.evaluation.risk_coverage import risk_coverage_area, risk_coverage_curve
 from aletheia.models.spec import ModelSpec
 from aletheia.models.typical_faces import TypicalFaces
@@ -43,6 +44,8 @@ class Abstention:
         Of `risk_coverage_curve`, faces far from the threshold first.
     area : Estimate
         Under that curve.
+    groups : DataFrame
+        Of `aletheia.evaluation.abstention_groups.promise_by_group`.
     """
 
     rows: pd.DataFrame
@@ -51,6 +54,7 @@ class Abstention:
     coverage: pd.DataFrame
     curve: pd.DataFrame
     area: Estimate
+    groups: pd.DataFrame
 
 
 def evaluate_abstention(
@@ -88,6 +92,7 @@ def evaluate_abstention(
         coverage=coverage_table(scored, spec),
         curve=risk_coverage_curve(scored),
         area=risk_coverage_area(scored),
+        groups=promise_by_group(scores, everything, (rows["cause"] == "").to_numpy(), spec),
     )
 
 

@@ -32,6 +32,7 @@ from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
 from aletheia.evaluation.seed_spread import training_spread
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
+from aletheia.evaluation.training_distance import compare_with_training
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
@@ -98,7 +99,7 @@ def evaluate_model(
     -------
     Evaluation
         Without intervals where a class of the test rows has fewer groups than
-        `aletheia.stats.clustered_auc.MIN_GROUPS`.
+        `aletheia.stats.clustered_auc.MIN_GROUPS`. Of rows of one class, the rates and tables of that class alone.
 
     Raises
     ------
@@ -119,7 +120,8 @@ def evaluate_model(
     scores = test.assign(probability=scored.probabilities, logit=scored.logits)
     learnt, compared, compared_groups = train, scores, groups
     if learnt is None:
-        learnt, compared = halves(scores, seed)
+        # Of one class nothing can be learnt: the baselines say so, and nobody is left out.
+        learnt, compared = halves(scores, seed) if 0 < y.sum() < len(y) else (scores, scores)
         compared_groups = bootstrap_unit(compared)[0]
     networks = _network_controls(spec, (train, val, test), network_controls, progress)
     # The validation rows are left to the audit, which draws some of very many.
@@ -166,6 +168,7 @@ def evaluate_model(
         associations=associations,
         tries=_tries(tries, spec, scored_set),
         crops=crops,
+        training=compare_with_training(model, spec, test, scored_set, evidence, progress=progress),
     )
     return withhold_intervals(evaluation)
 

@@ -20,6 +20,8 @@ COLUMNS = (
     "column", "rate", "n_values", "gap", "gap_low", "gap_high", "p_value", "highest", "highest_rate",
     "lowest", "lowest_rate", "ratio", "ratio_low", "ratio_high", "verdict",
 )  # fmt: skip
+#: Largest ratio of two rates: where the lowest is 0 there is no other.
+MOST_TIMES = 100.0
 _BATCH = 2_000_000  # cells of permuted tables at a time
 
 
@@ -68,8 +70,8 @@ def largest_gap(
     DataFrame
         One row a column and rate (fpr, fnr, auc): n_values that are compared, gap with gap_low, gap_high and p_value;
         highest and lowest, the values of the column, with their rates; ratio (with ratio_low, ratio_high) of the
-        highest fpr or fnr to that of all rows, NaN where that is 0 and for the AUC; verdict, "too few to say" where
-        fewer than two values have enough rows.
+        highest fpr or fnr to the lowest, `MOST_TIMES` at most, NaN where both are 0 and for the AUC; verdict, "too few
+        to say" where fewer than two values have enough rows.
 
     Raises
     ------
@@ -101,28 +103,28 @@ def largest_gap(
 
 
 class _ErrorRate:
-    """Share of hits among the rows of a class, for each value that has enough of them and, last, for all rows."""
+    """Share of hits among the rows of a class, for each value that has enough of them."""
+
+    has_ratio = True
 
     def __init__(self, hit: Array, codes: Array, names: Array, ids: Array, n_groups: int, enough: Array) -> None:
         self.names, codes = _keep(names, codes, enough)
-        self._total = len(self.names) + 1
         is_kept = codes >= 0
         self._hit, self._codes, self._ids = hit[is_kept].astype(np.float64), codes[is_kept], ids[is_kept]
-        # Hits and rows of each value and of all, group by group: drawing groups is then a product.
-        cell = np.concatenate([self._codes, np.full(len(hit), self._total - 1)])
-        terms = np.concatenate([self._hit, hit, np.ones(len(cell))])
-        places = np.concatenate([cell, cell + self._total]), np.tile(np.concatenate([self._ids, ids]), 2)
-        self._sums = csr_matrix((terms, places), shape=(2 * self._total, n_groups))
+        # Hits and rows of each value, group by group: drawing groups is then a product.
+        terms = np.concatenate([self._hit, np.ones(len(self._hit))])
+        places = np.concatenate([self._codes, self._codes + len(self.names)]), np.tile(self._ids, 2)
+        self._sums = csr_matrix((terms, places), shape=(2 * len(self.names), n_groups))
 
     def evaluate(self, counts: Array) -> Array:
         """Compute the rates with each group counted `counts` times."""
         sums = self._sums @ counts
         with np.errstate(invalid="ignore"):
-            rates: Array = sums[: self._total] / sums[self._total :]
+            rates: Array = sums[: len(self.names)] / sums[len(self.names) :]
         return rates
 
     def limits(self, level: float) -> tuple[Array, Array]:
-        """Return limits in closed form, of the values only."""
+        """Return limits in closed form."""
         chosen = [self._codes == code for code in range(len(self.names))]
         rates = [clustered_rate(self._hit[rows], self._ids[rows], level) for rows in chosen]
         return np.array([rate.low for rate in rates]), np.array([rate.high for rate in rates])
@@ -144,7 +146,9 @@ class _ErrorRate:
 
 
 class _Auc:
-    """AUC of each value that has enough rows of both classes, and NaN in the place of all rows."""
+    """AUC of each value that has enough rows of both classes."""
+
+    has_ratio = False
 
     def __init__(self, y: Array, p: Array, codes: Array, names: Array, ids: Array, enough: Array) -> None:
         self.names, codes = _keep(names, codes, enough)
@@ -158,7 +162,7 @@ class _Auc:
 
     def evaluate(self, counts: Array) -> Array:
         """Compute the AUCs with each group counted `counts` times."""
-        return np.array([*(part.auc(counts[members]) for part, members in self._parts), np.nan])
+        return np.array([part.auc(counts[members]) for part, members in self._parts])
 
     def limits(self, level: float) -> tuple[Array, Array]:
         """Return limits in closed form, of perfect rankings."""
@@ -216,9 +220,9 @@ def _summary(
 ) -> dict[str, float | str]:
     if len(rate.names) < 2:
         return {"highest": "", "lowest": "", "verdict": TOO_FEW}
-    values, overall = rate.evaluate(ones)[:-1], rate.evaluate(ones)[-1]
-    draws = draws.reshape(-1, len(values) + 1)
-    lower, upper = widen_constant(draws[:, :-1], *rate.limits(level))
+    values = rate.evaluate(ones)
+    draws = draws.reshape(-1, len(values))
+    lower, upper = widen_constant(draws, *rate.limits(level))
     gap = np.ptp(values)
     return {
         "gap": gap,
@@ -230,10 +234,22 @@ def _summary(
         "highest_rate": values.max(),
         "lowest": rate.names[values.argmin()],
         "lowest_rate": values.min(),
-        "ratio": _over(values.max(), overall),
-        "ratio_low": percentile_interval(_over(lower.max(axis=1), draws[:, -1]), level)[0],
-        "ratio_high": percentile_interval(_over(upper.max(axis=1), draws[:, -1]), level)[1],
+        **_ratio(rate, values, lower, upper, level),
         "verdict": "",
+    }
+
+
+def _ratio(rate: _ErrorRate | _Auc, values: Array, lower: Array, upper: Array, level: float) -> dict[str, float]:
+    """Compute the ratio of the highest rate to the lowest with its interval.
+
+    A ratio to the rate of all rows cannot be large where that rate is: at 35 % no group exceeds 2.9 times.
+    """
+    if not rate.has_ratio or not values.max() > 0:
+        return {}
+    return {
+        "ratio": float(_times(values.max(), values.min())),
+        "ratio_low": percentile_interval(_times(lower.max(axis=1), upper.min(axis=1)), level)[0],
+        "ratio_high": percentile_interval(_times(upper.max(axis=1), lower.min(axis=1)), level)[1],
     }
 
 
@@ -245,6 +261,7 @@ def _p_value(rate: _ErrorRate | _Auc, gap: float, permutations: int, rng: np.ran
     return float(1 + np.sum(shuffled >= gap - 1e-12)) / (1 + permutations)  # rounding is no difference
 
 
-def _over(a: Array, b: Array) -> Array:
+def _times(highest: Array, lowest: Array) -> Array:
+    """Divide, `MOST_TIMES` at most; NaN where both are 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.divide(a, b)
+        return np.minimum(np.divide(highest, lowest), MOST_TIMES)

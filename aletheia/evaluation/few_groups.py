@@ -24,7 +24,9 @@ def withhold_intervals(evaluation: Evaluation) -> Evaluation:
     Limits that rest on a handful of people look like knowledge of everyone else, and there is none.
     """
     metrics = evaluation.metrics
-    if min(metrics.groups_real, metrics.groups_fake) >= MIN_GROUPS:
+    # Of a class that is not there at all there is nothing to give an interval of; the other has its own.
+    present = [count for count in (metrics.groups_real, metrics.groups_fake) if count]
+    if min(present, default=0) >= MIN_GROUPS:
         return evaluation
     tables = ("subgroups", "generators", "gaps", "cells", "prior", "delivery")
     changed = {name: _without_limits(getattr(evaluation, name)) for name in tables}
@@ -54,7 +56,7 @@ def _plain_baselines(baselines: Baselines) -> Baselines:
 
 
 def _plain_abstention(abstention: Abstention) -> Abstention:
-    names = ("table", "causes", "coverage", "curve")
+    names = ("table", "causes", "coverage", "curve", "groups")
     return dataclasses.replace(abstention, **{name: _without_limits(getattr(abstention, name)) for name in names})
 
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from aletheia.audit.spectrum_baseline import spectrum_figure
 from aletheia.evaluation.baselines import BASELINES, SPECTRUM, Baselines
 from aletheia.evaluation.cross_matrix import matrix_figure
+from aletheia.evaluation.group_answers_figure import group_answers_figure
 from aletheia.evaluation.plots import (
     calibration,
     confusion,
@@ -43,6 +44,7 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
         "precision_recall": precision_recall(y, p, metrics),
         "calibration": calibration(y, p),
         "risk_coverage": risk_coverage_figure(answers.curve, answers.area, whole["answered"], whole["error_answered"]),
+        "group_answers": group_answers_figure(answers.groups),
         "prior": prior_figure(evaluation.prior),
         "spectrum": spectrum_figure(trivial.spectra, trivial.fake, trivial.outcomes[SPECTRUM]),
     }

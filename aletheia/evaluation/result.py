@@ -18,7 +18,7 @@ from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
 from aletheia.evaluation.seed_spread import TrainingSpread
-from aletheia.models.spec import ModelSpec
+from aletheia.models.spec import ModelSpec, OtherSources
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
     AlikeRecord,
@@ -34,6 +34,7 @@ from aletheia.release.evaluation_records import (
     FprRatio,
     GapRecord,
     GroupingRecord,
+    GroupPromiseRecord,
     GroupRecord,
     NotCompared,
     PrevalenceRecord,
@@ -44,6 +45,7 @@ from aletheia.release.evaluation_records import (
 )
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.metrics_record import MetricsRecord, Record
+from aletheia.release.training_records import TrainingRecord
 from aletheia.stats.calibration_error import CalibrationEstimate
 from aletheia.stats.metrics import Metrics
 from aletheia.stats.tabular import Shortcut
@@ -104,6 +106,8 @@ class Evaluation:
         How often these test rows were used.
     crops : str
         How the test faces are cut out otherwise than the model's; empty when alike.
+    training : TrainingRecord or None
+        The test faces beside the training faces, see `aletheia.evaluation.training_distance`.
     """
 
     spec: ModelSpec
@@ -132,6 +136,7 @@ class Evaluation:
     tries: TriesRecord | None = None
     crops: str = ""
     alike: AlikePairs | None = None
+    training: TrainingRecord | None = None
 
     @property
     def shortcut(self) -> Shortcut:
@@ -204,6 +209,7 @@ class Evaluation:
                 table=_rows(AnsweredRecord, self.abstention.table),
                 causes=_rows(CauseRecord, self.abstention.causes),
                 coverage=_rows(CoverageRecord, self.abstention.coverage),
+                groups=_rows(GroupPromiseRecord, self.abstention.groups),
             ),
             production=self._production(),
             weights_sha256=self.spec.weights_sha256,
@@ -215,6 +221,8 @@ class Evaluation:
             associations=self.associations,
             tries=self.tries,
             crops=self.crops,
+            training=self.training,
+            other_sources=(self.spec.other_sources or OtherSources()).sentence(),
         )
 
     def _production(self) -> ProductionComparison | NotCompared | None:
@@ -224,7 +232,7 @@ class Evaluation:
 
 
 def fpr_ratios(gaps: pd.DataFrame) -> list[FprRatio]:
-    """Return each demographic column's group with the most false alarms, and how many times the overall rate it has."""
+    """Return each demographic column's group with the most false alarms, and how many times the lowest rate it has."""
     return [
         FprRatio(
             column=gap.column,
@@ -233,6 +241,7 @@ def fpr_ratios(gaps: pd.DataFrame) -> list[FprRatio]:
             low=gap.ratio_low,
             high=gap.ratio_high,
             p=gap.p_value,
+            lowest=gap.lowest,
         )
         for gap in _rows(GapRecord, gaps)
         if gap.rate == "fpr"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.datasets.age_bins import age_bin
 from aletheia.stats.bootstrap import percentile_interval
 from aletheia.stats.calibration_error import BinnedErrors
 from aletheia.stats.categorical import encode
@@ -128,7 +129,8 @@ def demographic_values(
     Returns
     -------
     dict of str to ndarray
-        (n,) str, '' where unknown; for two columns where either is.
+        (n,) str, '' where unknown; for two columns where either is. Ages come in the bins of
+        `aletheia.datasets.age_bins`.
 
     Raises
     ------
@@ -140,6 +142,9 @@ def demographic_values(
     if missing := [c for c in columns if c not in frame]:
         raise InputError(f"The manifest has no column {', '.join(missing)}.")
     values = {column: frame[column].astype(str).to_numpy(dtype=object) for column in columns}
+    if "age" in values:
+        texts, place = np.unique(values["age"].astype(str), return_inverse=True)
+        values["age"] = np.array([age_bin(text) for text in texts], dtype=object)[place]
     if intersections:
         for a, b in itertools.combinations(columns, 2):
             is_known = (values[a] != "") & (values[b] != "")

@@ -30,6 +30,7 @@ ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
 EXPLAIN = "explain.onnx"
 TYPICAL = "typical.safetensors"
+PROFILE = "training.json"
 SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
@@ -188,6 +189,44 @@ class AbstentionSpec(_Strict):
         return ranges
 
 
+class LeftOutSource(_Strict):
+    """Sources that a training of the recipe had to do without, and how it fared on them."""
+
+    name: Text
+    real: int = Field(ge=0, description="Genuine faces of them.")
+    fake: int = Field(ge=0, description="Fakes of them.")
+    auc: Share | None = Field(None, description="On these faces, with its 95 % interval.")
+    low: Share | None = None
+    high: Share | None = None
+    real_upper: Share = Field(0.0, description='Limit up to which "real" has to be plausible, for them to keep alpha.')
+    fake_lower: Share = Field(1.0, description='Likewise from which on "fake" has to be.')
+
+
+class OtherSources(_Strict):
+    """What the recipe is worth on sources that it was not trained on, see `aletheia.training.left_out_sources`."""
+
+    auc: Share | None = Field(None, description="Over all left-out sources; only faces left out together are compared.")
+    low: Share | None = None
+    high: Share | None = None
+    sources: tuple[LeftOutSource, ...] = Field((), max_length=100)
+    epochs: int = Field(0, ge=0, description="Of each training, at most.")
+    reason: Text = Field("", description="Why nothing is known, as a clause.")
+
+    def sentence(self) -> str:
+        """Say in one sentence what to expect of other sources, or that nothing is known."""
+        if not self.sources:
+            return f"Nothing is known about other sources than those of the training: {self.reason or 'not recorded'}."
+        parts = "; ".join(f"{part.name} {_auc_text(part)}" for part in self.sources)
+        return f"Trained without a source and tested on it, the recipe reaches an AUC of {_auc_text(self)}: {parts}."
+
+
+def _auc_text(part: LeftOutSource | OtherSources) -> str:
+    if part.auc is None:
+        return "not defined"
+    limits = "" if part.low is None or part.high is None else f" ({part.low:.3f} to {part.high:.3f})"
+    return f"{part.auc:.3f}{limits}"
+
+
 class ModelSpec(_Strict):
     """Everything needed to use a model, and its origin."""
 
@@ -210,6 +249,10 @@ class ModelSpec(_Strict):
     )
     training: dict[str, Any] = Field(default_factory=dict, description="The training configuration.")
     trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
+    profile: Sha256 | Literal[""] = Field("", description=f"Of {PROFILE}, the training faces in numbers; or none.")
+    other_sources: OtherSources | None = Field(
+        None, description="Result of trainings without a source; None in models of earlier versions."
+    )
     remedies: Text = Field("", description="Remedies against shortcuts that were applied before the training.")
     data_hash: Text = Field("", description="Content hash of the training manifest.")
     spectra: TypicalSpectra | None = Field(None, description="Typical power spectra of its training faces.")
@@ -248,6 +291,7 @@ class ModelSpec(_Strict):
     def files(self) -> list[str]:
         """Return the names of the files that belong to the model besides its JSON."""
         names = [WEIGHTS, *[TYPICAL] * bool(self.abstention and self.abstention.typical)]
+        names += [PROFILE] * bool(self.profile)
         if self.onnx is None:
             return names
         return [*names, ONNX, *[INT8] * ("int8" in self.onnx.reduced), *[EXPLAIN] * bool(self.onnx.explain)]

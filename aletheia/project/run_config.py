@@ -62,6 +62,12 @@ class RunConfig(Options):
         flag="link_root",
         path=True,
     )
+    manifest_root: str = option(
+        "data",
+        "",
+        "Folder that the paths of a manifest count from, and that none of them leaves; by default its own.",
+        path=True,
+    )
     no_guessing: bool = option(
         "data", False, "Never take numbered pictures that resemble their neighbours for frames of one video."
     )
@@ -151,6 +157,14 @@ class RunConfig(Options):
         [],
         "Train once more without it, and test on it: generator=NAME, source=NAME, or nothing.",
         old="held_out",
+    )
+    source_folds: int = option(
+        "training",
+        3,
+        "Trainings without a source, at most, that say what the recipe is worth on other sources and widen the limits "
+        "of abstention; 0: none.",
+        ge=0,
+        le=20,
     )
     limits: dict[str, float] = option(
         "release",

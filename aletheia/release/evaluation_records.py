@@ -126,9 +126,9 @@ class GroupingRecord(Record):
 
 
 class FprRatio(Record):
-    """The group of a column with the highest false-positive rate, and how many times the overall rate that is.
+    """The group of a column with the highest false-positive rate, and how many times that of the lowest it is.
 
-    Evaluations before the permutation test have no `p`.
+    Evaluations before the permutation test have no `p`; those with a ratio to the rate of all rows have no `lowest`.
     """
 
     column: str
@@ -137,6 +137,7 @@ class FprRatio(Record):
     low: Number
     high: Number
     p: Number = math.nan
+    lowest: str = ""
 
     @property
     def estimate(self) -> Estimate:
@@ -230,12 +231,29 @@ class CoverageRecord(Record):
     kept: bool
 
 
+class GroupPromiseRecord(CoverageRecord):
+    """One row of `aletheia.evaluation.abstention_groups.promise_by_group`: a label within a group."""
+
+    column: str
+    value: str
+    answered: Number
+    answered_low: Number
+    answered_high: Number
+    error_answered: Number
+    error_answered_low: Number
+    error_answered_high: Number
+    error_all: Number
+    error_all_low: Number
+    error_all_high: Number
+
+
 class AbstentionRecord(Record):
     """How often the model does not answer, why, and whether the conformal sets keep their promise."""
 
     table: list[AnsweredRecord] = Field(default_factory=list)
     causes: list[CauseRecord] = Field(default_factory=list)
     coverage: list[CoverageRecord] = Field(default_factory=list)
+    groups: list[GroupPromiseRecord] = Field(default_factory=list)
 
 
 class ProductionComparison(Record):

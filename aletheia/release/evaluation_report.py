@@ -30,6 +30,7 @@ from aletheia.release.evaluation_records import (
     UnreadableRow,
 )
 from aletheia.release.metrics_record import MetricsRecord
+from aletheia.release.training_records import TrainingRecord
 
 
 class EvaluationReport(MetricsRecord):
@@ -83,6 +84,10 @@ class EvaluationReport(MetricsRecord):
         None where earlier evaluations were not counted.
     crops : str
         How the test faces are cut out otherwise than the model's, or that it is unknown; empty when alike.
+    training : TrainingRecord or None
+        The test faces beside those that the model was trained on; None where its bundle does not describe them.
+    other_sources : str
+        What trainings without a source say about other sources, a sentence; empty in files of earlier versions.
     """
 
     unit: str
@@ -115,6 +120,8 @@ class EvaluationReport(MetricsRecord):
     associations: list[AssociationRecord] | None = None
     tries: TriesRecord | None = None
     crops: str = ""
+    training: TrainingRecord | None = None
+    other_sources: str = ""
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str | bytes) -> EvaluationReport:

@@ -111,7 +111,7 @@ def run_gate(
     for check in registered_checks():
         limit = limits.of(check)
         result = check.judge(report, GateContext(limit, production_weights, waived))
-        too_few = few_groups(report, check.min_groups)
+        too_few = few_groups(report, check.min_groups, check.classes)
         if too_few and result.judged:
             result = check.not_judged(too_few)
         if not result.judged and check.code in accepted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -153,7 +154,7 @@ class GateContext:
     waived: frozenset[str] = frozenset()
 
 
-def few_groups(report: EvaluationReport, least: int) -> str:
+def few_groups(report: EvaluationReport, least: int, classes: Sequence[str] = ("genuine", "fake")) -> str:
     """Say that the test rows are of too few independent groups for a verdict; empty where they are enough.
 
     Parameters
@@ -161,16 +162,21 @@ def few_groups(report: EvaluationReport, least: int) -> str:
     report : EvaluationReport
     least : int
         Groups that each class needs; 0 for a verdict that does not rest on them.
+    classes : sequence of str
+        Those that the verdict rests on.
     """
     groups = {"genuine": report.groups_real, "fake": report.groups_fake}
+    groups = {kind: groups[kind] for kind in classes}
     kind, count = min(groups.items(), key=lambda item: item[1])
     if not least or count >= least:
         return ""
-    if not any(groups.values()):
+    if not (report.groups_real or report.groups_fake):
         return "the number of independent groups of test faces is not recorded; run evaluate again"
     return (
         f"the {kind} test faces are of {count} independent groups (people, films); a verdict needs {least} of each "
         "class: bring more people, or take a larger test_share"
+        if count
+        else f"there are no {kind} test faces"
     )
 
 
@@ -192,6 +198,8 @@ class GateCheck(abc.ABC):
         Whether a model needs the check judged, unless a person accepts that it is not.
     min_groups : int
         Independent groups of test rows of each class, below which the check is not judged.
+    classes : tuple of str
+        The classes, "genuine" and "fake", that it rests on.
     """
 
     code: ClassVar[str]
@@ -199,6 +207,7 @@ class GateCheck(abc.ABC):
     limit: ClassVar[Limit | None] = None
     required: ClassVar[bool] = True
     min_groups: ClassVar[int] = 0
+    classes: ClassVar[tuple[str, ...]] = ("genuine", "fake")
 
     @property
     def documentation(self) -> str:

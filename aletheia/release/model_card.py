@@ -62,7 +62,7 @@ def render_model_card(spec: ModelSpec, report: EvaluationReport, checks: Sequenc
         "## Evaluation",
         f"On {report.n_real:,} genuine and {report.n_fake:,} fake test faces; intervals "
         f"(95 %) over {report.n_groups:,} {report.unit}, not over pictures.",
-        " ".join(filter(None, (reuse_note(report), report.crops))),
+        " ".join(filter(None, (reuse_note(report), report.crops, _plain(report.other_sources)))),
         _numbers(report),
         "## Baselines on the same faces",
         _baselines(report),

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlencode, urlparse
 
 from aletheia.core.errors import InputError
 from aletheia.core.tempdirs import TemporaryFolder
-from aletheia.models.spec import EXPLAIN, INT8, ONNX, SPEC, TYPICAL, WEIGHTS
+from aletheia.models.spec import EXPLAIN, INT8, ONNX, PROFILE, SPEC, TYPICAL, WEIGHTS
 
 MODEL_KEY = "detector"
 PRODUCTION = "production"
@@ -134,7 +134,7 @@ def fetch_model(model: Any) -> Path:
     _fetched.append(TemporaryFolder("model"))
     folder = _fetched[-1].folder
     shutil.copy(file, folder / WEIGHTS)
-    for name in (SPEC, ONNX, INT8, EXPLAIN, TYPICAL):
+    for name in (SPEC, ONNX, INT8, EXPLAIN, TYPICAL, PROFILE):
         if name in extra:
             extra[name].download(str(folder / name))
     return folder

@@ -13,10 +13,12 @@ from aletheia.plotting.html import html_page, plot
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import ACCEPTED, WAIVED, CheckResult
 from aletheia.release.model_card import reuse_note
+from aletheia.reports.abroad_text import abroad_sentences
 from aletheia.reports.evaluation_tables import (
     abstention_tables,
     audit_table,
     baselines_table,
+    cells_table,
     checks_table,
     gaps_table,
     groups_table,
@@ -49,7 +51,12 @@ def render_evaluation_report(
         HTML with plotly's code inside, once; nothing is fetched from anywhere.
     """
     report, spec = evaluation.to_report(), evaluation.spec
-    parts = [_verdict(report, checks), _headline(report, spec), "<h2>Checks</h2>" + checks_table(checks)]
+    parts = [
+        _verdict(report, checks),
+        _abroad(report),
+        _headline(report, spec),
+        "<h2>Checks</h2>" + checks_table(checks),
+    ]
     shown: set[str] = set()
     for heading, keys, tables in _SECTIONS:
         plots = [plot(figures[key]) for key in keys if key in figures]
@@ -84,6 +91,12 @@ def _verdict(report: EvaluationReport, checks: Sequence[CheckResult]) -> str:
         text += f" {report.n_unreadable:,} rows could not be read and are in none of the numbers (see below)."
     kind = "bad" if refused else "good"
     return f'<h1>Evaluation of the model</h1><div class="verdict lead {kind}">{text}</div>'
+
+
+def _abroad(report: EvaluationReport) -> str:
+    """Say how the test faces differ from the training, and what the answers are worth on them."""
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in abroad_sentences(report))
+    return f"<h2>Beside the training</h2><ul>{sentences}</ul>" if sentences else ""
 
 
 def _headline(report: EvaluationReport, spec: ModelSpec) -> str:
@@ -122,15 +135,23 @@ def _calibration_note(report: EvaluationReport) -> str:
     )
 
 
+def _people_tables(report: EvaluationReport) -> str:
+    return groups_table(report.subgroups, report.training) + gaps_table(report.gaps)
+
+
+def _origin_tables(report: EvaluationReport) -> str:
+    return groups_table(report.generators, report.training) + cells_table(report)
+
+
 #: Heading, keys of figures, tables; first comes what the others depend on.
 _SECTIONS: tuple[tuple[str, tuple[str, ...], Callable[[EvaluationReport], str]], ...] = (
     ("Comparison with baselines", ("baselines", "spectrum"), baselines_table),
     ("Shortcuts in the faces that it learnt from", (), audit_table),
     ("Metrics", ("roc", "scores_by_label", "confusion", "precision_recall"), metrics_table),
-    ("Groups of people", ("subgroups",), lambda report: groups_table(report.subgroups) + gaps_table(report.gaps)),
-    ("Generators and sources", ("matrix", "generators"), lambda report: groups_table(report.generators)),
+    ("Groups of people", ("subgroups",), _people_tables),
+    ("Generators and sources", ("matrix", "generators"), _origin_tables),
     ("Other deliveries of the same faces", ("delivery_curves",), lambda _: ""),
     ("Calibration", ("calibration",), _calibration_note),
-    ("Abstention", ("risk_coverage",), abstention_tables),
+    ("Abstention", ("risk_coverage", "group_answers"), abstention_tables),
     ("Alarms where fakes are rare", ("prior",), prior_table),
 )

@@ -12,6 +12,8 @@ from aletheia.plotting.html import table
 from aletheia.release.evaluation_records import GapRecord, GroupRecord
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult
+from aletheia.release.training_records import TrainingRecord
+from aletheia.reports.abroad_text import ranking_words
 from aletheia.reports.formatting import number
 
 #: Metric → readable name, and what to compare it with.
@@ -101,20 +103,43 @@ def metrics_table(report: EvaluationReport) -> str:
     return f"<p>{counts}</p>" + table(("metric", "faces", "95 % interval", *level_heads, "compare with"), rows)
 
 
-def groups_table(groups: Sequence[GroupRecord]) -> str:
-    """List groups of people, or generators."""
+def groups_table(groups: Sequence[GroupRecord], training: TrainingRecord | None = None) -> str:
+    """List groups of people, or generators, and whether they were in training."""
     if not groups:
         return "<p>The manifest has no columns for this.</p>"
     rows = [
         (
             escape(f"{group.column}: {group.value}"),
+            in_training(training, group.column, group.value),
             f"{group.n_real:,}",
             f"{group.n_fake:,}",
             *(group.with_interval(name).text(undefined=TOO_FEW) for name in ("auc", "fpr", "fnr", "ece")),
         )
         for group in groups
     ]
-    return table(("group", "real", "fake", "AUC", "false positives", "false negatives", "calibration error"), rows)
+    head = ("group", "in training", "real", "fake", "AUC", "false positives", "false negatives", "calibration error")
+    return table(head, rows)
+
+
+def in_training(training: TrainingRecord | None, column: str, value: str) -> str:
+    """Say whether a value of a column was in training: "yes", "no", or a dash where that is not recorded."""
+    return {True: "yes", False: "no", None: "–"}[training.is_known(column, value) if training else None]
+
+
+def cells_table(report: EvaluationReport) -> str:
+    """List the AUC of each generator's fakes against each source's genuine faces, and what of it was in training."""
+    rows = [
+        (
+            escape(f"{cell.generator} against {cell.source}"),
+            escape(report.training.novelty(cell.source, cell.generator) if report.training else "") or "–",
+            f"{cell.n_real:,}",
+            f"{cell.n_fake:,}",
+            cell.with_interval("auc").text(undefined=TOO_FEW),
+            ranking_words(cell.with_interval("auc")),
+        )
+        for cell in report.cells
+    ]
+    return table(("cell", "in training", "real", "fake", "AUC", ""), rows) if rows else ""
 
 
 def gaps_table(gaps: Sequence[GapRecord]) -> str:
@@ -157,10 +182,25 @@ def abstention_tables(report: EvaluationReport) -> str:
         (escape(row.label), f"{row.n:,}", row.with_interval("covered").text(".1%", "–"), f"{row.promised:.0%}")
         for row in abstention.coverage
     ]
+    groups = [
+        (
+            escape(f"{row.column}: {row.value}, {row.label}"),
+            in_training(report.training, row.column, row.value),
+            f"{row.n:,}",
+            *(
+                row.with_interval(name).text(".1%", "–")
+                for name in ("error_all", "answered", "error_answered", "covered")
+            ),
+            "" if row.kept else "promise not kept",
+        )
+        for row in abstention.groups
+    ]
+    errors = ("errors if all were answered", "answered", "errors among those")
     tables = (
         (("faces", "n", "answered", "errors among those", "errors if all were answered"), answered),
         (("“cannot tell”, because", "n", "share", "the threshold would be wrong"), causes),
         (("class", "n", "its label is plausible", "promised"), promises),
+        (("part", "in training", "n", *errors, "its label is plausible", ""), groups),
     )
     return "".join(table(head, rows) for head, rows in tables if rows)
 

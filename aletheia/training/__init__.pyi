@@ -8,6 +8,8 @@ from .export import export_bundle as export_bundle
 from .fit import FitResult as FitResult
 from .fit import fit_network as fit_network
 from .grid import search_cell as search_cell
+from .left_out_sources import source_folds as source_folds
+from .left_out_sources import train_without_sources as train_without_sources
 from .module import DivergedError as DivergedError
 from .plots import curve_figures as curve_figures
 from .search import run_cell as run_cell

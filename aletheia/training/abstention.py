@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from aletheia.audit.training_profile import face_sides
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
@@ -27,7 +28,6 @@ from aletheia.models.spec import AbstentionSpec, ModelSpec, TypicalSpec
 from aletheia.models.typical_faces import TypicalFaces, conformal_distance, fit_typical, write_typical
 from aletheia.models.verdict import STATISTICS, crop_statistics
 
-_CORNERS = ["face_x0", "face_y0", "face_x1", "face_y1"]
 #: A face is within the training range when each statistic lies between these quantiles of the training faces, widened
 #: on both sides by this share of the distance.
 _QUANTILES, _WIDENED = (0.005, 0.995), 0.1
@@ -170,16 +170,7 @@ def manifest_statistics(frame: pd.DataFrame, size: int) -> pd.DataFrame:
     images = iterate_images(frame["path"].astype(str).tolist(), size)
     rows = [{} if isinstance(image, Unreadable) else crop_statistics(image) for image in images]
     table = pd.DataFrame(rows, index=frame.index, columns=list(STATISTICS), dtype=np.float64)
-    return table.assign(face_size=face_sizes(frame))
-
-
-def face_sizes(frame: pd.DataFrame) -> Array:
-    """Return the longer side of each face's box (n,), pixels of its picture; NaN where the manifest has no box."""
-    if not set(_CORNERS) <= set(frame.columns):
-        return np.full(len(frame), np.nan)
-    boxes: Array = frame[_CORNERS].to_numpy(np.float64)
-    sizes: Array = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    return sizes
+    return table.assign(face_size=face_sides(frame))
 
 
 def reencoded_logits(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame) -> Array:

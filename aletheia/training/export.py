@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from aletheia.audit.training_profile import fit_training_profile
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
@@ -17,11 +19,13 @@ from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.reading import Unreadable
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
-from aletheia.models.spec import AbstentionSpec, ModelSpec
+from aletheia.models.spec import AbstentionSpec, ModelSpec, OtherSources
+from aletheia.models.training_profile import write_profile
 from aletheia.stats.curves import auc
 from aletheia.training.abstention import fit_abstention, fit_typical_faces, manifest_statistics, reencoded_logits
 from aletheia.training.calibration import choose_threshold, fit_calibration
 from aletheia.training.fit import FitResult
+from aletheia.training.left_out_sources import widen_limits
 from aletheia.training.spectra import typical_spectra
 
 #: Most training faces that are measured, and most validation faces that are re-encoded.
@@ -35,6 +39,7 @@ def export_bundle(
     *,
     folder: str | Path,
     run: str = "",
+    others: OtherSources | None = None,
 ) -> tuple[Path, ModelSpec]:
     """Write the model of a training with everything needed to use it.
 
@@ -53,6 +58,8 @@ def export_bundle(
         The folder to write to.
     run : str
         MLRun's uid of the training, to be stored with the model.
+    others : OtherSources, optional
+        Of `aletheia.training.left_out_sources.train_without_sources`: limits of abstention are widened by them.
 
     Returns
     -------
@@ -90,17 +97,21 @@ def export_bundle(
             "best_epoch": result.best_epoch,
             "epochs": len(result.history),
         },
+        other_sources=others,
         spectra=typical_spectra(train, config.image_size),
         fault=config.fault,
         seed=config.seed,
         run=run,
     )
     folder, scored = Path(folder), val.iloc[result.val_rows]
+    folder.mkdir(parents=True, exist_ok=True)
     if (alpha := config.abstention_alpha) is not None:
-        folder.mkdir(parents=True, exist_ok=True)
         rules = _fit_abstention(result, spec, train, scored, p, alpha)
         typical = fit_typical_faces(result.model, spec, train, scored, folder)
+        rules = widen_limits(rules, others) if others else rules
         spec = spec.model_copy(update={"abstention": rules.model_copy(update={"typical": typical})})
+    payload = write_profile(folder, fit_training_profile(train, progress=False))
+    spec = spec.model_copy(update={"profile": hashlib.sha256(payload).hexdigest()})
     save_bundle(folder, result.model, spec)
     return folder, export_onnx(folder, _examples(scored, config.image_size))
 

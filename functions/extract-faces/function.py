@@ -22,6 +22,7 @@ def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
         real_pool=config.real_pool,
         n_synthetic=config.n_synthetic,
         link_roots=config.link_roots,
+        manifest_root=config.manifest_root,
         guess_videos=not config.no_guessing,
         seed=config.seed,
     )

@@ -8,7 +8,15 @@ import mlrun
 
 from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig
-from aletheia.training import curve_figures, export_bundle, fit_seeds, median_training, parse_point, save_others
+from aletheia.training import (
+    curve_figures,
+    export_bundle,
+    fit_seeds,
+    median_training,
+    parse_point,
+    save_others,
+    train_without_sources,
+)
 
 
 def train(
@@ -42,7 +50,8 @@ def train(
     result = median_training(results)
 
     with TemporaryDirectory() as folder:
-        _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid)
+        others = train_without_sources(config, train_faces, val_faces, most=run_config.source_folds, progress=False)
+        _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid, others=others)
         context.log_model(
             "model",
             model_dir=folder,
@@ -55,8 +64,8 @@ def train(
             labels={"data_hash": spec.data_hash[:16]},
         )
         if len(results) > 1:
-            others = save_others(f"{folder}/others.safetensors", results, result)
-            context.log_artifact("others", body=others.read_bytes(), local_path=others.name, format="safetensors")
+            file = save_others(f"{folder}/others.safetensors", results, result)
+            context.log_artifact("others", body=file.read_bytes(), local_path=file.name, format="safetensors")
     for one in results:
         shutil.rmtree(one.checkpoint.parent, ignore_errors=True)
     context.log_dataset("curves", df=result.history, format="csv", index=False)
@@ -64,4 +73,4 @@ def train(
         context.log_artifact(FigureArtifact(key, figure))
     context.log_results({f"loss_seed_{one.config.seed}": one.val_loss for one in results if len(results) > 1})
     context.log_results({"loss": result.val_loss, "epochs": len(result.history), "seconds": result.seconds})
-    context.log_results({**spec.metrics, "threshold": spec.threshold})
+    context.log_results({**spec.metrics, "threshold": spec.threshold, "other_sources": others.sentence()})

@@ -10,12 +10,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.cli import app
-from aletheia.cli.evaluate_source import evaluate_source, saved_as_in_training
+from aletheia.cli.evaluate_source import evaluate_source
 from aletheia.core.errors import InputError
 from aletheia.datasets.pipeline import Dataset, Faces
-from aletheia.faces.crop_config import CropConfig
 from aletheia.project.run_config import RunConfig
 from aletheia.release.checks import registered_checks
 from aletheia.release.evaluation_report import EvaluationReport
@@ -29,7 +27,7 @@ def evaluate(crops, brightness_bundle, tmp_path, monkeypatch) -> Callable[..., R
     faces = Faces(crops[1], crops[1].iloc[:0], SKIPPED, {})
     data = Dataset(crops[1][["path", "label"]], crops[1].iloc[:0], SKIPPED)
     monkeypatch.setattr("aletheia.cli.evaluate_source.load_dataset", lambda *args, **options: data)
-    monkeypatch.setattr("aletheia.cli.evaluate_source.extract_dataset_faces", lambda *args, **options: faces)
+    monkeypatch.setattr("aletheia.evaluation.elsewhere.extract_dataset_faces", lambda *args, **options: faces)
     arguments = ["evaluate", str(brightness_bundle), "synthetic", "--delivery-faces", "8"]
     report = ["--report", str(tmp_path / "report.html")]
     return lambda *more: CliRunner().invoke(app, [*arguments, *report, *more], env={"COLUMNS": "200"})
@@ -81,6 +79,23 @@ def test_evaluate_source_refuses_crops_cut_otherwise(evaluate, crops, brightness
     assert json.loads(allowed.stdout)["crops"].startswith("The test faces are cut out with margin 0.5")
 
 
+def test_evaluate_source_of_genuine_faces_only(evaluate, crops, monkeypatch):
+    """False alarms by group are all that is asked; everything that needs fakes is not defined, and nothing fails."""
+    genuine = crops[1][crops[1]["label"] == "real"].reset_index(drop=True)
+    data = Dataset(genuine, genuine.iloc[:0], SKIPPED)
+    monkeypatch.setattr("aletheia.cli.evaluate_source.load_dataset", lambda *args, **options: data)
+    result = evaluate()
+    assert result.exit_code == 0, result.output
+    assert "All of these are genuine faces: what can be measured are false alarms" in result.stdout
+    assert "AUC of" not in result.stdout and "FAILED" not in result.stdout
+    values = json.loads(evaluate("--json").stdout)
+    called = values["confusion"]["fp"] / 30
+    assert values["metrics"]["fpr"]["value"] == pytest.approx(called) and values["metrics"]["auc"]["value"] is None
+    rates = {(gap["column"], gap["rate"]): gap for gap in values["gaps"]}
+    assert rates[("gender", "fpr")]["gap"] is not None and rates[("gender", "fnr")]["gap"] is None
+    assert values["checks"]["false alarms are shared fairly"]["state"] != "not judged"
+
+
 @pytest.mark.slow
 def test_evaluate_source_table_and_strict(evaluate):
     """Fails: this model is not calibrated."""
@@ -95,12 +110,3 @@ def test_evaluate_source_table_and_strict(evaluate):
 def test_evaluate_source_unknown_model(tmp_path):
     with pytest.raises(InputError, match="holds no model"):
         evaluate_source(str(tmp_path), RunConfig(), tmp_path / "report.html", delivery_faces=4, as_json=True)
-
-
-def test_saved_as_in_training(crops, tmp_path, monkeypatch):
-    monkeypatch.setenv("ALETHEIA_DATA", str(tmp_path))
-    faces = crops[1].head(6)
-    assert saved_as_in_training(faces, CropConfig(), 1) is faces
-    saved = saved_as_in_training(faces, CropConfig(quality=(70, 80), resolution=16), 1)
-    remedied = apply_remedies(faces, faces.iloc[:0], Remedies(quality=(70, 80), resolution=16), seed=1).faces
-    assert saved.path.tolist() == remedied.path.tolist() and not set(saved.path) & set(faces.path)

@@ -108,6 +108,36 @@ def test_load_source_follows_links_into_stated_roots(hub_cache) -> None:
         load(snapshot, link_roots=[str(cache / "blobs")])
 
 
+def test_load_source_manifest_elsewhere_counts_from_its_root(face_folder: Path, tmp_path: Path) -> None:
+    """Relative and absolute paths inside the root; links out of it, and paths out of it, stay forbidden."""
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    inside = face_folder / "fake/gan/0.png"
+    (lists / "m.csv").write_text(f"path,label\nreal/camera/0.jpg,real\n{inside},fake\nfake/../fake/swap/2.png,fake\n")
+    with pytest.raises(InputError, match="leads out of the manifest's folder in row 2"):
+        load(lists / "m.csv")
+    ingested = load(lists / "m.csv", manifest_root=face_folder)
+    assert ingested.manifest["path"].tolist() == [
+        str(face_folder / name) for name in ("real/camera/0.jpg", "fake/gan/0.png", "fake/swap/2.png")
+    ]
+    assert len(load(face_folder, manifest=lists / "m.csv", manifest_root=face_folder).manifest) == 3
+    (lists / "m.csv").write_text(f"path,label\n{face_folder}/../x.jpg,real\nfake/gan/0.png,fake\n")
+    with pytest.raises(InputError, match=f"leads out of {face_folder} in row 1 .*--manifest-root"):
+        load(lists / "m.csv", manifest_root=face_folder)
+    with pytest.raises(InputError, match="there is no such folder"):
+        load(lists / "m.csv", manifest_root=tmp_path / "nowhere")
+    (face_folder / "real" / "link.jpg").symlink_to(lists / "m.csv")
+    (lists / "m.csv").write_text("path,label\nreal/link.jpg,real\nreal/camera/0.jpg,real\nfake/gan/0.png,fake\n")
+    assert "leads out" in load(lists / "m.csv", manifest_root=face_folder).skipped["reason"].iloc[0]
+
+
+def test_load_source_of_one_class_where_that_is_enough(face_folder: Path) -> None:
+    (face_folder / "m.csv").write_text("path,label\nreal/camera/0.jpg,real\n")
+    with pytest.raises(InputError, match="only real images were found"):
+        load(face_folder / "m.csv")
+    assert load(face_folder / "m.csv", one_class=True).manifest["label"].tolist() == ["real"]
+
+
 def test_load_source_of_links_only_says_so(hub_cache) -> None:
     snapshot, _ = hub_cache
     (snapshot.parent / "links").mkdir()

@@ -42,7 +42,7 @@ def rows():
 def test_subgroup_table_matches_rows(rows):
     frame, y, p = rows
     table = subgroups_of(frame, y, p, 0.55).set_index(["column", "value"])
-    alone = [("gender", "f"), ("gender", "m"), ("age", "old"), ("age", "young")]
+    alone = [("gender", "f"), ("gender", "m"), ("age", "senior (60+)"), ("age", "young")]
     assert list(table.index) == [*alone, ("gender × age", "f × young"), ("gender × age", "m × young")]
     for gender in "fm":
         chosen = (frame["gender"] == gender).to_numpy()
@@ -57,7 +57,7 @@ def test_subgroup_table_matches_rows(rows):
 
 def test_subgroup_table_few_rows(rows):
     frame, y, p = rows
-    old = subgroups_of(frame, y, p, 0.55).set_index("value").loc["old"]
+    old = subgroups_of(frame, y, p, 0.55).set_index("value").loc["senior (60+)"]
     assert old["n"] == 8
     assert old[["auc", "fpr", "fpr_high", "fnr", "ece", "ece_low", "ece_high", "ece_expected"]].isna().all()
     assert old["verdict"].count(TOO_FEW) == 2

@@ -30,7 +30,7 @@ def test_render_evaluation_report_is_one_file(evaluation: Evaluation) -> None:
     markup = without_scripts(page)
     assert not re.search(r"(?i)<(script|link|img|iframe)\b", markup) and "http" not in markup
     assert not re.search(r"<script[^>]*src", page)
-    assert page.count('class="plotly-graph-div"') == len(figures) == 13
+    assert page.count('class="plotly-graph-div"') == len(figures) == 14
 
 
 def test_render_evaluation_report_order(evaluation: Evaluation) -> None:
@@ -38,6 +38,7 @@ def test_render_evaluation_report_order(evaluation: Evaluation) -> None:
     body = page[page.index("<body>") :]
     headings = re.findall(r"<h2>(.*?)</h2>", body)
     assert headings == [
+        "Beside the training",
         "Checks",
         "Comparison with baselines",
         "Shortcuts in the faces that it learnt from",

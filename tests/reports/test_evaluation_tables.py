@@ -19,12 +19,15 @@ from aletheia.release.evaluation_records import (
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult
 from aletheia.release.metrics_record import MetricsRecord
+from aletheia.release.training_records import TrainingRecord
 from aletheia.reports.evaluation_tables import (
     abstention_tables,
     baselines_table,
+    cells_table,
     checks_table,
     gaps_table,
     groups_table,
+    in_training,
     metrics_table,
     origin_table,
     prior_table,
@@ -104,8 +107,23 @@ def test_metrics_table_levels_and_undefined(good):
 def test_groups_table_values_and_too_few():
     html = groups_table([group(fpr=0.1, fpr_low=0.05, fpr_high=0.2)])
     few = "too few to say"
-    assert rows(html) == [["age: <i>60+</i>", "1,000", "30", few, "0.100 (0.050 to 0.200)", few, few]]
+    assert rows(html) == [["age: <i>60+</i>", "–", "1,000", "30", few, "0.100 (0.050 to 0.200)", few, few]]
     assert "i" not in tags(html)
+
+
+def test_tables_say_what_was_in_training(good):
+    names = [{"column": "age", "known": ["<i>60+</i>"]}, {"column": "source", "known": ["cam-a"]}]
+    names.append({"column": "generator", "unknown": ["swap"]})
+    training = TrainingRecord(faces=9, names=names)
+    assert rows(groups_table([group()], training))[0][1] == "yes"
+    assert in_training(training, "generator", "swap") == "no" and in_training(None, "generator", "swap") == "–"
+    good |= {
+        "training": training.model_dump(mode="json"),
+        "cells": [good["worst_cell"] | {"auc_high": 0.4, "auc": 0.3}],
+    }
+    (cell,) = rows(cells_table(EvaluationReport.parse(good)))
+    assert cell[:2] == ["swap against cam-a", "generator unknown to the model"]
+    assert cell[-1].startswith("ranks the wrong way round")
 
 
 def test_groups_table_without_groups():

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from aletheia.audit.training_profile import face_sides
 from aletheia.core.errors import InputError
 from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.extraction import extract_faces, faces_of
@@ -20,7 +21,6 @@ from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import STATISTICS, crop_statistics, decide
 from aletheia.training.abstention import (
     conformal_limit,
-    face_sizes,
     fit_abstention,
     manifest_statistics,
     reencoded_logits,
@@ -140,7 +140,7 @@ def test_manifest_statistics_values(discs, tmp_path):
     shrunk = cv2.resize(read_image(frame["path"].iloc[2]), (32, 32), interpolation=cv2.INTER_AREA)
     assert statistics.iloc[2, :3].to_dict() == pytest.approx(crop_statistics(shrunk))
     boxes = frame.assign(face_x0=[0.0, 5, np.nan], face_y0=[0.0, 5, 1], face_x1=[30.0, 25, 2], face_y1=[20.0, 55, 2])
-    np.testing.assert_array_equal(face_sizes(boxes), [30, 50, np.nan])
+    np.testing.assert_array_equal(face_sides(boxes), [30, 50, np.nan])
     np.testing.assert_array_equal(manifest_statistics(boxes, 32)["face_size"], [30, 50, np.nan])
 
 

@@ -8,6 +8,8 @@ from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext, Limit
 from aletheia.stats.clustered_auc import MIN_GROUPS
 
+_CHANCE = 0.5
+
 
 class HoldsAmongAlike(GateCheck):
     """The network tells fakes from real faces of people who are alike.
@@ -43,10 +45,8 @@ class HoldsAmongAlike(GateCheck):
         if not estimate.is_defined:
             return self.result(False, f"there are no {among}, so people and fakes cannot be told apart")
         left = share_left(auc.value, estimate.value)
-        detail = (
-            f"AUC {estimate:.3f} among {among}: {left:.0%} of what all pairs have above 0.5; "
-            f"at least {context.limit:.0%}"
-        )
+        share = f"{left:.0%} of what all pairs have above 0.5" if auc.value > _CHANCE else "all pairs are not above 0.5"
+        detail = f"AUC {estimate:.3f} among {among}: {share}; at least {context.limit:.0%}"
         return self.result(estimate.has_interval and estimate.low > 0.5 and left >= context.limit, detail)
 
 

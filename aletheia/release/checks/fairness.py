@@ -15,6 +15,7 @@ class _Fairness(GateCheck):
     """A check that needs groups of people."""
 
     min_groups = MIN_GROUPS
+    classes = ("genuine",)
 
     def _without_groups(self, report: EvaluationReport) -> CheckResult:
         if not report.subgroups and not report.gaps:
@@ -23,10 +24,10 @@ class _Fairness(GateCheck):
 
 
 class FairFalseAlarms(_Fairness):
-    """No group of people has many more false alarms than all.
+    """No group of people has many times the false alarms of another.
 
-    Fails when a group's ratio exceeds the limit with its whole interval, and a permutation test says that groups differ
-    at all: the largest of several ratios is large by chance alone.
+    Fails when the ratio of the highest to the lowest group exceeds the limit with its whole interval, and a permutation
+    test says that groups differ at all: the largest of several ratios is large by chance alone.
     """
 
     code = "fair-false-alarms"
@@ -34,7 +35,7 @@ class FairFalseAlarms(_Fairness):
     limit = Limit(
         "fpr_ratio",
         2.0,
-        "Most that the worst subgroup's false-positive rate may be times the overall one.",
+        "Most that the worst subgroup's false-positive rate may be times that of the best one.",
         ge=1,
         le=100,
     )
@@ -48,10 +49,13 @@ class FairFalseAlarms(_Fairness):
                 columns = ", ".join(gap.column for gap in compared)
                 return self.result(True, f"no genuine test face was called fake, in no group of {columns}")
             return self._without_groups(report)
+        if not all(ratio.lowest for ratio in ratios):
+            return self.not_judged("the highest and the lowest group were not compared", remedy="run evaluate again")
         worst = max(ratios, key=lambda ratio: ratio.low)
         detail = (
-            f"{worst.column} {worst.group}: {worst.ratio:.2f} times the overall false-positive rate "
-            f"({worst.estimate.interval('.2f')}; at most {context.limit:g}); p that groups do not differ {worst.p:.3f}"
+            f"{worst.column}: the false-positive rate of {worst.group} is {worst.ratio:.2f} times that of "
+            f"{worst.lowest} ({worst.estimate.interval('.2f')}; at most {context.limit:g}); p that groups do not "
+            f"differ {worst.p:.3f}"
         )
         return self.result(worst.low <= context.limit or worst.p >= SIGNIFICANT, detail)
 
@@ -59,7 +63,7 @@ class FairFalseAlarms(_Fairness):
 class SimilarFalseAlarms(_Fairness):
     """No two groups of people lie far apart in their false alarms.
 
-    A ratio to the overall rate cannot be large where that rate is: at 35 % no group can exceed 2.9 times. The gap can.
+    A ratio of two rates that are both high cannot be large; the gap can: .60 against .95 is 1.6 times.
     Fails when the gap exceeds the limit with its whole interval, and a permutation test says that groups differ at all.
     """
 

@@ -7,6 +7,7 @@ import pkgutil
 from pathlib import Path
 
 from aletheia.core.plugins import load_plugins
+from aletheia.release.checks.abstention import AbstentionKeepsPromise
 from aletheia.release.checks.alike import HoldsAmongAlike
 from aletheia.release.checks.baselines import (
     BeatsBlindedNetworks,
@@ -42,6 +43,7 @@ _CHECKS = (
     SimilarFalseAlarms,
     NoWeakCell,
     Calibrated,
+    AbstentionKeepsPromise,
     NoInjectedFault,
     BeatsProduction,
 )

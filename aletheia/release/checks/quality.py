@@ -47,6 +47,8 @@ class NoWeakCell(GateCheck):
             f"trained on {worst.trained_on}, {worst.generator} against genuine {worst.source}: "
             f"AUC {worst.with_interval('auc'):.3f}; at least {context.limit:g}"
         )
+        if report.training and (novelty := report.training.novelty(worst.source, worst.generator)):
+            detail += f" ({novelty})"
         if worst.auc < context.limit:
             return self.result(False, f"{detail}; {names}" if small else detail)
         for column, unknown, rows in _unknown_rows(report):

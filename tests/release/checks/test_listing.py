@@ -107,6 +107,7 @@ def detail(values: dict, code: str, **options: object) -> str:
         (lambda e: e["gaps"][0].update(gap_low=0.42, p_value=0.002), "groups have similar false alarms"),
         (lambda e: e["worst_cell"].update(auc=0.69), "no weak cell"),
         (lambda e: e["calibration_error"].update(high=0.2), "calibrated"),
+        (lambda e: e["abstention"]["coverage"][1].update(kept=False), "its abstention keeps its promise"),
         (lambda e: e.update(fault="shuffled-labels"), "no injected fault"),
         (lambda e: e.update(production=OTHER | {"difference": 0.02}), "better than the model in production"),
     ],
@@ -143,6 +144,9 @@ def test_checks_refuse_for_their_own_reason(good, change, name):
         (lambda e: e.update(cells=[e["worst_cell"] | {"generator": "(unknown)"}]), "no weak cell"),
         (lambda e: e.update(cells=[e["worst_cell"] | {"source": "(unknown)"}]), "no weak cell"),
         (lambda e: e["calibration_error"].update(value=None), "calibrated"),
+        (lambda e: e["fpr_ratios"][0].update(lowest=""), "false alarms are shared fairly"),
+        (lambda e: e.update(abstention={}), "its abstention keeps its promise"),
+        (lambda e: e["abstention"]["coverage"][0].update(n=0), "its abstention keeps its promise"),
         (lambda e: e.update(production={"reason": "its files are gone"}), "better than the model in production"),
         (lambda e: e.update(production=OTHER | {"standard_error": None}), "better than the model in production"),
     ],
@@ -256,7 +260,7 @@ def test_checks_details_hold_the_numbers(good):
         "+0.460 (+0.377 to +0.543); p that it is 0.05 or less 0.000"
     )
     assert detail(good, "fair-false-alarms") == (
-        "gender female: 1.20 times the overall false-positive rate (0.80 to 1.70; at most 2); "
+        "gender: the false-positive rate of female is 1.20 times that of male (0.80 to 1.70; at most 2); "
         "p that groups do not differ 0.400"
     )
     assert detail(good, "no-weak-cell") == (
@@ -291,6 +295,7 @@ def test_registered_checks_names_codes_limits():
         "groups have similar false alarms",
         "no weak cell",
         "calibrated",
+        "its abstention keeps its promise",
         "no injected fault",
         "better than the model in production",
     ]

@@ -1,0 +1,47 @@
+"""The check that a model that abstains keeps what its abstention promises."""
+
+from __future__ import annotations
+
+from aletheia.release.evaluation_records import AnsweredRecord, CoverageRecord
+from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.gate_check import CheckResult, GateCheck, GateContext
+from aletheia.stats.clustered_auc import MIN_GROUPS
+
+_CLASSES = {"real": "genuine faces", "fake": "fakes"}
+
+
+class AbstentionKeepsPromise(GateCheck):
+    """For each class the own label is found plausible as often as the conformal limits promise.
+
+    Fails when the interval of a class lies below the promise as a whole. Not judged for a model that always answers,
+    since it promises nothing, and where a class is missing.
+    """
+
+    code = "abstention-keeps-promise"
+    name = "its abstention keeps its promise"
+    min_groups = MIN_GROUPS
+
+    def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
+        """Compare the coverage of each class with the promised one."""
+        rows = {row.label: row for row in report.abstention.coverage if row.label in _CLASSES}
+        if not rows:
+            return self.not_judged(
+                "the model never abstains, or its abstention was not evaluated",
+                remedy="train it with abstention_alpha, or run evaluate again",
+            )
+        if missing := [name for label, name in _CLASSES.items() if label not in rows or not rows[label].n]:
+            return self.not_judged(f"there are no {' and no '.join(missing)} among the test faces")
+        detail = "; ".join(_coverage(rows[label], name) for label, name in _CLASSES.items())
+        if answered := next((row for row in report.abstention.table if row.label == "all"), None):
+            detail += f"; {_answers(answered)}"
+        return self.result(all(row.kept for row in rows.values()), detail)
+
+
+def _coverage(row: CoverageRecord, name: str) -> str:
+    covered = row.with_interval("covered").text(".1%")
+    return f"the own label is plausible for {covered} of the {name}, {row.promised:.0%} are promised"
+
+
+def _answers(row: AnsweredRecord) -> str:
+    answered, wrong = row.with_interval("answered").text(".1%"), row.with_interval("error_answered").text(".1%", "none")
+    return f"{answered} of the faces are answered, {wrong} of these wrong"

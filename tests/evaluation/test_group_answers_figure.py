@@ -1,0 +1,32 @@
+"""The figure of answers by group."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from aletheia.evaluation.abstention_groups import COLUMNS
+from aletheia.evaluation.group_answers_figure import group_answers_figure
+
+NUMBERS = {name: 0.5 for name in COLUMNS if name.startswith(("answered", "error", "covered"))}
+
+
+def test_group_answers_figure_shows_the_numbers_in_order():
+    rows = [
+        {"column": "source", "value": "<b>web</b>", "label": label, "n": 30, "promised": 0.9, "kept": True, **NUMBERS}
+        for label in ("real", "fake")
+    ]
+    rows[1] |= {"answered": 0.25, "error_answered": 0.75, "error_answered_high": 0.875}
+    figure = group_answers_figure(pd.DataFrame(rows))
+    answered, wrong = figure.data
+    assert list(answered.x) == [0.25, 0.5] and list(wrong.x) == [0.75, 0.5]
+    assert list(wrong.error_x.array) == [0.125, 0] and list(wrong.error_x.arrayminus) == [0.25, 0]
+    assert list(figure.layout.yaxis.ticktext) == [
+        "source &lt;b&gt;web&lt;/b&gt;, fake",
+        "source &lt;b&gt;web&lt;/b&gt;, real",
+    ]
+    assert figure.layout.shapes[0].x0 == 1 - 0.9
+
+
+def test_group_answers_figure_without_groups_says_so():
+    figure = group_answers_figure(pd.DataFrame(columns=list(COLUMNS)))
+    assert "always answers" in figure.layout.annotations[0].text
