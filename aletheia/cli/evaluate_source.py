@@ -24,9 +24,13 @@ from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.exceptions import Exceptions
 from aletheia.release.gate import GateLimits, refusal_sentences, run_gate
 from aletheia.release.gate_check import CheckResult
+from aletheia.release.model_card import reuse_note
 from aletheia.release.registry import find_model
+from aletheia.release.tries import note_try
 from aletheia.reports.evaluation_report import render_evaluation_report
 
+#: Where tries on a test set are counted, as those of the workflow are.
+PROJECT = "aletheia"
 _METRICS = ("auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "fpr", "fnr")
 
 
@@ -42,7 +46,8 @@ def evaluate_source(
     """
     limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     registered = find_model(model or None)
-    crop, seed = read_spec(registered.folder).crop, config.seed
+    spec, seed = read_spec(registered.folder), config.seed
+    crop = spec.crop
     data = load_dataset(
         config.source,
         manifest=config.manifest,
@@ -63,6 +68,7 @@ def evaluate_source(
         delivery_faces=delivery_faces,
         seed=seed,
         allow_other_crops=allow_other_crops,
+        tries=note_try(faces, spec.weights_sha256, project=PROJECT),
     )
     report = evaluation.to_report()
     checks = run_gate(report, limits, exceptions=exceptions)
@@ -111,6 +117,7 @@ def _print_report(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for sentence in refusal_sentences(checks):
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    console.print(reuse_note(report), highlight=False, markup=False, soft_wrap=True)
     if report.crops:
         console.print(report.crops, highlight=False, markup=False, soft_wrap=True)
     n_unread = report.n_unreadable + n_left_out

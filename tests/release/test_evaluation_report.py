@@ -24,7 +24,7 @@ def test_evaluation_report_round_trip_of_untyped_file():
     for baseline in old["baselines"].values():  # compared with the network since
         baseline.update(difference=None, standard_error=None, df=0, kind="", absent=False)
     old["production"].update(standard_error=None, df=0)
-    new = dict.fromkeys(("grouping", "audit", "associations", "tries", "spread", "alike"))
+    new = dict.fromkeys(("grouping", "audit", "associations", "tries", "spread", "alike", "sealed"))
     new |= {"groups_real": 0, "groups_fake": 0, "crops": ""}
     assert report.to_dict() == old | new
     assert json.loads(report.model_dump_json()) == old | new

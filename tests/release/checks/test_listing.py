@@ -293,6 +293,7 @@ def test_registered_checks_names_codes_limits():
         "calibrated",
         "no injected fault",
         "better than the model in production",
+        "the sealed part confirms",
     ]
     for check in registered_checks():
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", check.code)
