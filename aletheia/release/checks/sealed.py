@@ -20,6 +20,7 @@ class SealedConfirms(GateCheck):
     code = "sealed-confirms"
     name = "the sealed part confirms"
     required = False
+    min_groups = MIN_GROUPS
 
     def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
         """Compare the two estimates."""
