@@ -200,6 +200,7 @@ def good() -> dict[str, Any]:
         "prior": to_records(prior_shift(scored)),
         "abstention": {"coverage": [{"label": label, **coverage} for label in ("real", "fake")]},
         "production": None,
+        "sealed": {"n": 80, "auc": 0.98, "low": 0.95, "high": 0.99, "groups_real": 40, "groups_fake": 40, "number": 1},
         "weights_sha256": "e" * 64,
         "test_data_hash": "d" * 64,
         "evaluate_run": "run-of-evaluate",

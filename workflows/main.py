@@ -29,7 +29,7 @@ def main(config: RunConfig):
         labels=config.labels(),
         inputs={name: extract.outputs[name] for name in ("faces", "pool", "skipped")},
         params=config.params("splitting", "balancing"),
-        outputs=["train", "val", "test"],
+        outputs=["train", "val", "test", "sealed"],
     )
     sets = {name: prepare.outputs[name] for name in ("train", "val")}
     test = prepare.outputs["test"]
@@ -99,7 +99,11 @@ def main(config: RunConfig):
         "register",
         name="register",
         labels=config.labels(),
-        inputs={"model": train.outputs["model"], "evaluation": evaluate.outputs["evaluation"]},
+        inputs={
+            "model": train.outputs["model"],
+            "evaluation": evaluate.outputs["evaluation"],
+            "sealed": prepare.outputs["sealed"],
+        },
         params=config.params("release"),
         outputs=["detector"],
     )

@@ -21,11 +21,15 @@ from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.exceptions import Exceptions
 from aletheia.release.gate import GateLimits, refusal_sentences, run_gate
 from aletheia.release.gate_check import CheckResult
+from aletheia.release.model_card import reuse_note
 from aletheia.release.registry import find_model
+from aletheia.release.tries import note_try
 from aletheia.reports.abroad_text import abroad_sentences
 from aletheia.reports.evaluation_report import render_evaluation_report
 from aletheia.reports.evaluation_tables import in_training
 
+#: Where tries on a test set are counted, as those of the workflow are.
+PROJECT = "aletheia"
 _METRICS = ("auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "fpr", "fnr")
 
 
@@ -41,7 +45,8 @@ def evaluate_source(
     """
     limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     registered = find_model(model or None)
-    crop, seed = read_spec(registered.folder).crop, config.seed
+    spec, seed = read_spec(registered.folder), config.seed
+    crop = spec.crop
     data = load_dataset(
         config.source,
         manifest=config.manifest,
@@ -60,6 +65,7 @@ def evaluate_source(
         delivery_faces=delivery_faces,
         seed=seed,
         allow_other_crops=allow_other_crops,
+        tries=note_try(faces, spec.weights_sha256, project=PROJECT),
     )
     report = evaluation.to_report()
     checks = run_gate(report, limits, exceptions=exceptions)
@@ -102,7 +108,7 @@ def _print_report(
         console,
         (f"{c.verdict}: {c.name} ({c.detail}{text})" for c, text in zip(checks, loosened, strict=True)),
     )
-    _print_lines(console, [*refusal_sentences(checks), *filter(None, [report.crops])])
+    _print_lines(console, [*refusal_sentences(checks), reuse_note(report), *filter(None, [report.crops])])
     n_unread = report.n_unreadable + n_left_out
     if n_unread:
         console.print(f"{n_unread:,} files had no face, or could not be read; they are in none of the numbers.")

@@ -16,11 +16,11 @@ from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.groups import LINKING_COLUMNS
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.sampling import draw_matched, draw_per_source
-from aletheia.datasets.schema import bare, unstated
+from aletheia.datasets.schema import SEALED, bare, unstated
 from aletheia.stats.categorical import cramers_v, cross_table, encode, join_columns
 
 POLICIES = ("none", "count", "matched", "per-source")
-_HELD_OUT = ("val", "test")
+_HELD_OUT = ("val", "test", SEALED)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.datasets.groups import LINKING_COLUMNS, connected_groups
-from aletheia.datasets.schema import SPLITS
+from aletheia.datasets.schema import PARTS
 from aletheia.stats.categorical import encode
 
 
@@ -32,7 +32,7 @@ def check_leakage(df: pd.DataFrame, *, max_distance: int = 4) -> pd.DataFrame:
     names = ["kind", "value", "splits", "rows", "example"]
     codes, values = encode(df["split"])
     df, codes = df[codes >= 0], codes[codes >= 0]
-    sides = np.array([SPLITS.index(value) for value in values], dtype=np.int64)[codes]
+    sides = np.array([PARTS.index(value) for value in values], dtype=np.int64)[codes]
     leaks: list[dict[str, object]] = []
     for kind in ("path", *LINKING_COLUMNS):
         if kind in df.columns:
@@ -49,7 +49,7 @@ def check_leakage(df: pd.DataFrame, *, max_distance: int = 4) -> pd.DataFrame:
         codes, values = encode(df["pool"])
         for i in np.unique(codes[(codes >= 0) & (sides > 0)]):
             rows = np.flatnonzero((codes == i) & (sides > 0))
-            parts = ", ".join(SPLITS[s] for s in np.unique(sides[rows]))
+            parts = ", ".join(PARTS[s] for s in np.unique(sides[rows]))
             leaks.append(dict(zip(names, ("pool", values[i], parts, len(rows), df["path"].iloc[rows[0]]), strict=True)))
     return pd.DataFrame(leaks, columns=names)
 
@@ -58,7 +58,8 @@ def _crossing(kind: str, codes: Array, values: Array, sides: Array, df: pd.DataF
     is_known = codes >= 0
     if not is_known.any():
         return []
-    counts = np.bincount(codes[is_known] * 3 + sides[is_known], minlength=3 * len(values)).reshape(-1, 3)
+    n = len(PARTS)
+    counts = np.bincount(codes[is_known] * n + sides[is_known], minlength=n * len(values)).reshape(-1, n)
     crossing = np.flatnonzero((counts > 0).sum(axis=1) > 1)
     example = np.zeros(len(values), dtype=np.int64)
     example[codes[is_known][::-1]] = np.flatnonzero(is_known)[::-1]
@@ -66,7 +67,7 @@ def _crossing(kind: str, codes: Array, values: Array, sides: Array, df: pd.DataF
         {
             "kind": kind,
             "value": values[i],
-            "splits": ", ".join(SPLITS[s] for s in np.flatnonzero(counts[i])),
+            "splits": ", ".join(PARTS[s] for s in np.flatnonzero(counts[i])),
             "rows": int(counts[i].sum()),
             "example": df["path"].iloc[example[i]],
         }

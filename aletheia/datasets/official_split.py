@@ -13,7 +13,8 @@ from aletheia.core.errors import InputError
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.leakage import check_leakage
-from aletheia.datasets.schema import LABELS, SPLITS, as_text
+from aletheia.datasets.schema import LABELS, SEALED, SPLITS, as_text
+from aletheia.datasets.sealed import seal_test
 from aletheia.datasets.split import split_manifest
 
 OFFICIAL, NEW = "official", "new"
@@ -23,7 +24,7 @@ _MOST_OPEN = 0.5  # share of rows without a split, from which on a split is none
 
 @dataclasses.dataclass(frozen=True)
 class Division:
-    """A manifest that is divided into train, val and test.
+    """A manifest that is divided into train, val and test, of which a part may be sealed.
 
     Attributes
     ----------
@@ -32,7 +33,7 @@ class Division:
     kept : bool
         Whether test is the data set's own.
     notes : tuple of str
-        What became of the data set's own split, one sentence each; none where it has none.
+        What became of the data set's own split, and what was sealed, one sentence each.
     """
 
     manifest: pd.DataFrame
@@ -53,8 +54,9 @@ def divide(
     seed: int = 0,
     *,
     max_distance: int = 4,
+    sealed: float | None = None,
 ) -> Division:
-    """Divide a manifest as its own column ``split`` says, or anew.
+    """Divide a manifest as its own column ``split`` says, or anew, and seal a part of the test rows.
 
     The data set's split is kept when its test part, and the rest, hold both labels. Without a test part, its validation
     part is the test set. Without a validation part, one is taken from train, in whole groups. Rows of no part join the
@@ -68,6 +70,9 @@ def divide(
         ``'new'`` replaces the split in any case.
     fractions, seed, max_distance
         As :func:`aletheia.datasets.split.split_manifest`.
+    sealed
+        Share of the test rows for :func:`aletheia.datasets.sealed.seal_test`; None: no part is sealed anew. A part that
+        the data set brings sealed is kept with its split.
 
     Raises
     ------
@@ -76,6 +81,21 @@ def divide(
     """
     check_split_policy(policy)
     side = as_text(df["split"]) if "split" in df.columns else np.full(len(df), "", dtype=object)
+    was_sealed = side == SEALED
+    division = _divide(df, np.where(was_sealed, "test", side), policy, fractions, seed, max_distance)
+    if division.kept and was_sealed.any():
+        kept = division.manifest.assign(split=np.where(was_sealed, SEALED, division.manifest["split"]))
+        note = f"{was_sealed.sum():,} test faces that the data set brings sealed stay so: register alone scores them."
+        return dataclasses.replace(division, manifest=kept, notes=(*division.notes, note))
+    if sealed is None:
+        return division
+    manifest, note = seal_test(division.manifest, sealed, seed, max_distance=max_distance)
+    return dataclasses.replace(division, manifest=manifest, notes=(*division.notes, note))
+
+
+def _divide(
+    df: pd.DataFrame, side: Array, policy: str, fractions: Sequence[float], seed: int, max_distance: int
+) -> Division:
     counts = {name: int((side == name).sum()) for name in SPLITS}
     if not any(counts.values()):
         return Division(split_manifest(df, fractions, seed, max_distance=max_distance), kept=False)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 LABELS = ("real", "fake")
 SPLITS = ("train", "val", "test")
+#: The part of the test set that register alone scores, see `aletheia.datasets.sealed`.
+SEALED = "sealed"
+PARTS = (*SPLITS, SEALED)
 DEMOGRAPHICS = ("gender", "age", "skin_tone", "ethnicity")
 GROUP_COLUMNS = ("identity", "video", "pair")
 
@@ -69,7 +72,7 @@ def manifest_schema() -> DataFrameSchema:
     quality = pa.Check(lambda s: s.isna() | s.between(1, 100), error="is outside 1 to 100", ignore_na=False)
     unique = pa.Check(lambda s: ~s.duplicated(), error="appears a second time")
     label = pa.Check(lambda s: _among(s, LABELS), error="is neither 'real' nor 'fake'")
-    split = pa.Check(lambda s: _among(s, ("", *SPLITS)), error="is none of 'train', 'val', 'test' (or empty)")
+    split = pa.Check(lambda s: _among(s, ("", *PARTS)), error="is none of 'train', 'val', 'test' (or empty)")
     checks: dict[str, Any] = {"path": [filled, unique], "label": label, "split": split}
     # with_all_columns() has made every text a str (or a categorical of such) already; nullable spares a million
     # comparisons a column.

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from aletheia.audit.spectrum_baseline import spectrum_figure
+from aletheia.datasets.groups import connected_groups
 from aletheia.evaluation.baselines import BASELINES, SPECTRUM, Baselines
 from aletheia.evaluation.cross_matrix import matrix_figure
 from aletheia.evaluation.group_answers_figure import group_answers_figure
@@ -29,6 +30,7 @@ from aletheia.stats.metrics import Metrics
 def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
     """Draw all figures of an evaluation: by key, in the order of the report."""
     y, p = evaluation.labels()
+    groups = connected_groups(evaluation.scores[evaluation.scores["probability"].notna()])
     metrics, answers = evaluation.metrics, evaluation.abstention
     shortcut, trivial = evaluation.shortcut, evaluation.baselines
     whole = answers.table.iloc[0]
@@ -42,7 +44,7 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
         "generators": generator_rates(evaluation.generators),
         "delivery_curves": delivery_figure(evaluation.delivery),
         "precision_recall": precision_recall(y, p, metrics),
-        "calibration": calibration(y, p),
+        "calibration": calibration(y, p, groups=groups),
         "risk_coverage": risk_coverage_figure(answers.curve, answers.area, whole["answered"], whole["error_answered"]),
         "group_answers": group_answers_figure(answers.groups),
         "prior": prior_figure(evaluation.prior),

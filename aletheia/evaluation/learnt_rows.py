@@ -14,7 +14,7 @@ from aletheia.datasets.bias import analyse_bias
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.datasets.schema import DEMOGRAPHICS
-from aletheia.release.evaluation_records import AssociationRecord, FamilyRecord
+from aletheia.release.data_records import AssociationRecord, FamilyRecord
 
 
 def audit_rows(

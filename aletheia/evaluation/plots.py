@@ -11,7 +11,7 @@ from aletheia.evaluation.subgroups import AND
 from aletheia.plotting.theme import FAKE, NEUTRAL, REAL, SECOND, empty, label_rows, note, short, styled
 from aletheia.stats.calibration_error import balanced_weights, equal_mass_bins
 from aletheia.stats.curves import curve
-from aletheia.stats.intervals import wilson
+from aletheia.stats.intervals import design_effect, wilson
 from aletheia.stats.metrics import Metrics
 
 # More points than pixels only make the file large.
@@ -78,11 +78,12 @@ def precision_recall(y: Array, p: Array, metrics: Metrics) -> go.Figure:
     return figure
 
 
-def calibration(y: Array, p: Array, bins: int = 10) -> go.Figure:
+def calibration(y: Array, p: Array, bins: int = 10, groups: Array | None = None) -> go.Figure:
     """Draw a reliability diagram with both classes weighing the same, in bins of equal numbers of rows.
 
     The probabilities refer to a prior of one half; against the raw share of fakes in a test set they would
-    look wrong without being so. Intervals are Wilson's on the effective number of rows (Kish, 1965).
+    look wrong without being so. Intervals are Wilson's on the effective number of rows, which unequal weights (Kish,
+    1965) and rows of one group that resemble each other (`aletheia.stats.intervals.clustered_rate`) make smaller.
     """
     title = "Calibration"
     if _one_class(y):
@@ -92,6 +93,8 @@ def calibration(y: Array, p: Array, bins: int = 10) -> go.Figure:
     for i in np.unique(index):
         w, hit, score = weight[index == i], y[index == i], p[index == i]
         share, effective = float(np.average(hit, weights=w)), float(w.sum() ** 2 / np.sum(w**2))
+        if groups is not None:
+            effective /= design_effect(hit > 0, groups[index == i])
         rows.append((float(np.average(score, weights=w)), share, *wilson(share * effective, effective), len(w)))
     x, shares, low, high, n = map(np.array, zip(*rows, strict=True))
     figure = go.Figure()

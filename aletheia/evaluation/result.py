@@ -19,33 +19,32 @@ from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
 from aletheia.evaluation.seed_spread import TrainingSpread
 from aletheia.models.spec import ModelSpec, OtherSources
+from aletheia.release.data_records import AssociationRecord, FamilyRecord, GroupingRecord, UnreadableRow
 from aletheia.release.evaluation_records import (
-    AbstentionRecord,
     AlikeRecord,
-    AnsweredRecord,
-    AssociationRecord,
     BaselineScore,
     CalibrationRecord,
-    CauseRecord,
     CellRecord,
-    CoverageRecord,
-    DeliveryRecord,
-    FamilyRecord,
     FprRatio,
     GapRecord,
-    GroupingRecord,
-    GroupPromiseRecord,
     GroupRecord,
     NotCompared,
-    PrevalenceRecord,
     ProductionComparison,
     SpreadRecord,
     TriesRecord,
-    UnreadableRow,
 )
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.metrics_record import MetricsRecord, Record
 from aletheia.release.training_records import TrainingRecord
+from aletheia.release.usage_records import (
+    AbstentionRecord,
+    AnsweredRecord,
+    CauseRecord,
+    CoverageRecord,
+    DeliveryRecord,
+    GroupPromiseRecord,
+    PrevalenceRecord,
+)
 from aletheia.stats.calibration_error import CalibrationEstimate
 from aletheia.stats.metrics import Metrics
 from aletheia.stats.tabular import Shortcut

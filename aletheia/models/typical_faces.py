@@ -82,14 +82,39 @@ def face_features(crops: Array, of_network: Array) -> Array:
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts], axis=1)
 
 
-def conformal_distance(distances: Array, level: float) -> float:
-    """Return the distance that a new face of the same kind exceeds with probability `level` at most.
+def conformal_distance(distances: Array, groups: Array, level: float) -> tuple[float, float]:
+    """Return a distance that few new faces of the same kind exceed, and the share that is promised.
 
-    It is the ceil((n + 1)(1 - level))-th smallest of those of n validation faces, or infinite if they are too few.
+    The limit is the quantile of the validation faces' distances at 1 - `level`, in which each group of faces (a person
+    and whoever is connected with it) weighs the same. By hierarchical conformal prediction (Lee, Barber and Willett,
+    "Distribution-Free Inference with Hierarchical Data", JRSS B, 2025) a face of a new group lies beyond it with
+    probability (k level + 1) / (k + 1) at most, on average over validation sets of k groups: pictures of few people say
+    little about others, however many they are.
+
+    Parameters
+    ----------
+    distances : ndarray
+        (n,) of the validation faces; NaN where unknown.
+    groups : ndarray
+        (n,) int.
+    level : float
+        Share of the validation faces beyond the limit.
+
+    Returns
+    -------
+    tuple of float
+        Limit and promised share; an infinite limit where too few faces are known for that level.
     """
-    known = np.sort(distances[np.isfinite(distances)])
-    rank = int(np.ceil((len(known) + 1) * (1 - level) - 1e-9))
-    return float(known[rank - 1]) if 0 < rank <= len(known) else float("inf")
+    known = np.isfinite(distances)
+    n = int(known.sum())
+    if n == 0 or (n + 1) * level < 1 - 1e-9:
+        return float("inf"), 1.0
+    values, ids = distances[known], np.unique(np.asarray(groups)[known], return_inverse=True)[1]
+    sizes = np.bincount(ids)
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(1 / (len(sizes) * sizes[ids[order]]))
+    rank = min(int(np.searchsorted(below, 1 - level - 1e-9)), n - 1)
+    return float(values[order[rank]]), (len(sizes) * level + 1) / (len(sizes) + 1)
 
 
 def write_typical(folder: str | Path, typical: TypicalFaces) -> bytes:

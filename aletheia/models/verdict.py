@@ -199,8 +199,8 @@ def _check_kind(rules: AbstentionSpec, distance: float | None) -> Verdict | None
         return None
     share = 1 - rules.typical.level
     reason = (
-        f"another kind of picture than the model was trained on: it differs more from the training than {share:.0%} of "
-        "pictures of that kind do"
+        f"another kind of picture than the model was trained on: it differs more from the training than at least "
+        f"{share:.0%} of pictures of that kind do"
     )
     return Verdict(CANNOT_TELL, reason, KIND)
 

@@ -88,6 +88,14 @@ class RunConfig(Options):
 
     val_share: float = option("splitting", 0.15, "Share of the faces that validates.", gt=0, le=0.8)
     test_share: float = option("splitting", 0.15, "Share of the faces that tests; the rest trains.", gt=0, le=0.8)
+    sealed_share: float = option(
+        "splitting",
+        0.3,
+        "Share of the test faces that register alone scores, where they are of enough people (27 groups of each class "
+        "at 0.3); 0: none.",
+        ge=0,
+        le=0.7,
+    )
 
     remedies: list[str] = option(
         "balancing",

@@ -23,5 +23,6 @@ from .registry import fetch_model as fetch_model
 from .registry import find_model as find_model
 from .registry import production_model as production_model
 from .registry import production_weights as production_weights
+from .sealed_part import open_sealed as open_sealed
 from .tries import Tries as Tries
 from .tries import count_tries as count_tries

@@ -62,5 +62,7 @@ def _test_metrics(report: EvaluationReport) -> dict[str, float | None]:
     """Return the metrics of the test set under the names that they have in ``model.json``."""
     metrics = {f"test_{name}": estimate.to_dict()["value"] for name, estimate in report.metrics}
     metrics["test_majority_share"] = report.majority_share
+    if report.sealed and report.sealed.estimate.is_defined:
+        metrics["sealed_auc"] = report.sealed.auc
     baselines = {key: baseline.auc for key, baseline in report.baselines.items() if baseline.is_computed}
     return metrics | {f"baseline_{key}_auc": auc for key, auc in baselines.items()}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from pydantic import Field
-
 from aletheia.release.metrics_record import Number, Record
 from aletheia.stats.clustered_auc import AucDifference
 from aletheia.stats.estimate import Estimate
@@ -116,15 +114,6 @@ class GapRecord(Record):
     verdict: str
 
 
-class GroupingRecord(Record):
-    """Of how many test rows the person or the video is known, see `aletheia.datasets.grouping.Known`."""
-
-    rows: int
-    known: int
-    guessed: int
-    people: int = 0
-
-
 class FprRatio(Record):
     """The group of a column with the highest false-positive rate, and how many times that of the lowest it is.
 
@@ -158,104 +147,6 @@ class CellRecord(Record):
     auc_high: Number
 
 
-class PrevalenceRecord(Record):
-    """One row of `aletheia.evaluation.prevalence.prior_shift`: predictive values at a share of fakes."""
-
-    base_rate: float
-    ppv: Number
-    ppv_low: Number
-    ppv_high: Number
-    npv: Number
-    npv_low: Number
-    npv_high: Number
-    false_alarms: Number
-    false_alarms_low: Number
-    false_alarms_high: Number
-
-
-class DeliveryRecord(Record):
-    """One row of `aletheia.evaluation.robustness.delivery_curves`: an operation at a severity."""
-
-    operation: str
-    severity: float
-    unit: str
-    n: int
-    auc: Number
-    auc_low: Number
-    auc_high: Number
-    flipped: Number
-    flipped_low: Number
-    flipped_high: Number
-    to_fake: Number
-    to_real: Number
-
-
-class AnsweredRecord(Record):
-    """One row of `aletheia.evaluation.abstention.abstention_table`."""
-
-    label: str
-    n: int
-    answered: Number
-    answered_low: Number
-    answered_high: Number
-    error_answered: Number
-    error_answered_low: Number
-    error_answered_high: Number
-    error_all: Number
-    error_all_low: Number
-    error_all_high: Number
-
-
-class CauseRecord(Record):
-    """One row of `aletheia.evaluation.abstention.cause_table`."""
-
-    cause: str
-    n: int
-    share: Number
-    share_low: Number
-    share_high: Number
-    real: Number
-    fake: Number
-    wrong: Number
-
-
-class CoverageRecord(Record):
-    """One row of `aletheia.evaluation.abstention.coverage_table`."""
-
-    label: str
-    n: int
-    covered: Number
-    covered_low: Number
-    covered_high: Number
-    promised: float
-    kept: bool
-
-
-class GroupPromiseRecord(CoverageRecord):
-    """One row of `aletheia.evaluation.abstention_groups.promise_by_group`: a label within a group."""
-
-    column: str
-    value: str
-    answered: Number
-    answered_low: Number
-    answered_high: Number
-    error_answered: Number
-    error_answered_low: Number
-    error_answered_high: Number
-    error_all: Number
-    error_all_low: Number
-    error_all_high: Number
-
-
-class AbstentionRecord(Record):
-    """How often the model does not answer, why, and whether the conformal sets keep their promise."""
-
-    table: list[AnsweredRecord] = Field(default_factory=list)
-    causes: list[CauseRecord] = Field(default_factory=list)
-    coverage: list[CoverageRecord] = Field(default_factory=list)
-    groups: list[GroupPromiseRecord] = Field(default_factory=list)
-
-
 class ProductionComparison(Record):
     """AUC against the model in production, see `aletheia.evaluation.model_comparison.Comparison`."""
 
@@ -283,6 +174,40 @@ class ProductionComparison(Record):
         return Estimate(self.difference, self.low, self.high)
 
 
+class SealedRecord(Record):
+    """The part of the test set that register alone scores, see `aletheia.release.sealed_part`.
+
+    `reason` says why there are no numbers. `number` counts the models for which these rows were opened, this one
+    included; None where nobody counts.
+    """
+
+    n: int = 0
+    auc: Number = math.nan
+    low: Number = math.nan
+    high: Number = math.nan
+    groups_real: int = 0
+    groups_fake: int = 0
+    number: int | None = None
+    test_set: str = ""
+    reason: str = ""
+
+    @property
+    def estimate(self) -> Estimate:
+        """AUC with its interval."""
+        return Estimate(self.auc, self.low, self.high)
+
+    @property
+    def groups(self) -> int:
+        """Groups of the class that has fewer."""
+        return min(self.groups_real, self.groups_fake)
+
+    def results(self, weights_sha256: str) -> dict[str, float | str]:
+        """Return results of a run by which later releases count this one; none where the rows stayed sealed."""
+        if self.reason:
+            return {}
+        return {"sealed_auc": self.auc, "test_set": self.test_set, "weights": weights_sha256}
+
+
 class SpreadRecord(Record):
     """Trainings that differ in their seed alone, see `aletheia.evaluation.seed_spread.TrainingSpread`."""
 
@@ -298,37 +223,6 @@ class NotCompared(Record):
     reason: str
 
 
-class FamilyRecord(Record):
-    """A family of measures of the audit (`aletheia.audit.audit.Family`) in the rows that the network got.
-
-    `tells`: it predicts the label; `unsure`: it may, of too few groups to exclude chance; `absent`: a network cannot
-    see it, since its measures are missing or the same everywhere; `reason` says why there are no numbers.
-    """
-
-    key: str
-    name: str
-    auc: Number
-    low: Number
-    high: Number
-    tells: bool
-    unsure: bool = False
-    absent: bool = False
-    reason: str = ""
-
-    @property
-    def estimate(self) -> Estimate:
-        """AUC with its interval."""
-        return Estimate(self.auc, self.low, self.high)
-
-
-class AssociationRecord(Record):
-    """Cramér's V between a column and the label in the rows that the network got, see `aletheia.datasets.bias`."""
-
-    column: str
-    cramers_v: Number
-    n: int
-
-
 class TriesRecord(Record):
     """How often this test set was used: `number` counts the distinct models evaluated on it, this one included.
 
@@ -338,10 +232,3 @@ class TriesRecord(Record):
     number: int
     optimism: Number
     test_set: str = ""
-
-
-class UnreadableRow(Record):
-    """A test row without a score."""
-
-    path: str
-    reason: str

@@ -9,28 +9,24 @@ from pydantic import Field, ValidationError
 
 from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
+from aletheia.release.data_records import AssociationRecord, FamilyRecord, GroupingRecord, UnreadableRow
 from aletheia.release.evaluation_records import (
-    AbstentionRecord,
     AlikeRecord,
-    AssociationRecord,
     BaselineScore,
     CalibrationRecord,
     CellRecord,
-    DeliveryRecord,
-    FamilyRecord,
     FprRatio,
     GapRecord,
-    GroupingRecord,
     GroupRecord,
     NotCompared,
-    PrevalenceRecord,
     ProductionComparison,
+    SealedRecord,
     SpreadRecord,
     TriesRecord,
-    UnreadableRow,
 )
 from aletheia.release.metrics_record import MetricsRecord
 from aletheia.release.training_records import TrainingRecord
+from aletheia.release.usage_records import AbstentionRecord, DeliveryRecord, PrevalenceRecord
 
 
 class EvaluationReport(MetricsRecord):
@@ -82,6 +78,8 @@ class EvaluationReport(MetricsRecord):
         Of columns of groups of people with the label in these rows; None in files of earlier versions.
     tries : TriesRecord or None
         None where earlier evaluations were not counted.
+    sealed : SealedRecord or None
+        None before a release.
     crops : str
         How the test faces are cut out otherwise than the model's, or that it is unknown; empty when alike.
     training : TrainingRecord or None
@@ -119,6 +117,7 @@ class EvaluationReport(MetricsRecord):
     audit: list[FamilyRecord] | None = None
     associations: list[AssociationRecord] | None = None
     tries: TriesRecord | None = None
+    sealed: SealedRecord | None = None
     crops: str = ""
     training: TrainingRecord | None = None
     other_sources: str = ""

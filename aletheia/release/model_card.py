@@ -62,7 +62,7 @@ def render_model_card(spec: ModelSpec, report: EvaluationReport, checks: Sequenc
         "## Evaluation",
         f"On {report.n_real:,} genuine and {report.n_fake:,} fake test faces; intervals "
         f"(95 %) over {report.n_groups:,} {report.unit}, not over pictures.",
-        " ".join(filter(None, (reuse_note(report), report.crops, _plain(report.other_sources)))),
+        " ".join(filter(None, (reuse_note(report), sealed_note(report), report.crops, _plain(report.other_sources)))),
         _numbers(report),
         "## Baselines on the same faces",
         _baselines(report),
@@ -138,6 +138,19 @@ def reuse_note(report: EvaluationReport) -> str:
                 "on average."
             )
     return " ".join(sentences)
+
+
+def sealed_note(report: EvaluationReport) -> str:
+    """State the AUC on the sealed part of the test set; empty before a release, and where nothing is sealed."""
+    sealed = report.sealed
+    if sealed is None or not sealed.n:
+        return ""
+    if sealed.reason:
+        return f"Of the sealed part of the test set {sealed.reason}."
+    return (
+        f"On the sealed part of the test set ({sealed.n:,} faces), which only a release scores and which was opened "
+        f"for {sealed.number} model{'s' if sealed.number != 1 else ''} so far: AUC {sealed.estimate:.3f}."
+    )
 
 
 def _numbers(report: EvaluationReport) -> str:

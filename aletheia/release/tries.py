@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from aletheia.core.errors import InputError
 from aletheia.datasets.schema import as_text
+
+if TYPE_CHECKING:
+    from aletheia.tracking.reader import Reader
 
 #: Results of a run by which evaluations on the same rows find each other.
 TEST_SET, WEIGHTS = "test_set", "weights"
@@ -39,8 +43,6 @@ def hash_rows(rows: pd.DataFrame) -> str:
 def count_tries(rows: pd.DataFrame, *, project: str) -> Tries:
     """Look up which models were evaluated on these rows in a project.
 
-    Evaluations on the command line are not recorded, and so not counted.
-
     Parameters
     ----------
     rows : DataFrame
@@ -55,8 +57,42 @@ def count_tries(rows: pd.DataFrame, *, project: str) -> Tries:
     from aletheia.tracking import ensure_tracking
     from aletheia.tracking.reader import Reader
 
-    test_set = hash_rows(rows)
     with Reader(ensure_tracking()) as reader:
-        results = [run["status"].get("results") or {} for run in reader.runs(project)]
+        return _count(reader, hash_rows(rows), project)
+
+
+def note_try(rows: pd.DataFrame, weights_sha256: str, *, project: str) -> Tries | None:
+    """Count as `count_tries` does, and note an evaluation that is no run of a workflow, so that later ones count it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The test manifest.
+    weights_sha256 : str
+        Of the model that is about to be evaluated.
+    project : str
+
+    Returns
+    -------
+    Tries or None
+        None where no tracking service answers: then nobody counts.
+    """
+    from aletheia.tracking import reachable_tracking
+    from aletheia.tracking.reader import Reader
+
+    url = reachable_tracking()
+    if url is None:
+        return None
+    try:
+        with Reader(url) as reader:
+            tries = _count(reader, hash_rows(rows), project)
+            reader.note_run(project, "evaluate-source", {TEST_SET: tries.test_set, WEIGHTS: weights_sha256})
+    except InputError:  # the evaluation does not depend on it; the report says that tries are not counted
+        return None
+    return tries
+
+
+def _count(reader: Reader, test_set: str, project: str) -> Tries:
+    results = [run["status"].get("results") or {} for run in reader.runs(project)]
     models = {str(found[WEIGHTS]) for found in results if found.get(TEST_SET) == test_set and found.get(WEIGHTS)}
     return Tries(test_set, frozenset(models))

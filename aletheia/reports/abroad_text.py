@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from aletheia.release.evaluation_records import GroupPromiseRecord
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.training_records import GivenAwayRecord, NamesRecord, ShiftRecord, TrainingRecord
+from aletheia.release.usage_records import GroupPromiseRecord
 from aletheia.stats.estimate import Estimate
 
 _SHOWN, _SHIFTS, _LEARNERS, _GROUPS = 5, 3, 3, 6

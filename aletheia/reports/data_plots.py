@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from aletheia.core.arrays import Array
 from aletheia.datasets.bias import TOO_FEW, BiasReport
 from aletheia.datasets.labels import fake_flags
-from aletheia.datasets.schema import DEMOGRAPHICS, SPLITS
+from aletheia.datasets.schema import DEMOGRAPHICS, PARTS
 from aletheia.plotting.theme import COLOURS, NEUTRAL, REAL, SECOND, empty, label_rows, note, short, styled
 from aletheia.reports.file_properties import file_properties_figure
 from aletheia.stats.categorical import cross_table, encode
@@ -103,7 +103,7 @@ def _counts(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[
     both = {group: (tables[0].get(group, nothing), tables[1].get(group, nothing)) for group in groups}
     order = sorted(groups, key=lambda group: (-both[group][1].sum(), str(group)))
     if name == "split":
-        order = [split for split in SPLITS if split in groups]
+        order = [split for split in PARTS if split in groups]
     shown, rest = order[:MAX_GROUPS], order[MAX_GROUPS:]
     title = name.replace("_", " ")
     rows = [(f"{title}: {short(group)}", *both[group]) for group in shown]

@@ -161,6 +161,30 @@ def auc_difference(first: ClusteredAuc, second: ClusteredAuc) -> AucDifference:
     return AucDifference(first.value - second.value, _standard_error(first.influence - second.influence, df), df)
 
 
+def independent_p(first: Estimate, first_df: int, second: Estimate, second_df: int) -> float:
+    """Return the one-sided p that a first AUC is no higher than a second, of other groups.
+
+    On the logit scale, where the intervals are symmetric, with Welch's degrees of freedom. Where one is perfect it has
+    no variance there: the answer is 0 if the intervals do not touch, else 1. NaN where an interval is missing.
+
+    Parameters
+    ----------
+    first, second : Estimate
+        95 % intervals of `ClusteredAuc.estimate`.
+    first_df, second_df : int
+        Degrees of freedom of these intervals.
+    """
+    if not (first.has_interval and second.has_interval):
+        return _NAN
+    if {first.value, second.value} & {0.0, 1.0}:
+        return 0.0 if second.high < first.low else 1.0
+    dfs = np.array([first_df, second_df])
+    widths = np.array([logit(one.high) - logit(one.low) for one in (first, second)])
+    variances = (widths / 2 / student.ppf(0.975, dfs)) ** 2
+    df = variances.sum() ** 2 / np.sum(variances**2 / dfs)
+    return float(student.sf((logit(first.value) - logit(second.value)) / np.sqrt(variances.sum()), df))
+
+
 def holm(p_values: Array) -> Array:
     """Adjust p-values (k,) for several tests (Holm, Scandinavian Journal of Statistics 6, 1979); NaN stays NaN."""
     p = np.asarray(p_values, dtype=np.float64)

@@ -68,6 +68,21 @@ def clustered_rates(cells: Cells, level: float = 0.95) -> tuple[Array, Array, Ar
     shares, low, high : ndarray
         (values,) each; NaN, 0 and 1 for a value without rows.
     """
+    share, n, design = _designs(cells)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = wilson_limits(np.nan_to_num(share * n / design), np.nan_to_num(n / design), level)
+    return share, low, high
+
+
+def design_effect(hits: Array, groups: Array) -> float:
+    """Return by how many times `clustered_rate` takes the number of rows (n,) for smaller than it is, 1 or more."""
+    units = np.unique(groups, return_inverse=True)[1]
+    cells = count_cells(np.asarray(hits), np.zeros(len(hits), dtype=np.int64), units, 1)
+    return float(max(_designs(cells)[2][0], 1.0))
+
+
+def _designs(cells: Cells) -> tuple[Array, Array, Array]:
+    """Return share of hits, number of rows and design effect of each value."""
     size, hit, value = cells.size, cells.hit, cells.value
 
     def total(terms: Array) -> Array:
@@ -81,8 +96,7 @@ def clustered_rates(cells: Cells, level: float = 0.95) -> tuple[Array, Array, Ar
         variance = k / (k - 1) * total((hit - share[value] * size) ** 2) / n**2
         estimated = np.maximum(1.0, variance / (share * (1 - share) / n))
         design = np.where((seen > 0) & (k > 1), (seen * estimated + extreme) / (seen + 1), extreme)
-        low, high = wilson_limits(np.nan_to_num(share * n / design), np.nan_to_num(n / design), level)
-    return share, low, high
+    return share, n, design
 
 
 def perfect_auc_limits(value: float, y: Array, groups: Array, level: float = 0.95) -> tuple[float, float]:

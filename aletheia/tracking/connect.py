@@ -139,6 +139,22 @@ def ensure_tracking(progress: bool = False) -> str:
     return url
 
 
+def reachable_tracking() -> str | None:
+    """Return the address of a tracking server that answers now, configured or embedded; None without one.
+
+    For what a command notes on the side: unlike `ensure_tracking` it starts nothing, and refuses nothing.
+    """
+    try:
+        setting = _configured()
+        if setting and not _is_embedded(setting.url):
+            check_server(setting.url, setting.origin)
+            return setting.url
+    except InputError:
+        return None
+    running = service.find(get_settings().home.resolve())
+    return running.url if running else None
+
+
 def _is_embedded(url: str) -> bool:
     """Whether an address is that of the embedded service, running or not."""
     settings = get_settings()

@@ -17,6 +17,7 @@ from aletheia.audit.training_profile import face_sides
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
+from aletheia.datasets.groups import connected_groups
 from aletheia.faces.extraction import faces_of
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.reading import Unreadable, read_image
@@ -32,7 +33,7 @@ from aletheia.models.verdict import STATISTICS, crop_statistics
 #: on both sides by this share of the distance.
 _QUANTILES, _WIDENED = (0.005, 0.995), 0.1
 _CHUNK = 64
-#: Most training faces whose features are compared with, and the share of faces of their kind that is refused at most.
+#: Most training faces whose features are compared with, and the share of the validation faces that is refused.
 _TYPICAL, TYPICAL_LEVEL = 2000, 0.02
 
 
@@ -100,8 +101,8 @@ def fit_typical_faces(
 ) -> TypicalSpec | None:
     """Measure the training faces, and set the distance from them on validation faces.
 
-    The validation faces are of other people than the training's. The level holds for faces that are exchangeable with
-    them, on average over such sets; one set of few people may be off.
+    The validation faces are of other people than the training's. The level that is promised depends on how many they
+    are, see `aletheia.models.typical_faces.conformal_distance`.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def fit_typical_faces(
         return None
     typical = fit_typical(known)
     distances = manifest_distances(model, spec, val, typical)
-    limit = conformal_distance(distances, TYPICAL_LEVEL)
+    limit, promised = conformal_distance(distances, connected_groups(val), TYPICAL_LEVEL)
     if not 0 < limit < math.inf:
         return None
     payload = write_typical(folder, typical)
@@ -131,7 +132,7 @@ def fit_typical_faces(
         sha256=hashlib.sha256(payload).hexdigest(),
         features=len(typical.mean),
         limit=limit,
-        level=TYPICAL_LEVEL,
+        level=promised,
         faces=int(np.isfinite(distances).sum()),
     )
 

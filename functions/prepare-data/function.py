@@ -41,9 +41,10 @@ def prepare_data(
     remedied = apply_remedies(faces, pool.as_df(), Remedies.parse(config.remedies), seed=seed)
     crops, _ = audit_faces(remedied.faces, CROPS, seed=seed)
 
-    division = divide(remedied.faces, config.split, config.split_fractions(), seed=seed)
+    shares, sealed = config.split_fractions(), config.sealed_share
+    division = divide(remedied.faces, config.split, shares, seed=seed, sealed=sealed)
     faces, skipped = division.manifest, pd.concat([skipped.as_df(), remedied.left_out])
-    parts = {name: faces[faces.split == name] for name in ("train", "val", "test")}
+    parts = {name: faces[faces.split == name] for name in ("train", "val", "test", "sealed")}
     policies = compare_policies(parts["train"], remedied.pool, seed, exclude_rows=faces)
     balanced = balance_training(parts["train"], remedied.pool, config.balance, seed, exclude_rows=faces)
     parts["train"], balancing = balanced.train, balanced.report

@@ -14,6 +14,7 @@ from aletheia.release import (
     GateLimits,
     fetch_model,
     gate_labels,
+    open_sealed,
     production_weights,
     refusal_sentences,
     release_bundle,
@@ -22,12 +23,19 @@ from aletheia.release import (
 )
 
 
-def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlrun.DataItem, **options):
+def register(
+    context: mlrun.MLClientCtx,
+    model: mlrun.DataItem,
+    evaluation: mlrun.DataItem,
+    sealed: mlrun.DataItem = None,
+    **options,
+):
     """Tag the model `production` when every check passes or is excepted by name, else keep it as `candidate`.
 
     :param context:    the MLRun context
     :param model:      the model of a training run
     :param evaluation: the evaluation of that model, as `evaluate` wrote it
+    :param sealed:     the sealed test faces, if there are any; scored when every other check lets the model pass
     :param options:    the release options of a run: limits, accept_unjudged, waive
     """
     config = RunConfig.parse(options)
@@ -35,9 +43,12 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
     weights = production_weights(project=context.project)
     limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     checks = run_gate(report, limits, exceptions=exceptions, production_weights=weights)
+    bundle = fetch_model(model)
+    report = open_sealed(bundle, sealed and sealed.as_df(), report, checks, project=context.project)
+    checks = run_gate(report, limits, exceptions=exceptions, production_weights=weights)
     tag = release_tag(checks)
     with TemporaryDirectory() as folder:
-        _, spec = release_bundle(fetch_model(model), report, checks, folder)
+        _, spec = release_bundle(bundle, report, checks, folder)
         context.log_model(
             MODEL_KEY,
             db_key=MODEL_KEY,
@@ -69,3 +80,5 @@ def register(context: mlrun.MLClientCtx, model: mlrun.DataItem, evaluation: mlru
             "refusals": refusal_sentences(checks),
         }
     )
+    # By these, later releases know for how many models the sealed faces were opened.
+    context.log_results(report.sealed.results(report.weights_sha256))

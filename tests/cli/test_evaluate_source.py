@@ -17,6 +17,7 @@ from aletheia.datasets.pipeline import Dataset, Faces
 from aletheia.project.run_config import RunConfig
 from aletheia.release.checks import registered_checks
 from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.tries import Tries
 
 SKIPPED = pd.DataFrame({"path": ["a.txt", "b.txt"], "reason": "no picture"})
 
@@ -97,6 +98,15 @@ def test_evaluate_source_of_genuine_faces_only(evaluate, crops, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("counted", [True, False])
+def test_evaluate_source_counts_tries(evaluate, counted, monkeypatch):
+    earlier = Tries("set", frozenset({"a" * 64})) if counted else None
+    monkeypatch.setattr("aletheia.cli.evaluate_source.note_try", lambda rows, weights, project: earlier)
+    output = evaluate().stdout
+    assert ("Evaluation no. 2 on this test set." in output) == counted
+    assert ("Earlier evaluations on these test faces were not counted." in output) != counted
+
+
 def test_evaluate_source_table_and_strict(evaluate):
     """Fails: this model is not calibrated."""
     result = evaluate("--strict")

@@ -59,6 +59,17 @@ def test_calibration_matches_scikit_learn(scored):
     assert sum(line.customdata) == 600
 
 
+def test_calibration_intervals_count_groups(scored):
+    """Every row five times says no more than once: the bars are as long, where counted rows would shorten them."""
+    y, p = np.repeat(scored.y, 5), np.repeat(scored.p, 5)
+    once, rows, groups = (
+        calibration(*args).data[1]
+        for args in ((scored.y, scored.p), (y, p), (y, p, 10, np.repeat(np.arange(len(scored.y)), 5)))
+    )
+    lengths = [np.mean(line.error_y.array + line.error_y.arrayminus) for line in (once, rows, groups)]
+    assert lengths[2] == pytest.approx(lengths[0], rel=0.2) and lengths[1] < 0.6 * lengths[0]
+
+
 def test_confusion_matches_scikit_learn(scored, metrics):
     texts = [annotation.text for annotation in confusion(metrics).layout.annotations[:4]]
     counts = sk.confusion_matrix(scored.y, scored.p >= 0.6).ravel()

@@ -15,19 +15,9 @@ from aletheia.evaluation.fairness_gaps import COLUMNS as GAP_COLUMNS
 from aletheia.evaluation.model_comparison import Comparison
 from aletheia.evaluation.result import Evaluation, fpr_ratios
 from aletheia.evaluation.robustness import COLUMNS as DELIVERY_COLUMNS
-from aletheia.release.evaluation_records import (
-    AnsweredRecord,
-    CauseRecord,
-    CellRecord,
-    CoverageRecord,
-    DeliveryRecord,
-    FprRatio,
-    GapRecord,
-    GroupRecord,
-    PrevalenceRecord,
-    ProductionComparison,
-)
+from aletheia.release.evaluation_records import CellRecord, FprRatio, GapRecord, GroupRecord, ProductionComparison
 from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.usage_records import AnsweredRecord, CauseRecord, CoverageRecord, DeliveryRecord, PrevalenceRecord
 
 NAN = float("nan")
 

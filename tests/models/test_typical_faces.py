@@ -41,13 +41,31 @@ def test_fit_typical_constant_feature_is_finite() -> None:
     assert np.isfinite(fit_typical(features).distances(features + 1)).all()
 
 
-def test_conformal_distance_holds_its_level() -> None:
-    # Of new values from the same distribution at most the level lies beyond, on average over calibration sets.
-    rng = np.random.default_rng(1)
-    beyond = [(rng.random(200) > conformal_distance(rng.random(99), 0.02)).mean() for _ in range(2000)]
-    assert np.mean(beyond) == pytest.approx(0.02, abs=0.002)  # (n + 1) * level is whole: exact
-    assert conformal_distance(rng.random(48), 0.02) == np.inf
-    assert conformal_distance(np.append(rng.random(49), np.nan), 0.02) < 1
+@pytest.mark.parametrize("people", [6, 24, 60])
+def test_conformal_distance_keeps_its_promise_to_new_people(people: int) -> None:
+    """Faces of a person lie alike far out, and people have unequally many."""
+    rng, beyond = np.random.default_rng(people), []
+    for _ in range(600):
+        groups = np.repeat(np.arange(people), rng.integers(5, 40, people))
+        distances = rng.normal(0, 0.8, people)[groups] + rng.normal(0, 0.6, len(groups))
+        limit, promised = conformal_distance(distances, groups, 0.02)
+        new = rng.normal(0, 0.8, 200) + rng.normal(0, 0.6, 200)
+        beyond.append((new > limit).mean())
+    assert promised == pytest.approx((0.02 * people + 1) / (people + 1))
+    assert 0.02 < np.mean(beyond) <= promised
+
+
+def test_conformal_distance_people_weigh_the_same() -> None:
+    """Of two people one has ninety pictures far out: among rows they are nine tenths, among people one half."""
+    distances, groups = np.array([1.0] * 10 + [5.0] * 90), np.array([0] * 10 + [1] * 90)
+    assert conformal_distance(distances, groups, 0.5)[0] == 1.0
+    assert conformal_distance(distances, np.arange(100), 0.5)[0] == 5.0
+    assert conformal_distance(np.append(distances, np.nan), np.append(groups, 2), 0.5)[1] == pytest.approx(2 / 3)
+
+
+def test_conformal_distance_of_too_few_faces() -> None:
+    assert conformal_distance(np.arange(48.0), np.arange(48), 0.02)[0] == np.inf
+    assert conformal_distance(np.arange(49.0), np.arange(49), 0.02)[0] == 48.0
 
 
 def test_face_features_tells_sharp_from_smooth_and_grey_from_coloured() -> None:

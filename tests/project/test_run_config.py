@@ -203,7 +203,7 @@ def test_run_config_params():
 def test_run_config_split_shares():
     assert RunConfig().split_fractions() == pytest.approx((0.7, 0.15, 0.15))
     assert RunConfig.parse({"val_share": 0.2, "test_share": 0.3}).split_fractions() == pytest.approx((0.5, 0.2, 0.3))
-    assert {"val_share", "test_share", "seed"} == set(RunConfig.option_names("splitting"))
+    assert {"val_share", "test_share", "sealed_share", "seed"} == set(RunConfig.option_names("splitting"))
     with pytest.raises(InputError, match=r"test_share.*val_share 0\.5.*less than a tenth"):
         RunConfig(val_share=0.5, test_share=0.45)
     with pytest.raises(InputError, match="val_share"):

@@ -91,6 +91,7 @@ def test_main_hands_options_to_the_steps(steps):
     assert started["prepare-data"]["params"] == {
         "val_share": 0.2,
         "test_share": 0.15,
+        "sealed_share": 0.3,
         "remedies": [],
         "split": "official",
         "balance": "count",

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
-from aletheia.release.evaluation_records import (
-    BaselineScore,
-    CalibrationRecord,
-    FprRatio,
-    PrevalenceRecord,
-    ProductionComparison,
-)
+from aletheia.release.evaluation_records import BaselineScore, CalibrationRecord, FprRatio, ProductionComparison
 
 
 def test_calibration_record_is_calibration_error(good):
@@ -40,8 +33,3 @@ def test_baseline_score_is_computed():
     nothing = dict.fromkeys(("auc", "low", "high"))
     assert not BaselineScore(name="x", **nothing, reason="one class", leading=[]).is_computed
     assert BaselineScore(name="x", auc=0.6, low=0.5, high=0.7, reason="", leading=[]).is_computed
-
-
-def test_prevalence_record_needs_a_base_rate():
-    with pytest.raises(ValidationError, match="base_rate"):
-        PrevalenceRecord(base_rate=None, **dict.fromkeys(list(PrevalenceRecord.model_fields)[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from aletheia.release.tries import TEST_SET, WEIGHTS, count_tries, hash_rows
+from aletheia.release.tries import TEST_SET, WEIGHTS, count_tries, hash_rows, note_try
 
 
 @pytest.fixture
@@ -41,3 +41,17 @@ def test_count_tries_counts_each_model_once(mlrun_project, rows):
         mlrun.get_run_db().store_run(body, f"{k:032x}", mlrun_project.name)
     tries = count_tries(rows, project=mlrun_project.name)
     assert tries.test_set == test_set and tries.models == {"a", "b"}
+
+
+def test_note_try_is_counted_by_later_ones(mlrun_project, rows):
+    name = mlrun_project.name
+    assert [note_try(rows, weights, project=name).models for weights in ("a", "b", "a")] == [set(), {"a"}, {"a", "b"}]
+    assert count_tries(rows.iloc[:5], project=name).models == set()
+
+
+def test_note_try_without_a_tracking_service(rows, monkeypatch):
+    monkeypatch.setattr("aletheia.tracking.connect.reachable_tracking", lambda: None)
+    monkeypatch.setattr("aletheia.tracking.reachable_tracking", lambda: None, raising=False)
+    assert note_try(rows, "a", project="aletheia") is None
+    monkeypatch.setattr("aletheia.tracking.reachable_tracking", lambda: "http://127.0.0.1:9")
+    assert note_try(rows, "a", project="aletheia") is None  # it went away

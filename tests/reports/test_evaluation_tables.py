@@ -7,19 +7,13 @@ import math
 import pytest
 
 from aletheia.models.spec import Calibration, ModelSpec
-from aletheia.release.evaluation_records import (
-    AbstentionRecord,
-    AnsweredRecord,
-    CauseRecord,
-    CoverageRecord,
-    GapRecord,
-    GroupRecord,
-    UnreadableRow,
-)
+from aletheia.release.data_records import UnreadableRow
+from aletheia.release.evaluation_records import GapRecord, GroupRecord
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult
 from aletheia.release.metrics_record import MetricsRecord
 from aletheia.release.training_records import TrainingRecord
+from aletheia.release.usage_records import AbstentionRecord, AnsweredRecord, CauseRecord, CoverageRecord
 from aletheia.reports.evaluation_tables import (
     abstention_tables,
     baselines_table,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from aletheia.stats.intervals import clustered_rate, perfect_auc_limits, wilson, wilson_limits
+from aletheia.stats.intervals import clustered_rate, design_effect, perfect_auc_limits, wilson, wilson_limits
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (37, 1000)])
@@ -65,3 +65,9 @@ def test_perfect_auc_limits_rest_on_groups_of_smaller_class():
     y, groups = np.array([0] * 40 + [1] * 8), np.concatenate([np.arange(40) // 10, np.arange(8)])
     assert perfect_auc_limits(1.0, y, groups) == wilson(4, 4)
     assert perfect_auc_limits(0.0, y, np.arange(48), 0.9) == wilson(0, 8, 0.9)
+
+
+def test_design_effect_of_copies_and_of_independent_rows():
+    hits = np.random.default_rng(0).random(400) < 0.3
+    assert design_effect(np.repeat(hits, 5), np.repeat(np.arange(400), 5)) == pytest.approx(5, rel=0.05)
+    assert design_effect(hits, np.arange(400)) == pytest.approx(1, abs=0.05)

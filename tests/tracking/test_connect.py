@@ -16,7 +16,7 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.tracking import folders, service
-from aletheia.tracking.connect import check_server, ensure_tracking
+from aletheia.tracking.connect import check_server, ensure_tracking, reachable_tracking
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +82,16 @@ def test_ensure_tracking_uses_the_configured_server(other_server: str, monkeypat
     monkeypatch.setenv("MLRUN_DBPATH", other_server)
     assert ensure_tracking() == other_server
     assert service.find() is None
+
+
+def test_reachable_tracking_starts_nothing(other_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reachable_tracking() is None and service.find() is None
+    monkeypatch.setenv("MLRUN_DBPATH", "http://127.0.0.1:9")
+    assert reachable_tracking() is None  # where ensure_tracking refuses
+    monkeypatch.setenv("MLRUN_DBPATH", other_server)
+    assert reachable_tracking() == other_server
+    monkeypatch.delenv("MLRUN_DBPATH")
+    assert ensure_tracking() == reachable_tracking()
 
 
 def test_ensure_tracking_reads_configuration_files(

@@ -26,6 +26,15 @@ def test_projects_lists_names(reader, recorder):
     assert recorder.name in reader.projects()
 
 
+def test_note_run_is_read_as_any_other(reader, recorder):
+    uid = reader.note_run(recorder.name, "beside", {"weights": "a" * 64})
+    (run,) = reader.runs(recorder.name, uid)
+    assert run["metadata"]["name"] == "beside" and run["status"]["results"] == {"weights": "a" * 64}
+    assert uid in reader.finished(recorder.name, "1970-01-01T00:00:00+00:00")
+    with Reader("http://127.0.0.1:9") as nobody, pytest.raises(InputError, match="could not be noted at"):
+        nobody.note_run("any", "beside", {})
+
+
 def test_runs_come_before_their_iterations(reader, recorder, small_pages):
     later, earlier = uuid.uuid4().hex, uuid.uuid4().hex
     for iteration in (2, 0, 1):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aletheia.release.evaluation_records import AnsweredRecord, CoverageRecord
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext
+from aletheia.release.usage_records import AnsweredRecord, CoverageRecord
 from aletheia.stats.clustered_auc import MIN_GROUPS
 
 _CLASSES = {"real": "genuine faces", "fake": "fakes"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aletheia.release.evaluation_records import GroupingRecord
+from aletheia.release.data_records import GroupingRecord
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext
 

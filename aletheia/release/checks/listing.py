@@ -22,6 +22,7 @@ from aletheia.release.checks.leakage import NoLeakage
 from aletheia.release.checks.production import BeatsProduction
 from aletheia.release.checks.quality import BeatsMajorityClass, Calibrated, NoInjectedFault, NoWeakCell
 from aletheia.release.checks.registry import register_check, registry
+from aletheia.release.checks.sealed import SealedConfirms
 from aletheia.release.checks.shortcuts import NoShortcut
 from aletheia.release.gate_check import GateCheck
 
@@ -46,6 +47,7 @@ _CHECKS = (
     AbstentionKeepsPromise,
     NoInjectedFault,
     BeatsProduction,
+    SealedConfirms,
 )
 _OWN = frozenset(check.code for check in _CHECKS)
 for _check in _CHECKS:
