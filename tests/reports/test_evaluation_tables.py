@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from aletheia.models.spec import Calibration, ModelSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import (
     AbstentionRecord,
     AnsweredRecord,
