@@ -24,7 +24,8 @@ from aletheia.core.arrays import Array
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import as_text
 from aletheia.inference.video import aggregate
-from aletheia.models.spec import Calibration, ModelSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import ModelSpec
 from aletheia.stats.categorical import encode
 from aletheia.stats.metrics import Metrics, evaluate_scores
 from aletheia.stats.scored_set import ScoredSet

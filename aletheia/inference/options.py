@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from aletheia.core.errors import InputError
-from aletheia.models.spec import Calibration, ModelSpec, sigmoid
+from aletheia.models.calibration_map import Calibration, sigmoid
+from aletheia.models.spec import ModelSpec
 
 
 @dataclasses.dataclass(frozen=True)

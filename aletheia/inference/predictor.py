@@ -23,10 +23,11 @@ from aletheia.imaging.reading import Picture, picture_of, read_picture
 from aletheia.inference.options import PredictOptions, adjusted_spec
 from aletheia.inference.prediction import FaceEvidence, FaceScore, Prediction
 from aletheia.inference.timing import Stages
+from aletheia.models.calibration_map import sigmoid
 from aletheia.models.onnx_network import OnnxNetwork
 from aletheia.models.preprocessing import check_cuts_faces, network_input
 from aletheia.models.reencoding import reencoded_inputs
-from aletheia.models.spec import ModelSpec, read_spec, sigmoid
+from aletheia.models.spec import ModelSpec, read_spec
 from aletheia.models.typical_faces import face_features, read_typical
 from aletheia.models.verdict import (
     CANNOT_TELL,

@@ -30,7 +30,8 @@ from aletheia.imaging.video import Frame, check_count, read_frames
 from aletheia.inference.options import PredictOptions
 from aletheia.inference.prediction import FaceScore, PersonScore, VideoPrediction
 from aletheia.inference.predictor import NO_FACE, FaceEvidence, Predictor, uncut_verdict
-from aletheia.models.spec import AGGREGATIONS, Calibration, ModelSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import AGGREGATIONS, ModelSpec
 from aletheia.models.verdict import BRIEF, CANNOT_TELL, FAKE, KIND, RANGE, SMALL, UNCUT, Verdict, combine, decide
 
 __all__ = [

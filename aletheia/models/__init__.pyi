@@ -1,5 +1,6 @@
 from .bundle import load_bundle as load_bundle
 from .bundle import save_bundle as save_bundle
+from .calibration_map import Calibration as Calibration
 from .inspect import Inspection as Inspection
 from .inspect import inspect_model as inspect_model
 from .network import LastMap as LastMap
@@ -17,7 +18,6 @@ from .scoring import predict_crops as predict_crops
 from .scoring import predict_manifest as predict_manifest
 from .scoring import score_manifest as score_manifest
 from .spec import AbstentionSpec as AbstentionSpec
-from .spec import Calibration as Calibration
 from .spec import ModelSpec as ModelSpec
 from .spec import read_spec as read_spec
 from .spec import write_spec as write_spec

@@ -14,15 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import Field, ValidationError, field_serializer, field_validator
 
-from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write, check_file
 from aletheia.core.validation import explain_validation
 from aletheia.faces.crop_config import SELECTION, CropConfig
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
+from aletheia.models.calibration_map import Calibration, Share, Strict
 from aletheia.models.typical_spectra import TypicalSpectra
 
 WEIGHTS = "model.safetensors"
@@ -34,7 +33,6 @@ PROFILE = "training.json"
 SPEC = "model.json"
 MAX_SPEC_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
-MAX_KNOTS = 200
 #: Ways to aggregate the scores of a video's frames, see `aletheia.inference.video.aggregate`.
 AGGREGATIONS = ("mean_logit", "mean_probability", "upper_quantile")
 LABELS = {"0": "real", "1": "fake"}
@@ -51,14 +49,8 @@ _PACKAGES = (
 )
 
 Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=10_000)]
-
-
-def sigmoid(z: Array) -> Array:
-    """Compute 1 / (1 + exp(-z)) without overflow."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))
 
 
 def package_versions() -> dict[str, str]:
@@ -70,58 +62,7 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Calibration(_Strict):
-    """Probability of fake: sigmoid(scale * logit + shift), or straight lines between knots."""
-
-    method: Literal["none", "temperature", "platt", "isotonic"] = "none"
-    # Positive, so that the order of the scores, and with it the AUC, stays. A temperature T is scale 1 / T and shift 0.
-    scale: float = Field(1.0, gt=0)
-    shift: float = 0.0
-    knots: tuple[tuple[float, Share], ...] = Field(
-        (), max_length=MAX_KNOTS, description="Of isotonic: logit and probability, both rising; flat outside of them."
-    )
-    thinned: Share = Field(0.0, description="Largest difference of probability that leaving out knots made.")
-
-    @model_validator(mode="after")
-    def _check_knots(self) -> Calibration:
-        if (self.method == "isotonic") != bool(self.knots):
-            raise ValueError("knots belong to the method isotonic, which needs them")
-        if self.knots:
-            z, p = np.array(self.knots).T
-            if len(z) < 2 or np.any(np.diff(z) <= 0) or np.any(np.diff(p) < 0):
-                raise ValueError("knots must be at least 2, their logits rising and their probabilities not falling")
-        return self
-
-    def probabilities(self, logits: Array) -> Array:
-        """Map logits (n,) to probabilities (n,) in [0, 1], float32; NaN stays NaN."""
-        z = np.asarray(logits, dtype=np.float64)
-        p = np.interp(z, *np.array(self.knots).T) if self.knots else sigmoid(self.scale * z + self.shift)
-        return p.astype(np.float32)
-
-    def logit_at(self, probability: float) -> float:
-        """Find the smallest logit with at least this probability: -inf when all have it, inf when none has."""
-        if not self.knots:
-            with np.errstate(divide="ignore"):
-                return float((np.log(probability) - np.log1p(-probability) - self.shift) / self.scale)
-        z, p = np.array(self.knots).T
-        above = int(np.searchsorted(p, probability))
-        if above in (0, len(p)):
-            return float("inf") if above else float("-inf")
-        return float(np.interp(probability, p[above - 1 : above + 1], z[above - 1 : above + 1]))
-
-    def describe(self) -> str:
-        """Describe the method and its numbers in a few words."""
-        if not self.knots:
-            return f"{self.method} (scale {self.scale:.3f}, shift {self.shift:.3f})"
-        off = f", at most {self.thinned:.2g} off" if self.thinned else ""
-        return f"{self.method} ({len(self.knots)} knots{off})"
-
-
-class ReducedSpec(_Strict):
+class ReducedSpec(Strict):
     """The network in a reduced precision, and its measured differences from fp32."""
 
     faces: int = Field(ge=1, description="Number of faces that both were compared on.")
@@ -131,7 +72,7 @@ class ReducedSpec(_Strict):
     sha256: Sha256 | Literal[""] = Field("", description=f"Of {INT8}; bf16 has no file of its own.")
 
 
-class OnnxSpec(_Strict):
+class OnnxSpec(Strict):
     """The same network as an ONNX file, and its differences from torch at the export."""
 
     sha256: Sha256 = Field(description=f"Of {ONNX}.")
@@ -152,7 +93,7 @@ class OnnxSpec(_Strict):
     features: bool = Field(False, description="Whether it also gives the features of its last map.")
 
 
-class TypicalSpec(_Strict):
+class TypicalSpec(Strict):
     """Test for faces of another kind than those of the training, see `aletheia.models.typical_faces`."""
 
     sha256: Sha256 = Field(description=f"Of {TYPICAL}.")
@@ -162,7 +103,7 @@ class TypicalSpec(_Strict):
     faces: int = Field(ge=1, description="Validation faces that the limit was set on.")
 
 
-class AbstentionSpec(_Strict):
+class AbstentionSpec(Strict):
     """Rules for "cannot tell": `aletheia.training.abstention` fits them, `aletheia.models.verdict` applies them."""
 
     alpha: float = Field(gt=0, lt=1, description="Share of either class whose own label may be found implausible.")
@@ -189,7 +130,7 @@ class AbstentionSpec(_Strict):
         return ranges
 
 
-class LeftOutSource(_Strict):
+class LeftOutSource(Strict):
     """Sources that a training of the recipe had to do without, and how it fared on them."""
 
     name: Text
@@ -202,7 +143,7 @@ class LeftOutSource(_Strict):
     fake_lower: Share = Field(1.0, description='Likewise from which on "fake" has to be.')
 
 
-class OtherSources(_Strict):
+class OtherSources(Strict):
     """What the recipe is worth on sources that it was not trained on, see `aletheia.training.left_out_sources`."""
 
     auc: Share | None = Field(None, description="Over all left-out sources; only faces left out together are compared.")
@@ -227,7 +168,7 @@ def _auc_text(part: LeftOutSource | OtherSources) -> str:
     return f"{part.auc:.3f}{limits}"
 
 
-class ModelSpec(_Strict):
+class ModelSpec(Strict):
     """Everything needed to use a model, and its origin."""
 
     schema_version: Literal[1] = 1

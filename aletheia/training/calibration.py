@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.models.spec import MAX_KNOTS, Calibration
+from aletheia.models.calibration_map import MAX_KNOTS, Calibration
 from aletheia.stats.curves import curve
 
 Method = Literal["none", "temperature", "platt", "isotonic"]

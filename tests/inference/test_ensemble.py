@@ -17,9 +17,10 @@ from aletheia.inference.ensemble import Ensemble, open_predictor
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.video import predict_video
 from aletheia.models.bundle import save_bundle
+from aletheia.models.calibration_map import Calibration
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model
-from aletheia.models.spec import Calibration, ModelSpec, read_spec, write_spec
+from aletheia.models.spec import ModelSpec, read_spec, write_spec
 from aletheia.models.verdict import UNCUT, decide
 
 

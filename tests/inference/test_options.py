@@ -9,7 +9,8 @@ from aletheia.core.errors import InputError
 from aletheia.inference.ensemble import Ensemble
 from aletheia.inference.options import DEFAULT, PredictOptions, adjusted_spec
 from aletheia.inference.predictor import Predictor
-from aletheia.models.spec import AbstentionSpec, Calibration, ModelSpec, read_spec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import AbstentionSpec, ModelSpec, read_spec
 from aletheia.models.verdict import decide
 
 BARE = PredictOptions(use_calibration=False)

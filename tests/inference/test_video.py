@@ -19,7 +19,7 @@ from aletheia.imaging.video import Frame
 from aletheia.inference.ensemble import Ensemble
 from aletheia.inference.predictor import FaceEvidence, Predictor
 from aletheia.inference.video import ScoredFrames, aggregate, decide_video, min_fakes_beyond_chance, predict_video
-from aletheia.models.spec import Calibration
+from aletheia.models.calibration_map import Calibration
 from aletheia.models.verdict import BRIEF, SMALL
 
 CALIBRATION = Calibration(method="platt", scale=1.7, shift=-0.3)

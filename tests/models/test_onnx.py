@@ -21,11 +21,12 @@ from aletheia.core.settings import get_settings
 from aletheia.imaging.transforms import normalise
 from aletheia.models import onnx_export
 from aletheia.models.bundle import load_bundle, save_bundle
+from aletheia.models.calibration_map import Calibration
 from aletheia.models.network import with_attention
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.onnx_network import ENGINES, OnnxNetwork
 from aletheia.models.registry import create_model
-from aletheia.models.spec import Calibration, ModelSpec, read_spec, write_spec
+from aletheia.models.spec import ModelSpec, read_spec, write_spec
 from aletheia.training.batch_norm import measure_batch_norm
 
 from ..model_factories import SMALLEST

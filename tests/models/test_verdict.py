@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import laplace
 
-from aletheia.models.spec import AbstentionSpec, Calibration, ModelSpec, TypicalSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import AbstentionSpec, ModelSpec, TypicalSpec
 from aletheia.models.verdict import (
     BOTH,
     CAUSES,

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from aletheia.models.spec import Calibration, ModelSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import ModelSpec
 from aletheia.release.data_records import UnreadableRow
 from aletheia.release.evaluation_records import GapRecord, GroupRecord
 from aletheia.release.evaluation_report import EvaluationReport

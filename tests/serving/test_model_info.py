@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from aletheia.models.spec import AbstentionSpec, Calibration, ModelSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.model_info import model_card, service_limits
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_curve
 
 from aletheia.core.errors import InputError
-from aletheia.models.spec import MAX_KNOTS, Calibration
+from aletheia.models.calibration_map import MAX_KNOTS, Calibration
 from aletheia.training.calibration import choose_threshold, fit_calibration, thin_knots
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aletheia.inference.predictor import NO_FACE
-from aletheia.models.spec import Calibration, ModelSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import CANNOT_TELL, FAKE, REAL
 from aletheia.serving.web.reasons import explain_refusal
 

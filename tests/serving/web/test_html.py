@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from aletheia.inference.explain import Explanation
-from aletheia.models.spec import Calibration, ModelSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import ModelSpec
 from aletheia.serving.web.explanation_html import FACES, render_explanation
 from aletheia.serving.web.gallery import SAMPLES
 from aletheia.serving.web.intake import render_intake

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from aletheia.models.spec import Calibration, ModelSpec
+from aletheia.models.calibration_map import Calibration
+from aletheia.models.spec import ModelSpec
 from aletheia.serving.web.messages import (
     LABELS,
     TONES,
