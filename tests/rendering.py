@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,18 @@ def render(address: str | Path, folder: Path) -> str:
 
 def in_browser(page: Path, expression: str, width: int, folder: Path) -> Any:
     """Return what a function of JavaScript returns on a page of that width; a picture of it lies in the folder."""
+    # In a thread of its own: the session's browser of the page's tests may hold this one's event loop.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_measured, page, expression, width, folder, _program()).result()
+
+
+def _measured(page: Path, expression: str, width: int, folder: Path, program: str) -> Any:
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox", "--disable-gpu"]
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=_program(), args=arguments) as browser,
+        playwright.chromium.launch(executable_path=program, args=arguments) as browser,
     ):
         opened = browser.new_page(viewport={"width": width, "height": 900})
         opened.goto(page.as_uri(), timeout=120_000)
