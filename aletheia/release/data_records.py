@@ -13,6 +13,7 @@ class GroupingRecord(Record):
     known: int
     guessed: int
     people: int = 0
+    compared: bool = False
 
 
 class FamilyRecord(Record):
