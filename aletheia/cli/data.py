@@ -91,6 +91,7 @@ def relatives(
     manifest: Annotated[Path | None, typer.Option(help="With a folder: a manifest of its files.")] = None,
     distance: Annotated[float, typer.Option(help="Faces closer than this are one person's, 0 to 1.")] = 0.45,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: the setting ALETHEIA_WORKERS.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Find files that show one person by comparing faces, and keep them on one side of the split.
 
@@ -101,6 +102,9 @@ def relatives(
     from aletheia.datasets.relatives import propose_relatives
 
     found = propose_relatives(source, out, manifest=manifest, distance=distance, workers=workers or None)
+    if as_json:
+        print(json.dumps(found.to_dict()))
+        return
     done = f" ({found.resumed:,} of them compared before)" if found.resumed else ""
     news = int(found.pairs["news"].sum())
     print(

@@ -46,7 +46,6 @@ def evaluate_source(
     limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     registered = find_model(model or None)
     spec, seed = read_spec(registered.folder), config.seed
-    crop = spec.crop
     data = load_dataset(
         config.source,
         manifest=config.manifest,
@@ -57,7 +56,7 @@ def evaluate_source(
         one_class=True,
         seed=seed,
     )
-    faces, n_left_out = faces_as_in_training(data, crop, seed=seed)
+    faces, n_left_out = faces_as_in_training(data, spec, seed=seed)
     evaluation = evaluate_model(
         registered.folder,
         None,

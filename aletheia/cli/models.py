@@ -92,6 +92,7 @@ def export(
     model: Annotated[Path, typer.Argument(help="A model's folder with model.safetensors and model.json.")],
     faces: Annotated[Path, typer.Option(help="Folder of pictures with faces, on which ONNX is compared with torch.")],
     int8: Annotated[bool, typer.Option("--int8", help="Also add model.int8.onnx, and measure its cost.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add model.onnx, which `aletheia predict` and the servers run, and explain.onnx to a model, as training does.
 
@@ -126,6 +127,9 @@ def export(
     onnx = spec.onnx
     if onnx is None:
         raise RuntimeError(f"The export of {model} left no entry about ONNX in model.json.")
+    if as_json:
+        typer.echo(json.dumps({"model": str(model), "onnx": onnx.model_dump(mode="json")}, indent=2))
+        return
     times = ", ".join(f"{engine} {time:.1f} ms" for engine, time in onnx.milliseconds.items())
     typer.echo(
         f"{model / 'model.onnx'}: differs from torch by at most {onnx.max_difference:.1g} on {onnx.crops} faces."

@@ -30,11 +30,14 @@ console = Console()
 
 
 @app.command()
-def start() -> None:
+def start(as_json: AsJson = False) -> None:
     """Start the service, if it does not run, and show its address."""
     from aletheia.tracking import access, service
 
     running = service.start()
+    if as_json:
+        print(json.dumps({"url": running.url, "pid": running.pid, "home": str(running.home)}))
+        return
     console.print(f"The tracking service runs at {running.url} (pid {running.pid}), data in {running.home}.")
     console.print(f"For other programs of yours: export MLRUN_DBPATH={running.url}", style="dim")
     address = access.without_token(running.url).replace("://", f"://{access.USER}:$(cat {running.home / access.FILE})@")
