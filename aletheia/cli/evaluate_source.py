@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aletheia.core.files import atomic_write
+from aletheia.core.wording import counted
 from aletheia.datasets.pipeline import load_dataset
 from aletheia.evaluation.elsewhere import faces_as_in_training
 from aletheia.evaluation.evaluate import evaluate_model
@@ -110,7 +111,9 @@ def _print_report(
     _print_lines(console, [*refusal_sentences(checks), reuse_note(report), *filter(None, [report.crops])])
     n_unread = report.n_unreadable + n_left_out
     if n_unread:
-        console.print(f"{n_unread:,} files had no face, or could not be read; they are in none of the numbers.")
+        console.print(
+            f"{counted(n_unread, 'file')} had no face, or could not be read, and counted in none of the numbers."
+        )
     console.print(f"The report: {page}", highlight=False, markup=False)
 
 
@@ -121,7 +124,7 @@ def _print_lines(console: Console, lines: Iterable[str]) -> None:
 
 def _metrics_table(report: EvaluationReport, uri: str) -> Table:
     table = Table(
-        title=f"{escape(uri)} on {report.n_real:,} real and {report.n_fake:,} fake faces", title_justify="left"
+        title=f"{escape(uri)} on {report.n_real:,} real and {counted(report.n_fake, 'fake face')}", title_justify="left"
     )
     for head in ("", "value (95 % interval)", "beside"):
         table.add_column(head)

@@ -22,6 +22,7 @@ from rich.table import Table
 from aletheia.core.errors import InputError
 from aletheia.core.lifetime import start_bound
 from aletheia.core.settings import get_settings
+from aletheia.core.wording import counted
 from aletheia.tracking.constants import MLRUN_VERSION
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -134,7 +135,7 @@ def export(
             print(json.dumps(dataclasses.asdict(plan), default=str))
             return
         console.print(
-            f"{plan.created} runs would be copied, {plan.updated} brought up to date; {plan.unchanged} are unchanged."
+            f"{counted(plan.created, 'run')} would be copied, {plan.updated} brought up to date; {plan.unchanged} are unchanged."
         )
         console.print(f"MLflow: {plan.uri}")
         return
@@ -143,8 +144,8 @@ def export(
         print(json.dumps(dataclasses.asdict(summary), default=str))
         return
     console.print(
-        f"{summary.created} runs copied, {summary.updated} brought up to date, {summary.unchanged} unchanged;"
-        f" {summary.copied} artifacts copied, {summary.referenced} referred to;"
+        f"{counted(summary.created, 'run')} copied, {summary.updated} brought up to date, {summary.unchanged} unchanged;"
+        f" {counted(summary.copied, 'artifact')} copied, {summary.referenced} referred to;"
         f" {summary.models} model versions registered."
     )
     for problem in summary.problems:
