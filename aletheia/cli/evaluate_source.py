@@ -111,9 +111,7 @@ def _print_report(
     _print_lines(console, [*refusal_sentences(checks), reuse_note(report), *filter(None, [report.crops])])
     n_unread = report.n_unreadable + n_left_out
     if n_unread:
-        console.print(
-            f"{counted(n_unread, 'file')} had no face, or could not be read, and counted in none of the numbers."
-        )
+        console.print(f"{counted(n_unread, 'file')} had no face, or could not be read, and count in no number.")
     console.print(f"The report: {page}", highlight=False, markup=False)
 
 

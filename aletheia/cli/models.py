@@ -134,7 +134,8 @@ def export(
         return
     times = ", ".join(f"{engine} {time:.1f} ms" for engine, time in onnx.milliseconds.items())
     typer.echo(
-        f"{model / 'model.onnx'}: differs from torch by at most {onnx.max_difference:.1g} on {counted(onnx.crops, 'face')}."
+        f"{model / 'model.onnx'}: differs from torch by at most {onnx.max_difference:.1g} on "
+        f"{counted(onnx.crops, 'face')}."
     )
     typer.echo(f"One face on one thread: {times}; {onnx.engine} will be used.")
     for precision, cost in onnx.reduced.items():

@@ -135,7 +135,8 @@ def export(
             print(json.dumps(dataclasses.asdict(plan), default=str))
             return
         console.print(
-            f"{counted(plan.created, 'run')} would be copied, {plan.updated} brought up to date; {plan.unchanged} are unchanged."
+            f"{counted(plan.created, 'run')} would be copied, {plan.updated} brought up to date; "
+            f"{plan.unchanged} unchanged."
         )
         console.print(f"MLflow: {plan.uri}")
         return
@@ -144,7 +145,8 @@ def export(
         print(json.dumps(dataclasses.asdict(summary), default=str))
         return
     console.print(
-        f"{counted(summary.created, 'run')} copied, {summary.updated} brought up to date, {summary.unchanged} unchanged;"
+        f"{counted(summary.created, 'run')} copied, {summary.updated} brought up to date, "
+        f"{summary.unchanged} unchanged;"
         f" {counted(summary.copied, 'artifact')} copied, {summary.referenced} referred to;"
         f" {summary.models} model versions registered."
     )

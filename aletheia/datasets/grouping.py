@@ -174,8 +174,8 @@ def _notes(guessed: pd.DataFrame) -> list[str]:
     frames = guessed[(guessed["video"] != "") & ~guessed["path"].map(is_video)]
     if len(frames):
         notes.append(
-            f"{len(frames):,} pictures were taken for frames of {counted(frames['video'].nunique(), 'video')}, by their "
-            "numbered names and the likeness of neighbours; the frames of a video stay on one side of the split. "
+            f"{len(frames):,} pictures were taken for frames of {counted(frames['video'].nunique(), 'video')}, by "
+            "their numbered names and the likeness of neighbours; the frames of a video stay on one side of the split. "
             "Where that is wrong, name the videos in a manifest."
         )
     people = guessed[(guessed["identity"] != "") | (guessed["pair"] != "")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_messages_of_commands_count_in_numbers_of_one():
     """No message of the command line says "1 files": `counted` chooses the form."""
     found = []
     for place, parts in _texts(PACKAGE / "cli"):
-        for number, text in zip(parts, parts[1:], strict=False):
+        for number, text in itertools.pairwise(parts):
             if isinstance(number, ast.FormattedValue) and isinstance(text, ast.Constant):
                 found += [f"{place}: {{…}}{text.value}"] * bool(re.match(rf" ({_NOUNS})\b", text.value))
     assert not found
@@ -49,7 +50,7 @@ def test_messages_put_no_article_before_a_part():
     """A word that is put in may begin with a vowel, or be none: "a image", "a none"."""
     found = []
     for place, parts in _texts(PACKAGE):
-        for text, word in zip(parts, parts[1:], strict=False):
+        for text, word in itertools.pairwise(parts):
             if isinstance(word, ast.FormattedValue) and isinstance(text, ast.Constant):
                 is_after_article = re.search(r"\ban? $", text.value, re.IGNORECASE)
                 if is_after_article and ast.unparse(word.value) not in _AFTER_ARTICLE:
