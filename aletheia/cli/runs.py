@@ -123,7 +123,8 @@ def prune(
     verb = "would be deleted" if dry_run else "deleted"
     typer.echo(
         f"{counted(len(plan.folders), 'folder')} of {counted(plan.deleted, 'run')} {verb}: "
-        f"{plan.bytes / 1e6:.1f} MB. Kept: the newest {plan.newest}, and {plan.needed} more that a model in use or a kept run needs."
+        f"{plan.bytes / 1e6:.1f} MB. "
+        f"Kept: the newest {plan.newest}, and {plan.needed} more that a model in use or a kept run needs."
     )
     for folder in plan.folders if dry_run else ():
         typer.echo(f"  {folder.relative_to(root)}")
