@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from aletheia.core.wording import counted
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 app = typer.Typer(help="Data sets.", no_args_is_help=True)
 _SHOWN = 5  # files left out
@@ -49,7 +51,8 @@ def self_blend(
         print(json.dumps(dataclasses.asdict(blended), default=str))
         return
     print(
-        f"{blended.manifest}: {blended.pairs} genuine pictures and as many forgeries; {len(blended.skipped)} left out"
+        f"{blended.manifest}: {counted(blended.pairs, 'genuine picture')} and as many forgeries; "
+        f"{len(blended.skipped)} left out"
     )
 
 
@@ -75,7 +78,7 @@ def frames(
         print(json.dumps(dataclasses.asdict(written), default=str))
         return
     done = f" ({written.resumed} of them before)" if written.resumed else ""
-    print(f"{written.manifest}: {written.frames:,} frames of {written.videos:,} videos{done}")
+    print(f"{written.manifest}: {counted(written.frames, 'frame')} of {counted(written.videos, 'video')}{done}")
     for path, reason in written.skipped[:_SHOWN]:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     if written.skipped:
@@ -91,6 +94,7 @@ def relatives(
     manifest: Annotated[Path | None, typer.Option(help="With a folder: a manifest of its files.")] = None,
     distance: Annotated[float, typer.Option(help="Faces closer than this are one person's, 0 to 1.")] = 0.45,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: the setting ALETHEIA_WORKERS.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Find files that show one person by comparing faces, and keep them on one side of the split.
 
@@ -101,11 +105,14 @@ def relatives(
     from aletheia.datasets.relatives import propose_relatives
 
     found = propose_relatives(source, out, manifest=manifest, distance=distance, workers=workers or None)
+    if as_json:
+        print(json.dumps(found.to_dict()))
+        return
     done = f" ({found.resumed:,} of them compared before)" if found.resumed else ""
     news = int(found.pairs["news"].sum())
     print(
-        f"{found.manifest}: {found.files:,} files{done}, {found.without_face:,} without a face; {len(found.pairs):,} "
-        f"pairs of relatives, {news:,} of which nothing else connects"
+        f"{found.manifest}: {counted(found.files, 'file')}{done}, {found.without_face:,} without a face; "
+        f"{counted(len(found.pairs), 'pair')} of relatives, {news:,} of which nothing else connects"
     )
     if news:
         print(f"look at {found.manifest.with_name(found.manifest.stem + '-pairs.png')}")

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aletheia.core.files import atomic_write
+from aletheia.core.wording import counted
 from aletheia.datasets.pipeline import load_dataset
 from aletheia.evaluation.elsewhere import faces_as_in_training
 from aletheia.evaluation.evaluate import evaluate_model
@@ -46,7 +47,6 @@ def evaluate_source(
     limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     registered = find_model(model or None)
     spec, seed = read_spec(registered.folder), config.seed
-    crop = spec.crop
     data = load_dataset(
         config.source,
         manifest=config.manifest,
@@ -57,7 +57,7 @@ def evaluate_source(
         one_class=True,
         seed=seed,
     )
-    faces, n_left_out = faces_as_in_training(data, crop, seed=seed)
+    faces, n_left_out = faces_as_in_training(data, spec, seed=seed)
     evaluation = evaluate_model(
         registered.folder,
         None,
@@ -111,7 +111,7 @@ def _print_report(
     _print_lines(console, [*refusal_sentences(checks), reuse_note(report), *filter(None, [report.crops])])
     n_unread = report.n_unreadable + n_left_out
     if n_unread:
-        console.print(f"{n_unread:,} files had no face, or could not be read; they are in none of the numbers.")
+        console.print(f"{counted(n_unread, 'file')} had no face, or could not be read, and count in no number.")
     console.print(f"The report: {page}", highlight=False, markup=False)
 
 
@@ -122,7 +122,7 @@ def _print_lines(console: Console, lines: Iterable[str]) -> None:
 
 def _metrics_table(report: EvaluationReport, uri: str) -> Table:
     table = Table(
-        title=f"{escape(uri)} on {report.n_real:,} real and {report.n_fake:,} fake faces", title_justify="left"
+        title=f"{escape(uri)} on {report.n_real:,} real and {counted(report.n_fake, 'fake face')}", title_justify="left"
     )
     for head in ("", "value (95 % interval)", "beside"):
         table.add_column(head)

@@ -24,16 +24,17 @@ Project = Annotated[
 def build(
     names: Annotated[list[str] | None, typer.Argument(help="Functions; by default all.", show_default=False)] = None,
     project: Project = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of the files written.")] = False,
 ) -> None:
     """Generate functions/<name>/ from notebooks/NN-<name>.ipynb, and list the functions in project.yaml."""
     root = project_root(project)
     with _without_server():
         from aletheia.project.functions import build_functions
 
-        written = build_functions(root, names or None)
-    for path in written:
-        typer.echo(f"wrote {path.relative_to(root)}")
-    if not written:
+        written = [str(path.relative_to(root)) for path in build_functions(root, names or None)]
+    for line in [json.dumps(written, indent=2)] if as_json else [f"wrote {path}" for path in written]:
+        typer.echo(line)
+    if not written and not as_json:
         typer.echo("Already up to date.")
 
 

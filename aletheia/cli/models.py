@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aletheia.core.wording import counted
+
 app = typer.Typer(no_args_is_help=True, help="Networks, and files of trained ones.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -69,7 +71,7 @@ def inspect(
         "SHA-256": report.sha256,
         "architecture": (report.architecture or "unknown") + (" (recognised by its tensors)" * report.recognised),
         "parameters": "unknown" if report.parameters is None else f"{report.parameters:,}",
-        "numbers": f"{report.elements:,} in {len(report.tensors)} tensors",
+        "numbers": f"{report.elements:,} in {counted(len(report.tensors), 'tensor')}",
         "element types": ", ".join(f"{dtype} × {count}" for dtype, count in report.dtypes.items()),
         "training data": report.data_hash or "the file does not say",
         **{
@@ -92,6 +94,7 @@ def export(
     model: Annotated[Path, typer.Argument(help="A model's folder with model.safetensors and model.json.")],
     faces: Annotated[Path, typer.Option(help="Folder of pictures with faces, on which ONNX is compared with torch.")],
     int8: Annotated[bool, typer.Option("--int8", help="Also add model.int8.onnx, and measure its cost.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add model.onnx, which `aletheia predict` and the servers run, and explain.onnx to a model, as training does.
 
@@ -126,9 +129,13 @@ def export(
     onnx = spec.onnx
     if onnx is None:
         raise RuntimeError(f"The export of {model} left no entry about ONNX in model.json.")
+    if as_json:
+        typer.echo(json.dumps({"model": str(model), "onnx": onnx.model_dump(mode="json")}, indent=2))
+        return
     times = ", ".join(f"{engine} {time:.1f} ms" for engine, time in onnx.milliseconds.items())
     typer.echo(
-        f"{model / 'model.onnx'}: differs from torch by at most {onnx.max_difference:.1g} on {onnx.crops} faces."
+        f"{model / 'model.onnx'}: differs from torch by at most {onnx.max_difference:.1g} on "
+        f"{counted(onnx.crops, 'face')}."
     )
     typer.echo(f"One face on one thread: {times}; {onnx.engine} will be used.")
     for precision, cost in onnx.reduced.items():

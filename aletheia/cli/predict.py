@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from aletheia.cli.predict_output import ResultTable, list_files
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 
 if TYPE_CHECKING:
     from aletheia.inference.predictor import Prediction
@@ -94,7 +95,9 @@ def predict(
             done = table.done
             remaining = [path for path in paths if str(path) not in done]
             if n_done := len(paths) - len(remaining):
-                print(f"{output} already has the answers for {n_done} of {len(paths)} files.", file=sys.stderr)
+                print(
+                    f"{output} already has the answers for {n_done} of {counted(len(paths), 'file')}.", file=sys.stderr
+                )
             paths = remaining
         # A bar would mix with lines on the same terminal; it is shown where answers go into a file.
         for path in tqdm(paths, "Classifying", unit="file", disable=None if table else True):
@@ -123,7 +126,7 @@ def _summary(verdicts: Counter[str]) -> str:
     """Count the answers by verdict in one line."""
     names = {"error": "unreadable"}
     counts = ", ".join(f"{count} {names.get(verdict, verdict)}" for verdict, count in verdicts.most_common())
-    return f"{verdicts.total()} files" + (f": {counts}." if counts else ".")
+    return counted(verdicts.total(), "file") + (f": {counts}." if counts else ".")
 
 
 def _describe(prediction: Prediction | VideoPrediction) -> str:
@@ -134,7 +137,7 @@ def _describe(prediction: Prediction | VideoPrediction) -> str:
     if prediction.probability is None:
         return prediction.verdict + notes
     if isinstance(prediction, VideoPrediction):
-        people = (f"{person.probability:.1%} in {len(person.times)} frames" for person in prediction.people)
+        people = (f"{person.probability:.1%} in {counted(len(person.times), 'frame')}" for person in prediction.people)
         probabilities = f"probability of fake, by person: {', '.join(people)}"
     else:
         probabilities = f"probability of fake: {', '.join(f'{face.probability:.1%}' for face in prediction.faces)}"

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
 from aletheia.core.paths import check_is_local
+from aletheia.core.wording import counted
 
 if TYPE_CHECKING:
     from aletheia.client_types import ModelNote
@@ -72,11 +73,11 @@ def list_files(paths: Sequence[Path], recursive: bool = False) -> list[Path]:
 def _report_left_out(path: Path, n_others: int, n_folders: int) -> None:
     if n_others:
         print(
-            f"{path}: {n_others} files are no pictures or videos by their names, and were left out.",
+            f"{path}: {counted(n_others, 'file')} left out: by name neither picture nor video.",
             file=sys.stderr,
         )
     if n_folders:
-        print(f"{path}: {n_folders} folders were not entered; --recursive enters them.", file=sys.stderr)
+        print(f"{path}: {counted(n_folders, 'folder')} not entered; --recursive enters them.", file=sys.stderr)
 
 
 class ResultTable:

@@ -1,4 +1,4 @@
-"""The command ``aletheia``. Exit codes: 0 success, 1 failure, 2 unusable input, 130 interrupted."""
+"""The command ``aletheia``. Exit codes: 0 success, 1 failure, 2 unusable input, 130 interrupted; SIGTERM ends it."""
 
 from __future__ import annotations
 

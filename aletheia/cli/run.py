@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the options, show the steps, and run nothing.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON on standard output at the end.")
+    ] = False,
 ) -> None:
     """Run the whole workflow: faces, data, search, training, evaluation, registration.
 
@@ -40,12 +44,17 @@ def run(
     if dry_run:
         from aletheia.project.plan import plan_steps
 
-        for step, text in plan_steps(effective):
-            typer.echo(f"{step + ':':24}{text}")
+        steps = plan_steps(effective)
+        texts = [f"{step + ':':24}{text}" for step, text in steps]
+        for line in [json.dumps(dict(steps), indent=2)] if as_json else texts:
+            typer.echo(line)
         return
     from aletheia.project.runner import run_workflow
 
-    if run_workflow(effective)["state"] != "completed":
+    summary = run_workflow(effective)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2, default=str))
+    if summary["state"] != "completed":
         raise typer.Exit(1)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aletheia.core.wording import counted
+
 if TYPE_CHECKING:
     from aletheia.project.experiments import Experiment
 
@@ -120,8 +122,9 @@ def prune(
         return
     verb = "would be deleted" if dry_run else "deleted"
     typer.echo(
-        f"{len(plan.folders)} folders of {plan.deleted} runs {verb}: {plan.bytes / 1e6:.1f} MB. Kept: the newest"
-        f" {plan.newest}, and {plan.needed} more that a model in use or a kept run needs."
+        f"{counted(len(plan.folders), 'folder')} of {counted(plan.deleted, 'run')} {verb}: "
+        f"{plan.bytes / 1e6:.1f} MB. "
+        f"Kept: the newest {plan.newest}, and {plan.needed} more that a model in use or a kept run needs."
     )
     for folder in plan.folders if dry_run else ():
         typer.echo(f"  {folder.relative_to(root)}")

@@ -22,6 +22,7 @@ from rich.table import Table
 from aletheia.core.errors import InputError
 from aletheia.core.lifetime import start_bound
 from aletheia.core.settings import get_settings
+from aletheia.core.wording import counted
 from aletheia.tracking.constants import MLRUN_VERSION
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -30,11 +31,14 @@ console = Console()
 
 
 @app.command()
-def start() -> None:
+def start(as_json: AsJson = False) -> None:
     """Start the service, if it does not run, and show its address."""
     from aletheia.tracking import access, service
 
     running = service.start()
+    if as_json:
+        print(json.dumps({"url": running.url, "pid": running.pid, "home": str(running.home)}))
+        return
     console.print(f"The tracking service runs at {running.url} (pid {running.pid}), data in {running.home}.")
     console.print(f"For other programs of yours: export MLRUN_DBPATH={running.url}", style="dim")
     address = access.without_token(running.url).replace("://", f"://{access.USER}:$(cat {running.home / access.FILE})@")
@@ -131,7 +135,8 @@ def export(
             print(json.dumps(dataclasses.asdict(plan), default=str))
             return
         console.print(
-            f"{plan.created} runs would be copied, {plan.updated} brought up to date; {plan.unchanged} are unchanged."
+            f"{counted(plan.created, 'run')} would be copied, {plan.updated} brought up to date; "
+            f"{plan.unchanged} unchanged."
         )
         console.print(f"MLflow: {plan.uri}")
         return
@@ -140,8 +145,9 @@ def export(
         print(json.dumps(dataclasses.asdict(summary), default=str))
         return
     console.print(
-        f"{summary.created} runs copied, {summary.updated} brought up to date, {summary.unchanged} unchanged;"
-        f" {summary.copied} artifacts copied, {summary.referenced} referred to;"
+        f"{counted(summary.created, 'run')} copied, {summary.updated} brought up to date, "
+        f"{summary.unchanged} unchanged;"
+        f" {counted(summary.copied, 'artifact')} copied, {summary.referenced} referred to;"
         f" {summary.models} model versions registered."
     )
     for problem in summary.problems:

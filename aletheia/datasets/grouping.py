@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import PAIR_SEPARATOR, RELATIVES
 from aletheia.datasets.layouts.people import celeb_people
 from aletheia.datasets.schema import GROUP_COLUMNS, as_text
@@ -173,11 +174,13 @@ def _notes(guessed: pd.DataFrame) -> list[str]:
     frames = guessed[(guessed["video"] != "") & ~guessed["path"].map(is_video)]
     if len(frames):
         notes.append(
-            f"{len(frames):,} pictures were taken for frames of {frames['video'].nunique():,} videos, by their "
-            "numbered names and the likeness of neighbours; the frames of a video stay on one side of the split. "
+            f"{len(frames):,} pictures were taken for frames of {counted(frames['video'].nunique(), 'video')}, by "
+            "their numbered names and the likeness of neighbours; the frames of a video stay on one side of the split. "
             "Where that is wrong, name the videos in a manifest."
         )
     people = guessed[(guessed["identity"] != "") | (guessed["pair"] != "")]
     if len(people):
-        notes.append(f"The people of {len(people):,} files were guessed from names such as id0_id1_0000 or 033_097.")
+        notes.append(
+            f"The people of {counted(len(people), 'file')} were guessed from names such as id0_id1_0000 or 033_097."
+        )
     return notes

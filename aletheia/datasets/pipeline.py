@@ -130,6 +130,7 @@ def extract_dataset_faces(
     data: Dataset,
     config: CropConfig,
     *,
+    largest: float = 0.0,
     workers: int = 0,
     client: Any = None,
     one_class: bool = False,
@@ -142,6 +143,8 @@ def extract_dataset_faces(
     data : Dataset
     config : CropConfig
         How faces are detected and cut out.
+    largest : float
+        A face of more pixels a side is first shrunk to these, as :func:`aletheia.faces.extraction.extract_faces`.
     workers : int
         Processes; 0: the setting ``ALETHEIA_WORKERS``.
     client : distributed.Client, optional
@@ -155,9 +158,8 @@ def extract_dataset_faces(
         When no face was left in one of the classes.
     """
     both = pd.concat([data.main.assign(_pool=False), data.pool.assign(_pool=True)], ignore_index=True)
-    extracted = extract_faces(
-        both, data_folder() / "faces", config, workers=workers or None, client=client, progress=progress
-    )
+    options: dict[str, Any] = {"workers": workers or None, "client": client, "progress": progress}
+    extracted = extract_faces(both, data_folder() / "faces", config, largest=largest, **options)
     from_pool = extracted.manifest["_pool"].astype(bool)
     faces = extracted.manifest.drop(columns="_pool")
     main, pool = faces[~from_pool].reset_index(drop=True), faces[from_pool].reset_index(drop=True)

@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from sklearn.neighbors import NearestNeighbors
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write, file_state, replacing
+from aletheia.core.jsonable import to_records
 from aletheia.core.parallel import map_processes
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
@@ -69,6 +71,10 @@ class Relatives:
     resumed: int
     largest: int
     notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as values for JSON."""
+        return {**vars(self), "manifest": str(self.manifest), "pairs": to_records(self.pairs), "notes": [*self.notes]}
 
 
 def propose_relatives(

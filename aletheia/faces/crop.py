@@ -9,7 +9,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.crop_config import MIN_SIZE, CropConfig
 from aletheia.faces.face import Face
 
 _USE_SCALE = "Use the face policy 'scale'."
@@ -71,6 +71,44 @@ def crop_face(rgb: Array, face: Face, size: int, margin: float = 0.2, policy: st
     # Mirroring leaves no bars: a black bar would tell the networks where faces were cut, not whether they are fake.
     border = (max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0))
     return resize_crop(_mirror(part, border) if policy == "scale" and any(border) else part, size)
+
+
+def crop_shrunk(rgb: Array, face: Face, config: CropConfig, largest: float = 0.0) -> Array:
+    """Cut out one face; one larger than `largest` is first shrunk to that side, so that it is no sharper.
+
+    Parameters
+    ----------
+    rgb : (H, W, 3) uint8
+    face : Face
+        Detected in ``rgb``.
+    config : CropConfig
+        Its size, margin and policy count.
+    largest : float
+        Side in pixels of the largest face whose sharpness is to be kept; 0: of every face.
+
+    Returns
+    -------
+    (size, size, 3) uint8
+
+    Raises
+    ------
+    CropError
+        As :func:`crop_face`.
+    """
+    size, margin, policy = config.size, config.margin, config.policy
+    if is_shrunk(face.size, largest):
+        return resize_crop(crop_face(rgb, face, shrunk_side(largest, margin), margin, policy), size)
+    return crop_face(rgb, face, size, margin, policy)
+
+
+def is_shrunk(side: float, largest: float) -> bool:
+    """Whether a face of `side` pixels is larger than the `largest` one whose sharpness is kept; 0: of every face."""
+    return bool(largest) and side > largest
+
+
+def shrunk_side(largest: float, margin: float) -> int:
+    """Return the side in pixels of the crop, margins included, to which a larger face is shrunk."""
+    return max(round(largest * (1 + 2 * margin)), MIN_SIZE)
 
 
 def place_in_crop(face: Face, size: int, margin: float, policy: str) -> tuple[Array, Array]:

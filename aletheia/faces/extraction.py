@@ -74,6 +74,7 @@ def extract_faces(
     out_dir: str | Path,
     config: CropConfig | None = None,
     *,
+    largest: float = 0.0,
     workers: int | None = None,
     client: Any = None,
     progress: bool = True,
@@ -93,6 +94,9 @@ def extract_faces(
         Folder of the crops; made when missing. Several manifests may share one.
     config : CropConfig, optional
         How faces are detected and cut out.
+    largest : float
+        A face of more pixels a side is first shrunk to these, as a model does for which it is larger than all of the
+        training (`aletheia.models.preprocessing.largest_face`); 0: none is.
     workers : int, optional
         Processes; by default the setting ``ALETHEIA_WORKERS``. With one, and for a handful of files, the work is done
         in this process, which a file that kills its reader takes along.
@@ -114,10 +118,11 @@ def extract_faces(
     except OSError as error:
         raise InputError(f"{folder}: cannot make this folder for the face crops ({error.strerror}).") from None
     paths = [str(path) for path in manifest["path"]]
-    extractor = FaceExtractor(config, factory, str(folder))
+    extractor = FaceExtractor(config, factory, str(folder), largest)
+    key = config.journal_key() + (f"{largest!r}".encode() if largest else b"")
     started = time.perf_counter()
     results: list[FileResult] = []
-    with _disk_errors(folder), contextlib.closing(Journal(folder, config.journal_key())) as journal:
+    with _disk_errors(folder), contextlib.closing(Journal(folder, key)) as journal:
         finished = [journal.find(path) for path in paths]
         pending = [path for path, result in zip(paths, finished, strict=True) if result is None]
         # Starting processes costs more than a dozen images; but a resumed run may have been ended by one of its files.

@@ -11,7 +11,7 @@ from pathlib import Path
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
-from aletheia.faces.crop import CropError, crop_face
+from aletheia.faces.crop import CropError, crop_shrunk, is_shrunk
 from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.detectors.registry import DetectorFactory, FaceDetector
 from aletheia.faces.face import Face
@@ -38,11 +38,14 @@ class FaceExtractor:
         is registered by a call elsewhere.
     folder : str
         Folder of the crops.
+    largest : float
+        A face of more pixels a side is first shrunk to these, see :func:`~aletheia.faces.crop.crop_shrunk`; 0: none is.
     """
 
     config: CropConfig
     factory: DetectorFactory
     folder: str
+    largest: float = 0.0
 
     def __call__(self, path: str) -> FileResult:
         """Cut the faces out of one image or video."""
@@ -94,11 +97,12 @@ class FaceExtractor:
         crops, uncut = [], ""
         for index, face in faces:
             try:
-                crop = crop_face(rgb, face, self.config.size, self.config.margin, self.config.policy)
+                crop = crop_shrunk(rgb, face, self.config, self.largest)
             except CropError as error:
                 uncut = f"face that cannot be cut out: {error.reason}"
                 continue
-            path = Path(self.folder) / f"{name}-{index}.png"
+            shrunk = f"-to-{self.largest!r}" if is_shrunk(face.size, self.largest) else ""
+            path = Path(self.folder) / f"{name}-{index}{shrunk}.png"
             with replacing(path) as file:
                 file.write(resaved(crop, None))
             crops.append(FaceCrop(str(path), face, index, time))

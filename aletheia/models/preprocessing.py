@@ -9,7 +9,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.crop import crop_face, resize_crop
+from aletheia.faces.crop import crop_shrunk
 from aletheia.faces.face import Face
 from aletheia.imaging.transforms import drawn_quality, resaved, resize_rgb
 from aletheia.models.spec import ModelSpec
@@ -40,11 +40,7 @@ def network_input(rgb: Array, face: Face, spec: ModelSpec) -> Array:
     -------
     (input_size, input_size, 3) uint8
     """
-    size, margin, policy = spec.crop.size, spec.crop.margin, spec.crop.policy
-    if (largest := largest_face(spec)) and face.size > largest:
-        crop = resize_crop(crop_face(rgb, face, round(largest * (1 + 2 * margin)), margin, policy), size)
-    else:
-        crop = crop_face(rgb, face, size, margin, policy)
+    crop = crop_shrunk(rgb, face, spec.crop, largest_face(spec))
     if spec.crop.quality or spec.crop.resolution:
         quality = drawn_quality(crop, *spec.crop.quality) if spec.crop.quality else None
         data = resaved(crop, quality, spec.crop.resolution)

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 import aletheia
 from aletheia.core.errors import InputError
 from aletheia.inference.errors import RequestError
-from aletheia.serving import routes
+from aletheia.serving import operations, routes
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder
 from aletheia.serving.description import describe
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("aletheia.serving")
 
 #: For the description of the interface, which is public like the probes.
-DOCS = dataclasses.replace(routes.PROBE, metrics_label="page", cache_control="no-store")
+DOCS = dataclasses.replace(operations.PROBE, metrics_label="page", cache_control="no-store")
 DOCS_PAGE = dataclasses.replace(DOCS, content_security_policy=DOCS_CSP)
 
 _STARTING = (

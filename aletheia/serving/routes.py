@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -17,96 +16,29 @@ import aletheia
 from aletheia.imaging.media_types import VIDEO_FORMATS
 from aletheia.inference.errors import RequestError
 from aletheia.serving.admission import Turn
+from aletheia.serving.operations import (
+    FAILURES,
+    FILES,
+    IMAGE_BODY,
+    INFER_ROUTE,
+    JOB,
+    LOOKING,
+    METRICS,
+    PROBE_ROUTE,
+    V2,
+    V2_HEALTH_ROUTE,
+    V2_ROUTE,
+    V2_SERVER,
+    VIDEO_BODY,
+    describe_failures,
+)
 from aletheia.serving.protocol import OUTPUTS
-from aletheia.serving.routing import OVERHEAD_BYTES, FallbackMount, RoutePolicy, base64_limit, check_method, file_limit
-from aletheia.serving.schemas import Answer, Failure, Job, V2Failure
+from aletheia.serving.routing import FallbackMount, check_method
+from aletheia.serving.schemas import Answer, Job
 from aletheia.serving.service import InferenceService
-from aletheia.serving.snippets import PICTURE
 from aletheia.serving.uploads import Upload, parse_json, picture_from_json, receive_upload
 
 GRAPH_WAIT_SECONDS = 30.0
-
-#: Policies of the routes below.
-FILES = RoutePolicy(max_body_bytes=file_limit, max_json_bytes=base64_limit)
-JOB = RoutePolicy(max_json_bytes=base64_limit, metrics_label="/v1/jobs/{id}")
-PROBE = RoutePolicy(needs_key=False, checks_origin=False, cache_control=None)
-METRICS = RoutePolicy(cache_control=None)
-V2 = RoutePolicy(max_body_bytes=base64_limit, metrics_label="/v2", v2_errors=True)
-V2_SERVER = dataclasses.replace(V2, max_body_bytes=OVERHEAD_BYTES)
-V2_INFER = dataclasses.replace(V2, metrics_label="/v2/models/{name}/infer")
-V2_PROBE = dataclasses.replace(V2, needs_key=False, checks_origin=False)
-
-_PICTURE = {"type": "string", "format": "binary", "description": "A picture or a video."}
-_FRAMES = {"type": "integer", "minimum": 1, "description": "Frames of a video that are looked at."}
-_OPTIONS = {
-    "threshold": {"type": "number", "description": "Probability from which on a face is fake; default: the model's."},
-    "use_calibration": {"type": "boolean", "default": True, "description": "Whether probabilities are calibrated."},
-    "crops": {"type": "boolean", "default": False, "description": "Whether the faces of a picture come as PNG."},
-}
-_FORM = {"type": "object", "required": ["file"], "properties": {"file": _PICTURE, "frames": _FRAMES, **_OPTIONS}}
-_IMAGE = {"type": "string", "format": "byte"}
-_BASE64 = {"type": "object", "required": ["image"], "properties": {"image": _IMAGE, **_OPTIONS}}
-_IMAGE_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {"schema": _FORM},
-        "application/json": {"schema": _BASE64, "example": {"image": PICTURE}},
-    },
-}
-_VIDEO_BODY = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
-_TENSOR = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [PICTURE]}
-_INFER_BODY = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array"}}},
-            "example": {"id": "42", "parameters": {"threshold": 0.7}, "inputs": [_TENSOR]},
-        }
-    },
-}
-_REFUSALS = {
-    400: "The request does not fit.",
-    401: "The key is missing or wrong.",
-    403: "A foreign Host or Origin.",
-    404: "Not here.",
-    405: "A method that the path does not have; the header Allow names those that it has.",
-    408: "It came too slowly.",
-    409: "Cancelled.",
-    413: "Too many bytes, pixels or seconds.",
-    415: "A format that is not read.",
-    422: "A picture or video that cannot be decoded.",
-    429: "Too many wait; the header Retry-After says how long.",
-    500: "A defect of the service; its log says more.",
-    503: "Not ready, or no space left.",
-    504: "It took too long.",
-}
-_LOOKING = (400, 401, 403, 404, 405, 413, 500)  # of every route that only reads
-_SENDING = tuple(status for status in _REFUSALS if status != 404)  # of a route that takes a picture or video
-
-
-def _failures(*statuses: int, v2: bool = False) -> dict[int | str, dict[str, Any]]:
-    """Describe refusals for the schema. With "default" in it FastAPI adds no 422 of its own form."""
-    model = V2Failure if v2 else Failure
-    answers: dict[int | str, dict[str, Any]] = {
-        status: {"model": model, "description": _REFUSALS[status]} for status in sorted(statuses)
-    }
-    return answers | {"default": {"model": model, "description": "Any other refusal."}}
-
-
-_FAILURES = _failures(*_SENDING)
-_V2: dict[str, Any] = {
-    "tags": ["V2 inference protocol"],
-    "responses": _failures(*_LOOKING, 503, v2=True),
-    "dependencies": [Depends(V2)],
-}
-_V2_HEALTH = {**_V2, "dependencies": [Depends(V2_PROBE)]}
-_INFER: dict[str, Any] = {
-    **_V2,
-    "responses": _failures(*_REFUSALS, v2=True),
-    "openapi_extra": {"requestBody": _INFER_BODY},
-    "dependencies": [Depends(V2_INFER)],
-}
-_PROBE: dict[str, Any] = {"tags": ["probes"], "responses": _failures(405, 413, 503), "dependencies": [Depends(PROBE)]}
 
 router = APIRouter()
 
@@ -125,8 +57,8 @@ CurrentService = Annotated[InferenceService, Depends(current_service)]
     "/v1/predict",
     tags=["answers"],
     response_model=Answer,
-    responses=_FAILURES,
-    openapi_extra={"requestBody": _IMAGE_BODY},
+    responses=FAILURES,
+    openapi_extra={"requestBody": IMAGE_BODY},
     dependencies=[Depends(FILES)],
 )
 async def predict(request: Request, service: CurrentService) -> Response:
@@ -154,8 +86,8 @@ def _answer(service: InferenceService, upload: Upload, turn: Turn) -> dict[str, 
     tags=["jobs"],
     status_code=202,
     response_model=Job,
-    responses=_FAILURES,
-    openapi_extra={"requestBody": _VIDEO_BODY},
+    responses=FAILURES,
+    openapi_extra={"requestBody": VIDEO_BODY},
     dependencies=[Depends(FILES)],
 )
 async def submit(request: Request, service: CurrentService) -> Response:
@@ -174,7 +106,7 @@ async def submit(request: Request, service: CurrentService) -> Response:
     "/v1/jobs/{job_id}",
     tags=["jobs"],
     response_model=Job,
-    responses=_failures(*_LOOKING),
+    responses=describe_failures(*LOOKING),
     dependencies=[Depends(JOB)],
 )
 async def job(request: Request, job_id: str) -> Response:
@@ -186,7 +118,7 @@ async def job(request: Request, job_id: str) -> Response:
     "/v1/jobs/{job_id}",
     tags=["jobs"],
     response_model=Job,
-    responses=_failures(*_LOOKING),
+    responses=describe_failures(*LOOKING),
     dependencies=[Depends(JOB)],
 )
 async def cancel(request: Request, job_id: str) -> Response:
@@ -194,8 +126,8 @@ async def cancel(request: Request, job_id: str) -> Response:
     return JSONResponse(request.app.state.jobs.cancel(job_id))
 
 
-@router.post("/v2/models/{name}/versions/{version}/infer", **_INFER)
-@router.post("/v2/models/{name}/infer", **_INFER)
+@router.post("/v2/models/{name}/versions/{version}/infer", **INFER_ROUTE)
+@router.post("/v2/models/{name}/infer", **INFER_ROUTE)
 async def infer(request: Request, name: str, service: CurrentService, version: str = "") -> Response:
     """Answer through MLRun's serving graph: the function that would run on Nuclio."""
     _check_model(service, name, version)
@@ -211,20 +143,20 @@ async def infer(request: Request, name: str, service: CurrentService, version: s
     return JSONResponse(answer)
 
 
-@router.get("/v2", **{**_V2, "dependencies": [Depends(V2_SERVER)]})
+@router.get("/v2", **{**V2_ROUTE, "dependencies": [Depends(V2_SERVER)]})
 async def server() -> dict[str, Any]:
     """Name the server and its version."""
     return {"name": "aletheia", "version": aletheia.__version__, "extensions": []}
 
 
-@router.get("/v2/models", **_V2)
+@router.get("/v2/models", **V2_ROUTE)
 async def models(service: CurrentService) -> dict[str, Any]:
     """List the model that answers."""
     return {"models": [service.loaded.name]}
 
 
-@router.get("/v2/models/{name}/versions/{version}", **_V2)
-@router.get("/v2/models/{name}", **_V2)
+@router.get("/v2/models/{name}/versions/{version}", **V2_ROUTE)
+@router.get("/v2/models/{name}", **V2_ROUTE)
 async def model(name: str, service: CurrentService, version: str = "") -> dict[str, Any]:
     """Describe the inputs and outputs of the model."""
     _check_model(service, name, version)
@@ -242,8 +174,8 @@ async def model(name: str, service: CurrentService, version: str = "") -> dict[s
     }
 
 
-@router.get("/v2/models/{name}/versions/{version}/ready", **_V2)
-@router.get("/v2/models/{name}/ready", **_V2)
+@router.get("/v2/models/{name}/versions/{version}/ready", **V2_ROUTE)
+@router.get("/v2/models/{name}/ready", **V2_ROUTE)
 async def model_ready(name: str, request: Request, service: CurrentService, version: str = "") -> dict[str, Any]:
     """Tell whether the model answers through the serving graph."""
     _check_model(service, name, version)
@@ -252,7 +184,7 @@ async def model_ready(name: str, request: Request, service: CurrentService, vers
     return {"name": name, "ready": True}
 
 
-@router.get("/v2/health/ready", **_V2_HEALTH)
+@router.get("/v2/health/ready", **V2_HEALTH_ROUTE)
 async def v2_ready(request: Request) -> dict[str, Any]:
     """Tell whether the V2 inference protocol is answered: as ``/readyz``, and the serving graph is built."""
     _check_not_stopping(request)
@@ -260,14 +192,14 @@ async def v2_ready(request: Request) -> dict[str, Any]:
     return {"ready": True}
 
 
-@router.get("/healthz", **_PROBE)
-@router.get("/v2/health/live", **{**_V2_HEALTH, "tags": ["probes"]})
+@router.get("/healthz", **PROBE_ROUTE)
+@router.get("/v2/health/live", **{**V2_HEALTH_ROUTE, "tags": ["probes"]})
 async def live() -> dict[str, Any]:
     """Tell that the process is there."""
     return {"live": True}
 
 
-@router.get("/readyz", **_PROBE)
+@router.get("/readyz", **PROBE_ROUTE)
 async def ready(request: Request) -> dict[str, Any]:
     """Tell whether requests are taken: the model is loaded, and the service is not stopping."""
     _check_not_stopping(request)
@@ -278,7 +210,7 @@ async def ready(request: Request) -> dict[str, Any]:
     "/metrics",
     tags=["probes"],
     response_class=PlainTextResponse,
-    responses=_failures(*_LOOKING),
+    responses=describe_failures(*LOOKING),
     dependencies=[Depends(METRICS)],
 )
 def metrics(service: CurrentService) -> Response:

@@ -55,7 +55,7 @@ def test_frames_writes_and_resumes(tmp_path: Path, write_video):
     (folder / "bad.mp4").write_bytes(b"no video")
     options = (str(tmp_path / "films"), str(tmp_path / "out"), "--every", "4")
     output = call("frames", *options)
-    assert f"{tmp_path}/out/manifest.csv: 3 frames of 1 videos" in output
+    assert f"{tmp_path}/out/manifest.csv: 3 frames of 1 video" in output
     assert "left out: " in output and "bad.mp4" in output and "skipped.csv" in output
     frame = pd.read_csv(tmp_path / "out" / "manifest.csv")
     assert frame["path"].tolist() == [f"real/one/{k:06d}.png" for k in (0, 4, 8)]
@@ -68,7 +68,7 @@ def test_frames_writes_and_resumes(tmp_path: Path, write_video):
 def test_frames_takes_sixteen_by_default_and_names_missing_labels(tmp_path: Path, write_video):
     write_video(tmp_path / "one.mp4", [np.full((48, 64, 3), 5 * k, np.uint8) for k in range(40)], rate=5)
     output = call("frames", str(tmp_path / "one.mp4"), str(tmp_path / "out"))
-    assert "16 frames of 1 videos" in output and "The labels are not known" in output
+    assert "16 frames of 1 video" in output and "The labels are not known" in output
 
 
 def test_frames_refuses_two_rules(tmp_path: Path):

@@ -123,7 +123,7 @@ def test_predict_folder_counts_what_went_wrong(tmp_path):
     assert result.exit_code == 2
     assert [line.split(": ")[1].split(" (")[0] for line in result.stdout.splitlines()] == ["fake", "real"]
     assert "3 files: 1 unreadable, 1 fake, 1 real." in result.stderr
-    assert "1 files are no pictures or videos" in result.stderr
+    assert "1 file left out: by name neither picture nor video" in result.stderr
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl"])

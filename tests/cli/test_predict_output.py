@@ -24,8 +24,8 @@ def test_list_files_of_folders(tmp_path, capsys):
     flat = list_files([tmp_path])
     assert [path.name for path in flat] == ["a.heic", "b.JPG", "c.ts"]
     reported = capsys.readouterr().err
-    assert "1 files are no pictures or videos" in reported
-    assert "1 folders were not entered; --recursive" in reported
+    assert "1 file left out: by name neither picture nor video" in reported
+    assert "1 folder not entered; --recursive" in reported
     deep = list_files([tmp_path], recursive=True)
     assert [str(path.relative_to(tmp_path)) for path in deep[3:]] == ["sub/d.png", "sub/deep/e.webm"]
     named = [tmp_path / "notes.txt", tmp_path / "missing.jpg"]

@@ -47,6 +47,8 @@ def test_start_status_stop(home: Path) -> None:
     assert "No tracking service" in call("stop")
     url = f"http://127.0.0.1:{get_settings().tracking_port}"
     assert f"MLRUN_DBPATH={url}" in call("start")
+    started = json.loads(call("start", "--json"))
+    assert started["url"] == url and started["home"] == str(home.resolve()) and started["pid"] > 1
     assert call("env") == f"MLRUN_DBPATH={url}\n"
     assert f"export MLRUN_DBPATH={url}" in call("status")
     with httpx.Client(base_url=url, trust_env=False) as client:

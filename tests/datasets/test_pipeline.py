@@ -73,6 +73,6 @@ def test_load_dataset_hands_options_on_and_says_notes(tmp_path, save_image, caps
     data = load_dataset(str(root), link_roots=[str(cache)])
     assert data.main["label"].value_counts().to_dict() == {"fake": 7, "real": 3}
     assert data.main["video"].value_counts().to_dict()["set/fake/talk"] == 4
-    assert "4 pictures were taken for frames of 1 videos" in capsys.readouterr().err
+    assert "4 pictures were taken for frames of 1 video," in capsys.readouterr().err
     silent = load_dataset(str(root), link_roots=[str(cache)], guess_videos=False, progress=False)
     assert set(silent.main["video"]) == {""} and silent.notes == () and capsys.readouterr().err == ""

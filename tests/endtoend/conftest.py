@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ..model_factories import clip, jpeg, random_bundle
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 

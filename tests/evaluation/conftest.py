@@ -9,7 +9,7 @@ import torch
 
 from ..evaluation_factories import evaluation
 from ..factories import crops
-from ..model_factories import brightness_bundle
+from ..model_factories import brightness_bundle, random_bundle
 
 
 @pytest.fixture(autouse=True, scope="session")

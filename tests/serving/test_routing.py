@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import PlainTextResponse
 
 from aletheia.core.errors import InputError
-from aletheia.serving import routes
+from aletheia.serving import operations
 from aletheia.serving.app import DOCS, DOCS_PAGE
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.routing import (
@@ -122,18 +122,18 @@ def test_registered_routers_broken_plugin(registry, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("method", "path", "policy", "label"),
     [
-        ("POST", "/v1/predict", routes.FILES, "/v1/predict"),
-        ("GET", "/v1/predict", routes.FILES, "/v1/predict"),  # answered with 405
-        ("POST", "/v1/jobs", routes.FILES, "/v1/jobs"),
-        ("DELETE", "/v1/jobs/abc", routes.JOB, "/v1/jobs/{id}"),
-        ("GET", "/v2", routes.V2_SERVER, "/v2"),
-        ("GET", "/v2/models/x/ready", routes.V2, "/v2"),
-        ("POST", "/v2/models/x/versions/1/infer", routes.V2_INFER, "/v2/models/{name}/infer"),
-        ("GET", "/v2/health/live", routes.V2_PROBE, "/v2"),
-        ("POST", "/v2/health/ready", routes.V2_PROBE, "/v2"),
-        ("GET", "/v2/nothing", routes.V2, "/v2"),
-        ("GET", "/healthz", routes.PROBE, "/healthz"),
-        ("GET", "/metrics", routes.METRICS, "/metrics"),
+        ("POST", "/v1/predict", operations.FILES, "/v1/predict"),
+        ("GET", "/v1/predict", operations.FILES, "/v1/predict"),  # answered with 405
+        ("POST", "/v1/jobs", operations.FILES, "/v1/jobs"),
+        ("DELETE", "/v1/jobs/abc", operations.JOB, "/v1/jobs/{id}"),
+        ("GET", "/v2", operations.V2_SERVER, "/v2"),
+        ("GET", "/v2/models/x/ready", operations.V2, "/v2"),
+        ("POST", "/v2/models/x/versions/1/infer", operations.V2_INFER, "/v2/models/{name}/infer"),
+        ("GET", "/v2/health/live", operations.V2_PROBE, "/v2"),
+        ("POST", "/v2/health/ready", operations.V2_PROBE, "/v2"),
+        ("GET", "/v2/nothing", operations.V2, "/v2"),
+        ("GET", "/healthz", operations.PROBE, "/healthz"),
+        ("GET", "/metrics", operations.METRICS, "/metrics"),
         ("HEAD", "/openapi.json", DOCS, "page"),
         ("GET", "/docs", DOCS_PAGE, "page"),
         ("GET", "/nothing", STRICTEST, "page"),
@@ -154,9 +154,9 @@ def test_route_policy_defaults_are_strictest():
 
 def test_route_policy_body_limit():
     config = ServeConfig(max_upload_bytes=3_000_000, max_video_bytes=9_000_000)
-    assert routes.FILES.body_limit(config, "multipart/form-data") == file_limit(config) == 9_000_000 + (1 << 20)
-    assert routes.FILES.body_limit(config, "application/json") == base64_limit(config) == 4_000_000 + (1 << 20)
-    assert routes.JOB.body_limit(config, "text/plain") == 1 << 20
+    assert operations.FILES.body_limit(config, "multipart/form-data") == file_limit(config) == 9_000_000 + (1 << 20)
+    assert operations.FILES.body_limit(config, "application/json") == base64_limit(config) == 4_000_000 + (1 << 20)
+    assert operations.JOB.body_limit(config, "text/plain") == 1 << 20
     assert RoutePolicy(max_body_bytes=7).body_limit(config, "application/json") == 7
 
 

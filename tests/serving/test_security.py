@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from aletheia.inference.errors import RequestError
-from aletheia.serving.routes import V2
+from aletheia.serving.operations import V2
 from aletheia.serving.routing import STRICTEST
 from aletheia.serving.security import error_response
 
