@@ -30,3 +30,15 @@ def test_group_answers_figure_shows_the_numbers_in_order():
 def test_group_answers_figure_without_groups_says_so():
     figure = group_answers_figure(pd.DataFrame(columns=list(COLUMNS)))
     assert "always answers" in figure.layout.annotations[0].text
+
+
+def test_group_answers_figure_names_what_is_missing():
+    rows = [
+        {"column": "source", "value": f"s{i}", "label": "real", "promised": 0.9, **NUMBERS, "error_answered": error}
+        for i, error in enumerate([0.5] * 41 + [float("nan")])
+    ]
+    figure = group_answers_figure(pd.DataFrame(rows[::-1]))
+    (text,) = [annotation for annotation in figure.layout.annotations if annotation.text == "no answers"]
+    assert round(text.y) == 39  # the first row, at the top
+    assert len(figure.data[0].x) == 40
+    assert "The first 40 of 42 parts." in figure.layout.title.subtitle.text.replace("<br>", " ")
