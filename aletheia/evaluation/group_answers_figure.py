@@ -51,5 +51,7 @@ def group_answers_figure(groups: pd.DataFrame) -> go.Figure:
     label_rows(figure, [f"{row.column} {short(row.value, 28)}, {row.label}" for row in rows.itertuples()])
     figure.update_yaxes(showgrid=False)
     left_out = f" The first {_SHOWN} of {len(groups)} parts." if len(groups) > _SHOWN else ""
-    text = f"Dotted: of each class at most {promised:.0%} may be answered wrongly; 95 % intervals.{left_out}"
+    has_intervals = rows[["answered_low", "error_answered_low"]].notna().any(axis=None)
+    intervals = "95 % intervals" if has_intervals else "the people are too few for intervals"
+    text = f"Dotted: of each class at most {promised:.0%} may be answered wrongly; {intervals}.{left_out}"
     return note(figure, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from aletheia.evaluation.abstention_groups import COLUMNS
 from aletheia.evaluation.group_answers_figure import group_answers_figure
@@ -42,3 +43,10 @@ def test_group_answers_figure_names_what_is_missing():
     assert round(text.y) == 39  # the first row, at the top
     assert len(figure.data[0].x) == 40
     assert "The first 40 of 42 parts." in figure.layout.title.subtitle.text.replace("<br>", " ")
+
+
+@pytest.mark.parametrize(("low", "words"), [(0.25, "95 % intervals."), (float("nan"), "too few for intervals.")])
+def test_group_answers_figure_with_and_without_intervals(low, words):
+    numbers = NUMBERS | {"answered_low": low, "error_answered_low": low}
+    row = {"column": "source", "value": "s", "label": "real", "promised": 0.9, **numbers}
+    assert group_answers_figure(pd.DataFrame([row])).layout.title.subtitle.text.replace("<br>", " ").endswith(words)
