@@ -98,7 +98,7 @@ def display_options(config: RunConfig, *names: str) -> HTML:
 
 
 def display_results(run: RunObject, *names: str) -> HTML:
-    """Display results of a run as a table, fractions with three decimals.
+    """Display results of a run as a table: fractions with three decimals, lists with a line for each entry.
 
     Raises
     ------
@@ -110,9 +110,7 @@ def display_results(run: RunObject, *names: str) -> HTML:
         raise InputError(f"The run {run.metadata.name} logged no {missing[0]}; it logged: {', '.join(results)}.")
     rows = []
     for name in names or results:
-        value = results[name]
-        text = f"{value:.3f}" if isinstance(value, float) else str(value)
-        rows.append((html.escape(name.replace("_", " ")), html.escape(text)))
+        rows.append((html.escape(name.replace("_", " ")), _cell(results[name])))
     return _table(("result", "value"), rows)
 
 
@@ -173,6 +171,17 @@ def local_path(target: str) -> str:
     """Return the file behind a target path, which may be written as a ``file://`` URL."""
     parts = urlparse(target)
     return unquote(parts.path) if parts.scheme == "file" else target
+
+
+def _cell(value: Any) -> str:
+    """Write a result as a cell of HTML."""
+    if isinstance(value, Mapping):
+        value = [f"{key}: {one}" for key, one in value.items()]
+    if isinstance(value, (list, tuple)):
+        return "<br>".join(html.escape(str(one)) for one in value) or "none"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1000 <= abs(value) < float("inf") else f"{value:.3f}"
+    return html.escape(str(value))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> HTML:

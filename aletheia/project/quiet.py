@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-#: A record of MLRun's human-readable formatter that is no warning and no error, or its warning about a handler that is
-#: called in place, without a file.
+#: A record of MLRun's human-readable formatter that is no warning and no error, or a warning of which nothing follows:
+#: of a handler that is called in place, without a file; of a grid with a list among its parameters, whose parallel
+#: coordinates MLRun cannot draw (search_overview draws its own).
 _INFO = re.compile(
-    r"> \d{4}-\d\d-\d\d [\d:.,]+ \[(info\]|debug\]|warning\] run command, file or code were not specified)"
+    r"> \d{4}-\d\d-\d\d [\d:.,]+ \[(info\]|debug\]"
+    r"|warning\] (run command, file or code were not specified|failed to log iter artifacts, unhashable type))"
 )
 
 

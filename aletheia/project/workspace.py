@@ -19,7 +19,8 @@ def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject
     """Load the project with a tracking service behind it.
 
     The first line of every notebook. Starts the embedded tracking service when ``MLRUN_DBPATH`` names no other,
-    loads ``project.yaml`` and regenerates the function of any notebook that was edited since.
+    loads ``project.yaml`` and regenerates the function of any notebook that was edited since. From then on a
+    kernel shows what a user can mend as one sentence.
 
     Raises
     ------
@@ -32,7 +33,10 @@ def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject
     ensure_tracking()
     import mlrun
 
+    from aletheia.project.notebook_errors import install
     from aletheia.project.quiet import quiet_mlrun
+
+    install()
 
     with quiet_mlrun():
         return mlrun.load_project(context=str(root), name=PROJECT_NAME, save=False)  # set_up saves

@@ -49,7 +49,8 @@ def audit_figure(audit: Audit, after: Audit | None = None) -> go.Figure:
         figure.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=name)
     styled(figure, "How well the label is predicted without the face", "AUC", height=220 + 36 * len(families))
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"})
-    figure.update_xaxes(range=[0.4, 1.02])
+    lows = [shown[family.key].low for shown in (audit, after or audit) for family in families]
+    figure.update_xaxes(range=[np.nanmin([0.42, *lows]) - 0.02, 1.02])
     figure.update_yaxes(categoryorder="array", categoryarray=[_label(family) for family in families])
     return note(figure, "Intervals over people, videos and near duplicates; together they hold with 95 %.")
 

@@ -72,5 +72,7 @@ def _shares(values: Array | pd.Series, fake: Array) -> tuple[list[str] | list[fl
     shares = []
     for flag in (False, True):
         of_label = np.clip(values[is_known & (fake == flag)], edges[0], edges[-1])
-        shares.append(100 * np.histogram(of_label, edges)[0] / max((fake == flag).sum(), 1))
-    return ((edges[1:] + edges[:-1]) / 2).tolist(), shares
+        # An empty bin at either end: the steps of a line are half as wide at its ends.
+        shares.append(100 * np.pad(np.histogram(of_label, edges)[0], 1) / max((fake == flag).sum(), 1))
+    step = edges[1] - edges[0]
+    return (edges[0] + step * (np.arange(len(edges) + 1) - 0.5)).tolist(), shares

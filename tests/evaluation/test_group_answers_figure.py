@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from aletheia.evaluation.abstention_groups import COLUMNS
 from aletheia.evaluation.group_answers_figure import group_answers_figure
@@ -30,3 +31,22 @@ def test_group_answers_figure_shows_the_numbers_in_order():
 def test_group_answers_figure_without_groups_says_so():
     figure = group_answers_figure(pd.DataFrame(columns=list(COLUMNS)))
     assert "always answers" in figure.layout.annotations[0].text
+
+
+def test_group_answers_figure_names_what_is_missing():
+    rows = [
+        {"column": "source", "value": f"s{i}", "label": "real", "promised": 0.9, **NUMBERS, "error_answered": error}
+        for i, error in enumerate([0.5] * 41 + [float("nan")])
+    ]
+    figure = group_answers_figure(pd.DataFrame(rows[::-1]))
+    (text,) = [annotation for annotation in figure.layout.annotations if annotation.text == "no answers"]
+    assert round(text.y) == 39  # the first row, at the top
+    assert len(figure.data[0].x) == 40
+    assert "The first 40 of 42 parts." in figure.layout.title.subtitle.text.replace("<br>", " ")
+
+
+@pytest.mark.parametrize(("low", "words"), [(0.25, "95 % intervals."), (float("nan"), "too few for intervals.")])
+def test_group_answers_figure_with_and_without_intervals(low, words):
+    numbers = NUMBERS | {"answered_low": low, "error_answered_low": low}
+    row = {"column": "source", "value": "s", "label": "real", "promised": 0.9, **numbers}
+    assert group_answers_figure(pd.DataFrame([row])).layout.title.subtitle.text.replace("<br>", " ").endswith(words)

@@ -132,6 +132,24 @@ def test_display_results(mlrun_project):
         display_results(run, "auc")
 
 
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ([], "none"),
+        ({}, "none"),
+        (["a < b", 2], "a &lt; b<br>2"),
+        ({"too small": 3}, "too small: 3"),
+        (0.12345, "0.123"),
+        (5000.4, "5,000"),
+        (float("inf"), "inf"),
+        ("none", "none"),
+    ],
+)
+def test_display_results_values(value, cell):
+    run = mlrun.RunObject.from_dict({"status": {"results": {"x": value}}})
+    assert re.findall(r"<td[^>]*>(.*?)</td>", display_results(run, "x").data) == ["x", cell]
+
+
 def test_display_options():
     table = display_options(RunConfig(face_policy="aligned"), "face_policy").data
     cells = re.findall(r"<td[^>]*>(.*?)</td>", table)

@@ -16,6 +16,7 @@ def test_warnings_only_drops_information():
         "> 2026-11-28 14:44:14,011 [info] Storing function\n",
         "> 2026-11-28 14:44:14,011 [debug] x\n",
         "> 2026-11-28 14:44:14,011 [warning] run command, file or code were not specified\n",
+        "> 2026-11-28 14:44:14,011 [warning] failed to log iter artifacts, unhashable type: 'list'\n",
         "> 2026-11-28 14:44:14,011 [warning] kept\n",
         "[info] kept\n",
     ):

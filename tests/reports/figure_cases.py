@@ -13,9 +13,11 @@ import plotly.graph_objects as go
 from aletheia.audit.audit import Audit, Family
 from aletheia.audit.spectrum_baseline import spectrum_figure
 from aletheia.datasets.bias import analyse_bias
+from aletheia.evaluation.abstention_groups import promise_by_group
 from aletheia.evaluation.baselines import BASELINES, Baselines
 from aletheia.evaluation.cross_matrix import cell_table, heat_map, matrix_figure
 from aletheia.evaluation.figures import baseline_figure
+from aletheia.evaluation.group_answers_figure import group_answers_figure
 from aletheia.evaluation.leave_one_out import leave_one_out_figure
 from aletheia.evaluation.plots import (
     calibration,
@@ -31,6 +33,7 @@ from aletheia.evaluation.risk_coverage import risk_coverage_area, risk_coverage_
 from aletheia.evaluation.robustness import COLUMNS, delivery_figure
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
 from aletheia.imaging.corruptions import CORRUPTIONS
+from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.plotting.theme import empty
 from aletheia.project.experiment_page import experiments_figure
 from aletheia.project.experiments import Experiment
@@ -117,6 +120,19 @@ def _groups() -> dict[str, Callable[[], go.Figure]]:
         rows["param.leave_out"] = [f"generator={name}" for name in names]
         found[f"leave_one_out_figure {name}"] = lambda rows=rows: leave_one_out_figure(rows)
     return found
+
+
+def _answers(kinds: int, labels: str = "real fake", long: bool = False, share: float = 0.7) -> pd.DataFrame:
+    """Answers of a model by source: the first sources get the fewest, and the most of them wrong."""
+    k = np.repeat(np.arange(kinds), 80)
+    fake = np.tile(np.arange(80) % 2, kinds) if " " in labels else np.full(len(k), labels == "fake", int)
+    frame = pd.DataFrame({"source": [LONG.format(i) if long else f"g{i}" for i in k]})
+    rng = np.random.default_rng(kinds)
+    scored = ScoredSet(fake, np.clip(rng.normal(0.3 + 0.4 * (fake ^ (k < kinds // 4)), 0.2), 0, 1), 0.5)
+    answered = rng.uniform(0, 1, len(k)) < share * (k + 1) / kinds
+    rules = AbstentionSpec(alpha=0.1, real_upper=0.6, fake_lower=0.4)
+    spec = ModelSpec(architecture="attention_cnn", input_size=32, threshold=0.5, abstention=rules)
+    return promise_by_group(frame, scored, answered, spec)
 
 
 def _shortcut(auc: float, properties: int = 4, long: bool = False) -> Shortcut:
@@ -233,6 +249,10 @@ def _others() -> dict[str, Callable[[], go.Figure]]:
         "empty": lambda: empty("A title", "The reason why there is nothing to see here, which is a sentence."),
         "spectrum_figure": lambda: spectrum_figure(spectra, y, _shortcut(0.81)),
         "spectrum_figure one class": lambda: spectrum_figure(spectra[:3], np.ones(3)),
+        "group_answers_figure": lambda: group_answers_figure(_answers(4)),
+        "group_answers_figure one group": lambda: group_answers_figure(_answers(1, "real", share=1)),
+        "group_answers_figure no answers": lambda: group_answers_figure(_answers(2, "fake", share=0)),
+        "group_answers_figure 30 groups": lambda: group_answers_figure(_answers(30, long=True)),
         **{f"delivery_figure {n}": lambda n=n: delivery_figure(_curves(n)) for n in (1, 4, 9)},
         **{f"experiments_figure {n}": lambda n=n: experiments_figure(_experiments(n)) for n in (1, 40)},
     }
