@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,9 +33,10 @@ WITHOUT = {
 }
 
 
-def _leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
-        for name, member in command.commands.items():
+def _leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    members = getattr(command, "commands", None)  # typer's own copy of click has other classes
+    if members is not None:
+        for name, member in members.items():
             yield from _leaves(member, (*words, name))
     else:
         yield " ".join(words), command
