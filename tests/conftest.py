@@ -162,6 +162,10 @@ def good() -> dict[str, Any]:
             "light": {"name": "light alone", "kind": "family", **baseline},
         },
         "alike": {"auc": 0.97, "auc_low": 0.93, "auc_high": 0.99, "share": 0.2, "columns": ["gender", "thumbnail"]},
+        "saliency": {
+            **{"fake": 0.16, "fake_low": 0.14, "fake_high": 0.18},
+            **{"real": 0.24, "real_low": 0.2, "real_high": 0.27, "uniform": 1 / 16},
+        },
         "leaks": 0,
         "own_rows": True,
         "groups_real": 20,

@@ -30,6 +30,7 @@ from aletheia.evaluation.network_controls import score_network_controls, skipped
 from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
+from aletheia.evaluation.saliency import compare_saliency
 from aletheia.evaluation.seed_spread import training_spread
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
 from aletheia.evaluation.training_distance import compare_with_training
@@ -39,6 +40,7 @@ from aletheia.models.spec import ModelSpec
 from aletheia.models.typical_faces import read_typical
 from aletheia.release.evaluation_records import NotCompared, TriesRecord
 from aletheia.release.tries import Tries
+from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.metrics import evaluate_scores
@@ -168,6 +170,7 @@ def evaluate_model(
         associations=associations,
         tries=_tries(tries, spec, scored_set),
         crops=crops,
+        saliency=compare_saliency(network, spec, test, y > 0, unit_ids(groups, len(test)), seed=seed),
         training=compare_with_training(model, spec, test, scored_set, evidence, progress=progress),
     )
     return withhold_intervals(evaluation)

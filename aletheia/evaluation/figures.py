@@ -23,6 +23,7 @@ from aletheia.evaluation.prevalence import prior_figure
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.risk_coverage import risk_coverage_figure
 from aletheia.evaluation.robustness import delivery_figure
+from aletheia.evaluation.saliency_figure import saliency_figure
 from aletheia.plotting.theme import FAKE, NEUTRAL, SECOND, empty, note, styled
 from aletheia.stats.metrics import Metrics
 
@@ -36,6 +37,7 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, go.Figure]:
     whole = answers.table.iloc[0]
     return {
         "baselines": baseline_figure(trivial, metrics),
+        "saliency": saliency_figure(evaluation.saliency),
         "roc": roc(y, p, metrics, None if shortcut.reason else shortcut.auc),
         "scores_by_label": scores_by_label(y, p, metrics.threshold),
         "confusion": confusion(metrics),

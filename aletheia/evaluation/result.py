@@ -17,6 +17,7 @@ from aletheia.evaluation.alike_pairs import AlikePairs
 from aletheia.evaluation.baselines import FILES, Baselines
 from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
+from aletheia.evaluation.saliency import Saliency
 from aletheia.evaluation.seed_spread import TrainingSpread
 from aletheia.models.spec import ModelSpec, OtherSources
 from aletheia.release.data_records import AssociationRecord, FamilyRecord, GroupingRecord, UnreadableRow
@@ -30,6 +31,7 @@ from aletheia.release.evaluation_records import (
     GroupRecord,
     NotCompared,
     ProductionComparison,
+    SaliencyRecord,
     SpreadRecord,
     TriesRecord,
 )
@@ -107,6 +109,8 @@ class Evaluation:
         How the test faces are cut out otherwise than the model's; empty when alike.
     training : TrainingRecord or None
         The test faces beside the training faces, see `aletheia.evaluation.training_distance`.
+    saliency : Saliency or None
+        Where the network finds its evidence.
     """
 
     spec: ModelSpec
@@ -136,6 +140,7 @@ class Evaluation:
     crops: str = ""
     alike: AlikePairs | None = None
     training: TrainingRecord | None = None
+    saliency: Saliency | None = None
 
     @property
     def shortcut(self) -> Shortcut:
@@ -159,6 +164,8 @@ class Evaluation:
             out |= {"alike_auc": self.alike.auc.value}
         out |= {"calibration_error": self.calibration.value, "answered": self.abstention.table["answered"].iloc[0]}
         out |= {"false_alarms_per_10000": self.prior["false_alarms"].iloc[0]}
+        if self.saliency is not None and self.saliency.fake is not None:
+            out |= {"saliency_share": self.saliency.fake.share.value}
         if self.spread is not None:
             out |= {"seeds": len(self.spread.aucs), "seeds_auc_deviation": self.spread.deviation}
         if self.tries is not None:
@@ -221,6 +228,7 @@ class Evaluation:
             tries=self.tries,
             crops=self.crops,
             training=self.training,
+            saliency=None if self.saliency is None else SaliencyRecord(**self.saliency.to_dict()),
             other_sources=(self.spec.other_sources or OtherSources()).sentence(),
         )
 

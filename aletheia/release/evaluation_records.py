@@ -55,6 +55,31 @@ class AlikeRecord(Record):
     columns: list[str]
 
 
+class SaliencyRecord(Record):
+    """How much of a network's evidence lies at one place, see `aletheia.evaluation.saliency`.
+
+    `fake` and `real` are the shares of the evidence in the best window, which covers `uniform` of the crop.
+    """
+
+    fake: Number
+    fake_low: Number
+    fake_high: Number
+    real: Number
+    real_low: Number
+    real_high: Number
+    uniform: float
+
+    def sentence(self) -> str:
+        """Say it for people; empty where no fake could be explained."""
+        fake, real = self.with_interval("fake"), self.with_interval("real")
+        if not fake.is_defined:
+            return ""
+        return (
+            f"Of the network's evidence in fakes {fake:.0%} lies in one window of {self.uniform:.1%} of the crop, in "
+            f"genuine faces {real.text('.0%', 'an unknown share')} in theirs."
+        )
+
+
 class CalibrationRecord(Record):
     """Expected calibration error, see `aletheia.stats.calibration_error.CalibrationEstimate`."""
 

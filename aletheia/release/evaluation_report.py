@@ -20,6 +20,7 @@ from aletheia.release.evaluation_records import (
     GroupRecord,
     NotCompared,
     ProductionComparison,
+    SaliencyRecord,
     SealedRecord,
     SpreadRecord,
     TriesRecord,
@@ -86,6 +87,8 @@ class EvaluationReport(MetricsRecord):
         The test faces beside those that the model was trained on; None where its bundle does not describe them.
     other_sources : str
         What trainings without a source say about other sources, a sentence; empty in files of earlier versions.
+    saliency : SaliencyRecord or None
+        How much of the network's evidence lies at one place; None in files of earlier versions.
     """
 
     unit: str
@@ -121,6 +124,7 @@ class EvaluationReport(MetricsRecord):
     crops: str = ""
     training: TrainingRecord | None = None
     other_sources: str = ""
+    saliency: SaliencyRecord | None = None
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str | bytes) -> EvaluationReport:

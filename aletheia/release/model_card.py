@@ -66,6 +66,7 @@ def render_model_card(spec: ModelSpec, report: EvaluationReport, checks: Sequenc
         _numbers(report),
         "## Baselines on the same faces",
         _baselines(report),
+        *filter(None, [report.saliency.sentence() if report.saliency else ""]),
         "## Groups of people",
         _subgroups(report),
         *_prevalence(report),

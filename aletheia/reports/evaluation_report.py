@@ -135,6 +135,11 @@ def _calibration_note(report: EvaluationReport) -> str:
     )
 
 
+def _saliency_note(report: EvaluationReport) -> str:
+    sentence = report.saliency.sentence() if report.saliency else ""
+    return f"<p>{escape(sentence)}</p>" if sentence else ""
+
+
 def _people_tables(report: EvaluationReport) -> str:
     return groups_table(report.subgroups, report.training) + gaps_table(report.gaps)
 
@@ -147,6 +152,7 @@ def _origin_tables(report: EvaluationReport) -> str:
 _SECTIONS: tuple[tuple[str, tuple[str, ...], Callable[[EvaluationReport], str]], ...] = (
     ("Comparison with baselines", ("baselines", "spectrum"), baselines_table),
     ("Shortcuts in the faces that it learnt from", (), audit_table),
+    ("Where it finds its evidence", ("saliency",), _saliency_note),
     ("Metrics", ("roc", "scores_by_label", "confusion", "precision_recall"), metrics_table),
     ("Groups of people", ("subgroups",), _people_tables),
     ("Generators and sources", ("matrix", "generators"), _origin_tables),

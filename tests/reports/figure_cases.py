@@ -31,6 +31,8 @@ from aletheia.evaluation.plots import (
 from aletheia.evaluation.prevalence import prior_figure, prior_shift
 from aletheia.evaluation.risk_coverage import risk_coverage_area, risk_coverage_curve, risk_coverage_figure
 from aletheia.evaluation.robustness import COLUMNS, delivery_figure
+from aletheia.evaluation.saliency import GRID, ClassSaliency, Saliency, best_window
+from aletheia.evaluation.saliency_figure import saliency_figure
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
 from aletheia.imaging.corruptions import CORRUPTIONS
 from aletheia.models.spec import AbstentionSpec, ModelSpec
@@ -45,6 +47,7 @@ from aletheia.reports.data_plots import (
     shortcut_figure,
 )
 from aletheia.reports.file_properties import file_properties_figure
+from aletheia.stats.estimate import Estimate
 from aletheia.stats.metrics import Metrics, evaluate_scores
 from aletheia.stats.scored_set import ScoredSet
 from aletheia.stats.tabular import Shortcut
@@ -238,6 +241,12 @@ def _experiments(n: int) -> list[Experiment]:
     ]  # fmt: skip
 
 
+def _saliency(row: int, share: Estimate) -> ClassSaliency:
+    heat = np.full((GRID, GRID), 1e-4)
+    heat[row : row + 8, 20:28] = 0.01
+    return ClassSaliency(np.full((96, 96, 3), 140, np.uint8), heat / heat.sum(), best_window(heat), share)
+
+
 def _others() -> dict[str, Callable[[], go.Figure]]:
     rng = np.random.default_rng(1)
     y = np.arange(60) % 2
@@ -246,6 +255,10 @@ def _others() -> dict[str, Callable[[], go.Figure]]:
     baselines = Baselines(outcomes, spectra, y)
     return {
         "baseline_figure": lambda: baseline_figure(baselines, _metrics()),
+        "saliency_figure": lambda: saliency_figure(
+            Saliency(_saliency(20, Estimate(0.69, 0.66, 0.72)), _saliency(0, Estimate(0.13)))
+        ),
+        "saliency_figure one class": lambda: saliency_figure(Saliency(_saliency(24, Estimate(float("nan"))), None)),
         "empty": lambda: empty("A title", "The reason why there is nothing to see here, which is a sentence."),
         "spectrum_figure": lambda: spectrum_figure(spectra, y, _shortcut(0.81)),
         "spectrum_figure one class": lambda: spectrum_figure(spectra[:3], np.ones(3)),

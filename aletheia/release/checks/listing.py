@@ -22,6 +22,7 @@ from aletheia.release.checks.leakage import NoLeakage
 from aletheia.release.checks.production import BeatsProduction
 from aletheia.release.checks.quality import BeatsMajorityClass, Calibrated, NoInjectedFault, NoWeakCell
 from aletheia.release.checks.registry import register_check, registry
+from aletheia.release.checks.saliency import EvidenceIsSpread
 from aletheia.release.checks.sealed import SealedConfirms
 from aletheia.release.checks.shortcuts import NoShortcut
 from aletheia.release.gate_check import GateCheck
@@ -36,6 +37,7 @@ _CHECKS = (
     BeatsFamilies,
     BeatsFixedPlaces,
     BeatsBlindedNetworks,
+    EvidenceIsSpread,
     HoldsAmongAlike,
     BeatsMajorityClass,
     NoLeakage,
