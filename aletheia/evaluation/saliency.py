@@ -151,9 +151,9 @@ def attribution_maps(network: nn.Module, spec: ModelSpec, crops: Array) -> Array
             total += torch.autograd.grad(network(between).sum(), between)[0]
         maps.append(((pixels - base) * total / _STEPS).sum(dim=1).detach().double().cpu().numpy())
     side = spec.input_size
-    return np.stack([cv2.resize(heat, (GRID, GRID), interpolation=cv2.INTER_AREA) for heat in np.concatenate(maps)]) * (
-        (side / GRID) ** 2
-    )
+    small = [cv2.resize(heat, (GRID, GRID), interpolation=cv2.INTER_AREA) for heat in np.concatenate(maps)]
+    sums: Array = np.stack(small) * (side / GRID) ** 2  # of the pixels of a cell, not their mean
+    return sums
 
 
 def shared_window(maps: Array, groups: Array) -> Estimate:
