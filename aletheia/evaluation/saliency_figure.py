@@ -25,8 +25,8 @@ def saliency_figure(saliency: Saliency | None) -> go.Figure:
         return empty(title, "There is no face to explain.")
     titles = [f"{name}: {part.share.text('.0%', 'too few people')}" for name, part in known]
     figure = make_subplots(1, len(known), subplot_titles=titles, horizontal_spacing=0.06)
-    for column, (name, part) in enumerate(known, start=1):
-        _add_panel(figure, part, name, column)
+    for column, (_, part) in enumerate(known, start=1):
+        _add_panel(figure, part, column)
     styled(figure, title, height=420)
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, constrain="domain")
@@ -37,9 +37,9 @@ def saliency_figure(saliency: Saliency | None) -> go.Figure:
     )
 
 
-def _add_panel(figure: go.Figure, part: ClassSaliency, name: str, column: int) -> None:
+def _add_panel(figure: go.Figure, part: ClassSaliency, column: int) -> None:
     picture = overlay(part.face, part.heat / max(part.heat.max(), 1e-12), _SIDE)
-    figure.add_image(source=_data_uri(picture), hoverinfo="skip", name=name, row=1, col=column)
+    figure.add_image(source=_data_uri(picture), hoverinfo="skip", row=1, col=column)
     top, left, height, width = (cells * _SIDE / GRID for cells in part.window)
     corners = {"x0": left - 0.5, "y0": top - 0.5, "x1": left + width - 0.5, "y1": top + height - 0.5}
     figure.add_shape(type="rect", **corners, line={"color": FAKE, "width": 3}, row=1, col=column)
