@@ -150,10 +150,9 @@ def attribution_maps(network: nn.Module, spec: ModelSpec, crops: Array) -> Array
             between = (base + float(step) * (pixels - base)).detach().requires_grad_(True)
             total += torch.autograd.grad(network(between).sum(), between)[0]
         maps.append(((pixels - base) * total / _STEPS).sum(dim=1).detach().double().cpu().numpy())
-    side = spec.input_size
-    small = [cv2.resize(heat, (GRID, GRID), interpolation=cv2.INTER_AREA) for heat in np.concatenate(maps)]
-    sums: Array = np.stack(small) * (side / GRID) ** 2  # of the pixels of a cell, not their mean
-    return sums
+    heats = [cv2.resize(heat, (GRID, GRID), interpolation=cv2.INTER_AREA) for heat in np.concatenate(maps)]
+    out: Array = np.stack(heats) * (spec.input_size / GRID) ** 2  # resizing keeps the mean, not the sum
+    return out
 
 
 def shared_window(maps: Array, groups: Array) -> Estimate:

@@ -24,7 +24,7 @@ def test_evaluation_report_round_trip_of_untyped_file():
     for baseline in old["baselines"].values():  # compared with the network since
         baseline.update(difference=None, standard_error=None, df=0, kind="", absent=False)
     old["production"].update(standard_error=None, df=0)
-    new = dict.fromkeys(("grouping", "audit", "associations", "tries", "spread", "alike", "sealed"))
+    new = dict.fromkeys(("grouping", "audit", "associations", "tries", "spread", "alike", "sealed", "saliency"))
     new |= {"groups_real": 0, "groups_fake": 0, "crops": "", "training": None, "other_sources": ""}
     old["abstention"]["groups"] = []
     for ratio in old["fpr_ratios"]:  # to the rate of all rows, which is another question

@@ -78,6 +78,7 @@ def test_run_gate_few_groups_are_not_judged(good):
         "no-shortcut",
         "no-injected-fault",
         "beats-production",
+        "evidence-spread",  # rests on fakes alone
     }
 
 
@@ -122,7 +123,7 @@ def test_gate_limits_refuse(values):
     (name,) = values
     with pytest.raises(
         InputError,
-        match=f"limits of the gate: {name}: .* There are: alike_share, cramers_v, fpr_ratio",
+        match=f"limits of the gate: {name}: .* There are: evidence_share, alike_share, cramers_v, fpr_ratio",
     ):
         GateLimits.parse(values)
 

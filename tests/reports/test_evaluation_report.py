@@ -30,7 +30,7 @@ def test_render_evaluation_report_is_one_file(evaluation: Evaluation) -> None:
     markup = without_scripts(page)
     assert not re.search(r"(?i)<(script|link|img|iframe)\b", markup) and "http" not in markup
     assert not re.search(r"<script[^>]*src", page)
-    assert page.count('class="plotly-graph-div"') == len(figures) == 14
+    assert page.count('class="plotly-graph-div"') == len(figures) == 15
 
 
 def test_render_evaluation_report_order(evaluation: Evaluation) -> None:
@@ -42,6 +42,7 @@ def test_render_evaluation_report_order(evaluation: Evaluation) -> None:
         "Checks",
         "Comparison with baselines",
         "Shortcuts in the faces that it learnt from",
+        "Where it finds its evidence",
         "Metrics",
         "Groups of people",
         "Generators and sources",

@@ -240,6 +240,7 @@ def test_registered_checks_names_codes_limits():
         "beats the families of the audit",
         "beats fixed places of the crop",
         "beats the same network on blinded crops",
+        "its evidence is spread over the face",
         "holds among people alike",
         "beats the majority class",
         "no leakage",
