@@ -35,7 +35,7 @@ def test_evaluate_model_metrics_match_scikit_learn(evaluation, crops):
     assert (evaluation.scores["verdict"] == np.where(p >= 0.6, "fake", "real")).all()
     assert evaluation.unit == "groups of 30 people" and evaluation.metrics.n_groups == 30
     assert evaluation.alike.columns == ("gender", "thumbnail") and 0 < evaluation.alike.share < 0.5
-    assert evaluation.leaks == 0 and evaluation.grouping == (120, 120, 0, 120)
+    assert evaluation.leaks == 0 and evaluation.grouping == (120, 120, 0, 120, False)
     assert list(evaluation.generators["value"]) == ["blend", "swap"]
     assert list(evaluation.subgroups["value"]) == ["f", "m"]
 
@@ -57,12 +57,12 @@ def test_evaluate_model_leaks_and_unreadable_rows(brightness_bundle, crops, tmp_
 def test_evaluation_figures_titles_and_axes(evaluation):
     figures = evaluation_figures(evaluation)
     assert list(figures) == [
-        "baselines", "roc", "scores_by_label", "confusion", "subgroups", "matrix", "generators", "delivery_curves",
-        "precision_recall", "calibration", "risk_coverage", "prior", "spectrum",
+        "baselines", "saliency", "roc", "scores_by_label", "confusion", "subgroups", "matrix", "generators",
+        "delivery_curves", "precision_recall", "calibration", "risk_coverage", "group_answers", "prior", "spectrum",
     ]  # fmt: skip
     for key, figure in figures.items():
         assert figure.layout.title.text, key
-        if key not in ("confusion", "spectrum"):  # of two panels one above the other, the lower has the axis' title
+        if key not in ("confusion", "spectrum", "saliency"):  # of panels one above the other, the lower has the title
             assert figure.layout.xaxis.title.text, key
         figure.to_json()
     roc = figures["roc"].data[0]
