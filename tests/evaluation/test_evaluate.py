@@ -62,7 +62,11 @@ def test_evaluation_figures_titles_and_axes(evaluation):
     ]  # fmt: skip
     for key, figure in figures.items():
         assert figure.layout.title.text, key
-        if key not in ("confusion", "spectrum", "saliency"):  # of panels one above the other, the lower has the title
+        if figure.data and key not in (
+            "confusion",
+            "spectrum",
+            "saliency",
+        ):  # of panels one above the other, the lower has the title
             assert figure.layout.xaxis.title.text, key
         figure.to_json()
     roc = figures["roc"].data[0]
