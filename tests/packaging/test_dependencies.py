@@ -15,8 +15,8 @@ from .commands import ROOT
 
 #: A second OpenCV overwrites the files of the headless one; the others are large and never imported.
 _UNWANTED = {"jax", "jaxlib", "mediapipe", "opencv-contrib-python", "opencv-python", "sentencepiece", "sounddevice"}
-#: Imported when they are asked for: IPython by notebooks, Optuna by a search; both are in extras.
-_OPTIONAL = {"IPython", "optuna"}
+#: Imported when they are asked for, and in extras: IPython (notebooks), Optuna (a search), dlib (comparing faces).
+_OPTIONAL = {"IPython", "dlib", "optuna"}
 
 
 def normalised(requirement: str) -> str:

@@ -30,7 +30,7 @@ def count_pixels(context: mlrun.MLClientCtx, faces: int = 1, **options):
 
 
 def test_build_functions_new_notebook_is_listed_loaded_and_run(tracking_url, checkout, make):
-    make.write_notebook(checkout / "notebooks" / "09-count-pixels.ipynb", make.notebook_cells(COUNT))
+    make.write_notebook(checkout / "notebooks" / "99-count-pixels.ipynb", make.notebook_cells(COUNT))
     built = CliRunner().invoke(app, ["build"])
     assert built.exit_code == 0, built.output
     assert built.output.splitlines() == [

@@ -55,5 +55,5 @@ def test_export_bundle_spectra(discs, tmp_path):
     folder, spec = export_bundle(fit_network(config, *discs, progress=False), *discs, folder=tmp_path)
     assert spec.spectra == read_spec(folder).spectra == typical_spectra(discs[0], 48)
     assert spec.spectra.real.faces + spec.spectra.fake.faces == 120
-    assert spec.files() == ["model.safetensors", "typical.safetensors", "model.onnx", "explain.onnx"]
+    assert spec.files() == ["model.safetensors", "typical.safetensors", "training.json", "model.onnx", "explain.onnx"]
     assert (folder / "model.json").stat().st_size < 12_000
