@@ -24,7 +24,7 @@ from aletheia.models.registry import create_model, list_models
 from aletheia.models.spec import ONNX, AbstentionSpec, ModelSpec, read_spec, write_spec
 
 #: A network of every family; larger variants of a family are the same code, so that the smallest stands for them.
-SMALLEST = [name for name in list_models() if not re.search("_b[1-9]$", name)]
+SMALLEST = [name for name in list_models() if not re.search("_(b|lite)[1-9]$", name)]
 
 
 @pytest.fixture(scope="session")

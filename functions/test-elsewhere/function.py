@@ -32,7 +32,7 @@ def test_elsewhere(context: mlrun.MLClientCtx, model: str = "", delivery_faces: 
         one_class=True,
         seed=config.seed,
     )
-    faces, left_out = faces_as_in_training(data, read_spec(found.folder).crop, seed=config.seed)
+    faces, left_out = faces_as_in_training(data, read_spec(found.folder), seed=config.seed)
     result = evaluate_model(found.folder, None, faces, delivery_faces=delivery_faces, seed=config.seed)
     report, figures = result.to_report(evaluate_run=context.uid), evaluation_figures(result)
     checks = run_gate(report)

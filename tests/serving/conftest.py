@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -22,6 +25,15 @@ from aletheia.serving.config import ServeConfig
 
 from ..model_factories import clip, jpeg, numberless, with_rules
 from ..model_factories import random_bundle as bundle
+
+_BROWSER = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 class Served(NamedTuple):
@@ -93,3 +105,26 @@ def damaged() -> Callable[[bytes, np.random.Generator], Iterator[bytes]]:
             yield bytes(garbled)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Start the installed Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=list(_BROWSER))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Return the script of axe-core."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None:
+        pytest.skip("axe-playwright-python, which brings axe-core, is not installed")
+    return Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8")

@@ -11,8 +11,7 @@ import pytest
 
 from aletheia.serving.docs_page import DOCS_CSP, PAGE, docs_file
 
-from .web.conftest import browser  # noqa: F401 -- a fixture
-from .web.test_accessibility import axe, violations  # noqa: F401 -- a fixture
+from .web.helpers import violations
 
 
 class Links(HTMLParser):
@@ -77,7 +76,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.slow
-def test_docs_page_behind_proxy_with_key(serving, browser, axe, jpeg):  # noqa: F811
+def test_docs_page_behind_proxy_with_key(serving, browser, axe, jpeg):
     """Authorised by its button, the page asks through the proxy; its snippets name the address of the proxy."""
     with serving(api_key="s3cret") as locked, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
         Proxy.target = str(locked.client.base_url).rstrip("/")

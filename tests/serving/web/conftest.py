@@ -17,14 +17,6 @@ import numpy as np
 import pytest
 import uvicorn
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 TRAINED_ON = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
 CARD = """# What this model is
 
@@ -111,20 +103,6 @@ def _wait_for_page(url: str, key: str) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("The page did not come.")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    """Start the installed Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
-        yield running
-        running.close()
 
 
 @pytest.fixture

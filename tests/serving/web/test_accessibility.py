@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from .helpers import hand_in, wait_for_answer
+from .helpers import hand_in, violations, wait_for_answer
 
 pytestmark = pytest.mark.slow
-
-#: Rules of WCAG 2.2, levels A and AA, and axe-core's best practices.
-_AXE = """() => axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations.map(
-    (rule) => `${rule.id}: ${rule.nodes.map((node) => node.html.slice(0, 160)).slice(0, 4).join(" | ")}`))"""
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """Return the script of axe-core."""
-    found = importlib.util.find_spec("axe_playwright_python")
-    if found is None:
-        pytest.skip("axe-playwright-python, which brings axe-core, is not installed")
-    return Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8")
-
-
-def violations(page, axe: str) -> list[str]:
-    """Return what axe-core objects to, one line a rule."""
-    page.evaluate(axe)
-    return page.evaluate(_AXE)
 
 
 @pytest.fixture
