@@ -63,7 +63,11 @@ def _differences(training: TrainingRecord | None) -> list[str]:
         ]
     new = [_unknown(names) for names in training.names if names.unknown]
     sentences = [f"Unknown to the model: {'; '.join(new)}."] if new else []
-    known = [_PLURALS.get(names.column, f"{names.column}s") for names in training.names if not names.unknown]
+    known = [
+        _PLURALS.get(names.column, f"{names.column.replace('_', ' ')}s")
+        for names in training.names
+        if not names.unknown
+    ]
     if known:
         sentences.append(f"All of these faces' {', '.join(known)} were in training.")
     differing = [shift for shift in training.shifts if shift.differs]
@@ -87,7 +91,9 @@ def _differences(training: TrainingRecord | None) -> list[str]:
 
 def _unknown(names: NamesRecord) -> str:
     more = f" and {len(names.unknown) - _SHOWN} more" if len(names.unknown) > _SHOWN else ""
-    column = names.column if len(names.unknown) == 1 else _PLURALS.get(names.column, f"{names.column}s")
+    column = (
+        names.column if len(names.unknown) == 1 else _PLURALS.get(names.column, f"{names.column.replace('_', ' ')}s")
+    )
     return f"{column} {', '.join(names.unknown[:_SHOWN])}{more} ({names.rows:,} of {names.of:,} faces)"
 
 

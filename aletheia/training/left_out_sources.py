@@ -16,6 +16,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import as_text
@@ -72,8 +73,8 @@ def source_folds(frame: pd.DataFrame, most: int) -> tuple[list[Fold], str]:
         k = min(most, len(real), len(forged))
         return [Fold(*pair) for pair in zip(_deal(real, k), _deal(forged, k), strict=True)], ""
     return [], (
-        f"{len(both)} of its sources hold {MIN_FACES} faces of both labels, {len(real)} genuine and {len(forged)} fake "
-        f"ones; {BOTH} of both or {EACH} of each are needed"
+        f"{MIN_FACES} faces or more of both labels come from {counted(len(both), 'source')}, genuine ones from "
+        f"{len(real)}, fakes from {len(forged)}; {BOTH} of both or {EACH} of each are needed"
     )
 
 

@@ -43,9 +43,15 @@ def test_source_folds_of_three_sources_a_label():
 @pytest.mark.parametrize(
     ("counts", "text"),
     [
-        ({"a": (30, 30), "b": (30, 19)}, "1 of its sources hold 20 faces of both labels, 2 genuine and 1 fake ones"),
-        ({"a": (30, 0), "b": (30, 0), "x": (0, 30), "y": (0, 30)}, "0 of its sources hold 20 faces of both labels, 2"),
-        ({"": (30, 30), "b": (30, 30)}, "1 of its sources"),
+        (
+            {"a": (30, 30), "b": (30, 19)},
+            "20 faces or more of both labels come from 1 source, genuine ones from 2, fakes from 1",
+        ),
+        (
+            {"a": (30, 0), "b": (30, 0), "x": (0, 30), "y": (0, 30)},
+            "20 faces or more of both labels come from 0 sources, genuine ones from 2",
+        ),
+        ({"": (30, 30), "b": (30, 30)}, "20 faces or more of both labels come from 1 source,"),
     ],
 )
 def test_source_folds_say_why_there_are_none(counts, text):
