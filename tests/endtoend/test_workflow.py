@@ -70,7 +70,7 @@ def test_notebooks_run_under_papermill(checkout, summary):
         "05-register": {},
         "06-serve": {"model": "store://models/aletheia/detector"},
         "09-compare-runs": {},
-        "10-test-elsewhere": {"n_synthetic": 60},
+        "10-test-elsewhere": {"n_synthetic": 120},
     }
     for name, parameters in changed.items():
         words = [word for key, value in parameters.items() for word in (("-y", f"{key}: {json.dumps(value)}"))]
