@@ -27,15 +27,7 @@ def audit_source(config: RunConfig, page: Path, *, as_json: bool) -> bool:
         For a source or remedies that cannot be used.
     """
     remedies, crop, seed = Remedies.parse(config.remedies), config.crop_config(), config.seed
-    data = load_dataset(
-        config.source,
-        manifest=config.manifest,
-        n_synthetic=config.n_synthetic,
-        link_roots=config.link_roots,
-        manifest_root=config.manifest_root,
-        guess_videos=not config.no_guessing,
-        seed=seed,
-    )
+    data = load_dataset(config.source, **config.source_options())
     faces = extract_dataset_faces(data, crop).main
     pictures, measures = audit_faces(faces, seed=seed)
     remedied = apply_remedies(faces, data.pool.iloc[:0], remedies, seed=seed)

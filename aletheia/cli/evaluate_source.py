@@ -47,16 +47,7 @@ def evaluate_source(
     limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     registered = find_model(model or None)
     spec, seed = read_spec(registered.folder), config.seed
-    data = load_dataset(
-        config.source,
-        manifest=config.manifest,
-        n_synthetic=config.n_synthetic,
-        link_roots=config.link_roots,
-        manifest_root=config.manifest_root,
-        guess_videos=not config.no_guessing,
-        one_class=True,
-        seed=seed,
-    )
+    data = load_dataset(config.source, one_class=True, **config.source_options())
     faces, n_left_out = faces_as_in_training(data, spec, seed=seed)
     evaluation = evaluate_model(
         registered.folder,

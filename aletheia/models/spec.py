@@ -283,6 +283,16 @@ def check_model_file(file: Path, limit: int) -> None:
     check_file(file, limit)
 
 
+def read_model_file(folder: str | Path, name: str, limit: int, sha256: str) -> tuple[Path, bytes]:
+    """Read a file of the bundle in a folder (or beside another of its files), checked for size and hash."""
+    folder = Path(folder)
+    file = (folder if folder.is_dir() else folder.parent) / name
+    check_model_file(file, limit)
+    content = file.read_bytes()
+    check_hash(file, sha256, content)
+    return file, content
+
+
 def check_hash(file: Path, stated: str, content: bytes | None = None) -> None:
     """Raise InputError for a file, or the content read from it, whose SHA-256 is not the one in ``model.json``."""
     if content is not None:

@@ -20,7 +20,7 @@ from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.core.validation import explain_validation
-from aletheia.models.spec import PROFILE, check_hash, check_model_file
+from aletheia.models.spec import PROFILE, read_model_file
 
 #: Bins of a measure between its deciles; one more holds the unknown values.
 BINS = 10
@@ -134,11 +134,7 @@ def read_profile(folder: str | Path, sha256: str) -> TrainingProfile:
     InputError
         When it is missing, too large, another file than the one in ``model.json``, or does not fit.
     """
-    folder = Path(folder)
-    file = (folder if folder.is_dir() else folder.parent) / PROFILE
-    check_model_file(file, _MAX_BYTES)
-    content = file.read_bytes()
-    check_hash(file, sha256, content)
+    file, content = read_model_file(folder, PROFILE, _MAX_BYTES, sha256)
     try:
         return TrainingProfile(**json.loads(content))
     except ValidationError as error:

@@ -24,7 +24,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.imaging.power_spectrum import decibels, radial_power
 from aletheia.imaging.transforms import resize_rgb
-from aletheia.models.spec import TYPICAL, TypicalSpec, check_hash, check_model_file
+from aletheia.models.spec import TYPICAL, TypicalSpec, read_model_file
 from aletheia.models.typical_spectra import spectrum_size
 
 MAX_FEATURES = 512
@@ -139,11 +139,7 @@ def read_typical(folder: str | Path, rules: TypicalSpec) -> TypicalFaces:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    folder = Path(folder)
-    file = (folder if folder.is_dir() else folder.parent) / TYPICAL
-    check_model_file(file, _MAX_BYTES)
-    content = file.read_bytes()
-    check_hash(file, rules.sha256, content)
+    file, content = read_model_file(folder, TYPICAL, _MAX_BYTES, rules.sha256)
     try:
         parts: dict[str, Any] = load(content)
     except (SafetensorError, ValueError, KeyError) as error:

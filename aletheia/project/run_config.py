@@ -119,6 +119,17 @@ class RunConfig(RunOptions):
         rest, point = split_cell(options, **cell)
         return cls.parse(rest), point
 
+    def source_options(self) -> dict[str, Any]:
+        """Return how the source is read, as `aletheia.datasets.pipeline.load_dataset` takes it beside the source."""
+        return {
+            "manifest": self.manifest,
+            "manifest_root": self.manifest_root,
+            "n_synthetic": self.n_synthetic,
+            "link_roots": self.link_roots,
+            "guess_videos": not self.no_guessing,
+            "seed": self.seed,
+        }
+
     def crop_config(self) -> CropConfig:
         """Return how faces are found and cut out."""
         return CropConfig(

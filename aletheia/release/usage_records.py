@@ -80,20 +80,11 @@ class CoverageRecord(Record):
     kept: bool
 
 
-class GroupPromiseRecord(CoverageRecord):
+class GroupPromiseRecord(AnsweredRecord, CoverageRecord):
     """One row of `aletheia.evaluation.abstention_groups.promise_by_group`: a label within a group."""
 
     column: str
     value: str
-    answered: Number
-    answered_low: Number
-    answered_high: Number
-    error_answered: Number
-    error_answered_low: Number
-    error_answered_high: Number
-    error_all: Number
-    error_all_low: Number
-    error_all_high: Number
 
 
 class AbstentionRecord(Record):

@@ -16,16 +16,7 @@ def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
     :param options: the data and faces options of a run
     """
     config = RunConfig.parse(options)
-    data = load_dataset(
-        config.source,
-        manifest=config.manifest,
-        real_pool=config.real_pool,
-        n_synthetic=config.n_synthetic,
-        link_roots=config.link_roots,
-        manifest_root=config.manifest_root,
-        guess_videos=not config.no_guessing,
-        seed=config.seed,
-    )
+    data = load_dataset(config.source, real_pool=config.real_pool, **config.source_options())
     dask = getattr(context, "dask_client", None)
     faces = extract_dataset_faces(data, config.crop_config(), workers=workers, client=dask)
 

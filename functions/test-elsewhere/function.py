@@ -22,16 +22,7 @@ def test_elsewhere(context: mlrun.MLClientCtx, model: str = "", delivery_faces: 
     """
     config = RunConfig.parse(options)
     found = find_model(model or None)
-    data = load_dataset(
-        config.source,
-        manifest=config.manifest,
-        manifest_root=config.manifest_root,
-        n_synthetic=config.n_synthetic,
-        link_roots=config.link_roots,
-        guess_videos=not config.no_guessing,
-        one_class=True,
-        seed=config.seed,
-    )
+    data = load_dataset(config.source, one_class=True, **config.source_options())
     faces, left_out = faces_as_in_training(data, read_spec(found.folder), seed=config.seed)
     result = evaluate_model(found.folder, None, faces, delivery_faces=delivery_faces, seed=config.seed)
     report, figures = result.to_report(evaluate_run=context.uid), evaluation_figures(result)
