@@ -26,6 +26,7 @@ from aletheia.datasets.schema import (
     LABELS,
     SPLITS,
     TEXT_COLUMNS,
+    bare,
     name_rows,
 )
 from aletheia.datasets.spelling import normalise_spelling
@@ -153,8 +154,15 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         for name in schema.names
         if name in TEXT_COLUMNS and name != "path" and schema.field(name).type in (pa.string(), pa.large_string())
     ]
-    df = _to_pandas(pa.parquet.read_table(path, read_dictionary=repeating))
-    return df.drop(columns=[name for name in df.columns if str(name).startswith("__index_level_")])
+    file = pa.parquet.ParquetFile(path, read_dictionary=repeating)
+    names = [name for name in schema.names if not name.startswith("__index_level_")]
+    if len(set(names)) < len(names):  # validation refuses them
+        return _to_pandas(file.read(columns=names))
+    columns: dict[str, object] = {}
+    for name in names:  # one after another, each of arrow's freed before the next is read: a third of the memory
+        columns[name] = bare(_to_pandas(file.read(columns=[name], use_threads=False))[name])
+        pa.default_memory_pool().release_unused()
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows), copy=False)
 
 
 def _check_distinct_paths(file: pa.parquet.ParquetFile) -> None:
@@ -179,13 +187,22 @@ def _check_distinct_paths(file: pa.parquet.ParquetFile) -> None:
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Convert column by column, each of arrow's freed at once: half the memory of keeping both."""
-    df: pd.DataFrame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+    """Convert column by column, each of arrow's freed at once: half the memory of keeping both.
+
+    Texts that repeat are dictionaries by then; to look for others, which are paths, would take time and memory.
+    """
+    df: pd.DataFrame = table.to_pandas(
+        ignore_metadata=True,
+        split_blocks=True,
+        self_destruct=True,
+        deduplicate_objects="path" not in table.column_names,
+    )
     return df
 
 
 def _resolve(paths: pd.Series, manifest: Path, root: Path, allow_absolute: bool) -> Array:
-    resolved: Array = paths.to_numpy(copy=True)
+    """Make the paths absolute, in place: of ten million a second copy would take a gigabyte."""
+    resolved: Array = paths.to_numpy()
     for start in range(0, len(paths), _CHUNK):
         stop = start + _CHUNK
         resolved[start:stop] = _resolve_some(paths.iloc[start:stop], start, manifest, root, allow_absolute)

@@ -63,14 +63,14 @@ class _Texts:
     values : np.ndarray
         (k,) distinct str objects.
     codes : np.ndarray
-        (n,) int32, 0 to k - 1.
+        (n,) 0 to k - 1, the smallest whole numbers that hold k.
     """
 
     def __init__(self, codes: Array, values: Array) -> None:
         first = first_rows(codes, len(values))
         order = np.argsort(first, kind="stable")[: int((first < len(codes)).sum())]
-        place = np.empty(len(values), dtype=np.int32)
-        place[order] = np.arange(len(order), dtype=np.int32)
+        place = np.zeros(len(values), dtype=np.min_scalar_type(-len(values) - 1))
+        place[order] = np.arange(len(order))
         self.codes, self.values = place[codes], values[order]
 
     @classmethod

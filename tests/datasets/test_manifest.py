@@ -144,6 +144,19 @@ def test_read_manifest_small_rows_are_read(tmp_path: Path) -> None:
     assert len(read_manifest(path)) == number
 
 
+def test_read_manifest_parquet_columns_of_any_name(tmp_path: Path) -> None:
+    """Columns are read one by one; a name with a dot is a column of its own, or a part of another."""
+    path, texts = tmp_path / "m.parquet", pa.array(["x", "y"])
+    table = pa.table({"path": ["a.png", "b.png"], "label": ["real", "fake"], "nested": texts, "nested.part": [1, 2]})
+    parts = pa.StructArray.from_arrays([texts], ["part"])
+    for written in (table, table.set_column(2, "nested", parts), table.drop_columns("nested.part")):
+        pa.parquet.write_table(written, path, row_group_size=1)
+        df = read_manifest(path, compact=True)
+        for name in written.column_names[2:]:
+            assert df[name].tolist() == written[name].to_pylist()
+        assert df["path"].tolist() == [str(tmp_path / name) for name in ("a.png", "b.png")]
+
+
 def _same(first: pd.DataFrame, second: pd.DataFrame) -> None:
     assert first.columns.tolist() == second.columns.tolist()
     for name in first.columns:
