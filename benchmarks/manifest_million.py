@@ -55,8 +55,10 @@ def measure(folder: Path) -> dict[str, Any]:
     pool = timed("read pool", lambda: read_manifest(folder / "pool.parquet", compact=True), True)
     timed("bias before", lambda: analyse_bias(df))
     df = timed("split", lambda: split_manifest(df, seed=0))
-    training = df[df["split"] == "train"]
-    balanced = timed("balance (matched)", lambda: balance_training(training, pool, "matched", exclude_rows=df))
+    balanced = timed(
+        "balance (matched)",
+        lambda: balance_training(df[df["split"] == "train"], pool, "matched", exclude_rows=df),
+    )
     timed("bias after", lambda: analyse_bias(balanced.train))
     shares = df["split"].value_counts(normalize=True).round(3).to_dict()
     print("  drawn from the pool:", balanced.report.drawn, "| shares:", shares)

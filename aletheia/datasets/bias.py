@@ -156,10 +156,12 @@ def _encoded(df: pd.DataFrame, columns: Sequence[str] | None, order: Array) -> I
 
 def _intersection(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
     (a, a_values), (b, b_values) = first, second
-    both = np.where((a >= 0) & (b >= 0), a.astype(np.int64) * len(b_values) + b, -1)
-    used, codes = renumber(both, len(a_values) * len(b_values))
+    size = len(a_values) * len(b_values)
+    dtype = np.min_scalar_type(-size - 2)
+    both = np.where((a >= 0) & (b >= 0), a.astype(dtype) * dtype.type(len(b_values)) + b, dtype.type(-1))
+    used, codes = renumber(both.astype(dtype, copy=False), size)
     names = [f"{a_values[i // len(b_values)]}, {b_values[i % len(b_values)]}" for i in used]
-    return codes, np.array(names, dtype=object)
+    return codes.astype(dtype), np.array(names, dtype=object)
 
 
 def _rates(

@@ -110,6 +110,7 @@ def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
         ((values >> np.uint64(low)) & np.uint64((1 << bits) - 1)).astype(np.min_scalar_type((1 << bits) - 1))
         for low, bits in places
     ]
+    unmirrored = _unmirrored(values)
     # Two at a time: numpy and scipy release Python's lock, and more would multiply the memory.
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(bands.chosen), 2):
@@ -117,7 +118,7 @@ def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
                 _key([fields[i] for i in chosen], [places[i] for i in chosen], len(values))
                 for chosen in bands.chosen[start : start + 2]
             ]
-            yield from pool.map(lambda key: _search_index(values, key[0], key[1], distance, forest), keys)
+            yield from pool.map(lambda key: _search_index(values, unmirrored, *key, distance, forest), keys)
 
 
 def _choices(distance: int) -> list[_Bands]:
@@ -158,46 +159,55 @@ def _index_bits(n: int) -> int:
     return min(max(8, n.bit_length() + 1), 22)
 
 
-def _search_index(values: Array, key: Array, width: int, distance: int, forest: bool) -> Array:
-    """Find the pairs within `distance` bits among hashes that share a key of `width` bits."""
+def _search_index(values: Array, unmirrored: Array, key: Array, width: int, distance: int, forest: bool) -> Array:
+    """Find the pairs within `distance` bits among hashes, of which `_unmirrored`, that share a key of `width` bits."""
     n = len(values)
     rows = rows_by_code(key, 1 << width)
-    ordered, key = values[rows], key[rows]
-    is_followed = key[1:] == key[:-1]
+    unmirrored, key = unmirrored[rows], key[rows]
+    is_last = np.append(key[1:] != key[:-1], True)
+    ends = np.flatnonzero(is_last).astype(np.int32) + np.int32(1)
+    end = np.repeat(ends, np.diff(ends, prepend=np.int32(0)))  # of each row's bucket
     pieces, n_pairs = [np.empty((0, 2), dtype=np.int64)], 0
     # Each row is compared with the k-th after it in its bucket: memory stays linear, whatever the buckets' sizes.
     for start in range(0, n - 1, _BLOCK):
-        k, active = 1, np.flatnonzero(is_followed[start : start + _BLOCK]) + start
+        room = end[start : start + _BLOCK] - np.arange(start, min(start + _BLOCK, n), dtype=np.int32)
+        k, active = 1, np.flatnonzero(room > 1)
         while active.size:
-            near = active[_is_near(ordered[active] ^ ordered[active + k], distance)]
-            if near.size:
-                pieces.append(np.stack([rows[near], rows[near + k]], axis=1).astype(np.int64))
-                n_pairs += near.size
+            at = active + start
+            # Most pairs differ in too many of the bits that a mirror image leaves alone: half the bits, counted first.
+            at = at[popcount(unmirrored[at] ^ unmirrored[at + k]) <= distance]
+            if at.size:
+                pairs = np.stack([rows[at], rows[at + k]], axis=1).astype(np.int64)
+                pairs = pairs[_is_near(values[pairs[:, 0]] ^ values[pairs[:, 1]], distance)]
+                pieces.append(pairs)
+                n_pairs += len(pairs)
             if forest and n_pairs > _CHUNK:
                 pieces, n_pairs = [_spanning_forest(np.concatenate(pieces))], 0
             k += 1
-            active = active[: np.searchsorted(active, n - k)]
-            active = active[key[active] == key[active + k]]
+            active = active[room[active] > k]
     return np.concatenate(pieces)
 
 
-def _is_near(changed: Array, distance: int) -> Array:
-    """Mask the differences, uint64 (n,), of at most `distance` bits between two hashes, or one and the other's mirror.
+def _unmirrored(values: Array) -> Array:
+    """Return the 32 bits, of every second place, that a mirror image leaves alone: uint32, (n,) as the hashes."""
+    kept = values & ~MIRRORED_BITS
+    return (kept | (kept >> np.uint64(31))).astype(np.uint32)  # those of the upper half go between the others
 
-    The bits that a mirror image leaves alone are counted first: most pairs differ in too many of these.
-    """
-    near: Array = popcount(changed & ~MIRRORED_BITS) <= distance
-    left = changed[near]
-    near[near] = np.minimum(popcount(left), popcount(left ^ MIRRORED_BITS)) <= distance
+
+def _is_near(changed: Array, distance: int) -> Array:
+    """Mask the differences, uint64 (n,), of at most `distance` bits between two hashes, one as it is or mirrored."""
+    near: Array = np.minimum(popcount(changed), popcount(changed ^ MIRRORED_BITS)) <= distance
     return near
 
 
 def popcount(x: Array) -> Array:
-    """Count the bits set in each uint64 (Warren, *Hacker's Delight*, section 5-1)."""
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    count: Array = (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
+    """Count the bits set in each uint64 or uint32 (Warren, *Hacker's Delight*, section 5-1)."""
+    whole, kind = np.iinfo(x.dtype).max, x.dtype.type
+    ones, twos, fours = (kind(whole // divisor) for divisor in (3, 5, 17))  # 0b0101…, 0b00110011…, 0b00001111…
+    x = x - ((x >> kind(1)) & ones)
+    x = (x & twos) + ((x >> kind(2)) & twos)
+    x = (x + (x >> kind(4))) & fours
+    count: Array = (x * kind(whole // 255)) >> kind(8 * x.itemsize - 8)
     return count
 
 

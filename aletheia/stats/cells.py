@@ -19,7 +19,7 @@ class Cells(NamedTuple):
     Attributes
     ----------
     value, group : ndarray
-        (cells,) int, from 0 on.
+        (cells,) int32, from 0 on.
     size, hit : ndarray
         (cells,) float64, rows and hits.
     n_values, n_groups : int
@@ -71,7 +71,10 @@ def count_cells(hits: Array, codes: Array, groups: Array, n_values: int) -> Cell
     edges = np.searchsorted(groups, np.arange(0, max(n_groups, 1) + step, step))
     blocks = [slice(first, last) for first, last in itertools.pairwise(edges)]
     parts = [_count_block(hits[rows], codes[rows], groups[rows], n_values, is_sparse) for rows in blocks]
-    value, group, size, hit = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
+    fields = [list(pieces) for pieces in zip(*parts, strict=True)]
+    del parts
+    # The pieces of each are freed before the next are joined: an intersection of ten million rows has as many cells.
+    value, group, size, hit = (np.concatenate(fields.pop(0)) for _ in range(4))
     return Cells(value, group, size, hit, n_values, n_groups)
 
 
@@ -85,4 +88,5 @@ def _count_block(hits: Array, codes: Array, groups: Array, n_values: int, is_spa
     size, hit = np.bincount(pair), np.bincount(pair[hits], minlength=int(pair.max(initial=-1)) + 1)
     used = np.flatnonzero(size)
     pairs = pairs if is_sparse else used
-    return pairs % n_values, pairs // n_values + start, size[used].astype(np.float64), hit[used].astype(np.float64)
+    value, group = (pairs % n_values).astype(np.int32), (pairs // n_values + start).astype(np.int32)
+    return value, group, size[used].astype(np.float64), hit[used].astype(np.float64)

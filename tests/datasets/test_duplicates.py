@@ -116,6 +116,8 @@ def test_near_duplicates_unknown_hashes() -> None:
 def test_popcount() -> None:
     values = [0, 1, 2**64 - 1, 0xF0F0]
     assert popcount(np.array(values, np.uint64)).tolist() == [bin(v).count("1") for v in values]
+    halves = [value & (2**32 - 1) for value in values]
+    assert popcount(np.array(halves, np.uint32)).tolist() == [value.bit_count() for value in halves]
 
 
 def test_near_duplicates_invalid() -> None:
