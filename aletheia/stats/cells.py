@@ -36,6 +36,8 @@ class Cells(NamedTuple):
     def of_values(self, n_values: int) -> Cells:
         """Return the cells of the first values alone."""
         chosen = self.value < n_values
+        if chosen.all():  # no second copy of as many cells as there are rows
+            return self._replace(n_values=n_values)
         parts = (self.value[chosen], self.group[chosen], self.size[chosen], self.hit[chosen])
         return Cells(*parts, n_values, self.n_groups)
 
