@@ -283,6 +283,6 @@ def _check_classes(split: str, labels: Array, unreadable: int) -> None:
     if labels.min() == labels.max():
         only = "fake" if labels[0] else "real"
         raise InputError(
-            f"The {split} set has {len(labels)} rows{note}, all labelled {only!r}. Both classes are needed: "
+            f"The {split} set has only rows labelled {only!r} ({len(labels)}){note}. Both classes are needed: "
             "add data, or change the fractions or the seed of the split."
         )

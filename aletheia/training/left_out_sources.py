@@ -159,7 +159,7 @@ def _score(recipe: TrainConfig, rows: pd.DataFrame, kept: Array, chosen: Array, 
     train, val = (rows[kept & part].reset_index(drop=True) for part in (is_train, ~is_train))
     for name, part in (("training", train), ("validation", val)):
         if set(part["label"]) != {"real", "fake"}:
-            raise InputError(f"only {len(part)} {name} faces of one class are left to learn from")
+            raise InputError(f"only one class is left to learn from ({counted(len(part), f'{name} face')})")
     fitted = fit_network(recipe, train, val, progress=progress)
     calibration = fit_calibration(fitted.val_labels, fitted.val_logits, recipe.calibration, balanced=True)
     spec = ModelSpec(
