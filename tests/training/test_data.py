@@ -97,7 +97,7 @@ def test_face_data_single_class_or_empty(discs):
     train, val = discs
     with pytest.raises(InputError, match=r"train set has only rows labelled 'fake'"):
         make((train[train.label == "fake"], val), batch_size=8)
-    with pytest.raises(InputError, match=r"val set .* all labelled 'real'"):
+    with pytest.raises(InputError, match=r"val set has only rows labelled 'real'"):
         make((train, val[val.label == "real"]), batch_size=8)
     with pytest.raises(InputError, match="val set has no readable rows"):
         make((train, val.iloc[:0]), batch_size=8)
