@@ -139,8 +139,8 @@ def test_audit_figure_values(pictures, crops):
             if not family.outcome.reason
         }
         assert drawn[symbol] == expected
-    joins = [list(trace.x) for trace in figure.data if trace.mode == "lines"]
-    assert joins == [[0.95, 0.51], [0.7, 0.56], [0.55, 0.52], [0.9, 0.5]]
+    offsets = {(trace.marker.symbol, trace.offsetgroup) for trace in figure.data if trace.error_x.array is not None}
+    assert figure.layout.scattermode == "group" and len({group for _, group in offsets}) == len(offsets) == 2
 
 
 def test_audit_figure_without_crops(pictures):
