@@ -17,6 +17,7 @@ from scipy.stats import norm
 
 from aletheia.core.arrays import Array
 from aletheia.evaluation.abstention_groups import LEVEL
+from aletheia.stats.clustered_auc import MIN_GROUPS
 from aletheia.stats.conformal_coverage import conformal_rank, held_rows, promise_p_value
 from aletheia.stats.intervals import clustered_rate
 
@@ -36,20 +37,29 @@ def draw(people: int, least: int, most: int, within: float, rng: np.random.Gener
     return own + rng.normal(0, np.sqrt(1 - within), len(groups)), groups
 
 
-def refusals(people: int, pictures: tuple[int, int, float], rng: np.random.Generator) -> Array:
-    """Simulate both classes of one model: honest by the check and by the interval, broken likewise; (2, 2) bool."""
-    out = np.zeros((2, 2), dtype=bool)
+def refusals(people: int, pictures: tuple[int, int, float], rng: np.random.Generator) -> tuple[Array, bool]:
+    """Simulate both classes of one model.
+
+    Returns
+    -------
+    refused : ndarray
+        (2, 2) bool: honest by the check and by the interval, broken likewise.
+    judged : bool
+        The limits come from enough validation faces.
+    """
+    out, judged = np.zeros((2, 2), dtype=bool), True
     for _ in range(2):
         val, groups = draw(people, *pictures, rng)
         rank = conformal_rank(len(val), ALPHA)
         limit = np.sort(val)[rank - 1] if rank <= len(val) else np.inf
         held = held_rows(val, groups, ALPHA)
+        judged &= held is None or sum(held) >= MIN_GROUPS
         test, ids = draw(people, *pictures, rng)
         for row, shift in enumerate((0.0, BROKEN)):
             hits = test + shift <= limit
             out[row, 0] |= promise_p_value(hits, ids, 1 - ALPHA, held) < LEVEL
             out[row, 1] |= clustered_rate(hits, ids).high < 1 - ALPHA
-    return out
+    return out, judged
 
 
 def main() -> int:
@@ -57,7 +67,14 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=1000, help="simulated models a line")
     options = parser.parse_args()
     table = Table(
-        "people", "pictures of each", "correlation", "honest refused", "by the interval", "broken refused", "interval"
+        "people",
+        "pictures of each",
+        "correlation",
+        "honest refused",
+        "by the interval",
+        "broken refused",
+        "interval",
+        "not judged",
     )
     table.title = "The check of the abstention's promise"
     honest, broken = [], []
@@ -65,7 +82,8 @@ def main() -> int:
         for least, most, within in PICTURES:
             rng = np.random.default_rng([people, most])
             found = [refusals(people, (least, most, within), rng) for _ in range(options.trials)]
-            shares = np.mean(found, axis=0).ravel()
+            shares = np.mean([refused for refused, _ in found], axis=0).ravel()
+            shares = [*shares, np.mean([not judged for _, judged in found])]
             pictures = f"{least}" if least == most else f"{least} to {most}"
             table.add_row(str(people), pictures, f"{within:g}", *(f"{share:.1%}" for share in shares))
             honest.append(shares[0])

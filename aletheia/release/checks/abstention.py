@@ -18,7 +18,8 @@ class AbstentionKeepsPromise(GateCheck):
 
     Fails when chance explains so low a coverage of a class in fewer than 2.5 % of cases, also the chance that limits
     set on few validation people scatter: an honest model fails in at most 5 %. Not judged for a model that always
-    answers, since it promises nothing, and where a class is missing.
+    answers, since it promises nothing, where a class is missing, and where limits come from so few validation faces
+    that nearly nothing would fail.
     """
 
     code = "abstention-keeps-promise"
@@ -38,7 +39,15 @@ class AbstentionKeepsPromise(GateCheck):
         detail = "; ".join(_coverage(rows[label], name) for label, name in _CLASSES.items())
         if answered := next((row for row in report.abstention.table if row.label == "all"), None):
             detail += f"; {_answers(answered)}"
-        return self.result(all(row.kept for row in rows.values()), detail)
+        if not all(row.kept for row in rows.values()):
+            return self.result(False, detail)
+        if few := [name for label, name in _CLASSES.items() if rows[label].limits_from < MIN_GROUPS]:
+            return self.not_judged(
+                f"the limits come from the equivalent of fewer than {MIN_GROUPS} independent {' and '.join(few)}, by "
+                f"which nearly any coverage would pass: {detail}",
+                remedy="bring more people to the validation part",
+            )
+        return self.result(True, detail)
 
 
 def _coverage(row: CoverageRecord, name: str) -> str:

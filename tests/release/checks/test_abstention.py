@@ -36,6 +36,18 @@ def test_abstention_says_how_many_faces_the_limits_are_from(good):
     assert "90% are promised (p that it is kept 0.310)" in detail
 
 
+def test_abstention_by_limits_of_hardly_any_face_is_not_judged_but_may_fail(good):
+    row = good["abstention"]["coverage"][1]
+    row.update(p_value=0.31, limits_from=7.9)
+    result = judge(good)
+    assert result.state == "not judged" and "fewer than 8 independent fakes" in result.detail
+    assert "bring more people to the validation part" in result.detail
+    row.update(limits_from=8.0)
+    assert judge(good).passed
+    row.update(limits_from=3.0, p_value=0.001, kept=False)
+    assert judge(good).state == "failed"
+
+
 def test_abstention_passes_where_both_classes_keep_it(good):
     assert judge(good).passed
 
