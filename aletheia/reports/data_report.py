@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from aletheia.audit.audit import Audit
-from aletheia.core.wording import counted
+from aletheia.core.wording import counted, p_text
 from aletheia.datasets.balance import BalanceReport
 from aletheia.datasets.bias import TOO_FEW, BiasReport
 from aletheia.datasets.grouping import Known
@@ -109,7 +109,7 @@ def _associations(before: BiasReport, after: BiasReport) -> str:
             number(row.cramers_v_corrected, ".3f"),
             number(row.chi2, ".1f"),
             number(row.design, ".1f"),
-            "< 0.001" if row.p_adjusted < 0.001 else number(row.p_adjusted, ".3f"),
+            p_text(row.p_adjusted),
             f"{number(row.known_real, '.0%')} / {number(row.known_fake, '.0%')}",
             row.verdict,
         )

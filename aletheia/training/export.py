@@ -14,6 +14,7 @@ from aletheia.audit.training_profile import fit_training_profile
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.wording import counted
+from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.manifest import manifest_hash
 from aletheia.faces.crop_config import COLUMNS, CropConfig
 from aletheia.imaging.pixel_cache import iterate_images
@@ -123,7 +124,8 @@ def _fit_abstention(
     rows = train.sample(min(len(train), _MEASURED), random_state=0)
     statistics = manifest_statistics(rows, spec.input_size)
     logits = reencoded_logits(result.model, spec, scored.iloc[:: -(-len(scored) // _REENCODED)])
-    return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=logits[:, 1:] - logits[:, :1])
+    shifts, groups = logits[:, 1:] - logits[:, :1], connected_groups(scored)
+    return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=shifts, groups=groups)
 
 
 def _examples(frame: pd.DataFrame, size: int) -> Array:

@@ -37,9 +37,14 @@ def test_fit_abstention_limits():
     rules = fit_abstention(y, p, NOTHING, alpha=0.1)
     assert (rules.real_upper, rules.fake_lower) == (pytest.approx(0.18), pytest.approx(0.91))
     assert (rules.min_face, rules.ranges, rules.reencode) == (0, {}, None)
+    assert rules.real_held == pytest.approx((18, 1), rel=1 / 19) and rules.fake_held == (9, 0)
+    # All of one person: as good as one face, whatever the number of pictures.
+    one = fit_abstention(y, p, NOTHING, alpha=0.1, groups=np.zeros(28))
+    assert one.real_upper == rules.real_upper and sum(one.real_held) == pytest.approx(1)
     # ceil(20 * 0.95) = 19th; 9 fakes are too few for 0.05: "fake" is always plausible.
     rules = fit_abstention(y, p, NOTHING, alpha=0.05)
     assert (rules.real_upper, rules.fake_lower) == (pytest.approx(0.19), 0.0)
+    assert rules.fake_held is None
     assert fit_abstention(1 - y, 1 - p, NOTHING, alpha=0.05).real_upper == 1.0
 
 
