@@ -75,8 +75,8 @@ def group_weights(frame: pd.DataFrame, labels: Array, columns: str) -> Array:
         )
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
-        weights = (expected / table)[codes, (labels == 1).astype(int)].clip(max=MOST)
+        weights: Array = (expected / table)[codes, (labels == 1).astype(int)].clip(max=MOST)
     for value in (0, 1):
         rows = (labels == 1) == value
         weights[rows] /= weights[rows].mean()
-    return weights.astype(np.float32)
+    return np.asarray(weights, dtype=np.float32)
