@@ -69,6 +69,7 @@ bench-serve: $(READY) ## the service under load beside a Flask server; ARGS="--s
 bench-stats: $(READY) ## simulate how often intervals hold the truth, what the gate lets pass and bias tests find; ARGS="--trials 200"
 	@$(BIN)/python -m benchmarks.intervals $(ARGS)
 	@$(BIN)/python -m benchmarks.bias_level $(ARGS)
+	@$(BIN)/python -m benchmarks.promise $(ARGS)
 	@$(BIN)/python -m benchmarks.gate $(ARGS)
 
 bench-audit: $(READY) ## plant shortcuts, train on them, and see whether the gate refuses; ARGS="--only mark_inside"

@@ -11,6 +11,8 @@ import sys
 BENCHMARKS = {
     "tracking": "The tracking service",
     "intervals": "How often intervals hold the truth",
+    "bias_level": "How often bias is found where there is none",
+    "promise": "How often the check of the abstention refuses",
     "gate": "What the gate lets pass",
     "audit": "What the gate makes of planted shortcuts",
     "manifest_million": "Bias analysis, split and balancing of a million rows",

@@ -69,10 +69,16 @@ def judge(faces: pd.DataFrame, folder: Path, seed: int = 0) -> tuple[EvaluationR
 
 
 def cells(report: EvaluationReport) -> list[str]:
-    """AUC of the network, of it among alike pairs, and of each baseline."""
+    """AUC of the network, of it among alike pairs, share of the evidence in one window, AUC of each control.
+
+    Of the audit's families there is the highest AUC alone.
+    """
     alike = report.alike.auc if report.alike else float("nan")
-    values = [report.metrics.auc.value, alike, *(report.baseline(key).auc for key in BASELINES)]
-    return [f"{value:.2f}" for value in values]
+    evidence = report.saliency.with_interval("fake").text(".0%") if report.saliency else "none"
+    families = [report.baseline(key).auc for key in BASELINES if key not in _SHORT]
+    values = [report.metrics.auc.value, alike, *(report.baseline(key).auc for key in _SHORT), np.nanmax(families)]
+    auc, among, *baselines = (f"{value:.2f}" for value in values)
+    return [auc, among, evidence, *baselines]
 
 
 def alike_power(trials: int) -> tuple[Table, float, float]:
@@ -109,7 +115,15 @@ def main() -> int:
     simulated, honest, others = alike_power(options.trials)
     simulated.title = "The check of pairs alike, simulated"
     names = options.only or [*PLANTS, HONEST]
-    table = Table("what every fake has", "network", "alike", *(_SHORT.get(key, key) for key in BASELINES), "refused by")
+    table = Table(
+        "what every fake has",
+        "network",
+        "alike",
+        "in one window",
+        *_SHORT.values(),
+        "families",
+        "refused by",
+    )
     wrong = []
     with TemporaryDirectory() as folder:
         os.environ.setdefault("ALETHEIA_DATA", str(Path(folder) / "data"))

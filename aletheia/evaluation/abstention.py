@@ -11,7 +11,7 @@ from torch import nn
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.datasets.labels import fake_flags
-from aletheia.evaluation.abstention_groups import promise_by_group
+from aletheia.evaluation.abstention_groups import COVERED, promise, promise_by_group
 from aletheia.evaluation.risk_coverage import risk_coverage_area, risk_coverage_curve
 from aletheia.models.spec import ModelSpec
 from aletheia.models.typical_faces import TypicalFaces
@@ -205,16 +205,17 @@ def coverage_table(scored: ScoredSet, spec: ModelSpec) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        label, n, covered (share of rows whose set holds their own label; with _low, _high), promised (1 - alpha), kept
-        (the interval does not lie below it). Without rows for a model that always answers.
+        label, n, covered (share of rows whose set holds their own label; with _low, _high), and the columns of
+        `aletheia.evaluation.abstention_groups.promise`. Without rows for a model that always answers.
     """
     rules, fake, p, out = spec.abstention, scored.fake, scored.p, []
     if rules is not None:
         for label, chosen, hits in (("real", ~fake, p <= rules.real_upper), ("fake", fake, p >= rules.fake_lower)):
-            rate, promised = clustered_rate(hits[chosen], scored.ids[chosen]), 1 - rules.alpha
-            kept = not rate.high < promised
-            out.append({"label": label, "n": rate.n, **rate.to_columns("covered"), "promised": promised, "kept": kept})
-    return pd.DataFrame(out, columns=["label", "n", "covered", "covered_low", "covered_high", "promised", "kept"])
+            ids = scored.ids[chosen]
+            rate = clustered_rate(hits[chosen], ids)
+            kept = promise(hits[chosen], ids, rules, label)
+            out.append({"label": label, "n": rate.n, **rate.to_columns("covered"), **kept})
+    return pd.DataFrame(out, columns=["label", "n", *COVERED])
 
 
 def _mean(hits: Array) -> float:

@@ -8,15 +8,19 @@ import pandas as pd
 from aletheia.core.arrays import Array
 from aletheia.datasets.schema import as_text
 from aletheia.evaluation.subgroups import MIN_PEOPLE, demographic_values, people_ids
-from aletheia.models.spec import ModelSpec
+from aletheia.models.spec import AbstentionSpec, ModelSpec
+from aletheia.stats.conformal_coverage import Held, promise_p_value
 from aletheia.stats.intervals import clustered_rate
 from aletheia.stats.scored_set import ScoredSet
 
+COVERED = ("covered", "covered_low", "covered_high", "promised", "p_value", "limits_from", "kept")
 COLUMNS = (
     "column", "value", "label", "n", "answered", "answered_low", "answered_high",
     "error_answered", "error_answered_low", "error_answered_high", "error_all", "error_all_low", "error_all_high",
-    "covered", "covered_low", "covered_high", "promised", "kept",
+    *COVERED,
 )  # fmt: skip
+#: A promise is broken where the p-value lies below this, half of 5 % since there are two classes.
+LEVEL = 0.025
 
 
 def promise_by_group(
@@ -47,8 +51,7 @@ def promise_by_group(
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`; `kept` where the interval of the coverage does not lie below what is promised. Without rows
-        for a model that always answers.
+        Columns `COLUMNS`, the last of them those of `promise`. Without rows for a model that always answers.
     """
     rules, out = spec.abstention, []
     if rules is not None:
@@ -62,13 +65,39 @@ def promise_by_group(
                     if len(np.unique(people[rows])) < min_people:
                         continue
                     rates = _rates(scored, rows, rows & answered, hits)
-                    promised = 1 - rules.alpha
-                    kept = not rates["covered_high"] < promised
+                    kept = promise(hits[rows], scored.ids[rows], rules, label)
                     out.append(
-                        {"column": column, "value": value, "label": label, "n": int(rows.sum()), **rates}
-                        | {"promised": promised, "kept": kept}
+                        {"column": column, "value": value, "label": label, "n": int(rows.sum()), **rates, **kept}
                     )
     return pd.DataFrame(out, columns=list(COLUMNS))
+
+
+def promise(hits: Array, groups: Array, rules: AbstentionSpec, label: str) -> dict[str, float]:
+    """Test whether the own label is plausible as often as promised.
+
+    Parameters
+    ----------
+    hits : ndarray
+        (m,) bool, of rows of one class: their own label is plausible.
+    groups : ndarray
+        (m,) the unit that was sampled.
+    rules : AbstentionSpec
+        Of the model.
+    label : str
+        "real" or "fake".
+
+    Returns
+    -------
+    dict
+        promised (1 - alpha, on average over validation sets), p_value (of `promise_p_value`), limits_from (validation
+        faces that the limit was set on, in independent ones; NaN where unknown), kept (the p-value is not below
+        `LEVEL`).
+    """
+    known = rules.real_held if label == "real" else rules.fake_held
+    held = None if known is None else Held(*known)
+    p = promise_p_value(hits, groups, 1 - rules.alpha, held)
+    limits_from = float("nan") if held is None else sum(held)
+    return {"promised": 1 - rules.alpha, "p_value": p, "limits_from": limits_from, "kept": not p < LEVEL}
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Array]:

@@ -11,6 +11,7 @@ from scipy.stats import random_table
 
 from aletheia.core.arrays import Array
 from aletheia.evaluation.subgroups import MIN_PEOPLE, TOO_FEW, demographic_values, people_ids
+from aletheia.release.evaluation_records import MOST_TIMES
 from aletheia.stats.bootstrap import GroupedScores, percentile_interval, widen_constant
 from aletheia.stats.categorical import encode
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
@@ -20,8 +21,6 @@ COLUMNS = (
     "column", "rate", "n_values", "gap", "gap_low", "gap_high", "p_value", "highest", "highest_rate",
     "lowest", "lowest_rate", "ratio", "ratio_low", "ratio_high", "verdict",
 )  # fmt: skip
-#: Largest ratio of two rates: where the lowest is 0 there is no other.
-MOST_TIMES = 100.0
 _BATCH = 2_000_000  # cells of permuted tables at a time
 
 

@@ -249,6 +249,7 @@ def fpr_ratios(gaps: pd.DataFrame) -> list[FprRatio]:
             high=gap.ratio_high,
             p=gap.p_value,
             lowest=gap.lowest,
+            lowest_rate=gap.lowest_rate,
         )
         for gap in _rows(GapRecord, gaps)
         if gap.rate == "fpr"

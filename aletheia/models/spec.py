@@ -103,6 +103,9 @@ class TypicalSpec(Strict):
     faces: int = Field(ge=1, description="Validation faces that the limit was set on.")
 
 
+Count = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
 class AbstentionSpec(Strict):
     """Rules for "cannot tell": `aletheia.training.abstention` fits them, `aletheia.models.verdict` applies them."""
 
@@ -120,6 +123,12 @@ class AbstentionSpec(Strict):
         "near to the threshold's is scored again, re-encoded; None: none is.",
     )
 
+    real_held: tuple[Count, Count] | None = Field(
+        None,
+        description="Genuine validation faces within and beyond real_upper as it was set on them, in independent faces "
+        "that tell as much; None: unknown, or so few that there is no limit.",
+    )
+    fake_held: tuple[Count, Count] | None = Field(None, description="Likewise fakes within and beyond fake_lower.")
     typical: TypicalSpec | None = Field(None, description="Test for faces of another kind; None: there is none.")
 
     @field_validator("ranges")
@@ -139,7 +148,7 @@ class LeftOutSource(Strict):
     auc: Share | None = Field(None, description="On these faces, with its 95 % interval.")
     low: Share | None = None
     high: Share | None = None
-    real_upper: Share = Field(0.0, description='Limit up to which "real" has to be plausible, for them to keep alpha.')
+    real_upper: Share = Field(0.0, description='Limit up to which "real" has to be plausible on them.')
     fake_lower: Share = Field(1.0, description='Likewise from which on "fake" has to be.')
 
 

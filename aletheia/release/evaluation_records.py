@@ -8,6 +8,9 @@ from aletheia.release.metrics_record import Number, Record
 from aletheia.stats.clustered_auc import AucDifference
 from aletheia.stats.estimate import Estimate
 
+#: Largest ratio of two rates that an evaluation gives: where the lowest is 0 there is no other.
+MOST_TIMES = 100.0
+
 
 class BaselineScore(Record):
     """Outcome of a detector that knows nothing of faces; `reason` says why there are no numbers.
@@ -152,11 +155,21 @@ class FprRatio(Record):
     high: Number
     p: Number = math.nan
     lowest: str = ""
+    lowest_rate: Number = math.nan
 
     @property
     def estimate(self) -> Estimate:
         """The ratio with its interval."""
         return Estimate(self.ratio, self.low, self.high)
+
+    def sentence(self) -> str:
+        """Say it for people; where the lowest group has no false alarm there is no ratio, but a lower limit of it."""
+        rate = f"the false-positive rate of {self.group} is"
+        if self.ratio >= MOST_TIMES:
+            none = "" if self.lowest_rate > 0 else ", which had no false alarm"
+            return f"{rate} at least {self.low:.2f} times that of {self.lowest}{none}"
+        high = "any number" if self.high >= MOST_TIMES else f"{self.high:.2f}"
+        return f"{rate} {self.ratio:.2f} times that of {self.lowest} ({self.low:.2f} to {high})"
 
 
 class CellRecord(Record):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field
 
 from aletheia.release.metrics_record import Number, Record
@@ -69,7 +71,7 @@ class CauseRecord(Record):
 
 
 class CoverageRecord(Record):
-    """One row of `aletheia.evaluation.abstention.coverage_table`."""
+    """One row of `aletheia.evaluation.abstention.coverage_table`; earlier versions had no `p_value`."""
 
     label: str
     n: int
@@ -77,6 +79,8 @@ class CoverageRecord(Record):
     covered_low: Number
     covered_high: Number
     promised: float
+    p_value: Number = math.nan
+    limits_from: Number = math.nan
     kept: bool
 
 

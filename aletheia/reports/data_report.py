@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from aletheia.audit.audit import Audit
+from aletheia.core.wording import counted, p_text
 from aletheia.datasets.balance import BalanceReport
 from aletheia.datasets.bias import TOO_FEW, BiasReport
 from aletheia.datasets.grouping import Known
@@ -108,7 +109,7 @@ def _associations(before: BiasReport, after: BiasReport) -> str:
             number(row.cramers_v_corrected, ".3f"),
             number(row.chi2, ".1f"),
             number(row.design, ".1f"),
-            "< 0.001" if row.p_adjusted < 0.001 else number(row.p_adjusted, ".3f"),
+            p_text(row.p_adjusted),
             f"{number(row.known_real, '.0%')} / {number(row.known_fake, '.0%')}",
             row.verdict,
         )
@@ -151,7 +152,7 @@ def _rates(report: BiasReport) -> str:
     ]
     few = len(rates) - len(judged)
     hidden = (
-        f'<p class="quiet">{few:,} groups of fewer than {report.min_n} images are not listed: too few to say.</p>'
+        f'<p class="quiet">Not listed, since of fewer than {report.min_n} images: {counted(few, "group")}.</p>'
         if few
         else ""
     )

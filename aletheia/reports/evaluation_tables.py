@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from aletheia.core.wording import p_text
 from aletheia.evaluation.subgroups import TOO_FEW
 from aletheia.models.spec import ModelSpec
 from aletheia.plotting.html import table
@@ -159,7 +160,7 @@ def _gap_row(gap: GapRecord) -> tuple[str, ...]:
     if math.isnan(gap.gap):
         return column, rate, TOO_FEW, "", "", ""
     ends = (f"{escape(gap.highest)} ({gap.highest_rate:.3f})", f"{escape(gap.lowest)} ({gap.lowest_rate:.3f})")
-    return column, rate, f"{gap.with_interval('gap')}", *ends, number(gap.p_value, ".3f")
+    return column, rate, f"{gap.with_interval('gap')}", *ends, escape(p_text(gap.p_value))
 
 
 def abstention_tables(report: EvaluationReport) -> str:
@@ -179,7 +180,14 @@ def abstention_tables(report: EvaluationReport) -> str:
         if row.n
     ]
     promises = [
-        (escape(row.label), f"{row.n:,}", row.with_interval("covered").text(".1%", "–"), f"{row.promised:.0%}")
+        (
+            escape(row.label),
+            f"{row.n:,}",
+            row.with_interval("covered").text(".1%", "–"),
+            f"{row.promised:.0%}",
+            number(row.limits_from, ",.0f"),
+            escape(p_text(row.p_value)),
+        )
         for row in abstention.coverage
     ]
     groups = [
@@ -199,7 +207,7 @@ def abstention_tables(report: EvaluationReport) -> str:
     tables = (
         (("faces", "n", "answered", "errors among those", "errors if all were answered"), answered),
         (("“cannot tell”, because", "n", "share", "the threshold would be wrong"), causes),
-        (("class", "n", "its label is plausible", "promised"), promises),
+        (("class", "n", "its label is plausible", "promised", "by a limit from independent faces", "p"), promises),
         (("part", "in training", "n", *errors, "its label is plausible", ""), groups),
     )
     return "".join(table(head, rows) for head, rows in tables if rows)

@@ -28,6 +28,7 @@ from aletheia.models.scoring import crop_logits, manifest_features
 from aletheia.models.spec import AbstentionSpec, ModelSpec, TypicalSpec
 from aletheia.models.typical_faces import TypicalFaces, conformal_distance, fit_typical, write_typical
 from aletheia.models.verdict import STATISTICS, crop_statistics
+from aletheia.stats.conformal_coverage import conformal_rank, held_rows
 
 #: A face is within the training range when each statistic lies between these quantiles of the training faces, widened
 #: on both sides by this share of the distance.
@@ -44,6 +45,7 @@ def fit_abstention(
     *,
     alpha: float = 0.1,
     shifts: Array | None = None,
+    groups: Array | None = None,
 ) -> AbstentionSpec:
     """Fit everything that `aletheia.models.verdict.decide` needs.
 
@@ -51,9 +53,10 @@ def fit_abstention(
     Learning in a Random World", 2005, sections 4.2 and 4.5; Angelopoulos and Bates, "Conformal Prediction: A Gentle
     Introduction", 2023): a new genuine face has a probability of at most `real_upper` with probability 1 - alpha or
     more, a new fake one of at least `fake_lower`. That holds for faces that are exchangeable with the validation faces,
-    on average over such sets of them: one set of few people may be far off. A calibration fitted on the same rows does
-    no harm, since it keeps their order; choosing the best epoch on them may do a little, and other cameras or
-    generators do much. The evaluation reports the rates on test rows beside the nominal ones.
+    on average over such sets of them: one set of few people may be far off, so their effective number is kept. A
+    calibration fitted on the same rows does no harm, since it keeps their order; choosing the best epoch on them may do
+    a little, and other cameras or generators do much. The evaluation reports the rates on test rows beside the nominal
+    ones.
 
     Parameters
     ----------
@@ -66,6 +69,8 @@ def fit_abstention(
     shifts : ndarray, optional
         Changes of the logits of validation faces by re-encoding, see `reencoded_logits`; NaN is left out. Without any,
         no face is scored again.
+    groups : ndarray, optional
+        (n,) the unit that was sampled of each validation face; each its own by default.
 
     Returns
     -------
@@ -85,11 +90,14 @@ def fit_abstention(
     if not ((p >= 0) & (p <= 1)).all():
         raise InputError("Abstention needs probabilities from 0 to 1; leave out rows without one.")
     sizes = statistics["face_size"].dropna()
+    units, real = np.arange(len(y)) if groups is None else np.asarray(groups), y == 0
     changes = np.abs(shifts[np.isfinite(shifts)]) if shifts is not None else np.zeros(0)
     return AbstentionSpec(
         alpha=alpha,
-        real_upper=min(conformal_limit(p[y == 0], alpha), 1.0),
-        fake_lower=max(-conformal_limit(-p[y == 1], alpha), 0.0),
+        real_upper=min(conformal_limit(p[real], alpha), 1.0),
+        fake_lower=max(-conformal_limit(-p[~real], alpha), 0.0),
+        real_held=held_rows(p[real], units[real], alpha),
+        fake_held=held_rows(-p[~real], units[~real], alpha),
         min_face=math.floor(sizes.min()) if len(sizes) else 0.0,
         ranges={name: _range(values) for name in STATISTICS if len(values := statistics[name].dropna())},
         reencode=float(changes.max()) if len(changes) else None,
@@ -142,8 +150,42 @@ def conformal_limit(scores: Array, alpha: float) -> float:
 
     It is the ceil((n + 1)(1 - alpha))-th smallest of the scores (n,), or inf if there are too few.
     """
-    rank = math.ceil((len(scores) + 1) * (1 - alpha) - 1e-9)  # 1 - alpha is not exact
+    rank = conformal_rank(len(scores), alpha)
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
+
+
+def risk_limits(real: Array, fake: Array, most_wrong: float) -> tuple[float, float]:
+    """Return the limits beyond which few answers are wrong, both classes counting the same.
+
+    "fake" is answered above the first limit, where the share of genuine faces among the answers is estimated as at most
+    `most_wrong`; "real" below the second, likewise. One more error is counted than was seen among one more face, as in
+    A. Angelopoulos et al., "Conformal Risk Control", ICLR 2024; but a share among answers is not monotone in the limit,
+    so that this is an estimate and no bound: choosing the limit that answers most makes it a little too good
+    (selective prediction: Y. Geifman, R. El-Yaniv, "Selective Classification for Deep Neural Networks", NeurIPS 2017).
+
+    Parameters
+    ----------
+    real, fake : ndarray
+        (n,) and (m,) probabilities of genuine faces and of fakes, of one source that was not learnt from.
+    most_wrong : float
+        Largest share of wrong answers, in (0, 0.5).
+
+    Returns
+    -------
+    tuple of float
+        `real_upper` and `fake_lower` of the abstention: 1 and 0, so that there is no answer, where no limit does.
+    """
+    return _risk_limit(real, fake, most_wrong, 1.0), -_risk_limit(-fake, -real, most_wrong, -0.0)
+
+
+def _risk_limit(wrong: Array, right: Array, most_wrong: float, never: float) -> float:
+    """Return the lowest score above which few of the answers are of the wrong class; `never` if there is none."""
+    for limit in np.unique(np.concatenate([wrong, right])):
+        errors = (np.sum(wrong > limit) + 1) / (len(wrong) + 1)
+        hits = np.mean(right > limit) if len(right) else 0.0
+        if hits > 0 and errors <= most_wrong * (errors + hits):
+            return float(limit)
+    return never
 
 
 def manifest_distances(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, typical: TypicalFaces) -> Array:

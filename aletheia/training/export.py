@@ -13,6 +13,8 @@ import torch
 from aletheia.audit.training_profile import fit_training_profile
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
+from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.manifest import manifest_hash
 from aletheia.faces.crop_config import COLUMNS, CropConfig
 from aletheia.imaging.pixel_cache import iterate_images
@@ -122,7 +124,8 @@ def _fit_abstention(
     rows = train.sample(min(len(train), _MEASURED), random_state=0)
     statistics = manifest_statistics(rows, spec.input_size)
     logits = reencoded_logits(result.model, spec, scored.iloc[:: -(-len(scored) // _REENCODED)])
-    return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=logits[:, 1:] - logits[:, :1])
+    shifts, groups = logits[:, 1:] - logits[:, :1], connected_groups(scored)
+    return fit_abstention(result.val_labels, p, statistics, alpha=alpha, shifts=shifts, groups=groups)
 
 
 def _examples(frame: pd.DataFrame, size: int) -> Array:
@@ -134,7 +137,7 @@ def _examples(frame: pd.DataFrame, size: int) -> Array:
 
 def describe_rows(frame: pd.DataFrame) -> str:
     """Summarise the rows of a manifest: their number, the sources of the real and the generators of the fake ones."""
-    parts = [f"{len(frame):,} faces"]
+    parts = [counted(len(frame), "face")]
     for label, column, preposition in (("real", "source", "from"), ("fake", "generator", "by")):
         rows = frame[frame["label"] == label]
         names = sorted({str(name) for name in rows[column].dropna() if str(name)}) if column in rows else []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import aletheia
-from aletheia.core.wording import counted
+from aletheia.core.wording import counted, p_text
 
 PACKAGE = Path(aletheia.__file__).parent
 #: Nouns of things that are counted, and may be one.
@@ -26,6 +26,15 @@ _AFTER_ARTICLE = {"BLUR_SIDE", "row.verdict", "noun"}
 )
 def test_counted(count, words, text):
     assert counted(count, *words) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "digits", "text"),
+    [(0.0412, 3, "0.041"), (0.001, 3, "0.001"), (0.00099, 3, "< 0.001"), (0.0, 4, "< 0.0001"), (1.0, 3, "1.000")],
+)
+def test_p_text_is_never_zero(p, digits, text):
+    assert p_text(p, digits) == text
+    assert p_text(float("nan"), digits) == "–"
 
 
 def _texts(folder: Path) -> Iterator[tuple[str, list[ast.expr]]]:

@@ -97,5 +97,7 @@ def test_labels_of_scored_rows(evaluation: Evaluation) -> None:
 def test_fpr_ratios_by_column() -> None:
     row = dict.fromkeys(GAP_COLUMNS, NAN) | {"n_values": 2, "highest": "b", "lowest": "a", "verdict": ""}
     fpr = {"column": "age", "rate": "fpr", "ratio": 2.0, "ratio_low": 1.0, "ratio_high": 3.0, "p_value": 0.04}
+    fpr |= {"lowest_rate": 0.1}
     gaps = pd.DataFrame([row | fpr, row | {"column": "age", "rate": "fnr"}])
-    assert fpr_ratios(gaps) == [FprRatio(column="age", group="b", ratio=2, low=1, high=3, p=0.04, lowest="a")]
+    expected = FprRatio(column="age", group="b", ratio=2, low=1, high=3, p=0.04, lowest="a", lowest_rate=0.1)
+    assert fpr_ratios(gaps) == [expected]

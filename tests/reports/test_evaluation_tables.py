@@ -153,6 +153,7 @@ def abstention() -> AbstentionRecord:
         "fake": 0.0,
     }
     coverage = {"label": "real", "n": 600, "covered": 0.91, "covered_low": 0.89, "covered_high": 0.93}
+    coverage |= {"p_value": 0.0002, "limits_from": 13.7}
     return AbstentionRecord(
         table=[AnsweredRecord.model_validate(answered)],
         causes=[CauseRecord(**cause, wrong=0.25), CauseRecord(**cause | {"n": 0, "cause": "none"}, wrong=NAN)],
@@ -166,7 +167,7 @@ def test_abstention_tables_numbers(good_report, abstention):
     )
     assert answered[1] == ["all", "1,200", "90.0% (85.0% to 95.0%)", "5.0%", "–"]
     assert causes[1:] == [["<small>", "12", "1.0% (0.5% to 2.0%)", "25%"]]  # those without faces are left out
-    assert promises[1] == ["real", "600", "91.0% (89.0% to 93.0%)", "90%"]
+    assert promises[1] == ["real", "600", "91.0% (89.0% to 93.0%)", "90%", "14", "< 0.001"]
 
 
 def test_abstention_tables_of_a_model_that_always_answers(good_report, abstention):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from aletheia.core.wording import p_text
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext
 from aletheia.release.usage_records import AnsweredRecord, CoverageRecord
@@ -13,8 +16,10 @@ _CLASSES = {"real": "genuine faces", "fake": "fakes"}
 class AbstentionKeepsPromise(GateCheck):
     """For each class the own label is found plausible as often as the conformal limits promise.
 
-    Fails when the interval of a class lies below the promise as a whole. Not judged for a model that always answers,
-    since it promises nothing, and where a class is missing.
+    Fails when chance explains so low a coverage of a class in fewer than 2.5 % of cases, also the chance that limits
+    set on few validation people scatter: an honest model fails in at most 5 %. Not judged for a model that always
+    answers, since it promises nothing, where a class is missing, and where limits come from so few validation faces
+    that nearly nothing would fail.
     """
 
     code = "abstention-keeps-promise"
@@ -34,12 +39,25 @@ class AbstentionKeepsPromise(GateCheck):
         detail = "; ".join(_coverage(rows[label], name) for label, name in _CLASSES.items())
         if answered := next((row for row in report.abstention.table if row.label == "all"), None):
             detail += f"; {_answers(answered)}"
-        return self.result(all(row.kept for row in rows.values()), detail)
+        if not all(row.kept for row in rows.values()):
+            return self.result(False, detail)
+        if few := [name for label, name in _CLASSES.items() if rows[label].limits_from < MIN_GROUPS]:
+            return self.not_judged(
+                f"the limits come from the equivalent of fewer than {MIN_GROUPS} independent {' and '.join(few)}, by "
+                f"which nearly any coverage would pass: {detail}",
+                remedy="bring more people to the validation part",
+            )
+        return self.result(True, detail)
 
 
 def _coverage(row: CoverageRecord, name: str) -> str:
     covered = row.with_interval("covered").text(".1%")
-    return f"the own label is plausible for {covered} of the {name}, {row.promised:.0%} are promised"
+    text = f"the own label is plausible for {covered} of the {name}, {row.promised:.0%} are promised"
+    if math.isnan(row.p_value):
+        return text
+    known = math.isfinite(row.limits_from)
+    source = f"limit from the equivalent of {row.limits_from:.0f} independent validation faces; " if known else ""
+    return f"{text} ({source}p that it is kept {p_text(row.p_value)})"
 
 
 def _answers(row: AnsweredRecord) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from aletheia.core.wording import p_text
 from aletheia.release.evaluation_records import BaselineScore
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext
@@ -50,7 +51,7 @@ class _BeatsBaselines(GateCheck):
         best = scored[hardest]
         detail = (
             f"network AUC {report.metrics.auc:.3f} against {best.estimate:.3f} of “{best.name}”: difference "
-            f"{best.comparison.estimate():+.3f}; p that it is {MARGIN:g} or less {p[hardest]:.3f}"
+            f"{best.comparison.estimate():+.3f}; p that it is {MARGIN:g} or less {p_text(p[hardest])}"
         )
         return self.result(p[hardest] < SIGNIFICANT, detail)
 

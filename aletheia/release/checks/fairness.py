@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aletheia.core.wording import p_text
 from aletheia.release.checks.baselines import SIGNIFICANT
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext, Limit
@@ -53,9 +54,8 @@ class FairFalseAlarms(_Fairness):
             return self.not_judged("the highest and the lowest group were not compared", remedy="run evaluate again")
         worst = max(ratios, key=lambda ratio: ratio.low)
         detail = (
-            f"{worst.column}: the false-positive rate of {worst.group} is {worst.ratio:.2f} times that of "
-            f"{worst.lowest} ({worst.estimate.interval('.2f')}; at most {context.limit:g}); p that groups do not "
-            f"differ {worst.p:.3f}"
+            f"{worst.column}: {worst.sentence()}; at most {context.limit:g}; p that groups do not differ "
+            f"{p_text(worst.p)}"
         )
         return self.result(worst.low <= context.limit or worst.p >= SIGNIFICANT, detail)
 
@@ -82,6 +82,6 @@ class SimilarFalseAlarms(_Fairness):
         detail = (
             f"{worst.column}: false-positive rate {worst.highest_rate:.3f} of {worst.highest} against "
             f"{worst.lowest_rate:.3f} of {worst.lowest}, gap {worst.with_interval('gap'):.3f}; at most "
-            f"{context.limit:g}; p that groups do not differ {worst.p_value:.3f}"
+            f"{context.limit:g}; p that groups do not differ {p_text(worst.p_value)}"
         )
         return self.result(worst.gap_low <= context.limit or worst.p_value >= SIGNIFICANT, detail)

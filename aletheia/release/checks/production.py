@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from aletheia.core.wording import p_text
 from aletheia.release.evaluation_records import NotCompared, ProductionComparison
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext, few_groups
@@ -54,8 +55,8 @@ class BeatsProduction(GateCheck):
         level = spent_alpha(ALPHA, number)
         detail = (
             f"AUC {production.auc:.3f} against {production.other_auc:.3f} of {production.other} on the same "
-            f"{production.n:,} rows: difference {production.estimate:+.3f}; p that it is not better {p:.4f}, needed "
-            f"below {level:.4f} at evaluation no. {number} on this test set"
+            f"{production.n:,} rows: difference {production.estimate:+.3f}; p that it is not better {p_text(p, 4)}, "
+            f"needed below {level:.4f} at evaluation no. {number} on this test set"
         )
         if tries is None:
             detail += " (earlier ones were not counted)"

@@ -28,6 +28,26 @@ def test_abstention_fails_where_one_class_breaks_the_promise(good, broken):
     assert "78.0% (50.0% to 50.0%) of the faces are answered, 45.0% (50.0% to 50.0%) of these wrong" in result.detail
 
 
+def test_abstention_says_how_many_faces_the_limits_are_from(good):
+    good["abstention"]["coverage"][0].update(p_value=0.0004, limits_from=12.3, kept=False)
+    good["abstention"]["coverage"][1].update(p_value=0.31)
+    detail = judge(good).detail
+    assert "12 independent validation faces; p that it is kept < 0.001)" in detail
+    assert "90% are promised (p that it is kept 0.310)" in detail
+
+
+def test_abstention_by_limits_of_hardly_any_face_is_not_judged_but_may_fail(good):
+    row = good["abstention"]["coverage"][1]
+    row.update(p_value=0.31, limits_from=7.9)
+    result = judge(good)
+    assert result.state == "not judged" and "fewer than 8 independent fakes" in result.detail
+    assert "bring more people to the validation part" in result.detail
+    row.update(limits_from=8.0)
+    assert judge(good).passed
+    row.update(limits_from=3.0, p_value=0.001, kept=False)
+    assert judge(good).state == "failed"
+
+
 def test_abstention_passes_where_both_classes_keep_it(good):
     assert judge(good).passed
 

@@ -30,3 +30,21 @@ def test_fair_false_alarms_without_any_passes_where_groups_are_known(good):
     assert FairFalseAlarms().judge(EvaluationReport.parse(good), GateContext(2)).passed
     good["gaps"][0].update(n_values=1)
     assert not FairFalseAlarms().judge(EvaluationReport.parse(good), GateContext(2)).judged
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (
+            {"ratio": 100, "low": 2.3, "high": 100, "lowest_rate": 0},
+            "is at least 2.30 times that of male, which had no",
+        ),
+        ({"ratio": 100, "low": 2.3, "high": 100, "lowest_rate": 0.004}, "is at least 2.30 times that of male;"),
+        ({"ratio": 3.5, "low": 2.1, "high": 100}, "is 3.50 times that of male (2.10 to any number); at most 2;"),
+    ],
+)
+def test_fair_false_alarms_says_that_the_lowest_group_has_none(good, values, text):
+    good["fpr_ratios"][0].update(values | {"p": 0.0001})
+    result = FairFalseAlarms().judge(EvaluationReport.parse(good), GateContext(2))
+    assert result.state == "failed" and text in result.detail and "100" not in result.detail
+    assert result.detail.endswith("p that groups do not differ < 0.001")

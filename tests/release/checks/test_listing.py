@@ -210,10 +210,10 @@ def test_checks_details_hold_the_numbers(good):
     network = f"network AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
     assert detail(good, "beats-controls") == (
         f"{network} against 0.520 (0.450 to 0.590) of “control: six keypoints alone”: difference "
-        "+0.460 (+0.377 to +0.543); p that it is 0.05 or less 0.000"
+        "+0.460 (+0.377 to +0.543); p that it is 0.05 or less < 0.001"
     )
     assert detail(good, "fair-false-alarms") == (
-        "gender: the false-positive rate of female is 1.20 times that of male (0.80 to 1.70; at most 2); "
+        "gender: the false-positive rate of female is 1.20 times that of male (0.80 to 1.70); at most 2; "
         "p that groups do not differ 0.400"
     )
     assert detail(good, "no-weak-cell") == (
