@@ -175,7 +175,7 @@ def released(trials: int, pairs: int) -> tuple[Table, float, float]:
         for _ in range(trials):
             checks = simulate(model, pairs, rng)
             tags.append(release_tag(checks) == "production")
-            reasons = reasons.add(pd.Series({c.name: 1 for c in checks if not c.allows}), fill_value=0)
+            reasons = reasons.add(pd.Series({c.name: 1 for c in checks if c.state == FAILED}), fill_value=0)
         share = float(np.mean(tags))
         worst = reasons.sort_values(ascending=False).head(2)
         words = ", ".join(f"{name} ({count / trials:.0%})" for name, count in worst.items())
