@@ -14,6 +14,7 @@ from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
 from aletheia.audit.measuring import ORIGINALS, measure_faces
 from aletheia.core.arrays import Array
 from aletheia.core.jsonable import to_jsonable
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.stats.categorical import encode
@@ -136,7 +137,9 @@ class Audit:
         telling = [family for family in self.families if family.tells and family.key != ALL]
         sentences = []
         if self.unmeasured:
-            sentences.append(f"{self.unmeasured:,} of {self.rows:,} faces are in files that could not be measured.")
+            sentences.append(
+                f"Of {counted(self.rows, 'face')} {self.unmeasured:,} could not be measured: the file is unreadable."
+            )
         if not telling:
             if reasons := self._reasons():
                 return [*sentences, f"The audit could not be made in full: {'; '.join(sorted(reasons))}."]

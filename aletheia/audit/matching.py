@@ -56,8 +56,8 @@ def match_by_score(columns: Columns, values: Array, fake: Array, groups: Array, 
             kept[real[pairs[:, 0]]] = kept[forged[pairs[:, 1]]] = True
     if (n_pairs := int(kept.sum()) // 2) < _MIN_PAIRS:
         raise InputError(
-            f"Only {n_pairs} pairs of genuine and fake faces are alike in {', '.join(columns.names[:3])}…; at least "
-            f"{_MIN_PAIRS} are needed. Match by something else, or bring faces that overlap."
+            f"Too few pairs of genuine and fake faces are alike in {', '.join(columns.names[:3])}… ({n_pairs}); "
+            f"at least {_MIN_PAIRS} are needed. Match by something else, or bring faces that overlap."
         )
     return kept
 
@@ -82,8 +82,8 @@ def match_by_value(values: Array, fake: Array, *, seed: int = 0) -> Array:
         kept[real[:count]] = kept[forged[:count]] = True
     if (n_pairs := int(kept.sum()) // 2) < _MIN_PAIRS:
         raise InputError(
-            f"Only {n_pairs} pairs of genuine and fake faces share a source; at least {_MIN_PAIRS} are needed. Bring "
-            "genuine faces from the sources of the fakes."
+            f"Too few pairs of genuine and fake faces share a source ({n_pairs}); at least {_MIN_PAIRS} are needed. "
+            "Bring genuine faces from the sources of the fakes."
         )
     return kept
 

@@ -19,6 +19,7 @@ from aletheia.audit.reencoding import reencode_faces
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.paths import data_folder
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.faces.crop_config import CropConfig
@@ -167,7 +168,7 @@ def _drop(before: RemedyResult, column: str, value: str) -> RemedyResult:
         left_out.append(_left_out(frame, is_dropped, reason))
     faces, pool = remaining
     n_faces, n_pool = len(before.faces) - len(faces), len(before.pool) - len(pool)
-    message = f"{n_faces:,} faces and {n_pool:,} of the pool {reason}."
+    message = f"{counted(n_faces, 'face')} and {n_pool:,} of the pool {reason}."
     return RemedyResult(faces, pool, _joined(left_out), [*before.messages, message])
 
 
@@ -251,4 +252,4 @@ def _saving_message(remedies: Remedies, count: int) -> str:
     parts = [f"shrunk to {remedies.resolution} pixels a side"] * (remedies.resolution > 0)
     if remedies.quality:
         parts.append("saved as JPEG (4:2:0) of quality {} to {}".format(*remedies.quality))
-    return f"{count:,} faces were {' and '.join(parts)}, whatever their label."
+    return f"{counted(count, 'face was', 'faces were')} {' and '.join(parts)}, whatever their label."

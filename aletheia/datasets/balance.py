@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.groups import LINKING_COLUMNS
 from aletheia.datasets.labels import fake_flags
@@ -158,7 +159,7 @@ def balance_training(
     out = _joined(train, pool.iloc[np.sort(drawn)])
     if policy != "none" and len(pool) > 0 and len(drawn) < wanted:
         notes.append(f"Of {wanted:,} real rows wanted, {len(drawn):,} were drawn from {len(usable):,} usable ones.")
-    notes += [f"{count:,} rows of the pool were left out: {reason}." for reason, count in excluded.items()]
+    notes += [f"{counted(count, 'row')} of the pool left out: {reason}." for reason, count in excluded.items()]
     report = BalanceReport(
         policy=policy,
         target_share=target_share,

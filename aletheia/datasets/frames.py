@@ -20,6 +20,7 @@ from aletheia.core.parallel import map_processes
 from aletheia.core.paths import check_is_local
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
+from aletheia.core.wording import counted
 from aletheia.datasets.grouping import with_grouping
 from aletheia.datasets.layouts.registry import describe_tree
 from aletheia.datasets.layouts.tree import Tree, is_inside, list_media
@@ -169,7 +170,7 @@ def write_frames(
     _write_table(out / SKIPPED, pd.DataFrame(skipped, columns=["path", "reason"]))
     if rows.empty:
         first = f" The first: {skipped[0][0]}: {skipped[0][1]}." if skipped else ""
-        raise InputError(f"{source}: none of its {len(videos)} videos can be read.{first}")
+        raise InputError(f"{source}: of {counted(len(videos), 'video')} none can be read.{first}")
     _write_table(out / MANIFEST, rows)
     return Written(out / MANIFEST, rows["video"].nunique(), len(rows), resumed, skipped, "label" in rows)
 

@@ -47,8 +47,9 @@ class Known(NamedTuple):
         """Say what is known, for reports."""
         if not self.known:
             return (
-                f"Of none of the {self.rows:,} images is the person or the video known: whether people of the training "
-                "images are among the test images cannot be judged. Name them in the columns identity or video."
+                f"Of none of {counted(self.rows, 'image')} is the person or the video known: whether people of "
+                "the training images are among the test images cannot be judged. Name them in the columns "
+                "identity or video."
             )
         text = f"The person or the video is known of {self.known:,} of {self.rows:,} images"
         if self.guessed:

@@ -13,6 +13,7 @@ import pandas as pd
 from aletheia.core.errors import InputError
 from aletheia.core.paths import check_is_local
 from aletheia.core.settings import get_settings
+from aletheia.core.wording import counted
 from aletheia.datasets.examination import examine_files, without_duplicates
 from aletheia.datasets.grouping import with_grouping
 from aletheia.datasets.layouts.registry import EXPECTED, GENERAL, describe_tree
@@ -156,7 +157,7 @@ def _first_skipped(skipped: pd.DataFrame) -> str:
         return ""
     firsts = skipped.drop_duplicates("reason").head(3)
     reasons = "; ".join(f"{path} {reason}" for path, reason in zip(firsts["path"], firsts["reason"], strict=True))
-    return f"; {len(skipped):,} files were skipped ({reasons})"
+    return f"; {counted(len(skipped), 'file was', 'files were')} skipped ({reasons})"
 
 
 class _Found(NamedTuple):
@@ -249,7 +250,7 @@ def _stated(
     rows = stated[stated["path"].str.startswith(folder + "/")]
     if rows.empty:
         raise InputError(
-            f"{manifest}: none of its {len(stated):,} rows lies under {source}. Its first path stands for "
+            f"{manifest}: of {counted(len(stated), 'row')} none lies under {source}. Its first path stands for "
             f"{stated['path'].iloc[0]!r}: paths count from the manifest's own folder, or from --manifest-root."
         )
     named = set(rows["path"])
@@ -276,7 +277,7 @@ def _examine_all(found: _Found, workers: int | None, progress: bool) -> Ingested
     skipped = [*found.skipped, *duplicates]
     if not kept:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in skipped[:3])
-        raise InputError(f"None of the {len(paths):,} images can be used. The first reasons: {reasons}.")
+        raise InputError(f"Of {counted(len(paths), 'image')} none can be used. The first reasons: {reasons}.")
     manifest = rows.iloc[kept].reset_index(drop=True)
     for name in ImageProperties.__slots__:
         manifest[name] = [getattr(results[i].properties, name) for i in kept]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 
 KINDS = ("generator", "source")
 NOTHING = "nothing"
@@ -42,5 +43,5 @@ def leave_out_rows(frame: pd.DataFrame, leave_out: str) -> pd.DataFrame:
         raise InputError(f"No row has the {kind} {value!r}; there are {', '.join(values[:12]) or 'none'}.")
     kept = frame[~is_left_out].reset_index(drop=True)
     if set(kept["label"]) != {"real", "fake"}:
-        raise InputError(f"Without {leave_out} only {len(kept)} rows of one class are left to learn from.")
+        raise InputError(f"Without {leave_out} only one class is left to learn from ({counted(len(kept), 'row')}).")
     return kept

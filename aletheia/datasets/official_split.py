@@ -10,6 +10,7 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.leakage import check_leakage
@@ -111,8 +112,8 @@ def _divide(
     leaks = len(check_leakage(out, max_distance=max_distance))
     if leaks:
         notes.append(
-            f"In the data set's own split {leaks:,} groups of people, videos or near duplicates are on two sides. The "
-            "option split=new divides it without leaks."
+            f"In the data set's own split, {counted(leaks, 'group is', 'groups are')} on two sides (people, videos, "
+            "near duplicates). The option split=new divides it without leaks."
         )
     return Division(out, kept=True, notes=tuple(notes))
 
@@ -153,7 +154,8 @@ def _complete(
             side[unassigned[np.isin(group[unassigned], group[side == name])]] = name
         side[side == ""] = "train"
         notes.append(
-            f"{unassigned.size:,} images of no part were added to train, or to the part that they are connected with."
+            f"Added to train, or to the part that they are connected with: {counted(int(unassigned.size), 'image')} of "
+            "no part."
         )
     fake = fake_flags(df)
     rows = side == "val"

@@ -28,6 +28,7 @@ from aletheia.core.jsonable import to_records
 from aletheia.core.parallel import map_processes
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.ingest import load_source
 from aletheia.datasets.manifest import write_manifest
@@ -122,7 +123,7 @@ def propose_relatives(
     )
     seen = np.flatnonzero(np.isfinite(vectors[:, 0]))
     if not seen.size:
-        raise InputError(f"{source}: no face was found in any of its {len(table):,} files.")
+        raise InputError(f"{source}: no face was found in {counted(len(table), 'file')}.")
     first, second, distances = close_pairs(vectors[seen], distance)
     first, second = seen[first], seen[second]
     names, largest = _name_groups(len(table), first, second)

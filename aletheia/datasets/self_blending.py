@@ -21,6 +21,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.core.paths import check_is_local
 from aletheia.core.progress import tqdm
+from aletheia.core.wording import counted
 from aletheia.datasets.layouts.tree import list_media
 from aletheia.datasets.layouts.words import names_nothing
 from aletheia.datasets.synthetic.forgeries import Landmarks, self_blended
@@ -157,7 +158,7 @@ def blend_folder(folder: str | Path, out: str | Path, *, seed: int = 0, progress
             rows.append((path, label, source, GENERATOR if label == "fake" else "", name))
     if not rows:
         first = f" ({skipped[0][0]}: {skipped[0][1]})" if skipped else ""
-        raise InputError(f"{folder}: none of its {len(files)} images has a usable face{first}.")
+        raise InputError(f"{folder}: no usable face in {counted(len(files), 'image')}{first}.")
     _table(out / "skipped.csv", ("path", "reason"), skipped)
     _table(out / "manifest.csv", ("path", "label", "source", "generator", "pair"), rows)
     return Blended(out / "manifest.csv", len(rows) // 2, skipped)

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.datasets.duplicates import near_duplicates
 from aletheia.datasets.groups import LINKING_COLUMNS, connected_groups
 from aletheia.datasets.labels import fake_flags
@@ -212,8 +213,8 @@ def _check_groups(
         having = int((counts > 0).sum())
         if having < needed:
             raise InputError(
-                f"The split cannot be made: the {int(counts.sum())} {label} rows form only {having} connected "
-                f"group{'s' if having > 1 else ''}, and {needed} splits need at least {needed}. "
+                f"The split cannot be made: {counted(int(counts.sum()), f'{label} row forms', f'{label} rows form')} "
+                f"only {counted(having, 'connected group')}, and {needed} splits need at least {needed}. "
                 f"{_connection(df, group, int(counts.argmax()))} Add {label} images of other people, or ask "
                 "for fewer splits."
             )

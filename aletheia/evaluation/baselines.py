@@ -130,12 +130,33 @@ def score_baselines(
         outcomes |= dict.fromkeys((*FAMILIES, TOGETHER), not_computed(str(error), False))
     outcomes |= score_pixel_controls(train, test, size, seed=seed, progress=progress)
     outcomes |= networks or skipped_network_controls("the networks were not trained")
-    size = max(size + size % 2, 32)  # the transform takes even sizes only
-    learnt, scored = (spectra(part, size, progress=progress) for part in (train, test))
+    learnt, scored = (_spectra(part, size, progress) for part in (train, test))
     fake = fake_flags(test)
     groups = (connected_groups(train), connected_groups(test))
     outcomes[SPECTRUM] = frequency_baseline(learnt, fake_flags(train), scored, fake, groups, seed)
     return Baselines({key: outcomes[key] for key in BASELINES}, scored, fake)
+
+
+def no_baselines(test: pd.DataFrame, size: int, reason: str, *, progress: bool = True) -> Baselines:
+    """Return the baselines of rows from which and for which none can be learnt, each with the reason.
+
+    Parameters
+    ----------
+    test : DataFrame
+        Manifest of face crops; their spectra are computed, as nothing is learnt for them.
+    size : int
+        Side of the crops in pixels.
+    reason : str
+        Why, as a clause.
+    progress : bool
+        Show progress bars.
+    """
+    outcomes = dict.fromkeys(BASELINES, not_computed(reason, False))
+    return Baselines(outcomes, _spectra(test, size, progress), fake_flags(test))
+
+
+def _spectra(part: pd.DataFrame, size: int, progress: bool) -> Array:
+    return spectra(part, max(size + size % 2, 32), progress=progress)  # the transform takes even sizes only
 
 
 def compare_with_network(baselines: Baselines, probabilities: Array, groups: ArrayLike | None) -> Baselines:

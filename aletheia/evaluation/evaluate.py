@@ -19,7 +19,7 @@ from aletheia.datasets.split import check_leakage, split_manifest
 from aletheia.evaluation.abstention import crop_evidence, evaluate_abstention
 from aletheia.evaluation.aggregation_levels import level_metrics
 from aletheia.evaluation.alike_pairs import alike_pairs
-from aletheia.evaluation.baselines import compare_with_network, score_baselines
+from aletheia.evaluation.baselines import compare_with_network, no_baselines, score_baselines
 from aletheia.evaluation.crops_alike import compare_crops
 from aletheia.evaluation.cross_matrix import cell_table
 from aletheia.evaluation.fairness_gaps import largest_gap
@@ -73,7 +73,8 @@ def evaluate_model(
     train : DataFrame or None
         Training rows: the baselines learn from them, and none of their groups may occur in the test rows. None when
         they are not at hand, for a set from elsewhere: then the baselines learn from one half of its people and are
-        scored on the other, and leaks stay unknown.
+        scored on the other, and leaks stay unknown. Of a set whose groups are too few or too large to be halved, no
+        baseline is computed, and each says why.
     test : DataFrame
         Test rows: a manifest of face crops.
     val : DataFrame, optional
@@ -120,16 +121,19 @@ def evaluate_model(
     groups, unit = bootstrap_unit(test)
     scored_set = ScoredSet(y, p, spec.threshold, groups, seed)
     scores = test.assign(probability=scored.probabilities, logit=scored.logits)
-    learnt, compared, compared_groups = train, scores, groups
+    learnt, compared, compared_groups, unhalved = train, scores, groups, ""
     if learnt is None:
-        # Of one class nothing can be learnt: the baselines say so, and nobody is left out.
-        learnt, compared = halves(scores, seed) if 0 < y.sum() < len(y) else (scores, scores)
+        learnt, compared, unhalved = _own_halves(scores, seed)
         compared_groups = bootstrap_unit(compared)[0]
     networks = _network_controls(spec, (train, val, test), network_controls, progress)
     # The validation rows are left to the audit, which draws some of very many.
     measures = measure_crops([learnt, compared], progress=progress)
-    baselines = score_baselines(
-        learnt, compared, spec.crop.size, known=measures, networks=networks, seed=seed, progress=progress
+    baselines = (
+        no_baselines(compared, spec.crop.size, unhalved, progress=progress)
+        if unhalved
+        else score_baselines(
+            learnt, compared, spec.crop.size, known=measures, networks=networks, seed=seed, progress=progress
+        )
     )
     judged = compared["probability"].to_numpy(np.float64)
     rules = spec.abstention.typical if spec.abstention else None
@@ -201,6 +205,21 @@ def halves(frame: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFra
     split = split_manifest(frame, (0.5, 0.0, 0.5), seed)["split"]
     first, second = (frame[split == side].reset_index(drop=True) for side in ("train", "test"))
     return first, second
+
+
+def _own_halves(scores: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Halve a set from elsewhere; where that cannot be done, return all of it twice, and why, as a clause."""
+    if scores["label"].nunique() < 2:
+        return scores, scores, ""  # nothing can be learnt of one class: each baseline says so, and nobody is left out
+    try:
+        return *halves(scores, seed), ""
+    except InputError:
+        number = len(np.unique(connected_groups(scores)))
+        reason = (
+            f"the training rows are not at hand, and the groups of these rows that share a person, a film or a picture "
+            f"({number:,}) are too few or too large for two halves, one to learn from and one to be scored"
+        )
+        return scores, scores, reason
 
 
 def bootstrap_unit(frame: pd.DataFrame) -> tuple[Array | None, str]:

@@ -16,6 +16,7 @@ from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
+from aletheia.core.wording import counted
 from aletheia.datasets.labels import fake_flags
 from aletheia.imaging.corruptions import CORRUPTIONS, Corruption
 from aletheia.imaging.reading import Unreadable, try_read_image
@@ -241,7 +242,7 @@ def _summary(y: Array, p: Array, ids: Array, called: Array, before: Array) -> di
 
 def _origin(faces: int, of: int, unreadable: int, skipped: list[dict[str, str]], seed: int) -> dict[str, object]:
     """Describe the rows behind the numbers, as values and as a note."""
-    text = f"{faces:,} faces"
+    text = counted(faces, "face")
     if faces < of:
         text = f"{faces:,} of {of:,} faces, drawn at random by groups (seed {seed})"
     if unreadable:

@@ -11,6 +11,7 @@ from pathlib import Path
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
+from aletheia.core.wording import counted
 from aletheia.faces.crop import CropError, crop_shrunk, is_shrunk
 from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.detectors.registry import DetectorFactory, FaceDetector
@@ -74,7 +75,7 @@ class FaceExtractor:
             frame_crops, uncut = self._cut_out(frame.rgb, faces, frame_name, frame.time)
             crops += frame_crops
             reason = reason or uncut or too_small
-        return FileResult(crops, "" if crops else reason or f"no face found in {frames} frames", "video")
+        return FileResult(crops, "" if crops else reason or f"no face found in {counted(frames, 'frame')}", "video")
 
     def _detect(self, rgb: Array) -> tuple[list[tuple[int, Face]], str, str]:
         """Detect the faces to cut out with their indices; also the stage that found them, and why one is too small."""

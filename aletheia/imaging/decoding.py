@@ -16,6 +16,7 @@ from PIL import Image, JpegImagePlugin
 from aletheia.core.errors import InputError
 from aletheia.core.paths import check_is_local
 from aletheia.core.settings import get_settings
+from aletheia.core.wording import counted
 from aletheia.imaging.hostile import count_scans, gif_comment_bytes
 from aletheia.imaging.media_types import HEAD_BYTES, VIDEO_FORMATS, describe_format, image_format
 from aletheia.imaging.png_chunks import read_chunks
@@ -108,7 +109,7 @@ def without_leading_bytes(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     skipped = begin.end() if begin else 0
     if not skipped or not image_format(data[skipped : skipped + HEAD_BYTES]):
         return data, ()
-    return data[skipped:], (f"The file has {skipped} bytes before its beginning that do not belong to it.",)
+    return data[skipped:], (f"The file has {counted(skipped, 'byte')} before its beginning that do not belong to it.",)
 
 
 def _not_an_image(data: bytes) -> str:

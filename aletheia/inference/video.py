@@ -25,6 +25,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.faces.tracking import link_faces
 from aletheia.imaging.video import Frame, check_count, read_frames
 from aletheia.inference.options import PredictOptions
@@ -182,7 +183,7 @@ def decide_video(
     """
     how = how or predictor.spec.aggregation
     if not any(evidence):
-        reason = f"The detector found no face in {len(times)} frames of this video."
+        reason = f"The detector found no face in {counted(len(times), 'frame')} of this video."
         return VideoPrediction(NO_FACE, None, frames=len(times), aggregation=how, reason=reason)
     people: dict[int, list[tuple[float, FaceEvidence, tuple[float, float]]]] = {}
     tracks = link_faces([[face.face for face in frame] for frame in evidence], sizes)
@@ -223,7 +224,7 @@ def _withdraw_chance_alarms(people: list[PersonScore], frames: int, alpha: float
     if not n_fakes or n_fakes >= (minimum := min_fakes_beyond_chance(n_people, alpha)):
         return people
     reason = (
-        f"seen in less than a quarter of the {frames} frames, and that {n_fakes} of {n_people} people "
+        f"seen in less than a quarter of the {counted(frames, 'frame')}, and that {n_fakes} of {n_people} people "
         f"{'looks' if n_fakes == 1 else 'look'} manipulated may be chance: {minimum} would be more than that"
     )
     return [

@@ -148,7 +148,7 @@ class LeftOutSource(Strict):
     auc: Share | None = Field(None, description="On these faces, with its 95 % interval.")
     low: Share | None = None
     high: Share | None = None
-    real_upper: Share = Field(0.0, description='Limit up to which "real" has to be plausible, for them to keep alpha.')
+    real_upper: Share = Field(0.0, description='Limit up to which "real" has to be plausible on them.')
     fake_lower: Share = Field(1.0, description='Likewise from which on "fake" has to be.')
 
 

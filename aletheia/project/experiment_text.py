@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from aletheia.core.jsonable import to_jsonable, to_records
+from aletheia.core.wording import counted
 from aletheia.evaluation.score_comparison import ScoreComparison
 from aletheia.project.experiments import Experiment, ExperimentComparison
 from aletheia.stats.estimate import Estimate
@@ -69,7 +70,9 @@ def comparison_sentences(result: ExperimentComparison) -> list[str]:
         f"{scores.second_only_right:,}.",
     ]
     if scores.only_first or scores.only_second:
-        sentences.append(f"In {first} alone: {scores.only_first:,} rows; in {second} alone: {scores.only_second:,}.")
+        sentences.append(
+            f"In {first} alone: {counted(scores.only_first, 'row')}; in {second} alone: {scores.only_second:,}."
+        )
     return sentences
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.project.run_config import RunConfig
 
 
@@ -41,7 +42,7 @@ def _source(config: RunConfig) -> str:
     if not source.exists():
         raise InputError(f"source: there is nothing at {source}. Name a folder with pictures, or a manifest.")
     if source.is_dir():
-        return f"{len(list_media(source)[0]):,} pictures and videos in {source}; {crop}"
+        return f"{counted(len(list_media(source)[0]), 'file')} in {source} (pictures and videos); {crop}"
     return f"the files that {source} lists; {crop}"
 
 

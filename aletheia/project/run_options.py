@@ -8,7 +8,8 @@ parameters of the workflow by :mod:`aletheia.project.workflow`, and the help of 
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -16,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from aletheia.faces.crop_config import POLICIES, CropConfig
 from aletheia.project.option_values import checked, split_columns, split_numbers, split_pairs
 from aletheia.project.options import Options, option, option_of
+from aletheia.project.presets import PRESETS, check_preset, with_preset
 from aletheia.training.search_plan import Selector
 from aletheia.training.search_strategies import OWN_SEARCHES, find_search
 
@@ -185,8 +187,24 @@ class RunOptions(Options):
         "Train the recipe twice more, on blanked and on small crops, to compare the network with; else that is not "
         "judged.",
     )
+    preset: str = option(
+        "run",
+        "",
+        "A named recipe, whose options yours win over. "
+        + " ".join(f"{name}: {preset.sentence}" for name, preset in PRESETS.items()),
+    )
     experiment: str = option("run", "", "Name of the experiment: the label `experiment` of the run and of its steps.")
     seed: int = option("run", 0, "Makes the run repeatable.")
+
+    @classmethod
+    def parse(cls, *layers: Mapping[str, Any]) -> Self:
+        """Build a configuration from layers of options as `Options.parse` does, with those of the preset they name."""
+        return super().parse(*with_preset([cls.renamed(layer) for layer in layers]))
+
+    @field_validator("preset")
+    @classmethod
+    def _check_preset(cls, preset: str) -> str:
+        return checked("preset", check_preset, preset)
 
     @field_validator("face_policy")
     @classmethod

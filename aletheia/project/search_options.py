@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Fields of the recipe that are the same in every cell: epochs and data, and what does not change a loss.
 _NO_COLUMNS = (
     *("max_epochs", "seed", "image_size", "fault", "fault_share", "devices", "num_threads", "accelerator"),
-    *("calibration", "max_fpr", "abstention_alpha"),
+    *("calibration", "max_fpr", "abstention_alpha", "abstention_wrong"),
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.manifest import validate_manifest
@@ -63,7 +64,7 @@ def open_sealed(
     if rows is None or not len(rows):
         return report.model_copy(update={"sealed": SealedRecord(reason="no part of the test set is sealed")})
     if any(not check.allows for check in checks if check.code != SealedConfirms.code):
-        reason = f"its {len(rows):,} faces stay sealed, since another check refuses the model"
+        reason = f"{counted(len(rows), 'face')} of it stay sealed, since another check refuses the model"
         return report.model_copy(update={"sealed": SealedRecord(n=len(rows), reason=reason)})
     rows = validate_manifest(rows)
     network, spec = load_bundle(model)

@@ -28,12 +28,10 @@ def audit_figure(audit: Audit, after: Audit | None = None) -> go.Figure:
     ----------
     audit : Audit
     after : Audit, optional
-        Of the crops of the same faces: drawn as diamonds, joined to the AUC before.
+        Of the crops of the same faces: drawn as diamonds above the AUC before.
     """
     families = [family for family in audit.families if not family.outcome.reason][::-1]
     figure = go.Figure()
-    if after is not None:
-        _add_joins(figure, families, after)
     for name, colour, chosen in (
         ("measures", REAL, [f for f in families if not f.control and f.key != ALL]),
         ("controls, which see next to nothing of a face", SECOND, [f for f in families if f.control]),
@@ -48,18 +46,13 @@ def audit_figure(audit: Audit, after: Audit | None = None) -> go.Figure:
         marker = {"color": NEUTRAL, "size": _SIZE, "symbol": symbol}
         figure.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=name)
     styled(figure, "How well the label is predicted without the face", "AUC", height=220 + 36 * len(families))
+    if after is not None:
+        figure.update_layout(scattermode="group", scattergap=0.4)  # one line each, or the intervals hide each other
     figure.add_vline(x=0.5, line={"color": NEUTRAL, "dash": "dot"})
     lows = [shown[family.key].low for shown in (audit, after or audit) for family in families]
     figure.update_xaxes(range=[np.nanmin([0.42, *lows]) - 0.02, 1.02])
     figure.update_yaxes(categoryorder="array", categoryarray=[_label(family) for family in families])
     return note(figure, "Intervals over people, videos and near duplicates; together they hold with 95 %.")
-
-
-def _add_joins(figure: go.Figure, families: Sequence[Family], after: Audit) -> None:
-    for family in families:
-        ends = [family.outcome.auc, after[family.key].auc]
-        line = {"color": NEUTRAL, "width": 1}
-        figure.add_scatter(x=ends, y=2 * [_label(family)], mode="lines", line=line, showlegend=False)
 
 
 def _add_points(
@@ -71,6 +64,8 @@ def _add_points(
         y=[_label(family) for family in families],
         error_x={"type": "data", "symmetric": False, "array": high - auc, "arrayminus": auc - low},
         mode="markers",
+        orientation="h",
+        offsetgroup=marker["symbol"],
         marker={**marker, "size": _SIZE},
         name=name,
         showlegend=marker["symbol"] == "circle",

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from aletheia.audit.audit import Audit
-from aletheia.core.wording import p_text
+from aletheia.core.wording import counted, p_text
 from aletheia.datasets.balance import BalanceReport
 from aletheia.datasets.bias import TOO_FEW, BiasReport
 from aletheia.datasets.grouping import Known
@@ -152,7 +152,7 @@ def _rates(report: BiasReport) -> str:
     ]
     few = len(rates) - len(judged)
     hidden = (
-        f'<p class="quiet">{few:,} groups of fewer than {report.min_n} images are not listed: too few to say.</p>'
+        f'<p class="quiet">Not listed, since of fewer than {report.min_n} images: {counted(few, "group")}.</p>'
         if few
         else ""
     )

@@ -7,6 +7,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from aletheia.core.wording import counted
 from aletheia.evaluation.result import Evaluation
 from aletheia.models.spec import ModelSpec
 from aletheia.plotting.html import html_page, plot
@@ -88,7 +89,7 @@ def _verdict(report: EvaluationReport, checks: Sequence[CheckResult]) -> str:
     if loosened := [f"{escape(check.name)} ({check.loosened})" for check in checks if check.is_loosened]:
         text += f" <b>Limits were loosened:</b> {', '.join(loosened)}."
     if report.n_unreadable:
-        text += f" {report.n_unreadable:,} rows could not be read and are in none of the numbers (see below)."
+        text += f" Unreadable, and in none of the numbers: {counted(report.n_unreadable, 'row')} (see below)."
     kind = "bad" if refused else "good"
     return f'<h1>Evaluation of the model</h1><div class="verdict lead {kind}">{text}</div>'
 

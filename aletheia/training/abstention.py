@@ -154,6 +154,40 @@ def conformal_limit(scores: Array, alpha: float) -> float:
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
 
 
+def risk_limits(real: Array, fake: Array, most_wrong: float) -> tuple[float, float]:
+    """Return the limits beyond which few answers are wrong, both classes counting the same.
+
+    "fake" is answered above the first limit, where the share of genuine faces among the answers is estimated as at most
+    `most_wrong`; "real" below the second, likewise. One more error is counted than was seen among one more face, as in
+    A. Angelopoulos et al., "Conformal Risk Control", ICLR 2024; but a share among answers is not monotone in the limit,
+    so that this is an estimate and no bound: choosing the limit that answers most makes it a little too good
+    (selective prediction: Y. Geifman, R. El-Yaniv, "Selective Classification for Deep Neural Networks", NeurIPS 2017).
+
+    Parameters
+    ----------
+    real, fake : ndarray
+        (n,) and (m,) probabilities of genuine faces and of fakes, of one source that was not learnt from.
+    most_wrong : float
+        Largest share of wrong answers, in (0, 0.5).
+
+    Returns
+    -------
+    tuple of float
+        `real_upper` and `fake_lower` of the abstention: 1 and 0, so that there is no answer, where no limit does.
+    """
+    return _risk_limit(real, fake, most_wrong, 1.0), -_risk_limit(-fake, -real, most_wrong, -0.0)
+
+
+def _risk_limit(wrong: Array, right: Array, most_wrong: float, never: float) -> float:
+    """Return the lowest score above which few of the answers are of the wrong class; `never` if there is none."""
+    for limit in np.unique(np.concatenate([wrong, right])):
+        errors = (np.sum(wrong > limit) + 1) / (len(wrong) + 1)
+        hits = np.mean(right > limit) if len(right) else 0.0
+        if hits > 0 and errors <= most_wrong * (errors + hits):
+            return float(limit)
+    return never
+
+
 def manifest_distances(model: nn.Module, spec: ModelSpec, frame: pd.DataFrame, typical: TypicalFaces) -> Array:
     """Compute the distances (n,) of the crops of a manifest from the training faces; NaN where there is none."""
     features = manifest_features(model, spec, frame)

@@ -10,10 +10,11 @@ from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
 from aletheia.models.registry import list_models
 from aletheia.training.fault_injection import Fault
+from aletheia.training.group_weights import check_group_weights
 
 #: Fields that do not change what a training computes epoch by epoch: a checkpoint may be resumed with other values of
 #: them. They say where it runs, or what is fitted on the validation rows when it has ended.
-NOT_IDENTITY = {"num_threads", "accelerator", "calibration", "max_fpr", "abstention_alpha"}
+NOT_IDENTITY = {"num_threads", "accelerator", "calibration", "max_fpr", "abstention_alpha", "abstention_wrong"}
 
 
 class TrainConfig(BaseModel):
@@ -26,6 +27,18 @@ class TrainConfig(BaseModel):
     weights: str = Field("none", description="'none', 'imagenet', 'package', or a file with weights to start from.")
     freeze_epochs: int = Field(
         0, ge=0, le=10_000, description="Epochs at the beginning in which the backbone keeps the weights it came with."
+    )
+    features: Literal["learnt", "frozen"] = Field(
+        "learnt",
+        description="frozen: the backbone keeps the weights it came with, and a logistic regression on its pooled "
+        "features, with `weight_decay` as its ridge, is the head; learning rate, batch size and epochs have no effect.",
+    )
+    feature_views: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="With features=frozen: copies of each training face, augmented once as `augmentation` says, whose "
+        "features are learnt from beside those of the face itself; 0: no augmentation.",
     )
     image_size: int = Field(96, ge=16, le=1024, description="Side of the network's input, pixels.")
 
@@ -50,6 +63,12 @@ class TrainConfig(BaseModel):
     class_weight: Literal["balanced", "none"] = Field(
         "balanced",
         description="balanced: both classes weigh the same in the loss, however many rows they have.",
+    )
+    group_weights: str = Field(
+        "",
+        max_length=100,
+        description="Demographic columns, joined by +, that are made independent of the label by weights of the rows "
+        "in the training loss; empty: none.",
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=0.5, description="Labels 0 and 1 become this and 1 minus this in the training loss."
@@ -83,6 +102,15 @@ class TrainConfig(BaseModel):
         lt=1,
         description='Share of either class that may be given the wrong label instead of "cannot tell"; None: the model '
         "always answers.",
+    )
+
+    abstention_wrong: float | None = Field(
+        None,
+        gt=0,
+        lt=0.5,
+        description="Largest share of wrong answers on each source that was left out, both classes counting the same: "
+        "the limits of abstention become so wide, and the model never answers where no limits do; None: only "
+        "`abstention_alpha` decides.",
     )
 
     fault: Fault = Field(
@@ -121,12 +149,33 @@ class TrainConfig(BaseModel):
             raise InputError(
                 f"batch_size: {self.batch_size} cannot be shared evenly by {self.devices} processes; choose a multiple."
             )
+        if self.abstention_wrong is not None and self.abstention_alpha is None:
+            raise InputError("abstention_wrong: a model that always answers has no limits; give abstention_alpha, too.")
         if self.sampling == "balanced" and self.class_weight == "balanced":
             raise InputError(
                 "sampling: balanced batches go with class_weight='none'; both would count one class twice."
             )
+        check_group_weights(self.group_weights)
+        if self.features == "frozen":
+            self._check_frozen()
+        elif self.feature_views:
+            raise InputError("feature_views: only features=frozen has views; leave it at 0.")
         if self.architecture not in list_models():
             raise InputError(f"architecture: there is no {self.architecture!r}. There are: {', '.join(list_models())}.")
+
+    def _check_frozen(self) -> None:
+        """Refuse what has no meaning for a head on features that do not change."""
+        if self.weights == "none":
+            raise InputError(
+                "features: frozen needs weights that know something; add weights=package (efficientnet_lite0, _lite2), "
+                "imagenet, or a file."
+            )
+        if self.devices > 1 or self.sampling == "balanced":
+            raise InputError("features: frozen is solved in one piece; leave devices at 1 and sampling at shuffled.")
+        if self.fault in ("wrong_loss", "skipped_gradients"):
+            raise InputError(f"fault: features=frozen has no steps that {self.fault} could break; choose another one.")
+        if self.weight_decay == 0:
+            raise InputError("weight_decay: features=frozen needs more than 0, or faces that can be told have no head.")
 
     @classmethod
     def parse(cls, values: TrainConfig | dict[str, Any] | None = None, **changes: Any) -> TrainConfig:

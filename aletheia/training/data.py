@@ -24,11 +24,12 @@ from aletheia.imaging.pixel_cache import Pixels, decode_images
 from aletheia.imaging.transforms import albumentations_recipe
 from aletheia.training.config import TrainConfig
 from aletheia.training.fault_injection import faulty_labels
+from aletheia.training.group_weights import group_weights
 
 if TYPE_CHECKING:
     import albumentations
 
-Batch = tuple[torch.Tensor, torch.Tensor]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class PixelDataset(Dataset[Batch]):
@@ -42,13 +43,20 @@ class PixelDataset(Dataset[Batch]):
         (m,) float32, 1 for fake.
     recipe : callable, optional
         Builds the albumentations.Compose that is applied to each image on its own; called once a thread.
+    weights : ndarray, optional
+        (m,) float32 of the rows in the loss; 1 by default.
     """
 
     def __init__(
-        self, pixels: Pixels, labels: Array, recipe: Callable[[], albumentations.Compose] | None = None
+        self,
+        pixels: Pixels,
+        labels: Array,
+        recipe: Callable[[], albumentations.Compose] | None = None,
+        weights: Array | None = None,
     ) -> None:
         self.pixels = pixels
         self.labels = torch.from_numpy(np.asarray(labels, dtype=np.float32))
+        self.weights = torch.ones_like(self.labels) if weights is None else torch.from_numpy(weights)
         self.recipe = recipe
         self._local = threading.local()
 
@@ -56,7 +64,7 @@ class PixelDataset(Dataset[Batch]):
         return len(self.labels)
 
     def __getitem__(self, batch: tuple[int, list[int]]) -> Batch:
-        """Return (pixels (B, H, W, 3) uint8, labels (B,)) for a seed and a list of rows."""
+        """Return (pixels (B, H, W, 3) uint8, labels (B,), weights (B,)) for a seed and a list of rows."""
         seed, rows = batch
         images = self.pixels.array[rows]
         if self.recipe is not None:
@@ -66,7 +74,7 @@ class PixelDataset(Dataset[Batch]):
             # Seeded by batch, not once, so that a resumed epoch draws the same as an uninterrupted one.
             recipe.set_random_seed(seed)
             images = np.stack([recipe(image=image)["image"] for image in images])
-        return torch.from_numpy(images), self.labels[rows]
+        return torch.from_numpy(images), self.labels[rows], self.weights[rows]
 
 
 class EpochBatches(Sampler[tuple[int, list[int]]]):
@@ -205,7 +213,7 @@ class FaceData(pl.LightningDataModule):
         Raises
         ------
         InputError
-            No readable rows, one class only, or a batch larger than the training data.
+            No readable rows, one class only, groups that cannot be weighed, or a batch larger than the training data.
         """
         if self.sets:
             return
@@ -215,12 +223,14 @@ class FaceData(pl.LightningDataModule):
             labels = (fake_flags(frame) if len(frame) else np.empty(0)).astype(np.float32)[pixels.rows]
             skipped.append(pixels.skipped.assign(split=split))
             _check_classes(split, labels, len(pixels.skipped))
-            recipe = None
+            recipe = weights = None
             if split == "train":
                 labels = faulty_labels(labels, self.config.fault, self.config.fault_share, self.config.seed)
                 if self.config.augmentation == "albumentations":
                     recipe = functools.partial(albumentations_recipe, self.config.image_size)
-            self.sets[split] = PixelDataset(pixels, labels, recipe)
+                if self.config.group_weights:
+                    weights = group_weights(frame.iloc[pixels.rows], labels, self.config.group_weights)
+            self.sets[split] = PixelDataset(pixels, labels, recipe, weights)
         self.skipped = pd.concat(skipped, ignore_index=True)
         n = len(self.sets["train"])
         if self.config.batch_size > n:
@@ -241,6 +251,8 @@ class FaceData(pl.LightningDataModule):
         for split, dataset in sorted(self.sets.items()):
             digest.update(f"{split} {len(dataset)} {dataset.pixels.array.shape}".encode())
             digest.update(dataset.labels.numpy().tobytes())
+            if self.config.group_weights:
+                digest.update(dataset.weights.numpy().tobytes())
             step = -(-len(dataset) // 4096)
             digest.update(np.ascontiguousarray(dataset.pixels.array[::step]).tobytes())
         return digest.hexdigest()
@@ -283,6 +295,6 @@ def _check_classes(split: str, labels: Array, unreadable: int) -> None:
     if labels.min() == labels.max():
         only = "fake" if labels[0] else "real"
         raise InputError(
-            f"The {split} set has {len(labels)} rows{note}, all labelled {only!r}. Both classes are needed: "
+            f"The {split} set has only rows labelled {only!r} ({len(labels)}){note}. Both classes are needed: "
             "add data, or change the fractions or the seed of the split."
         )

@@ -13,6 +13,7 @@ import torch
 from aletheia.audit.training_profile import fit_training_profile
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.manifest import manifest_hash
 from aletheia.faces.crop_config import COLUMNS, CropConfig
@@ -136,7 +137,7 @@ def _examples(frame: pd.DataFrame, size: int) -> Array:
 
 def describe_rows(frame: pd.DataFrame) -> str:
     """Summarise the rows of a manifest: their number, the sources of the real and the generators of the fake ones."""
-    parts = [f"{len(frame):,} faces"]
+    parts = [counted(len(frame), "face")]
     for label, column, preposition in (("real", "source", "from"), ("fake", "generator", "by")):
         rows = frame[frame["label"] == label]
         names = sorted({str(name) for name in rows[column].dropna() if str(name)}) if column in rows else []

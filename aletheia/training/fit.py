@@ -53,7 +53,7 @@ class FitResult:
     model : nn.Module
         The network of the best epoch, on the CPU, in evaluation mode.
     checkpoint : Path or None
-        File to resume from; it also holds the best weights.
+        File to resume from; it also holds the best weights. With ``features=frozen`` none is written.
     seconds : float
         Wall-clock time of this call.
     val_labels, val_logits : ndarray
@@ -133,6 +133,10 @@ def fit_network(
     with _threads(config.num_threads), _quiet(), torch.random.fork_rng(devices=[]):
         data = FaceData(config, train, val, progress=progress)
         data.setup()
+        if config.features == "frozen":
+            from aletheia.training.frozen import fit_frozen  # which imports this module
+
+            return fit_frozen(config, data, out_dir, progress=progress, on_epoch=on_epoch)
         detector = initialise(config, data.class_counts)
         identity = {
             "config": config.model_dump(exclude=NOT_IDENTITY),
@@ -248,7 +252,7 @@ def _is_finished(state: dict[str, Any], config: TrainConfig, stopper: str, until
 @torch.no_grad()
 def _score(detector: Detector, data: FaceData) -> tuple[Array, Array]:
     detector.eval()
-    batches = [(labels, detector(pixels)) for pixels, labels in data.val_batches()]
+    batches = [(labels, detector(pixels)) for pixels, labels, _ in data.val_batches()]
     return (
         torch.cat([labels for labels, _ in batches]).numpy(),
         torch.cat([logits for _, logits in batches]).float().numpy(),

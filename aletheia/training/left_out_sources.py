@@ -23,7 +23,7 @@ from aletheia.datasets.schema import as_text
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import AbstentionSpec, LeftOutSource, ModelSpec, OtherSources
 from aletheia.stats.clustered_auc import clustered_auc
-from aletheia.training.abstention import conformal_limit
+from aletheia.training.abstention import conformal_limit, risk_limits
 from aletheia.training.calibration import fit_calibration
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import DivergedError, fit_network
@@ -114,7 +114,6 @@ def train_without_sources(
     if not folds:
         return OtherSources(reason=reason)
     recipe = TrainConfig.parse(config, fault="none", devices=1, max_epochs=min(config.max_epochs, MAX_EPOCHS))
-    alpha = config.abstention_alpha
     groups, fake, parts = connected_groups(rows), fake_flags(rows), []
     p, fold_of = np.full(len(rows), np.nan), np.full(len(rows), -1)
     for k, fold in enumerate(folds):
@@ -125,7 +124,7 @@ def train_without_sources(
         except (DivergedError, InputError) as error:
             return OtherSources(reason=f"the training without {fold.name} failed: {str(error).rstrip('.')}"[:1000])
         fold_of[chosen & np.isfinite(p)] = k
-        parts.append(_left_out(fold, p, fake, groups, fold_of == k, alpha))
+        parts.append(_left_out(fold, p, fake, groups, fold_of == k, config))
     scored = fold_of >= 0
     auc = clustered_auc(fake[scored], p[scored], groups[scored], fold_of[scored]).estimate()
     return OtherSources(
@@ -138,7 +137,7 @@ def train_without_sources(
 
 
 def widen_limits(rules: AbstentionSpec, others: OtherSources) -> AbstentionSpec:
-    """Widen the limits of abstention so far that each left-out source keeps them; they never become narrower."""
+    """Widen the limits of abstention to those of each left-out source; they never become narrower."""
     return rules.model_copy(
         update={
             "real_upper": max(rules.real_upper, *(part.real_upper for part in others.sources), 0.0),
@@ -159,7 +158,7 @@ def _score(recipe: TrainConfig, rows: pd.DataFrame, kept: Array, chosen: Array, 
     train, val = (rows[kept & part].reset_index(drop=True) for part in (is_train, ~is_train))
     for name, part in (("training", train), ("validation", val)):
         if set(part["label"]) != {"real", "fake"}:
-            raise InputError(f"only {len(part)} {name} faces of one class are left to learn from")
+            raise InputError(f"only one class is left to learn from ({counted(len(part), f'{name} face')})")
     fitted = fit_network(recipe, train, val, progress=progress)
     calibration = fit_calibration(fitted.val_labels, fitted.val_logits, recipe.calibration, balanced=True)
     spec = ModelSpec(
@@ -171,13 +170,16 @@ def _score(recipe: TrainConfig, rows: pd.DataFrame, kept: Array, chosen: Array, 
     return score_manifest(fitted.model, spec, rows[chosen], progress=progress).probabilities.astype(np.float64)
 
 
-def _left_out(fold: Fold, p: Array, fake: Array, groups: Array, rows: Array, alpha: float | None) -> LeftOutSource:
+def _left_out(fold: Fold, p: Array, fake: Array, groups: Array, rows: Array, config: TrainConfig) -> LeftOutSource:
     auc = clustered_auc(fake[rows], p[rows], groups[rows]).estimate()
     real, forged = p[rows & ~fake], p[rows & fake]
     limits = {}
-    if alpha is not None:
-        limits["real_upper"] = min(conformal_limit(real, alpha), 1.0)
-        limits["fake_lower"] = max(-conformal_limit(-forged, alpha), 0.0)
+    if (alpha := config.abstention_alpha) is not None:
+        upper, lower = min(conformal_limit(real, alpha), 1.0), max(-conformal_limit(-forged, alpha), 0.0)
+        if config.abstention_wrong is not None:
+            safe_upper, safe_lower = risk_limits(real, forged, config.abstention_wrong)
+            upper, lower = max(upper, safe_upper), min(lower, safe_lower)
+        limits = {"real_upper": upper, "fake_lower": lower}
     return LeftOutSource(
         name=fold.name[:1000],
         real=len(real),

@@ -120,7 +120,7 @@ class Detector(pl.LightningModule):
             self._train = EpochRows()
         # Augmentation and dropout are functions of seed, epoch and batch: a resumed run draws the same numbers as an
         # uninterrupted one, whatever was drawn in between.
-        pixels, labels = batch
+        pixels, labels, row_weights = batch
         config = self.config
         seed = mix_seed(config.seed, self.current_epoch, batch_idx)
         of_rank = rank_seed(self.global_rank, self.trainer.world_size)
@@ -132,19 +132,21 @@ class Detector(pl.LightningModule):
         pixels = faulty_pixels(pixels, config.fault, config.fault_share, generator)
         self._skips_step = skips_gradient(config.fault, config.fault_share, seed)
         logits = self(pixels)
-        loss = self.loss(logits, labels)
+        loss = self.loss(logits, labels, row_weights)
         value = loss.item()
         if not math.isfinite(value):
             raise self._diverged(f"the training loss is {value}", batch_idx)
         self._train.add(logits, labels, value)
         return loss
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor, row_weights: torch.Tensor | float = 1.0) -> torch.Tensor:
         """Compute the mean weighted cross-entropy of logits (B,) and labels (B,), these smoothed.
+
+        The weights are those of the classes times those of the rows (B,).
 
         C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
         """
-        weights = self.class_weights[labels.long()]
+        weights = self.class_weights[labels.long()] * row_weights
         if self.config.fault == "wrong_loss":
             return (weights * (logits - labels).abs()).mean()
         targets = labels * (1 - 2 * self.config.label_smoothing) + self.config.label_smoothing
@@ -172,7 +174,7 @@ class Detector(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep logits and labels; the loss of the epoch is taken over samples, not over batches."""
-        pixels, labels = batch
+        pixels, labels, _ = batch
         self._val.add(self(pixels), labels)
 
     def on_validation_epoch_end(self) -> None:

@@ -65,6 +65,17 @@ def variables_table() -> str:
     return table(("variable", "meaning"), ((f"`{name}`", text) for name, text in OTHER_VARIABLES.items()))
 
 
+def presets_table() -> str:
+    """Return the named recipes of a run: what each is for, and the options that it sets."""
+    from aletheia.project.presets import PRESETS
+
+    rows = (
+        (f"`{name}`", preset.sentence, ", ".join(f"`{key}` {value}" for key, value in preset.options.items()))
+        for name, preset in PRESETS.items()
+    )
+    return table(("preset", "for", "options"), rows)
+
+
 def _accepted(field: FieldInfo) -> str:
     limits = [
         f"{sign} {getattr(limit, attribute):,}"

@@ -104,7 +104,7 @@ def test_write_frames_without_videos(tmp_path):
     with pytest.raises(InputError, match="there are no videos"):
         write_frames(tmp_path, tmp_path / "out", count=1)
     (tmp_path / "bad.mp4").write_bytes(b"x")
-    with pytest.raises(InputError, match="none of its 1 videos can be read"):
+    with pytest.raises(InputError, match="of 1 video none can be read"):
         write_frames(tmp_path, tmp_path / "out", count=1, progress=False)
     with pytest.raises(InputError, match="no such folder"):
         write_frames(tmp_path / "none", tmp_path / "out", count=1)

@@ -86,7 +86,7 @@ def test_with_grouping_does_not_guess_numbers_without_their_originals():
 @pytest.mark.parametrize(
     ("columns", "expected", "words"),
     [
-        ({"video": ["", ""]}, (2, 0, 0, 0), "Of none of the 2 images is the person or the video known"),
+        ({"video": ["", ""]}, (2, 0, 0, 0), "Of none of 2 images is the person or the video known"),
         ({"video": ["a", ""]}, (2, 1, 0, 0), "is known of 1 of 2 images; people are not known"),
         ({"video": ["a", ""], "identity": ["p", ""]}, (2, 1, 0, 1), "is known of 1 of 2 images."),
         (

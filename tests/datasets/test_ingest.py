@@ -209,10 +209,10 @@ def test_load_source_errors(face_folder: Path, tmp_path: Path, save_image: Save)
         "nothing": "no such folder",
         "empty": "holds no images",
         "texts": "holds no images",
-        "flat": "1 images without sub-folders",
+        "flat": "1 image without sub-folders",
         "cats": "'cat'.*Expected is",
         "one": "only fake images were found",
-        "bad": "None of the 2 images.*empty",
+        "bad": "Of 2 images none.*empty",
     }.items():
         with pytest.raises(InputError, match=message):
             load(tmp_path / name)
@@ -223,7 +223,7 @@ def test_load_source_errors(face_folder: Path, tmp_path: Path, save_image: Save)
         load(face_folder / "m.csv", manifest=face_folder / "m.csv")
     elsewhere = tmp_path / "one" / "m.csv"
     elsewhere.write_text("path,label\nfake/a.jpg,fake\n")
-    with pytest.raises(InputError, match="none of its 1 rows lies under"):
+    with pytest.raises(InputError, match="of 1 row none lies under"):
         load(face_folder, manifest=elsewhere)
 
 

@@ -59,7 +59,7 @@ def test_divide_adds_open_rows(frame):
     side[opened] = ""
     division = divide(frame.assign(split=side))
     assert division.manifest.loc[opened, "split"].tolist() == ["test", "train"]
-    assert any(note.startswith("2 images of no part were added") for note in division.notes)
+    assert any(note.endswith("connected with: 2 images of no part.") for note in division.notes)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_divide_reports_leaks_of_an_official_split(frame):
         0
     ]
     division = divide(frame)
-    assert division.kept and "1 groups of people, videos or near duplicates are on two sides" in division.notes[-1]
+    assert division.kept and "1 group is on two sides (people, videos, near duplicates)" in division.notes[-1]
 
 
 def test_check_split_policy():

@@ -121,7 +121,7 @@ def test_blend_command(folder, tmp_path):
     (tmp_path / "file").write_text("")
     for source, out, words in (
         ("missing", "o", "no such folder"),
-        ("empty", "o", "none of its 0 images"),
+        ("empty", "o", "no usable face in 0 images"),
     ):
         with pytest.raises(InputError, match=words):
             blend_folder(tmp_path / source, tmp_path / out, progress=False)

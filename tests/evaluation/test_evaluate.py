@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from aletheia.audit.measures import Measure
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
+from aletheia.evaluation.baselines import BASELINES
 from aletheia.evaluation.evaluate import bootstrap_unit, evaluate_model, halves
 from aletheia.evaluation.figures import evaluation_figures
 from aletheia.evaluation.network_controls import NETWORK_CONTROLS
@@ -98,6 +99,22 @@ def test_evaluate_model_without_training_rows(brightness_bundle, crops):
     assert {outcome.n for outcome in outcomes.values() if not outcome.reason} == {len(second)}
     assert {key for key, outcome in outcomes.items() if outcome.reason} >= set(NETWORK_CONTROLS)
     assert "no-leakage" in {check.code for check in run_gate(evaluation.to_report()) if not check.judged}
+
+
+def test_evaluate_model_few_large_groups(brightness_bundle, crops):
+    """One real person cannot stand in both halves: no baseline is computed, each says why, the rest goes on."""
+    real = crops[1]["label"] == "real"
+    test = crops[1].assign(identity=np.where(real, "one", crops[1]["identity"]))
+    with pytest.raises(InputError, match="cannot be made"):
+        halves(test)
+    evaluation = evaluate_model(brightness_bundle, None, test, delivery_faces=8, progress=False)
+    assert evaluation.metrics.n == len(test) and np.isfinite(evaluation.metrics["auc"].value)
+    reasons = {outcome.reason for outcome in evaluation.baselines.outcomes.values()}
+    assert len(reasons) == 1 and "too few or too large" in reasons.pop()
+    assert set(evaluation.baselines.outcomes) == set(BASELINES) and not evaluation.baselines.differences
+    report = evaluation.to_report()
+    assert all(not check.passed for check in run_gate(report) if check.code.startswith("beats-"))
+    assert evaluation_figures(evaluation)["baselines"].layout.title.text
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from PIL import Image
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
+from aletheia.core.wording import counted
 from aletheia.imaging.decoding import (
     UnreadableImageError,
     decoder_errors,
@@ -88,6 +89,6 @@ def test_without_leading_bytes_of_white_space():
     for prefix in (b"\n", b"\r\n\r\n", b"\xef\xbb\xbf ", b"\0" * 8):
         data, (note,) = without_leading_bytes(prefix + jpeg)
         assert data == jpeg
-        assert f"{len(prefix)} bytes before its beginning" in note
+        assert f"{counted(len(prefix), 'byte')} before its beginning" in note
     for untouched in (jpeg, b"", b"\n\n text", b"\n" * 80 + jpeg, b"x" + jpeg):
         assert without_leading_bytes(untouched) == (untouched, ())

@@ -114,6 +114,10 @@ def test_fields_table(site, monkeypatch):
     assert lines[4] == "| `rates` | list of float | `[0.1]` | Some. |"
 
 
+def test_presets_table(site):
+    assert "| `photographs` | Pictures of strangers" in site("tables").presets_table()
+
+
 def test_commands_page_names_every_option(site):
     page = site("tables").commands_page()
     assert "## `aletheia models inspect`" in page

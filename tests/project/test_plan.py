@@ -24,7 +24,7 @@ def test_plan_steps_of_options(tmp_path):
         (tmp_path / "real" / f"{number}.jpg").touch()
     options = {"source": str(tmp_path), "seeds": 3, "leave_out": ["nothing"], "batch_sizes": [8], "search_epochs": 1}
     steps = dict(plan_steps(RunConfig(**options, fault="label_noise", remedies=["match=light"])))
-    assert steps["extract-faces"].startswith(f"3 pictures and videos in {tmp_path}")
+    assert steps["extract-faces"].startswith(f"3 files in {tmp_path} (pictures and videos)")
     assert steps["search-hyperparameters"].startswith("6 trainings of 1 epoch each")
     assert "3 times" in steps["train"] and "label_noise" in steps["train"] and "match=light" in steps["prepare-data"]
     assert steps["cross-test"] == "once more for each of: nothing"

@@ -77,7 +77,7 @@ def test_render_audit_report_without_crops(pictures, faces, measures):
 def test_render_audit_report_findings(pictures, crops, faces, measures):
     page = render_audit_report(pictures, faces, measures, crops)
     assert "40 faces, drawn from 1,000, 20 of them fake" in page
-    assert "3 of 40 faces are in files that could not be measured." in page
+    assert "Of 40 faces 3 could not be measured: the file is unreadable." in page
     assert "has shown something only above an AUC of 0.70: that is the AUC of “thumbnail”." in page
     pictures_kind, crops_kind = re.findall(r'<div class="verdict (\w*)">', page)
     assert (pictures_kind, crops_kind) == ("bad", "")  # the tables could not be judged: neither good nor bad
@@ -139,8 +139,8 @@ def test_audit_figure_values(pictures, crops):
             if not family.outcome.reason
         }
         assert drawn[symbol] == expected
-    joins = [list(trace.x) for trace in figure.data if trace.mode == "lines"]
-    assert joins == [[0.95, 0.51], [0.7, 0.56], [0.55, 0.52], [0.9, 0.5]]
+    offsets = {(trace.marker.symbol, trace.offsetgroup) for trace in figure.data if trace.error_x.array is not None}
+    assert figure.layout.scattermode == "group" and len({group for _, group in offsets}) == len(offsets) == 2
 
 
 def test_audit_figure_without_crops(pictures):

@@ -138,7 +138,7 @@ def test_render_findings_leaks(findings):
 @pytest.mark.parametrize(
     ("known", "kind", "words"),
     [
-        (Known(10, 0, 0), "bad", "Of none of the 10 images is the person or the video known"),
+        (Known(10, 0, 0), "bad", "Of none of 10 images is the person or the video known"),
         (Known(10, 10, 0), "good", "No known group of images is on two sides of the split. The person or the video"),
         (Known(10, 10, 4), "", "(4 guessed from"),
         (Known(10, 4, 0), "", "is known of 4 of 10 images"),

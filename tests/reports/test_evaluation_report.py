@@ -87,7 +87,7 @@ def test_render_evaluation_report_undecided_check_counts(evaluation: Evaluation)
 
 def test_render_evaluation_report_unreadable_rows(evaluation: Evaluation) -> None:
     page = render(evaluation, [PASSED])
-    assert "1 rows could not be read and are in none of the numbers" in page
+    assert "Unreadable, and in none of the numbers: 1 row (see below)" in page
     assert "&lt;b&gt;gone&lt;/b&gt;.png" in page and "<b>gone" not in page
 
 

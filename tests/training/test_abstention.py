@@ -24,6 +24,7 @@ from aletheia.training.abstention import (
     fit_abstention,
     manifest_statistics,
     reencoded_logits,
+    risk_limits,
 )
 from aletheia.training.calibration import choose_threshold, fit_calibration
 
@@ -192,3 +193,17 @@ def test_reencoded_logits_of_crops_alone(network, discs, tmp_path):
     np.testing.assert_array_equal(reencoded_logits(network, spec, gone), logits)
     of_video = gone.assign(original=frame["path"], frame_time=0.5)
     np.testing.assert_array_equal(reencoded_logits(network, spec, of_video), logits)
+
+
+def test_risk_limits_by_hand():
+    """19 genuine faces and 19 fakes, evenly spaced but for one genuine face among the highest."""
+    real = np.append(np.arange(1, 19) / 100, 0.95)
+    fake = np.append(np.arange(81, 99) / 100, 0.5)
+    upper, lower = risk_limits(real, fake, 0.12)
+    # Above 0.18 one of 19 genuine faces and all fakes: (1 + 1) / 20 = 0.1, and 0.1 / (0.1 + 1) < 0.12.
+    # Above 0.17 two genuine faces: 0.15 / 1.15 > 0.12.
+    assert upper == 0.18
+    # Below 0.95 are all fakes but four; below 0.81 one fake and 18 of 19 genuine faces: 0.1 / (0.1 + 18 / 19) < 0.12.
+    assert lower == 0.81
+    assert risk_limits(real, fake, 0.04) == (1.0, 0.0)  # one error among 20 is 0.05 / 1.05 at the least
+    assert risk_limits(fake, real, 0.12) == (1.0, 0.0)  # ranks the wrong way round

@@ -26,11 +26,11 @@ def test_face_data_batch_sizes(discs):
         loader = make(discs, batch_size=size).train_dataloader()
         batches = list(loader)
         assert len(batches) == len(loader) == 120 // size
-        assert {len(labels) for _, labels in batches} == {size}
+        assert {len(labels) for _, labels, _ in batches} == {size}
         assert batches[0][0].shape == (size, 48, 48, 3)
         assert batches[0][0].dtype == torch.uint8
     val = list(make(discs, eval_batch_size=25).val_dataloader())
-    assert [len(labels) for _, labels in val] == [25, 25, 10]
+    assert [len(labels) for _, labels, _ in val] == [25, 25, 10]
 
 
 def test_face_data_keeps_pixels_with_labels(discs):
@@ -39,7 +39,7 @@ def test_face_data_keeps_pixels_with_labels(discs):
     label_of = {dataset.pixels.array[i].tobytes(): float(dataset.labels[i]) for i in range(len(dataset))}
     truth = fake_flags(discs[0])
     np.testing.assert_array_equal(dataset.labels.numpy(), truth)
-    for pixels, labels in data.train_dataloader():
+    for pixels, labels, _ in data.train_dataloader():
         for image, label in zip(pixels.numpy(), labels, strict=True):
             assert label_of[image.tobytes()] == label
 
@@ -95,9 +95,9 @@ def test_face_data_unreadable_rows(discs, tmp_path):
 
 def test_face_data_single_class_or_empty(discs):
     train, val = discs
-    with pytest.raises(InputError, match=r"train set .* all labelled 'fake'"):
+    with pytest.raises(InputError, match=r"train set has only rows labelled 'fake'"):
         make((train[train.label == "fake"], val), batch_size=8)
-    with pytest.raises(InputError, match=r"val set .* all labelled 'real'"):
+    with pytest.raises(InputError, match=r"val set has only rows labelled 'real'"):
         make((train, val[val.label == "real"]), batch_size=8)
     with pytest.raises(InputError, match="val set has no readable rows"):
         make((train, val.iloc[:0]), batch_size=8)
@@ -133,7 +133,7 @@ def test_epoch_batches_balanced(size):
 
 def test_face_data_balanced_sampling(discs):
     data = make(discs, batch_size=10, sampling="balanced", class_weight="none")
-    assert all(labels.sum() == 5 for _, labels in data.train_dataloader())
+    assert all(labels.sum() == 5 for _, labels, _ in data.train_dataloader())
     with pytest.raises(InputError, match="class_weight='none'"):
         TrainConfig(sampling="balanced")
 
@@ -145,7 +145,7 @@ def test_batches_ahead_order(discs):
     for workers in (1, 3):
         ahead = BatchesAhead(dataset, sampler, workers)
         assert len(ahead) == len(one_by_one)
-        for (pixels, labels), (expected, expected_labels) in zip(ahead, one_by_one, strict=True):
+        for (pixels, labels, _), (expected, expected_labels, _) in zip(ahead, one_by_one, strict=True):
             assert torch.equal(pixels, expected) and torch.equal(labels, expected_labels)
 
 

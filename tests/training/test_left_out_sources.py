@@ -98,13 +98,16 @@ def test_train_without_sources_scores_what_was_left_out(two_sources, monkeypatch
         )
     assert others.auc == 1.0 and all(part.auc == 1.0 for part in others.sources)
     assert all(part.real_upper <= 0.25 and part.fake_lower >= 0.74 for part in others.sources)
+    risky = train_without_sources(TrainConfig(abstention_wrong=0.001), train, val, progress=False)
+    never = widen_limits(RULES, risky)  # one error more than was seen is more than one of a thousand
+    assert (never.real_upper, never.fake_lower) == (1.0, 0.0)
 
 
 def test_train_without_sources_says_what_failed(two_sources):
     train, val = two_sources
     val = val[val["source"] == "cam-a"]
     others = train_without_sources(TrainConfig(max_epochs=1), train, val, progress=False)
-    assert others.sources == () and "the training without cam-a failed: only 0 validation faces" in others.reason
+    assert others.sources == () and "the training without cam-a failed: only one class is left" in others.reason
     assert train_without_sources(TrainConfig(), train, val, most=0).reason.startswith("no training without")
 
 

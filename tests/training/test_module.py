@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from sklearn.metrics import log_loss
 
 from aletheia.training.config import TrainConfig
+from aletheia.training.data import FaceData
 from aletheia.training.epoch_metrics import mean_loss
 from aletheia.training.module import initialise, one_cycle
 
@@ -47,6 +49,21 @@ def test_detector_class_weights():
     assert (weights[0] * 30).item() == pytest.approx((weights[1] * 90).item())
     assert (weights[0] * 30 + weights[1] * 90).item() == pytest.approx(120)
     assert initialise(TrainConfig(class_weight="none"), counts).class_weights.tolist() == [1, 1]
+
+
+def test_training_step_weighs_rows(discs, monkeypatch):
+    """The loss of a batch is scikit-learn's with the weights of its rows, which come with the batch."""
+    skewed = discs[0].assign(gender=np.where(np.arange(120) % 3 == 0, "f", discs[0]["gender"]))
+    data = FaceData(TrainConfig(image_size=48, group_weights="gender"), skewed, discs[1])
+    data.setup()
+    pixels, labels, weights = next(iter(data.train_dataloader()))
+    assert len(set(weights.tolist())) == 4  # two groups of two labels
+    detector = initialise(TrainConfig(class_weight="none", augmentation="none"), (1, 1)).eval()
+    monkeypatch.setattr(type(detector), "trainer", types.SimpleNamespace(world_size=1), raising=False)
+    p = torch.sigmoid(detector(pixels)).detach().double()
+    expected = log_loss(labels, p, sample_weight=weights) * weights.mean().item()
+    step = detector.training_step((pixels, labels, weights), 0)
+    assert step.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_one_cycle_shape():

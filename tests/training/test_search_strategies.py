@@ -54,9 +54,9 @@ def test_optuna_learns_from_results_and_repeats_itself():
     first = descend(0)
     assert first == descend(0)
     assert all(type(point["size"]) is int for point, _ in first)
-    late = [sum(cost for _, cost in descend(seed)[15:] if cost < math.inf) / 10 for seed in range(3)]
-    early = [sum(cost for _, cost in descend(seed)[:5] if cost < math.inf) / 5 for seed in range(3)]
-    assert sum(late) < 0.6 * sum(early)
+    late = [sum(cost for _, cost in descend(seed)[15:] if cost < math.inf) / 10 for seed in range(6)]
+    early = [sum(cost for _, cost in descend(seed)[:5] if cost < math.inf) / 5 for seed in range(6)]
+    assert sum(late) < 0.6 * sum(early)  # .49 measured; the last digits of a suggestion depend on the processor
 
 
 def test_optuna_suggests_values_of_lists_in_any_order():

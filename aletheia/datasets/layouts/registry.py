@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from aletheia.core.errors import InputError
 from aletheia.core.plugins import Registry
+from aletheia.core.wording import counted
 from aletheia.datasets.layouts.file_label import FileLabel, Layout
 from aletheia.datasets.layouts.tree import Tree
 
@@ -126,7 +127,9 @@ def describe_tree(tree: Tree) -> Description:
             return Description(_tabulate(rows), unplaced, ", ".join(name for name in opened if name in used))
     tops = sorted({file.split("/")[0] for file in tree.files if "/" in file})
     content = (
-        f"sub-folders {', '.join(map(repr, tops[:6]))}" if tops else f"{len(tree.files)} images without sub-folders"
+        f"sub-folders {', '.join(map(repr, tops[:6]))}"
+        if tops
+        else f"{counted(len(tree.files), 'image')} without sub-folders"
     )
     extensions = f", or a layout of an installed extension ({', '.join(outside)})" if outside else ""
     lists = "".join(f" {note}" for note in tree.notes[:3])

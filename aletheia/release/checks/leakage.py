@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aletheia.core.wording import counted
 from aletheia.release.data_records import GroupingRecord
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext
@@ -27,7 +28,9 @@ class NoLeakage(GateCheck):
         if report.own_rows is False:
             detail = "the model was trained on other rows than those that were handed in, which are unknown"
             return self.result(False, detail)
-        detail = f"{report.leaks} groups (identity, video, donor pair, near duplicate) on two sides of the split"
+        detail = (
+            f"{counted(report.leaks, 'group')} (identity, video, donor pair, near duplicate) on two sides of the split"
+        )
         if report.leaks:
             return self.result(False, detail)
         if report.own_rows is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from aletheia.core.wording import p_text
+from aletheia.core.wording import counted, p_text
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext
 from aletheia.stats.clustered_auc import MIN_GROUPS, independent_p
@@ -32,7 +32,7 @@ class SealedConfirms(GateCheck):
             return self.not_judged(sealed.reason)
         if sealed.groups < MIN_GROUPS:
             return self.not_judged(
-                f"the sealed faces of one class are of {sealed.groups} groups; a verdict needs {MIN_GROUPS}"
+                f"the sealed faces of one class are of {counted(sealed.groups, 'group')}; a verdict needs {MIN_GROUPS}"
             )
         df = min(report.groups_real, report.groups_fake) - 1
         p = independent_p(report.metrics.auc, df, sealed.estimate, sealed.groups - 1)

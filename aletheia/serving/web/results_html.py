@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from aletheia.core.wording import counted
 from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import CANNOT_TELL, FAKE
 from aletheia.serving.web import charts
@@ -189,7 +190,7 @@ def _small_print(answer: Mapping[str, Any]) -> str:
     model = answer["model"]
     facts = [f"Model {model['name']}, version {model['version']}", f"{answer['timing_ms']['total'] / 1000:.2f} s"]
     if answer["kind"] == "video" and answer.get("frames"):
-        facts.insert(0, f"{answer['frames']} frames looked at")
+        facts.insert(0, f"{counted(answer['frames'], 'frame')} looked at")
     return f'<p class="small-print">{escape(" · ".join(facts))}</p>'
 
 
