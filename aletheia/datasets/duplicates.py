@@ -118,7 +118,7 @@ def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
                 _key([fields[i] for i in chosen], [places[i] for i in chosen], len(values))
                 for chosen in bands.chosen[start : start + 2]
             ]
-            yield from pool.map(lambda key: _search_index(values, unmirrored, *key, distance, forest), keys)
+            yield from pool.map(lambda key: _search_index(values, unmirrored, key[0], key[1], distance, forest), keys)
 
 
 def _choices(distance: int) -> list[_Bands]:
@@ -170,7 +170,7 @@ def _search_index(values: Array, unmirrored: Array, key: Array, width: int, dist
     pieces, n_pairs = [np.empty((0, 2), dtype=np.int64)], 0
     # Each row is compared with the k-th after it in its bucket: memory stays linear, whatever the buckets' sizes.
     for start in range(0, n - 1, _BLOCK):
-        room = end[start : start + _BLOCK] - np.arange(start, min(start + _BLOCK, n), dtype=np.int32)
+        room: Array = end[start : start + _BLOCK] - np.arange(start, min(start + _BLOCK, n), dtype=np.int32)
         k, active = 1, np.flatnonzero(room > 1)
         while active.size:
             at = active + start

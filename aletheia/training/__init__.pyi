@@ -5,8 +5,8 @@ from .calibration import fit_calibration as fit_calibration
 from .checkpoint import checkpoint_folder as checkpoint_folder
 from .config import TrainConfig as TrainConfig
 from .export import export_bundle as export_bundle
-from .fit import FitResult as FitResult
 from .fit import fit_network as fit_network
+from .fit_result import FitResult as FitResult
 from .grid import search_cell as search_cell
 from .left_out_sources import source_folds as source_folds
 from .left_out_sources import train_without_sources as train_without_sources

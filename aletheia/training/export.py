@@ -26,7 +26,7 @@ from aletheia.models.training_profile import write_profile
 from aletheia.stats.curves import auc
 from aletheia.training.abstention import fit_abstention, fit_typical_faces, manifest_statistics, reencoded_logits
 from aletheia.training.calibration import choose_threshold, fit_calibration
-from aletheia.training.fit import FitResult
+from aletheia.training.fit_result import FitResult
 from aletheia.training.left_out_sources import widen_limits
 from aletheia.training.spectra import typical_spectra
 

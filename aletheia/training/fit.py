@@ -10,7 +10,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pandas as pd
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping
-from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from aletheia.core.arrays import Array
@@ -29,55 +27,12 @@ from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.data import FaceData
 from aletheia.training.distributed import error_of_process, silence, started_elsewhere, trainer_options
 from aletheia.training.epoch_metrics import HISTORY
+from aletheia.training.fit_result import CHECKPOINT, FitResult
+from aletheia.training.frozen import fit_frozen
 from aletheia.training.module import Detector, DivergedError, as_network, initialise
 from aletheia.training.progress import EpochBar
 
 __all__ = ["DivergedError", "FitResult", "fit_network"]
-
-CHECKPOINT = "last.ckpt"
-
-
-@dataclass
-class FitResult:
-    """Result of a training.
-
-    Attributes
-    ----------
-    val_loss : float
-        Best mean validation loss, nats per sample.
-    best_epoch : int
-        Epoch that gave it, from 1.
-    history : DataFrame
-        One row an epoch: epoch, train_loss, val_loss, train_ and val_ accuracy, precision, recall, f1 and auc,
-        learning_rate, seconds, waited.
-    model : nn.Module
-        The network of the best epoch, on the CPU, in evaluation mode.
-    checkpoint : Path or None
-        File to resume from; it also holds the best weights. With ``features=frozen`` none is written.
-    seconds : float
-        Wall-clock time of this call.
-    val_labels, val_logits : ndarray
-        (n,) labels (1 for fake) and logits of the best weights on the readable validation rows, for
-        thresholds and calibration.
-    val_rows : ndarray
-        (n,) positions of these rows in the validation manifest.
-    skipped : DataFrame
-        Columns path, reason, split: rows that could not be read and were left out.
-    config : TrainConfig
-        The recipe.
-    """
-
-    val_loss: float
-    best_epoch: int
-    history: pd.DataFrame
-    model: nn.Module
-    checkpoint: Path | None
-    seconds: float
-    val_labels: Array
-    val_logits: Array
-    val_rows: Array
-    skipped: pd.DataFrame
-    config: TrainConfig
 
 
 def fit_network(
@@ -134,8 +89,6 @@ def fit_network(
         data = FaceData(config, train, val, progress=progress)
         data.setup()
         if config.features == "frozen":
-            from aletheia.training.frozen import fit_frozen  # which imports this module
-
             return fit_frozen(config, data, out_dir, progress=progress, on_epoch=on_epoch)
         detector = initialise(config, data.class_counts)
         identity = {

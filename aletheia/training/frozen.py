@@ -22,7 +22,7 @@ from aletheia.training.data import FaceData, PixelDataset, mix_seed
 from aletheia.training.epoch_metrics import HISTORY, NAMES, epoch_metrics, mean_loss
 from aletheia.training.fault_injection import faulty_pixels
 from aletheia.training.feature_cache import cached_features
-from aletheia.training.fit import CHECKPOINT, FitResult
+from aletheia.training.fit_result import CHECKPOINT, FitResult
 from aletheia.training.logistic import fit_logistic
 from aletheia.training.module import as_network, initialise
 

@@ -25,7 +25,8 @@ from aletheia.core.paths import data_folder
 from aletheia.training.checkpoint import data_digest
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.epoch_metrics import HISTORY
-from aletheia.training.fit import CHECKPOINT, DivergedError, fit_network
+from aletheia.training.fit import DivergedError, fit_network
+from aletheia.training.fit_result import CHECKPOINT
 from aletheia.training.search_plan import SELECTABLE
 
 FACTOR = 3  # of the cells of a rung, one in so many goes on

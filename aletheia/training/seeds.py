@@ -23,7 +23,8 @@ from aletheia.models.spec import MAX_WEIGHTS_BYTES, check_model_file
 from aletheia.models.state_dict import check_header
 from aletheia.training.checkpoint import checkpoint_folder
 from aletheia.training.config import TrainConfig
-from aletheia.training.fit import FitResult, fit_network
+from aletheia.training.fit import fit_network
+from aletheia.training.fit_result import FitResult
 
 #: Seeds that can be trained and scored, at most.
 MOST_SEEDS = 20

@@ -33,7 +33,7 @@ def test_face_data_batches_are_uint8_of_network_size(tmp_path):
         config = TrainConfig(image_size=32, batch_size=4, augmentation=augmentation)
         data = FaceData(config, frame, frame)
         data.setup()
-        pixels, _ = next(iter(data.train_dataloader()))
+        pixels, *_ = next(iter(data.train_dataloader()))
         assert pixels.dtype == torch.uint8 and pixels.shape == (4, 32, 32, 3)
     decoded = decode_images(frame["path"].tolist(), 32).array
     assert decoded.dtype == np.uint8 and decoded.shape == (8, 32, 32, 3)

@@ -22,7 +22,8 @@ from aletheia.models.verdict import decide
 from aletheia.training.abstention import manifest_distances, manifest_statistics
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import crop_of, describe_rows, export_bundle
-from aletheia.training.fit import FitResult, fit_network
+from aletheia.training.fit import fit_network
+from aletheia.training.fit_result import FitResult
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from aletheia.imaging.pixel_cache import decode_images
 from aletheia.imaging.transforms import normalise
 from aletheia.models import linear_head
 from aletheia.models.bundle import load_bundle
-from aletheia.models.linear_head import backbone_digest, pooled_features
+from aletheia.models.linear_head import pooled_features
 from aletheia.models.registry import create_model
 from aletheia.models.scoring import crop_logits
 from aletheia.training import feature_cache
@@ -26,6 +26,13 @@ from aletheia.training.grid import search_cell
 from aletheia.training.logistic import fit_logistic
 
 RECIPE = {"features": "frozen", "image_size": 32, "num_threads": 1, "weight_decay": 0.01, "abstention_alpha": None}
+
+
+@pytest.fixture(scope="module")
+def discs(discs):
+    """Fewer of them: 40 to learn from and 20 to validate."""
+    train, val = discs
+    return train[::3].reset_index(drop=True), val[::3].reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +114,7 @@ def test_cached_features_are_the_networks(weights, computed):
     torch.nn.init.zeros_(head.weight)  # another head reads the same features
     cached_features(net, head, crops[:5])
     assert computed == [5, 2]
-    digest = backbone_digest(net, head)
     next(iter(net.parameters())).data[0, 0, 0, 0] += 0.5
-    assert backbone_digest(net, head) != digest
     cached_features(net, head, crops[:5])
     assert computed == [5, 2, 5]
 
@@ -131,7 +136,7 @@ def test_grid_of_frozen_features(discs, weights, computed, tmp_path, monkeypatch
     ridges = (1e-3, 1e-2, 1e-1)
     cells = [TrainConfig(**{**RECIPE, **weights, "weight_decay": ridge, "max_epochs": 3}) for ridge in ridges]
     results = [search_cell(cell, cells, *discs, "halving") for cell in cells]
-    assert computed == [120, 60] and [result.epochs for result in results] == [1, 1, 1]
+    assert computed == [40, 20] and [result.epochs for result in results] == [1, 1, 1]
     losses = [result.loss for result in results]
     assert len(set(losses)) == 3
     alone = []
@@ -149,8 +154,8 @@ def test_frozen_views_and_groups(discs, weights, computed):
     first = fit_network(viewed, train, val, progress=False)
     n_computed = len(computed)
     second = fit_network({**viewed, "weight_decay": 0.02}, train, val, progress=False)
-    assert computed == [120, 60, 120, 120] and len(computed) == n_computed
-    skewed = train.assign(gender=np.where(fake_flags(train) & (np.arange(120) % 4 > 0), "f", train["gender"]))
+    assert computed == [40, 20, 40, 40] and len(computed) == n_computed
+    skewed = train.assign(gender=np.where(fake_flags(train) & (np.arange(40) % 4 > 0), "f", train["gender"]))
     weighed = fit_network({**RECIPE, **weights, "group_weights": "gender"}, skewed, val, progress=False)
     logits = [r.val_logits for r in (plain, first, second, weighed)]
     assert all(np.abs(logits[0] - other).max() > 1e-3 for other in logits[1:])
@@ -178,8 +183,3 @@ def test_frozen_bundle_serves(discs, weights, computed, tmp_path):
 def test_frozen_refused(changes, message):
     with pytest.raises(InputError, match=message):
         TrainConfig(**{**RECIPE, "architecture": "mobilenet_v2", "weights": "package", **changes})
-
-
-def test_linear_head_missing():
-    with pytest.raises(InputError, match="attention_cnn has no backbone"):
-        linear_head.linear_head(create_model("attention_cnn"), "attention_cnn")
