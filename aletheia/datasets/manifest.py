@@ -159,7 +159,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     if len(set(names)) < len(names):  # validation refuses them
         return _to_pandas(file.read(columns=names))
     columns: dict[str, object] = {}
-    for name in names:  # one after another, each of arrow's freed before the next is read: a third of the memory
+    for name in names:  # one after another, each of arrow's freed before the next is read: memory for one alone
         columns[name] = bare(_to_pandas(file.read(columns=[name], use_threads=False))[name])
         pa.default_memory_pool().release_unused()
     return pd.DataFrame(columns, index=pd.RangeIndex(rows), copy=False)
