@@ -19,9 +19,11 @@ from aletheia.models.registry import create_model
 from aletheia.models.scoring import crop_logits
 from aletheia.training import feature_cache
 from aletheia.training.config import TrainConfig
+from aletheia.training.data import FaceData
 from aletheia.training.export import export_bundle
 from aletheia.training.feature_cache import cached_features, clear_cache
 from aletheia.training.fit import fit_network
+from aletheia.training.frozen import fit_frozen
 from aletheia.training.grid import search_cell
 from aletheia.training.logistic import fit_logistic
 
@@ -66,7 +68,7 @@ def computed(monkeypatch):
 def oracle(features, y, weights, ridge):
     """The same minimum by scikit-learn; its penalty is summed over rows, ours is a mean."""
     scaler = StandardScaler().fit(features, sample_weight=weights)
-    model = LogisticRegression(C=1 / (weights.sum() * ridge), solver="newton-cholesky", tol=1e-10)
+    model = LogisticRegression(C=1 / (weights.sum() * ridge), solver="lbfgs", tol=1e-10, max_iter=5000)
     return model.fit(scaler.transform(features), y, sample_weight=weights), scaler
 
 
@@ -87,7 +89,10 @@ def test_fit_logistic_is_sklearns():
 def test_frozen_head_is_sklearns_on_live_features(discs, weights, computed):
     """The trained network's own logits are those of scikit-learn on what its backbone gives for the pixels."""
     train, val = discs
-    result = fit_network({**RECIPE, **weights}, train, val, progress=False)
+    config = TrainConfig(**RECIPE, **weights)
+    data = FaceData(config, train, val, progress=False)
+    data.setup()
+    result = fit_frozen(config, data, None, progress=False)
     assert computed == [len(train), len(val)]
     net = network(weights).eval()
     live = pooled_features(net, linear_head.linear_head(net, ""), decode_images(train["path"], 32).array)
