@@ -126,6 +126,7 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.goto(at)
         page.wait_for_selector("#intake .zone")
+        page.wait_for_function("!document.querySelector('p.loading')")  # of the framework; late on a busy machine
         return page
 
     start.expected = []  # parts of errors that a test brings about
