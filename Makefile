@@ -35,7 +35,7 @@ test: $(READY) lint check-functions docs ## every check that CI runs; ends with 
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
-test-fast: $(READY) ## the tests that take under five minutes together
+test-fast: $(READY) ## the fast tests; some eight minutes on two cores
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 lint: $(READY) ## style (ruff), layers (import-linter) and types (mypy) of the code
