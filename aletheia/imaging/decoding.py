@@ -109,7 +109,9 @@ def without_leading_bytes(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     skipped = begin.end() if begin else 0
     if not skipped or not image_format(data[skipped : skipped + HEAD_BYTES]):
         return data, ()
-    return data[skipped:], (f"The file has {counted(skipped, 'byte')} before its beginning that do not belong to it.",)
+    belongs = "does" if skipped == 1 else "do"
+    note = f"The file has {counted(skipped, 'byte')} before its beginning that {belongs} not belong to it."
+    return data[skipped:], (note,)
 
 
 def _not_an_image(data: bytes) -> str:

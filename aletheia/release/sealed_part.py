@@ -64,7 +64,8 @@ def open_sealed(
     if rows is None or not len(rows):
         return report.model_copy(update={"sealed": SealedRecord(reason="no part of the test set is sealed")})
     if any(not check.allows for check in checks if check.code != SealedConfirms.code):
-        reason = f"{counted(len(rows), 'face')} of it stay sealed, since another check refuses the model"
+        faces = counted(len(rows), "face of it stays", "faces of it stay")
+        reason = f"{faces} sealed, since another check refuses the model"
         return report.model_copy(update={"sealed": SealedRecord(n=len(rows), reason=reason)})
     rows = validate_manifest(rows)
     network, spec = load_bundle(model)
