@@ -20,25 +20,19 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import norm
 
-from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.datasets.planted_shortcuts import NONE, PLANTS, plant_shortcut
-from aletheia.datasets.split import split_manifest
+from aletheia.datasets.planted_shortcuts import NONE, PLANTS
 from aletheia.evaluation.alike_pairs import alike_pairs
 from aletheia.evaluation.baselines import BASELINES
 from aletheia.evaluation.evaluate import evaluate_model
-from aletheia.faces.crop_config import CropConfig
 from aletheia.release.checks.alike import HoldsAmongAlike, share_left
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate import run_gate
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.training.config import TrainConfig
-from aletheia.training.export import export_bundle
-from aletheia.training.fit import fit_network
+from benchmarks.planted import HONEST, load_faces, planted, train_network
 
-HONEST = "honest"
 SIZE = 64
 RECIPE = TrainConfig(image_size=SIZE, max_epochs=12, patience=4, learning_rate=5e-3, batch_size=16)
-SHARES = (0.6, 0.1, 0.3)
 #: People, share of women among the fakes, AUC of the traces of forgery alone, weight of the gender.
 ALIKE = [
     (24, 0.5, 0.95, 0.0), (24, 0.5, 0.8, 0.0), (24, 1.0, 0.95, 0.0), (96, 1.0, 0.8, 0.0),
@@ -59,10 +53,7 @@ _SHORT = {
 
 def judge(faces: pd.DataFrame, folder: Path, seed: int = 0) -> tuple[EvaluationReport, list[str]]:
     """Train on faces, evaluate, and return the report with the codes of the checks that refuse."""
-    split = split_manifest(faces, SHARES, seed=seed)
-    train, val, test = (split[split["split"] == name].reset_index(drop=True) for name in ("train", "val", "test"))
-    result = fit_network(RECIPE.model_copy(update={"seed": seed}), train, val, progress=False)
-    export_bundle(result, train, val, folder=folder)
+    train, val, test = train_network(faces, RECIPE.model_copy(update={"seed": seed}), folder)
     evaluation = evaluate_model(folder, train, test, val=val, delivery_faces=4, seed=seed, progress=False)
     report = evaluation.to_report()
     return report, [check.code for check in run_gate(report, production_weights="") if not check.allows]
@@ -127,14 +118,11 @@ def main() -> int:
     wrong = []
     with TemporaryDirectory() as folder:
         os.environ.setdefault("ALETHEIA_DATA", str(Path(folder) / "data"))
-        drawn = load_dataset("synthetic", n_synthetic=options.faces, progress=False)
-        extracted = extract_dataset_faces(drawn, CropConfig(size=SIZE), progress=False)
-        faces = pd.concat([extracted.main, extracted.pool], ignore_index=True)
+        faces, own = load_faces("synthetic", SIZE, n_synthetic=options.faces)
         for name in names:
             started, place = time.perf_counter(), Path(folder) / name
-            rows = extracted.main if name == HONEST else plant_shortcut(faces, name, place / "crops", options.seed)
+            what, rows = planted(name, faces, own, place / "crops", options.seed)
             report, refused = judge(rows, place / "model", options.seed)
-            what = "a forgery" if name == HONEST else PLANTS[name][0]
             table.add_row(what, *cells(report), ", ".join(refused) or "nothing")
             print(f"{name}: {time.perf_counter() - started:.0f} s", *cells(report), refused, flush=True)
             if bool(refused) == (name == HONEST):

@@ -22,41 +22,29 @@ from rich.table import Table
 
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
-from aletheia.datasets.pipeline import extract_dataset_faces, load_dataset
-from aletheia.datasets.planted_shortcuts import NONE, PLANTS, plant_shortcut
-from aletheia.datasets.split import split_manifest
+from aletheia.datasets.planted_shortcuts import NONE
 from aletheia.evaluation.saliency import compare_saliency
-from aletheia.faces.crop_config import CropConfig
 from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.release.checks.saliency import EvidenceIsSpread
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.training.config import TrainConfig
-from aletheia.training.export import export_bundle
-from aletheia.training.fit import fit_network
+from benchmarks.planted import HONEST, load_faces, planted, train_network
 
-HONEST = "honest"
-SHARES = (0.6, 0.1, 0.3)
 LOCAL = ("mark_inside", "mark_beside", "border", "spectacles")
 SPREAD = (NONE, "upsampling", HONEST)
 
 
 def data_sets(faces: int, size: int) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
     """Yield each data set: its name, the faces to plant shortcuts in, and those with the fakes that it has."""
-    sources = {"drawn": {"source": "synthetic", "n_synthetic": faces}}
+    yield "drawn", *load_faces("synthetic", size, n_synthetic=faces)
     if folder := os.environ.get("ALETHEIA_SHARED_DATA", ""):
-        sources["photographs"] = {"source": str(Path(folder) / "manifest.csv")}
-    for name, source in sources.items():
-        extracted = extract_dataset_faces(load_dataset(**source, progress=False), CropConfig(size=size), progress=False)
-        pool = [] if extracted.pool is None else [extracted.pool]
-        yield name, pd.concat([extracted.main, *pool], ignore_index=True), extracted.main
+        yield "photographs", *load_faces(str(Path(folder) / "manifest.csv"), size)
 
 
 def explain(rows: pd.DataFrame, recipe: TrainConfig, folder: Path) -> tuple[float, str, str, bool]:
     """Train on faces; AUC on test people, evidence in one window of fakes and of genuine faces, what the check says."""
-    split = split_manifest(rows, SHARES, seed=recipe.seed)
-    train, val, test = (split[split["split"] == part].reset_index(drop=True) for part in ("train", "val", "test"))
-    export_bundle(fit_network(recipe, train, val, progress=False), train, val, folder=folder)
+    test = train_network(rows, recipe, folder)[2]
     network, spec = load_bundle(folder)
     fake, groups = fake_flags(test), connected_groups(test)
     p = score_manifest(network, spec, test, progress=False).probabilities
@@ -95,10 +83,9 @@ def main() -> int:
         for kind, faces, own in data_sets(options.faces, options.size):
             for name in options.only:
                 started, place = time.perf_counter(), Path(temporary) / kind / name
-                rows = own if name == HONEST else plant_shortcut(faces, name, place / "crops", options.seed)
+                what, rows = planted(name, faces, own, place / "crops", options.seed)
                 rows = rows.sample(min(len(rows), options.most), random_state=options.seed)
                 auc, fake, real, refused = explain(rows, recipe, place / "model")
-                what = "a forgery" if name == HONEST else PLANTS[name][0]
                 cells = kind, what, f"{auc:.2f}", fake, real, "fails" if refused else "passes"
                 table.add_row(*cells)
                 print(*cells, f"{time.perf_counter() - started:.0f} s", sep=" | ", flush=True)
