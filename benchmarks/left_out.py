@@ -37,7 +37,7 @@ from aletheia.stats.calibration_error import expected_calibration_error
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.stats.curves import auc
 from aletheia.stats.scored_set import ScoredSet
-from aletheia.training.abstention import conformal_limit, risk_limits
+from aletheia.training.abstention import abstention_limits
 from aletheia.training.calibration import fit_calibration
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import fit_network
@@ -144,9 +144,8 @@ def answers(faces: Faces, logits: Array, k: int, *, few_wrong: bool) -> tuple[Ar
     upper, lower = 0.0, 1.0
     for j in others:
         real, fake = (p[(faces.fold == j) & (faces.fake == label)] for label in (False, True))
-        limits = [(min(conformal_limit(real, ALPHA), 1.0), max(-conformal_limit(-fake, ALPHA), 0.0))]
-        limits += [risk_limits(real, fake, MOST_WRONG)] * few_wrong
-        upper, lower = max(upper, *(a for a, _ in limits)), min(lower, *(b for _, b in limits))
+        own_upper, own_lower = abstention_limits(real, fake, ALPHA, MOST_WRONG if few_wrong else None)
+        upper, lower = max(upper, own_upper), min(lower, own_lower)
     p, truth = p[chosen], faces.fake[chosen]
     says_fake, says_real = (p > upper) & (p >= 0.5), (p < lower) & (p < 0.5)
     return p, says_fake | says_real, (says_fake & ~truth) | (says_real & truth)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.imaging.transforms import drawn_quality, resaved, resize_rgb
+from aletheia.imaging.transforms import as_resaved, drawn_quality, resize_rgb
 from aletheia.models.linear_head import linear_head, pooled_features
 from aletheia.models.registry import create_model
 
@@ -74,12 +74,7 @@ def columns(part: str, faces: Array, folder: Path) -> Array:
 def delivered(face: Array, resolution: int, size: int) -> Array:
     """Bring a face to a resolution, save it as JPEG of a quality of 60 to 95, and read it at a size, as a run does."""
     quality = drawn_quality(face, 60, 95)
-    return _decoded(resaved(resize_rgb(np.ascontiguousarray(face), size), quality, resolution))
-
-
-def _decoded(payload: bytes) -> Array:
-    image: Array = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    return np.ascontiguousarray(image)
+    return as_resaved(resize_rgb(np.ascontiguousarray(face), size), quality, resolution)
 
 
 def _pooled(network: str, images: list[Array]) -> Array:
@@ -105,7 +100,7 @@ def _augmented(face: Array, rng: np.random.Generator) -> Array:
         image = image[:, ::-1]
     light = image.astype(np.float32) * rng.uniform(0.8, 1.2) + rng.uniform(-20, 20)
     image = resize_rgb(light.clip(0, 255).astype(np.uint8), 112)
-    return _decoded(resaved(image, int(rng.integers(30, 96))))
+    return as_resaved(image, int(rng.integers(30, 96)))
 
 
 def _highpass(faces: Array, kind: str, resolution: int, size: int) -> Array:

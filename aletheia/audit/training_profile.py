@@ -20,7 +20,7 @@ from aletheia.audit.measuring import CROPS, measure_faces
 from aletheia.audit.spectrum_baseline import spectra
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.datasets.age_bins import age_bin
+from aletheia.datasets.age_bins import binned_text
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.manifest import validate_manifest
@@ -135,8 +135,7 @@ def count_names(frame: pd.DataFrame) -> dict[str, Any]:
     fake, sources, generators = fake_flags(frame), as_text(frame["source"]), as_text(frame["generator"])
     people = {}
     for column in (name for name in DEMOGRAPHICS if name in frame):
-        texts = as_text(frame[column])
-        texts = np.array([age_bin(text) for text in texts], dtype=object) if column == "age" else texts
+        texts = binned_text(frame, column)
         if counts := _count(texts):
             people[column] = counts
     real, forged = _count(sources[~fake]), _count(sources[fake])

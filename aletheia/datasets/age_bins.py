@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+import pandas as pd
+
+from aletheia.core.arrays import Array
+from aletheia.datasets.schema import as_text
+
 CHILD, TEENAGER, ADULT, SENIOR = "child (0–12)", "teenager (13–19)", "adult (20–59)", "senior (60+)"
 #: Years below which each bin ends.
 _ENDS = ((13, CHILD), (20, TEENAGER), (60, ADULT))
@@ -36,3 +42,9 @@ def age_bin(text: str) -> str:
         if any(re.search(rf"\b{word}\b", lowered) for word in words):
             return name
     return text
+
+
+def binned_text(frame: pd.DataFrame, column: str) -> Array:
+    """Return a column of a manifest as text, (n,) str objects with '' for unknown; an age by its bin."""
+    texts = as_text(frame[column])
+    return np.array([age_bin(text) for text in texts], dtype=object) if column == "age" else texts

@@ -14,8 +14,8 @@ import pandas as pd
 from aletheia.audit.measures import CONTROLS
 from aletheia.audit.training_profile import Properties, measured_properties
 from aletheia.core.arrays import Array
-from aletheia.datasets.age_bins import age_bin
-from aletheia.datasets.schema import DEMOGRAPHICS, as_text
+from aletheia.datasets.age_bins import binned_text
+from aletheia.datasets.schema import DEMOGRAPHICS
 from aletheia.models.spec import ModelSpec
 from aletheia.models.training_profile import MeasureProfile, TrainingProfile, read_profile
 from aletheia.models.verdict import DISTANCE
@@ -84,8 +84,7 @@ def _names(profile: TrainingProfile, frame: pd.DataFrame) -> list[NamesRecord]:
     for column, known in trained.items():
         if column not in frame:
             continue
-        texts = as_text(frame[column])
-        texts = np.array([age_bin(text) for text in texts], dtype=object) if column == "age" else texts
+        texts = binned_text(frame, column)
         texts = texts[texts != ""]
         values, counts = np.unique(texts.astype(str), return_counts=True)
         if not len(values):

@@ -11,7 +11,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.imaging.transforms import resaved
+from aletheia.imaging.transforms import as_resaved
 
 #: Blurs are given for a face of this side, in pixels, and grow with the crop.
 BLUR_SIDE = 96
@@ -58,8 +58,7 @@ class Corruption:
 
 def compress(crop: Array, quality: float, seed: int = 0) -> Array:
     """Save as JPEG with chroma 4:2:0, and decode again; quality 1 to 100."""
-    data = np.frombuffer(resaved(crop, int(quality)), np.uint8)
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return as_resaved(crop, int(quality))
 
 
 def scale_down(crop: Array, share: float, seed: int = 0) -> Array:

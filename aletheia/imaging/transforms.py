@@ -84,6 +84,11 @@ def resaved(rgb: Array, quality: int | None, resolution: int = 0) -> bytes:
     return cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]), options)[1].tobytes()
 
 
+def as_resaved(rgb: Array, quality: int | None, resolution: int = 0) -> Array:
+    """Return what is seen of a picture after `resaved`: (size, size, 3) uint8."""
+    return cv2.imdecode(np.frombuffer(resaved(rgb, quality, resolution), np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
 def normalise(
     batch: torch.Tensor,
     mean: tuple[float, ...] = IMAGENET_MEAN,

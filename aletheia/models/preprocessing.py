@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.faces.crop import crop_shrunk
 from aletheia.faces.face import Face
-from aletheia.imaging.transforms import drawn_quality, resaved, resize_rgb
+from aletheia.imaging.transforms import as_resaved, drawn_quality, resize_rgb
 from aletheia.models.spec import ModelSpec
 
 
@@ -43,6 +40,5 @@ def network_input(rgb: Array, face: Face, spec: ModelSpec) -> Array:
     crop = crop_shrunk(rgb, face, spec.crop, largest_face(spec))
     if spec.crop.quality or spec.crop.resolution:
         quality = drawn_quality(crop, *spec.crop.quality) if spec.crop.quality else None
-        data = resaved(crop, quality, spec.crop.resolution)
-        crop = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        crop = as_resaved(crop, quality, spec.crop.resolution)
     return resize_rgb(crop, spec.input_size)

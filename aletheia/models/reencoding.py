@@ -9,7 +9,7 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.faces.face import Face
-from aletheia.imaging.transforms import resaved
+from aletheia.imaging.transforms import as_resaved
 from aletheia.models.preprocessing import network_input
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def reencoded_inputs(rgb: Array, face: Face, spec: ModelSpec) -> Array:
 
 def compressed(rgb: Array) -> Array:
     """Save a picture (H, W, 3) uint8 as a JPEG of quality `QUALITY` and decode it."""
-    return cv2.imdecode(np.frombuffer(resaved(rgb, QUALITY), np.uint8), cv2.IMREAD_COLOR_RGB)
+    return as_resaved(rgb, QUALITY)
 
 
 def _surroundings(rgb: Array, face: Face, margin: float) -> tuple[Array, Face]:

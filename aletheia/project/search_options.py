@@ -13,11 +13,8 @@ from aletheia.training.search_space import Point, Range, Space
 if TYPE_CHECKING:
     from aletheia.training.config import TrainConfig
 
-#: Fields of the recipe that are the same in every cell: epochs and data, and what does not change a loss.
-_NO_COLUMNS = (
-    *("max_epochs", "seed", "image_size", "fault", "fault_share", "devices", "num_threads", "accelerator"),
-    *("calibration", "max_fpr", "abstention_alpha", "abstention_wrong"),
-)
+#: Fields of the recipe that are the same in every cell, beside those that do not change a loss: epochs and data.
+_NO_COLUMNS = {"max_epochs", "seed", "image_size", "fault", "fault_share", "devices"}
 
 
 def check_search(config: Any) -> None:
@@ -28,9 +25,9 @@ def check_search(config: Any) -> None:
     InputError
         For a column that the recipe does not have, or that it sets to one value; for a cell that does not fit.
     """
-    from aletheia.training.config import TrainConfig
+    from aletheia.training.config import NOT_IDENTITY, TrainConfig
 
-    able = [name for name in TrainConfig.model_fields if name not in _NO_COLUMNS]
+    able = [name for name in TrainConfig.model_fields if name not in _NO_COLUMNS | NOT_IDENTITY]
     for name in config.search_columns:
         if name not in able:
             raise InputError(

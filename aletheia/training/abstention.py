@@ -92,10 +92,11 @@ def fit_abstention(
     sizes = statistics["face_size"].dropna()
     units, real = np.arange(len(y)) if groups is None else np.asarray(groups), y == 0
     changes = np.abs(shifts[np.isfinite(shifts)]) if shifts is not None else np.zeros(0)
+    real_upper, fake_lower = abstention_limits(p[real], p[~real], alpha)
     return AbstentionSpec(
         alpha=alpha,
-        real_upper=min(conformal_limit(p[real], alpha), 1.0),
-        fake_lower=max(-conformal_limit(-p[~real], alpha), 0.0),
+        real_upper=real_upper,
+        fake_lower=fake_lower,
         real_held=held_rows(p[real], units[real], alpha),
         fake_held=held_rows(-p[~real], units[~real], alpha),
         min_face=math.floor(sizes.min()) if len(sizes) else 0.0,
@@ -152,6 +153,25 @@ def conformal_limit(scores: Array, alpha: float) -> float:
     """
     rank = conformal_rank(len(scores), alpha)
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
+
+
+def abstention_limits(real: Array, fake: Array, alpha: float, most_wrong: float | None = None) -> tuple[float, float]:
+    """Return the limits `real_upper` and `fake_lower` that faces of both classes ask for.
+
+    Parameters
+    ----------
+    real, fake : ndarray
+        (n,) and (m,) probabilities of genuine faces and of fakes.
+    alpha : float
+        As of `fit_abstention`.
+    most_wrong : float, optional
+        Widen the limits to those of `risk_limits`.
+    """
+    upper, lower = min(conformal_limit(real, alpha), 1.0), max(-conformal_limit(-fake, alpha), 0.0)
+    if most_wrong is None:
+        return upper, lower
+    safe_upper, safe_lower = risk_limits(real, fake, most_wrong)
+    return max(upper, safe_upper), min(lower, safe_lower)
 
 
 def risk_limits(real: Array, fake: Array, most_wrong: float) -> tuple[float, float]:

@@ -177,6 +177,10 @@ class TrainConfig(BaseModel):
         if self.weight_decay == 0:
             raise InputError("weight_decay: features=frozen needs more than 0, or faces that can be told have no head.")
 
+    def targets(self, labels: Any) -> Any:
+        """Smooth labels (0 or 1, a tensor or an array) as the training loss takes them; type and shape stay."""
+        return labels * (1 - 2 * self.label_smoothing) + self.label_smoothing
+
     @classmethod
     def parse(cls, values: TrainConfig | dict[str, Any] | None = None, **changes: Any) -> TrainConfig:
         """Build a configuration from another one or a dict, with changes; errors as in the constructor."""

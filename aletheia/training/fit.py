@@ -32,7 +32,7 @@ from aletheia.training.frozen import fit_frozen
 from aletheia.training.module import Detector, DivergedError, as_network, initialise
 from aletheia.training.progress import EpochBar
 
-__all__ = ["DivergedError", "FitResult", "fit_network"]
+__all__ = ["DivergedError", "fit_network"]
 
 
 def fit_network(

@@ -56,7 +56,7 @@ def fit_frozen(
 
     labels = train.labels.numpy()
     weights = detector.class_weights.numpy()[labels.astype(int)] * train.weights.numpy()
-    targets = labels * (1 - 2 * config.label_smoothing) + config.label_smoothing
+    targets = config.targets(labels)
     copies = len(views)
     coefficients, intercept = fit_logistic(
         np.concatenate(views), np.tile(targets, copies), np.tile(weights, copies), config.weight_decay

@@ -11,8 +11,8 @@ import pandas as pd
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.datasets.age_bins import age_bin
-from aletheia.datasets.schema import DEMOGRAPHICS, as_text
+from aletheia.datasets.age_bins import binned_text
+from aletheia.datasets.schema import DEMOGRAPHICS
 
 #: Largest weight of a row, in mean weights: a handful of faces must not decide a training.
 MOST = 10.0
@@ -64,8 +64,7 @@ def group_weights(frame: pd.DataFrame, labels: Array, columns: str) -> Array:
         return np.ones(len(frame), dtype=np.float32)
     if missing := [name for name in names if name not in frame]:
         raise InputError(f"group_weights: the manifest has no column {missing[0]}; name its groups, or leave it out.")
-    texts = [pd.Series(as_text(frame[name])).map(age_bin if name == "age" else str) for name in names]
-    codes, values = pd.factorize(pd.MultiIndex.from_arrays(texts))
+    codes, values = pd.factorize(pd.MultiIndex.from_arrays([binned_text(frame, name) for name in names]))
     table = np.zeros((len(values), 2))
     np.add.at(table, (codes, (labels == 1).astype(int)), 1)
     if not (table.min(axis=1) > 0).any():

@@ -23,7 +23,7 @@ from aletheia.datasets.schema import as_text
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import AbstentionSpec, LeftOutSource, ModelSpec, OtherSources
 from aletheia.stats.clustered_auc import clustered_auc
-from aletheia.training.abstention import conformal_limit, risk_limits
+from aletheia.training.abstention import abstention_limits
 from aletheia.training.calibration import fit_calibration
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import DivergedError, fit_network
@@ -175,10 +175,7 @@ def _left_out(fold: Fold, p: Array, fake: Array, groups: Array, rows: Array, con
     real, forged = p[rows & ~fake], p[rows & fake]
     limits = {}
     if (alpha := config.abstention_alpha) is not None:
-        upper, lower = min(conformal_limit(real, alpha), 1.0), max(-conformal_limit(-forged, alpha), 0.0)
-        if config.abstention_wrong is not None:
-            safe_upper, safe_lower = risk_limits(real, forged, config.abstention_wrong)
-            upper, lower = max(upper, safe_upper), min(lower, safe_lower)
+        upper, lower = abstention_limits(real, forged, alpha, config.abstention_wrong)
         limits = {"real_upper": upper, "fake_lower": lower}
     return LeftOutSource(
         name=fold.name[:1000],

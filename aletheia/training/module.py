@@ -149,7 +149,7 @@ class Detector(pl.LightningModule):
         weights = self.class_weights[labels.long()] * row_weights
         if self.config.fault == "wrong_loss":
             return (weights * (logits - labels).abs()).mean()
-        targets = labels * (1 - 2 * self.config.label_smoothing) + self.config.label_smoothing
+        targets = self.config.targets(labels)
         return binary_cross_entropy_with_logits(logits, targets, weight=weights)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
