@@ -61,7 +61,7 @@ def build_page(service: InferenceService, uploads: UploadStore, gallery: Gallery
             show_progress="hidden",
             api_visibility="private",
             concurrency_limit=service.config.workers,
-            trigger_mode="once",
+            trigger_mode="always_last",  # a file may come while the one before is still being explained
         )
         # Both run in the browser alone: when the queue is full, nothing else would be answered either.
         event.failure(None, None, outputs, js=_show_script(render_error(_FULL)), api_visibility="private")

@@ -55,7 +55,8 @@ window.aletheia = (() => {
   };
 
   const take = async (file) => {
-    if (!file || busy) return;
+    if (!file) return;
+    if (busy) return say("One file at a time: wait for this answer, then hand in the next.");
     const problem = tooLarge(file);
     if (problem) return say(problem, true);
     chosen = 0;
@@ -127,6 +128,7 @@ window.aletheia = (() => {
     const answer = element.querySelector(".answer");
     if (answer && !answer.classList.contains("waiting")) {
       setBusy(false);
+      say("");
       const title = answer.querySelector("h2");
       if (title && title.dataset.seen !== title.textContent) {
         title.dataset.seen = title.textContent;

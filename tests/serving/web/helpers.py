@@ -10,8 +10,15 @@ def hand_in(page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpe
     page.set_input_files("#file", {"name": name, "mimeType": kind, "buffer": data})
 
 
+def wait_for_headline(page) -> str:
+    """Wait until the page takes another file, which it does with the first part of an answer; returns its headline."""
+    page.wait_for_function("!document.querySelector('#intake.busy')")
+    return page.inner_text(f"{DONE} h2")
+
+
 def wait_for_answer(page) -> str:
     """Wait for the whole answer; returns its headline."""
+    wait_for_headline(page)  # what stands there before it is of the file before
     page.wait_for_selector("#origin section")
     page.wait_for_function("!document.querySelector('#closer [aria-busy]')")
     return page.inner_text(f"{DONE} h2")

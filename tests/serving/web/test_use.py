@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import urllib.error
 import urllib.request
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from .conftest import TRAINED_ON
-from .helpers import hand_in, wait_for_answer
+from .helpers import hand_in, wait_for_answer, wait_for_headline
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +28,27 @@ def test_page_drop_and_paste(open_page, portraits, jpeg):
         return event.defaultPrevented;
     }"""
     assert page.evaluate(bring, ["drop", list(jpeg(portraits[0][0]))])  # else the browser leaves the page
+    page.evaluate(bring, ["drop", list(b"another")])
+    assert page.inner_text("#intake .state").startswith("One file at a time")
     assert wait_for_answer(page).startswith("The model")
+    assert page.inner_text("#intake .state") == ""
     page.evaluate(bring, ["paste", list(jpeg(np.full((99, 99, 3), 9, np.uint8)))])
+    page.wait_for_selector("h2:has-text('No face was found')")
+
+
+def test_page_next_file_while_explaining(open_page, site, portraits, jpeg, monkeypatch):
+    """A file that comes while the one before is still being explained gets its own answer."""
+    explain, may_explain = site.service.explain_image, threading.Event()
+    monkeypatch.setattr(site.service, "explain_image", lambda *args: may_explain.wait(30) and explain(*args))
+    page = open_page()
+    hand_in(page, jpeg(portraits[0][0]))
+    assert wait_for_headline(page).startswith("The model")
+    hand_in(page, b"no picture")
+    page.wait_for_selector("#intake.busy")
+    may_explain.set()
+    page.wait_for_selector(".answer.problem")
+    page.wait_for_function("!document.querySelector('#intake.busy')")
+    hand_in(page, jpeg(np.full((99, 99, 3), 9, np.uint8)))
     page.wait_for_selector("h2:has-text('No face was found')")
 
 
