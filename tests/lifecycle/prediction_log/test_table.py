@@ -69,7 +69,7 @@ def test_all_or_nothing(tmp_path):
 
 
 def test_no_log(tmp_path):
-    with pytest.raises(InputError, match="no prediction log at .*; `aletheia serve` writes one"):
+    with pytest.raises(InputError, match=r"no prediction log at .*; `aletheia serve` writes one"):
         read_log(tmp_path / "none.sqlite")
     for content in (b"", b"no database at all, but longer than its header would be" * 9):
         (tmp_path / "other").write_bytes(content)
