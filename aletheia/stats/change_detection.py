@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from aletheia.core.arrays import Array
 
@@ -64,6 +64,14 @@ def sequential_ranks(values: Array, rng: np.random.Generator) -> Array:
             ranks[index] = (low + rng.random() * (high - low + 1)) / (len(seen) + 1)
             seen.insert(high, value)
     return ranks
+
+
+def bet_payoffs(ranks: Array) -> Array:
+    """Compute what each of `BETS` pays for ranks (…) in (0, 1): the beta densities there, (…, bets)."""
+    a, b = np.array(BETS, dtype=float).T
+    above, below = np.log(ranks)[..., None], np.log1p(-ranks)[..., None]
+    payoffs: Array = np.exp((a - 1) * above + (b - 1) * below - special.betaln(a, b))
+    return payoffs
 
 
 def detect_changes(
@@ -121,7 +129,7 @@ def _first_change(
     ranks = np.column_stack([sequential_ranks(column, rng) for column in table.T])
     clipped = np.clip(ranks[reference:], _EDGE, 1 - _EDGE)
     # (rows, columns, bets); a value that is unknown moves nothing.
-    payoffs = np.stack([stats.beta.pdf(clipped, a, b) for a, b in BETS], axis=2)
+    payoffs = bet_payoffs(clipped)
     known = np.isfinite(clipped)[:, :, None]
     payoffs, start = np.where(known, payoffs, 1.0), known.astype(float)
     wealth = np.zeros(payoffs.shape[1:])

@@ -20,7 +20,7 @@ from aletheia.stats.change_detection import REFERENCE, detect_changes
 
 #: Seconds between two answers that are compared, at least.
 SPACING = 10.0
-_MONTH = 30 * 86_400.0
+MONTH = 30 * 86_400.0  # seconds
 _LOGARITHMS = ("megapixels", "face_size", "contrast", "distance")  # sizes and scales
 #: Groups of columns, each with a third of the evidence; what is in them, in the words of a report.
 GROUPS = {
@@ -112,7 +112,7 @@ def find_drift(
     for version, rows in faces.groupby("version", sort=False):
         spaced = rows[_spaced(rows["time"], spacing)]
         compared[str(version)] = len(spaced)
-        drifts += _of_version(str(version), spaced, _MONTH / spacing, reference, seed)
+        drifts += _of_version(str(version), spaced, MONTH / spacing, reference, seed)
     return sorted(drifts, key=lambda drift: drift.noticed), compared
 
 

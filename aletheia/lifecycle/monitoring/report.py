@@ -95,9 +95,9 @@ def monitor_figures(hours: pd.DataFrame, drifts: Sequence[Drift] = ()) -> list[g
             go.Bar(x=hours.index, y=hours["faults"], name="the service's", marker_color=FAKE),
         ]
     ).update_layout(barmode="stack")
-    styled(verdicts, "Verdicts", "time (UTC)", "answers an hour")
+    styled(verdicts, "Verdicts", "time (UTC)", "answers an interval")
     styled(times, "Time to the answer", "time (UTC)", "milliseconds, at most").update_yaxes(rangemode="tozero")
-    styled(errors, "Errors, by whose they are", "time (UTC)", "errors an hour")
+    styled(errors, "Errors, by whose they are", "time (UTC)", "errors an interval")
     figures = [verdicts, times, errors]
     for drift in drifts:
         for figure in figures:
@@ -111,7 +111,7 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> str:
     head = ("version", "from – to (UTC)", "answers", "ms p50 / p95 / p99", "verdicts", "cannot tell because", "errors")
     rows = [
         (
-            f"{version['version']} ({version['uri']})",
+            version["version"],
             f"{version['first'][:16]} – {version['last'][:16]}".replace("T", " "),
             f"{version['answers']:,}",
             " / ".join(number(float("nan") if ms is None else ms, ".0f") for ms in version["latency_ms"].values()),
@@ -121,7 +121,8 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> str:
         )
         for version in versions
     ]
-    return escaped_table(head, rows)
+    uris = "; ".join(f"{version['version']} from {version['uri']}" for version in versions)
+    return escaped_table(head, rows) + f'<p class="quiet">{escape(uris)}</p>'
 
 
 def _finding(sentence: str, kind: str) -> str:
