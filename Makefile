@@ -14,7 +14,7 @@ ARGS ?=
 # The demo's options as command-line words, only those that were given.
 demo_args = $(if $(SOURCE),--source "$(SOURCE)") $(if $(FFHQ),--ffhq "$(FFHQ)") $(if $(MANIFEST),--manifest "$(MANIFEST)") $(ARGS)
 
-.PHONY: help setup demo test test-fast lint functions check-functions notebooks serve ui bench bench-serve bench-stats bench-audit docs docs-notebooks lock clean
+.PHONY: help setup demo test test-fast lint functions check-functions notebooks serve ui bench bench-serve bench-stats bench-audit bench-monitor docs docs-notebooks lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ bench-stats: $(READY) ## simulate how often intervals hold the truth, what the g
 	@$(BIN)/python -m benchmarks.bias_level $(ARGS)
 	@$(BIN)/python -m benchmarks.promise $(ARGS)
 	@$(BIN)/python -m benchmarks.gate $(ARGS)
+
+bench-monitor: $(READY) ## what the prediction log costs, false alarms of aletheia monitor, and how soon it notices
+	@$(BIN)/python -m benchmarks.monitoring $(ARGS)
 
 bench-audit: $(READY) ## plant shortcuts, train on them, and see whether the gate refuses; ARGS="--only mark_inside"
 	@$(BIN)/python -m benchmarks.audit $(ARGS)

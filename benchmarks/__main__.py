@@ -21,6 +21,7 @@ BENCHMARKS = {
     "training": "Training and its loader against published recipes",
     "inference": "Answering for pictures against the published recipe",
     "serving": "Answering over HTTP against the published recipe behind Flask",
+    "monitoring": "What the prediction log costs, and when `aletheia monitor` alarms",
     "demo": "The whole workflow on the embedded data set",
 }
 

@@ -19,6 +19,7 @@ from aletheia.cli.data import app as data_app
 from aletheia.cli.evaluate import evaluate
 from aletheia.cli.functions import app as functions_app
 from aletheia.cli.models import app as models_app
+from aletheia.cli.monitor import monitor
 from aletheia.cli.predict import predict
 from aletheia.cli.run import run
 from aletheia.cli.runs import app as runs_app
@@ -51,7 +52,7 @@ app.add_typer(functions_app, name="functions")
 app.add_typer(models_app, name="models")
 app.add_typer(runs_app, name="runs")
 app.add_typer(tracking_app, name="tracking")
-for command in (run, predict, audit, evaluate, serve, settings):
+for command in (run, predict, audit, evaluate, serve, monitor, settings):
     app.command()(command)
 
 

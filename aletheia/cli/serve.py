@@ -14,6 +14,7 @@ import typer
 
 from aletheia.core.errors import InputError
 from aletheia.core.hosts import is_loopback
+from aletheia.lifecycle.prediction_log.table import default_log
 from aletheia.serving.config import API_KEY, LIMITS, ServeConfig
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ def serve(
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Requests answered side by side; 0: one a core.")] = 0,
     page: Annotated[bool, typer.Option("--page/--no-page", help="Whether there is a page for people at /.")] = True,
+    prediction_log: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that `aletheia monitor` reads: scores, verdicts, times and errors, no pictures. "
+            "Default: predictions.sqlite in ALETHEIA_HOME.",
+            show_default=False,
+        ),
+    ] = None,
+    record: Annotated[bool, typer.Option("--record/--no-record", help="Whether the prediction log is written.")] = True,
     limit: Annotated[
         list[str],
         typer.Option(help=f"Another limit, as name=value; may be given several times: {', '.join(LIMITS)}."),
@@ -69,6 +79,10 @@ def serve(
     """
     values: dict[str, Any] = {"models": model, "weights": weight, "precision": precision, "page": page}
     values |= {"host": host, "port": port, "names": name}
+    if record:
+        values["prediction_log"] = str(prediction_log or default_log())
+    elif prediction_log:
+        raise InputError("--prediction-log names a file, and --no-record wants none; give one of the two.")
     if workers:
         values["workers"] = workers
     if trust_anchors:

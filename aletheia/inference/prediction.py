@@ -26,6 +26,9 @@ class FaceEvidence:
         Its logits in the re-encoded picture; empty if it was not scored there.
     members : tuple of FaceEvidence
         The evidence of each member of an ensemble; empty for a single model.
+    embedding : tuple of float
+        Eight numbers that describe what the network saw, see `aletheia.models.typical_faces.TypicalFaces.embeddings`;
+        empty for a model without typical faces.
     uncut : str
         The reason why the face could not be cut out as in the training; empty otherwise. The logit is then that of an
         upright square, which the model was not trained on: it is shown, and no verdict rests on it.
@@ -37,6 +40,7 @@ class FaceEvidence:
     reencoded: tuple[float, ...] = ()
     members: tuple[FaceEvidence, ...] = ()
     uncut: str = ""
+    embedding: tuple[float, ...] = ()
 
     @property
     def parts(self) -> tuple[FaceEvidence, ...]:
@@ -95,6 +99,8 @@ class Prediction:
         What had to be done to read the file, a sentence each; usually empty.
     crops : tuple of (H, W, 3) uint8
         The faces, in the order of `faces`, as they were cut out for the network; empty unless asked for.
+    evidence : tuple of FaceEvidence
+        What each verdict rests on, in the same order.
     """
 
     verdict: str
@@ -103,6 +109,7 @@ class Prediction:
     reason: str = ""
     notes: tuple[str, ...] = ()
     crops: tuple[Array, ...] = dataclasses.field(default=(), compare=False, repr=False)
+    evidence: tuple[FaceEvidence, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     @property
     def confidence(self) -> float | None:
@@ -110,9 +117,9 @@ class Prediction:
         return confidence_of(self.verdict, self.probability)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain lists, numbers and strings, without the crops."""
-        values = dataclasses.asdict(dataclasses.replace(self, crops=()))
-        del values["crops"]
+        """Return the same as plain lists, numbers and strings, without crops and evidence."""
+        values = dataclasses.asdict(dataclasses.replace(self, crops=(), evidence=()))
+        del values["crops"], values["evidence"]
         return values
 
 

@@ -166,7 +166,7 @@ class Predictor:
             overall = combine(scores)
         crops = tuple(_cut_out(picture.rgb, face.face, self.spec)[0] for face in faces) if options.crops else ()
         largest = max(score.probability for score in scores)
-        return Prediction(overall.verdict, largest, scores, overall.reason, picture.notes, crops)
+        return Prediction(overall.verdict, largest, scores, overall.reason, picture.notes, crops, tuple(faces))
 
     def detect_and_score(self, rgb: Array, stages: Stages | None = None) -> list[FaceEvidence]:
         """Detect and score the faces of a picture (H, W, 3) uint8, largest first."""
@@ -187,12 +187,16 @@ class Predictor:
         logits, features = self.network.evaluate(np.stack(crops))
         has_rules = self.spec.abstention is not None
         statistics = [crop_statistics(crop) if has_rules else {} for crop in crops]
+        embeddings = np.empty((len(faces), 0))
         if self._typical is not None and features is not None:
-            distances = self._typical.distances(face_features(np.stack(crops), features))
+            described = face_features(np.stack(crops), features)
+            distances, embeddings = self._typical.distances(described), self._typical.embeddings(described)
             statistics = [{**part, DISTANCE: float(d)} for part, d in zip(statistics, distances, strict=True)]
         evidence = [
-            FaceEvidence(face, logit, part, uncut=reason)
-            for face, logit, part, reason in zip(faces, map(float, logits), statistics, uncut, strict=True)
+            FaceEvidence(face, logit, part, uncut=reason, embedding=tuple(embedding))
+            for face, logit, part, reason, embedding in zip(
+                faces, map(float, logits), statistics, uncut, embeddings.tolist(), strict=True
+            )
         ]
         return self._rescore_reencoded(rgb, evidence) if has_rules and self.check_reencoding else evidence
 

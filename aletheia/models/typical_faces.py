@@ -28,6 +28,7 @@ from aletheia.models.spec import TYPICAL, TypicalSpec, read_model_file
 from aletheia.models.typical_spectra import spectrum_size
 
 MAX_FEATURES = 512
+EMBEDDING_SIZE = 8
 _MAX_BYTES = 4 * (MAX_FEATURES + 2) * MAX_FEATURES + 10_000
 _BANDS = 12  # of a spectrum, equally wide on a logarithmic axis
 _RIDGE = 0.01  # added to the variances of the standardised features: few faces say little about their correlations
@@ -52,9 +53,22 @@ class TypicalFaces:
 
     def distances(self, features: Array) -> Array:
         """Compute the distances (n,) from the centre of features (n, features), 1 being usual in each direction."""
-        white = ((features - self.mean) / self.scale) @ self.whitening
-        distances: Array = np.sqrt(np.mean(np.square(white, dtype=np.float64), axis=1))
+        distances: Array = np.sqrt(np.mean(np.square(self._white(features), dtype=np.float64), axis=1))
         return distances
+
+    def embeddings(self, features: Array) -> Array:
+        """Project features (n, features) to (n, `EMBEDDING_SIZE`) in which training faces have mean 0 and variance 1.
+
+        The directions are random, the same for every model of as many features (Johnson and Lindenstrauss, 1984).
+        """
+        white = self._white(features)
+        directions = np.linalg.qr(np.random.default_rng(0).standard_normal((white.shape[1], EMBEDDING_SIZE)))[0]
+        embeddings: Array = white @ directions
+        return embeddings
+
+    def _white(self, features: Array) -> Array:
+        white: Array = ((features - self.mean) / self.scale) @ self.whitening
+        return white
 
 
 def fit_typical(features: Array) -> TypicalFaces:

@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from aletheia.core.cores import cores
 from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
+from aletheia.lifecycle.prediction_log.table import MAX_BYTES
 
 API_KEY = "ALETHEIA_API_KEY"
 #: Fields that `aletheia serve --limit name=value` can set.
 LIMITS = (
     "max_upload_bytes", "max_video_bytes", "max_kept_bytes", "max_pixels", "max_frames", "default_frames",
     "max_duration_s", "request_timeout_s", "decode_timeout_s", "decode_memory_bytes", "queue", "jobs",
+    "max_log_bytes",
 )  # fmt: skip
 
 _HOST = re.compile(r"[0-9A-Za-z._-]{1,253}")
@@ -49,6 +51,10 @@ class ServeConfig(BaseModel):
         "", max_length=500_000, description="Certificates (PEM) by which signers of content credentials are trusted."
     )
     page: bool = Field(True, description="Whether there is a page for people at /.")
+    prediction_log: str = Field("", description="File of the prediction log; empty: none is written.")
+    max_log_bytes: int = Field(
+        MAX_BYTES, ge=1_000_000, description="Limit of the prediction log; the oldest rows make room."
+    )
 
     max_upload_bytes: Count = Field(50_000_000, description="Limit of a picture.")
     max_video_bytes: Count = Field(500_000_000, description="Limit of a video.")

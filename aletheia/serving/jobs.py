@@ -165,7 +165,7 @@ class Jobs:
     def _fail(self, job: _Job, kind: str, message: str) -> None:
         job.error = failure(kind, message)["error"]
         if self._change_state(job, RUNNING, FAILED):
-            self._service.metrics.errors.labels(kind).inc()
+            self._service.metrics.count_error(kind)
 
     def _change_state(self, job: _Job, before: str, after: str) -> bool:
         """Change a job's state, unless it was cancelled meanwhile."""

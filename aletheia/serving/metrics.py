@@ -10,12 +10,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from aletheia.lifecycle.prediction_log.entry import error_entry
 from aletheia.models.verdict import CANNOT_TELL
 
 if TYPE_CHECKING:
     from aletheia.inference.predictor import FaceScore, Prediction
     from aletheia.inference.timing import Stages
     from aletheia.inference.video import PersonScore, VideoPrediction
+    from aletheia.lifecycle.prediction_log.writer import PredictionLog
     from aletheia.serving.admission import Admission
     from aletheia.serving.model_loading import LoadedModel
 
@@ -24,6 +26,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series fo
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _FACES = (0, 1, 2, 3, 5, 10, 20, 50)
 _INFO = ("name", "uri", "version", "precision")
+_NOT_ENTITLED = ("unauthorised", "forbidden", "method_not_allowed")
 _SCORES = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 
@@ -36,9 +39,12 @@ class ServiceMetrics:
         The model, for the labels of ``aletheia_model_info``.
     admission : Admission
         The queue whose length is shown.
+    log : PredictionLog, optional
+        Gets the errors as well.
     """
 
-    def __init__(self, loaded: LoadedModel, admission: Admission) -> None:
+    def __init__(self, loaded: LoadedModel, admission: Admission, log: PredictionLog | None = None) -> None:
+        self._loaded, self._log = loaded, log
         self.registry = registry = CollectorRegistry()
         self.requests = Counter("aletheia_requests", "Requests.", ["route", "status"], registry=registry)
         self.errors = Counter("aletheia_errors", "Requests refused, by kind.", ["kind"], registry=registry)
@@ -66,6 +72,9 @@ class ServiceMetrics:
         threshold = Gauge("aletheia_model_threshold", "Its threshold.", registry=registry)
         threshold.set(loaded.spec.threshold)
         registry.register(_Gauges(admission))
+        if log:
+            lost = Gauge("aletheia_prediction_log_lost_rows", "Rows that the disk did not take.", registry=registry)
+            lost.set_function(lambda: log.lost)
 
     def count_answer(self, prediction: Prediction | VideoPrediction) -> None:
         """Count an answer, its faces or people, their scores and abstentions."""
@@ -76,6 +85,15 @@ class ServiceMetrics:
             self._scores.observe(part.probability)
             if part.verdict == CANNOT_TELL:
                 self._abstentions.labels(part.cause).inc()
+
+    def count_error(self, kind: str, *, asked: bool = True) -> None:
+        """Count a refusal or failure by its kind, see `aletheia.inference.errors.STATUS`.
+
+        It stands in the prediction log where the request asked about a picture or video, and was entitled to an answer.
+        """
+        self.errors.labels(kind).inc()
+        if self._log and asked and kind not in _NOT_ENTITLED:
+            self._log.append(error_entry(kind, self._loaded.version, self._loaded.uri))
 
     def observe_stages(self, stages: Stages) -> None:
         """Count the time of each stage of a request that was answered."""

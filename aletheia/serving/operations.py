@@ -12,13 +12,13 @@ from aletheia.serving.schemas import Failure, V2Failure
 from aletheia.serving.snippets import PICTURE
 
 #: Policies of the routes.
-FILES = RoutePolicy(max_body_bytes=file_limit, max_json_bytes=base64_limit)
+FILES = RoutePolicy(max_body_bytes=file_limit, max_json_bytes=base64_limit, asks=True)
 JOB = RoutePolicy(max_json_bytes=base64_limit, metrics_label="/v1/jobs/{id}")
 PROBE = RoutePolicy(needs_key=False, checks_origin=False, cache_control=None)
 METRICS = RoutePolicy(cache_control=None)
 V2 = RoutePolicy(max_body_bytes=base64_limit, metrics_label="/v2", v2_errors=True)
 V2_SERVER = dataclasses.replace(V2, max_body_bytes=OVERHEAD_BYTES)
-V2_INFER = dataclasses.replace(V2, metrics_label="/v2/models/{name}/infer")
+V2_INFER = dataclasses.replace(V2, metrics_label="/v2/models/{name}/infer", asks=True)
 V2_PROBE = dataclasses.replace(V2, needs_key=False, checks_origin=False)
 
 _PICTURE = {"type": "string", "format": "binary", "description": "A picture or a video."}

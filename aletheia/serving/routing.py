@@ -66,6 +66,8 @@ class RoutePolicy:
         Whether the duration of a request counts in the metrics. Streams stay open as long as a tab does.
     v2_errors : bool
         Whether errors have the form of the V2 inference protocol.
+    asks : bool
+        Whether requests ask about a picture or video: only their errors stand in the prediction log.
     """
 
     needs_key: bool = True
@@ -77,6 +79,7 @@ class RoutePolicy:
     metrics_label: str | None = None
     is_timed: bool = True
     v2_errors: bool = False
+    asks: bool = False
 
     async def __call__(self) -> None:
         """Do nothing. FastAPI calls dependencies; the middleware has applied the policy before that."""

@@ -108,7 +108,7 @@ class SecurityMiddleware:
             # One line, whatever the request: a client must not fill the disk. The stack is there for who asks for it.
             logger.error("%s %r failed: %s", scope["method"], scope["path"][:200], _in_one_line(defect))
             logger.debug("the stack", exc_info=True)
-            self.metrics.errors.labels("internal").inc()
+            self.metrics.count_error("internal", asked=exchange.policy.asks)
             if not exchange.status:
                 message = "The service failed at this request; its log says why."
                 body = failure("internal", message, v2=exchange.policy.v2_errors)
@@ -250,7 +250,7 @@ class _Exchange:
 
 def error_response(error: RequestError, metrics: ServiceMetrics, policy: RoutePolicy) -> JSONResponse:
     """Count an error and return the answer that reports it."""
-    metrics.errors.labels(error.kind).inc()
+    metrics.count_error(error.kind, asked=policy.asks)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.allow:
         headers["Allow"] = ", ".join(error.allow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +16,12 @@ from aletheia.faces.crop import CropError
 from aletheia.imaging.reading import Picture
 from aletheia.inference.errors import RequestError
 from aletheia.inference.options import PredictOptions
+from aletheia.inference.prediction import FaceEvidence
 from aletheia.inference.predictor import Prediction, checked_pixels
 from aletheia.inference.timing import Stages
 from aletheia.inference.video import ScoredFrames
+from aletheia.lifecycle.prediction_log.entry import answer_entry
+from aletheia.lifecycle.prediction_log.writer import PredictionLog
 from aletheia.serving.admission import Admission, Turn
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decoding import Decoder, Source
@@ -56,7 +59,9 @@ class InferenceService:
         self.predictor = loaded.predictor
         self.decoder = decoder or Decoder.from_config(config)
         self.admission = Admission(config.workers, config.queue)
-        self.metrics = ServiceMetrics(loaded, self.admission)
+        log = config.prediction_log
+        self.log = PredictionLog(log, config.max_log_bytes) if log else None
+        self.metrics = ServiceMetrics(loaded, self.admission, self.log)
         self._explainer: Explainer | None = None
         self._lock = threading.Lock()
 
@@ -66,8 +71,10 @@ class InferenceService:
         return self.config.max_upload_bytes
 
     def close(self) -> None:
-        """End the decoding processes."""
+        """End the decoding processes, and write the rest of the prediction log."""
         self.decoder.close()
+        if self.log:
+            self.log.close()
 
     def answer_image(self, data: bytes, options: PredictOptions | None = None) -> dict[str, Any]:
         """Answer for a picture, as ``POST /v1/predict`` does.
@@ -198,6 +205,7 @@ class InferenceService:
             stages.refused = error
             raise
         self.metrics.count_answer(prediction)
+        self._log(image_answer(self.loaded, prediction, _size(picture.rgb), stages, options), prediction.evidence)
         return prediction
 
     def image_in_turn(self, data: bytes, turn: Turn, options: PredictOptions | None = None) -> dict[str, Any]:
@@ -207,7 +215,9 @@ class InferenceService:
             prediction = self.predictor.predict_picture(picture, stages, options)
         self.metrics.count_answer(prediction)
         self.metrics.observe_stages(stages)
-        return image_answer(self.loaded, prediction, _size(picture.rgb), stages, options)
+        answer = image_answer(self.loaded, prediction, _size(picture.rgb), stages, options)
+        self._log(answer, prediction.evidence)
+        return answer
 
     def video_in_turn(
         self,
@@ -234,7 +244,10 @@ class InferenceService:
                 prediction = scored.decide(predictor)
         self.metrics.count_answer(prediction)
         self.metrics.observe_stages(stages)
-        return video_answer(self.loaded, prediction, scored.size, stages, options)
+        answer = video_answer(self.loaded, prediction, scored.size, stages, options)
+        with_faces = [frame for frame in scored.evidence if frame]
+        self._log(answer, with_faces[len(with_faces) // 2] if with_faces else ())
+        return answer
 
     def check_frames(self, frames: int | None) -> int:
         """Return how many frames are scored; RequestError for a number out of range."""
@@ -260,6 +273,10 @@ class InferenceService:
             yield stages
         finally:
             _current_stages.reset(token)
+
+    def _log(self, answer: dict[str, Any], evidence: Sequence[FaceEvidence]) -> None:
+        if self.log:
+            self.log.append(answer_entry(answer, evidence))
 
     def _check_pixels(self, pixels: Array) -> Array:
         if pixels.ndim > 1 and pixels.shape[0] * pixels.shape[1] > self.config.max_pixels:

@@ -50,9 +50,11 @@ class Examiner:
             with self.uploads.taken(token) as upload:
                 yield from self._video(upload) if upload.is_video() else self._picture(upload)
         except InputError as error:
+            self.service.metrics.count_error(getattr(error, "kind", "bad_request"))
             yield render_error(str(error)), "", ""
         except Exception:  # the reader can do nothing about it, and must not see internals
             _log.exception("The page could not answer.")
+            self.service.metrics.count_error("internal")
             yield render_error(_INTERNAL_ERROR), "", ""
 
     def _picture(self, upload: Upload) -> Iterator[PageContent]:

@@ -1,0 +1,1 @@
+"""The record of what a service answered: numbers about answers, never pictures."""

@@ -1,0 +1,143 @@
+"""The prediction log's file: one table of SQLite, bounded in size, that several services may write and anybody reads.
+
+SQLite's write-ahead log (https://sqlite.org/wal.html) lets readers and one writer work side by side, and a process that
+is killed loses nothing that it has committed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
+from aletheia.lifecycle.prediction_log.entry import LogEntry
+
+#: Bytes of a log's file, at most; some 700,000 answers.
+MAX_BYTES = 200_000_000
+_TYPES = {float: "REAL", int: "INTEGER", str: "TEXT", bytes: "BLOB"}
+_BUSY_SECONDS = 5.0  # for which a writer waits until another has finished
+_FREED_SHARE = 0.1  # of the rows, when the file is full
+_VERSION = 1  # of the table's columns
+
+
+def _columns() -> dict[str, str]:
+    hints = typing.get_type_hints(LogEntry)
+    return {
+        name: _TYPES[next(part for part in (*typing.get_args(hint), hint) if part in _TYPES)]
+        for name, hint in hints.items()
+    }
+
+
+COLUMNS = _columns()
+_CREATE = f"CREATE TABLE IF NOT EXISTS answers ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})"
+_INSERT = f"INSERT INTO answers VALUES ({', '.join('?' * len(COLUMNS))})"
+
+
+class PredictionTable:
+    """The open file, for one thread.
+
+    Parameters
+    ----------
+    path : path
+        Made with its folder if it is missing, readable by its owner alone.
+    max_bytes : int
+        When the file is larger, the oldest tenth of its rows is deleted; SQLite uses their space again.
+
+    Raises
+    ------
+    sqlite3.Error, OSError
+        As SQLite and the system raise them.
+    InputError
+        When the file was written by another version of this project.
+    """
+
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
+        self.max_bytes = max_bytes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(f"PRAGMA journal_size_limit = {max(max_bytes // 10, 100_000)}")
+            with self._transaction() as run:
+                run(_CREATE)
+                run("CREATE INDEX IF NOT EXISTS by_time ON answers (time)")
+                run(f"PRAGMA user_version = {_check_version(self._connection, path) or _VERSION}")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def append(self, entries: Sequence[LogEntry]) -> None:
+        """Write rows in one transaction, and make room when the file is full."""
+        with self._transaction():
+            self._connection.executemany(_INSERT, entries)
+        while self._used_bytes() > self.max_bytes:
+            with self._transaction() as run:
+                (rows,) = run("SELECT count(*) FROM answers").fetchone()
+                if rows <= 1:
+                    break
+                oldest = "SELECT rowid FROM answers ORDER BY time LIMIT ?"
+                run(f"DELETE FROM answers WHERE rowid IN ({oldest})", (max(int(rows * _FREED_SHARE), 1),))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _used_bytes(self) -> int:
+        names = ("page_count", "freelist_count", "page_size")
+        pages, free, size = (int(self._connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
+        return (pages - free) * size
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[typing.Callable[..., sqlite3.Cursor]]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection.execute
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+def default_log() -> Path:
+    """Return where `aletheia serve` writes and `aletheia monitor` reads unless told otherwise."""
+    return get_settings().home / "predictions.sqlite"
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the file's columns, 0 for a new one; InputError for one of another version."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version not in (0, _VERSION):
+        raise InputError(
+            f"{path} is a prediction log of another version of this project ({version}, not {_VERSION}); move it away."
+        )
+    return version
+
+
+@contextlib.contextmanager
+def open_for_reading(path: str | Path) -> Iterator[sqlite3.Connection]:
+    """Open a log while services may be writing to it.
+
+    Raises
+    ------
+    InputError
+        When there is none at the path, or it is no prediction log.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no prediction log at {path}; `aletheia serve` writes one.")
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
+    try:
+        if not _check_version(connection, path):
+            raise InputError(f"{path} is no prediction log.")
+        yield connection
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"{path} is no prediction log, or it is damaged: {error}.") from None
+    finally:
+        connection.close()

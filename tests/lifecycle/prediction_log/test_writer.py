@@ -1,0 +1,117 @@
+"""Writing beside the answers: nothing raises, nothing waits, and what is lost is counted."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from aletheia.lifecycle.prediction_log import writer
+from aletheia.lifecycle.prediction_log.reading import read_log
+from aletheia.lifecycle.prediction_log.writer import FLUSH_SECONDS, PredictionLog
+
+from .test_table import rows
+
+WRITES_FOR_EVER = """
+import sys, time
+sys.path[:0] = sys.argv[2:]
+from aletheia.lifecycle.prediction_log.entry import LogEntry
+from aletheia.lifecycle.prediction_log.reading import read_log
+from aletheia.lifecycle.prediction_log.writer import PredictionLog
+log = PredictionLog(sys.argv[1])
+for n in range(50):
+    log.append(LogEntry(float(n), f"id-{n}", "", ""))
+while True:  # until the rows are written by the log's own thread, which is never closed
+    time.sleep(0.05)
+    try:
+        if len(read_log(sys.argv[1])) >= 50:
+            break
+    except Exception:
+        pass
+print("written", flush=True)
+while True:
+    log.append(LogEntry(99.0, "later", "", ""))
+    time.sleep(0.01)
+"""
+
+
+def test_close_writes_all(tmp_path):
+    log = PredictionLog(tmp_path / "log.sqlite")
+    for row in rows(0, 700):
+        log.append(row)
+    log.close()
+    assert log.lost == 0
+    assert len(read_log(log.path)) == 700
+
+
+def test_killed(tmp_path):
+    """What was written stays when the process is killed, and the file is whole: only the time of one write is lost."""
+    assert FLUSH_SECONDS < 1
+    path = tmp_path / "log.sqlite"
+    running = subprocess.Popen([sys.executable, "-c", WRITES_FOR_EVER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert running.stdout.readline() == "written\n"
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    running.stdout.close()
+    assert list(read_log(path)["id"][:50]) == [f"id-{n}" for n in range(50)]
+    log = PredictionLog(path)
+    log.append(rows(60, 1)[0])
+    log.close()
+    assert "id-60" in set(read_log(path)["id"])
+
+
+def test_full_disk(tmp_path, monkeypatch, caplog):
+    """Rows that the disk does not take are lost and counted; when there is room again, further ones are kept."""
+    monkeypatch.setattr(writer, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.01)
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    log = PredictionLog(tmp_path / "log.sqlite")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))  # the system refuses larger files
+    try:
+        for row in rows(0, 300):
+            log.append(row)
+        for _ in range(3000):
+            if log.lost:
+                break
+            log._stop.wait(0.01)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    lost = log.lost
+    assert lost > 0
+    for row in rows(300, 5):
+        log.append(row)
+    log.close()
+    kept = set(read_log(log.path)["id"])
+    assert {f"id-{n}" for n in range(300, 305)} <= kept
+    assert len(kept) + log.lost == 305
+    assert sum("rows of the prediction log are lost" in record.message for record in caplog.records) == 1
+
+
+def test_waiting_rows_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "MAX_WAITING", 10)
+    monkeypatch.setattr(writer, "FLUSH_SECONDS", 3600)
+    log = PredictionLog(tmp_path / "log.sqlite")
+    for row in rows(0, 25):
+        log.append(row)
+    assert log.lost == 15
+    log.close()
+    assert len(read_log(log.path)) == 10
+
+
+@pytest.mark.parametrize("content", [None, b"a file where the folder should be"])
+def test_unusable_path(tmp_path, content):
+    """A log that can't be made loses its rows, and nothing else."""
+    path = tmp_path / "folder" / "log.sqlite"
+    if content:
+        path.parent.write_bytes(content)
+    else:
+        path.mkdir(parents=True)
+    log = PredictionLog(path)
+    log.append(rows(0, 1)[0])
+    log.close()
+    assert log.lost == 1
