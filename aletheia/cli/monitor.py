@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from aletheia.core.errors import InputError
-
-_SPAN = re.compile(r"(\d+)\s*([mhd])")
-_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 
 
 def monitor(
@@ -35,6 +31,24 @@ def monitor(
         ),
     ] = 10.0,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when something changed.")] = False,
+    alerts: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file of rules, webhooks and mail: look at the rules once, and exit with 1 when one "
+            "fires. Other options but --log are not used then.",
+            show_default=False,
+        ),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look at the rules again and again, until it is stopped.")
+    ] = False,
+    look: Annotated[str, typer.Option(help="Time between two looks of --watch, as in 30s.")] = "30s",
+    silence: Annotated[
+        list[str],
+        typer.Option(
+            help="Tell nobody about a rule for so long, as in slow=2h; may be given several times.", show_default=False
+        ),
+    ] = [],  # noqa: B006 -- typer copies it
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Say what a service answered: traffic, times, errors and verdicts by version, and whether any of it changes.
@@ -43,6 +57,12 @@ def monitor(
     answers. However often and however long one looks, there is at most one false alarm a month on average. Accuracy is
     not among the numbers: without known truth it cannot be seen.
     """  # fmt: skip
+    if alerts or watch or silence:
+        from aletheia.cli.alert_watch import look_at_rules
+
+        if look_at_rules(log, alerts, watch=watch, every=_seconds(look, "--look"), silences=silence):
+            raise typer.Exit(1)
+        return
     from aletheia.core.files import atomic_write
     from aletheia.lifecycle.monitoring.drift import find_drift
     from aletheia.lifecycle.monitoring.report import findings, render_monitor_report
@@ -52,7 +72,7 @@ def monitor(
     from aletheia.stats.change_detection import REFERENCE
 
     rows = read_log(log or default_log(), 0.0 if last == "all" else time.time() - _seconds(last, "--last"))
-    interval = f"{_seconds(every, '--every')}s"
+    interval = f"{int(_seconds(every, '--every'))}s"
     versions = summarise_traffic(rows)
     drifts, compared = find_drift(rows, spacing=spacing)
     if report:
@@ -71,10 +91,12 @@ def monitor(
 
 
 def _seconds(span: str, option: str) -> float:
-    match = _SPAN.fullmatch(span.strip().lower())
-    if not match or not int(match[1]):
-        raise InputError(f"{option} {span!r} is no span of time; give a number and m, h or d, as in 24h.")
-    return int(match[1]) * _SECONDS[match[2]]
+    from aletheia.core.spans import parse_span
+
+    try:
+        return parse_span(span)
+    except ValueError as error:
+        raise InputError(f"{option}: {error}.") from None
 
 
 def _print(versions: list[dict[str, Any]], found: list[tuple[str, str]]) -> None:

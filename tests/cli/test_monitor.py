@@ -49,8 +49,8 @@ def test_json_and_strict(log):
 def test_unusable_input(log, tmp_path):
     for words, sentence in (
         (["--log", tmp_path / "none"], "no prediction log"),
-        (["--log", log, "--last", "soon"], "--last 'soon' is no span of time"),
-        (["--log", log, "--every", "0h"], "--every '0h' is no span of time"),
+        (["--log", log, "--last", "soon"], "--last: 'soon' is no span of time"),
+        (["--log", log, "--every", "0h"], "--every: '0h' is no span of time"),
     ):
         error = monitor(*words).exception
         assert isinstance(error, InputError)

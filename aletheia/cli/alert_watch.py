@@ -1,0 +1,74 @@
+"""The looks of ``aletheia monitor --watch`` and ``--alerts`` at the rules of alerts."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from aletheia.core.errors import InputError
+from aletheia.core.spans import parse_span
+from aletheia.lifecycle.alerts.measures import measure
+from aletheia.lifecycle.alerts.rules import AlertConfig, read_alerts
+from aletheia.lifecycle.alerts.sinks import tell
+from aletheia.lifecycle.alerts.state import AlertStates
+from aletheia.lifecycle.prediction_log.table import default_log
+
+
+def look_at_rules(
+    log: Path | None, alerts: Path | None, *, watch: bool, every: float, silences: Sequence[str] = ()
+) -> bool:
+    """Look at the rules once, or until a signal comes; returns whether one fires.
+
+    The states are kept beside the log, in ``<log>.alerts.json``.
+
+    Parameters
+    ----------
+    log : path, optional
+        The prediction log; default: that of `aletheia serve`.
+    alerts : path, optional
+        The rules; default: the usual ones.
+    watch : bool
+        Whether to look again every `every` seconds.
+    silences : sequence of str
+        ``rule=span`` each.
+
+    Raises
+    ------
+    InputError
+        When the rules or the log cannot be read, or a silence names no rule.
+    """
+    config, log = read_alerts(alerts), log or default_log()
+    states = AlertStates(log.with_name(f"{log.name}.alerts.json"))
+    for text in silences:
+        _silence(states, config, text)
+    _look(config, states, log)
+    if watch:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        print(f"Watching {log} by {len(states.rules)} rules, every {every:g} s.", file=sys.stderr, flush=True)
+        while not stop.wait(every):
+            _look(config, states, log)
+    for name, state in states.rules.items():
+        print(f"{name}: {'fires' if state.firing_since else 'quiet'}")
+    return any(state.firing_since for state in states.rules.values())
+
+
+def _look(config: AlertConfig, states: AlertStates, log: Path) -> None:
+    states.untold, failures = tell(states.look(config.rules, lambda rule: measure(rule, log)), config)
+    for failure in failures:
+        print(failure, file=sys.stderr, flush=True)
+    states.save()
+
+
+def _silence(states: AlertStates, config: AlertConfig, text: str) -> None:
+    name, _, span = text.partition("=")
+    if name not in config.rules:
+        raise InputError(f"--silence {text!r} names no rule; there are {', '.join(config.rules)}.")
+    try:
+        states.silence(name, parse_span(span))
+    except ValueError as error:
+        raise InputError(f"--silence {text!r}: {error}.") from None

@@ -1,0 +1,1 @@
+"""Alerts: rules about a service's traffic, how they fire and resolve, and who is told."""

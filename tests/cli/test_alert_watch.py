@@ -1,0 +1,63 @@
+"""`aletheia monitor --alerts` and `--watch`: looks from cron, and a process that looks until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from aletheia.cli.alert_watch import look_at_rules
+from aletheia.core.errors import InputError
+from aletheia.lifecycle.prediction_log.entry import LogEntry
+from aletheia.lifecycle.prediction_log.table import PredictionTable
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A log with nothing but faults of the service, of just now."""
+    table = PredictionTable(tmp_path / "log.sqlite")
+    table.append([LogEntry(time.time() - 5, str(n), "v", "u", error="internal") for n in range(30)])
+    table.close()
+    return tmp_path / "log.sqlite"
+
+
+def rules(tmp_path, text="rules: {failing: {looks: 2}, disk: {enabled: false}, silent: {enabled: false}}"):
+    (tmp_path / "alerts.yaml").write_text(text)
+    return tmp_path / "alerts.yaml"
+
+
+def test_two_looks(log, tmp_path, capsys):
+    assert not look_at_rules(log, rules(tmp_path), watch=False, every=1)
+    assert look_at_rules(log, rules(tmp_path), watch=False, every=1)
+    shown = capsys.readouterr()
+    assert "FIRING failing: 30 of 30 requests failed by the service's fault (limit: above 0.01)" in shown.err
+    assert "failing: fires\n" in shown.out
+    assert (tmp_path / "log.sqlite.alerts.json").is_file()
+
+
+def test_silenced(log, tmp_path, capsys):
+    for _ in range(3):
+        assert not look_at_rules(log, rules(tmp_path), watch=False, every=1, silences=["failing=1h"])
+    assert "FIRING" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("none=1h", "names no rule; there are"), ("slow=soon", "no span")])
+def test_wrong_silence(log, text, sentence):
+    with pytest.raises(InputError, match=sentence):
+        look_at_rules(log, None, watch=False, every=1, silences=[text])
+
+
+def test_watch(log, tmp_path):
+    """The process tells of the fault by itself, and ends with 1 at SIGTERM, since the rule still fires."""
+    command = [sys.executable, "-m", "aletheia.cli", "monitor", "--log", log, "--alerts", rules(tmp_path)]
+    running = subprocess.Popen([*command, "--watch", "--look", "1s"], stderr=subprocess.PIPE, text=True, env=os.environ)
+    for line in running.stderr:
+        if "FIRING failing" in line:
+            break
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) == 1
+    running.stderr.close()
