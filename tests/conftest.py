@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import gc
 import os
 import sys
 import uuid
@@ -27,6 +30,22 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPYCACHEPREFIX"] = folder
     os.environ[WHILE_PID] = str(os.getpid())  # a killed test session leaves no service behind
     sys.dont_write_bytecode, sys.pycache_prefix = False, folder
+    sys.modules.setdefault("rfc3987_syntax", None)  # grammars that jsonschema would build for a second, for no test
+    if not config.getoption("numprocesses", None):  # the process that only hands out the tests collects none
+        gc.disable()  # what is imported stays: looking through it again and again takes a quarter of the collection
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files without a slow test alone when only those are asked for: importing all takes half a minute."""
+    is_asked = config.getoption("markexpr") == "slow" and collection_path.match("test_*.py")
+    return True if is_asked and "mark.slow" not in collection_path.read_text("utf-8") else None
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage of the tests alone, not of the modules that they have imported."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,6 +54,16 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALETHEIA_CACHE", str(tmp_path_factory.getbasetemp().parent / "aletheia-cache"))
         get_settings.cache_clear()
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _detector() -> Iterator[None]:
+    """The face detector's networks are loaded once, not for each of some hundred predictors."""
+    from aletheia.faces.detectors import blazeface_networks
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blazeface_networks, "Network", functools.cache(blazeface_networks.Network))
         yield
 
 
@@ -125,9 +154,9 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture
-def good() -> dict[str, Any]:
-    """Fields of an evaluation of a model that passes every check; the numbers are those of drawn scores."""
+@pytest.fixture(scope="session")
+def _good() -> dict[str, Any]:
+    """What `good` hands out copies of: its intervals are bootstrapped, which takes a quarter of a second."""
     from aletheia.core.jsonable import to_records
     from aletheia.evaluation.prevalence import prior_shift
     from aletheia.stats.calibration_error import expected_calibration_error
@@ -209,6 +238,12 @@ def good() -> dict[str, Any]:
         "test_data_hash": "d" * 64,
         "evaluate_run": "run-of-evaluate",
     }
+
+
+@pytest.fixture
+def good(_good: dict[str, Any]) -> dict[str, Any]:
+    """Fields of an evaluation of a model that passes every check; the numbers are those of drawn scores."""
+    return copy.deepcopy(_good)
 
 
 @pytest.fixture

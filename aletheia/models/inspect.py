@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import MAX_BYTES, check_file
-from aletheia.models.registry import count_parameters, create_model, list_models
+from aletheia.models.registry import count_parameters, create_model, list_models, network_builder
 from aletheia.models.state_dict import check_header, read_archive, state_of
 
 _PREFIXES = ("net.", "module.", "model.")  # of Lightning modules and of data-parallel wrappers
@@ -166,16 +167,17 @@ def _identity(content: Any) -> dict[str, Any] | None:
 def _describe(
     path: Path, kind: str, tensors: tuple[Tensor, ...], stated: tuple[str, Mapping[str, Any]] | None = None
 ) -> Inspection:
-    network: torch.nn.Module | None
+    parameters: int | None = None
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     shapes = {_without_prefixes(tensor.name): tensor.shape for tensor in tensors}
     if stated is None:
-        built = ((name, _network(name, {})) for name in list_models())
-        matching = ((name, net) for name, net in built if _shapes(net) == shapes)
-        architecture, network = next(matching, ("", None))
+        built = ((name, *_without_options(network_builder(name))) for name in list_models())
+        matching = ((name, count) for name, tensors_of_it, count in built if tensors_of_it == shapes)
+        architecture, parameters = next(matching, ("", None))
     else:
         architecture, network = stated[0], _network(*stated)
+        parameters = count_parameters(network)
         if _shapes(network) != shapes:
             raise InputError(f"{path} says that it is {architecture!r}, but its tensors are not that network's.")
     return Inspection(
@@ -186,7 +188,7 @@ def _describe(
         architecture=architecture,
         recognised=stated is None and bool(architecture),
         elements=sum(tensor.elements for tensor in tensors),
-        parameters=None if network is None else count_parameters(network),
+        parameters=parameters,
         dtypes=dict(Counter(tensor.dtype for tensor in tensors).most_common()),
         tensors=tensors,
         data_hash="",
@@ -199,6 +201,14 @@ def _without_prefixes(name: str) -> str:
         if name.startswith(prefix):
             return _without_prefixes(name.removeprefix(prefix))
     return name
+
+
+@functools.cache  # building all of them takes seconds
+def _without_options(builder: Callable[..., torch.nn.Module]) -> tuple[dict[str, tuple[int, ...]], int]:
+    """Return shapes and trainable parameters of a network with its default options."""
+    with torch.device("meta"):
+        network = builder()
+    return _shapes(network), count_parameters(network)
 
 
 def _network(architecture: str, options: Mapping[str, Any]) -> torch.nn.Module:

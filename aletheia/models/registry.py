@@ -67,6 +67,17 @@ def list_models(pattern: str = "*") -> list[str]:
     return sorted(fnmatch.filter(_REGISTRY.all(), pattern))
 
 
+def network_builder(name: str) -> Callable[..., nn.Module]:
+    """Return the function that builds an architecture.
+
+    Raises
+    ------
+    InputError
+        When there is no architecture of that name.
+    """
+    return _REGISTRY.find(name)
+
+
 def model_options(name: str) -> dict[str, Any]:
     """Return the options of an architecture and their defaults.
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -171,7 +172,15 @@ def read_notebook(path: Path) -> Notebook:
     InputError
         When the file cannot be read or is no notebook.
     """
-    import nbformat
+    # jsonschema, which validates, would build grammars of addresses for a second; notebooks hold no such format.
+    grammars = sys.modules.get("rfc3987_syntax")
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # an import of it fails, which jsonschema allows
+    try:
+        import nbformat
+    finally:
+        del sys.modules["rfc3987_syntax"]
+        if grammars is not None:
+            sys.modules["rfc3987_syntax"] = grammars
 
     try:
         with warnings.catch_warnings():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -18,6 +20,7 @@ from aletheia.datasets.ingest import load_source
 from aletheia.reports.audit_report import audit_figure, render_audit_report
 
 N = 120
+Made = Callable[[str], pd.DataFrame]
 
 
 def planted(tmp_path, shortcut: str) -> pd.DataFrame:
@@ -68,12 +71,29 @@ def planted(tmp_path, shortcut: str) -> pd.DataFrame:
     )
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Made:
+    """Faces with a shortcut, whose files are drawn once: tests change the rows alone."""
+
+    @functools.cache
+    def draw(shortcut: str) -> pd.DataFrame:
+        return planted(tmp_path_factory.mktemp(shortcut), shortcut)
+
+    return lambda shortcut: draw(shortcut).copy()
+
+
+@pytest.fixture(scope="module")
+def audited(made: Made) -> Callable[[str], Audit]:
+    """Audits of pictures with a shortcut, each made once."""
+    return functools.cache(lambda shortcut: audit_faces(made(shortcut), workers=1, progress=False)[0])
+
+
 def telling_families(audit: Audit) -> set[str]:
     return {family.key for family in audit.families if family.tells} - {ALL}
 
 
-def test_audit_faces_without_shortcut(tmp_path):
-    audit, _ = audit_faces(planted(tmp_path, "nothing"), workers=1, progress=False)
+def test_audit_faces_without_shortcut(audited):
+    audit = audited("nothing")
     assert telling_families(audit) == set()
     assert audit.sentences() == ["Nothing but the faces tells real from fake here, as far as these measures see."]
     assert (audit.rows, audit.fakes, audit.unmeasured) == (N, N // 2, 0)
@@ -89,8 +109,8 @@ def test_audit_faces_without_shortcut(tmp_path):
         pytest.param("framing", {"framing"}, "place of the face, from the left", marks=pytest.mark.slow),
     ],
 )
-def test_audit_faces_planted_shortcut(tmp_path, shortcut, families, word):
-    audit, _ = audit_faces(planted(tmp_path, shortcut), workers=1, progress=False)
+def test_audit_faces_planted_shortcut(audited, shortcut, families, word):
+    audit = audited(shortcut)
     assert families <= telling_families(audit)
     assert audit[shortcut].auc > 0.9
     assert audit[ALL].auc > 0.9
@@ -99,9 +119,9 @@ def test_audit_faces_planted_shortcut(tmp_path, shortcut, families, word):
     assert not others & telling_families(audit)
 
 
-def test_audit_faces_too_few_people_to_tell(tmp_path):
+def test_audit_faces_too_few_people_to_tell(made):
     """Three people: an AUC near 1 may be chance, which is no reason to say that nothing was found."""
-    faces = planted(tmp_path, "light")
+    faces = made("light")
     audit, _ = audit_faces(faces.assign(identity=[f"p{k % 3}" for k in range(N)]), workers=1, progress=False)
     assert audit["light"].auc > 0.9 and not telling_families(audit)
     (sentence,) = audit.sentences()
@@ -118,8 +138,8 @@ def test_audit_faces_unreadable_file(tmp_path):
 
 
 @pytest.mark.slow
-def test_audit_faces_draws_whole_groups(tmp_path, monkeypatch):
-    faces = planted(tmp_path, "nothing").assign(identity=[f"p{k // 3}" for k in range(N)])
+def test_audit_faces_draws_whole_groups(made, monkeypatch):
+    faces = made("nothing").assign(identity=[f"p{k // 3}" for k in range(N)])
     monkeypatch.setattr("aletheia.audit.audit.MAX_ROWS", 60)
     audit, measures = audit_faces(faces, workers=1, progress=False)
     assert 40 <= audit.rows == len(measures) <= 62 and audit.total == N
@@ -127,8 +147,8 @@ def test_audit_faces_draws_whole_groups(tmp_path, monkeypatch):
     assert f"drawn from {N}" in render_audit_report(audit, faces, measures)
 
 
-def test_audit_faces_videos(tmp_path):
-    faces = planted(tmp_path, "nothing")
+def test_audit_faces_videos(made, tmp_path):
+    faces = made("nothing")
     faces["original"] = [f"{tmp_path}/{k}.mp4" for k in range(N)]
     audit, _ = audit_faces(faces, workers=1, progress=False)
     assert audit.unmeasured == N and audit.verdict == ""
@@ -138,17 +158,16 @@ def test_audit_faces_videos(tmp_path):
     assert not audit["delivery"].reason and audit["light"].reason
 
 
-def test_audit_faces_source_invisible_in_crops(tmp_path):
-    spoiled = planted(tmp_path, "source")
-    pictures, _ = audit_faces(spoiled, workers=1, progress=False)
-    crops, _ = audit_faces(spoiled, "crops", workers=1, progress=False)
+def test_audit_faces_source_invisible_in_crops(made, audited):
+    pictures = audited("source")
+    crops, _ = audit_faces(made("source"), "crops", workers=1, progress=False)
     assert "source" in telling_families(pictures) and "source" not in telling_families(crops)
     assert crops["source"].auc == 1 and crops[ALL].auc < 0.8 < pictures[ALL].auc
 
 
-def test_audit_faces_missing_measures(tmp_path):
+def test_audit_faces_missing_measures(made):
     """Crops of inner faces have no background: that is no 0.5, and no reason to doubt the rest either."""
-    faces = planted(tmp_path, "nothing")
+    faces = made("nothing")
     faces = faces.assign(face_x0=0.0, face_y0=0.0, face_x1=4000.0, face_y1=4000.0)
     audit, _ = audit_faces(faces, workers=1, progress=False)
     for key in ("background", "light", "sharpness", "blanked"):
@@ -157,32 +176,32 @@ def test_audit_faces_missing_measures(tmp_path):
 
 
 @pytest.mark.slow
-def test_audit_faces_hundreds_of_sources(tmp_path):
-    faces = planted(tmp_path, "nothing")
+def test_audit_faces_hundreds_of_sources(made):
+    faces = made("nothing")
     many = pd.concat([faces.assign(source=[f"{k}-{i}" for i in range(N)]) for k in range(3)], ignore_index=True)
     audit, _ = audit_faces(many, workers=1, progress=False)
     assert not audit["source"].reason and 0 <= audit["source"].auc <= 1
     assert audit.rows == 3 * N
 
 
-def test_audit_faces_one_class(tmp_path):
-    faces = planted(tmp_path, "nothing")
+def test_audit_faces_one_class(made):
+    faces = made("nothing")
     audit, _ = audit_faces(faces[faces["label"] == "real"], workers=1, progress=False)
     assert audit.sentences() == ["The audit could not be made in full: the rows are all real."]
     assert json.loads(json.dumps(audit.to_dict()))["families"][ALL]["auc"] is None
 
 
 @pytest.mark.slow
-def test_audit_faces_processes(tmp_path, monkeypatch):
+def test_audit_faces_processes(made, monkeypatch):
     monkeypatch.setattr("aletheia.audit.measuring._MIN_FILES", 1)
-    faces = planted(tmp_path, "light")
+    faces = made("light")
     (alone, first), (shared, second) = (audit_faces(faces, workers=n, progress=False) for n in (1, 2))
     pd.testing.assert_frame_equal(first, second)
     assert alone.to_dict() == shared.to_dict()
 
 
-def test_audit_report_escapes(tmp_path):
-    faces = planted(tmp_path, "source")
+def test_audit_report_escapes(made):
+    faces = made("source")
     faces["source"] = faces["source"] + "<script>alert(1)</script>"
     audit, measures = audit_faces(faces, workers=1, progress=False)
     page = render_audit_report(audit, faces, measures, title="<b>")

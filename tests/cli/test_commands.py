@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from aletheia.cli.root import app
+from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
 
 ALETHEIA = Path(sys.executable).with_name("aletheia")
 
@@ -21,8 +26,8 @@ def run(*args: str, cwd: Path | None = None, **env: str) -> subprocess.Completed
     "args", [["run"], ["predict"], ["serve"], ["data", "synth"], ["functions"], ["tracking"]], ids=" ".join
 )
 def test_help_of_commands(args):
-    done = run(*args, "--help")
-    assert done.returncode == 0
+    done = CliRunner().invoke(app, [*args, "--help"])
+    assert done.exit_code == 0
     assert "Usage" in done.stdout
 
 
@@ -32,19 +37,25 @@ def test_run_unknown_option():
     assert "no-such-option" in done.stderr
 
 
-def test_run_outside_of_a_project(tmp_path):
-    done = run("run", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "No project.yaml" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """An empty folder, in which the test stands; no tracking service and no project are named."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLRUN_DBPATH", "ALETHEIA_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
 
 
-def test_run_unreachable_tracking_server(tmp_path):
-    (tmp_path / "project.yaml").write_text("kind: project\nmetadata: {name: aletheia}\n")
-    done = run("run", cwd=tmp_path, MLRUN_DBPATH="http://127.0.0.1:9")
-    assert done.returncode == 2
-    assert "http://127.0.0.1:9" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_run_outside_of_a_project(folder):
+    done = CliRunner().invoke(app, ["run"])
+    assert isinstance(done.exception, InputError) and "No project.yaml" in str(done.exception)
+
+
+def test_run_unreachable_tracking_server(folder, monkeypatch):
+    (folder / "project.yaml").write_text("kind: project\nmetadata: {name: aletheia}\n")
+    monkeypatch.setenv("MLRUN_DBPATH", "http://127.0.0.1:9")
+    done = CliRunner().invoke(app, ["run"])
+    assert isinstance(done.exception, InputError) and "http://127.0.0.1:9" in str(done.exception)
 
 
 def test_predict_without_model(tmp_path):
@@ -53,7 +64,12 @@ def test_predict_without_model(tmp_path):
     assert "model.safetensors" in done.stderr
 
 
-def test_run_bad_environment_setting(tmp_path):
-    done = run("run", cwd=tmp_path, ALETHEIA_TRACKING_PORT="many")
-    assert done.returncode == 2
-    assert "ALETHEIA_TRACKING_PORT" in done.stderr or "No project.yaml" in done.stderr
+def test_run_bad_environment_setting(folder, monkeypatch):
+    (folder / "project.yaml").write_text("kind: project\nmetadata: {name: aletheia}\n")
+    monkeypatch.setenv("ALETHEIA_TRACKING_PORT", "many")
+    get_settings.cache_clear()
+    try:
+        done = CliRunner().invoke(app, ["run"])
+    finally:
+        get_settings.cache_clear()
+    assert isinstance(done.exception, InputError) and "ALETHEIA_TRACKING_PORT" in str(done.exception)

@@ -14,6 +14,8 @@ from aletheia.cli import app
 from aletheia.cli.evaluate_source import evaluate_source
 from aletheia.core.errors import InputError
 from aletheia.datasets.pipeline import Dataset, Faces
+from aletheia.evaluation.evaluate import evaluate_model
+from aletheia.evaluation.result import Evaluation
 from aletheia.project.run_config import RunConfig
 from aletheia.release.checks import registered_checks
 from aletheia.release.evaluation_report import EvaluationReport
@@ -22,12 +24,27 @@ from aletheia.release.tries import Tries
 SKIPPED = pd.DataFrame({"path": ["a.txt", "b.txt"], "reason": "no picture"})
 
 
+@pytest.fixture(scope="module")
+def evaluate_once() -> Callable[..., Evaluation]:
+    """The function behind the command, which makes one evaluation of the same rows with the same options."""
+    known: dict[str, Evaluation] = {}
+
+    def evaluate(model: Path, train: None, test: pd.DataFrame, **options: object) -> Evaluation:
+        key = f"{model} {sorted(options.items())}\n{test.to_csv()}"
+        if key not in known:
+            known[key] = evaluate_model(model, train, test, **options)
+        return known[key]
+
+    return evaluate
+
+
 @pytest.fixture
-def evaluate(crops, brightness_bundle, tmp_path, monkeypatch) -> Callable[..., Result]:
+def evaluate(crops, brightness_bundle, evaluate_once, tmp_path, monkeypatch) -> Callable[..., Result]:
     """Run the command on 120 crops of a source of which two files were left out."""
     faces = Faces(crops[1], crops[1].iloc[:0], SKIPPED, {})
     data = Dataset(crops[1][["path", "label"]], crops[1].iloc[:0], SKIPPED)
     monkeypatch.setattr("aletheia.cli.evaluate_source.load_dataset", lambda *args, **options: data)
+    monkeypatch.setattr("aletheia.cli.evaluate_source.evaluate_model", evaluate_once)
     monkeypatch.setattr("aletheia.evaluation.elsewhere.extract_dataset_faces", lambda *args, **options: faces)
     arguments = ["evaluate", str(brightness_bundle), "synthetic", "--delivery-faces", "8"]
     report = ["--report", str(tmp_path / "report.html")]

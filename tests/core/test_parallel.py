@@ -17,21 +17,9 @@ from aletheia.core.parallel import map_dask, map_processes
 from aletheia.faces import worker
 from aletheia.faces.extraction import extract_faces
 
+from .file_work import died, work
+
 ROOT = Path(__file__).parents[2]
-
-
-def work(path: str) -> tuple[str, int]:
-    """Slow at first, so that order is not kept by chance; some files end the process that reads them."""
-    if path.startswith("bomb"):
-        os._exit(9)
-    if path.startswith("bad"):
-        raise OSError(28, "No space left on device")
-    time.sleep(0.05 if path.endswith("0") else 0)
-    return path, os.getpid()
-
-
-def died(path: str) -> tuple[str, int]:
-    return path, 0
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +28,6 @@ def cluster():
 
 
 def started():
-    # Imported here: the processes that the tests start import this file, too.
     from distributed import Client, LocalCluster
 
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local, Client(local) as client:
@@ -52,8 +39,9 @@ def ways(name: str, cluster, paths: list[str]):
 
 
 @pytest.mark.parametrize("name", ["processes", "dask"])
-def test_map_processes_order(name, cluster):
+def test_map_processes_order(name, cluster, tmp_path):
     paths = [f"picture {k}" for k in range(60)]
+    paths[0], paths[8] = f"meet {tmp_path} 0", f"meet {tmp_path} 8"  # a cluster gets eight files at a time
     results = list(ways(name, cluster, paths))
     assert [path for path, _ in results] == paths
     assert len({process for _, process in results}) == 2

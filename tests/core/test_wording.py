@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -37,12 +38,19 @@ def test_p_text_is_never_zero(p, digits, text):
     assert p_text(float("nan"), digits) == "–"
 
 
+@functools.cache
+def _nodes() -> list[tuple[Path, ast.Constant | ast.JoinedStr]]:
+    """All texts and f-strings of the package; its files are parsed once."""
+    files = ((path, ast.parse(path.read_text("utf-8"))) for path in sorted(PACKAGE.rglob("*.py")))
+    kinds = (ast.Constant, ast.JoinedStr)
+    return [(path, node) for path, tree in files for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
 def _texts(folder: Path) -> Iterator[tuple[str, list[ast.expr]]]:
     """Yield place and parts of all f-strings below a folder."""
-    for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node.values
+    for path, node in _nodes():
+        if isinstance(node, ast.JoinedStr) and path.is_relative_to(folder):
+            yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node.values
 
 
 def test_messages_of_commands_count_in_numbers_of_one():
@@ -70,9 +78,8 @@ def test_messages_put_no_article_before_a_part():
 @pytest.mark.parametrize("wrong", [r"\bno an? ", r"\ban [bcdfgjkpqtvwz][a-z]", r"\ba [aeio][a-z]"])
 def test_texts_have_the_right_article(wrong):
     found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                wrong_here = re.search(wrong, re.sub(r"\ba one\b", "", node.value))
-                found += [f"{path}:{node.lineno}: {wrong_here.group()}"] if wrong_here else []
+    for path, node in _nodes():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            wrong_here = re.search(wrong, re.sub(r"\ba one\b", "", node.value))
+            found += [f"{path}:{node.lineno}: {wrong_here.group()}"] if wrong_here else []
     assert not found

@@ -88,11 +88,14 @@ def test_evaluate_model_one_class(brightness_bundle, crops):
     assert any("One class only" in text for text in titles)
 
 
-def test_evaluate_model_without_training_rows(brightness_bundle, crops):
+def test_evaluate_model_without_training_rows_and_files_of_production(brightness_bundle, crops):
     first, second = halves(crops[1])
     assert len(first) + len(second) == len(crops[1])
     assert not set(first["identity"]) & set(second["identity"])
-    evaluation = evaluate_model(brightness_bundle, None, crops[1], delivery_faces=8, progress=False)
+    uri = "store://models/x/detector:production"
+    options = {"production": (uri, None), "delivery_faces": 8, "progress": False}
+    evaluation = evaluate_model(brightness_bundle, None, crops[1], **options)
+    assert evaluation.production == NotCompared(reason=f"{uri} could not be compared with: its files are gone")
     assert evaluation.leaks is None and "leaks" not in evaluation.headline()
     assert evaluation.metrics.n == len(crops[1])
     outcomes = evaluation.baselines.outcomes
@@ -101,18 +104,24 @@ def test_evaluate_model_without_training_rows(brightness_bundle, crops):
     assert "no-leakage" in {check.code for check in run_gate(evaluation.to_report()) if not check.judged}
 
 
-def test_evaluate_model_few_large_groups(brightness_bundle, crops):
-    """One real person cannot stand in both halves: no baseline is computed, each says why, the rest goes on."""
+def test_evaluate_model_few_large_groups_and_no_model_in_production(brightness_bundle, crops, tmp_path):
+    """One real person cannot stand in both halves: no baseline is computed, each says why, the rest goes on.
+
+    So it does where the files of the model in production are not there, and the report says that, too.
+    """
     real = crops[1]["label"] == "real"
     test = crops[1].assign(identity=np.where(real, "one", crops[1]["identity"]))
     with pytest.raises(InputError, match="cannot be made"):
         halves(test)
-    evaluation = evaluate_model(brightness_bundle, None, test, delivery_faces=8, progress=False)
+    options = {"production": ("store://y", tmp_path), "delivery_faces": 8, "progress": False}
+    evaluation = evaluate_model(brightness_bundle, None, test, **options)
+    assert "store://y could not be compared with" in evaluation.production.reason
     assert evaluation.metrics.n == len(test) and np.isfinite(evaluation.metrics["auc"].value)
     reasons = {outcome.reason for outcome in evaluation.baselines.outcomes.values()}
     assert len(reasons) == 1 and "too few or too large" in reasons.pop()
     assert set(evaluation.baselines.outcomes) == set(BASELINES) and not evaluation.baselines.differences
     report = evaluation.to_report()
+    assert report.production == evaluation.production
     assert all(not check.passed for check in run_gate(report) if check.code.startswith("beats-"))
     assert evaluation_figures(evaluation)["baselines"].layout.title.text
 
@@ -130,12 +139,6 @@ def test_evaluate_model_own_rows(brightness_bundle, crops, tmp_path):
     assert evaluate_model(folder, train.iloc[:-1], test, val=val, **options).own_rows is False
     assert evaluate_model(folder, train, test, **options).own_rows is None
     assert evaluate_model(brightness_bundle, train, test, val=val, **options).own_rows is None
-
-
-def test_evaluate_model_production_files_gone(brightness_bundle, crops):
-    uri = "store://models/x/detector:production"
-    evaluation = evaluate_model(brightness_bundle, *crops, production=(uri, None), delivery_faces=8, progress=False)
-    assert evaluation.production == NotCompared(reason=f"{uri} could not be compared with: its files are gone")
 
 
 def test_evaluate_model_refuses(brightness_bundle, crops, tmp_path):

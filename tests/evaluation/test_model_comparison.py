@@ -8,7 +8,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from aletheia.core.errors import InputError
-from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.model_comparison import compare_models
 from aletheia.faces.crop_config import CropConfig
 from aletheia.models.bundle import load_bundle, save_bundle
@@ -68,12 +67,3 @@ def test_compare_models_other_crop(brightness_bundle, crops, tmp_path):
     gone = scores.assign(original="nowhere.png")
     with pytest.raises(InputError, match="both classes"):
         compare_models(spec, gone, None, cut, progress=False)
-
-
-def test_evaluate_model_reason_without_comparison(brightness_bundle, crops, tmp_path):
-    (tmp_path / "empty").mkdir()
-    result = evaluate_model(
-        brightness_bundle, *crops, production=("store://y", tmp_path / "empty"), delivery_faces=20, progress=False
-    )
-    assert "store://y could not be compared with" in result.production.reason
-    assert result.to_report().production == result.production

@@ -16,6 +16,10 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from typer.testing import CliRunner
+
+from aletheia.cli.root import app
+from aletheia.core.errors import InputError
 
 ALETHEIA = Path(sys.executable).with_name("aletheia")
 #: Packages that a process that only answers may never import, and those that it may import once it is ready.
@@ -68,14 +72,22 @@ def test_decode_worker_imports():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "/nowhere/at/all"], "/nowhere/at/all"),
         (["--host", "no.such.host.invalid"], "no address"),
         (["--limit", "max_frames"], "name=value"),
         (["--limit", "max_frame=3"], "max_frame"),
-        (["--weight", "2", "--weight", "3"], "2 weights"),
     ],
 )
-def test_serve_refuses(bundle, arguments, message):
+def test_serve_refuses_options(bundle, arguments, message):
+    """Before the service changes anything of its process, so that no process of its own is needed."""
+    result = CliRunner().invoke(app, ["serve", "--port", "0", "--model", str(bundle), *arguments])
+    assert isinstance(result.exception, InputError) and message in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--model", "/nowhere/at/all"], "/nowhere/at/all"), (["--weight", "2", "--weight", "3"], "2 weights")],
+)
+def test_serve_refuses_models(bundle, arguments, message):
     command = [str(ALETHEIA), "serve", "--port", "0", *arguments]
     command += [] if "--model" in arguments else ["--model", str(bundle)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -10,8 +10,6 @@ from types import SimpleNamespace
 import pytest
 
 from aletheia.inference.errors import RequestError
-from aletheia.serving.web import event_stream
-from aletheia.serving.web.event_stream import EventStreams
 
 
 class Queue:
@@ -31,6 +29,8 @@ class Page:
     """A page with this queue, its uploads, and a stream of messages to one client."""
 
     def __init__(self, listen_timeout: float = 30.0) -> None:
+        from aletheia.serving.web.event_stream import EventStreams  # imports Gradio, which takes seconds
+
         self.queue, self.discarded, self.sent = Queue(), [], []
         self.state = SimpleNamespace(session_data={}, time_last_used={})
         blocks = SimpleNamespace(_queue=self.queue, state_holder=self.state)
@@ -136,7 +136,7 @@ def test_listen_without_request():
 
 
 def test_listen_heartbeat(monkeypatch):
-    monkeypatch.setattr(event_stream, "_HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr("aletheia.serving.web.event_stream._HEARTBEAT_SECONDS", 0.02)
 
     async def run() -> None:
         page = Page()
