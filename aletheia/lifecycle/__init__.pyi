@@ -1,0 +1,12 @@
+from .catalog import Catalog as Catalog
+from .catalog import ModelVersion as ModelVersion
+from .catalog import load_catalog as load_catalog
+from .history import Change as Change
+from .history import list_changes as list_changes
+from .production import Decision as Decision
+from .production import change as change
+from .registration import claim_version as claim_version
+from .registration import lifecycle_label as lifecycle_label
+from .registration import publish as publish
+from .versions import Version as Version
+from .versions import recipe_of as recipe_of
