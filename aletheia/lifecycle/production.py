@@ -37,7 +37,6 @@ from aletheia.models.spec import (
     read_spec,
 )
 from aletheia.models.spec import MAX_WEIGHTS_BYTES as _LIMIT
-from aletheia.release.gate_check import NOT_JUDGED, PASSED
 from aletheia.release.registry import CANDIDATE, MODEL_KEY, PRODUCTION
 from aletheia.tracking.reader import Reader
 
@@ -118,6 +117,8 @@ def refused_checks(spec: ModelSpec, accepted: Collection[str] = ()) -> list[str]
     accepted : collection of str
         Codes of checks that may stay unjudged, besides those that were accepted at the registration.
     """
+    from aletheia.release.gate_check import NOT_JUDGED, PASSED  # with scipy and pandas, which a rollback does not need
+
     reasons = []
     for name, verdict in spec.checks.items():
         code, state = str(verdict.get("code") or name), verdict.get("state")
@@ -151,7 +152,8 @@ def plan_promotion(catalog: Catalog, word: str, *, reason: str = "", accept_unju
         When there is no such model, it is in production already or retired, a file of it is missing or damaged, or a
         verdict of the gate is against it.
     """
-    from aletheia.release.exceptions import Exceptions  # with every check of the gate, which a rollback does not need
+    from aletheia.release.exceptions import Exceptions
+    from aletheia.release.gate_check import NOT_JUDGED
 
     model, accepted = catalog.find(word), Exceptions.parse(list(accept_unjudged)).accepted_codes()
     if model.state == IN_PRODUCTION:

@@ -15,6 +15,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.tempdirs import TemporaryFolder
 from aletheia.models.spec import EXPLAIN, INT8, ONNX, PROFILE, SPEC, TYPICAL, WEIGHTS
 
+#: Name of the project at the tracking server.
+PROJECT = "aletheia"
 MODEL_KEY = "detector"
 PRODUCTION = "production"
 CANDIDATE = "candidate"
@@ -45,7 +47,7 @@ class RegisteredModel:
     tag: str
 
 
-def find_model(model: str | None = None, *, project: str = "aletheia") -> RegisteredModel:
+def find_model(model: str | None = None, *, project: str = PROJECT) -> RegisteredModel:
     """Find the bundle of a model.
 
     Parameters
@@ -86,7 +88,7 @@ def find_model(model: str | None = None, *, project: str = "aletheia") -> Regist
     )
 
 
-def production_model(*, project: str = "aletheia") -> tuple[str, Path | None] | None:
+def production_model(*, project: str = PROJECT) -> tuple[str, Path | None] | None:
     """Return URI and folder of the model in production, downloaded when it lies in a remote store.
 
     None when there is no such model; no folder when its files are gone.
@@ -100,7 +102,7 @@ def production_model(*, project: str = "aletheia") -> tuple[str, Path | None] | 
         return uri, None
 
 
-def production_weights(*, project: str = "aletheia") -> str | None:
+def production_weights(*, project: str = PROJECT) -> str | None:
     """Return the beginning of the SHA-256 of the weights in production.
 
     "" when there is no such model, None when it was registered without that label.
