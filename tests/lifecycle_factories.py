@@ -56,7 +56,10 @@ class Registry:
 
     def register(self, tag: str = "candidate", wanted: str = "", **values) -> str:
         """Register a model as the notebook does; returns its version."""
-        folder, spec = self.bundle(**values)
+        return self.register_bundle(*self.bundle(**values), tag, wanted)
+
+    def register_bundle(self, folder: Path, spec: ModelSpec, tag: str, wanted: str = "") -> str:
+        """Register a bundle that is there already; returns its version."""
         labels = claim_version(spec, wanted, project=self.name)
         labels |= {"weights": spec.weights_sha256[:32], "verdict": tag, "evaluation": "run-of-evaluate"}
         version = labels["version"]

@@ -40,11 +40,17 @@ class RegisteredModel:
         ``store://models/…``; of a folder its path.
     tag : str
         Empty for a folder.
+    version : str
+        Such as v1.2.3; empty for a folder, and for a model registered before there were versions.
+    uid : str
+        Of the artifact; empty for a folder.
     """
 
     folder: Path
     uri: str
     tag: str
+    version: str = ""
+    uid: str = ""
 
 
 def find_model(model: str | None = None, *, project: str = PROJECT) -> RegisteredModel:
@@ -142,13 +148,25 @@ def fetch_model(model: Any) -> Path:
     return folder
 
 
+def registered_model(artifact: dict[str, Any], tag: str) -> RegisteredModel:
+    """Return the model of an artifact, as the tracking server sent it, that was asked for by a tag.
+
+    Raises
+    ------
+    InputError
+        When its files are not on this machine.
+    """
+    metadata, spec = artifact["metadata"], artifact["spec"]
+    key, version = spec.get("db_key") or metadata["key"], (metadata.get("labels") or {}).get("version", "")
+    uri = f"store://models/{metadata['project']}/{key}:{tag}"
+    return RegisteredModel(_local_folder(spec["target_path"]), uri, tag, version, metadata.get("uid") or "")
+
+
 def _look_up(project: str, key: str, version: dict[str, Any]) -> RegisteredModel | None:
     artifact = _artifact(project, key, version)
     if artifact is None:
         return None
-    tag = version["tag"] or artifact["metadata"].get("tag") or ""
-    folder = _local_folder(artifact["spec"]["target_path"])
-    return RegisteredModel(folder, f"store://models/{project}/{key}:{tag}", tag)
+    return registered_model(artifact, version["tag"] or artifact["metadata"].get("tag") or "")
 
 
 def _artifact(project: str, key: str, version: dict[str, Any]) -> dict[str, Any] | None:

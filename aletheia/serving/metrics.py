@@ -23,7 +23,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series fo
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _FACES = (0, 1, 2, 3, 5, 10, 20, 50)
-_INFO = ("name", "uri", "version", "precision")
+_INFO = ("name", "uri", "version", "precision", "release")
 _SCORES = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 
@@ -61,11 +61,16 @@ class ServiceMetrics:
         self._abstentions = Counter(
             "aletheia_abstentions", "Faces and people not judged, by cause.", ["cause"], registry=registry
         )
-        info = Gauge("aletheia_model_info", "The model that answers.", _INFO, registry=registry)
-        info.labels(loaded.name, loaded.uri, loaded.version, loaded.precision).set(1)
-        threshold = Gauge("aletheia_model_threshold", "Its threshold.", registry=registry)
-        threshold.set(loaded.spec.threshold)
+        self._info = Gauge("aletheia_model_info", "The model that answers.", _INFO, registry=registry)
+        self._threshold = Gauge("aletheia_model_threshold", "Its threshold.", registry=registry)
+        self.set_model(loaded)
         registry.register(_Gauges(admission))
+
+    def set_model(self, loaded: LoadedModel) -> None:
+        """Show another model as the one that answers."""
+        self._info.clear()
+        self._info.labels(loaded.name, loaded.uri, loaded.version, loaded.precision, loaded.release).set(1)
+        self._threshold.set(loaded.spec.threshold)
 
     def count_answer(self, prediction: Prediction | VideoPrediction) -> None:
         """Count an answer, its faces or people, their scores and abstentions."""

@@ -61,12 +61,12 @@ class Reader:
             yield from answer[key]
 
     def _send(self, method: str, path: str, what: str, **arguments: Any) -> httpx.Response:
-        """Send something to be stored; an answer that is no success stays for the caller to judge."""
+        """Send a request; an answer that is no success stays for the caller to judge."""
         try:
             return self._client.request(method, path, **arguments)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error).replace(self.url, without_token(self.url))
-            raise InputError(f"{what} could not be noted at {without_token(self.url)}: {reason}") from None
+            raise InputError(f"{what} could not be reached at {without_token(self.url)}: {reason}") from None
 
     def _store(self, method: str, path: str, what: str, **arguments: Any) -> None:
         response = self._send(method, path, what, **arguments)
@@ -201,6 +201,24 @@ class Reader:
             start_time_from="1970-01-01T00:00:00+00:00",
         )
         return sorted(runs, key=lambda run: (run["status"].get("start_time", ""), _iteration(run)))
+
+    def artifact(self, project: str, key: str, tag: str) -> dict[str, Any] | None:
+        """Return the artifact that has a tag; None where none has it.
+
+        Raises
+        ------
+        InputError
+            When the server does not answer.
+        """
+        path, what = f"/api/v2/projects/{project}/artifacts/{key}", f"The artifact {key}:{tag}"
+        response = self._send("GET", path, what, params={"tag": tag})
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if response.is_error:
+            raise InputError(f"{what} could not be read at {without_token(self.url)}: {response.text[:500]}")
+        body: dict[str, Any] = response.json()
+        artifact: dict[str, Any] = body.get("data", body)
+        return artifact
 
     def artifacts(self, project: str, **query: Any) -> list[dict[str, Any]]:
         """List the artifacts that match, each once, with its tags as a list in ``metadata["tags"]``.

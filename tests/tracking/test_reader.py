@@ -31,7 +31,7 @@ def test_note_run_is_read_as_any_other(reader, recorder):
     (run,) = reader.runs(recorder.name, uid)
     assert run["metadata"]["name"] == "beside" and run["status"]["results"] == {"weights": "a" * 64}
     assert uid in reader.finished(recorder.name, "1970-01-01T00:00:00+00:00")
-    with Reader("http://127.0.0.1:9") as nobody, pytest.raises(InputError, match="could not be noted at"):
+    with Reader("http://127.0.0.1:9") as nobody, pytest.raises(InputError, match="could not be reached at"):
         nobody.note_run("any", "beside", {})
 
 
@@ -101,6 +101,11 @@ def test_tags_move_and_go(reader, recorder):
         assert tagged() == [uid]
     reader.remove_tag(recorder.name, "best", "train_m", uids[1])
     assert tagged() == []
+    assert reader.artifact(recorder.name, "train_m", "best") is None
+    reader.set_tag(recorder.name, "best", "train_m", uids[0])
+    assert reader.artifact(recorder.name, "train_m", "best")["metadata"]["uid"] == uids[0]
+    with Reader("http://127.0.0.1:9") as nobody, pytest.raises(InputError, match="train_m:best could not be reached"):
+        nobody.artifact("any", "train_m", "best")
     with pytest.raises(InputError, match="The tag no tag could not be noted"):
         reader.set_tag(recorder.name, "no tag", "train_m", uids[0])
 
