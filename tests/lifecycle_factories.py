@@ -28,6 +28,7 @@ class Registry:
         self.http = httpx.Client(base_url=url, trust_env=False)
         self.http.post("/api/v1/projects", json={"metadata": {"name": self.name}}).raise_for_status()
         self.reader = Reader(url)
+        self.models: dict[str, str] = {}  # for tests to note something by version
 
     def bundle(self, **values) -> tuple[Path, ModelSpec]:
         """Write files in a folder of their own; the weights are no network but have the hash that is stated."""

@@ -1,4 +1,4 @@
-"""``aletheia models list``, ``show``, ``history``, ``promote``, ``rollback`` and ``retire``: registered models."""
+"""``aletheia models list``, ``show``, ``history``, ``promote``, ``rollback`` and so on: registered models."""
 
 from __future__ import annotations
 
@@ -128,10 +128,54 @@ def retire(model: Model, reason: Reason = "", as_json: AsJson = False) -> None:
     _change("retire", model, reason, (), as_json)
 
 
+def compare(
+    first: Model,
+    second: Model,
+    on: Annotated[
+        str, typer.Option(help="A folder or manifest on which both are scored; by default the test set of both.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between two registered models: recipe, data, threshold, and the answers to the same rows.
+
+    The difference of their AUCs has an interval for the same rows, so that it can be told from chance; beside it, how
+    many answers differ, which of them only one model gives rightly, and the gaps between groups of people by each.
+    Without --on the scores of the evaluations that were stored count, on the rows that are in both test sets.
+    """
+    from aletheia.lifecycle.comparison import compare_versions, comparison_sentences, scores_on, stored_scores
+    from aletheia.release.registry import PROJECT
+    from aletheia.tracking import ensure_tracking
+    from aletheia.tracking.reader import Reader
+
+    catalog = _catalog()
+    models = catalog.find(first), catalog.find(second)
+    if on:
+        from aletheia.datasets.pipeline import load_dataset
+        from aletheia.project.run_config import RunConfig
+
+        config = RunConfig.parse({"source": on})
+        config.check_sources()
+        data = load_dataset(config.source, **config.source_options())
+        result = compare_versions(*models, lambda model: scores_on(model, data=data))
+    else:
+        with Reader(ensure_tracking()) as reader:
+            result = compare_versions(*models, lambda model: stored_scores(model, reader=reader, project=PROJECT))
+    if as_json:
+        _print_json(result.to_dict())
+        return
+    if len(result.recipe):
+        rows = [(str(name), str(one), str(two)) for name, one, two in result.recipe.itertuples(index=False)]
+        _print_table(("differs", result.first, result.second), rows)
+    else:
+        typer.echo("No part of the recipe differs.")
+    for sentence in comparison_sentences(result):
+        typer.echo(sentence)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add these commands to ``aletheia models``."""
     app.command("list")(list_versions)
-    for command in (show, history, promote, rollback, retire):
+    for command in (show, history, promote, rollback, retire, compare):
         app.command()(command)
 
 
