@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aletheia.core.wording import counted
+
 if TYPE_CHECKING:
     from aletheia.lifecycle.catalog import Catalog
     from aletheia.lifecycle.history import Change
@@ -172,10 +174,37 @@ def compare(
         typer.echo(sentence)
 
 
+def prune(
+    keep: Annotated[int, typer.Option(help="Newest models that were never in production and keep their files.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete the files of retired models, and of old ones that were never in production; their records stay.
+
+    Never the files of a model that production ever answered from, retired or not, nor of the candidate.
+    `aletheia runs prune` frees the disk of what models were made from.
+    """
+    from aletheia.lifecycle.deletion import delete_files, plan_deletion
+
+    plan = plan_deletion(_catalog(), keep)
+    if not dry_run:
+        delete_files(plan)
+    if as_json:
+        files = {name: [str(path) for path in sizes] for name, sizes in plan.files.items()}
+        _print_json({"files": files, "kept": plan.kept, "bytes": plan.bytes, "dry_run": dry_run})
+        return
+    verb = "would be deleted" if dry_run else "deleted"
+    names = f" ({', '.join(plan.files)})" if plan.files else ""
+    typer.echo(
+        f"Files of {counted(len(plan.files), 'model')}{names} {verb}: {plan.bytes / 1e6:.1f} MB. "
+        f"{counted(plan.kept, 'model')} kept."
+    )
+
+
 def add_to(app: typer.Typer) -> None:
     """Add these commands to ``aletheia models``."""
     app.command("list")(list_versions)
-    for command in (show, history, promote, rollback, retire, compare):
+    for command in (show, history, promote, rollback, retire, compare, prune):
         app.command()(command)
 
 

@@ -62,7 +62,26 @@ def test_promote_shows_exceptions(registry, call):
     assert "accepted fair-false-alarms" in call("history")
 
 
-@pytest.mark.parametrize("name", ["list", "show", "history", "promote", "rollback", "retire"])
+def test_compare_shows_the_recipe_and_says_what_is_missing(registry, call):
+    registry.register("production")
+    registry.register(threshold=0.7, data_hash="b" * 64)
+    output = call("compare", "production", "v1.1.0")
+    assert "threshold" in output and "0.7" in output and "Not compared row by row" in output
+    values = json.loads(call("compare", "production", "v1.1.0", "--json"))
+    assert [row["name"] for row in values["recipe"]] == ["threshold", "data_hash"] and values["scores"] is None
+
+
+def test_prune_says_what_goes(registry, call):
+    for _ in range(3):
+        registry.register()
+    planned = json.loads(call("prune", "--keep", "0", "--dry-run", "--json"))
+    assert sorted(planned["files"]) == ["v1.0.0", "v1.0.1"] and planned["dry_run"] and planned["kept"] == 1
+    assert "files gone" not in call("list")
+    assert call("prune", "--keep", "1").startswith("Files of 1 model (v1.0.0) deleted: 0.0 MB. 2 models kept.")
+    assert "files gone" in call("list")
+
+
+@pytest.mark.parametrize("name", ["list", "show", "history", "promote", "rollback", "retire", "compare", "prune"])
 def test_help_teaches(name):
     output = CliRunner().invoke(models.app, [name, "--help"], env={"COLUMNS": "200"}).output
     assert "--json" in output and len(output.splitlines()) > 6
