@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -73,15 +73,16 @@ def list_changes(catalog: Catalog) -> list[Change]:
     return sorted(changes, key=lambda change: _seconds(change.moment))
 
 
-def _run_of(switch: Switch, runs: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def _run_of(switch: Switch, runs: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the newest run that was about to make a change, of those that began before it."""
-    for run in reversed(runs):
+    cause = None
+    for run in runs:
         action, results = run["metadata"]["labels"].get(LABEL), run["status"].get("results") or {}
         begun = _seconds(str(run["status"].get("start_time") or ""))
         is_cause = results.get("to_uid") == switch.uid and begun <= _seconds(switch.moment)
         if is_cause and action in (REGISTER, PROMOTE, ROLLBACK):
-            return run
-    return None
+            cause = run
+    return cause
 
 
 def _change(moment: str, to: str, before: str, uid: str, run: dict[str, Any] | None) -> Change:
