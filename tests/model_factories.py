@@ -63,8 +63,12 @@ def brightness_bundle(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def random_bundle(tmp_path_factory) -> Path:
     """A model bundle with random weights: its answers are meaningless, but the same every time."""
-    folder = tmp_path_factory.mktemp("bundle")
-    torch.manual_seed(4)
+    return write_random_bundle(tmp_path_factory.mktemp("bundle"), seed=4)
+
+
+def write_random_bundle(folder: Path, seed: int, **values) -> Path:
+    """Write a bundle with random weights and its ONNX network."""
+    torch.manual_seed(seed)
     spec = ModelSpec(
         architecture="attention_cnn",
         options={"width": 8},
@@ -72,6 +76,7 @@ def random_bundle(tmp_path_factory) -> Path:
         crop=CropConfig(size=64, policy="scale", margin=0.25),
         calibration=Calibration(method="platt", scale=1.7, shift=-0.3),
         threshold=0.4,
+        **values,
     )
     save_bundle(folder, create_model("attention_cnn", width=8).eval(), spec)
     export_onnx(folder, np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8))

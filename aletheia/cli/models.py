@@ -1,4 +1,4 @@
-"""``aletheia models …``: list of networks, inspection and export of model files."""
+"""``aletheia models …``: networks, inspection and export of model files; registered models: `model_versions`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aletheia.cli.model_versions import add_to
 from aletheia.core.wording import counted
 
-app = typer.Typer(no_args_is_help=True, help="Networks, and files of trained ones.")
+app = typer.Typer(no_args_is_help=True, help="Registered models and their versions; networks, and files of models.")
+add_to(app)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command("list")
+@app.command("architectures")
 def list_networks(
     pattern: Annotated[str, typer.Argument(help="Shell pattern, for example 'efficientnet*'.")] = "*",
     as_json: AsJson = False,

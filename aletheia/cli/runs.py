@@ -103,8 +103,8 @@ def prune(
 ) -> None:
     """Delete the files of old runs in artifacts/; parameters and results stay in the tracking service.
 
-    Never the files of a model in production or of the candidate, of their evaluation and data, nor of a run that has
-    not ended.
+    Never the files of a model that is or was in production or of the candidate, of their evaluation and data, nor of a
+    run that has not ended.
     """
     from aletheia.core.paths import project_root
     from aletheia.project.prune import plan_prune

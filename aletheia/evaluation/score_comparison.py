@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from aletheia.core.errors import InputError
+from aletheia.core.jsonable import to_jsonable
+from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.stats.clustered_auc import auc_difference, clustered_auc
 from aletheia.stats.estimate import Estimate
@@ -32,6 +35,8 @@ class ScoreComparison:
         The second AUC minus the first, with a 95 % interval for groups of rows that share a person, film or donor.
     first_only_right, second_only_right : int
         Common rows that only one of the models answers rightly (neither wrong nor "cannot tell").
+    flipped : int
+        Common rows on which the two verdicts differ.
     """
 
     n: int
@@ -42,6 +47,34 @@ class ScoreComparison:
     difference: Estimate
     first_only_right: int
     second_only_right: int
+    flipped: int
+
+    def sentences(self, first: str, second: str) -> list[str]:
+        """Say whether the second model is better, and how the two answer the same rows; each by its name."""
+        lines = [
+            f"On the {self.n:,} test rows of both: AUC {self.first_auc:.3f} of {first}, {self.second_auc:.3f} of "
+            f"{second}; difference {self.difference:+.3f}: {self._judge(first, second)}.",
+            f"Rightly answered by {first} alone: {self.first_only_right:,}; by {second} alone: "
+            f"{self.second_only_right:,}. Answered differently: {self.flipped:,}.",
+        ]
+        if self.only_first or self.only_second:
+            rows = counted(self.only_first, "row")
+            lines.append(f"In {first} alone: {rows}; in {second} alone: {self.only_second:,}.")
+        return lines
+
+    def _judge(self, first: str, second: str) -> str:
+        if not self.difference.has_interval:
+            return "too few groups of rows to say which is better"
+        if self.difference.low > 0:
+            return f"{second} is better"
+        if self.difference.high < 0:
+            return f"{first} is better"
+        return "neither is shown to be better"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None for NaN."""
+        values = {name: to_jsonable(value) for name, value in asdict(self).items()}
+        return values | {"difference": self.difference.to_dict()}
 
 
 def compare_scores(first: pd.DataFrame, second: pd.DataFrame) -> ScoreComparison:
@@ -58,7 +91,7 @@ def compare_scores(first: pd.DataFrame, second: pd.DataFrame) -> ScoreComparison
         When no row, or rows of one class only, are in both.
     """
     one, two = (_scored(frame) for frame in (first, second))
-    both = one.merge(two[[*KEY, "probability", "verdict"]], on=list(KEY), suffixes=("", "_second"))
+    both = _merged(one, two)
     y = (both["label"] == "fake").to_numpy()
     if not len(both) or y.all() or not y.any():
         raise InputError(
@@ -77,7 +110,23 @@ def compare_scores(first: pd.DataFrame, second: pd.DataFrame) -> ScoreComparison
         difference=auc_difference(*aucs).estimate(),
         first_only_right=int((right[0] & ~right[1]).sum()),
         second_only_right=int((right[1] & ~right[0]).sum()),
+        flipped=int((both["verdict"] != both["verdict_second"]).sum()),
     )
+
+
+def common_rows(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that both evaluations scored, with the second's as `probability_second`, `verdict_second`.
+
+    Raises
+    ------
+    InputError
+        When these are no scores of an evaluation.
+    """
+    return _merged(_scored(first), _scored(second))
+
+
+def _merged(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
+    return one.merge(two[[*KEY, "probability", "verdict"]], on=list(KEY), suffixes=("", "_second"))
 
 
 def _scored(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What comes after a release: the record of what a model answered, and the watch over it."""
+"""A model's life after its release: versions, promotion and rollback, what it answered, and the watch over it."""
 
 import lazy_loader
 

@@ -1,3 +1,8 @@
+from .catalog import Catalog as Catalog
+from .catalog import ModelVersion as ModelVersion
+from .catalog import load_catalog as load_catalog
+from .history import Change as Change
+from .history import list_changes as list_changes
 from .monitoring.drift import Drift as Drift
 from .monitoring.drift import find_drift as find_drift
 from .monitoring.report import render_monitor_report as render_monitor_report
@@ -6,3 +11,10 @@ from .monitoring.traffic import summarise_traffic as summarise_traffic
 from .prediction_log.entry import LogEntry as LogEntry
 from .prediction_log.reading import read_log as read_log
 from .prediction_log.writer import PredictionLog as PredictionLog
+from .production import Decision as Decision
+from .production import change as change
+from .registration import claim_version as claim_version
+from .registration import lifecycle_label as lifecycle_label
+from .registration import publish as publish
+from .versions import Version as Version
+from .versions import recipe_of as recipe_of

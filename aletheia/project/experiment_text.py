@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
-from aletheia.core.jsonable import to_jsonable, to_records
-from aletheia.core.wording import counted
-from aletheia.evaluation.score_comparison import ScoreComparison
+from aletheia.core.jsonable import to_records
 from aletheia.project.experiments import Experiment, ExperimentComparison
 from aletheia.stats.estimate import Estimate
 
@@ -63,42 +60,16 @@ def comparison_sentences(result: ExperimentComparison) -> list[str]:
     first, second, scores = result.first.short, result.second.short, result.scores
     if scores is None:
         return [f"Not compared row by row: {result.reason}"]
-    sentences = [
-        f"On the {scores.n:,} test rows of both: AUC {scores.first_auc:.3f} of {first}, {scores.second_auc:.3f} of "
-        f"{second}; difference {scores.difference:+.3f}: {_judge(scores, first, second)}.",
-        f"Rightly answered by {first} alone: {scores.first_only_right:,}; by {second} alone: "
-        f"{scores.second_only_right:,}.",
-    ]
-    if scores.only_first or scores.only_second:
-        sentences.append(
-            f"In {first} alone: {counted(scores.only_first, 'row')}; in {second} alone: {scores.only_second:,}."
-        )
-    return sentences
+    return scores.sentences(first, second)
 
 
 def comparison_to_dict(result: ExperimentComparison) -> dict[str, Any]:
     """Return the comparison for JSON, None for NaN."""
-    scores = result.scores
-    values = None
-    if scores is not None:
-        values = {name: to_jsonable(value) for name, value in dataclasses.asdict(scores).items()}
-        values["difference"] = scores.difference.to_dict()
     return {
         "first": result.first.uid,
         "second": result.second.uid,
         "parameters": to_records(result.parameters),
         "results": to_records(result.results),
-        "scores": values,
+        "scores": result.scores.to_dict() if result.scores else None,
         "reason": result.reason,
     }
-
-
-def _judge(scores: ScoreComparison, first: str, second: str) -> str:
-    difference = scores.difference
-    if not difference.has_interval:
-        return "too few groups of rows to say which is better"
-    if difference.low > 0:
-        return f"{second} is better"
-    if difference.high < 0:
-        return f"{first} is better"
-    return "neither is shown to be better"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aletheia.core.errors import InputError
+from aletheia.lifecycle.catalog import load_catalog, version_tags
 from aletheia.tracking.reader import Reader
 
 _UID = re.compile(r"[0-9a-f]{8,64}")
@@ -65,8 +66,9 @@ class PrunePlan:
 def plan_prune(root: Path, keep: int, *, url: str, project: str) -> PrunePlan:
     """Choose the folders of artifacts that nothing needs.
 
-    Kept are the newest `keep` groups of runs, groups that are running, those that made a model with a tag other than
-    ``latest`` (production, candidate), and whatever any of these was made from.
+    Kept are the newest `keep` groups of runs, groups that are running, those that made a model which answered in
+    production at any time or has a tag besides ``latest`` and its version (production, candidate), and whatever any of
+    these was made from.
 
     Parameters
     ----------
@@ -86,12 +88,15 @@ def plan_prune(root: Path, keep: int, *, url: str, project: str) -> PrunePlan:
         raise InputError(f"--keep is {keep}; the newest run at least is kept.")
     with Reader(url) as reader:
         runs, artifacts = reader.runs(project), reader.artifacts(project)
+        answered = {switch.uid for switch in load_catalog(reader, project).switches}
     groups = group_runs(runs, artifacts)
     newest = {group.key for group in sorted(groups, key=lambda group: group.started)[-keep:]}
     roots = newest | {group.key for group in groups if group.is_active}
     in_use: set[str] = set()
     for artifact in artifacts:
-        if artifact.get("kind") == "model" and set(artifact["metadata"]["tags"]) - {"latest"}:
+        tags = set(artifact["metadata"]["tags"])
+        is_tagged = artifact.get("kind") == "model" and tags - version_tags(tags)
+        if is_tagged or artifact["metadata"]["uid"] in answered:
             in_use |= _identifiers(artifact)
     roots |= {group.key for group in groups if in_use & (group.uids | {group.key})}
     kept = _with_sources(groups, roots)

@@ -15,6 +15,7 @@ from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from aletheia.faces.crop_config import POLICIES, CropConfig
+from aletheia.lifecycle.versions import Version
 from aletheia.project.option_values import checked, split_columns, split_numbers, split_pairs
 from aletheia.project.options import Options, option, option_of
 from aletheia.project.presets import PRESETS, check_preset, with_preset
@@ -181,6 +182,12 @@ class RunOptions(Options):
         "Family of the audit, or column, that may give the label away, such as background or gender. The model card "
         "shows it.",
     )
+    model_version: str = option(
+        "release",
+        "",
+        "Version of the registered model, such as v2.0.0, that none had before; by default the next one: major for "
+        "other classes, crop or input, minor for another architecture or data, patch for the same recipe.",
+    )
     network_controls: bool = option(
         "evaluation",
         True,
@@ -232,6 +239,11 @@ class RunOptions(Options):
     @classmethod
     def _check_selector(cls, selector: str) -> str:
         return checked("selector", Selector.parse, selector)
+
+    @field_validator("model_version")
+    @classmethod
+    def _check_version(cls, model_version: str) -> str:
+        return model_version and checked("version", lambda text: str(Version.parse(text)), model_version)
 
     @field_validator("search_columns", mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from aletheia.core.environment import explain_text
 from aletheia.core.errors import InputError
 from aletheia.core.paths import project_root
 from aletheia.core.tempdirs import collect_temporary_files
+from aletheia.lifecycle.registration import check_unclaimed
 from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
 from aletheia.project.run_folder import RunFolder
@@ -61,6 +62,8 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
         mlrun_utils: Any = sys.modules["mlrun.runtimes.utils"]
         if hasattr(mlrun_utils, "stderr"):
             mlrun_utils.stderr = sys.stdout  # bound when MLRun was imported; errors are printed once, below
+        if config.model_version:
+            check_unclaimed(config.model_version, project=project.name)
         arguments = config.model_dump(exclude_unset=True)
         try:
             status = project.run(name, arguments=arguments, engine="local", watch=True)

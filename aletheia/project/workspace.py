@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aletheia.core.paths import project_root
+from aletheia.release.registry import PROJECT
 
 if TYPE_CHECKING:
     import mlrun
 
-PROJECT_NAME = "aletheia"
+PROJECT_NAME = PROJECT
 #: Folder of a run's artifacts, below the project's; MLRun fills in the run's uid.
 ARTIFACTS = Path("artifacts") / "{{run.uid}}"
 

@@ -15,6 +15,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.tempdirs import TemporaryFolder
 from aletheia.models.spec import EXPLAIN, INT8, ONNX, PROFILE, SPEC, TYPICAL, WEIGHTS
 
+#: Name of the project at the tracking server.
+PROJECT = "aletheia"
 MODEL_KEY = "detector"
 PRODUCTION = "production"
 CANDIDATE = "candidate"
@@ -38,14 +40,20 @@ class RegisteredModel:
         ``store://models/…``; of a folder its path.
     tag : str
         Empty for a folder.
+    version : str
+        Such as v1.2.3; empty for a folder, and for a model registered before there were versions.
+    uid : str
+        Of the artifact; empty for a folder.
     """
 
     folder: Path
     uri: str
     tag: str
+    version: str = ""
+    uid: str = ""
 
 
-def find_model(model: str | None = None, *, project: str = "aletheia") -> RegisteredModel:
+def find_model(model: str | None = None, *, project: str = PROJECT) -> RegisteredModel:
     """Find the bundle of a model.
 
     Parameters
@@ -86,7 +94,7 @@ def find_model(model: str | None = None, *, project: str = "aletheia") -> Regist
     )
 
 
-def production_model(*, project: str = "aletheia") -> tuple[str, Path | None] | None:
+def production_model(*, project: str = PROJECT) -> tuple[str, Path | None] | None:
     """Return URI and folder of the model in production, downloaded when it lies in a remote store.
 
     None when there is no such model; no folder when its files are gone.
@@ -100,7 +108,7 @@ def production_model(*, project: str = "aletheia") -> tuple[str, Path | None] | 
         return uri, None
 
 
-def production_weights(*, project: str = "aletheia") -> str | None:
+def production_weights(*, project: str = PROJECT) -> str | None:
     """Return the beginning of the SHA-256 of the weights in production.
 
     "" when there is no such model, None when it was registered without that label.
@@ -140,13 +148,25 @@ def fetch_model(model: Any) -> Path:
     return folder
 
 
+def registered_model(artifact: dict[str, Any], tag: str) -> RegisteredModel:
+    """Return the model of an artifact, as the tracking server sent it, that was asked for by a tag.
+
+    Raises
+    ------
+    InputError
+        When its files are not on this machine.
+    """
+    metadata, spec = artifact["metadata"], artifact["spec"]
+    key, version = spec.get("db_key") or metadata["key"], (metadata.get("labels") or {}).get("version", "")
+    uri = f"store://models/{metadata['project']}/{key}:{tag}"
+    return RegisteredModel(_local_folder(spec["target_path"]), uri, tag, version, metadata.get("uid") or "")
+
+
 def _look_up(project: str, key: str, version: dict[str, Any]) -> RegisteredModel | None:
     artifact = _artifact(project, key, version)
     if artifact is None:
         return None
-    tag = version["tag"] or artifact["metadata"].get("tag") or ""
-    folder = _local_folder(artifact["spec"]["target_path"])
-    return RegisteredModel(folder, f"store://models/{project}/{key}:{tag}", tag)
+    return registered_model(artifact, version["tag"] or artifact["metadata"].get("tag") or "")
 
 
 def _artifact(project: str, key: str, version: dict[str, Any]) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ from aletheia.serving.decoding import Decoder
 from aletheia.serving.description import describe
 from aletheia.serving.docs_page import DOCS_CSP, docs_file
 from aletheia.serving.docs_page import PAGE as DOCS_HTML
+from aletheia.serving.following import ProductionFollower, followed_models
 from aletheia.serving.graph import ServingGraph
 from aletheia.serving.jobs import Jobs
 from aletheia.serving.model_loading import load_model
@@ -81,12 +82,18 @@ def create_app(config: ServeConfig, service: InferenceService | None = None) -> 
     plugin_routers = registered_routers()
     service = service or _create_service(config)
     page = _PageApp(service) if config.page else None
+    followed = followed_models(config)
+    follower = ProductionFollower(service, *followed) if followed else None
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         background = asyncio.create_task(_build_in_background(app, page, stop))
+        if follower is not None:
+            follower.start()
         yield
+        if follower is not None:
+            follower.stop()
         app.state.stopping.set()
         stop.set()
         if page is None or not page.is_running:

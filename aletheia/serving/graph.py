@@ -61,7 +61,7 @@ class ServingGraph:
             await asyncio.sleep(_POLL_SECONDS)
         self.check()
 
-    def infer(self, request: dict[str, Any], turn: Turn) -> dict[str, Any]:
+    def infer(self, request: dict[str, Any], turn: Turn, version: str = "") -> dict[str, Any]:
         """Answer a request of the V2 inference protocol, for a caller that holds a turn, with a graph that is ready.
 
         Parameters
@@ -70,6 +70,8 @@ class ServingGraph:
             With ``inputs``, see `aletheia.serving.protocol`; optionally ``parameters``, the names of the ``outputs`` to
             send, and an ``id`` for the answer.
         turn : Turn
+        version : str
+            Of the model that is asked; empty: whichever answers.
 
         Returns
         -------
@@ -93,13 +95,15 @@ class ServingGraph:
             body["parameters"] = request["parameters"]
         event = MockEvent(body, path=f"/v2/models/{self._service.loaded.name}/infer", method="POST")
         with self._service.timed(turn) as stages:
+            info = model_info(self._service.answering)
+            if version not in ("", info["version"]):  # another model has taken over since the request came
+                raise RequestError("not_found", f"Version {version[:60]!r} answers no more; {info['version']!r} does.")
             answer = self._server.run(event, get_body=True)
         if stages.refused:  # MLRun has turned the exception into a text
             raise stages.refused
         if getattr(answer, "status_code", 200) >= 300:
             raise RequestError("bad_request", _error_message(answer.body))
         self._service.metrics.observe_stages(stages)
-        info = model_info(self._service.loaded)
         return {
             **answer,
             "model_version": info["version"],
@@ -126,11 +130,12 @@ def _mock_server(service: InferenceService) -> Any:
         function = mlrun.new_function("serve", kind="serving", image="mlrun/mlrun")
         class_name, namespace = FaceModelServer.__name__, {FaceModelServer.__name__: FaceModelServer}
     function.set_topology("router")
+    loaded = service.loaded  # one model, should another take over just now
     with (
         _building,
-        use_loaded_model(service.loaded.uri, service),
+        use_loaded_model(loaded.uri, service),
     ):  # two services of one process may have the same model
-        function.add_model(service.loaded.name, class_name=class_name, model_path=service.loaded.uri)
+        function.add_model(loaded.name, class_name=class_name, model_path=loaded.uri)
         return function.to_mock_server(namespace=namespace)
 
 

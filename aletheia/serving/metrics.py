@@ -25,7 +25,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series fo
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _FACES = (0, 1, 2, 3, 5, 10, 20, 50)
-_INFO = ("name", "uri", "version", "precision")
+_INFO = ("name", "uri", "version", "precision", "release")
 _NOT_ENTITLED = ("unauthorised", "forbidden", "method_not_allowed")
 _SCORES = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
@@ -44,7 +44,7 @@ class ServiceMetrics:
     """
 
     def __init__(self, loaded: LoadedModel, admission: Admission, log: PredictionLog | None = None) -> None:
-        self._loaded, self._log = loaded, log
+        self._log = log
         self.registry = registry = CollectorRegistry()
         self.requests = Counter("aletheia_requests", "Requests.", ["route", "status"], registry=registry)
         self.errors = Counter("aletheia_errors", "Requests refused, by kind.", ["kind"], registry=registry)
@@ -67,14 +67,20 @@ class ServiceMetrics:
         self._abstentions = Counter(
             "aletheia_abstentions", "Faces and people not judged, by cause.", ["cause"], registry=registry
         )
-        info = Gauge("aletheia_model_info", "The model that answers.", _INFO, registry=registry)
-        info.labels(loaded.name, loaded.uri, loaded.version, loaded.precision).set(1)
-        threshold = Gauge("aletheia_model_threshold", "Its threshold.", registry=registry)
-        threshold.set(loaded.spec.threshold)
+        self._info = Gauge("aletheia_model_info", "The model that answers.", _INFO, registry=registry)
+        self._threshold = Gauge("aletheia_model_threshold", "Its threshold.", registry=registry)
+        self.set_model(loaded)
         registry.register(_Gauges(admission))
         if log:
             lost = Gauge("aletheia_prediction_log_lost_rows", "Rows that the disk did not take.", registry=registry)
             lost.set_function(lambda: log.lost)
+
+    def set_model(self, loaded: LoadedModel) -> None:
+        """Show another model as the one that answers."""
+        self._loaded = loaded
+        self._info.clear()
+        self._info.labels(loaded.name, loaded.uri, loaded.version, loaded.precision, loaded.release).set(1)
+        self._threshold.set(loaded.spec.threshold)
 
     def count_answer(self, prediction: Prediction | VideoPrediction) -> None:
         """Count an answer, its faces or people, their scores and abstentions."""
@@ -93,7 +99,8 @@ class ServiceMetrics:
         """
         self.errors.labels(kind).inc()
         if self._log and asked and kind not in _NOT_ENTITLED:
-            self._log.append(error_entry(kind, self._loaded.version, self._loaded.uri))
+            loaded = self._loaded
+            self._log.append(error_entry(kind, loaded.version, loaded.uri, loaded.release))
 
     def observe_stages(self, stages: Stages) -> None:
         """Count the time of each stage of a request that was answered."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aletheia.inference.ensemble import open_predictor
-from aletheia.release.registry import MODEL_KEY, find_model
+from aletheia.release.registry import MODEL_KEY, RegisteredModel, find_model
 from aletheia.serving.config import ServeConfig
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class LoadedModel:
         The predictor of this bundle.
     precision : str
         Precision of the networks.
+    release : str
+        The version under which it was registered, such as v1.2.3; empty for a folder or several models.
+    artifact : str
+        uid of its artifact; empty for a folder or several models.
     """
 
     predictor: Predictor
@@ -44,6 +49,8 @@ class LoadedModel:
     folder: Path
     heaviest: Predictor
     precision: str = "f32"
+    release: str = ""
+    artifact: str = ""
 
     @property
     def spec(self) -> ModelSpec:
@@ -64,7 +71,17 @@ def load_model(config: ServeConfig) -> LoadedModel:
     InputError
         When there is no such model, or its files are damaged or do not fit its JSON.
     """
-    sources = [find_model(name or None) for name in config.models or ("",)]
+    return open_model(config, [find_model(name or None) for name in config.models or ("",)])
+
+
+def open_model(config: ServeConfig, sources: Sequence[RegisteredModel]) -> LoadedModel:
+    """Open a model that was found, or several as one.
+
+    Raises
+    ------
+    InputError
+        When its files are damaged or do not fit its JSON.
+    """
     # One thread a face: under load that gives the most answers.
     folders = [source.folder for source in sources]
     predictor = open_predictor(folders, config.weights, threads=1, precision=config.precision)
@@ -73,4 +90,14 @@ def load_model(config: ServeConfig) -> LoadedModel:
     match = _KEY.match(sources[heaviest].uri)
     uri = " + ".join(source.uri if "://" in source.uri else source.folder.resolve().name for source in sources)
     name = match[1] if match else MODEL_KEY
-    return LoadedModel(predictor, name, uri, folders[heaviest], predictor.members[heaviest], config.precision)
+    release, artifact = (sources[0].version, sources[0].uid) if len(sources) == 1 else ("", "")
+    return LoadedModel(
+        predictor,
+        name,
+        uri,
+        folders[heaviest],
+        predictor.members[heaviest],
+        config.precision,
+        release=release,
+        artifact=artifact,
+    )

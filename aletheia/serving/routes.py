@@ -139,7 +139,7 @@ async def infer(request: Request, name: str, service: CurrentService, version: s
         await graph.wait_until_ready(GRAPH_WAIT_SECONDS)
         async with service.admission.turn(service.config.request_timeout_s) as turn:
             await _check_connected(request)
-            answer = await to_thread.run_sync(lambda: graph.infer(parse_json(upload.read()), turn))
+            answer = await to_thread.run_sync(lambda: graph.infer(parse_json(upload.read()), turn, version))
     return JSONResponse(answer)
 
 
@@ -160,17 +160,19 @@ async def models(service: CurrentService) -> dict[str, Any]:
 async def model(name: str, service: CurrentService, version: str = "") -> dict[str, Any]:
     """Describe the inputs and outputs of the model."""
     _check_model(service, name, version)
+    loaded = service.loaded
     return {
         "name": name,
-        "versions": [service.loaded.version],
+        "versions": [loaded.version],
         "platform": "aletheia",
         "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}],
         "outputs": [
             {"name": key, "datatype": kind, "shape": [-1, 4] if key == "box" else [-1]} for key, kind in OUTPUTS.items()
         ],
-        "threshold": service.loaded.spec.threshold,
-        "uri": service.loaded.uri,
-        "trained_on": service.loaded.spec.trained_on,
+        "threshold": loaded.spec.threshold,
+        "uri": loaded.uri,
+        "trained_on": loaded.spec.trained_on,
+        "release": loaded.release,
     }
 
 

@@ -37,6 +37,7 @@ _MODEL: JsonDict = {
     "version": "5d1f0c3a9b7e",
     "threshold": 0.42,
     "precision": "f32",
+    "release": "v1.2.0",
 }
 _TIMES: JsonDict = {"queue": 0.1, "decode": 6.2, "detect": 9.8, "network": 41.5, "judge": 0.2, "total": 58.4}
 _IMAGE: JsonDict = {
@@ -75,6 +76,7 @@ class ModelInfo(BaseModel):
     version: str = Field(description="The beginning of the SHA-256 of its weights.")
     threshold: float = Field(description='From this probability on the verdict is "fake".')
     precision: Literal["f32", "bf16", "int8"] = Field(description="In which its network was computed.")
+    release: str = Field(description="The version under which it was registered; empty for a folder or several models.")
 
 
 class Face(BaseModel):
@@ -182,6 +184,7 @@ def model_info(loaded: LoadedModel) -> dict[str, Any]:
         "version": loaded.version,
         "threshold": loaded.spec.threshold,
         "precision": loaded.precision,
+        "release": loaded.release,
     }
 
 

@@ -33,13 +33,18 @@ from aletheia.serving.schemas import image_answer, video_answer
 if TYPE_CHECKING:
     from aletheia.faces.face import Face
     from aletheia.inference.explain import Explainer, Explanation
+    from aletheia.inference.predictor import Predictor
 
 Progress = Callable[[float], None]
 _current_stages: contextvars.ContextVar[Stages | None] = contextvars.ContextVar("stages", default=None)
+_current_model: contextvars.ContextVar[LoadedModel | None] = contextvars.ContextVar("model", default=None)
 
 
 class InferenceService:
     """Answers for pictures and videos. May be shared by threads.
+
+    The model may be switched while requests are answered: each takes the model once, when its turn begins, and keeps it
+    until its answer is written, so that no answer mixes two.
 
     A request that cannot be answered raises `aletheia.inference.errors.RequestError`, whose text is a sentence for the
     client.
@@ -56,14 +61,37 @@ class InferenceService:
 
     def __init__(self, loaded: LoadedModel, config: ServeConfig, decoder: Decoder | None = None) -> None:
         self.loaded, self.config = loaded, config
-        self.predictor = loaded.predictor
+        self._previous = loaded
         self.decoder = decoder or Decoder.from_config(config)
         self.admission = Admission(config.workers, config.queue)
         log = config.prediction_log
         self.log = PredictionLog(log, config.max_log_bytes) if log else None
         self.metrics = ServiceMetrics(loaded, self.admission, self.log)
-        self._explainer: Explainer | None = None
+        self._explainer: tuple[LoadedModel, Explainer] | None = None
         self._lock = threading.Lock()
+
+    @property
+    def answering(self) -> LoadedModel:
+        """The model of the request at hand, see `timed`; outside of one that of the next request."""
+        return _current_model.get() or self.loaded
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor of `answering`."""
+        return self.answering.predictor
+
+    def switch(self, loaded: LoadedModel) -> None:
+        """Let another model answer from the next turn on; the one before is kept, see `model_of`."""
+        self._previous, self.loaded = self.loaded, loaded
+        self.metrics.set_model(loaded)
+
+    def model_of(self, version: str) -> LoadedModel:
+        """Return the model with the version that an answer names, of the two last ones; else the present one."""
+        return next((model for model in (self.loaded, self._previous) if model.version == version), self.loaded)
+
+    def kept(self, artifact: str) -> LoadedModel | None:
+        """Return the model of an artifact if it is one of the two last ones, which are still open."""
+        return next((model for model in (self.loaded, self._previous) if model.artifact == artifact), None)
 
     @property
     def max_bytes(self) -> int:
@@ -126,7 +154,7 @@ class InferenceService:
         with self.admission.turn(self.config.request_timeout_s) as turn:
             return self.video_in_turn(source, frames, progress, turn)
 
-    def explain_image(self, data: bytes, count: int = 1) -> list[Explanation | None]:
+    def explain_image(self, data: bytes, count: int = 1, version: str = "") -> list[Explanation | None]:
         """Explain the largest faces of a picture: maps of the network's attention, and the spectra of the faces.
 
         Parameters
@@ -135,6 +163,8 @@ class InferenceService:
             Content of the picture.
         count : int
             How many faces, at most.
+        version : str
+            Of the model that gave the answer to be explained, see `model_of`.
 
         Returns
         -------
@@ -149,14 +179,14 @@ class InferenceService:
             When the model's network for explanations is missing or does not fit its hash.
         """
         with self.admission.turn(self.config.request_timeout_s) as turn, self.timed(turn) as stages:
-            rgb = self._decode(data, stages).rgb
+            rgb, model = self._decode(data, stages).rgb, self.model_of(version)
             with stages.stage("detect"):
-                faces = self.predictor.detector.detect(rgb, stages.check)
+                faces = model.predictor.detector.detect(rgb, stages.check)
             explanations: list[Explanation | None] = []
             for face in faces[:count]:
                 stages.check()
                 try:
-                    explanations.append(self._explain(rgb, face))
+                    explanations.append(self._explain(model, rgb, face))
                 except CropError:
                     explanations.append(None)
             return explanations
@@ -205,17 +235,18 @@ class InferenceService:
             stages.refused = error
             raise
         self.metrics.count_answer(prediction)
-        self._log(image_answer(self.loaded, prediction, _size(picture.rgb), stages, options), prediction.evidence)
+        self._log(image_answer(self.answering, prediction, _size(picture.rgb), stages, options), prediction.evidence)
         return prediction
 
     def image_in_turn(self, data: bytes, turn: Turn, options: PredictOptions | None = None) -> dict[str, Any]:
         """Answer as `answer_image` for a caller that holds a turn."""
         with self.timed(turn) as stages:
             picture = self._decode(data, stages)
-            prediction = self.predictor.predict_picture(picture, stages, options)
+            model = self.answering
+            prediction = model.predictor.predict_picture(picture, stages, options)
         self.metrics.count_answer(prediction)
         self.metrics.observe_stages(stages)
-        answer = image_answer(self.loaded, prediction, _size(picture.rgb), stages, options)
+        answer = image_answer(model, prediction, _size(picture.rgb), stages, options)
         self._log(answer, prediction.evidence)
         return answer
 
@@ -233,7 +264,8 @@ class InferenceService:
         """
         count = self.check_frames(frames)
         with self.timed(turn) as stages:
-            predictor = self.predictor.adjusted(options) if options else self.predictor
+            model = self.answering
+            predictor = model.predictor.adjusted(options) if options else model.predictor
             scored = ScoredFrames()
             for frame in self.decoder.video(source, count, stages):
                 with contextlib.nullcontext() if turn else self.admission.unbounded_turn():
@@ -244,7 +276,7 @@ class InferenceService:
                 prediction = scored.decide(predictor)
         self.metrics.count_answer(prediction)
         self.metrics.observe_stages(stages)
-        answer = video_answer(self.loaded, prediction, scored.size, stages, options)
+        answer = video_answer(model, prediction, scored.size, stages, options)
         with_faces = [frame for frame in scored.evidence if frame]
         self._log(answer, with_faces[len(with_faces) // 2] if with_faces else ())
         return answer
@@ -266,13 +298,14 @@ class InferenceService:
 
     @contextlib.contextmanager
     def timed(self, turn: Turn | None) -> Iterator[Stages]:
-        """Measure the stages of a request, also for `predict`, which is called inside without them."""
+        """Measure the stages of a request and hold on to its model, also for `predict`, which is called inside."""
         stages = Stages(self.config.request_timeout_s, turn.waited) if turn else Stages()
-        token = _current_stages.set(stages)
+        token, model_token = _current_stages.set(stages), _current_model.set(self.loaded)
         try:
             yield stages
         finally:
             _current_stages.reset(token)
+            _current_model.reset(model_token)
 
     def _log(self, answer: dict[str, Any], evidence: Sequence[FaceEvidence]) -> None:
         if self.log:
@@ -288,13 +321,14 @@ class InferenceService:
         with stages.stage("decode"):
             return self.decoder.image(data, stages.left())
 
-    def _explain(self, rgb: Array, face: Face) -> Explanation:
+    def _explain(self, model: LoadedModel, rgb: Array, face: Face) -> Explanation:
         from aletheia.inference.explain import Explainer
 
         with self._lock:
-            if self._explainer is None:
-                self._explainer = Explainer(self.loaded.folder, self.loaded.heaviest.spec, threads=1)
-        return self._explainer.explain(rgb, face)
+            if self._explainer is None or self._explainer[0] is not model:
+                self._explainer = model, Explainer(model.folder, model.heaviest.spec, threads=1)
+            explainer = self._explainer[1]
+        return explainer.explain(rgb, face)
 
 
 def _size(rgb: Array) -> tuple[int, int]:

@@ -18,11 +18,12 @@ import socket
 import sys
 import uuid
 from pathlib import Path
-
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 from aletheia.tracking.constants import HOST
-from aletheia.tracking.web import error
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 USER = "aletheia"
 FILE = "token"
@@ -122,6 +123,8 @@ class OwnerOnly:
             scope[RECOGNISED] = self._recognises(scope)
             scope[TRUSTED] = scope[RECOGNISED] or self._has_token(scope)
             if not scope[TRUSTED] and scope["path"] not in OPEN_PATHS:
+                from aletheia.tracking.web import error  # with FastAPI, which clients of a service do not need
+
                 answer = error(
                     401,
                     "This tracking service belongs to another user of this machine, or cannot tell that you are its "

@@ -18,7 +18,17 @@ from starlette.exceptions import HTTPException
 from aletheia.tracking import access
 from aletheia.tracking.owners import Owners
 from aletheia.tracking.queries import ApiError
-from aletheia.tracking.routes import absent, artifacts, files, functions, pipelines, projects, runs, spec
+from aletheia.tracking.routes import (
+    absent,
+    artifacts,
+    files,
+    functions,
+    model_versions,
+    pipelines,
+    projects,
+    runs,
+    spec,
+)
 from aletheia.tracking.store import Store
 from aletheia.tracking.web import LocalOnly, error
 
@@ -54,7 +64,7 @@ def create_app(store: Store, home: Path, port: int) -> FastAPI:
     app.state.home = home
     app.state.owners = Owners(store, port)
     for version in ("v1", "v2"):
-        for module in (spec, projects, runs, artifacts, functions, pipelines, files, absent):
+        for module in (spec, projects, runs, artifacts, model_versions, functions, pipelines, files, absent):
             app.include_router(module.router, prefix=f"/api/{version}")
     app.include_router(spec.status_router)
     app.include_router(absent.nuclio)

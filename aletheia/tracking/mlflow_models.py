@@ -78,6 +78,8 @@ def _create_version(exporter: Exporter, name: str, item: dict[str, Any]) -> Mode
         mlflow_files.copy_files(exporter, run.info.run_id, item)
     exporter.summary.models += 1
     tags = {_ARTIFACT: metadata["uid"], "mlrun.uri": store_uri(item)}
+    if version := (metadata.get("labels") or {}).get("version"):
+        tags["version"] = version
     tags |= {f"metric.{key}": str(value) for key, value in (spec.get("metrics") or {}).items()}
     return exporter.client.create_model_version(
         name,

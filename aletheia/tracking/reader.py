@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -14,10 +15,11 @@ from aletheia.tracking.access import without_token
 from aletheia.tracking.constants import MLRUN_VERSION
 
 _PAGE_SIZE = 200
+_UNKNOWN_ROUTE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
 
 
 class Reader:
-    """Reads projects, runs and artifacts, and notes results.
+    """Reads projects, runs and artifacts, notes runs, sets tags and claims versions.
 
     Parameters
     ----------
@@ -29,7 +31,9 @@ class Reader:
         self.url = url.rstrip("/")
         # With the version header the service sends NaN and infinity as they were logged.
         headers = {"x-mlrun-client-version": MLRUN_VERSION}
-        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+        # Reading the certificates takes a tenth of a second, and without TLS (redirects are not followed) none is used.
+        verify = not self.url.startswith("http://")
+        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False, verify=verify)
 
     def __enter__(self) -> Reader:
         return self
@@ -56,8 +60,31 @@ class Reader:
             answer = self._get(path, **{"page-token": token})
             yield from answer[key]
 
-    def note_run(self, project: str, name: str, results: dict[str, Any]) -> str:
-        """Store a run that has ended and has nothing but results; return its uid.
+    def _send(self, method: str, path: str, what: str, **arguments: Any) -> httpx.Response:
+        """Send a request; an answer that is no success stays for the caller to judge."""
+        try:
+            return self._client.request(method, path, **arguments)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error).replace(self.url, without_token(self.url))
+            raise InputError(f"{what} could not be reached at {without_token(self.url)}: {reason}") from None
+
+    def _store(self, method: str, path: str, what: str, **arguments: Any) -> None:
+        response = self._send(method, path, what, **arguments)
+        if response.is_error:
+            address = without_token(self.url)
+            raise InputError(f"{what} could not be noted at {address}: {response.status_code} {response.text[:500]}")
+
+    def note_run(
+        self,
+        project: str,
+        name: str,
+        results: dict[str, Any],
+        *,
+        parameters: dict[str, Any] | None = None,
+        labels: dict[str, str] | None = None,
+        state: str = "completed",
+    ) -> str:
+        """Store a run that has ended, or is about to be carried on by `end_run`; return its uid.
 
         Raises
         ------
@@ -67,16 +94,75 @@ class Reader:
         uid, now = uuid.uuid4().hex, datetime.now(UTC).isoformat()
         body = {
             "kind": "run",
-            "metadata": {"name": name, "uid": uid, "project": project, "labels": {"kind": "local"}},
-            "spec": {"parameters": {}},
-            "status": {"state": "completed", "start_time": now, "last_update": now, "results": results},
+            "metadata": {"name": name, "uid": uid, "project": project, "labels": {"kind": "local", **(labels or {})}},
+            "spec": {"parameters": parameters or {}},
+            "status": {"state": state, "start_time": now, "last_update": now, "results": results},
         }
-        try:
-            self._client.post(f"/api/v1/projects/{project}/runs/{uid}", json=body).raise_for_status()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason = str(error).replace(self.url, without_token(self.url))
-            raise InputError(f"The run {name} could not be noted at {without_token(self.url)}: {reason}") from None
+        self._store("POST", f"/api/v1/projects/{project}/runs/{uid}", f"The run {name}", json=body)
         return uid
+
+    def end_run(self, project: str, uid: str, state: str, error: str = "") -> None:
+        """Set the state of a run that was noted as running: completed or error.
+
+        Raises
+        ------
+        InputError
+            When the server does not take it.
+        """
+        now = datetime.now(UTC).isoformat()
+        change = {"status.state": state, "status.last_update": now, "status.end_time": now}
+        change |= {"status.error": error} if error else {}
+        self._store("PATCH", f"/api/v1/projects/{project}/runs/{uid}", f"The end of run {uid[:8]}", json=change)
+
+    def set_tag(self, project: str, tag: str, key: str, uid: str) -> None:
+        """Point a tag at an artifact and away from every other of its key: one transaction of the server.
+
+        Raises
+        ------
+        InputError
+            When the server does not take it.
+        """
+        self._tag("PUT", project, tag, key, uid)
+
+    def remove_tag(self, project: str, tag: str, key: str, uid: str) -> None:
+        """Remove a tag from an artifact.
+
+        Raises
+        ------
+        InputError
+            When the server does not take it.
+        """
+        self._tag("DELETE", project, tag, key, uid)
+
+    def _tag(self, method: str, project: str, tag: str, key: str, uid: str) -> None:
+        body = {"kind": "artifact", "identifiers": [{"key": key, "uid": uid}]}
+        self._store(method, f"/api/v1/projects/{project}/tags/{tag}", f"The tag {tag}", json=body)
+
+    def model_versions(self, project: str, key: str) -> dict[str, list[dict[str, Any]]] | None:
+        """Return the claimed versions of the models of a key and the changes of production.
+
+        See `aletheia.tracking.resources.model_versions`; None from an MLRun server, which keeps neither.
+        """
+        path = f"/api/v1/projects/{project}/model-versions/{key}"
+        if self._send("GET", path, "The versions").status_code in _UNKNOWN_ROUTE:
+            return None
+        return self._get(path)
+
+    def claim_version(self, project: str, key: str, version: str, recipe: str) -> bool:
+        """Claim a version of the models of a key for ever; False when it was claimed before.
+
+        Raises
+        ------
+        InputError
+            When the server does not take it.
+        """
+        path, body = f"/api/v1/projects/{project}/model-versions/{key}", {"version": version, "recipe": recipe}
+        response = self._send("POST", path, f"The version {version}", json=body)
+        if response.status_code == HTTPStatus.CONFLICT:
+            return False
+        if response.is_error:
+            raise InputError(f"The version {version} could not be claimed: {response.text[:500]}")
+        return True
 
     def projects(self) -> list[str]:
         """List the names of all projects."""
@@ -93,7 +179,7 @@ class Reader:
             if run["status"].get("state") in terminal
         }
 
-    def runs(self, project: str, uid: str | None = None) -> list[dict[str, Any]]:
+    def runs(self, project: str, uid: str | None = None, label: str | None = None) -> list[dict[str, Any]]:
         """List runs and their iterations by the time of their start, each run before its iterations.
 
         Parameters
@@ -102,6 +188,8 @@ class Reader:
             Name of the project.
         uid : str, optional
             Only this run.
+        label : str, optional
+            Only runs that have this label, with whatever value.
         """
         # Without a time filter a server may return the last week only.
         runs = self._pages(
@@ -109,9 +197,28 @@ class Reader:
             "runs",
             iter="yes",
             uid=uid,
+            label=label,
             start_time_from="1970-01-01T00:00:00+00:00",
         )
         return sorted(runs, key=lambda run: (run["status"].get("start_time", ""), _iteration(run)))
+
+    def artifact(self, project: str, key: str, tag: str) -> dict[str, Any] | None:
+        """Return the artifact that has a tag; None where none has it.
+
+        Raises
+        ------
+        InputError
+            When the server does not answer.
+        """
+        path, what = f"/api/v2/projects/{project}/artifacts/{key}", f"The artifact {key}:{tag}"
+        response = self._send("GET", path, what, params={"tag": tag})
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if response.is_error:
+            raise InputError(f"{what} could not be read at {without_token(self.url)}: {response.text[:500]}")
+        body: dict[str, Any] = response.json()
+        artifact: dict[str, Any] = body.get("data", body)
+        return artifact
 
     def artifacts(self, project: str, **query: Any) -> list[dict[str, Any]]:
         """List the artifacts that match, each once, with its tags as a list in ``metadata["tags"]``.

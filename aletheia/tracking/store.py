@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aletheia.core.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x414C4554  # "ALET": distinguishes our file from other SQLite files
 
 _SCHEMA = """
@@ -102,6 +102,32 @@ CREATE TABLE tasks (
     created REAL NOT NULL
 ) WITHOUT ROWID;
 """
+# What schema 2 added. Rows stay when the model that they are about is deleted.
+_LIFECYCLE = """
+CREATE TABLE model_versions (
+    project TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    claimed REAL NOT NULL,
+    PRIMARY KEY (project, key, version)
+) WITHOUT ROWID;
+CREATE TABLE production_changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    key TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    version TEXT NOT NULL,
+    moment REAL NOT NULL
+);
+CREATE INDEX production_changes_by_key ON production_changes (project, key, id);
+"""
+# A database of schema 1 knows of production what its tag says now.
+_FROM_1 = f"""{_LIFECYCLE}
+INSERT INTO production_changes (project, key, uid, version, moment)
+    SELECT a.project, a.key, a.uid, '', a.updated FROM artifacts AS a JOIN artifact_tags AS t ON t.artifact = a.id
+    WHERE t.name = 'production' AND a.kind = 'model' ORDER BY a.updated;
+"""
 
 
 class Store:
@@ -133,7 +159,7 @@ class Store:
             if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(
-                    f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id={APPLICATION_ID};"
+                    f"BEGIN IMMEDIATE; {_SCHEMA} {_LIFECYCLE} PRAGMA application_id={APPLICATION_ID};"
                     f" PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
                 )
                 identity, version = APPLICATION_ID, SCHEMA_VERSION
@@ -152,6 +178,8 @@ class Store:
                 f"The tracking database {self.path} was written by a newer Aletheia (schema {version}, this one"
                 f" reads {SCHEMA_VERSION}). Upgrade, or name another folder by ALETHEIA_HOME."
             )
+        if version == 1:
+            connection.executescript(f"BEGIN IMMEDIATE; {_FROM_1} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         if not existed:
             self.path.chmod(0o600)
 

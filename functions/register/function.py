@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 
 import mlrun
 
+from aletheia.lifecycle import claim_version, lifecycle_label, publish
 from aletheia.project import RunConfig
 from aletheia.release import (
     CARD,
@@ -36,7 +37,7 @@ def register(
     :param model:      the model of a training run
     :param evaluation: the evaluation of that model, as `evaluate` wrote it
     :param sealed:     the sealed test faces, if there are any; scored when every other check lets the model pass
-    :param options:    the release options of a run: limits, accept_unjudged, waive
+    :param options:    the release options of a run: limits, accept_unjudged, waive, model_version
     """
     config = RunConfig.parse(options)
     report = EvaluationReport.parse(evaluation.get())
@@ -49,10 +50,11 @@ def register(
     tag = release_tag(checks)
     with TemporaryDirectory() as folder:
         _, spec = release_bundle(bundle, report, checks, folder)
+        version = claim_version(spec, config.model_version, project=context.project)
         context.log_model(
             MODEL_KEY,
             db_key=MODEL_KEY,
-            tag=tag,
+            tag=version["version"],
             model_dir=folder,
             model_file="model.safetensors",
             framework="pytorch",
@@ -63,16 +65,21 @@ def register(
                 "verdict": tag,
                 "data_hash": spec.data_hash[:16],
                 "weights": spec.weights_sha256[:32],
+                "evaluation": report.evaluate_run[:63],
+                **version,
                 **gate_labels(checks),
             },
         )
+    for key, value in lifecycle_label("register").items():  # by it `aletheia models history` finds this run
+        context.set_label(key, value)
     for check in checks:
         loosened = f"; limit loosened: {check.loosened}" if check.loosened else ""
         print(f"{check.verdict}: {check.name} ({check.detail}{loosened})")
     context.log_results(
         {
             **spec.origin(),
-            "tag": tag,
+            **publish(version["version"], tag, project=context.project),
+            "evaluation": report.evaluate_run,
             "failed_checks": ", ".join(check.name for check in checks if check.judged and not check.allows) or "none",
             "unjudged_checks": ", ".join(check.name for check in checks if not check.judged) or "none",
             "excepted_checks": ", ".join(f"{c.name} ({c.exception})" for c in checks if c.exception) or "none",

@@ -3,4 +3,5 @@
 from __future__ import annotations
 
 from ..factories import crops
+from ..lifecycle_factories import registry
 from ..model_factories import brightness_bundle

@@ -30,11 +30,11 @@ def call(*arguments: str) -> str:
 
 
 def test_list_networks_by_pattern():
-    rows = json.loads(call("list", "attention*", "--json"))
+    rows = json.loads(call("architectures", "attention*", "--json"))
     assert [row["name"] for row in rows] == ["attention_cnn"]
     assert rows[0]["parameters"] > 1000
     assert "width" in rows[0]["options"]
-    assert f"{rows[0]['parameters']:,}" in call("list", "attention*")
+    assert f"{rows[0]['parameters']:,}" in call("architectures", "attention*")
 
 
 def test_inspect_states_numbers_and_types(weights: str):

@@ -1,4 +1,4 @@
-"""A prediction log of rows that a test draws."""
+"""A prediction log of rows that a test draws, and a registry of models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import pytest
 
 from aletheia.lifecycle.prediction_log.reading import read_log
 from aletheia.lifecycle.prediction_log.table import PredictionTable
+
+from ..factories import crops
+from ..lifecycle_factories import registry
+from ..model_factories import brightness_bundle
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ START = 1_790_000_000.0  # in September 2026
 VERSION = "5d1f0c3a9b7e"
 
 
-def traffic(
-    rows: int, *, seed: int = 0, start: float = START, every: float = 30.0, version: str = VERSION, **moved
-):
+def traffic(rows: int, *, seed: int = 0, start: float = START, every: float = 30.0, version: str = VERSION, **moved):
     """Draw answers, one each `every` seconds; `moved` shifts columns by so much of their spread."""
     rng = np.random.default_rng(seed)
 

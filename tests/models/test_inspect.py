@@ -92,5 +92,5 @@ def test_models_inspect_command(bundle, tmp_path):
 
 
 def test_models_list_command():
-    rows = json.loads(CliRunner().invoke(app, ["models", "list", "--json", "mobilenet*"]).output)
+    rows = json.loads(CliRunner().invoke(app, ["models", "architectures", "--json", "mobilenet*"]).output)
     assert rows == [{"name": "mobilenet_v2", "parameters": 2_225_153, "options": {"dropout": None}}]

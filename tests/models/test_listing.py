@@ -28,7 +28,7 @@ def test_list_entries_with_networks_of_other_packages(own_registry, declare_netw
 
 def test_list_networks_imports_neither_torch_nor_mlrun():
     code = (
-        "import sys; from aletheia.cli import main; sys.argv = ['aletheia', 'models', 'list'];\n"
+        "import sys; from aletheia.cli import main; sys.argv = ['aletheia', 'models', 'architectures'];\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "sys.exit(str({'torch', 'mlrun', 'timm', 'lightning', 'pandas'} & set(sys.modules)))"

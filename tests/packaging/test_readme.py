@@ -55,7 +55,7 @@ def test_readme_commands_exist():
         (["run", "--seed", "1"], None),
         (["run", "--sead", "1"], "no option '--sead'"),
         (["models", "lost"], "no command 'lost'"),
-        (["models", "list", "x*", "--json"], None),
+        (["models", "architectures", "x*", "--json"], None),
     ],
 )
 def test_command_problem(arguments, problem):

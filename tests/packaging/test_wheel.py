@@ -91,9 +91,9 @@ def test_wheel_is_what_runs(installed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["--help"], ["models", "list"], ["serve", "--help"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--help"], ["models", "architectures"], ["serve", "--help"]], ids=" ".join)
 def test_wheel_runs_a_command(installed, arguments):
-    expected = "attention_cnn" if arguments == ["models", "list"] else "Usage"
+    expected = "attention_cnn" if arguments == ["models", "architectures"] else "Usage"
     assert expected in run_installed(installed, "-m", "aletheia.cli", *arguments)
 
 

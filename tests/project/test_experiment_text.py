@@ -17,7 +17,7 @@ from .test_experiments import experiment
 
 def comparison(difference: Estimate | None = None, **values) -> ExperimentComparison:
     rows = pd.DataFrame([("epochs", 3, 5)], columns=["name", "first", "second"], dtype=object)
-    scores = difference and ScoreComparison(100, 0, 4, 0.8, 0.85, difference, 3, 8)
+    scores = difference and ScoreComparison(100, 0, 4, 0.8, 0.85, difference, 3, 8, 12)
     return ExperimentComparison(experiment(), experiment("b" * 32), rows, rows.iloc[:0], scores, **values)
 
 

@@ -88,6 +88,14 @@ def test_prune_keeps_what_a_model_in_use_was_made_from(history, tag):
     assert (plan.deleted, plan.needed) == (1, 2)
 
 
+def test_prune_keeps_what_answered_once_and_not_every_version(history):
+    """Each registered model has a version as a tag; that alone needs no files."""
+    former, version, retired = (history.workflow(tag=tag) for tag in ("production", "v1.0.1", "retired-v1.0.2"))
+    newest = history.workflow(tag="production")
+    prune(history.plan(1))
+    assert history.left(former, version, retired, newest) == [True, False, False, True]
+
+
 def test_prune_keeps_runs_that_have_not_ended(history):
     running, notebook, newest = (
         history.workflow(state="running"),

@@ -23,7 +23,8 @@ from aletheia.cli.serve import listen, uvicorn_config
 from aletheia.serving.app import create_app
 from aletheia.serving.config import ServeConfig
 
-from ..model_factories import clip, jpeg, numberless, with_rules
+from ..lifecycle_factories import PASSED, registry
+from ..model_factories import clip, jpeg, numberless, with_rules, write_random_bundle
 from ..model_factories import random_bundle as bundle
 
 _BROWSER = (
@@ -128,3 +129,11 @@ def axe() -> str:
     if found is None:
         pytest.skip("axe-playwright-python, which brings axe-core, is not installed")
     return Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def two_bundles(tmp_path_factory) -> tuple[Path, Path]:
+    """Two networks that answer differently, each with the gate's verdict."""
+    folders = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
+    first, second = (write_random_bundle(folder, seed, checks=PASSED) for seed, folder in enumerate(folders))
+    return first, second

@@ -12,7 +12,9 @@ from aletheia.inference.video import PersonScore, VideoPrediction
 from aletheia.serving.admission import Admission
 from aletheia.serving.metrics import ServiceMetrics
 
-LOADED = SimpleNamespace(name="a", uri="b", version="c", precision="f32", spec=SimpleNamespace(threshold=0.4))
+LOADED = SimpleNamespace(
+    name="a", uri="b", version="c", precision="f32", release="v1.0.0", spec=SimpleNamespace(threshold=0.4)
+)
 
 
 def samples(metrics: ServiceMetrics) -> dict[tuple, float]:
@@ -32,7 +34,17 @@ def test_count_answer():
     assert (values["aletheia_faces_sum",], values["aletheia_faces_count",]) == (3, 3)
     assert (values["aletheia_scores_count",], round(values["aletheia_scores_sum",], 6)) == (3, 1.3)
     assert ("aletheia_verdicts_total", "fake") not in samples(other)
-    assert values["aletheia_model_info", "a", "f32", "b", "c"] == 1 and values["aletheia_model_threshold",] == 0.4
+    shown = ("aletheia_model_info", "a", "f32", "v1.0.0", "b", "c")
+    assert values[shown] == 1 and values["aletheia_model_threshold",] == 0.4
+
+
+def test_set_model_shows_one():
+    metrics = ServiceMetrics(LOADED, Admission(1, 0))
+    later = {**vars(LOADED), "release": "v1.0.1", "spec": SimpleNamespace(threshold=0.7)}
+    metrics.set_model(SimpleNamespace(**later))
+    values = samples(metrics)
+    assert [key[3] for key in values if key[0] == "aletheia_model_info"] == ["v1.0.1"]
+    assert values["aletheia_model_threshold",] == 0.7
 
 
 def test_observe_stages():

@@ -14,7 +14,12 @@ from aletheia.serving.schemas import Answer, Failure, V2Failure, failure, image_
 
 FACE = FaceScore((1.0, 2.0, 3.0, 4.0), 0.9, 0.75, "cannot tell", "too small", 0.6, "small face")
 LOADED = SimpleNamespace(
-    name="detector", uri="model", version="0123456789ab", precision="f32", spec=SimpleNamespace(threshold=0.4)
+    release="v1.0.0",
+    name="detector",
+    uri="model",
+    version="0123456789ab",
+    precision="f32",
+    spec=SimpleNamespace(threshold=0.4),
 )
 
 
@@ -53,6 +58,7 @@ def test_model_info():
         "version": "0123456789ab",
         "threshold": 0.4,
         "precision": "f32",
+        "release": "v1.0.0",
     }
 
 

@@ -33,11 +33,14 @@ def test_register_models_best_iteration_with_its_tags(recorder, mlflow, uri: str
     assert mlflow_export.export_project(recorder.name, uri).models == 0
     assert mlflow.get_model_version_by_alias(name, "production").version == version.version
     assert mlflow.get_model_version_by_alias(name, "tag-v2").version == version.version
+    recorder.http.put(f"/api/v1/projects/{recorder.name}/tags/v1.2.0", json=identifier).raise_for_status()
+    mlflow_export.export_project(recorder.name, uri)
+    assert mlflow.get_model_version_by_alias(name, "v1-2-0").version == version.version  # MLflow refuses dots
 
     mlflow.set_registered_model_alias(name, "set-by-hand", version.version)
     recorder.http.request("DELETE", f"/api/v1/projects/{recorder.name}/tags/v2", json=identifier).raise_for_status()
     mlflow_export.export_project(recorder.name, uri)
-    assert set(mlflow.get_registered_model(name).aliases) == {"production", "set-by-hand"}
+    assert set(mlflow.get_registered_model(name).aliases) == {"production", "set-by-hand", "v1-2-0"}
 
 
 def test_register_models_of_the_project_get_a_run(recorder, mlflow, uri: str) -> None:

@@ -31,7 +31,7 @@ def test_note_run_is_read_as_any_other(reader, recorder):
     (run,) = reader.runs(recorder.name, uid)
     assert run["metadata"]["name"] == "beside" and run["status"]["results"] == {"weights": "a" * 64}
     assert uid in reader.finished(recorder.name, "1970-01-01T00:00:00+00:00")
-    with Reader("http://127.0.0.1:9") as nobody, pytest.raises(InputError, match="could not be noted at"):
+    with Reader("http://127.0.0.1:9") as nobody, pytest.raises(InputError, match="could not be reached at"):
         nobody.note_run("any", "beside", {})
 
 
@@ -72,3 +72,53 @@ def test_reader_names_the_address_that_fails(tracking_url):
         reader.projects()
     with Reader("http://127.0.0.1:9") as reader, pytest.raises(InputError, match=r"127\.0\.0\.1:9"):
         reader.projects()
+
+
+def test_note_run_and_end_it(reader, recorder):
+    uid = reader.note_run(
+        recorder.name, "promote", {"to": "v1.0.0"}, parameters={"reason": "why"}, labels={"step": "x"}, state="running"
+    )
+    reader.note_run(recorder.name, "other", {})
+    (run,) = reader.runs(recorder.name, label="step")
+    assert run["spec"]["parameters"] == {"reason": "why"} and run["status"]["state"] == "running"
+    reader.end_run(recorder.name, uid, "error", "no more")
+    (run,) = reader.runs(recorder.name, uid)
+    assert (run["status"]["state"], run["status"]["error"]) == ("error", "no more")
+    with pytest.raises(InputError, match=r"could not be noted .* 404"):
+        reader.end_run(recorder.name, uuid.uuid4().hex, "completed")
+
+
+def test_tags_move_and_go(reader, recorder):
+    uids = [recorder.artifact(uuid.uuid4().hex, "m", kind="model", x=x)["metadata"]["uid"] for x in range(2)]
+
+    def tagged() -> list[str]:
+        return [
+            item["metadata"]["uid"] for item in reader.artifacts(recorder.name) if "best" in item["metadata"]["tags"]
+        ]
+
+    for uid in uids:
+        reader.set_tag(recorder.name, "best", "train_m", uid)
+        assert tagged() == [uid]
+    reader.remove_tag(recorder.name, "best", "train_m", uids[1])
+    assert tagged() == []
+    assert reader.artifact(recorder.name, "train_m", "best") is None
+    reader.set_tag(recorder.name, "best", "train_m", uids[0])
+    assert reader.artifact(recorder.name, "train_m", "best")["metadata"]["uid"] == uids[0]
+    with Reader("http://127.0.0.1:9") as nobody, pytest.raises(InputError, match="train_m:best could not be reached"):
+        nobody.artifact("any", "train_m", "best")
+    with pytest.raises(InputError, match="The tag no tag could not be noted"):
+        reader.set_tag(recorder.name, "no tag", "train_m", uids[0])
+
+
+def test_versions_are_claimed_once(reader, recorder):
+    assert reader.model_versions(recorder.name, "m") == {"versions": [], "production": []}
+    claims = [reader.claim_version(recorder.name, "m", "v1.0.0", "a-b") for _ in range(2)]
+    assert claims == [True, False]
+    assert [item["recipe"] for item in reader.model_versions(recorder.name, "m")["versions"]] == ["a-b"]
+    with pytest.raises(InputError, match="could not be claimed"):
+        reader.claim_version(recorder.name, "m", "newest", "")
+
+
+def test_a_server_without_versions_keeps_none(reader, recorder):
+    """As an MLRun server does, the embedded one answers 501 where it has no route."""
+    assert reader.model_versions(recorder.name, "m/further") is None

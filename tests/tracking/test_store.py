@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from aletheia.core.errors import InputError
+from aletheia.tracking import store as store_module
+from aletheia.tracking.resources.model_versions import listing
 from aletheia.tracking.store import APPLICATION_ID, SCHEMA_VERSION, Store
 
 INSERT = "INSERT INTO tasks (name, project, kind, created) VALUES (?, 'p', 'k', 0)"
@@ -70,6 +72,23 @@ def test_store_refuses_files_of_other_programs(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE t (a)")
     with pytest.raises(InputError, match="another program"):
         Store(tmp_path / "other.db")
+
+
+def test_store_brings_an_older_schema_up_to_date(tmp_path: Path) -> None:
+    """A database of schema 1, with a model in production: nothing is lost, and production is known."""
+    path = tmp_path / "tracking.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            f"{store_module._SCHEMA} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=1;"
+            "INSERT INTO artifacts (id, project, key, uid, iteration, tree, kind, producer_uri, parent_uri,"
+            " best_iteration, created, updated, labels, body)"
+            " VALUES (1, 'p', 'm', 'u', 0, 't', 'model', '', '', 1, 1, 2, '[]', '{}');"
+            "INSERT INTO artifact_tags VALUES (1, 'production'), (1, 'latest');"
+        )
+    for _ in range(2):  # the second finds it up to date
+        assert listing(Store(path), "p", "m")["production"] == [
+            {"uid": "u", "version": "", "moment": "1970-01-01T00:00:02+00:00"}
+        ]
 
 
 def test_store_refuses_newer_schemas(tmp_path: Path) -> None:

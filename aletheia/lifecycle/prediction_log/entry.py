@@ -36,6 +36,8 @@ class LogEntry(NamedTuple):
         The model: the beginning of its weights' SHA-256, and where it came from.
     kind : str
         ``image`` or ``video``; empty for an error.
+    release : str
+        The version under which the model was registered, such as v1.2.0; empty for one of a folder.
     verdict, cause : str
         Of the whole; the cause is that of the first face or person without a verdict.
     error : str
@@ -64,6 +66,7 @@ class LogEntry(NamedTuple):
     verdict: str = ""
     cause: str = ""
     error: str = ""
+    release: str = ""
     faces: int = 0
     probability: float | None = None
     megapixels: float | None = None
@@ -102,6 +105,7 @@ def answer_entry(answer: Mapping[str, Any], evidence: Sequence[FaceEvidence] = (
         kind=answer["kind"],
         verdict=answer["verdict"],
         cause=cause,
+        release=answer["model"].get("release") or "",
         faces=len(parts),
         probability=answer["probability"],
         megapixels=answer["width"] * answer["height"] / 1e6,
@@ -110,9 +114,9 @@ def answer_entry(answer: Mapping[str, Any], evidence: Sequence[FaceEvidence] = (
     )
 
 
-def error_entry(kind: str, version: str, uri: str) -> LogEntry:
+def error_entry(kind: str, version: str, uri: str, release: str = "") -> LogEntry:
     """Describe a request that was refused or failed."""
-    return LogEntry(time=time.time(), id=uuid.uuid4().hex, version=version, uri=uri, error=kind)
+    return LogEntry(time.time(), uuid.uuid4().hex, version, uri, error=kind, release=release)
 
 
 def _face_columns(evidence: FaceEvidence) -> dict[str, Any]:

@@ -62,14 +62,15 @@ class Examiner:
         yield render_progress("Looking for faces …"), "", ""
         data = upload.read()
         answer = self.service.answer_image(data)
-        result = render_answer(answer, self.service.loaded.spec, self.gallery.truth(data))
+        version = answer["model"]["version"]
+        result = render_answer(answer, self.service.model_of(version).spec, self.gallery.truth(data))
         faces = len(answer["faces"])
         yield result, render_explanation([], faces, busy=True) if faces else "", ""
         origin = render_provenance(self._provenance(data))
         yield result, render_explanation([], faces, busy=True) if faces else "", origin
         if faces:
             try:
-                explanations = self.service.explain_image(data, FACES)
+                explanations = self.service.explain_image(data, FACES, version)
             except Exception as error:  # the answer is valid without it
                 _log_failure("the faces could not be explained", error)
                 yield result, render_explanation([], faces, failed=True), origin
@@ -80,7 +81,8 @@ class Examiner:
         self.service.check_size(upload.size, video=True)
         answer = yield from self._answer_video(upload)
         data = upload.read() if upload.size <= self.service.config.max_upload_bytes else b""
-        result = render_answer(answer, self.service.loaded.spec, self.gallery.truth(data))
+        spec = self.service.model_of(answer["model"]["version"]).spec
+        result = render_answer(answer, spec, self.gallery.truth(data))
         yield result, "", ""
         yield result, "", render_provenance(self._provenance(data)) if data else ""
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from aletheia.tracking import queries
 from aletheia.tracking.queries import ApiError
-from aletheia.tracking.resources import artifact_search, projects
+from aletheia.tracking.resources import artifact_search, model_versions, projects
 from aletheia.tracking.resources.artifact_selector import HAS_TAG, ArtifactSelector
 from aletheia.tracking.store import Store
 
@@ -173,6 +173,7 @@ def set_tag(connection: sqlite3.Connection, identifier: int, target: ArtifactSel
         (target.tag, target.project, target.key, target.tree, target.iteration),
     )
     connection.execute("INSERT INTO artifact_tags (artifact, name) VALUES (?, ?)", (identifier, target.tag))
+    model_versions.note_tag(connection, identifier, str(target.tag))
 
 
 def _mark_best(connection: sqlite3.Connection, target: ArtifactSelector, link: dict[str, Any]) -> dict[str, Any]:

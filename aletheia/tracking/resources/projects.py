@@ -182,7 +182,7 @@ def delete(store: Store, name: str, strategy: str) -> None:
                     raise ApiError(412, f"Project {name} can not be deleted since related resources found: {table}")
         if strategy == "check":
             return
-        for table in (*_TABLES, "tasks"):
+        for table in (*_TABLES, "tasks", "model_versions", "production_changes"):
             connection.execute(f"DELETE FROM {table} WHERE project = ?", (name,))
         connection.execute("DELETE FROM projects WHERE name = ?", (name,))
 
