@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
+from aletheia.core.journal import JournalWriter, read_rows
 from aletheia.core.paths import check_is_local
 from aletheia.core.wording import counted
 
@@ -107,19 +108,23 @@ class ResultTable:
         self._form = path.suffix.lower()
         self._rows = [row for row in self._read() if row.get("verdict") != "error"]  # those are tried again
         self._stream: IO[str] | None = None
+        self._journal: JournalWriter | None = None
 
     def __enter__(self) -> ResultTable:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._rewrite()
-        if self._form != ".json":
+        if self._form == ".csv":
             self._stream = self.path.open("a", encoding="utf-8", newline="")
+        if self._form == ".jsonl":
+            self._journal = JournalWriter(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        else:
+        if self._form == ".json":
             self._rewrite()
+        for file in (self._stream, self._journal):
+            if file is not None:
+                file.close()
 
     @property
     def done(self) -> set[str]:
@@ -133,18 +138,22 @@ class ResultTable:
         if self._form == ".csv":
             row["n_faces"] = len(row.get("people") or row.get("faces") or ())
             row["notes"] = " ".join(prediction.notes)
-        if self._stream is None:
-            self._rows.append(row)
-        else:
+        if self._journal is not None:
+            self._journal.append(row)
+        elif self._stream is not None:
             self._write(self._stream, [row])
             self._stream.flush()
+        else:
+            self._rows.append(row)
 
     def _read(self) -> list[dict[str, Any]]:
         if not self.path.exists():
             return []
         try:
-            rows = self._parse(self.path.read_text(encoding="utf-8"))
+            rows = self._parse()
             written_by = {(row["model"], row["version"], row["settings"]) for row in rows if row["file"]}
+        except InputError:  # names a damaged line
+            raise
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(f"{self.path} is no output of `aletheia predict`; name another file.") from None
         if written_by - {(self._note.uri, self._note.version, self._settings)}:
@@ -153,13 +162,14 @@ class ResultTable:
             )
         return rows
 
-    def _parse(self, text: str) -> list[dict[str, Any]]:
+    def _parse(self) -> list[dict[str, Any]]:
+        if self._form == ".jsonl":
+            return read_rows(self.path)
+        text = self.path.read_text(encoding="utf-8")
         if self._form == ".csv":
             return list(csv.DictReader(text.splitlines(keepends=True)))
-        if self._form == ".json":
-            rows: list[dict[str, Any]] = json.loads(text)
-            return rows
-        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]  # the last may be cut off
+        rows: list[dict[str, Any]] = json.loads(text)
+        return rows
 
     def _rewrite(self) -> None:
         with replacing(self.path) as file, _as_text(file) as stream:

@@ -102,8 +102,19 @@ def check_file(file: Path, limit: int = MAX_BYTES) -> None:
 
 def file_state(path: str | Path) -> str:
     """Describe size and time of a file's last change, to notice that it is another one; empty when it is missing."""
+    stamp = _stamp(path)
+    return f"{stamp[0]} bytes, {stamp[1]}" if stamp else ""
+
+
+def stamped_path(path: str) -> str:
+    """Join a path with the size and the time of the file's last change, for keys; empty when it is missing."""
+    stamp = _stamp(path)
+    return f"{path}\0{stamp[0]}\0{stamp[1]}\0" if stamp else ""
+
+
+def _stamp(path: str | Path) -> tuple[int, int] | None:
     try:
         status = Path(path).stat()
-    except OSError:
-        return ""
-    return f"{status.st_size} bytes, {status.st_mtime_ns}"
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -64,6 +64,22 @@ def check_is_local(source: str | Path) -> None:
     )
 
 
+def is_inside(path: str, folder: str, *, follow_links: bool) -> bool:
+    """Check whether a path lies under a folder.
+
+    Parameters
+    ----------
+    path : str
+        Absolute, or relative to the folder unless links are followed.
+    folder : str
+        Absolute; its real path if links are followed.
+    follow_links : bool
+        Follow the links of the path; else only its ``..`` are resolved, and the file need not exist.
+    """
+    place = os.path.realpath(path) if follow_links else os.path.normpath(Path(folder, path))
+    return place.startswith(folder.rstrip(os.sep) + os.sep)
+
+
 def data_folder() -> Path:
     """Return the folder for generated data and face crops: ``ALETHEIA_DATA``, else ``data/`` of the project.
 

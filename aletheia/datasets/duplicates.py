@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -13,41 +12,21 @@ from scipy.sparse.csgraph import connected_components
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.datasets.band_designs import chunk_bits, cost, designs, group_sets
+from aletheia.datasets.hash_chunks import divide, find_copies, meetings, new_table
 from aletheia.imaging.reading import MIRRORED_BITS, mirrored_hash
-from aletheia.stats.categorical import rows_by_code
 
 MAX_DISTANCE = 16
 _CHUNK = 4_000_000
-_BLOCK = 1 << 16  # rows that are compared at a time: their hashes stay in the processor's cache
-
-
-class _Bands(NamedTuple):
-    """Cut a hash into ``n_bands`` bands, and compare hashes that agree in all bands of one of the sets ``chosen``."""
-
-    n_bands: int
-    chosen: list[tuple[int, ...]]
-
-    @property
-    def bits(self) -> float:
-        """Return how many bits two hashes share at least when they are compared."""
-        return 64 / self.n_bands * len(self.chosen[0])
-
-
-# The lines of the affine plane of order 3: whichever 4 of its 9 points are taken away, a line is left whole.
-_PLANE: list[tuple[int, ...]] = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8)]
-_PLANE += [(0, 4, 8), (1, 5, 6), (2, 3, 7), (0, 5, 7), (1, 3, 8), (2, 4, 6)]
 
 
 def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False) -> Array:
     """Find pairs of hashes that differ in at most ``max_distance`` bits.
 
-    A banded index (the pigeonhole principle; Norouzi, Punjani & Fleet, "Fast Search in Hamming Space with
-    Multi-Index Hashing", CVPR 2012, section 3): cut into d + m bands, two hashes within distance d agree in
-    at least m bands, so that only hashes which share m bands are compared. For 4 bits 9 bands serve, too, of which
-    the 12 lines of an affine plane are compared: 5 points are needed to meet all of them (R. Jamison, "Covering
-    Finite Fields with Cosets of Subspaces", J. Combin. Theory A 22, 1977). Finds every such pair
-    of different hashes, and every pair of which one is that near to the mirror image of the other: a mirror image
-    changes certain bits all at once, so that bands are equal up to it when the smaller of a band's two forms is.
+    Cut into bands, hashes are compared that agree in all bands of one of several sets, chosen so that every pair within
+    the distance does (:mod:`aletheia.datasets.band_designs`); the more hashes, the more bits they have to share. Finds
+    every such pair of different hashes, and every pair of which one is that near to the mirror image of the other: a
+    mirror image changes certain bits all at once, so that of a hash and its mirror image one stands for both.
 
     Equal hashes, those of a mirror image among them, are linked as a chain, first to second to third, and only the
     first of them is paired with other hashes: thousands of copies would make millions of pairs. Connected components
@@ -80,14 +59,14 @@ def near_duplicates(phash: Array, max_distance: int = 4, *, forest: bool = False
         raise InputError(f"A near duplicate's distance is 0 to {MAX_DISTANCE} bits, not {max_distance}.")
     phash = phash.astype(np.uint64, copy=False)
     phash = np.minimum(phash, mirrored_hash(phash))  # the same for an image and its mirror image
-    order = np.argsort(phash, kind="stable")
-    ordered = phash[order]
-    first = np.ones(len(ordered), dtype=bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    is_known = ordered != 0
-    chain = ~first & is_known
-    links = np.stack([order[:-1][chain[1:]], order[1:][chain[1:]]], axis=1)
-    values, owners = ordered[first & is_known], order[first & is_known]
+    rows = np.flatnonzero(phash)
+    values = phash[rows] if len(rows) < len(phash) else phash
+    copies, firsts = find_copies(values, chunk_bits(len(values)))
+    before = np.where(np.append(False, firsts[1:] == firsts[:-1]), np.roll(copies, 1), firsts)[: len(copies)]
+    links = rows[np.stack([before, copies], axis=1)]
+    is_first = np.ones(len(rows), dtype=bool)
+    is_first[copies] = False
+    values, owners = (values, rows) if is_first.all() else (values[is_first], rows[is_first])
     pieces = [links, *(owners[pairs] for pairs in _distinct(values, max_distance, forest))]
     pairs = np.sort(np.concatenate(pieces), axis=1)
     if forest:
@@ -103,88 +82,28 @@ def _distinct(values: Array, distance: int, forest: bool) -> Iterator[Array]:
     """Find pairs among hashes that differ, also from each other's mirror images, in pieces; a pair may come twice."""
     if distance == 0 or len(values) < 2:
         return
-    bands = min(_choices(distance), key=lambda bands: _cost(len(values), bands))
-    edges = np.linspace(0, 64, bands.n_bands + 1).round().astype(int)
-    places = [(int(low), int(high - low)) for low, high in itertools.pairwise(edges)]
-    fields = [
-        ((values >> np.uint64(low)) & np.uint64((1 << bits) - 1)).astype(np.min_scalar_type((1 << bits) - 1))
-        for low, bits in places
-    ]
-    unmirrored = _unmirrored(values)
-    # Two at a time: numpy and scipy release Python's lock, and more would multiply the memory.
+    bands = min(designs(distance), key=lambda bands: cost(len(values), bands))
+    groups = group_sets(bands, chunk_bits(len(values)))
+    # Two at a time: numpy releases Python's lock, and more would multiply the memory.
     with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(bands.chosen), 2):
-            keys = [
-                _key([fields[i] for i in chosen], [places[i] for i in chosen], len(values))
-                for chosen in bands.chosen[start : start + 2]
-            ]
-            yield from pool.map(lambda key: _search_index(values, unmirrored, key[0], key[1], distance, forest), keys)
+        yield from pool.map(lambda group: _search(values, group[0], group[1], distance, forest), groups)
 
 
-def _choices(distance: int) -> list[_Bands]:
-    """List the ways to cut hashes into bands that find all pairs within a distance."""
-    choices = [
-        _Bands(distance + shared, list(itertools.combinations(range(distance + shared), shared)))
-        for shared in (1, 2, 3)
-    ]
-    return [*choices, _Bands(9, _PLANE)] if distance == 4 else choices
-
-
-def _key(fields: list[Array], places: list[tuple[int, int]], n: int) -> tuple[Array, int]:
-    """Compute an int32 number for the shared bands of each hash and of its mirror image, and its number of bits."""
-    width, limit = sum(bits for _, bits in places), _index_bits(n)
-    key: Array = np.zeros(len(fields[0]), dtype=np.uint32 if width <= 32 else np.uint64)
-    mirrored, low = 0, 0
-    for field, (start, bits) in zip(fields, places, strict=True):
-        key |= field.astype(key.dtype) << key.dtype.type(low)
-        mirrored |= ((int(MIRRORED_BITS) >> start) & ((1 << bits) - 1)) << low
-        low += bits
-    key = np.minimum(key, key ^ key.dtype.type(mirrored))
-    if width > limit:
-        # Folded to fit (Knuth's multiplicative hash); two keys in one place only mean a comparison in vain.
-        odd, size = (0x9E3779B1, 32) if key.dtype == np.uint32 else (0x9E3779B97F4A7C15, 64)
-        key = (key * key.dtype.type(odd)) >> key.dtype.type(size - limit)
-        width = limit
-    return key.astype(np.int32), width
-
-
-def _cost(n: int, bands: _Bands) -> float:
-    """Estimate the nanoseconds (measured) that a search of n hashes takes."""
-    bits = min(bands.bits, _index_bits(n))
-    return len(bands.chosen) * (n * 60 + 2**bits * 8 + n * n / 2**bits * 20)  # of the keys, half occur
-
-
-def _index_bits(n: int) -> int:
-    """Choose the bits of a key, whose index has 2**bits entries."""
-    return min(max(8, n.bit_length() + 1), 22)
-
-
-def _search_index(values: Array, unmirrored: Array, key: Array, width: int, distance: int, forest: bool) -> Array:
-    """Find the pairs within `distance` bits among hashes, of which `_unmirrored`, that share a key of `width` bits."""
-    n = len(values)
-    rows = rows_by_code(key, 1 << width)
-    unmirrored, key = unmirrored[rows], key[rows]
-    is_last = np.append(key[1:] != key[:-1], True)
-    ends = np.flatnonzero(is_last).astype(np.int32) + np.int32(1)
-    end = np.repeat(ends, np.diff(ends, prepend=np.int32(0)))  # of each row's bucket
+def _search(values: Array, common: int, masks: list[int], distance: int, forest: bool) -> Array:
+    """Find the pairs within `distance` bits among hashes that agree in one of the masks, all of which hold `common`."""
     pieces, n_pairs = [np.empty((0, 2), dtype=np.int64)], 0
-    # Each row is compared with the k-th after it in its bucket: memory stays linear, whatever the buckets' sizes.
-    for start in range(0, n - 1, _BLOCK):
-        room: Array = end[start : start + _BLOCK] - np.arange(start, min(start + _BLOCK, n), dtype=np.int32)
-        k, active = 1, np.flatnonzero(room > 1)
-        while active.size:
-            at = active + start
+    for rows, chunk in divide(values, common, chunk_bits(len(values)), mirrored=True):
+        table = new_table(len(chunk))
+        for first, second in itertools.chain.from_iterable(meetings(chunk, mask, table) for mask in masks):
+            changed = chunk[first] ^ chunk[second]
             # Most pairs differ in too many of the bits that a mirror image leaves alone: half the bits, counted first.
-            at = at[popcount(unmirrored[at] ^ unmirrored[at + k]) <= distance]
-            if at.size:
-                pairs = np.stack([rows[at], rows[at + k]], axis=1).astype(np.int64)
-                pairs = pairs[_is_near(values[pairs[:, 0]] ^ values[pairs[:, 1]], distance)]
-                pieces.append(pairs)
-                n_pairs += len(pairs)
-            if forest and n_pairs > _CHUNK:
-                pieces, n_pairs = [_spanning_forest(np.concatenate(pieces))], 0
-            k += 1
-            active = active[room[active] > k]
+            near = np.flatnonzero(popcount(_unmirrored(changed)) <= distance)
+            near = near[_is_near(changed[near], distance)]
+            if near.size:
+                pieces.append(rows[np.stack([first[near], second[near]], axis=1)].astype(np.int64))
+                n_pairs += len(near)
+                if forest and n_pairs > _CHUNK:
+                    pieces, n_pairs = [_spanning_forest(np.concatenate(pieces))], 0
     return np.concatenate(pieces)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from aletheia.core.paths import is_inside
 from aletheia.core.progress import tqdm
-from aletheia.datasets.layouts.tree import is_inside
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import ImageProperties, UnreadableImageError, examine_image
 from aletheia.imaging.video import UnreadableVideoError
@@ -73,7 +73,7 @@ def examine_files(paths: list[str], roots: list[str] | None, workers: int, progr
     """
 
     def examine(path: str) -> Examined:
-        if roots is not None and not any(is_inside(path, root) for root in roots):
+        if roots is not None and not any(is_inside(path, root, follow_links=True) for root in roots):
             return Examined(reason="is a link that leads out of the folder")
         try:
             return Examined(*(examine_video(path) if is_video(path) else examine_image(path)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -16,14 +15,15 @@ from PIL import Image
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write, file_state, replacing
+from aletheia.core.journal import JournalWriter, read_rows
 from aletheia.core.parallel import map_processes
-from aletheia.core.paths import check_is_local
+from aletheia.core.paths import check_is_local, is_inside
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.core.wording import counted
 from aletheia.datasets.grouping import with_grouping
 from aletheia.datasets.layouts.registry import describe_tree
-from aletheia.datasets.layouts.tree import Tree, is_inside, list_media
+from aletheia.datasets.layouts.tree import Tree, list_media
 from aletheia.datasets.manifest import read_manifest
 from aletheia.datasets.validation import validate_manifest
 from aletheia.imaging.frame_times import frame_index, frame_times
@@ -158,12 +158,11 @@ def write_frames(
     writer = _Writer(every, count)
     found = map(writer, tasks) if n_workers == 1 else map_processes(writer, tasks, n_workers, _on_crash)
     bar = tqdm(total=len(results), initial=resumed, desc="Writing frames", unit="video", disable=not progress)
-    with bar, (out / JOURNAL).open("a", encoding="utf-8") as journal:
+    with bar, JournalWriter(out / JOURNAL) as journal:
         for i, result in zip(pending, found, strict=True):
             results[i] = result
             if not isinstance(result, str):
-                journal.write(json.dumps([folders[i], keys[i], result]) + "\n")
-                journal.flush()
+                journal.append([folders[i], keys[i], result])
             bar.update()
     rows, bad = _tabulate(videos, folders, [result or [] for result in results])
     skipped += bad
@@ -184,7 +183,7 @@ def _find_videos(source: Path) -> tuple[pd.DataFrame, str, list[tuple[str, str]]
         root = source.resolve().as_posix().rstrip("/")
         table = _describe(source, videos, root)
         real = os.path.realpath(source)
-        inside = np.array([is_inside(path, real) for path in table["path"]], dtype=bool)
+        inside = np.array([is_inside(path, real, follow_links=True) for path in table["path"]], dtype=bool)
         skipped = [(path, reason) for path, reason in skipped if "is a link" in reason]
         skipped += [(path, "is a link that leads out of the folder") for path in table["path"][~inside]]
         table = table[inside].reset_index(drop=True)
@@ -227,14 +226,10 @@ def _folders(paths: list[str], root: str) -> list[str]:
 
 def _read_journal(path: Path) -> dict[str, list[tuple[str, int, float]]]:
     """Read what earlier calls finished; lines that an interruption cut off are ignored."""
-    finished = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            folder, key, frames = json.loads(line)
-        except ValueError:
-            continue
-        finished[f"{folder}\0{key}"] = [(str(name), int(index), float(time)) for name, index, time in frames]
-    return finished
+    return {
+        f"{folder}\0{key}": [(str(name), int(index), float(time)) for name, index, time in frames]
+        for folder, key, frames in read_rows(path, skip_damaged=True)
+    }
 
 
 def _still_there(frames: list[tuple[str, int, float]] | None, folder: Path) -> list[tuple[str, int, float]] | None:

@@ -19,7 +19,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
 from aletheia.core.paths import check_is_local
 from aletheia.datasets.fingerprint import manifest_hash
-from aletheia.datasets.manifest_paths import as_on_disk, is_inside, with_slashes
+from aletheia.datasets.manifest_paths import as_on_disk, stays_inside, with_slashes
 from aletheia.datasets.schema import (
     DEMOGRAPHICS,
     GROUP_COLUMNS,
@@ -217,7 +217,7 @@ def _resolve_some(paths: pd.Series, start: int, manifest: Path, root: Path, allo
     upward = pc.match_substring_regex(texts, r"(^|[/\\])\.\.([/\\]|$)")
     if not allow_absolute:
         suspicious = np.flatnonzero(pc.or_(absolute, upward).to_numpy(zero_copy_only=False))
-        inside = np.fromiter((is_inside(str(paths.iloc[i]), folder) for i in suspicious), bool, len(suspicious))
+        inside = np.fromiter((stays_inside(str(paths.iloc[i]), folder) for i in suspicious), bool, len(suspicious))
         outside = suspicious[~inside]
         if outside.size:
             where = "the manifest's folder" if root == manifest.resolve().parent else folder

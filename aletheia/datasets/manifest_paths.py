@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from aletheia.core.arrays import Array
+from aletheia.core.paths import is_inside
 
 
 def with_slashes(paths: Array, folder: Path) -> tuple[Array, int]:
@@ -32,14 +33,14 @@ def with_slashes(paths: Array, folder: Path) -> tuple[Array, int]:
     return out, changed
 
 
-def is_inside(path: str, folder: str) -> bool:
+def stays_inside(path: str, folder: str) -> bool:
     """Whether a path, relative to a folder or absolute, stays inside it however its ``..`` lead.
 
     A home (``~``), a drive, a URI and a path with backslashes do not, since other programs read them in other ways.
     """
     if path.startswith("~") or "\\" in path or (":" in path.split("/", 1)[0]):
         return False
-    return os.path.normpath(Path(folder, path)).startswith(folder + "/")
+    return is_inside(path, folder, follow_links=False)
 
 
 def as_on_disk(paths: Array, root: Path) -> tuple[Array, int]:

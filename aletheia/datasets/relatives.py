@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from sklearn.neighbors import NearestNeighbors
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write, file_state, replacing
+from aletheia.core.journal import JournalWriter, read_rows
 from aletheia.core.jsonable import to_records
 from aletheia.core.parallel import map_processes
 from aletheia.core.progress import tqdm
@@ -33,7 +33,7 @@ from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.ingest import load_source
 from aletheia.datasets.manifest import write_manifest
 from aletheia.faces.detectors.registry import FaceDetector, create_detector
-from aletheia.faces.embedding import DIMENSIONS, FaceEmbedder
+from aletheia.faces.embedding import DIMENSIONS, FaceEmbedder, find_weights
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.video import read_frames
@@ -116,7 +116,7 @@ def propose_relatives(
     out = Path(out)
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"{out}: a manifest is a .csv or a .parquet file; name it so.")
-    FaceEmbedder()  # an extra that is missing is named before anything is read
+    find_weights()  # an extra that is missing is named before anything is read
     table = load_source(source, manifest=manifest, progress=progress).manifest
     vectors, resumed = embed_faces(
         table["path"].tolist(), out.with_name(f".{out.stem}-faces.jsonl"), workers=workers, progress=progress
@@ -211,13 +211,11 @@ def embed_faces(
     tasks = [paths[i] for i in pending]
     n_workers = 1 if len(tasks) < 8 else workers or get_settings().workers
     found = map(_embed, tasks) if n_workers == 1 else map_processes(_embed, tasks, n_workers, _on_crash)
-    journal.parent.mkdir(parents=True, exist_ok=True)
     resumed = len(paths) - len(pending)
     bar = tqdm(total=len(paths), initial=resumed, desc="Comparing faces", unit="file", disable=not progress)
-    with bar, journal.open("a", encoding="utf-8") as file:
+    with bar, JournalWriter(journal) as file:
         for i, vector in zip(pending, found, strict=True):
-            file.write(json.dumps([keys[i], vector]) + "\n")
-            file.flush()
+            file.append([keys[i], vector])
             vectors[i] = vector or np.nan
             bar.update()
     return vectors, resumed
@@ -257,12 +255,5 @@ def _on_crash(path: str) -> list[float]:
 
 def _read_journal(path: Path) -> dict[str, list[float]]:
     """Read what earlier calls finished; a line that an interruption cut off is ignored."""
-    finished = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            key, vector = json.loads(line)
-        except ValueError:
-            continue
-        if len(vector) in (0, DIMENSIONS):
-            finished[key] = vector
-    return finished
+    rows = read_rows(path, skip_damaged=True)
+    return {key: vector for key, vector in rows if len(vector) in (0, DIMENSIONS)}

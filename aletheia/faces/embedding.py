@@ -58,14 +58,25 @@ class FaceEmbedder:
         return np.asarray(self._network.compute_face_descriptor(chip), np.float32)
 
 
-@functools.cache
-def _networks() -> tuple[Any, Any, Any]:
+def find_weights() -> Path:
+    """Find the folder of the weights, without loading anything.
+
+    Raises
+    ------
+    InputError
+        When the extra is not installed.
+    """
     # Only found, not imported: the package of the weights needs a part of setuptools that newer ones lack.
     package = importlib.util.find_spec("face_recognition_models")
     if importlib.util.find_spec("dlib") is None or package is None or not package.submodule_search_locations:
         raise InputError(_MISSING)
+    return Path(package.submodule_search_locations[0]) / "models"
+
+
+@functools.cache
+def _networks() -> tuple[Any, Any, Any]:
+    folder = find_weights()
     import dlib
 
-    folder = Path(package.submodule_search_locations[0]) / "models"
     landmarks = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
     return dlib, landmarks, dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))

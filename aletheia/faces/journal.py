@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from aletheia.core.files import stamped_path
+from aletheia.core.journal import JournalWriter, read_lines
 from aletheia.faces.face import Face
 
 JOURNAL = "finished.jsonl"
@@ -76,13 +78,8 @@ class Journal:
     def __init__(self, folder: Path, key: bytes) -> None:
         self.folder, self.key = folder, key
         self.path = folder / JOURNAL
-        self._lines: dict[str, bytes] = {}
-        content = self.path.read_bytes() if self.path.exists() else b""
-        for line in content.split(b"\n"):
-            self._lines[line[:32].decode("ascii", "replace")] = line[33:]
-        self._file = self.path.open("ab", buffering=0)
-        if content and not content.endswith(b"\n"):
-            self._file.write(b"\n")
+        self._lines = {line[:32].decode("ascii", "replace"): line[33:] for line in read_lines(self.path)}
+        self._file = JournalWriter(self.path)
 
     def find(self, path: str) -> FileResult | None:
         """Look up the result of a file; None when it is not finished."""
@@ -110,20 +107,17 @@ class Journal:
             for c in result.faces
         ]
         record = {"faces": faces, "reason": result.reason, "stage": result.stage}
-        self._file.write(f"{key} {json.dumps(record)}\n".encode())
+        self._file.append_line(f"{key} {json.dumps(record)}")
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
     def _line_key(self, path: str) -> str:
-        try:
-            status = Path(path).stat()
-        except (OSError, ValueError):
+        stamp = stamped_path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve() follows links, Path.absolute() keeps ".."
+        if not stamp:
             return ""  # it may exist next time
-        absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve() follows links, Path.absolute() keeps ".."
-        stamp = f"{absolute}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape")
-        return hashlib.sha256(stamp + self.key).hexdigest()[:32]
+        return hashlib.sha256(stamp.encode(errors="surrogateescape") + self.key).hexdigest()[:32]
 
 
 def _exists(crop: str) -> bool:

@@ -13,12 +13,12 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
+from aletheia.core.files import stamped_path
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.core.tempdirs import TemporaryFolder
@@ -137,10 +137,6 @@ def _bytes_in_memory(pixels: Pixels) -> int:
 def _key(paths: list[str], size: int) -> str:
     digest = hashlib.sha256(str(size).encode())
     for path in paths:
-        try:
-            status = Path(path).stat()
-            stamp = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0"
-        except OSError:
-            stamp = f"{path}\0missing\0"
+        stamp = stamped_path(path) or f"{path}\0missing\0"
         digest.update(stamp.encode(errors="surrogateescape"))
     return digest.hexdigest()

@@ -97,6 +97,12 @@ def test_result_table_of_an_interrupted_run(tmp_path):
     lines = write(tmp_path / "b.jsonl", **ANSWERS)
     lines.write_text(lines.read_text()[:-30])  # cut off within the last line
     assert ResultTable(lines, NOTE).done == {str(tmp_path / "fake")}
+    with ResultTable(lines, NOTE) as table:
+        table.add(tmp_path / "film", ANSWERS["film"])
+    assert ResultTable(lines, NOTE).done == {str(tmp_path / "fake"), str(tmp_path / "film")}
+    lines.write_text("{cut\n" + lines.read_text())
+    with pytest.raises(InputError, match=r"b\.jsonl: line 1 is damaged"):
+        ResultTable(lines, NOTE)
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "x,y\n1,2\n"), ("a.json", "{"), ("a.jsonl", '{"a": 1}\n')])

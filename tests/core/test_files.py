@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.core.files import atomic_write
+from aletheia.core.files import atomic_write, file_state, stamped_path
 
 
 @pytest.fixture
@@ -75,3 +75,12 @@ def test_atomic_write_folder_is_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises((InputError, FileExistsError)), atomic_write(tmp_path / "file" / "below"):
         pass
+
+
+def test_file_stamps(tmp_path):
+    path = tmp_path / "file"
+    assert file_state(path) == stamped_path(str(path)) == stamped_path("nul\0") == ""
+    path.write_bytes(b"12345")
+    os.utime(path, ns=(0, 7_000_000_001))
+    assert file_state(path) == "5 bytes, 7000000001"
+    assert stamped_path(str(path)) == f"{path}\0005\0007000000001\0"

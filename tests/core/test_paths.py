@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.core.paths import check_is_local, data_folder, project_root
+from aletheia.core.paths import check_is_local, data_folder, is_inside, project_root
 
 
 @pytest.fixture
@@ -64,3 +64,20 @@ def test_check_is_local_names_the_remedy(source, remedy):
 @pytest.mark.parametrize("source", ["faces", "/data/s3", "C:/faces", Path("a:b/c"), "s3:", "", "synthetic"])
 def test_check_is_local_accepts_paths(source):
     check_is_local(source)
+
+
+def test_is_inside(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (tmp_path / "ab").mkdir()
+    (folder / "link").symlink_to(tmp_path / "ab")
+    for follow_links in (False, True):
+        assert is_inside(str(folder / "x"), str(folder), follow_links=follow_links)
+        assert is_inside(str(folder / "x"), f"{folder}/", follow_links=follow_links)
+        assert not is_inside(str(tmp_path / "ab"), str(folder), follow_links=follow_links)
+        assert not is_inside(str(folder), str(folder), follow_links=follow_links)
+        assert not is_inside(f"{folder}/../ab/x", str(folder), follow_links=follow_links)
+    assert is_inside("b/../x", str(folder), follow_links=False)
+    assert not is_inside("../a/../x", str(folder), follow_links=False)
+    assert is_inside(f"{folder}/link/x", str(folder), follow_links=False)
+    assert not is_inside(f"{folder}/link/x", str(folder), follow_links=True)

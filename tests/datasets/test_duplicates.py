@@ -12,7 +12,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from aletheia.core.errors import InputError
-from aletheia.datasets.duplicates import _choices, near_duplicates, popcount
+from aletheia.datasets.band_designs import designs
+from aletheia.datasets.duplicates import near_duplicates, popcount
 from aletheia.imaging.reading import mirrored_hash, perceptual_hash
 
 
@@ -71,25 +72,25 @@ def test_near_duplicates_components(values: list[int], distance: int, forest: bo
         assert len(found) == len(hashes) - len(set(components(map(tuple, found.tolist()), len(hashes))))
 
 
-@pytest.mark.parametrize("bands", _choices(4), ids=lambda bands: str(bands.n_bands))
-def test_near_duplicates_any_bands(bands, monkeypatch: pytest.MonkeyPatch) -> None:
-    hashes = clustered(400, 5)
-    monkeypatch.setattr("aletheia.datasets.duplicates._choices", lambda distance: [bands])
-    assert set(map(tuple, near_duplicates(np.unique(hashes), 4).tolist())) == brute_force(np.unique(hashes), 4)
+@pytest.mark.parametrize("bands", designs(4), ids=lambda bands: str(bands.n_bands))
+@pytest.mark.parametrize("chunk_bits", [0, 5])
+def test_near_duplicates_any_bands(bands, chunk_bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = np.unique(clustered(400, 5))
+    np.random.default_rng(0).shuffle(hashes)
+    monkeypatch.setattr("aletheia.datasets.duplicates.designs", lambda distance: [bands])
+    monkeypatch.setattr("aletheia.datasets.duplicates.chunk_bits", lambda n: chunk_bits)
+    assert set(map(tuple, near_duplicates(hashes, 4).tolist())) == brute_force(hashes, 4)
 
 
-@pytest.mark.parametrize("distance", [1, 2, 3, 4, 5])
-def test_choices_leave_one_set_whole(distance: int) -> None:
-    for bands in _choices(distance):
-        for changed in itertools.combinations(range(bands.n_bands), distance):
-            assert any(not set(chosen) & set(changed) for chosen in bands.chosen)
-
-
-def test_near_duplicates_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    hashes = clustered(400, 6)
-    expected = near_duplicates(hashes, 4)
-    monkeypatch.setattr("aletheia.datasets.duplicates._BLOCK", 7)
-    np.testing.assert_array_equal(near_duplicates(hashes, 4), expected)
+@pytest.mark.parametrize("forest", [False, True])
+def test_near_duplicates_wide_bands_find_the_same(forest: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = clustered(60_000, 7)
+    expected = near_duplicates(hashes, 4, forest=forest)
+    assert len(expected) > 10_000
+    widest = max(designs(4), key=lambda bands: bands.bits)
+    monkeypatch.setattr("aletheia.datasets.duplicates.designs", lambda distance: [widest])
+    monkeypatch.setattr("aletheia.datasets.duplicates.chunk_bits", lambda n: 3)
+    np.testing.assert_array_equal(near_duplicates(hashes, 4, forest=forest), expected)
 
 
 def test_near_duplicates_copies_linear() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -88,6 +92,27 @@ def test_propose_relatives_interrupted_journal(portraits, tmp_path):
 def test_propose_relatives_refusals(tmp_path, name, distance, words):
     with pytest.raises(InputError, match=words):
         relatives.propose_relatives(tmp_path, tmp_path / name, distance=distance)
+
+
+@pytest.mark.slow
+def test_networks_are_loaded_by_workers_alone(tmp_path):
+    pytest.importorskip("dlib")
+    write(tmp_path, [np.full((200, 200, 3), 20 * i, np.uint8) for i in range(8)])
+    code = (
+        "import sys\n"
+        "from aletheia.core.errors import InputError\n"
+        "from aletheia.datasets.relatives import propose_relatives\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        propose_relatives(sys.argv[1], sys.argv[2], workers=2, progress=False)\n"
+        "    except InputError as error:\n"
+        "        print(error, 'dlib' in sys.modules)\n"
+    )
+    (tmp_path / "main.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "main.py"), str(tmp_path / "manifest.csv"), str(tmp_path / "kin.csv")]
+    environment = os.environ | {"PYTHONPATH": str(Path(relatives.__file__).parents[2])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert "no face was found in 8 files. False" in done.stdout, done.stderr[-2000:]
 
 
 @pytest.mark.slow

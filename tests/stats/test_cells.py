@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,3 +30,17 @@ def test_count_cells_without_rows() -> None:
     none = np.empty(0, dtype=np.int64)
     cells = count_cells(none, none, none, 3)
     assert (len(cells.value), cells.n_values, cells.n_groups) == (0, 3, 0)
+
+
+def test_blocks_count_their_own_groups_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aletheia.stats.cells._TABLE", 1 << 12)
+    rows, n_values = 100_000, 30
+    groups, codes = np.arange(rows) // 5, np.arange(rows) % n_values
+    hits = codes > 5
+    tracemalloc.start()
+    cells = count_cells(hits, codes, groups, n_values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(cells.hit, hits)
+    # The cells in pieces and joined, one block, and a mask of all rows; counts of all groups would take 10 MB more.
+    assert peak < 2 * rows * (4 + 4 + 8 + 8) + 1_500_000

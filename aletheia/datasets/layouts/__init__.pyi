@@ -8,5 +8,4 @@ from .registry import list_layouts as list_layouts
 from .registry import register_layout as register_layout
 from .registry import register_tree_layout as register_tree_layout
 from .tree import Tree as Tree
-from .tree import is_inside as is_inside
 from .tree import list_media as list_media

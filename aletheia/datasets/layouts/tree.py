@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aletheia.core.errors import InputError
+from aletheia.core.paths import is_inside
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import IMAGE_SUFFIXES
 
@@ -64,7 +65,7 @@ class Tree:
         if not path.is_file():
             return None
         try:
-            if not any(is_inside(str(path), root) for root in self.roots):
+            if not any(is_inside(str(path), root, follow_links=True) for root in self.roots):
                 raise ValueError("it is a link that leads out of the folder")
             if path.stat().st_size > MAX_LIST_BYTES:
                 raise ValueError(f"it has more than {MAX_LIST_BYTES:,} bytes")
@@ -114,7 +115,7 @@ def list_media(folder: Path, link_roots: Iterable[str] | None = None) -> tuple[l
     """List the images and videos under a folder, and the files that are neither.
 
     Hidden files and folders are ignored. Whether a link to a file stays inside the roots has to be checked when it is
-    read (:func:`is_inside`).
+    read (:func:`aletheia.core.paths.is_inside`).
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def _refused_link(path: Path, roots: list[str] | None, followed: set[str]) -> st
     if roots is None:
         return "is a link to a folder; links are not followed (option link_roots)"
     real = os.path.realpath(path)
-    if not any(real == root or is_inside(real, root) for root in roots):
+    if not any(real == root or is_inside(real, root, follow_links=True) for root in roots):
         return "is a link to a folder outside of those that links may lead to (option link_roots)"
     if os.path.realpath(path.parent).startswith(real.rstrip(os.sep) + os.sep) or os.path.realpath(path.parent) == real:
         return "is a link to a folder above it"
@@ -175,12 +176,6 @@ def _refused_link(path: Path, roots: list[str] | None, followed: set[str]) -> st
         return "is a second link to the same folder"
     followed.add(real)
     return ""
-
-
-def is_inside(path: str, real_root: str) -> bool:
-    """Check whether a file, links followed, lies under a folder (given as its real path)."""
-    real = os.path.realpath(path)
-    return real.startswith(real_root.rstrip(os.sep) + os.sep)
 
 
 def real_roots(folder: Path, link_roots: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.datasets.layouts import tree as module
 from aletheia.datasets.layouts.file_label import video_key
-from aletheia.datasets.layouts.tree import Tree, is_inside, list_media, real_roots
+from aletheia.datasets.layouts.tree import Tree, list_media, real_roots
 
 
 def test_tree_folders():
@@ -87,12 +87,6 @@ def test_list_media_ends_on_circles(tmp_path):
 def test_real_roots_refuses_what_is_no_folder(tmp_path):
     with pytest.raises(InputError, match="there is no such folder"):
         real_roots(tmp_path, [str(tmp_path / "none")])
-
-
-def test_is_inside(tmp_path):
-    (tmp_path / "a").mkdir()
-    assert is_inside(str(tmp_path / "a" / "x"), str(tmp_path / "a"))
-    assert not is_inside(str(tmp_path / "ab"), str(tmp_path / "a"))
 
 
 def test_video_key():
