@@ -75,8 +75,9 @@ def import_weights(
         threshold_how="stated when the weights were imported",
         trained_on=f"unknown: imported from {file.name}",
     )
+    values: dict[str, Any] = dict(spec.options)
     with torch.random.fork_rng(devices=[]):
-        model = create_model(architecture, **spec.options)
+        model = create_model(architecture, **values)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in state.items()}
     if expected != found:
