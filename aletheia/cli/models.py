@@ -91,6 +91,48 @@ def inspect(
         console.print(listing)
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Weights: .pth, .pt, .ckpt or .safetensors with a state dict.")],
+    architecture: Annotated[str, typer.Option(help="Its network, one of `aletheia models architectures`.")],
+    output: Annotated[Path, typer.Option(help="Folder for the model; must hold none yet.")],
+    input_size: Annotated[int, typer.Option(help="Side of the network's input, pixels.", min=16, max=1024)],
+    option: Annotated[list[str], typer.Option(help="Option of the network, as name=value.")] = [],  # noqa: B006
+    face_policy: Annotated[str, typer.Option(help="How faces were cut out for it: scale, tight or aligned.")] = "scale",
+    face_margin: Annotated[float, typer.Option(help="Margin around the face, a share of its size.")] = 0.2,
+    threshold: Annotated[float, typer.Option(help="From this probability on the verdict is fake.", min=0, max=1)] = 0.5,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model of weights that another program trained, without running any code in the file.
+
+    The network has to give one logit that is large for fakes. Only tensors are unpickled, sizes are limited, and names
+    and shapes must be those of the architecture. The file does not say how faces were cut out: state it. Scores are not
+    calibrated. Then measure what it is worth: `aletheia evaluate FOLDER PICTURES`; `aletheia models export` makes it
+    fit for `aletheia predict`.
+    """
+    from aletheia.faces.crop_config import CropConfig
+    from aletheia.models.weights_import import import_weights
+    from aletheia.project.option_values import split_pairs
+
+    crop = CropConfig(size=input_size, policy=face_policy, margin=face_margin)
+    options = {name: _parsed(value) for name, value in split_pairs(option).items()}
+    spec = import_weights(
+        file, output, architecture, options=options, input_size=input_size, crop=crop, threshold=threshold
+    )
+    if as_json:
+        typer.echo(json.dumps({"model": str(output), "spec": spec.model_dump(mode="json")}, indent=2))
+        return
+    typer.echo(f"{output} holds {architecture} with these weights. Next: aletheia evaluate {output} PICTURES")
+
+
+def _parsed(value: Any) -> Any:
+    """Read a number or a truth value; another text stays as it is."""
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return value
+
+
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="A model's folder with model.safetensors and model.json.")],

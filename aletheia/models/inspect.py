@@ -170,7 +170,7 @@ def _describe(
     parameters: int | None = None
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    shapes = {_without_prefixes(tensor.name): tensor.shape for tensor in tensors}
+    shapes = {without_prefixes(tensor.name): tensor.shape for tensor in tensors}
     if stated is None:
         built = ((name, *_without_options(network_builder(name))) for name in list_models())
         matching = ((name, count) for name, tensors_of_it, count in built if tensors_of_it == shapes)
@@ -196,10 +196,11 @@ def _describe(
     )
 
 
-def _without_prefixes(name: str) -> str:
+def without_prefixes(name: str) -> str:
+    """Take the prefixes off a tensor's name that wrappers of a network put there, such as ``module.``."""
     for prefix in _PREFIXES:
         if name.startswith(prefix):
-            return _without_prefixes(name.removeprefix(prefix))
+            return without_prefixes(name.removeprefix(prefix))
     return name
 
 
