@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: Results of a run by which evaluations on the same rows find each other.
 TEST_SET, WEIGHTS = "test_set", "weights"
-#: Share of the test pictures from which on an earlier evaluation on them counts. Test sets that other seeds draw from the
-#: same data share some 11 % (where a part is sealed) to 15 %, which a sketch tells from .05 with three standard errors.
+#: Share of the test pictures from which on an earlier evaluation on them counts. Test sets that other seeds draw from
+#: the same data share 11 % (where a part is sealed) to 15 %, three standard errors of a sketch above this.
 SHARED = 0.05
 _DIGITS = 32
 
