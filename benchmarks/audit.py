@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,6 +39,7 @@ ALIKE = [
     (24, 0.5, 0.95, 0.0), (24, 0.5, 0.8, 0.0), (24, 1.0, 0.95, 0.0), (96, 1.0, 0.8, 0.0),
     (24, 1.0, 0.5, 5.0), (24, 0.8, 0.5, 5.0), (24, 1.0, 0.6, 5.0), (96, 1.0, 0.6, 5.0),
 ]  # fmt: skip
+EVIDENCE = 2  # place of the share of the evidence among the numbers
 _SHORT = {
     "files": "files",
     "keypoints": "points",
@@ -59,17 +61,29 @@ def judge(faces: pd.DataFrame, folder: Path, seed: int = 0) -> tuple[EvaluationR
     return report, [check.code for check in run_gate(report, production_weights="") if not check.allows]
 
 
-def cells(report: EvaluationReport) -> list[str]:
+def numbers(report: EvaluationReport) -> list[float]:
     """AUC of the network, of it among alike pairs, share of the evidence in one window, AUC of each control.
 
     Of the audit's families there is the highest AUC alone.
     """
     alike = report.alike.auc if report.alike else float("nan")
-    evidence = report.saliency.with_interval("fake").text(".0%") if report.saliency else "none"
+    evidence = report.saliency.fake if report.saliency else float("nan")
     families = [report.baseline(key).auc for key in BASELINES if key not in _SHORT]
-    values = [report.metrics.auc.value, alike, *(report.baseline(key).auc for key in _SHORT), np.nanmax(families)]
-    auc, among, *baselines = (f"{value:.2f}" for value in values)
-    return [auc, among, evidence, *baselines]
+    controls = [report.baseline(key).auc for key in _SHORT]
+    return [report.metrics.auc.value, alike, evidence, *controls, float(np.nanmax(families))]
+
+
+def cells(values: list[list[float]]) -> list[str]:
+    """Write the means over the seeds of what `numbers` lists."""
+    means = np.mean(values, axis=0)
+    return [f"{mean:.0%}" if place == EVIDENCE else f"{mean:.2f}" for place, mean in enumerate(means)]
+
+
+def verdict_cells(verdicts: list[list[str]]) -> list[str]:
+    """Say in how many of the seeds the gate refuses, and by which checks, the most frequent first."""
+    counts = Counter(code for refused in verdicts for code in refused)
+    checks = (f"{code} ({count})" if len(verdicts) > 1 else code for code, count in counts.most_common())
+    return [f"{sum(map(bool, verdicts))} of {len(verdicts)}", ", ".join(checks) or "nothing"]
 
 
 def alike_power(trials: int) -> tuple[Table, float, float]:
@@ -100,7 +114,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faces", type=int, default=1500, help="drawn pictures, half of them genuine")
     parser.add_argument("--only", nargs="*", default=[], help="shortcuts to plant; all by default")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the plants, splits and trainings")
+    parser.add_argument("--seeds", type=int, default=1, help="so many, from --seed on; AUCs are means")
     parser.add_argument("--trials", type=int, default=1000, help="simulated evaluations a line")
     options = parser.parse_args()
     simulated, honest, others = alike_power(options.trials)
@@ -113,19 +128,27 @@ def main() -> int:
         "in one window",
         *_SHORT.values(),
         "families",
+        "refused in",
         "refused by",
     )
+    seeds = range(options.seed, options.seed + options.seeds)
     wrong = []
     with TemporaryDirectory() as folder:
         os.environ.setdefault("ALETHEIA_DATA", str(Path(folder) / "data"))
         faces, own = load_faces("synthetic", SIZE, n_synthetic=options.faces)
         for name in names:
-            started, place = time.perf_counter(), Path(folder) / name
-            what, rows = planted(name, faces, own, place / "crops", options.seed)
-            report, refused = judge(rows, place / "model", options.seed)
-            table.add_row(what, *cells(report), ", ".join(refused) or "nothing")
-            print(f"{name}: {time.perf_counter() - started:.0f} s", *cells(report), refused, flush=True)
-            if bool(refused) == (name == HONEST):
+            verdicts: list[list[str]] = []
+            values = []
+            for seed in seeds:
+                started, place = time.perf_counter(), Path(folder) / f"{name}-{seed}"
+                what, rows = planted(name, faces, own, place / "crops", seed)
+                report, refused = judge(rows, place / "model", seed)
+                verdicts.append(refused)
+                values.append(numbers(report))
+                took = time.perf_counter() - started
+                print(f"{name}, seed {seed}: {took:.0f} s", *cells(values[-1:]), refused, flush=True)
+            table.add_row(what, *cells(values), *verdict_cells(verdicts))
+            if any(bool(refused) == (name == HONEST) for refused in verdicts):
                 wrong.append(name)
     Console(width=200).print(table, simulated)
     kept = not wrong and honest >= 0.9 and others <= 0.05

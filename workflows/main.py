@@ -61,7 +61,7 @@ def main(config: RunConfig):
         "train",
         name="train",
         labels=config.labels(),
-        inputs=sets,
+        inputs={**sets, "sealed": prepare.outputs["sealed"]},
         params={**config.params("training", "image_size"), **best},
         outputs=["model", "others"],
     )

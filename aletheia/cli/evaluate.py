@@ -42,6 +42,7 @@ def evaluate(
 
     Every score stands beside that of detectors which are blind to faces: they learn from one half of the people and are
     scored on the other. Only you know whether the model was trained on some of these pictures.
+    Faces that the model's own data keep sealed for a release are left out.
     """
     from aletheia.cli.evaluate_source import evaluate_source
     from aletheia.project.run_config import RunConfig

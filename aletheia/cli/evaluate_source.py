@@ -16,6 +16,7 @@ from aletheia.datasets.pipeline import load_dataset
 from aletheia.evaluation.elsewhere import faces_as_in_training
 from aletheia.evaluation.evaluate import evaluate_model
 from aletheia.evaluation.figures import evaluation_figures
+from aletheia.evaluation.open_part import open_part
 from aletheia.models.spec import read_spec
 from aletheia.project.run_config import RunConfig
 from aletheia.release.evaluation_report import EvaluationReport
@@ -42,13 +43,15 @@ def evaluate_source(
     Raises
     ------
     InputError
-        For a model or a source that cannot be used, and for a manifest of crops that were cut out otherwise.
+        For a model or a source that cannot be used, for a manifest of crops that were cut out otherwise, and for faces
+        that are all of the sealed part of a test set.
     """
     limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     registered = find_model(model or None)
     spec, seed = read_spec(registered.folder), config.seed
     data = load_dataset(config.source, one_class=True, **config.source_options())
     faces, n_left_out = faces_as_in_training(data, spec, seed=seed)
+    rows, _ = open_part(registered.folder, faces)  # what is refused is no try
     evaluation = evaluate_model(
         registered.folder,
         None,
@@ -56,7 +59,7 @@ def evaluate_source(
         delivery_faces=delivery_faces,
         seed=seed,
         allow_other_crops=allow_other_crops,
-        tries=note_try(faces, spec.weights_sha256, project=PROJECT),
+        tries=note_try(rows, spec.weights_sha256, project=PROJECT),
     )
     report = evaluation.to_report()
     checks = run_gate(report, limits, exceptions=exceptions)

@@ -15,7 +15,7 @@ from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.leakage import check_leakage
 from aletheia.datasets.schema import LABELS, SEALED, SPLITS, as_text
-from aletheia.datasets.sealed import seal_test
+from aletheia.datasets.sealed import seal_test, split_and_seal
 from aletheia.datasets.split import split_manifest
 
 OFFICIAL, NEW = "official", "new"
@@ -72,8 +72,8 @@ def divide(
     fractions, seed, max_distance
         As :func:`aletheia.datasets.split.split_manifest`.
     sealed
-        Share of the test rows for :func:`aletheia.datasets.sealed.seal_test`; None: no part is sealed anew. A part that
-        the data set brings sealed is kept with its split.
+        Share of the test groups to be sealed, see :func:`aletheia.datasets.sealed.choose_sealed`; None: no part is
+        sealed anew. What the data set brings sealed stays so, in a new split, too, unless this is 0.
 
     Raises
     ------
@@ -83,29 +83,47 @@ def divide(
     check_split_policy(policy)
     side = as_text(df["split"]) if "split" in df.columns else np.full(len(df), "", dtype=object)
     was_sealed = side == SEALED
-    division = _divide(df, np.where(was_sealed, "test", side), policy, fractions, seed, max_distance)
-    if division.kept and was_sealed.any():
+    side = np.where(was_sealed, "test", side)
+    counts = {name: int((side == name).sum()) for name in SPLITS}
+    reason = "" if not any(counts.values()) else "a new one was asked for" if policy == NEW else _why_not(df, side)
+    if reason or not any(counts.values()):
+        parts = _parts_text(counts)
+        notes = [f"The data set's own split ({parts}) was replaced by a new one: {reason}."] if reason else []
+        return _new(df, fractions, seed, max_distance, sealed, was_sealed, notes)
+    division = _keep(df, side, counts, fractions, seed, max_distance)
+    if was_sealed.any():
         kept = division.manifest.assign(split=np.where(was_sealed, SEALED, division.manifest["split"]))
         note = f"{was_sealed.sum():,} test faces that the data set brings sealed stay so: register alone scores them."
         return dataclasses.replace(division, manifest=kept, notes=(*division.notes, note))
     if sealed is None:
         return division
-    manifest, note = seal_test(division.manifest, sealed, seed, max_distance=max_distance)
+    manifest, note = seal_test(division.manifest, sealed, max_distance=max_distance)
     return dataclasses.replace(division, manifest=manifest, notes=(*division.notes, note))
 
 
-def _divide(
-    df: pd.DataFrame, side: Array, policy: str, fractions: Sequence[float], seed: int, max_distance: int
+def _new(
+    df: pd.DataFrame,
+    fractions: Sequence[float],
+    seed: int,
+    max_distance: int,
+    sealed: float | None,
+    was_sealed: Array,
+    notes: list[str],
 ) -> Division:
-    counts = {name: int((side == name).sum()) for name in SPLITS}
-    if not any(counts.values()):
-        return Division(split_manifest(df, fractions, seed, max_distance=max_distance), kept=False)
-    parts = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    reason = "a new one was asked for" if policy == NEW else _why_not(df, side)
-    if reason:
-        note = f"The data set's own split ({parts}) was replaced by a new one: {reason}."
-        return Division(split_manifest(df, fractions, seed, max_distance=max_distance), kept=False, notes=(note,))
-    notes = [f"The data set's own split was kept ({parts})."]
+    """Divide anew; what is sealed already stays so, unless no sealed part is wanted."""
+    if sealed == 0:
+        was_sealed = np.zeros(len(df), dtype=bool)
+    if sealed is None and not was_sealed.any():
+        manifest = split_manifest(df, fractions, seed, max_distance=max_distance)
+        return Division(manifest, kept=False, notes=tuple(notes))
+    manifest, note = split_and_seal(df, fractions, seed, sealed or 0.0, is_sealed=was_sealed, max_distance=max_distance)
+    return Division(manifest, kept=False, notes=(*notes, note))
+
+
+def _keep(
+    df: pd.DataFrame, side: Array, counts: dict[str, int], fractions: Sequence[float], seed: int, max_distance: int
+) -> Division:
+    notes = [f"The data set's own split was kept ({_parts_text(counts)})."]
     side = _complete(df, side, fractions, seed, max_distance, notes)
     out = df.copy(deep=False)
     out["split"] = side
@@ -116,6 +134,10 @@ def _divide(
             "near duplicates). The option split=new divides it without leaks."
         )
     return Division(out, kept=True, notes=tuple(notes))
+
+
+def _parts_text(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 def _why_not(df: pd.DataFrame, side: Array) -> str:

@@ -27,6 +27,7 @@ from aletheia.evaluation.few_groups import withhold_intervals
 from aletheia.evaluation.learnt_rows import audit_rows
 from aletheia.evaluation.model_comparison import Comparison, compare_models
 from aletheia.evaluation.network_controls import score_network_controls, skipped_network_controls
+from aletheia.evaluation.open_part import open_part
 from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
 from aletheia.evaluation.robustness import delivery_curves
@@ -76,7 +77,7 @@ def evaluate_model(
         scored on the other, and leaks stay unknown. Of a set whose groups are too few or too large to be halved, no
         baseline is computed, and each says why.
     test : DataFrame
-        Test rows: a manifest of face crops.
+        Test rows: a manifest of face crops. Those that are sealed are left out, see `open_part`.
     val : DataFrame, optional
         Validation rows: epoch, threshold and calibration were chosen on them, so none of their groups may be in the
         test rows either. They also show whether the model learnt from these very training rows.
@@ -108,11 +109,11 @@ def evaluate_model(
     ------
     InputError
         An unusable model, manifests that do not fit, no test rows, or none that can be read; faces that are cut out
-        otherwise than the model's.
+        otherwise than the model's; test rows that are all sealed.
     """
     if not len(test):
         raise InputError("The test set has no rows. Change the split's fractions, or bring more data.")
-    test = validate_manifest(test)
+    test, n_sealed = open_part(model, validate_manifest(test))
     train, val = (None if part is None else validate_manifest(part) for part in (train, val))
     network, spec = load_bundle(model)
     crops = compare_crops(test, spec.crop, allow_other=allow_other_crops)
@@ -174,6 +175,7 @@ def evaluate_model(
         associations=associations,
         tries=_tries(tries, spec, scored_set),
         crops=crops,
+        n_sealed=n_sealed,
         saliency=compare_saliency(network, spec, test, y > 0, unit_ids(groups, len(test)), seed=seed),
         training=compare_with_training(model, spec, test, scored_set, evidence, progress=progress),
     )

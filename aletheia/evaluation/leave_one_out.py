@@ -12,6 +12,7 @@ from torch import nn
 
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.leave_out import KINDS
+from aletheia.datasets.sealed import open_rows
 from aletheia.evaluation.cross_matrix import auc_with_interval, heat_map
 from aletheia.evaluation.evaluate import bootstrap_unit
 from aletheia.models.scoring import predict_manifest
@@ -35,6 +36,8 @@ def score_everywhere(
 ) -> pd.DataFrame:
     """Compute the AUC on each generator's fakes (against all genuine test faces), and within each source.
 
+    Test rows that are marked sealed are left out; when all are, an InputError says so.
+
     Returns
     -------
     DataFrame
@@ -42,6 +45,7 @@ def score_everywhere(
         rows of a class.
     """
     spec = ModelSpec(architecture=config.architecture, options=config.options, input_size=config.image_size)
+    test, _ = open_rows(test)
     p = predict_manifest(network, spec, test, progress=progress).astype(np.float64)
     fake = fake_flags(test)
     scored = ScoredSet(fake, p, groups=bootstrap_unit(test)[0], seed=seed)

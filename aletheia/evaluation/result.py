@@ -107,6 +107,8 @@ class Evaluation:
         How often these test rows were used.
     crops : str
         How the test faces are cut out otherwise than the model's; empty when alike.
+    n_sealed : int
+        Rows that were left out because they are sealed.
     training : TrainingRecord or None
         The test faces beside the training faces, see `aletheia.evaluation.training_distance`.
     saliency : Saliency or None
@@ -138,6 +140,7 @@ class Evaluation:
     associations: list[AssociationRecord] | None = None
     tries: TriesRecord | None = None
     crops: str = ""
+    n_sealed: int = 0
     alike: AlikePairs | None = None
     training: TrainingRecord | None = None
     saliency: Saliency | None = None
@@ -227,6 +230,7 @@ class Evaluation:
             associations=self.associations,
             tries=self.tries,
             crops=self.crops,
+            n_sealed=self.n_sealed,
             training=self.training,
             saliency=None if self.saliency is None else SaliencyRecord(**self.saliency.to_dict()),
             other_sources=(self.spec.other_sources or OtherSources()).sentence(),

@@ -1,9 +1,10 @@
 """What a model was trained on, in numbers: names and counts, binned measures, and linear learners blind to faces.
 
 The file ``training.json`` of a bundle holds no row of any picture: of each measure the deciles of the training faces
-and their shares between them, and of each learner one weight a bin. From these an evaluation on pictures from elsewhere
-says what is unknown to the model, which measures lie elsewhere, and what the training data gave away without faces.
-The file may come from an untrusted source: its size, hash, types and ranges are checked. Needs no torch.
+and their shares between them, of each learner one weight a bin, and hashes of the pictures that are sealed. From these
+an evaluation on pictures from elsewhere says what is unknown to the model, which measures lie elsewhere, and what the
+training data gave away without faces. The file may come from an untrusted source: its size, hash, types and ranges are
+checked. Needs no torch.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from aletheia.models.spec import PROFILE, read_model_file
 #: Bins of a measure between its deciles; one more holds the unknown values.
 BINS = 10
 MAX_NAMES = 1000
-_MAX_MEASURES, _MAX_LEARNERS, _MAX_BYTES = 1000, 50, 2_000_000
+#: Hashes of sealed pictures, two a picture at most: the sealed part of some four million faces.
+MAX_SEALED = 400_000
+_MAX_MEASURES, _MAX_LEARNERS, _MAX_BYTES = 1000, 50, 10_000_000
 
 Name = Annotated[str, Field(max_length=300)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+PictureHash = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
 class _Strict(BaseModel):
@@ -97,6 +101,8 @@ class TrainingProfile(_Strict):
         By key.
     learners : dict
         By key; trained on the measures alone.
+    sealed : tuple of str
+        What the sealed test rows of the same data are recognised by, see `aletheia.datasets.sealed.sealed_hashes`.
     """
 
     faces: Count
@@ -107,6 +113,7 @@ class TrainingProfile(_Strict):
     levels: dict[Name, tuple[Name, ...]] = Field(default_factory=dict, max_length=20)
     measures: dict[Name, MeasureProfile] = Field(default_factory=dict, max_length=_MAX_MEASURES)
     learners: dict[Name, Learner] = Field(default_factory=dict, max_length=_MAX_LEARNERS)
+    sealed: tuple[PictureHash, ...] = Field((), max_length=MAX_SEALED)
 
     @model_validator(mode="after")
     def _check(self) -> TrainingProfile:

@@ -83,6 +83,8 @@ class EvaluationReport(MetricsRecord):
         None before a release.
     crops : str
         How the test faces are cut out otherwise than the model's, or that it is unknown; empty when alike.
+    n_sealed : int
+        Faces that were left out because they are sealed.
     training : TrainingRecord or None
         The test faces beside those that the model was trained on; None where its bundle does not describe them.
     other_sources : str
@@ -122,6 +124,7 @@ class EvaluationReport(MetricsRecord):
     tries: TriesRecord | None = None
     sealed: SealedRecord | None = None
     crops: str = ""
+    n_sealed: int = 0
     training: TrainingRecord | None = None
     other_sources: str = ""
     saliency: SaliencyRecord | None = None

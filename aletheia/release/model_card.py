@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from aletheia.core.wording import counted
 from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import GroupRecord
 from aletheia.release.evaluation_report import EvaluationReport
@@ -127,8 +128,11 @@ def _verdict(checks: Sequence[CheckResult], tag: str) -> str:
 
 
 def reuse_note(report: EvaluationReport) -> str:
-    """Say how often the test set was used, and how much the best of so many models flatters."""
+    """Say how often the test set was used and how much the best of many flatters, and which faces stayed sealed."""
     sentences = []
+    if report.n_sealed:
+        left_out = counted(report.n_sealed, "sealed face was", "sealed faces were")
+        sentences.append(f"{left_out} left out, which register alone scores.")
     if report.tries is None:
         sentences.append("Earlier evaluations on these test faces were not counted.")
     else:

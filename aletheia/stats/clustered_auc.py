@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from aletheia.core.arrays import Array
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.estimate import Estimate
-from aletheia.stats.intervals import perfect_auc_limits
+from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
 
 _NAN = float("nan")
 #: Independent groups of each class below which no interval is given. Bootstraps of fewer hold the truth in some 80 %
@@ -70,9 +71,7 @@ class ClusteredAuc:
             return Estimate(self.value)
         if self.value in (0.0, 1.0):
             return Estimate(self.value, *self.perfect)
-        half = _quantile(level, self.df) * self.standard_error / (self.value * (1 - self.value))
-        centre = logit(self.value)
-        return Estimate(self.value, float(expit(centre - half)), float(expit(centre + half)))
+        return _logit_estimate(self.value, self.standard_error, self.df, level)
 
 
 @dataclass(frozen=True)
@@ -151,6 +150,44 @@ def clustered_auc(
     return ClusteredAuc(value, influence, is_real, is_fake, perfect)
 
 
+def clustered_balanced_accuracy(
+    y: Array, called: Array, groups: ArrayLike | None = None, level: float = 0.95
+) -> Estimate:
+    """Compute the mean of sensitivity and specificity of grouped rows, with an interval.
+
+    It is the AUC of the answers themselves, of which equal ones count half: the variance of its two rates, and their
+    covariance in groups with rows of both classes, are those of `clustered_auc`. A class that is answered all right, or
+    all wrong, shows no variance; that of `clustered_rate`'s interval takes its place. The interval is made on the logit
+    scale, with Student's t of the class with fewer groups.
+
+    Parameters
+    ----------
+    y : ndarray
+        (n,), 1 or True for fake.
+    called : ndarray
+        (n,) bool, called fake.
+    groups : array_like, optional
+        (n,) unit that was sampled; None: each row on its own.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
+        NaN without rows of both classes; without an interval where a class is one group.
+    """
+    y, called, ids = np.asarray(y) > 0.5, np.asarray(called, dtype=bool), unit_ids(groups, len(y))
+    auc = clustered_auc(y, called.astype(np.float64), ids, level=level)
+    if not np.isfinite(auc.standard_error) or auc.value in (0.0, 1.0):
+        return auc.estimate(level)
+    variance = auc.standard_error**2
+    for rows in (y, ~y):
+        if called[rows].all() or not called[rows].any():
+            rate = clustered_rate(called[rows], ids[rows], level)
+            variance += ((rate.high - rate.low) / (2 * norm.ppf((1 + level) / 2))) ** 2 / 4
+    return _logit_estimate(auc.value, float(np.sqrt(variance)), auc.df, level)
+
+
 def auc_difference(first: ClusteredAuc, second: ClusteredAuc) -> AucDifference:
     """Compare two AUCs of the same rows in the same groups.
 
@@ -208,6 +245,11 @@ def _standard_error(influence: Array, df: int) -> float:
         return _NAN
     used = len(influence)
     return float(np.sqrt(used / (used - 1) * np.sum(influence**2)))
+
+
+def _logit_estimate(value: float, standard_error: float, df: int, level: float) -> Estimate:
+    half, centre = _quantile(level, df) * standard_error / (value * (1 - value)), logit(value)
+    return Estimate(value, float(expit(centre - half)), float(expit(centre + half)))
 
 
 def _quantile(level: float, df: int) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.stats.bootstrap import RANKING, GroupedScores, percentile_interval
-from aletheia.stats.clustered_auc import clustered_auc
+from aletheia.stats.clustered_auc import clustered_auc, clustered_balanced_accuracy
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
 from aletheia.stats.scored_set import ScoredSet
@@ -87,8 +87,8 @@ class Metrics:
 def evaluate_scores(scored: ScoredSet, *, replicates: int = 2000, level: float = 0.95) -> Metrics:
     """Evaluate probabilities, with intervals over groups.
 
-    The AUC's interval is that of `aletheia.stats.clustered_auc`, those of accuracy, precision, recall, fpr and fnr are
-    that of `aletheia.stats.intervals.clustered_rate`; all others come from the bootstrap.
+    The intervals of AUC and balanced accuracy are those of `aletheia.stats.clustered_auc`; of accuracy, precision,
+    recall, fpr and fnr those of `aletheia.stats.intervals.clustered_rate`; all others come from the bootstrap.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def _intervals(data: GroupedScores, sums: Array, draws: Iterator[Array], level: 
 
 
 def _closed_form(estimates: dict[str, Estimate], scored: ScoredSet, level: float) -> dict[str, Estimate]:
-    """Replace intervals that a closed form covers better than the bootstrap: those of the AUC and of shares.
+    """Replace intervals that a closed form covers better than the bootstrap: of AUC, balanced accuracy and shares.
 
     Rates of the ranking that are 0 or 1 have limits of their own: constant replicates are not certainty.
     """
@@ -190,6 +190,7 @@ def _closed_form(estimates: dict[str, Estimate], scored: ScoredSet, level: float
         "fnr": (fake, ~called),
     }
     out = {"auc": clustered_auc(scored.y, scored.p, scored.ids, level=level).estimate(level)}
+    out["balanced_accuracy"] = clustered_balanced_accuracy(scored.y, called, scored.ids, level)
     for name, (chosen, hit) in cases.items():
         if estimates[name].is_defined:
             rate = clustered_rate(hit[chosen], scored.ids[chosen], level)

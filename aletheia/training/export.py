@@ -16,13 +16,14 @@ from aletheia.core.errors import InputError
 from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.manifest import manifest_hash
+from aletheia.datasets.sealed import sealed_hashes
 from aletheia.faces.crop_config import COLUMNS, CropConfig
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.reading import Unreadable
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.spec import AbstentionSpec, ModelSpec, OtherSources
-from aletheia.models.training_profile import write_profile
+from aletheia.models.training_profile import MAX_SEALED, write_profile
 from aletheia.stats.curves import auc
 from aletheia.training.abstention import fit_abstention, fit_typical_faces, manifest_statistics, reencoded_logits
 from aletheia.training.calibration import choose_threshold, fit_calibration
@@ -42,6 +43,7 @@ def export_bundle(
     folder: str | Path,
     run: str = "",
     others: OtherSources | None = None,
+    sealed: pd.DataFrame | None = None,
 ) -> tuple[Path, ModelSpec]:
     """Write the model of a training with everything needed to use it.
 
@@ -62,6 +64,8 @@ def export_bundle(
         MLRun's uid of the training, to be stored with the model.
     others : OtherSources, optional
         Of `aletheia.training.left_out_sources.train_without_sources`: limits of abstention are widened by them.
+    sealed : DataFrame, optional
+        The sealed test rows of the same data, of which hashes alone are stored: evaluations leave them out by these.
 
     Returns
     -------
@@ -112,10 +116,22 @@ def export_bundle(
         typical = fit_typical_faces(result.model, spec, train, scored, folder)
         rules = widen_limits(rules, others) if others else rules
         spec = spec.model_copy(update={"abstention": rules.model_copy(update={"typical": typical})})
-    payload = write_profile(folder, fit_training_profile(train, progress=False))
+    profile = fit_training_profile(train, progress=False)
+    if sealed is not None:
+        profile = profile.model_copy(update={"sealed": _hashes(sealed)})
+    payload = write_profile(folder, profile)
     spec = spec.model_copy(update={"profile": hashlib.sha256(payload).hexdigest()})
     save_bundle(folder, result.model, spec)
     return folder, export_onnx(folder, _examples(scored, config.image_size))
+
+
+def _hashes(sealed: pd.DataFrame) -> tuple[str, ...]:
+    hashes = sealed_hashes(sealed)
+    if len(hashes) > MAX_SEALED:
+        raise InputError(
+            f"The sealed part has {len(sealed):,} faces, more than a model can name; lower the sealed share."
+        )
+    return hashes
 
 
 def _fit_abstention(

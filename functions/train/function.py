@@ -23,6 +23,7 @@ def train(
     context: mlrun.MLClientCtx,
     train: mlrun.DataItem,
     val: mlrun.DataItem,
+    sealed: mlrun.DataItem = None,
     learning_rate: float = 1e-3,
     batch_size: int = 16,
     best: dict | None = None,
@@ -37,6 +38,8 @@ def train(
     :param context:       the MLRun context
     :param train:         training faces (manifest)
     :param val:           validation faces (manifest)
+    :param sealed:        the sealed test faces (manifest), if there are any: the model carries hashes of the pictures,
+                          so that no evaluation scores them
     :param learning_rate: of the optimiser
     :param batch_size:    faces in a step
     :param best:          values of the search's best cell (a dictionary, or JSON), which win over those above
@@ -51,7 +54,8 @@ def train(
 
     with TemporaryDirectory() as folder:
         others = train_without_sources(config, train_faces, val_faces, most=run_config.source_folds, progress=False)
-        _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid, others=others)
+        more = {"others": others, "sealed": sealed and sealed.as_df()}
+        _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid, **more)
         context.log_model(
             "model",
             model_dir=folder,

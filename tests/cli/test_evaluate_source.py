@@ -115,6 +115,25 @@ def test_evaluate_source_of_genuine_faces_only(evaluate, crops, monkeypatch):
 
 
 @pytest.mark.slow
+def test_evaluate_source_leaves_sealed_faces_out(evaluate, crops, monkeypatch):
+    """Of a mixture the open faces are scored and the others named; sealed faces alone are refused, and are no try."""
+    tries = []
+    monkeypatch.setattr("aletheia.cli.evaluate_source.note_try", lambda rows, *args, **options: tries.append(len(rows)))
+
+    def load(rows):
+        data = Dataset(rows, rows.iloc[:0], SKIPPED)
+        monkeypatch.setattr("aletheia.cli.evaluate_source.load_dataset", lambda *args, **options: data)
+
+    load(crops[1].assign(split=["sealed"] * 40 + ["test"] * 80))
+    values = json.loads(evaluate("--json").stdout)
+    assert (values["n"], values["n_sealed"], tries) == (80, 40, [80])
+    load(crops[1].assign(split="sealed"))
+    refused = evaluate()
+    assert isinstance(refused.exception, InputError) and tries == [80]
+    assert str(refused.exception).startswith("120 faces are all that there is to evaluate, and of the sealed part")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("counted", [True, False])
 def test_evaluate_source_counts_tries(evaluate, counted, monkeypatch):
     earlier = Tries("set", frozenset({"a" * 64})) if counted else None

@@ -46,6 +46,13 @@ def test_score_everywhere_matches_scikit_learn(table, brightness_bundle, crops):
     assert 0.5 < swap.auc <= 1 and swap.low <= swap.auc <= swap.high
 
 
+def test_score_everywhere_leaves_sealed_rows_out(table, brightness_bundle, crops):
+    network, spec = load_bundle(brightness_bundle)
+    config = TrainConfig(architecture="attention_cnn", options=spec.options, image_size=32)
+    rows = pd.concat([crops[1], crops[0].assign(split="sealed")], ignore_index=True)
+    pd.testing.assert_frame_equal(score_everywhere(network, config, rows, progress=False), table)
+
+
 @pytest.mark.parametrize("parameter", ["param.leave_out", "param.held_out"])
 def test_leave_one_out_table_from_cell_results(table, parameter):
     whole, without = cell_results(table, "nothing"), cell_results(table, "generator=swap")

@@ -54,6 +54,7 @@ def test_profile_read_as_written(tmp_path):
     [
         (lambda d: d.update(faces=-1), "faces"),
         (lambda d: d.update(other=1), "other"),
+        (lambda d: d.update(sealed=["no hash"]), "sealed"),
         (lambda d: d["measures"]["luma"].update(edges=[2.5, 1.0]), "edges must rise"),
         (lambda d: d["measures"]["luma"].update(shares=[1.0]), "two more shares"),
         (lambda d: d["learners"]["crop"]["weights"].update(luma=[1.0]), "does not fit the measure luma"),

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.release.tries import TEST_SET, WEIGHTS, count_tries, hash_rows, note_try
+from aletheia.release.tries import (
+    SHARED,
+    TEST_SET,
+    WEIGHTS,
+    count_tries,
+    describe_rows,
+    hash_rows,
+    is_same_set,
+    note_try,
+)
 
 
 @pytest.fixture
@@ -31,8 +41,14 @@ def test_hash_rows_without_hashes_takes_what_names_the_picture(rows):
 def test_count_tries_counts_each_model_once(mlrun_project, rows):
     import mlrun
 
-    test_set = hash_rows(rows)
-    logged = [(test_set, "a"), (test_set, "b"), (test_set, "a"), ("another", "c"), (test_set, "")]
+    test_set, old = describe_rows(rows), hash_rows(rows)  # former versions noted the hash alone
+    logged = [
+        (test_set, "a"),
+        (old, "b"),
+        (test_set, "a"),
+        ("another", "c"),
+        (test_set, ""),
+    ]
     for k, (found, weights) in enumerate(logged):
         body = {
             "metadata": {"name": f"run-{k}", "uid": f"{k:032x}", "project": mlrun_project.name},
@@ -46,7 +62,28 @@ def test_count_tries_counts_each_model_once(mlrun_project, rows):
 def test_note_try_is_counted_by_later_ones(mlrun_project, rows):
     name = mlrun_project.name
     assert [note_try(rows, weights, project=name).models for weights in ("a", "b", "a")] == [set(), {"a"}, {"a", "b"}]
-    assert count_tries(rows.iloc[:5], project=name).models == set()
+    assert count_tries(rows.iloc[:5], project=name).models == {"a", "b"}  # a picture less is the same test set
+    others = rows.assign(sha256=[f"{k:064x}" for k in range(50, 56)])
+    assert count_tries(others, project=name).models == set()
+
+
+def test_is_same_set_by_the_share_of_its_pictures():
+    """The earlier set has to hold `SHARED` of this one; the other way round does not matter."""
+    frame = pd.DataFrame({"path": [f"{k}.png" for k in range(40)], "label": "real"})
+    one, two = describe_rows(frame.iloc[:20]), describe_rows(frame.iloc[20:])
+    assert SHARED == 0.05 and not is_same_set(one, two) and is_same_set(one, one)
+    assert is_same_set(one, describe_rows(frame.iloc[19:]))
+    assert not is_same_set(describe_rows(frame), describe_rows(frame[:1]))
+    assert not is_same_set(one, "none.of ours") and not is_same_set(one, hash_rows(frame.iloc[:19]))
+
+
+def test_is_same_set_over_the_seeds_of_one_data_set():
+    """Test sets of 15 % that are drawn from the same 20,000 pictures, and of as many others."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"path": [f"{k}.png" for k in range(40_000)], "label": "real"})
+    drawn = [describe_rows(frame.iloc[rng.permutation(20_000)[:3000]]) for _ in range(8)]
+    assert all(is_same_set(drawn[0], other) for other in drawn)
+    assert not any(is_same_set(describe_rows(frame.iloc[20_000:23_000]), other) for other in drawn)
 
 
 def test_note_try_without_a_tracking_service(rows, monkeypatch):

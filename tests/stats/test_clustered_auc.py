@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from scipy.stats import false_discovery_control, norm
-from sklearn.metrics import roc_auc_score
+from scipy.stats import t as student
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from aletheia.stats.clustered_auc import auc_difference, clustered_auc, holm
+from aletheia.stats.clustered_auc import auc_difference, clustered_auc, clustered_balanced_accuracy, holm
 from aletheia.stats.intervals import wilson
 
 
@@ -51,6 +53,50 @@ def test_clustered_auc_copies_in_groups_change_nothing():
     single, copies = clustered_auc(y, scores), clustered_auc(y[repeated], scores[repeated], repeated)
     assert (copies.value, copies.standard_error) == pytest.approx((single.value, single.standard_error))
     assert copies.estimate().low == pytest.approx(single.estimate().low)
+
+
+def half_width(estimate):
+    """On the logit scale."""
+    return (logit(estimate.high) - logit(estimate.low)) / 2
+
+
+def test_balanced_accuracy_of_single_rows_has_the_variance_of_two_shares():
+    y, scores = normal_scores(900, np.random.default_rng(4))
+    called = scores > 0.7
+    rates = np.array([called[y == 1].mean(), 1 - called[y == 0].mean()])
+    estimate = clustered_balanced_accuracy(y, called)
+    assert estimate.value == pytest.approx(balanced_accuracy_score(y, called)) == pytest.approx(rates.mean())
+    error = np.sqrt(np.sum(rates * (1 - rates) / 450)) / 2
+    expected = student.ppf(0.975, 449) * error / (rates.mean() * (1 - rates.mean()))
+    assert half_width(estimate) == pytest.approx(expected, rel=2e-3)
+
+
+@pytest.mark.parametrize("opposed", [False, True])
+def test_balanced_accuracy_knows_the_covariance_of_both_classes(opposed):
+    """Whoever is called fake too often costs specificity and gains sensitivity, which the jackknife sees, too."""
+    y, scores, groups = people(60, 12, np.random.default_rng(5), correlation=0.6)
+    called = scores > 1.15
+    if not opposed:  # hard people: both classes are wrong together
+        called = np.where(y == 1, called, np.roll(~called, -1))
+    left_out = [balanced_accuracy_score(y[groups != k], called[groups != k]) for k in range(60)]
+    jackknife = np.sqrt(59 / 60 * np.sum((left_out - np.mean(left_out)) ** 2))
+    estimate = clustered_balanced_accuracy(y, called, groups)
+    spread = estimate.value * (1 - estimate.value)
+    assert half_width(estimate) * spread / student.ppf(0.975, 59) == pytest.approx(jackknife, rel=0.05)
+
+
+def test_balanced_accuracy_without_errors_is_not_certain():
+    y, groups = np.tile([0, 1], 60), np.repeat(np.arange(12), 10)
+    always = clustered_balanced_accuracy(y, np.ones(120, dtype=bool), groups)
+    assert always.value == 0.5 and always.low < 0.42 and always.high > 0.58
+    called = (y == 1) | (groups == 0)
+    estimate = clustered_balanced_accuracy(y, called, groups)
+    bare = clustered_auc(y, called.astype(float), groups).estimate()
+    assert half_width(estimate) > half_width(bare) > 0
+    perfect = clustered_balanced_accuracy(y, y == 1, groups)
+    assert (perfect.low, perfect.high) == wilson(12, 12)
+    assert not clustered_balanced_accuracy(y, called, np.zeros(120)).has_interval
+    assert not clustered_balanced_accuracy(np.ones(9), np.ones(9)).is_defined
 
 
 def test_clustered_auc_folds_are_compared_within():

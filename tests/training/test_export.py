@@ -13,10 +13,12 @@ import torch
 
 from aletheia.core.errors import InputError
 from aletheia.datasets.manifest import manifest_hash
+from aletheia.datasets.sealed import sealed_hashes
 from aletheia.models.bundle import load_bundle
 from aletheia.models.onnx_network import ENGINES, OnnxNetwork
 from aletheia.models.scoring import predict_manifest
 from aletheia.models.spec import read_spec
+from aletheia.models.training_profile import read_profile
 from aletheia.models.typical_faces import face_features, read_typical
 from aletheia.models.verdict import decide
 from aletheia.training.abstention import manifest_distances, manifest_statistics
@@ -38,7 +40,9 @@ def with_changes(trained: FitResult, **changes) -> FitResult:
 
 
 def test_export_bundle_scores(trained, discs, tmp_path):
-    folder, spec = export_bundle(trained, *discs, folder=tmp_path / "model", run="uid-1")
+    sealed = discs[1].iloc[:3]
+    folder, spec = export_bundle(trained, *discs, folder=tmp_path / "model", run="uid-1", sealed=sealed)
+    assert read_profile(folder, spec.profile).sealed == sealed_hashes(sealed)
     model, loaded = load_bundle(folder)
     assert loaded == spec
     assert (spec.run, spec.architecture, spec.options) == ("uid-1", "attention_cnn", {"width": 8})
