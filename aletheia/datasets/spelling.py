@@ -7,7 +7,7 @@ The rules:
 - A header is read whatever its case and blanks; common other names of a column are read where the column is missing.
 - Words for "not known" (``nan``, ``unknown``, ``N/A``, ``none``, ``null``, ``-``, ``?`` …) are empty cells.
 - Labels are read whatever their case. 0 means real and 1 fake, unless the column is called ``is_real``.
-- Splits are read in their usual spellings (``Training``, ``valid``, ``dev`` …).
+- Splits are read by the words that folders use (``Training``, ``dev``, ``hold-out`` …); ``fold1`` has no known role.
 - Spellings of a source, a generator or a group that differ in case, blanks, ``-`` and ``_`` only are one, the most
   frequent; for gender, ``m``, ``man``, ``f``, ``woman`` … are read, too. Names of people and videos keep their case.
 """
@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
-from aletheia.datasets.layouts.words import LABEL_WORDS, LOOSE_LABEL_WORDS, SPLIT_WORDS
+from aletheia.datasets.layouts.words import LABEL_WORDS, LOOSE_LABEL_WORDS, is_unclear_split, read_split
 from aletheia.datasets.schema import DEMOGRAPHICS, FLAG_COLUMNS, GROUP_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, as_text
 from aletheia.stats.categorical import first_rows
 
@@ -133,9 +133,10 @@ def normalise_spelling(df: pd.DataFrame, *, compact: bool = False) -> tuple[pd.D
     notes += _clear_unknown(columns)
     if "label" in columns:
         notes += _read_labels(columns, inverted)
-    for name, words in (("split", SPLIT_WORDS), ("gender", _GENDERS)):
-        if name in columns:
-            notes += _translate(columns, name, words)
+    if "split" in columns:
+        notes += _read_splits(columns)
+    if "gender" in columns:
+        notes += _translate(columns, "gender", _GENDERS)
     for name in ("source", "generator", *DEMOGRAPHICS):
         if name in columns:
             notes += _merge(columns, name)
@@ -204,6 +205,19 @@ def _read_labels(columns: dict[str, _Texts], inverted: bool) -> list[str]:
             columns["generator"] = generator.cleared(cleared)
             notes.append(f"The generator of {int(cleared.sum()):,} real rows only says that they are real: cleared.")
     return notes
+
+
+def _read_splits(columns: dict[str, _Texts]) -> list[str]:
+    """Read the parts of the split, in place, by the words that folders use, and clear those of an unknown role."""
+    texts = columns["split"]
+    unclear = np.array([is_unclear_split(value) for value in texts.values], dtype=bool)
+    notes = []
+    if unclear.any():
+        columns["split"] = texts.cleared(unclear[texts.codes])
+        shown = ", ".join(map(repr, texts.values[unclear][:_SHOWN]))
+        cells = int(texts.counts()[unclear].sum())
+        notes.append(f"{cells:,} cells of the column 'split' name a part of unknown role ({shown}): read as empty.")
+    return notes + _change(columns, "split", lambda value: read_split(value) or value)
 
 
 def _translate(columns: dict[str, _Texts], name: str, words: dict[str, str]) -> list[str]:

@@ -81,6 +81,13 @@ def test_normalise_spelling_splits():
     assert "Spellings in the column 'split' were merged: 'Train' as 'train'" in notes
 
 
+def test_normalise_spelling_reads_parts_by_the_words_of_folders():
+    parts = ["test_set", "Eval", "hold-out", "public test", "fold1", "sealed", "2", ""]
+    frame, notes = normalised(label=["real"] * 8, split=parts)
+    assert frame["split"].tolist() == ["test", "test", "test", "test", "", "sealed", "2", ""]
+    assert "1 cells of the column 'split' name a part of unknown role ('fold1'): read as empty." in notes
+
+
 def test_normalise_spelling_groups():
     frame, notes = normalised(
         label=["real"] * 5,

@@ -9,7 +9,7 @@ from typing import Any
 from aletheia.datasets.layouts.file_label import FileLabel, Layout, video_key
 from aletheia.datasets.layouts.registry import register_tree_layout
 from aletheia.datasets.layouts.tree import Tree
-from aletheia.datasets.layouts.words import LABEL_WORDS, SPLIT_WORDS
+from aletheia.datasets.layouts.words import LABEL_WORDS, read_split
 from aletheia.imaging.media_types import is_video
 
 _JSON = ("metadata.json", "dataset.json")
@@ -80,7 +80,7 @@ def _find_entry(entries: Mapping[str, Entry], parts: list[str]) -> str:
 
 def _label(above: list[str], name: str, entry: Entry, folder: str) -> FileLabel:
     label = _LABELS[str(entry["label"]).strip().lower()]
-    split = SPLIT_WORDS.get(str(entry.get("split") or entry.get("set") or "").strip().lower(), "")
+    split = read_split(str(entry.get("split") or entry.get("set") or ""))
     place = video_key(folder, above)
     # A video is known by its entry; a picture that has an entry of its own is no video.
     video = f"{place}/{PurePosixPath(name).with_suffix('')}" if is_video(name) else ""
