@@ -9,13 +9,15 @@ The rules:
 - Labels are read whatever their case. 0 means real and 1 fake, unless the column is called ``is_real``.
 - Splits are read by the words that folders use (``Training``, ``dev``, ``hold-out`` …); ``fold1`` has no known role.
 - Spellings of a source, a generator or a group that differ in case, blanks, ``-`` and ``_`` only are one, the most
-  frequent; for gender, ``m``, ``man``, ``f``, ``woman`` … are read, too. Names of people and videos keep their case.
+  frequent; for gender, ``m``, ``man``, ``f``, ``woman`` … are read, too.
+- Names of people and of videos that differ in case and blanks only are one, in ``pair`` as well.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
+from aletheia.datasets.groups import PAIR_SEPARATOR
 from aletheia.datasets.layouts.words import LABEL_WORDS, LOOSE_LABEL_WORDS, is_unclear_split, read_split
 from aletheia.datasets.schema import DEMOGRAPHICS, FLAG_COLUMNS, GROUP_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, as_text
 from aletheia.stats.categorical import first_rows
@@ -140,6 +143,8 @@ def normalise_spelling(df: pd.DataFrame, *, compact: bool = False) -> tuple[pd.D
     for name in ("source", "generator", *DEMOGRAPHICS):
         if name in columns:
             notes += _merge(columns, name)
+    notes += _merge_names(columns, ("identity", "pair"))
+    notes += _merge_names(columns, ("video", "original"))
     for name in (*NUMBER_COLUMNS, *FLAG_COLUMNS):
         if name in df and df[name].dtype == object:
             df[name] = _Texts.of(df[name]).mapped(_known).column(compact=False)
@@ -153,7 +158,8 @@ def _trimmed(value: str) -> str:
 
 
 def _known(value: str) -> str:
-    return "" if value.strip().lower() in UNKNOWN else value
+    plain = value.strip().lower()
+    return "" if plain in UNKNOWN or plain.strip("()[]{}<>").strip() in UNKNOWN else value
 
 
 def _clear_unknown(columns: dict[str, _Texts]) -> list[str]:
@@ -232,6 +238,26 @@ def _merge(columns: dict[str, _Texts], name: str) -> list[str]:
         if key not in best or count > best[key][0]:
             best[key] = (count, value)
     return _change(columns, name, lambda value: best[_plain(value)][1])
+
+
+def _merge_names(columns: dict[str, _Texts], names: tuple[str, ...]) -> list[str]:
+    """Merge names of people, or of videos, that differ in case and blanks only, alike in all columns that hold them."""
+    names = tuple(name for name in names if name in columns)
+    counts: dict[str, Counter[str]] = {}
+    for name in names:
+        for value, count in zip(columns[name].values, columns[name].counts(), strict=True):
+            for part in value.split(PAIR_SEPARATOR):
+                counts.setdefault(_folded(part), Counter())[part.strip()] += int(count)
+    best = {key: spellings.most_common(1)[0][0] for key, spellings in counts.items()}
+
+    def change(value: str) -> str:
+        return PAIR_SEPARATOR.join(best[_folded(part)] for part in value.split(PAIR_SEPARATOR))
+
+    return [note for name in names for note in _change(columns, name, change)]
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def _plain(value: str) -> str:
