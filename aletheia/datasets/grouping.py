@@ -53,7 +53,7 @@ class Known(NamedTuple):
             )
         text = f"The person or the video is known of {self.known:,} of {self.rows:,} images"
         if self.guessed:
-            text += f" ({self.guessed:,} guessed from numbered names and the likeness of neighbours)"
+            text += f" ({self.guessed:,} guessed from the order of names and the likeness of neighbours)"
         if not self.people and self.compared:
             text += "; people are not known, but faces that look like one person are kept together"
         elif not self.people:
@@ -175,8 +175,8 @@ def _notes(guessed: pd.DataFrame) -> list[str]:
     frames = guessed[(guessed["video"] != "") & ~guessed["path"].map(is_video)]
     if len(frames):
         notes.append(
-            f"{len(frames):,} pictures were taken for frames of {counted(frames['video'].nunique(), 'video')}, by "
-            "their numbered names and the likeness of neighbours; the frames of a video stay on one side of the split. "
+            f"{len(frames):,} pictures were taken for frames of {counted(frames['video'].nunique(), 'video')}, by the "
+            "order of their names and the likeness of neighbours; the frames of a video stay on one side of the split. "
             "Where that is wrong, name the videos in a manifest."
         )
     people = guessed[(guessed["identity"] != "") | (guessed["pair"] != "")]

@@ -45,6 +45,9 @@ __all__ = [
 
 MAX_ROWS = 50_000_000
 MAX_BYTES = 4_000_000_000
+MAX_COLUMNS = 1000
+#: Of a row of a CSV; of a cell of a parquet file, on average; and of a column's cells, whatever their number.
+_ROW_BYTES, _CELL_BYTES, _CELLS_BYTES = 1 << 20, 4096, 1 << 24
 _CHUNK = 100_000
 _BYTES_OF_A_ROW = 4  # in a parquet file with less, the paths may be one and the same; names that count up take 1 to 7
 
@@ -102,6 +105,10 @@ def read_manifest(
         df = validate_manifest(df, copy=False, compact=compact)
     except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
         reason = " ".join(str(error).split())[:300]
+        if "invalid UTF8" in reason:
+            raise InputError(f"{path}: {_NO_UTF8}") from None
+        if "straddl" in reason:
+            raise InputError(f"{path}: {_LONG_ROW}") from None
         raise InputError(f"{path}: cannot be read as {suffix[1:]} ({reason}).") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -114,6 +121,19 @@ def read_manifest(
     return df
 
 
+_NO_UTF8 = "The file is not UTF-8 text (Latin-1 perhaps, as spreadsheets write it?). Save it as CSV in UTF-8."
+_LONG_ROW = (
+    f"A row has more than {_ROW_BYTES:,} bytes, which is no row of a manifest; perhaps a quotation mark is not closed."
+)
+
+
+def _check_columns(number: int) -> None:
+    if number > MAX_COLUMNS:
+        raise InputError(
+            f"The file has {number:,} columns, more than the {MAX_COLUMNS:,} that are read. Drop the others."
+        )
+
+
 def _read_csv(path: Path) -> pd.DataFrame:
     data = path.read_bytes()
     if not data.strip():
@@ -121,16 +141,20 @@ def _read_csv(path: Path) -> pd.DataFrame:
     if b"\0" in data:
         raise InputError("The file holds NUL bytes: it is no UTF-8 text (UTF-16 perhaps?). Save it as CSV in UTF-8.")
     data = data.removeprefix(b"\xef\xbb\xbf")
+    if len(data) > _ROW_BYTES and b"\n" not in data[:_ROW_BYTES]:
+        raise InputError(_LONG_ROW)
     try:
-        first = data[: 1 << 20].split(b"\n", 1)[0].decode("utf-8")
+        first = data[:_ROW_BYTES].split(b"\n", 1)[0].decode("utf-8")
     except UnicodeDecodeError:
-        raise InputError("The file is not UTF-8 text. Save it as CSV in UTF-8.") from None
+        raise InputError(_NO_UTF8) from None
     first = first.rstrip("\r")
     # Spreadsheets of half the world separate by semicolons.
     delimiter = "," if "," in first else next((mark for mark in ";\t" if mark in first), ",")
+    _check_columns(first.count(delimiter) + 1)
     names = next(csv.reader(io.StringIO(first), delimiter=delimiter), [])
     table = pa.csv.read_csv(
         pa.py_buffer(data),
+        read_options=pa.csv.ReadOptions(block_size=_ROW_BYTES),
         parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in data),
         # Text stays text ("007" is an identity); the schema turns into numbers what should be numbers.
         convert_options=pa.csv.ConvertOptions(
@@ -145,6 +169,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     rows = file.metadata.num_rows
     if rows > MAX_ROWS:
         raise InputError(f"The file has {rows:,} rows, more than the {MAX_ROWS:,} that are read. Split it.")
+    _check_columns(file.metadata.num_columns)
+    _check_cells(file.metadata)
     if rows > _CHUNK and rows * _BYTES_OF_A_ROW > path.stat().st_size and "path" in file.schema_arrow.names:
         _check_distinct_paths(file)
     # A text that repeats is read as a number and its values: normalise_spelling() looks at each value once.
@@ -163,6 +189,19 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         columns[name] = bare(_to_pandas(file.read(columns=[name], use_threads=False))[name])
         pa.default_memory_pool().release_unused()
     return pd.DataFrame(columns, index=pd.RangeIndex(rows), copy=False)
+
+
+def _check_cells(metadata: pa.parquet.FileMetaData) -> None:
+    """Refuse columns of cells so long that a small file would take gigabytes when it is unpacked."""
+    for k in range(metadata.num_row_groups):
+        group = metadata.row_group(k)
+        for c in range(group.num_columns):
+            column = group.column(c)
+            if column.total_uncompressed_size > _CELLS_BYTES + _CELL_BYTES * group.num_rows:
+                raise InputError(
+                    f"The column {column.path_in_schema[:100]!r} has {column.total_uncompressed_size:,} bytes in "
+                    f"{group.num_rows:,} rows; cells of a manifest have at most {_CELL_BYTES:,} on average. Drop it."
+                )
 
 
 def _check_distinct_paths(file: pa.parquet.ParquetFile) -> None:

@@ -12,7 +12,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from PIL import Image
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.progress import tqdm
-from aletheia.imaging.media_types import is_video
+from aletheia.datasets.numbered_names import Sequence, find_sequences
 from aletheia.imaging.reading import read_image
 
 #: Median difference of neighbours, in grey values of 0 to 255, up to which they are frames of one video, and the most
@@ -45,25 +45,6 @@ _VIDEO_NAME = re.compile(
     r"|(?:videos?|vid|clip|seq|sequence|track|scene|take|movie|shot)[-_ ]?\d+",
     re.IGNORECASE,
 )
-
-
-class Sequence(NamedTuple):
-    """Pictures whose names differ in a number only.
-
-    Attributes
-    ----------
-    key : str
-        Folder and common part of the names.
-    rows, numbers : list of int
-        Positions of the pictures, and the numbers that order them.
-    is_folder : bool
-        Whether they are all pictures of their folder.
-    """
-
-    key: str
-    rows: list[int]
-    numbers: list[int]
-    is_folder: bool
 
 
 class Guess(NamedTuple):
@@ -136,55 +117,6 @@ def guess_videos(paths: list[str], labels: Iterable[str], *, workers: int = 1, p
     return Guess(video, folders)
 
 
-def find_sequences(paths: list[str], labels: list[str]) -> list[Sequence]:
-    """Find pictures of one folder and label whose names differ in a number only; each sequence has at least two."""
-    patterns: dict[tuple[str, str, str], list[tuple[int, tuple[str, ...]]]] = {}
-    in_folder: dict[str, int] = {}
-    for i, path in enumerate(paths):
-        folder, _, name = path.rpartition("/")
-        in_folder[folder] = in_folder.get(folder, 0) + 1
-        stem = name.rpartition(".")[0] or name
-        numbers = tuple(re.findall(r"\d+", stem))
-        if numbers and not is_video(name):
-            pattern = re.sub(r"\d+", "#", stem)
-            patterns.setdefault((folder, labels[i], pattern), []).append((i, numbers))
-    sequences = []
-    for (folder, _, pattern), members in patterns.items():
-        for constant, group in _by_number(members):
-            if len(group) > 1:
-                key = f"{folder}/{_filled(pattern, constant)}".rstrip("/_-. ")
-                rows, counts = [i for _, i in group], [order[0] for order, _ in group]
-                sequences.append(Sequence(key, rows, counts, len(rows) == in_folder[folder]))
-    return sequences
-
-
-def _by_number(
-    members: list[tuple[int, tuple[str, ...]]],
-) -> list[tuple[tuple[str, ...], list[tuple[tuple[int, ...], int]]]]:
-    """Divide names by all their numbers but the frame's: the last, or the last but one before a face's."""
-    fields = len(members[0][1])
-    for behind in (1, 2) if fields > 1 else (1,):
-        groups: dict[tuple[str, ...], list[tuple[tuple[int, ...], int]]] = {}
-        for i, numbers in members:
-            order = tuple(int(number) for number in numbers[fields - behind :])
-            groups.setdefault(numbers[: fields - behind], []).append((order, i))
-        if len(members) >= 2 * len(groups) and not _are_faces(members, groups):
-            break
-    return [(constant, sorted(group)) for constant, group in groups.items()]
-
-
-def _are_faces(members: list[tuple[int, tuple[str, ...]]], groups: Collection[object]) -> bool:
-    """Tell whether the last number counts the few faces of each frame, not the frames of each video."""
-    last = {int(numbers[-1]) for _, numbers in members}
-    return len(last) <= 4 and last <= set(range(5)) and len(groups) > 4 * len(last)
-
-
-def _filled(pattern: str, constant: tuple[str, ...]) -> str:
-    """Put the constant numbers back into a pattern, and cut it before the one that counts."""
-    pieces = pattern.split("#")
-    return "".join(piece + number for piece, number in zip(pieces, constant, strict=False)) + pieces[len(constant)]
-
-
 class _Looks:
     """Colours of 8 × 8 fields of pictures, read once each."""
 
@@ -239,11 +171,11 @@ def _restarting(sequences: list[Sequence], paths: list[str]) -> set[str]:
 
     Folders of a thousand photos each, ``00000/00000.png … 01000/01000.png``, count on over the folders.
     """
-    beside: dict[str, list[tuple[int, int, str]]] = {}
+    beside: dict[str, list[tuple[float, float, str]]] = {}
     for sequence in sequences:
         folder = paths[sequence.rows[0]].rpartition("/")[0]
         above, _, own = sequence.key.rpartition("/")
-        if _VIDEO_NAME.fullmatch(own) and sequence.key.startswith(folder):
+        if sequence.is_counted and _VIDEO_NAME.fullmatch(own) and sequence.key.startswith(folder):
             first, last = (sequence.numbers[0], sequence.numbers[-1])
             beside.setdefault(above, []).append((first, last, sequence.key))
     restarting: set[str] = set()

@@ -7,15 +7,17 @@ The rules:
 - A header is read whatever its case and blanks; common other names of a column are read where the column is missing.
 - Words for "not known" (``nan``, ``unknown``, ``N/A``, ``none``, ``null``, ``-``, ``?`` …) are empty cells.
 - Labels are read whatever their case. 0 means real and 1 fake, unless the column is called ``is_real``.
-- Splits are read in their usual spellings (``Training``, ``valid``, ``dev`` …).
+- Splits are read by the words that folders use (``Training``, ``dev``, ``hold-out`` …); ``fold1`` has no known role.
 - Spellings of a source, a generator or a group that differ in case, blanks, ``-`` and ``_`` only are one, the most
-  frequent; for gender, ``m``, ``man``, ``f``, ``woman`` … are read, too. Names of people and videos keep their case.
+  frequent; for gender, ``m``, ``man``, ``f``, ``woman`` … are read, too.
+- Names of people and of videos that differ in case and blanks only are one, in ``pair`` as well.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +25,8 @@ import numpy as np
 import pandas as pd
 
 from aletheia.core.arrays import Array
-from aletheia.datasets.layouts.words import LABEL_WORDS, LOOSE_LABEL_WORDS, SPLIT_WORDS
+from aletheia.datasets.groups import PAIR_SEPARATOR
+from aletheia.datasets.layouts.words import LABEL_WORDS, LOOSE_LABEL_WORDS, is_unclear_split, read_split
 from aletheia.datasets.schema import DEMOGRAPHICS, FLAG_COLUMNS, GROUP_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, as_text
 from aletheia.stats.categorical import first_rows
 
@@ -133,12 +136,15 @@ def normalise_spelling(df: pd.DataFrame, *, compact: bool = False) -> tuple[pd.D
     notes += _clear_unknown(columns)
     if "label" in columns:
         notes += _read_labels(columns, inverted)
-    for name, words in (("split", SPLIT_WORDS), ("gender", _GENDERS)):
-        if name in columns:
-            notes += _translate(columns, name, words)
+    if "split" in columns:
+        notes += _read_splits(columns)
+    if "gender" in columns:
+        notes += _translate(columns, "gender", _GENDERS)
     for name in ("source", "generator", *DEMOGRAPHICS):
         if name in columns:
             notes += _merge(columns, name)
+    notes += _merge_names(columns, ("identity", "pair"))
+    notes += _merge_names(columns, ("video", "original"))
     for name in (*NUMBER_COLUMNS, *FLAG_COLUMNS):
         if name in df and df[name].dtype == object:
             df[name] = _Texts.of(df[name]).mapped(_known).column(compact=False)
@@ -152,7 +158,8 @@ def _trimmed(value: str) -> str:
 
 
 def _known(value: str) -> str:
-    return "" if value.strip().lower() in UNKNOWN else value
+    plain = value.strip().lower()
+    return "" if plain in UNKNOWN or plain.strip("()[]{}<>").strip() in UNKNOWN else value
 
 
 def _clear_unknown(columns: dict[str, _Texts]) -> list[str]:
@@ -206,6 +213,19 @@ def _read_labels(columns: dict[str, _Texts], inverted: bool) -> list[str]:
     return notes
 
 
+def _read_splits(columns: dict[str, _Texts]) -> list[str]:
+    """Read the parts of the split, in place, by the words that folders use, and clear those of an unknown role."""
+    texts = columns["split"]
+    unclear = np.array([is_unclear_split(value) for value in texts.values], dtype=bool)
+    notes = []
+    if unclear.any():
+        columns["split"] = texts.cleared(unclear[texts.codes])
+        shown = ", ".join(map(repr, texts.values[unclear][:_SHOWN]))
+        cells = int(texts.counts()[unclear].sum())
+        notes.append(f"{cells:,} cells of the column 'split' name a part of unknown role ({shown}): read as empty.")
+    return notes + _change(columns, "split", lambda value: read_split(value) or value)
+
+
 def _translate(columns: dict[str, _Texts], name: str, words: dict[str, str]) -> list[str]:
     return _change(columns, name, lambda value: words.get(value.lower(), value))
 
@@ -218,6 +238,26 @@ def _merge(columns: dict[str, _Texts], name: str) -> list[str]:
         if key not in best or count > best[key][0]:
             best[key] = (count, value)
     return _change(columns, name, lambda value: best[_plain(value)][1])
+
+
+def _merge_names(columns: dict[str, _Texts], names: tuple[str, ...]) -> list[str]:
+    """Merge names of people, or of videos, that differ in case and blanks only, alike in all columns that hold them."""
+    names = tuple(name for name in names if name in columns)
+    counts: dict[str, Counter[str]] = {}
+    for name in names:
+        for value, count in zip(columns[name].values, columns[name].counts(), strict=True):
+            for part in value.split(PAIR_SEPARATOR):
+                counts.setdefault(_folded(part), Counter())[part.strip()] += int(count)
+    best = {key: spellings.most_common(1)[0][0] for key, spellings in counts.items()}
+
+    def change(value: str) -> str:
+        return PAIR_SEPARATOR.join(best[_folded(part)] for part in value.split(PAIR_SEPARATOR))
+
+    return [note for name in names for note in _change(columns, name, change)]
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def _plain(value: str) -> str:

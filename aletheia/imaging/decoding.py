@@ -11,13 +11,13 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, JpegImagePlugin
+from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from aletheia.core.errors import InputError
 from aletheia.core.paths import check_is_local
 from aletheia.core.settings import get_settings
 from aletheia.core.wording import counted
-from aletheia.imaging.hostile import count_scans, gif_comment_bytes
+from aletheia.imaging.hostile import count_scans, excess
 from aletheia.imaging.media_types import HEAD_BYTES, VIDEO_FORMATS, describe_format, image_format
 from aletheia.imaging.png_chunks import read_chunks
 
@@ -32,7 +32,6 @@ warnings.filterwarnings("ignore", module=r"PIL\..*")
 _READ_HINT = f"Formats read are JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF; of videos {VIDEO_FORMATS}"
 # Encoders write ten scans or so; more are accepted where they cost a second or so.
 _MAX_SCANS, _USUAL_SCANS, _MAX_SCANNED_PIXELS = 200, 20, 640_000_000
-_MAX_COMMENT = 1 << 20  # bytes
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]{0,64}")
 
 
@@ -133,6 +132,8 @@ def open_image(name: str, data: bytes, max_pixels: int | None) -> Image.Image:
     kind = image_format(data[:HEAD_BYTES])
     if not kind:
         raise UnreadableImageError(name, _not_an_image(data), _READ_HINT)
+    if much := excess(kind, data):
+        raise UnreadableImageError(name, f"{much}, as only an attack would")
     image = _open(kind, name, data)
     limit = get_settings().max_pixels if max_pixels is None else max_pixels
     if image.width * image.height > limit:
@@ -156,9 +157,12 @@ def _open(kind: str, name: str, data: bytes) -> Image.Image:
         from pi_heif import HeifImageFile
 
         return HeifImageFile(io.BytesIO(data))  # type: ignore[no-any-return]
-    if kind == "gif" and gif_comment_bytes(data) > _MAX_COMMENT:
-        raise UnreadableImageError(name, f"has a comment of over {_MAX_COMMENT:,} bytes, as only an attack would")
-    image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
+    try:
+        image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
+    except UnidentifiedImageError:
+        if kind == "tiff":
+            _check_samples(name, data)
+        raise
     if kind == "png":
         image.info.update(read_chunks(data))
     return image
@@ -173,6 +177,23 @@ def _check_tiff(name: str, image: Image.Image) -> None:
             name,
             "is a TIFF whose channels of more than 8 bits are stored one after another (planar), which is not read",
             "Save it with interleaved channels, or with 8 bits a channel",
+        )
+
+
+def _check_samples(name: str, data: bytes) -> None:
+    """Refuse a TIFF whose values Pillow has no mode for, by what they are."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+    stream = io.BytesIO(data)
+    stream.seek(tags.next)
+    tags.load(stream)
+    bits, samples = tags.get(258, (1,)), tags.get(339, (1,))
+    kinds = {2: "signed whole numbers", 3: "floating-point values", 5: "complex numbers", 6: "complex numbers"}
+    first = samples[0] if isinstance(samples, tuple) else samples
+    if first in kinds or max(bits if isinstance(bits, tuple) else (bits,)) > 16:
+        size = max(bits if isinstance(bits, tuple) else (bits,))
+        what = kinds.get(first, "whole numbers")
+        raise UnreadableImageError(
+            name, f"is a TIFF of {what} of {size} bits, which is not read", "Save it with 8 or 16 bits a channel"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from aletheia.core.arrays import Array
+from aletheia.imaging.hostile import excess_of_tiff
 
 _ORIENTATION = 0x0112
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])\s*[\"'<]")
@@ -54,6 +55,8 @@ def swaps_sides(image: Image.Image) -> bool:
 
 def _from_exif(content: Any) -> int:
     if not isinstance(content, bytes) or not content:
+        return 0
+    if isinstance(content, bytes) and excess_of_tiff(content.removeprefix(b"Exif\0\0")):
         return 0
     exif = Image.Exif()
     try:

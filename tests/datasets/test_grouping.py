@@ -98,7 +98,7 @@ def test_with_grouping_does_not_guess_numbers_without_their_originals():
         (
             {"video": ["a", ""], "grouping": ["guessed", ""]},
             (2, 1, 1, 0),
-            "is known of 1 of 2 images (1 guessed from numbered names",
+            "is known of 1 of 2 images (1 guessed from the order of names",
         ),
     ],
 )

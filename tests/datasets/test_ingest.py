@@ -239,6 +239,19 @@ def test_load_pool_real_only(tmp_path: Path, save_image: Save, face_folder: Path
         load_pool(face_folder / "m.csv", progress=False)
 
 
+def test_load_pool_of_the_thumbnails_of_ffhq(tmp_path: Path, save_image: Save) -> None:
+    """In their true shape, folders of a thousand numbers each: all genuine, of one source, no videos."""
+    names = [f"thumbnails128x128/{1000 * k:05d}/{1000 * k + i:05d}.png" for k in range(3) for i in range(3)]
+    for i, name in enumerate(names):
+        save_image(tmp_path / name, seed=i)
+    for pool in (tmp_path, tmp_path / "thumbnails128x128"):
+        manifest = load_pool(pool, progress=False).manifest
+        assert len(manifest) == 9 and set(manifest["label"]) == {"real"} and set(manifest["source"]) == {"ffhq"}
+        assert set(manifest["video"]) == {""}
+    with pytest.raises(InputError, match="does not tell real from fake: it has sub-folders '00000'"):
+        load_source(tmp_path / "thumbnails128x128", progress=False)
+
+
 def test_load_pool_shared_data() -> None:
     shared = Path(os.environ.get("ALETHEIA_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
     if not (shared / "ffhq").is_dir():

@@ -212,3 +212,37 @@ def test_validate_manifest_compact_makes_texts_of_any_categories(values: list[ob
     full = validate_manifest(df, compact=True)
     assert full["age"].tolist() == validate_manifest(df)["age"].tolist()
     assert full["age"].cat.categories.map(type).unique().tolist() == [str]
+
+
+def test_read_manifest_in_latin_1_names_the_remedy(tmp_path):
+    file = tmp_path / "m.csv"
+    for text in ("path,label,identity\na.png,real,Müller\n", "path,label,Größe\na.png,real,1\n"):
+        file.write_bytes(text.encode("latin-1"))
+        with pytest.raises(InputError, match=r"not UTF-8 text .Latin-1 perhaps.*Save it as CSV in UTF-8"):
+            read_manifest(file)
+
+
+def test_read_manifest_refuses_a_cell_of_megabytes(tmp_path):
+    """From what the file says of itself: unpacked, one cell would take gigabytes."""
+    table = pa.table({"path": ["a.png"], "label": ["real"], "note": ["a" * 30_000_000]})
+    pyarrow.parquet.write_table(table, tmp_path / "m.parquet", compression="zstd")
+    assert (tmp_path / "m.parquet").stat().st_size < 100_000
+    with pytest.raises(InputError, match=r"column 'note' has 30,000,.* bytes in 1 rows; cells of a manifest"):
+        read_manifest(tmp_path / "m.parquet")
+    (tmp_path / "m.csv").write_text(f"path,label,note\na.png,real,{'a' * 3_000_000}\n")
+    with pytest.raises(InputError, match="A row has more than 1,048,576 bytes"):
+        read_manifest(tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_text("a" * 3_000_000)
+    with pytest.raises(InputError, match="A row has more than"):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_read_manifest_refuses_thousands_of_columns(tmp_path):
+    names = [f"c{k}" for k in range(2000)]
+    (tmp_path / "m.csv").write_text(",".join(["path", "label", *names]) + "\n" + "a.png,real" + ",1" * 2000 + "\n")
+    pyarrow.parquet.write_table(
+        pa.table({"path": ["a.png"], "label": ["real"]} | {name: [1] for name in names}), tmp_path / "m.parquet"
+    )
+    for suffix in ("csv", "parquet"):
+        with pytest.raises(InputError, match="has 2,002 columns, more than the 1,000 that are read"):
+            read_manifest(tmp_path / f"m.{suffix}")

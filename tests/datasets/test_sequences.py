@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aletheia.datasets.duplicates import popcount
-from aletheia.datasets.sequences import find_sequences, guess_videos
+from aletheia.datasets.sequences import guess_videos
 from aletheia.imaging.reading import perceptual_hash, read_image
 
 
@@ -106,29 +106,34 @@ def test_guess_videos_tolerates_what_cannot_be_read(write, tmp_path):
     assert guess([]) == []
 
 
-def keys(names: list[str]) -> dict[str, list[int]]:
-    return {sequence.key: sequence.rows for sequence in find_sequences(names, ["real"] * len(names))}
+@pytest.mark.parametrize(
+    "form", ["talk{video}_t{seconds:.2f}.png", "{video}/f{k:02x}.png", "{video}/{letter}.png", "{k:03d}_{video}.png"]
+)
+def test_guess_videos_of_seconds_base_sixteen_letters_and_numbers_in_front(write, form):
+    """Every video is whole, and none is merged with another, whatever counts its frames."""
+    paths = [
+        write(form.format(video="stuv"[v], k=k + 6, seconds=k / 2, letter="abcdefgh"[k]), frame)
+        for v in range(4)
+        for k, frame in enumerate(moving(v, 8))
+    ]
+    videos = guess(paths)
+    assert [len(set(videos[8 * v : 8 * v + 8])) for v in range(4)] == [1] * 4
+    assert len(set(videos)) == 4 and "" not in videos
 
 
-def test_find_sequences_orders_by_number():
-    assert keys(["d/f10.png", "d/f9.png", "d/f1.png"]) == {"d/f": [2, 1, 0]}
+@pytest.mark.parametrize("form", ["{name}.png", "{k:02x}.png", "p_{k}.{k}.png"])
+def test_guess_videos_leaves_photos_of_any_names_alone(write, form):
+    names = ["ann", "bob", "cleo", "dora", "eve", "finn", "gil", "hanna", "ivo", "june", "kit", "lea"]
+    paths = [
+        write(f"{d}/{form.format(name=name, k=k)}", scene(20 * d + k)) for d in range(2) for k, name in enumerate(names)
+    ]
+    found = guess_videos(paths, ["real"] * len(paths))
+    assert set(found.video) == {""} and not found.folders
 
 
-def test_find_sequences_keeps_the_videos_number():
-    names = [f"d/id{a}_id{b}_0001_{k}.png" for a, b in ((0, 1), (2, 3)) for k in range(3)]
-    assert keys(names) == {"d/id0_id1_0001": [0, 1, 2], "d/id2_id3_0001": [3, 4, 5]}
-
-
-def test_find_sequences_sees_a_face_number_behind_the_frames():
-    names = [f"d/{frame:04d}_{face}.png" for frame in range(12) for face in range(2)]
-    assert keys(names) == {"d": list(range(24))}
-
-
-def test_find_sequences_needs_two_and_no_videos():
-    assert keys(["d/a1.png", "d/b2.png", "d/c.png", "d/v1.mp4", "d/v2.mp4"]) == {}
-    mixed = find_sequences(["d/1.png", "d/2.png", "d/note.png"], ["real"] * 3)
-    assert [sequence.is_folder for sequence in mixed] == [False]
-    assert find_sequences(["d/1.png", "d/2.png"], ["real", "fake"]) == []
+def test_guess_videos_names_folders_whose_pictures_do_not_count(write, tmp_path):
+    paths = [write(f"alice/{letter}.png", frame) for letter, frame in zip("abcde", moving(1, 5, step=2), strict=True)]
+    assert guess_videos(paths, ["real"] * 5).folders == {f"{tmp_path}/alice"}
 
 
 def test_scenes_differ_as_photos_do(write):

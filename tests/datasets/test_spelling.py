@@ -81,6 +81,13 @@ def test_normalise_spelling_splits():
     assert "Spellings in the column 'split' were merged: 'Train' as 'train'" in notes
 
 
+def test_normalise_spelling_reads_parts_by_the_words_of_folders():
+    parts = ["test_set", "Eval", "hold-out", "public test", "fold1", "sealed", "2", ""]
+    frame, notes = normalised(label=["real"] * 8, split=parts)
+    assert frame["split"].tolist() == ["test", "test", "test", "test", "", "sealed", "2", ""]
+    assert "1 cells of the column 'split' name a part of unknown role ('fold1'): read as empty." in notes
+
+
 def test_normalise_spelling_groups():
     frame, notes = normalised(
         label=["real"] * 5,
@@ -108,3 +115,24 @@ def test_read_manifest_placeholders_in_numbers(tmp_path):
     (tmp_path / "m.csv").write_text("path,label,width,jpeg_quality\na.jpg,real,N/A,nan\nb.jpg,fake,7,90\n")
     frame = read_manifest(tmp_path / "m.csv")
     assert frame["width"].tolist() == [0, 7] and frame["jpeg_quality"].isna().tolist() == [True, False]
+
+
+def test_normalise_spelling_merges_people_in_identity_and_pair():
+    """The spellings of one person are one, or a split would put them on both sides."""
+    frame, notes = normalised(
+        label=["real"] * 5,
+        identity=["Anna", "anna ", "ANNA", "Anna", ""],
+        pair=["", "", "", "", "ANNA|Bob"],
+        video=["Clip 1", "clip  1", "Clip 1", "Clip 2", ""],
+        original=["", "", "", "", "CLIP 1"],
+    )
+    assert frame["identity"].tolist() == ["Anna"] * 4 + [""] and frame["pair"].tolist()[4] == "Anna|Bob"
+    assert frame["video"].tolist() == ["Clip 1"] * 3 + ["Clip 2", ""] and frame["original"].tolist()[4] == "Clip 1"
+    assert "Spellings in the column 'identity' were merged: 'anna' as 'Anna', 'ANNA' as 'Anna'." in notes
+    assert "Spellings in the column 'pair' were merged" in notes
+
+
+@pytest.mark.parametrize("word", ["(none)", "[unknown]", "<null>", "( n/a )"])
+def test_normalise_spelling_reads_words_for_unknown_in_brackets(word):
+    frame, _ = normalised(label=["real", "real"], identity=[word, "(nina)"])
+    assert frame["identity"].tolist() == ["", "(nina)"]

@@ -92,3 +92,26 @@ def test_without_leading_bytes_of_white_space():
         assert f"{counted(len(prefix), 'byte')} before its beginning" in note
     for untouched in (jpeg, b"", b"\n\n text", b"\n" * 80 + jpeg, b"x" + jpeg):
         assert without_leading_bytes(untouched) == (untouched, ())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind", "said"),
+    [
+        ("<f4", 3, "floating-point values of 32 bits"),
+        ("<f8", 3, "floating-point values of 64 bits"),
+        ("<u4", 1, "whole numbers of 32 bits"),
+    ],
+)
+def test_read_image_of_a_tiff_of_other_values_names_them(dtype, kind, said):
+    """Three channels of floating-point values are whole, and no picture that a viewer shows."""
+    pixels = np.zeros((4, 4, 3), dtype).tobytes()
+    size = 8 * np.dtype(dtype).itemsize
+    tags = [(256, 4), (257, 4), (258, None), (259, 1), (262, 2), (273, 200), (277, 3), (278, 4), (279, len(pixels))]
+    tags.append((339, None))
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    for tag, value in tags:
+        place = (1, value) if value else (3, 180 if tag == 258 else 188)
+        head += struct.pack("<HHII", tag, 3, *place)
+    head = head.ljust(180, b"\0") + struct.pack("<4H", size, size, size, 0) + struct.pack("<3H", kind, kind, kind)
+    with pytest.raises(UnreadableImageError, match=f"is a TIFF of {said}, which is not read. Save it with 8 or 16"):
+        open_image("x", head.ljust(200, b"\0") + pixels, None)

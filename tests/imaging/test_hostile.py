@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
 import time
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aletheia.imaging.hostile import count_scans, gif_comment_bytes
+from aletheia.imaging.hostile import count_scans, excess
 from aletheia.imaging.reading import UnreadableImageError, read_image
 
 
@@ -64,12 +66,78 @@ def test_read_image_many_scans_of_many_pixels(shape, scans, accepted):
     assert time.process_time() - began < 2  # decoded, it takes some ten
 
 
-def test_gif_comment_bytes():
-    assert gif_comment_bytes(saved((8, 8), "GIF")) == 0
-    assert gif_comment_bytes(gif(510)) == 510
-    assert gif_comment_bytes(gif(510, 3)) == 1530
-    assert gif_comment_bytes(gif(510)[:-1]) == 510
-    assert gif_comment_bytes(b"GIF89a") == 0
+def tiff(tags: list[tuple[int, int, int]], data: int = 0) -> bytes:
+    """A TIFF of one pixel with further tags (number, type, count) that all point to one place."""
+    small = [(256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8)]
+    entries = sorted({entry[0]: entry for entry in [*small, *((*tag, 8) for tag in tags)]}.values())
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    return head + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4 + data)
+
+
+def inserted(data: bytes, position: int, piece: bytes, number: int) -> bytes:
+    return data[:position] + piece * number + data[position:]
+
+
+def chunk(kind: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+#: A file, where small pieces are put into it, the piece, and what is said.
+PIECES = {
+    "segments": ("JPEG", 2, b"\xff\xfe\0\2", "JPEG segments"),
+    "fill bytes": ("JPEG", 2, b"\xff", "JPEG segments"),
+    "restarts": ("JPEG", 2, b"\xff\xd0", "JPEG segments"),
+    "chunks in front": ("PNG", 33, chunk(b"teXt"), "PNG chunks"),
+    "chunks behind": ("PNG", -12, chunk(b"teXt"), "PNG chunks"),
+    "empty pixels": ("PNG", 33, chunk(b"IDAT"), "PNG chunks"),
+    "empty comments": ("GIF", 781, b"\x21\xfe\0", "comments of over 10,000 pieces"),
+    "tiny comments": ("GIF", 781, b"\x21\xfe\1a\0", "comments of over 10,000 pieces"),
+    "pieces of one comment": ("GIF", 781, b"\x21\xfe" + b"\1a" * 20_000 + b"\0", "comments of over 10,000 pieces"),
+    "controls": ("GIF", 781, b"\x21\xf9\4\0\0\0\0\0", "GIF blocks"),
+    "stray bytes": ("GIF", 781, b"\0", "GIF blocks"),
+}
+
+
+@pytest.mark.parametrize("way", PIECES)
+def test_read_image_of_a_million_small_pieces(way):
+    """Each cost seconds to minutes before; now they are counted up to a limit, and a few are read as ever."""
+    kind, position, piece, reason = PIECES[way]
+    data = saved((8, 8), kind)
+    position = 13 + (3 << ((data[10] & 7) + 1)) if kind == "GIF" else position % len(data)
+    many = inserted(data, position, piece, 1_000_000 if len(piece) < 1000 else 1)
+    began = time.process_time()
+    with pytest.raises(UnreadableImageError, match=f"{reason}.*as only an attack would"):
+        read_image(many)
+    assert time.process_time() - began < 2
+    if way != "empty pixels" and len(piece) < 1000:
+        assert read_image(inserted(data, position, piece, 50)).shape == (8, 8, 3)
+
+
+def test_read_image_of_tags_that_point_to_one_place():
+    """16,000 tags of eight megabytes each would be copied, one after another, until memory ends."""
+    tags = [(40_000 + k, 4, 1_000) for k in range(20_000)]
+    with pytest.raises(UnreadableImageError, match="TIFF tags that are many times longer than the file"):
+        read_image(tiff(tags, data=4_000))
+    with pytest.raises(UnreadableImageError, match="has 200,000 TIFF strips"):
+        read_image(tiff([(273, 4, 200_000)]))
+    assert read_image(tiff([(40_000, 4, 5)])).shape == (1, 1, 3)
+
+
+def test_read_image_of_exif_that_points_to_one_place():
+    exif = tiff([(40_000 + k, 4, 15_000) for k in range(3_000)], data=20_000)
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 8) + b"Exif\0\0" + exif
+    data = saved((8, 8))
+    with pytest.raises(UnreadableImageError, match="TIFF tags"):
+        read_image(data[:2] + segment + data[2:])
+    png = saved((8, 8), "PNG")
+    assert read_image(png[:33] + chunk(b"eXIf", exif) + png[33:]).shape == (8, 8, 3)  # its orientation is not read
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "gif", "tiff", "webp"])
+def test_excess_of_usual_files(kind):
+    assert excess(kind, saved((40, 60), kind.upper())) == ""
+    for end in (0, 1, 5, 12, 30):
+        assert excess(kind, saved((40, 60), kind.upper())[:end]) == ""
 
 
 @pytest.mark.parametrize(("comment", "comments"), [(40 << 20, 1), (510, 80_000)])

@@ -142,10 +142,10 @@ def _place_celeb(parts: list[str], folder: str, tests: set[str] | None) -> FileL
 def _df40(tree: Tree) -> Layout | None:
     """Read ``<method>/{ff,cdf}/frames/<video>/n.png``, made from the genuine videos of FaceForensics++ and Celeb-DF.
 
-    Yan et al., "DF40", NeurIPS 2024. The methods of unknown origin bring genuine pictures of their own:
-    ``<method>/{real,fake}/…``.
+    Yan et al., "DF40", NeurIPS 2024. Its training set, ``<method>/frames/000_003/n.png``, is of FaceForensics++. The
+    methods of unknown origin bring genuine pictures of their own: ``<method>/{real,fake}/…``.
     """
-    if not any(_df40_source(file.split("/")) for file in tree.files):
+    if not any(_df40_source(parts) or _df40_training(parts) for parts in (file.split("/") for file in tree.files)):
         return None
     splits, tests = _pair_splits(tree), _celeb_tests(tree)
 
@@ -163,10 +163,19 @@ def _df40_source(parts: list[str]) -> int:
     return 0
 
 
+def _df40_training(parts: list[str]) -> int:
+    """Find the folder ``frames`` between that of a method and that of a swapped video; 0 when there is none."""
+    for i in range(1, len(parts) - 2):
+        is_swap = re.fullmatch(r"\d{3}_\d{3}", parts[i + 1])
+        if parts[i].lower() == "frames" and is_swap and not names_nothing(parts[i - 1]):
+            return 0 if any(folder_words(part)[0] for part in parts[:i]) else i
+    return 0
+
+
 def _place_df40(parts: list[str], folder: str, splits: dict[str, str], tests: set[str] | None) -> FileLabel | None:
     if _NO_PICTURES & {part.lower() for part in parts}:
         return None
-    top = _df40_source(parts)
+    top = _df40_source(parts) or _df40_training(parts)
     if not top:
         top = next((i for i, part in enumerate(parts[:-1]) if i and part.lower() in ("real", "fake")), 0)
         if not top:
@@ -175,6 +184,7 @@ def _place_df40(parts: list[str], folder: str, splits: dict[str, str], tests: se
         key = video_key(folder, video) if video else ""
         return FileLabel(label, f"df40-{method}", method if label == "fake" else "", "", key)
     origin, video = parts[top].lower(), video_parts(parts, top)
+    origin = "ff" if origin == "frames" else origin
     name = video[-1] if video else ""
     people = numbered_people(name, "ff") if origin == "ff" else celeb_people(name, "celeb-df")
     # A fake without a donor belongs to the person that it was made from.

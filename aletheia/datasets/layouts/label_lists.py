@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 from aletheia.datasets.layouts.file_label import FileLabel, Layout, video_key
 from aletheia.datasets.layouts.registry import register_tree_layout
 from aletheia.datasets.layouts.tree import Tree
-from aletheia.datasets.layouts.words import LABEL_WORDS, SPLIT_WORDS
+from aletheia.datasets.layouts.words import LABEL_WORDS, read_split
 from aletheia.imaging.media_types import is_video
 
 _JSON = ("metadata.json", "dataset.json")
 _TABLES = ("metadata.csv", "labels.csv")
 _NAMES = ("filename", "file_name", "videoname", "video", "file", "path", "name")
+_BITS = {"0": 0, "0.0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "true": 1, "yes": 1}
 _LABELS = {**LABEL_WORDS, "0": "real", "1": "fake"}
 
 Entry = Mapping[str, Any]
@@ -27,7 +29,8 @@ def _label_list(tree: Tree) -> Layout | None:
     ``metadata.json`` is that of DFDC (Dolhansky et al., "The DeepFake Detection Challenge Dataset", 2020):
     ``{"a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"}}``; ``dataset.json`` that of its preview, with
     ``set``, ``target_id`` and ``swapped_id``. ``metadata.csv`` and ``labels.csv`` have a row a file with ``filename``
-    and ``label`` (0 means real, 1 fake). Frames may lie in a folder that bears the video's name.
+    and ``label`` (0 means real, 1 fake), ``is_fake`` or ``is_real``. Frames may lie in a folder that bears the video's
+    name, or bear it themselves, with a number behind it or without.
     """
     lists = {folder: entries for folder in tree.folders() if (entries := _read_list(tree, folder))}
     if not lists:
@@ -57,6 +60,7 @@ def _read_list(tree: Tree, folder: str) -> dict[str, Entry]:
             key = next((row[column] for column in _NAMES if row.get(column)), "")
             if key:
                 entries[key.replace("\\", "/")] = row
+    entries = {key: _with_label(entry) for key, entry in entries.items()}
     known = {key: entry for key, entry in entries.items() if str(entry.get("label", "")).strip().lower() in _LABELS}
     if len(known) < len(entries):
         tree.notes.append(
@@ -68,6 +72,17 @@ def _read_list(tree: Tree, folder: str) -> dict[str, Entry]:
     return {**{stem: {**known[key], "_key": key} for stem, key in stems.items()}, **known}
 
 
+def _with_label(entry: Entry) -> Entry:
+    """Read ``is_fake`` and ``is_real``, where there is no label."""
+    if entry.get("label"):
+        return entry
+    for column, bits in (("is_fake", ("real", "fake")), ("is_real", ("fake", "real"))):
+        text = str(entry.get(column, "")).strip().lower()
+        if text in _BITS:
+            return {**entry, "label": bits[_BITS[text]]}
+    return entry
+
+
 def _find_entry(entries: Mapping[str, Entry], parts: list[str]) -> str:
     """Find the entry of a file, or of the video that it is a frame of; empty when there is none."""
     for start in range(len(parts)):
@@ -75,12 +90,22 @@ def _find_entry(entries: Mapping[str, Entry], parts: list[str]) -> str:
             name = "/".join(parts[start:end])
             if name in entries:
                 return str(entries[name].get("_key", name))
-    return ""
+    # A frame beside others: <video>.jpg, <video>_12.jpg or <video>_12_0.jpg.
+    stem = PurePosixPath(parts[-1]).stem
+    while True:
+        for start in range(len(parts)):
+            entry = entries.get("/".join((*parts[start:-1], stem)))
+            if entry and "_key" in entry:
+                return str(entry["_key"])
+        shorter = re.sub(r"[_-]\d+$", "", stem)
+        if shorter == stem:
+            return ""
+        stem = shorter
 
 
 def _label(above: list[str], name: str, entry: Entry, folder: str) -> FileLabel:
     label = _LABELS[str(entry["label"]).strip().lower()]
-    split = SPLIT_WORDS.get(str(entry.get("split") or entry.get("set") or "").strip().lower(), "")
+    split = read_split(str(entry.get("split") or entry.get("set") or ""))
     place = video_key(folder, above)
     # A video is known by its entry; a picture that has an entry of its own is no video.
     video = f"{place}/{PurePosixPath(name).with_suffix('')}" if is_video(name) else ""

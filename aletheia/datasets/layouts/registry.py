@@ -15,7 +15,9 @@ from aletheia.core.errors import InputError
 from aletheia.core.plugins import Registry
 from aletheia.core.wording import counted
 from aletheia.datasets.layouts.file_label import FileLabel, Layout
+from aletheia.datasets.layouts.split_lists import add_listed_splits
 from aletheia.datasets.layouts.tree import Tree
+from aletheia.datasets.layouts.words import is_unclear_split
 
 EXPECTED = (
     "Expected is a folder with sub-folders real/ and fake/ (inside them real/<source>/ and fake/<generator>/ "
@@ -106,7 +108,8 @@ def describe_files(folder: Path, files: list[str]) -> tuple[list[dict[str, str]]
 def describe_tree(tree: Tree) -> Description:
     """Label every file by the first layout that fits the folder.
 
-    The layouts of single data sets in this package are one: a folder may hold several data sets.
+    The layouts of single data sets in this package are one: a folder may hold several data sets. Parts of a split that
+    the layout does not read are taken from lists beside the files (:mod:`aletheia.datasets.layouts.split_lists`).
 
     Raises
     ------
@@ -124,7 +127,10 @@ def describe_tree(tree: Tree) -> Description:
         if rows and 2 * len(rows) >= len(placed):
             used = {name for _, _, name in placed}
             unplaced = [file for file, label, _ in placed if label is None]
-            return Description(_tabulate(rows), unplaced, ", ".join(name for name in opened if name in used))
+            table = _tabulate(rows)
+            _note_unclear_splits(tree)
+            add_listed_splits(tree, table)
+            return Description(table, unplaced, ", ".join(name for name in opened if name in used))
     tops = sorted({file.split("/")[0] for file in tree.files if "/" in file})
     content = (
         f"sub-folders {', '.join(map(repr, tops[:6]))}"
@@ -146,6 +152,17 @@ def _place(file: str, folder: str, layouts: dict[str, Layout]) -> tuple[FileLabe
         if label is not None:
             return label, name
     return None, ""
+
+
+def _note_unclear_splits(tree: Tree) -> None:
+    """Say which folders name a part of a split whose role nobody knows, such as ``fold1``."""
+    names = {name for folder in tree.folders() for name in folder.split("/") if is_unclear_split(name)}
+    if names:
+        shown = ", ".join(sorted(names)[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        tree.notes.append(
+            f"The folders {shown} name parts of a split, and not whether they are for train, val or test: their files "
+            "have no part. Rename them, or state the split in a manifest."
+        )
 
 
 def _tabulate(rows: list[tuple[str, FileLabel]]) -> list[dict[str, str]]:

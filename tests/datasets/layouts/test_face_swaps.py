@@ -117,3 +117,13 @@ def test_df40_leaves_other_folders_of_these_names_alone(describe):
 def test_video_parts_finds_the_folder_of_frames():
     assert video_parts(["x", "c23", "frames", "033", "downsampled", "1.png"], 0) == ["x", "c23", "frames", "033"]
     assert video_parts(["x", "c23", "1.png"], 0) == []
+
+
+def test_df40_training_set(describe):
+    files = ["simswap/frames/000_003/000.png", "faceswap/frames/001_002/000.png", "uniface/landmarks/000_003/0.png"]
+    rows = describe("DF40_train", files)
+    assert rows[""]["layout"] == "df40" and rows[""]["unplaced"] == files[2]
+    row = rows[files[0]]
+    assert (row["label"], row["generator"], row["source"], row["pair"]) == (
+        "fake", "simswap", "faceforensics++", "ff-000|ff-003",
+    )  # fmt: skip

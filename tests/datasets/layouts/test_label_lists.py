@@ -87,3 +87,26 @@ def test_label_list_outside_of_the_folder_is_not_read(tmp_path):
     with pytest.raises(InputError, match=r"metadata\.json lies beside the files but cannot be used \(it is a link"):
         describe_tree(Tree(root, ["aaa.mp4", "bbb.mp4"]))
     assert label_lists.__doc__
+
+
+VIDEOS = {"aa.mp4": {"label": "FAKE", "split": "train", "original": "bb.mp4"}, "bb.mp4": {"label": "REAL"}}
+
+
+@pytest.mark.parametrize("names", [("aa.jpg", "bb.jpg"), ("aa_12.jpg", "bb_3.jpg"), ("aa_12_0.png", "bb-007.png")])
+def test_label_list_of_frames_that_bear_the_name_of_their_video(describe, names):
+    fake, real = (f"part_0/{name}" for name in names)
+    rows = describe("dfdc", [fake, real], {"part_0/metadata.json": VIDEOS})
+    assert (rows[fake]["label"], rows[real]["label"]) == ("fake", "real")
+    assert rows[fake]["video"] == "dfdc/part_0/aa" and rows[fake]["pair"] == rows[real]["pair"]
+
+
+def test_label_list_of_crops_beside_a_table(describe):
+    table = "videoname,original_width,label,original\naa.mp4,1,FAKE,bb.mp4\nbb.mp4,1,REAL,\n"
+    rows = describe("deepfake-faces", ["faces_224/aa.jpg", "faces_224/bb.jpg"], {"metadata.csv": table})
+    assert [rows[f"faces_224/{name}.jpg"]["label"] for name in ("aa", "bb")] == ["fake", "real"]
+
+
+@pytest.mark.parametrize(("column", "first"), [("is_real", "real"), ("is_fake", "fake")])
+def test_label_list_of_bits(describe, column, first):
+    rows = describe("x", ["images/a.jpg", "images/b.jpg"], {"labels.csv": f"filename,{column}\na.jpg,1\nb.jpg,False\n"})
+    assert rows["images/a.jpg"]["label"] == first != rows["images/b.jpg"]["label"]

@@ -23,6 +23,11 @@ CASES = {
     "fake/c23/frames/1.png": ("fake", "set", "", ""),
     "TestSet/RealFaces/1.jpg": ("real", "set", "", "test"),
     "Original/1.jpg": ("real", "set", "", ""),
+    "fake/evaluation/1.png": ("fake", "set", "", "test"),
+    "real/validate/phone/1.png": ("real", "phone", "", "val"),
+    "evaluation/fake/1.png": ("fake", "set", "", "test"),
+    "fake/stylegan/hold-out/1.png": ("fake", "set", "stylegan", "test"),
+    "real/fold1/1.png": ("real", "set", "", ""),
     "deepfakes/1.jpg": ("fake", "set", "", ""),
 }
 
@@ -42,3 +47,8 @@ def test_find_label_of_folders_that_name_none(folders):
 def test_find_label_prefers_plain_words():
     assert find_label(["synthetic", "test", "real"]) == (2, "real", "test")
     assert find_label(["generated", "val"]) == (0, "fake", "val")
+
+
+def test_real_fake_says_that_a_fold_has_no_known_role(describe):
+    notes = describe("set", ["fold1/real/1.png", "fold2/fake/1.png"])[""]["notes"]
+    assert "fold1, fold2 name parts of a split, and not whether they are for train, val or test" in notes
