@@ -36,6 +36,7 @@ def synth(
 app.command("self-blend")(paired.self_blend)
 app.command("part-swap")(paired.part_swap)
 app.command("face-swap")(paired.face_swap)
+app.command("reconstruct")(paired.reconstruct)
 
 
 @app.command("frames")

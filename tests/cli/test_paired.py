@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aletheia.cli import data, paired
+from aletheia.core.errors import InputError
 
 
 @pytest.fixture
@@ -47,7 +48,29 @@ def test_many_left_out_are_not_all_printed(capsys):
     assert captured.err.count("left out: ") == 5 and "out/skipped.csv" in captured.err
 
 
-@pytest.mark.parametrize("command", ["self-blend", "part-swap", "face-swap"])
+@pytest.mark.parametrize("command", ["self-blend", "part-swap", "face-swap", "reconstruct"])
 def test_help_says_what_comes_out(command: str):
     output = CliRunner().invoke(data.app, [command, "--help"], terminal_width=200).output
     assert all(word in output for word in ("genuine", "manifest.csv", "sheet.png", "skipped.csv", "continues"))
+
+
+def test_reconstruct_makes_a_generator_of_each_family(tmp_path: Path, folder: Path):
+    words = [
+        "reconstruct",
+        str(folder),
+        str(tmp_path / "out"),
+        "--steps",
+        "2",
+        "--family",
+        "vae",
+        "--family",
+        "shuffle",
+    ]
+    result = CliRunner().invoke(data.app, words)
+    assert result.exit_code == 0, result.output
+    assert "3 genuine pictures and as many forgeries; 1 left out" in result.stdout
+    generators = pd.read_csv(tmp_path / "out" / "manifest.csv")["generator"].dropna().value_counts()
+    assert generators.to_dict() == {"reconstruct-vae": 2, "reconstruct-shuffle": 1}
+    wrong = CliRunner().invoke(data.app, [*words[:3], "--family", "diffusion"])
+    assert isinstance(wrong.exception, InputError) and "choose among transposed, nearest" in str(wrong.exception)
+    assert CliRunner().invoke(data.app, [*words[:3], "--steps", "0"]).exit_code == 2
