@@ -1,4 +1,4 @@
-"""``aletheia data …``: generation of data sets, and frames of videos."""
+"""``aletheia data …``: generation of data sets, frames of videos, and relatives among faces."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from aletheia.cli import paired
 from aletheia.core.wording import counted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -32,28 +33,10 @@ def synth(
     print(json.dumps({"manifest": str(manifest)}) if as_json else manifest)
 
 
-@app.command("self-blend")
-def self_blend(
-    folder: Annotated[Path, typer.Argument(help="Folder of genuine pictures; its subfolders name the sources.")],
-    out: Annotated[Path, typer.Argument(help="Folder to write to; created if missing.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same forgeries.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Make a data set from genuine pictures alone, by adding a self-blended forgery of each.
-
-    Writes real/, fake/ and manifest.csv, for training by `aletheia run --source OUT/manifest.csv`. Pictures without a
-    usable face are listed in skipped.csv.
-    """
-    from aletheia.datasets.self_blending import blend_folder
-
-    blended = blend_folder(folder, out, seed=seed)
-    if as_json:
-        print(json.dumps(dataclasses.asdict(blended), default=str))
-        return
-    print(
-        f"{blended.manifest}: {counted(blended.pairs, 'genuine picture')} and as many forgeries; "
-        f"{len(blended.skipped)} left out"
-    )
+app.command("self-blend")(paired.self_blend)
+app.command("part-swap")(paired.part_swap)
+app.command("face-swap")(paired.face_swap)
+app.command("reconstruct")(paired.reconstruct)
 
 
 @app.command("frames")

@@ -45,6 +45,8 @@ def test_self_blend_counts_pairs_and_skipped(tmp_path: Path, portraits):
     assert "1 left out" in output
     labels = pd.read_csv(tmp_path / "out" / "manifest.csv")
     assert len(labels) == 4
+    again = call("self-blend", str(tmp_path / "genuine"), str(tmp_path / "out"), "--seed", "4", "--json")
+    assert json.loads(again[again.index("{") :])["resumed"] == 2
 
 
 def test_frames_writes_and_resumes(tmp_path: Path, write_video):

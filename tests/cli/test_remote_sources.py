@@ -14,6 +14,9 @@ from aletheia.core.errors import InputError
     [
         ["data", "frames", "s3://bucket/videos", "out"],
         ["data", "self-blend", "gs://bucket/faces", "out"],
+        ["data", "part-swap", "gs://bucket/faces", "out"],
+        ["data", "reconstruct", "s3://bucket/faces", "out"],
+        ["data", "face-swap", "s3://bucket/faces.csv", "out"],
         ["predict", "https://faces.example/x.jpg"],
         ["run", "--dry-run", "--source", "v3io://users/faces"],
         ["run", "--dry-run", "--source", "synthetic", "--real-pool", "s3://bucket/ffhq"],

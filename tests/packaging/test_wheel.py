@@ -68,7 +68,7 @@ def test_wheel_holds_every_file_of_the_package(wheel):
     packaged = {name for name in names if name.startswith("aletheia/")}
     assert packaged == package_files()
     assert {"aletheia/py.typed", "aletheia/serving/web/page.css", "aletheia/core/__init__.pyi"} <= packaged
-    assert len({name for name in packaged if name.endswith(".tflite")}) == 2
+    assert len({name for name in packaged if name.endswith(".tflite")}) == 3
     assert {name.rsplit("/", 1)[1] for name in names if "/licenses/" in name} == {"LICENSE", "NOTICE"}
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from aletheia.cli import app
 from aletheia.core.errors import InputError
 from aletheia.datasets.ingest import load_source
-from aletheia.datasets.self_blending import blend_face, blend_folder, landmarks_of
+from aletheia.datasets.paired.self_blending import blend_face, blend_folder, landmarks_of
 from aletheia.datasets.split import split_manifest
 from aletheia.datasets.synthetic.forgeries import face_mask
 from aletheia.faces.detectors.blazeface import BlazeFace
