@@ -234,11 +234,11 @@ class ModelSpec(Strict):
         return crop.model_dump(mode="json", exclude=set(SELECTION))
 
     def recipe(self) -> str:
-        """Return how it was trained in one line, as name=value; network, fault and what belongs to the machine aside."""
+        """Return how it was trained in one line, as name=value, without network and fault."""
         return ", ".join(f"{name}={value}" for name, value in self.training.items() if name not in _NO_RECIPE)
 
     def origin(self) -> dict[str, str]:
-        """Return what the model is made from: network, recipe, injected fault, hash of its data, run of the training."""
+        """Return what the model is made from: network, recipe, injected fault, hash of its data, training run."""
         return {
             "architecture": self.architecture,
             "recipe": self.recipe(),
