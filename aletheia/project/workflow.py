@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from aletheia.core.errors import InputError
 from aletheia.project.run_config import RunConfig
-from aletheia.project.source_check import check_data
 from aletheia.project.workflow_check import refuse_faulty_workflow
 from aletheia.project.workflow_record import recorded_workflow
 
@@ -38,10 +37,10 @@ def _exit_code() -> Iterator[None]:
 def takes_config(workflow: Callable[[RunConfig], Result]) -> Callable[..., Result]:
     """Let a workflow be called with options as keyword arguments, as MLRun does; it gets them as one configuration.
 
-    The options, the data that they name, and its steps against the functions that they run are checked before the
-    workflow starts, and one run records the whole of it. MLRun's own command line, ``mlrun project … -r``, exits with 0
-    whatever becomes of a workflow: there a failure is printed as a sentence and ends the process, with 2 when the user
-    can mend it, else with 1.
+    The options, and its steps against the functions that they run, are checked before the workflow starts, and one run
+    records the whole of it. MLRun's own command line, ``mlrun project … -r``, exits with 0 whatever becomes of a
+    workflow: there a failure is printed as a sentence and ends the process, with 2 when the user can mend it, else with
+    1.
 
     When a pipeline is compiled for a cluster, its arguments are placeholders; they are passed through unchecked.
     """
@@ -54,7 +53,6 @@ def takes_config(workflow: Callable[[RunConfig], Result]) -> Callable[..., Resul
             with _exit_code():
                 refuse_faulty_workflow(Path(inspect.getfile(workflow)))
                 config = RunConfig.parse(values).check()
-                check_data(config)
                 with recorded_workflow(config, workflow.__name__):
                     return workflow(config)
         return workflow(RunConfig.model_construct(**RunConfig.renamed(values)))

@@ -29,6 +29,7 @@ _EMPTY_ANSWERS = {
     "/projects/{project}/secrets": {"provider": "kubernetes", "secrets": {}},
     "/alert-templates": [],
     "/hub/sources": [],
+    "/hub/sources/{source}/items": {"catalog": []},
 }
 
 
