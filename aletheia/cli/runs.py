@@ -40,11 +40,18 @@ def list_runs(
 
 
 @app.command()
-def show(run: Run, as_json: AsJson = False) -> None:
+def show(
+    run: Run,
+    others: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show all parameters and headline numbers of a run, and the runs of its steps."""
+    from aletheia.core.errors import InputError
     from aletheia.project.experiment_text import value_text
     from aletheia.project.experiments import find_experiment
 
+    if others:
+        raise InputError(f"One run at a time is shown; side by side: aletheia runs compare {run} {others[0]}")
     found = find_experiment(_experiments(), run)
     if as_json:
         _print_json(dataclasses.asdict(found))

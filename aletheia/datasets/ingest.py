@@ -115,6 +115,31 @@ def load_source(
     return ingested
 
 
+def list_source(
+    source: str | Path,
+    *,
+    manifest: str | Path | None = None,
+    link_roots: Sequence[str] = (),
+    manifest_root: str | Path | None = None,
+    pool: bool = False,
+) -> pd.DataFrame:
+    """Return the rows of a source, or of a pool, before any of its files is opened.
+
+    Parameters
+    ----------
+    source, manifest, link_roots, manifest_root
+        As in :func:`load_source`.
+    pool
+        Whether it is a pool of genuine faces (:func:`load_pool`), which may lie in a folder as they please.
+
+    Raises
+    ------
+    InputError
+        When the source is missing or empty, or a manifest does not fit or names missing files.
+    """
+    return _rows(Path(source), manifest or None, False, link_roots, manifest_root or None, pool=pool).rows
+
+
 def load_pool(
     folder: str | Path,
     *,

@@ -14,18 +14,19 @@ from __future__ import annotations
 import fnmatch
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
 from pydantic import ValidationError, validate_call
-from torch import nn
 
 from aletheia.core.errors import InputError
 from aletheia.core.plugins import Registry
 from aletheia.core.validation import explain_validation
 from aletheia.models.catalogue import GROUP, NetworkEntry
 
-Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
+if TYPE_CHECKING:  # checking the options of a run needs the names, and not the seconds that torch takes to load
+    from torch import nn
+
+Builder = TypeVar("Builder", bound="Callable[..., nn.Module]")
 
 _REGISTRY: Registry[Callable[..., nn.Module]] = Registry(
     "architecture", group=GROUP, package="aletheia.models.networks"
@@ -137,6 +138,8 @@ def describe_network(name: str) -> NetworkEntry:
     InputError
         When there is no architecture of that name.
     """
+    import torch
+
     with torch.device("meta"):
         return NetworkEntry(name, count_parameters(create_model(name)), model_options(name))
 

@@ -177,6 +177,10 @@ def _auc_text(part: LeftOutSource | OtherSources) -> str:
     return f"{part.auc:.3f}{limits}"
 
 
+#: Fields of the training configuration that are stated by themselves, or do not change what is learnt.
+_NO_RECIPE = {"architecture", "fault", "fault_share", "eval_batch_size", "num_threads", "accelerator", "devices"}
+
+
 class ModelSpec(Strict):
     """Everything needed to use a model, and its origin."""
 
@@ -229,10 +233,15 @@ class ModelSpec(Strict):
     def _write_crop(self, crop: CropConfig) -> dict[str, Any]:
         return crop.model_dump(mode="json", exclude=set(SELECTION))
 
+    def recipe(self) -> str:
+        """Return how it was trained in one line, as name=value, without network and fault."""
+        return ", ".join(f"{name}={value}" for name, value in self.training.items() if name not in _NO_RECIPE)
+
     def origin(self) -> dict[str, str]:
-        """Return what the model is made from: network, injected fault, hash of its data, run of the training."""
+        """Return what the model is made from: network, recipe, injected fault, hash of its data, training run."""
         return {
             "architecture": self.architecture,
+            "recipe": self.recipe(),
             "fault": self.fault,
             "data_hash": self.data_hash,
             "train_run": self.run,

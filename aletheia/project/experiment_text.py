@@ -13,9 +13,11 @@ HEAD = ("started", "experiment", "test AUC", "best control", "verdict")
 
 
 def value_text(value: Any) -> str:
-    """Write a parameter or result for people."""
-    if value is None or value in ("", []):
+    """Write a parameter or result for people; a dictionary as name=value."""
+    if value is None or value in ("", [], {}):
         return "–"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}={value_text(one)}" for name, one in value.items())
     if isinstance(value, float):
         return f"{value:.4g}"
     return ", ".join(map(value_text, value)) if isinstance(value, list | tuple) else str(value)

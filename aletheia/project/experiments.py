@@ -135,7 +135,15 @@ def find_experiment(experiments: list[Experiment], word: str) -> Experiment:
 
 
 def compare_experiments(first: Experiment, second: Experiment, project: str = PROJECT_NAME) -> ExperimentComparison:
-    """Compare two experiments: parameters, headline numbers, and, where test rows are the same, row by row."""
+    """Compare two experiments: parameters, headline numbers, and, where test rows are the same, row by row.
+
+    Raises
+    ------
+    InputError
+        When both are one.
+    """
+    if first.uid == second.uid:
+        raise InputError(f"Both name the run {first.short}; name two runs to compare. See `aletheia runs list`.")
     scores, reason = None, ""
     try:
         scores = compare_scores(*(load_scores(experiment, project) for experiment in (first, second)))
@@ -144,7 +152,7 @@ def compare_experiments(first: Experiment, second: Experiment, project: str = PR
     return ExperimentComparison(
         first,
         second,
-        _differences(first.parameters, second.parameters),
+        _differences(_in_effect(first.parameters), _in_effect(second.parameters)),
         _differences(_without_times(first.results), _without_times(second.results)),
         scores,
         reason,
@@ -203,6 +211,13 @@ def _experiment(run: dict[str, Any], steps: dict[str, str]) -> Experiment:
         steps=steps,
         error=str(status.get("error") or ""),
     )
+
+
+def _in_effect(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters without the lists of the search that a column of the same name replaced."""
+    columns = parameters.get("search_columns") or {}
+    replaced = {"learning_rates": "learning_rate", "batch_sizes": "batch_size"}
+    return {name: value for name, value in parameters.items() if replaced.get(name) not in columns}
 
 
 def _without_times(results: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from aletheia.project.entrypoints import (
     public_classes,
     public_functions,
 )
+from aletheia.project.function_outputs import not_logged
 from aletheia.project.lint_finding import Finding
 from aletheia.project.notebooks import FunctionConfig, Notebook, Region, read_config
 from aletheia.project.unbound_names import module_names, unbound_names
@@ -68,6 +69,9 @@ def _breaches(notebook: Notebook, region: Region, project_root: Path) -> Iterato
     if tree is None:
         return
     yield from _handlers(notebook, region, tree, config)
+    for output in not_logged(tree, config.outputs):
+        message = f"The output {output!r} is declared, but logged under no such key."
+        yield _breach(region, "outputs", 1, message, "Correct '# mlrun: config outputs=…', or the key.")
     yield from _names(notebook, region, tree)
     yield from _laptop(notebook, region, tree, project_root)
 

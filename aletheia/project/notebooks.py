@@ -118,8 +118,8 @@ class Region:
 class FunctionConfig(BaseModel):
     """Configuration of a function in its region.
 
-    The keys are MLRun's (``class`` is its ``default_class``), and ``options``: options of a run, or groups of them,
-    that the handlers take as ``**options``.
+    The keys are MLRun's (``class`` is its ``default_class``), and two of ours: ``options``, options of a run, or groups
+    of them, that the handlers take as ``**options``; ``outputs``, what other steps may take of what the handlers log.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -133,6 +133,7 @@ class FunctionConfig(BaseModel):
     categories: list[str] = []
     requirements: list[str] = []
     options: list[str] = []
+    outputs: list[str] = []
 
     @field_validator("options")
     @classmethod

@@ -122,12 +122,16 @@ class Options(BaseModel):
         InputError
             For a name that is neither.
         """
-        fields = cls.model_fields
-        groups = {str(cls.details(name)["group"]) for name in fields}
-        if unknown := [name for name in names if name not in groups | fields.keys()]:
+        fields, known = cls.model_fields, cls.groups_and_options()
+        if unknown := [name for name in names if name not in known]:
             raise InputError(f"There is no option, and no group of options, {unknown[0]!r}.")
         chosen = {*names, *cls.common}
         return [name for name in fields if not names or {name, cls.details(name)["group"]} & chosen]
+
+    @classmethod
+    def groups_and_options(cls) -> list[str]:
+        """Return the names of all groups of options, and of all options."""
+        return list(dict.fromkeys([*(str(cls.details(name)["group"]) for name in cls.model_fields), *cls.model_fields]))
 
     @classmethod
     def details(cls, name: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aletheia.core.errors import InputError
 from aletheia.core.wording import counted
 from aletheia.project.run_config import RunConfig
 
@@ -15,7 +14,7 @@ def plan_steps(config: RunConfig) -> list[tuple[str, str]]:
     Raises
     ------
     InputError
-        When the data are not where they should be.
+        When the data are not where they should be, or do not have what an option names (`source_check`).
     """
     steps = [("extract-faces", _source(config)), ("prepare-data", _preparation(config))]
     epochs = f"{config.search_epochs} epoch{'s' * (config.search_epochs > 1)}"
@@ -32,18 +31,17 @@ def plan_steps(config: RunConfig) -> list[tuple[str, str]]:
 
 
 def _source(config: RunConfig) -> str:
-    from aletheia.datasets.layouts import list_media
     from aletheia.datasets.pipeline import SYNTHETIC
+    from aletheia.project.source_check import check_data
 
-    crop = f"faces of {config.image_size} pixels"
+    rows, crop = check_data(config), f"faces of {config.image_size} pixels"
     if config.source == SYNTHETIC:
         return f"{config.n_synthetic:,} drawn pictures; {crop}"
+    fakes = int((rows["label"] == "fake").sum())
     source = Path(config.source)
-    if not source.exists():
-        raise InputError(f"source: there is nothing at {source}. Name a folder with pictures, or a manifest.")
-    if source.is_dir():
-        return f"{counted(len(list_media(source)[0]), 'file')} in {source} (pictures and videos); {crop}"
-    return f"the files that {source} lists; {crop}"
+    where = f"in {source}" if source.is_dir() else f"that {source.name} lists"
+    files = f"{counted(len(rows), 'file')} {where} (pictures and videos), {fakes:,} of them fake"
+    return f"{files}; {crop}"
 
 
 def _preparation(config: RunConfig) -> str:

@@ -43,7 +43,6 @@ class RunConfig(RunOptions):
             For a source that lies on another machine, drawn pictures too few to split, or a balance policy, a remedy, a
             way to cut faces out, a network or a cell of the grid that cannot be.
         """
-        from aletheia.audit.remedies import Remedies
         from aletheia.datasets.balance import check_policy
         from aletheia.datasets.leave_out import check_leave_out
         from aletheia.datasets.official_split import check_split_policy
@@ -60,7 +59,10 @@ class RunConfig(RunOptions):
         check_split_policy(self.split)
         GateLimits.parse(self.limits)
         Exceptions.parse(self.accept_unjudged)
-        Remedies.parse(self.remedies)
+        if self.remedies:  # the audit, which it imports, takes seconds to load
+            from aletheia.audit.remedies import Remedies
+
+            Remedies.parse(self.remedies)
         find_detector(self.crop_config().detector)
         check_search(self)
         if self.source == SYNTHETIC:

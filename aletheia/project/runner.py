@@ -21,6 +21,7 @@ from aletheia.lifecycle.registration import check_unclaimed
 from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
 from aletheia.project.run_folder import RunFolder
+from aletheia.project.source_check import check_data
 from aletheia.project.summary import print_summary, summarise, write_summary
 from aletheia.project.workflow_record import steps_of
 from aletheia.project.workspace import open_project
@@ -47,10 +48,12 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
     Raises
     ------
     InputError
-        When the workflow failed for a reason that the user can mend.
+        When the data are not there, or do not have what an option names, or the workflow failed for another reason
+        that the user can mend.
     """
     console = console or Console(stderr=True)
     root = project_root()
+    check_data(config)
     folder = RunFolder(root)
     log = folder.path / "run.log"
     started = time.time()

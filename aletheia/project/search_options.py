@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 _NO_COLUMNS = {"max_epochs", "seed", "image_size", "fault", "fault_share", "devices"}
 
 
+def column_names() -> list[str]:
+    """Return the fields of the recipe that can be columns of a search."""
+    from aletheia.training.config import NOT_IDENTITY, TrainConfig
+
+    return [name for name in TrainConfig.model_fields if name not in _NO_COLUMNS | NOT_IDENTITY]
+
+
 def check_search(config: Any) -> None:
     """Refuse a configuration whose cells cannot be trained.
 
@@ -25,9 +32,7 @@ def check_search(config: Any) -> None:
     InputError
         For a column that the recipe does not have, or that it sets to one value; for a cell that does not fit.
     """
-    from aletheia.training.config import NOT_IDENTITY, TrainConfig
-
-    able = [name for name in TrainConfig.model_fields if name not in _NO_COLUMNS | NOT_IDENTITY]
+    able = column_names()
     for name in config.search_columns:
         if name not in able:
             raise InputError(

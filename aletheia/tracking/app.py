@@ -68,6 +68,7 @@ def create_app(store: Store, home: Path, port: int) -> FastAPI:
             app.include_router(module.router, prefix=f"/api/{version}")
     app.include_router(spec.status_router)
     app.include_router(absent.nuclio)
+    app.include_router(absent.nuclio, prefix="/nuclio")  # under which the UI's server passes them on
     app.include_router(absent.fallback)
     app.add_middleware(access.OwnerOnly, token=access.make_token(home), server_port=port)
     app.add_middleware(LocalOnly)

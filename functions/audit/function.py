@@ -5,10 +5,11 @@ import mlrun
 
 from aletheia.audit import CROPS, Remedies, apply_remedies, audit_faces
 from aletheia.plotting import FigureArtifact, PageArtifact
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 from aletheia.reports import audit_figure, render_audit_report
 
 
+@refuse_unknown
 def audit(context: mlrun.MLClientCtx, faces: mlrun.DataItem, **options):
     """Predict the label from everything but the face: in the pictures, and in the crops after remedies.
 

@@ -9,10 +9,12 @@ from aletheia.project import (
     experiments_figure,
     find_experiment,
     list_experiments,
+    refuse_unknown,
     render_comparison,
 )
 
 
+@refuse_unknown
 def compare_runs(context: mlrun.MLClientCtx, first: str = "", second: str = ""):
     """Show what differs between two runs of the workflow, and whether one of their models is better.
 

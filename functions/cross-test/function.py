@@ -12,6 +12,7 @@ from aletheia.project import RunConfig, refuse_unknown
 from aletheia.training import DivergedError, fit_network, parse_point
 
 
+@refuse_unknown
 def cross_test(
     context: mlrun.MLClientCtx,
     train: mlrun.DataItem,
@@ -53,13 +54,13 @@ def cross_test(
     context.log_results({"loss": result.val_loss, "seconds": result.seconds, **cell_results(table, leave_out)})
 
 
-def cross_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem, **unknown):
+@refuse_unknown
+def cross_overview(context: mlrun.MLClientCtx, iteration_results: mlrun.DataItem):
     """Draw the matrix "trained without" × "tested on", and name the unseen kind with the lowest score.
 
     :param context:           the MLRun context
     :param iteration_results: the table that MLRun writes for a grid
     """
-    refuse_unknown(cross_overview, unknown)
     cells = iteration_results.as_df()
     for reason in cells.get("output.reason", pd.Series(dtype=str)).dropna():
         context.logger.warning(reason)

@@ -1,11 +1,12 @@
 # Generated from notebooks/04-evaluate.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 # mlrun: config options='["release"]'
+# mlrun: config outputs='["evaluation"]'
 import mlrun
 
 from aletheia.evaluation import evaluate_model, evaluation_figures
 from aletheia.plotting import FigureArtifact, PageArtifact
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 from aletheia.release import (
     Exceptions,
     GateLimits,
@@ -18,6 +19,7 @@ from aletheia.release import (
 from aletheia.reports import render_evaluation_report
 
 
+@refuse_unknown
 def evaluate(
     context: mlrun.MLClientCtx,
     model: mlrun.DataItem,

@@ -1,13 +1,15 @@
 # Generated from notebooks/00-extract-faces.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 # mlrun: config options='["data", "faces"]'
+# mlrun: config outputs='["faces", "pool", "skipped"]'
 import mlrun
 
 from aletheia.datasets import extract_dataset_faces, load_dataset
 from aletheia.plotting import face_sheet, png, rejected_sheet
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 
 
+@refuse_unknown
 def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
     """Find the faces in pictures and videos, cut them out, and list the files without one.
 

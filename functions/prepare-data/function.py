@@ -1,6 +1,7 @@
 # Generated from notebooks/01-prepare-data.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 # mlrun: config options='["splitting", "balancing"]'
+# mlrun: config outputs='["train", "val", "test", "sealed"]'
 import mlrun
 import pandas as pd
 
@@ -15,10 +16,11 @@ from aletheia.datasets import (
     validate_manifest,
 )
 from aletheia.plotting import FigureArtifact, PageArtifact, face_sheet, png
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 from aletheia.reports import audit_figure, preparation_figures, render_audit_report, render_data_report
 
 
+@refuse_unknown
 def prepare_data(
     context: mlrun.MLClientCtx,
     faces: mlrun.DataItem,

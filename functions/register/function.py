@@ -1,12 +1,13 @@
 # Generated from notebooks/05-register.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 # mlrun: config options='["release"]'
+# mlrun: config outputs='["detector"]'
 from tempfile import TemporaryDirectory
 
 import mlrun
 
 from aletheia.lifecycle import claim_version, lifecycle_label, publish
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 from aletheia.release import (
     CARD,
     MODEL_KEY,
@@ -24,6 +25,7 @@ from aletheia.release import (
 )
 
 
+@refuse_unknown
 def register(
     context: mlrun.MLClientCtx,
     model: mlrun.DataItem,

@@ -1,6 +1,7 @@
 # Generated from notebooks/02-search-hyperparameters.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 # mlrun: config options='["search", "architecture", "image_size", "recipe"]'
+# mlrun: config outputs='["best"]'
 import json
 
 import mlrun
@@ -10,6 +11,7 @@ from aletheia.project import RunConfig, refuse_unknown
 from aletheia.training import grid_figures, run_cell
 
 
+@refuse_unknown
 def search_hyperparameters(
     context: mlrun.MLClientCtx,
     train: mlrun.DataItem,
@@ -58,12 +60,12 @@ def search_hyperparameters(
     )
 
 
+@refuse_unknown
 def search_overview(
     context: mlrun.MLClientCtx,
     iteration_results: mlrun.DataItem,
     selector: str = "min.loss",
     pair: list | None = None,
-    **unknown,
 ):
     """Draw the search: heat map of two columns and parallel coordinates of all.
 
@@ -72,7 +74,6 @@ def search_overview(
     :param selector:          by which result the best cell was chosen
     :param pair:              the two columns of the heat map; by default the first two that vary
     """
-    refuse_unknown(search_overview, unknown)
     cells = iteration_results.as_df()
     for key, figure in grid_figures(cells, pair, selector).items():
         context.log_artifact(FigureArtifact(key, figure))

@@ -7,11 +7,12 @@ from aletheia.datasets import load_dataset
 from aletheia.evaluation import evaluate_model, evaluation_figures, faces_as_in_training
 from aletheia.models import read_spec
 from aletheia.plotting import FigureArtifact, PageArtifact
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 from aletheia.release import find_model, run_gate
 from aletheia.reports import abroad_sentences, render_evaluation_report
 
 
+@refuse_unknown
 def test_elsewhere(context: mlrun.MLClientCtx, model: str = "", delivery_faces: int = 100, **options):
     """Measure what a model is worth on pictures from elsewhere, and how they differ from its training.
 

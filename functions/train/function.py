@@ -1,13 +1,14 @@
 # Generated from notebooks/03-train.ipynb by `aletheia functions build`. Edit the notebook, not this file.
 
 # mlrun: config options='["training", "image_size"]'
+# mlrun: config outputs='["model", "others"]'
 import shutil
 from tempfile import TemporaryDirectory
 
 import mlrun
 
 from aletheia.plotting import FigureArtifact
-from aletheia.project import RunConfig
+from aletheia.project import RunConfig, refuse_unknown
 from aletheia.training import (
     curve_figures,
     export_bundle,
@@ -19,6 +20,7 @@ from aletheia.training import (
 )
 
 
+@refuse_unknown
 def train(
     context: mlrun.MLClientCtx,
     train: mlrun.DataItem,

@@ -77,3 +77,12 @@ def test_list_show_compare(two_runs, tmp_path):
         {"name": "epochs", "first": 0, "second": 1}
     ]
     assert isinstance(CliRunner().invoke(app, ["show", "nothing"]).exception, InputError)
+
+
+def test_show_of_two_and_compare_of_one(two_runs):
+    """Each says what to do instead."""
+    first, second = two_runs
+    shown = CliRunner().invoke(app, ["show", first, second])
+    assert f"aletheia runs compare {first} {second}" in str(shown.exception) and isinstance(shown.exception, InputError)
+    compared = CliRunner().invoke(app, ["compare", "cli", "cli"])
+    assert isinstance(compared.exception, InputError) and f"Both name the run {second[:8]}" in str(compared.exception)

@@ -83,6 +83,7 @@ def test_headline_comparisons_stand_beside_the_numbers(evaluation: Evaluation) -
         "none",
         evaluation.data_hash,
     )
+    assert origin["recipe"] == evaluation.spec.recipe()
     headline = evaluation.headline()
     assert headline["majority_share"] == pytest.approx(89 / 119)  # one of 90 fakes is unreadable
     assert {"accuracy", "auc", "auc_low", "auc_high", "shortcut_auc", "n_unreadable"} <= set(headline)

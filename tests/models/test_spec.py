@@ -24,6 +24,13 @@ def test_write_spec_round_trip(tmp_path):
     assert read_spec(tmp_path) == spec
 
 
+def test_origin_says_how_it_was_trained():
+    training = {"architecture": "small", "weights": "imagenet", "learning_rate": 0.001, "num_threads": 2}
+    origin = ModelSpec(architecture="small", input_size=64, training=training, run="r").origin()
+    assert origin["recipe"] == "weights=imagenet, learning_rate=0.001"
+    assert (origin["architecture"], origin["train_run"]) == ("small", "r")
+
+
 def test_read_spec_of_older_version(tmp_path):
     path = write_spec(tmp_path, ModelSpec(architecture="attention_cnn", input_size=32))
     values = json.loads(path.read_text())

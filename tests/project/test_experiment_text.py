@@ -72,3 +72,10 @@ def test_value_text():
     assert [value_text(value) for value in (None, [], [0.5, 3], 1 / 3, 0, False)] == [
         "–", "–", "0.5, 3", "0.3333", "0", "False",
     ]  # fmt: skip
+
+
+def test_value_text_of_a_dictionary():
+    assert value_text({"learning_rate": [0.001, 0.01], "weights": "imagenet"}) == (
+        "learning_rate=0.001, 0.01; weights=imagenet"
+    )
+    assert value_text({}) == "–"

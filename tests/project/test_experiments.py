@@ -66,11 +66,23 @@ def test_find_experiment():
 def test_compare_experiments_lists_what_differs(monkeypatch):
     monkeypatch.setattr(experiments, "load_scores", lambda *_: pd.DataFrame({"label": ["real"]}))
     first = experiment(parameters={"epochs": 3, "seed": 0, "recipe.optimizer": "sgd"})
-    second = experiment(parameters={"epochs": 5, "seed": 0}, results={"auc": 0.8, "seconds": 9.0})
+    second = experiment("b" * 32, parameters={"epochs": 5, "seed": 0}, results={"auc": 0.8, "seconds": 9.0})
     result = compare_experiments(first, second, "p")
     assert result.parameters.values.tolist() == [["epochs", 3, 5], ["recipe.optimizer", "sgd", None]]
     assert result.results["name"].tolist() == ["auc", "auc_low", "auc_high"], "seconds always differ"
     assert result.scores is None and "sha256" in result.reason
+
+
+def test_compare_experiments_leaves_out_what_a_column_replaced(monkeypatch):
+    ranges = {"search_columns": {"learning_rate": "1e-4..1e-2"}}
+    first = experiment(parameters={"learning_rates": [1e-3], "batch_sizes": [8], **ranges})
+    second = experiment("b" * 32, parameters={"learning_rates": [1e-4, 1e-2], "batch_sizes": [16], **ranges})
+    assert list(compare_experiments(first, second).parameters.name) == ["batch_sizes"]
+
+
+def test_compare_experiments_of_one_run():
+    with pytest.raises(InputError, match="Both name the run aaaaaaaa"):
+        compare_experiments(experiment(), experiment())
 
 
 def test_experiment_table():

@@ -19,17 +19,17 @@ def test_plan_steps_of_the_defaults():
 
 
 def test_plan_steps_of_options(tmp_path):
-    (tmp_path / "real").mkdir()
-    for number in range(3):
-        (tmp_path / "real" / f"{number}.jpg").touch()
+    for name in ("real/0.jpg", "real/1.jpg", "fake/2.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
     options = {"source": str(tmp_path), "seeds": 3, "leave_out": ["nothing"], "batch_sizes": [8], "search_epochs": 1}
     steps = dict(plan_steps(RunConfig(**options, fault="label_noise", remedies=["match=light"])))
-    assert steps["extract-faces"].startswith(f"3 files in {tmp_path} (pictures and videos)")
+    assert steps["extract-faces"].startswith(f"3 files in {tmp_path} (pictures and videos), 1 of them fake")
     assert steps["search-hyperparameters"].startswith("6 trainings of 1 epoch each")
     assert "3 times" in steps["train"] and "label_noise" in steps["train"] and "match=light" in steps["prepare-data"]
     assert steps["cross-test"] == "once more for each of: nothing"
 
 
 def test_plan_steps_without_source():
-    with pytest.raises(InputError, match="nothing at /no/such/folder"):
+    with pytest.raises(InputError, match="/no/such/folder: there is no such folder or manifest"):
         plan_steps(RunConfig(source="/no/such/folder"))

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import mlrun
@@ -73,8 +74,11 @@ PREPARED = step("prepare-data", fake_share_before=0.8, fake_share_train=0.5, row
 
 
 def test_run_workflow_hands_over_set_options_only(run, tmp_path):
-    summary, calls = run(steps=(PREPARED,), config=RunConfig(seed=3, real_pool="/a"))
-    arguments = {"real_pool": "/a", "seed": 3}
+    pool = str(tmp_path / "pool")
+    Path(pool).mkdir()
+    (tmp_path / "pool" / "a.jpg").touch()
+    summary, calls = run(steps=(PREPARED,), config=RunConfig(seed=3, real_pool=pool))
+    arguments = {"real_pool": pool, "seed": 3}
     assert calls == [("main", {"arguments": arguments, "engine": "local", "watch": True})]
     assert summary["state"] == "completed" and summary["rows"]["train"] == 3
     assert json.loads((tmp_path / "artifacts" / "summary.json").read_text()) == summary

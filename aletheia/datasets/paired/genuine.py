@@ -118,7 +118,7 @@ def list_genuine(source: str | Path) -> tuple[list[Genuine], list[tuple[str, str
         folders = name.split("/")[:-1]
         if is_video(name):
             skipped.append((str(source / name), "is a video; write its frames with `aletheia data frames` first"))
-        elif not is_inside(str(source / name), root):
+        elif not is_inside(str(source / name), root, follow_links=True):
             skipped.append((str(source / name), "is a link that leads out of the folder"))
         elif any(folder_words(folder)[0] == "fake" for folder in folders):
             skipped.append((str(source / name), "lies in a folder of fakes"))

@@ -71,7 +71,7 @@ def put(store: Store, project: str, name: str, body: Any, tag: str | None, versi
 
     With ``versioned`` every content is kept under its hash; otherwise each tag has one record, which is overwritten.
     The tag moves to the version that was stored last; but from a function of a project not to the copy that the client
-    makes of it to run it on this machine, which has no handler and no image.
+    makes of it to run it on this machine, which has no handler and no image, and may be named after the run.
     """
     if not isinstance(body, dict) or not isinstance(body.setdefault("metadata", {}), dict):
         raise ApiError(400, "A function is a JSON object with metadata.")
@@ -105,7 +105,9 @@ def put(store: Store, project: str, name: str, body: Any, tag: str | None, versi
                 queries.encode(body),
             ),
         ).fetchone()
-        if body.get("kind") != _COPY or not _is_tagged(connection, project, name, tag):
+        if body.get("kind") != _COPY or not (
+            _is_tagged(connection, project, name, tag) or _is_copy(connection, project, body)
+        ):
             connection.execute(
                 "INSERT INTO function_tags (project, function, name, id) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (project, function, name) DO UPDATE SET id = excluded.id",
@@ -122,6 +124,16 @@ def _is_tagged(connection: sqlite3.Connection, project: str, name: str, tag: str
     )
     row = connection.execute(sql, (project, name, tag)).fetchone()
     return row is not None and row["kind"] != _COPY
+
+
+def _is_copy(connection: sqlite3.Connection, project: str, body: dict[str, Any]) -> bool:
+    """Whether the source of a function that ran on this machine is that of a function of the project."""
+    code = queries.get_in(body, "spec.build.functionSourceCode")
+    sql = (
+        "SELECT 1 FROM functions WHERE project = ? AND kind != ?"
+        " AND CASE WHEN json_valid(body) THEN json_extract(body, '$.spec.build.functionSourceCode') END = ?"
+    )
+    return bool(code) and connection.execute(sql, (project, _COPY, code)).fetchone() is not None
 
 
 def _forget_temporary_file(body: dict[str, Any], name: str) -> None:
@@ -164,8 +176,13 @@ def get(
 
 
 def list_page(store: Store, filters: FunctionFilters, page: Page) -> tuple[list[dict[str, Any]], bool]:
-    """Return the functions that match, once for each of their tags, newest first, and whether more follow."""
+    """Return the functions that match, once for each of their tags, newest first, and whether more follow.
+
+    The copies of a project's functions that ran on this machine, which have no tag, are found by hash or kind alone.
+    """
     where = Where()
+    if not (filters.hash_key or filters.kind):
+        where.add(f"(f.kind != '{_COPY}' OR t.name IS NOT NULL)")
     where.project("f.project", filters.project)
     where.name("f.name", normalise(filters.name) if filters.name else None)
     where.equals("f.kind", filters.kind)

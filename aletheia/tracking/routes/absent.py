@@ -29,6 +29,7 @@ _EMPTY_ANSWERS = {
     "/projects/{project}/secrets": {"provider": "kubernetes", "secrets": {}},
     "/alert-templates": [],
     "/hub/sources": [],
+    "/hub/sources/{source}/items": {"catalog": []},
 }
 
 
@@ -57,10 +58,12 @@ for _path, _answer in _EMPTY_ANSWERS.items():
 
 
 @nuclio.get("/functions")
+@nuclio.get("/function_templates")
+@nuclio.get("/projects")
 @nuclio.get("/api_gateways")
 @nuclio.get("/v3io_streams")
 def list_nothing_of_nuclio() -> Response:
-    """Return no functions, gateways and streams: the UI goes back to the list of projects when this is an error."""
+    """Return nothing of Nuclio: the UI goes back to the list of projects when this is an error."""
     return Json({})
 
 

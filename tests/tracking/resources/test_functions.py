@@ -98,6 +98,21 @@ def test_put_leaves_the_tag_to_the_function_of_a_project(store):
     assert functions.get(store, "p", "train-net")["spec"]["description"] == "newer"
 
 
+def test_list_page_has_one_entry_for_a_function_that_ran_here(store):
+    """Not beside it the client's copy, nor one that is named after the run."""
+    spec = {"build": {"functionSourceCode": "eA=="}}
+    put(store, "", spec={**spec, "image": "mlrun/mlrun"})
+    copy = put(store, "", kind="local", spec=spec)
+    body = {"kind": "local", "metadata": {}, "spec": spec}
+    overview = functions.put(store, "p", "overview", body, None, True)
+    bodies, _ = functions.list_page(store, FunctionFilters(project="p"), Page())
+    assert [(body["kind"], body["metadata"]["name"]) for body in bodies] == [("job", "train-net")]
+    assert functions.get(store, "p", "overview", hash_key=overview)["spec"]["build"] == spec["build"]
+    assert functions.list_page(store, FunctionFilters(project="p", hash_key=copy), Page())[0]
+    functions.put(store, "p", "own", {"kind": "local", "metadata": {}, "spec": {}}, None, True)
+    assert len(functions.list_page(store, FunctionFilters(project="p"), Page())[0]) == 2, "a local one of its own"
+
+
 def test_put_forgets_the_temporary_file_of_a_copy(store, tmp_path):
     def copy(command: str, code: str = "eA==") -> dict:
         spec = {"command": command, "build": {"functionSourceCode": code}}
