@@ -64,7 +64,7 @@ class Evaluation:
         The model.
     scores : DataFrame
         The test manifest with the columns probability, logit (NaN where unreadable), verdict, reason and cause, see
-        `aletheia.evaluation.abstention.decide_rows`.
+        `aletheia.evaluation.abstention.decide_rows`, and the model's threshold.
     metrics : Metrics
         With intervals over `unit`; of the threshold alone, whether or not the model would answer.
     unit : str

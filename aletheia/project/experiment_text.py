@@ -66,14 +66,28 @@ def comparison_sentences(result: ExperimentComparison) -> list[str]:
     sentences = [
         f"On the {scores.n:,} test rows of both: AUC {scores.first_auc:.3f} of {first}, {scores.second_auc:.3f} of "
         f"{second}; difference {scores.difference:+.3f}: {_judge(scores, first, second)}.",
-        f"Rightly answered by {first} alone: {scores.first_only_right:,}; by {second} alone: "
-        f"{scores.second_only_right:,}.",
+        *_answers(scores, first, second),
     ]
     if scores.only_first or scores.only_second:
         sentences.append(
             f"In {first} alone: {counted(scores.only_first, 'row')}; in {second} alone: {scores.only_second:,}."
         )
     return sentences
+
+
+def _answers(scores: ScoreComparison, first: str, second: str) -> list[str]:
+    """Say how many rows each model answers, and how many one alone gets right: so, and at the thresholds."""
+    sentences = [
+        f"{first} answers {scores.first_answered:.1%} of them, {second} {scores.second_answered:.1%}; rightly "
+        f"answered by {first} alone: {scores.first_only_right:,}; by {second} alone: {scores.second_only_right:,}."
+        if scores.first_answered or scores.second_answered
+        else f"Neither answers any of them: all are “cannot tell” to {first} and to {second}."
+    ]
+    alone = (scores.first_only_right_at_threshold, scores.second_only_right_at_threshold)
+    if None in alone:
+        return [*sentences, "Answers at the thresholds are not known: an evaluation is of an earlier version."]
+    at_threshold = f"right by {first} alone: {alone[0]:,}; by {second} alone: {alone[1]:,}"
+    return [*sentences, f"If both answered every row by their thresholds, {at_threshold}."]
 
 
 def comparison_to_dict(result: ExperimentComparison) -> dict[str, Any]:
