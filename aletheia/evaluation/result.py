@@ -229,6 +229,7 @@ class Evaluation:
             crops=self.crops,
             training=self.training,
             saliency=None if self.saliency is None else SaliencyRecord(**self.saliency.to_dict()),
+            kind_note=self.spec.kind_note(),
             other_sources=(self.spec.other_sources or OtherSources()).sentence(),
         )
 

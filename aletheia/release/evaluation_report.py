@@ -85,6 +85,8 @@ class EvaluationReport(MetricsRecord):
         How the test faces are cut out otherwise than the model's, or that it is unknown; empty when alike.
     training : TrainingRecord or None
         The test faces beside those that the model was trained on; None where its bundle does not describe them.
+    kind_note : str
+        That the model has no test for pictures of another kind, and why; empty where it has one.
     other_sources : str
         What trainings without a source say about other sources, a sentence; empty in files of earlier versions.
     saliency : SaliencyRecord or None
@@ -124,6 +126,7 @@ class EvaluationReport(MetricsRecord):
     crops: str = ""
     training: TrainingRecord | None = None
     other_sources: str = ""
+    kind_note: str = ""
     saliency: SaliencyRecord | None = None
 
     @classmethod

@@ -37,6 +37,7 @@ def abroad_sentences(report: EvaluationReport) -> list[str]:
         _one_class(report),
         _ranking(report),
         report.other_sources,
+        report.kind_note,
         *_differences(report.training),
         *_answers(report),
         *_controls(report),

@@ -111,7 +111,8 @@ def export_bundle(
         rules = _fit_abstention(result, spec, train, scored, p, alpha)
         typical = fit_typical_faces(result.model, spec, train, scored, folder)
         rules = widen_limits(rules, others) if others else rules
-        spec = spec.model_copy(update={"abstention": rules.model_copy(update={"typical": typical})})
+        found = {"typical_missing" if isinstance(typical, str) else "typical": typical}
+        spec = spec.model_copy(update={"abstention": rules.model_copy(update=found)})
     payload = write_profile(folder, fit_training_profile(train, progress=False))
     spec = spec.model_copy(update={"profile": hashlib.sha256(payload).hexdigest()})
     save_bundle(folder, result.model, spec)

@@ -110,3 +110,8 @@ def test_abroad_sentences_of_one_class(good):
 
 def test_abroad_sentences_of_an_earlier_version_ask_to_train_again(good):
     assert "train it again" in abroad_sentences(EvaluationReport.parse(good))[0]
+
+
+def test_abroad_sentences_say_that_other_kinds_are_not_noticed(good):
+    good["kind_note"] = "This model has no test."
+    assert "This model has no test." in abroad_sentences(EvaluationReport.parse(good))
