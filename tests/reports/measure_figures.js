@@ -107,6 +107,10 @@
       if (value === null || !Number.isFinite(value) ? /^[★ ]*\d/.test(text) : !found.some(is))
         faults.push(`another cell's number: ${text} where ${value} is`);
     });
+    // Plotly hides what lies off the axes; where some cells have numbers, all with a value have.
+    if (taken.size) trace.z.forEach((cells, row) => Array.from(cells).forEach((value, column) => {
+      if (Number.isFinite(value) && !taken.has(`${row},${column}`)) faults.push(`a cell without its number: ${value}`);
+    }));
   });
   return [...new Set(faults)];
 })

@@ -60,4 +60,4 @@ def test_measure_figures_notices_numbers_that_are_cells_off(tmp_path):
     right, beside, outside = in_browser(page, script, WIDTH, tmp_path)
     assert right == []
     assert any(fault.startswith("another cell's number") for fault in beside)
-    assert any(fault.startswith("a number outside of the cells") for fault in outside)
+    assert any(fault.startswith("a cell without its number") for fault in outside)
