@@ -127,8 +127,8 @@ def _interval(evaluated: dict[str, Any]) -> dict[str, Any]:
     ends = {name: evaluated.get(name) for name in ("auc_low", "auc_high")}
     if None not in ends.values():
         return ends
-    counts = [evaluated.get(name) for name in ("groups_real", "groups_fake")]
-    reason = "" if None in counts else no_interval_reason(*map(int, counts))
+    real, fake = evaluated.get("groups_real"), evaluated.get("groups_fake")
+    reason = "" if real is None or fake is None else no_interval_reason(int(real), int(fake))
     return ends | {"auc_interval": f"not computed: {reason or 'the evaluation gives none'}"}
 
 
