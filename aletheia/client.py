@@ -222,7 +222,10 @@ class LocalModel:
         self._predictor = open_predictor([model.folder for model in models], weights, precision=precision)
         spec, uri = self._predictor.spec, " + ".join(model.uri for model in models)
         tag = models[0].tag if len(models) == 1 else ""
-        self.note = ModelNote(uri, spec.weights_sha256[:12], spec.trained_on, tag)
+        notes = [member.spec.kind_note() for member in self._predictor.members]
+        # Of an ensemble, one member that does not answer is enough.
+        kind_note = notes[0] if all(notes) else ""
+        self.note = ModelNote(uri, spec.weights_sha256[:12], spec.trained_on, tag, kind_note)
 
     def predict_image(self, source: Source, options: PredictOptions) -> Prediction:
         """Classify an image, see `aletheia.inference.predictor.Predictor.predict`."""

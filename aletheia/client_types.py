@@ -19,9 +19,12 @@ class ModelNote:
         Sources and generators of the training data, as text; may be empty.
     tag : str
         Tag of a registered model; empty for a folder, an ensemble or a service.
+    kind_note : str
+        That it has no test for pictures of another kind, and why; empty where it has one, and for a service.
     """
 
     uri: str
     version: str
     trained_on: str = ""
     tag: str = ""
+    kind_note: str = ""

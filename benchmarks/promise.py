@@ -16,9 +16,7 @@ from rich.table import Table
 from scipy.stats import norm
 
 from aletheia.core.arrays import Array
-from aletheia.evaluation.abstention_groups import LEVEL
-from aletheia.stats.clustered_auc import MIN_GROUPS
-from aletheia.stats.conformal_coverage import conformal_rank, held_rows, promise_p_value
+from aletheia.stats.conformal_coverage import LEVEL, conformal_rank, held_rows, judge_promise, promise_p_value
 from aletheia.stats.intervals import clustered_rate
 
 ALPHA = 0.1
@@ -37,29 +35,32 @@ def draw(people: int, least: int, most: int, within: float, rng: np.random.Gener
     return own + rng.normal(0, np.sqrt(1 - within), len(groups)), groups
 
 
-def refusals(people: int, pictures: tuple[int, int, float], rng: np.random.Generator) -> tuple[Array, bool]:
+def refusals(people: int, pictures: tuple[int, int, float], rng: np.random.Generator) -> tuple[Array, Array]:
     """Simulate both classes of one model.
 
     Returns
     -------
     refused : ndarray
         (2, 2) bool: honest by the check and by the interval, broken likewise.
-    judged : bool
-        The limits come from enough validation faces.
+    unjudged : ndarray
+        (2,) bool: honest and broken, not refused by the check, but not shown to keep the promise.
     """
-    out, judged = np.zeros((2, 2), dtype=bool), True
+    out, unjudged = np.zeros((2, 2), dtype=bool), np.zeros(2, dtype=bool)
     for _ in range(2):
         val, groups = draw(people, *pictures, rng)
         rank = conformal_rank(len(val), ALPHA)
         limit = np.sort(val)[rank - 1] if rank <= len(val) else np.inf
         held = held_rows(val, groups, ALPHA)
-        judged &= held is None or sum(held) >= MIN_GROUPS
+        limits_from = float("nan") if held is None else sum(held)
         test, ids = draw(people, *pictures, rng)
         for row, shift in enumerate((0.0, BROKEN)):
             hits = test + shift <= limit
-            out[row, 0] |= promise_p_value(hits, ids, 1 - ALPHA, held) < LEVEL
+            p = promise_p_value(hits, ids, 1 - ALPHA, held)
+            kept, _ = judge_promise(float(hits.mean()), 1 - ALPHA, p, limits_from=limits_from, groups=people)
+            out[row, 0] |= kept is False
+            unjudged[row] |= kept is None
             out[row, 1] |= clustered_rate(hits, ids).high < 1 - ALPHA
-    return out, judged
+    return out, unjudged & ~out[:, 0]
 
 
 def main() -> int:
@@ -74,7 +75,8 @@ def main() -> int:
         "by the interval",
         "broken refused",
         "interval",
-        "not judged",
+        "honest not judged",
+        "broken not judged",
     )
     table.title = "The check of the abstention's promise"
     honest, broken = [], []
@@ -83,13 +85,13 @@ def main() -> int:
             rng = np.random.default_rng([people, most])
             found = [refusals(people, (least, most, within), rng) for _ in range(options.trials)]
             shares = np.mean([refused for refused, _ in found], axis=0).ravel()
-            shares = [*shares, np.mean([not judged for _, judged in found])]
+            shares = [*shares, *np.mean([unjudged for _, unjudged in found], axis=0)]
             pictures = f"{least}" if least == most else f"{least} to {most}"
             table.add_row(str(people), pictures, f"{within:g}", *(f"{share:.1%}" for share in shares))
             honest.append(shares[0])
             if people >= 70:
                 broken.append(shares[2])
-    Console(width=120).print(table)
+    Console(width=160).print(table)
     most_honest, least_broken = LIMITS
     good = max(honest) <= most_honest and min(broken) >= least_broken
     print(

@@ -21,7 +21,7 @@ from aletheia.models.spec import read_spec
 from aletheia.project.run_config import RunConfig
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.exceptions import Exceptions
-from aletheia.release.gate import GateLimits, refusal_sentences, run_gate
+from aletheia.release.gate import GateLimits, run_gate
 from aletheia.release.gate_check import CheckResult
 from aletheia.release.model_card import reuse_note
 from aletheia.release.registry import find_model
@@ -102,7 +102,12 @@ def _print_report(
         console,
         (f"{c.verdict}: {c.name} ({c.detail}{text})" for c, text in zip(checks, loosened, strict=True)),
     )
-    _print_lines(console, [*refusal_sentences(checks), reuse_note(report), *filter(None, [report.crops])])
+    unjudged = [check.code for check in checks if not check.allows and not check.judged]
+    accepting = " ".join(f"--accept-unjudged {code}" for code in unjudged)
+    way_out = (
+        f"What is not judged keeps a model from production, unless you accept it: {accepting}." if unjudged else ""
+    )
+    _print_lines(console, filter(None, [way_out, reuse_note(report), report.crops]))
     n_unread = report.n_unreadable + n_left_out
     if n_unread:
         console.print(f"{counted(n_unread, 'file')} had no face, or could not be read, and count in no number.")

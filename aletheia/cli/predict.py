@@ -84,6 +84,8 @@ def predict(
         print("No model has passed every check yet; the candidate is used.", file=sys.stderr)
     # A detector can only recognise what it was trained on; the reader of its verdict should know that.
     print(f"{note.uri}, trained on {note.trained_on or 'data that it does not name'}", file=sys.stderr)
+    if note.kind_note:
+        print(note.kind_note, file=sys.stderr)
     options: dict[str, Any] = {
         "frames": frames, "aggregation": aggregation or None, "threshold": threshold, "use_calibration": calibration
     }  # fmt: skip

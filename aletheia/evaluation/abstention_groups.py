@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -9,18 +11,18 @@ from aletheia.core.arrays import Array
 from aletheia.datasets.schema import as_text
 from aletheia.evaluation.subgroups import MIN_PEOPLE, demographic_values, people_ids
 from aletheia.models.spec import AbstentionSpec, ModelSpec
-from aletheia.stats.conformal_coverage import Held, promise_p_value
+from aletheia.stats.conformal_coverage import Held, judge_promise, promise_p_value
 from aletheia.stats.intervals import clustered_rate
 from aletheia.stats.scored_set import ScoredSet
 
-COVERED = ("covered", "covered_low", "covered_high", "promised", "p_value", "limits_from", "kept")
+COVERED = (
+    "covered", "covered_low", "covered_high", "promised", "p_value", "limits_from", "groups", "kept", "reason",
+)  # fmt: skip
 COLUMNS = (
     "column", "value", "label", "n", "answered", "answered_low", "answered_high",
     "error_answered", "error_answered_low", "error_answered_high", "error_all", "error_all_low", "error_all_high",
     *COVERED,
 )  # fmt: skip
-#: A promise is broken where the p-value lies below this, half of 5 % since there are two classes.
-LEVEL = 0.025
 
 
 def promise_by_group(
@@ -72,7 +74,7 @@ def promise_by_group(
     return pd.DataFrame(out, columns=list(COLUMNS))
 
 
-def promise(hits: Array, groups: Array, rules: AbstentionSpec, label: str) -> dict[str, float]:
+def promise(hits: Array, groups: Array, rules: AbstentionSpec, label: str) -> dict[str, Any]:
     """Test whether the own label is plausible as often as promised.
 
     Parameters
@@ -90,14 +92,16 @@ def promise(hits: Array, groups: Array, rules: AbstentionSpec, label: str) -> di
     -------
     dict
         promised (1 - alpha, on average over validation sets), p_value (of `promise_p_value`), limits_from (validation
-        faces that the limit was set on, in independent ones; NaN where unknown), kept (the p-value is not below
-        `LEVEL`).
+        faces that the limit was set on, in independent ones; NaN where unknown), groups (number of `groups`), kept and
+        reason (of `aletheia.stats.conformal_coverage.judge_promise`).
     """
     known = rules.real_held if label == "real" else rules.fake_held
     held = None if known is None else Held(*known)
-    p = promise_p_value(hits, groups, 1 - rules.alpha, held)
-    limits_from = float("nan") if held is None else sum(held)
-    return {"promised": 1 - rules.alpha, "p_value": p, "limits_from": limits_from, "kept": not p < LEVEL}
+    promised, covered = 1 - rules.alpha, float(np.mean(hits)) if len(hits) else float("nan")
+    p = promise_p_value(hits, groups, promised, held)
+    sizes = {"limits_from": float("nan") if held is None else sum(held), "groups": len(np.unique(groups))}
+    kept, reason = judge_promise(covered, promised, p, **sizes)
+    return {"promised": promised, "p_value": p, **sizes, "kept": kept, "reason": reason}
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Array]:

@@ -148,7 +148,7 @@ def evaluate_model(
     )
     evaluation = Evaluation(
         spec=spec,
-        scores=scores.assign(**abstention.rows),
+        scores=scores.assign(**abstention.rows, threshold=spec.threshold),
         metrics=metrics,
         unit=unit,
         levels=levels,

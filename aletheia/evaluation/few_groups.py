@@ -18,15 +18,25 @@ from aletheia.stats.metrics import Metrics
 _NAN = float("nan")
 
 
+def no_interval_reason(groups_real: int, groups_fake: int) -> str:
+    """Say why the rows of so many independent groups have no intervals; empty where they have."""
+    # Of a class that is not there at all there is nothing to give an interval of; the other has its own.
+    present = [count for count in (groups_real, groups_fake) if count]
+    if min(present, default=0) >= MIN_GROUPS:
+        return ""
+    return (
+        f"the genuine faces are of {groups_real} independent groups and the fakes of {groups_fake}, and an interval "
+        f"needs {MIN_GROUPS} of each"
+    )
+
+
 def withhold_intervals(evaluation: Evaluation) -> Evaluation:
     """Leave the intervals out if a class has fewer than `MIN_GROUPS` groups; the values stay.
 
     Limits that rest on a handful of people look like knowledge of everyone else, and there is none.
     """
     metrics = evaluation.metrics
-    # Of a class that is not there at all there is nothing to give an interval of; the other has its own.
-    present = [count for count in (metrics.groups_real, metrics.groups_fake) if count]
-    if min(present, default=0) >= MIN_GROUPS:
+    if not no_interval_reason(metrics.groups_real, metrics.groups_fake):
         return evaluation
     tables = ("subgroups", "generators", "gaps", "cells", "prior", "delivery")
     changed = {name: _without_limits(getattr(evaluation, name)) for name in tables}

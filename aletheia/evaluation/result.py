@@ -64,7 +64,7 @@ class Evaluation:
         The model.
     scores : DataFrame
         The test manifest with the columns probability, logit (NaN where unreadable), verdict, reason and cause, see
-        `aletheia.evaluation.abstention.decide_rows`.
+        `aletheia.evaluation.abstention.decide_rows`, and the model's threshold.
     metrics : Metrics
         With intervals over `unit`; of the threshold alone, whether or not the model would answer.
     unit : str
@@ -233,6 +233,7 @@ class Evaluation:
             n_sealed=self.n_sealed,
             training=self.training,
             saliency=None if self.saliency is None else SaliencyRecord(**self.saliency.to_dict()),
+            kind_note=self.spec.kind_note(),
             other_sources=(self.spec.other_sources or OtherSources()).sentence(),
         )
 

@@ -6,6 +6,8 @@ following are used where a network has them:
 - ``forward(images, return_attention=True)`` returns ``(logits, attention)``, where attention is (B, 1, h, w) in [0, 1],
   or None for a network without an attention map;
 - ``backbone``, the module that pretrained weights are loaded into and that ``freeze_epochs`` freezes;
+- ``stages()``, the modules of the backbone in the order of the forward pass, one list for each stage (the stem, then
+  blocks of one width), for ``trainable_stages``;
 - ``imagenet_url``, the address of its ImageNet weights;
 - ``last_map()``, a `LastMap` for Grad-CAM.
 """
@@ -37,6 +39,12 @@ class LastMap(NamedTuple):
     module: nn.Module
     is_output: bool
     weights: torch.Tensor
+
+
+def backbone_stages(net: nn.Module) -> list[list[nn.Module]]:
+    """Return the stages of a network's backbone, the stem first; none for a network that does not declare them."""
+    declared = getattr(net, "stages", None)
+    return declared() if callable(declared) else []
 
 
 def last_map(net: nn.Module) -> LastMap | None:

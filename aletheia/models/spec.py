@@ -130,6 +130,7 @@ class AbstentionSpec(Strict):
     )
     fake_held: tuple[Count, Count] | None = Field(None, description="Likewise fakes within and beyond fake_lower.")
     typical: TypicalSpec | None = Field(None, description="Test for faces of another kind; None: there is none.")
+    typical_missing: Text = Field("", description="Why there is no test for faces of another kind, as a clause.")
 
     @field_validator("ranges")
     @classmethod
@@ -246,6 +247,16 @@ class ModelSpec(Strict):
             "data_hash": self.data_hash,
             "train_run": self.run,
         }
+
+    def kind_note(self) -> str:
+        """Say in one sentence that, and why, pictures of another kind are not noticed; empty where they are."""
+        if self.abstention is not None and self.abstention.typical is not None:
+            return ""
+        reason = self.abstention.typical_missing if self.abstention else "it was trained to answer always"
+        return (
+            "This model has no test for pictures of another kind than those of its training, and answers them like any "
+            f"other: {reason or 'why is not recorded'}."
+        )
 
     def files(self) -> list[str]:
         """Return the names of the files that belong to the model besides its JSON."""

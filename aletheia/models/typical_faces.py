@@ -33,6 +33,8 @@ _MAX_BYTES = 4 * (MAX_FEATURES + 2) * MAX_FEATURES + 10_000
 _BANDS = 12  # of a spectrum, equally wide on a logarithmic axis
 _RIDGE = 0.01  # added to the variances of the standardised features: few faces say little about their correlations
 _SMALLEST = 1e-6
+#: Validation faces below which no distance is a limit: of 19 the farthest is, which one new face in 20 exceeds.
+MIN_FACES = 19
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def conformal_distance(distances: Array, groups: Array, level: float) -> tuple[f
     and whoever is connected with it) weighs the same. By hierarchical conformal prediction (Lee, Barber and Willett,
     "Distribution-Free Inference with Hierarchical Data", JRSS B, 2025) a face of a new group lies beyond it with
     probability (k level + 1) / (k + 1) at most, on average over validation sets of k groups: pictures of few people say
-    little about others, however many they are.
+    little about others, however many they are. Of too few faces for the level the farthest is the limit, and the
+    level is that of their number.
 
     Parameters
     ----------
@@ -117,12 +120,13 @@ def conformal_distance(distances: Array, groups: Array, level: float) -> tuple[f
     Returns
     -------
     tuple of float
-        Limit and promised share; an infinite limit where too few faces are known for that level.
+        Limit and promised share; an infinite limit of fewer than `MIN_FACES` known faces.
     """
     known = np.isfinite(distances)
     n = int(known.sum())
-    if n == 0 or (n + 1) * level < 1 - 1e-9:
+    if n < MIN_FACES:
         return float("inf"), 1.0
+    level = max(level, 1 / (n + 1))
     values, ids = distances[known], np.unique(np.asarray(groups)[known], return_inverse=True)[1]
     sizes = np.bincount(ids)
     order = np.argsort(values, kind="stable")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from aletheia.evaluation.few_groups import no_interval_reason
 from aletheia.project.progress import current_workflow
 from aletheia.project.run_config import RunConfig
 from aletheia.project.summary import summarise
@@ -91,18 +92,21 @@ def headline(steps: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
         Runs of one workflow; steps that did not run add nothing.
     seconds : float
         Wall-clock time of the workflow.
+
+    Returns
+    -------
+    dict
+        Numbers and texts. Where an AUC has no interval, `auc_low` and `auc_high` are None and `auc_interval` says why.
     """
     summary = summarise(steps, state="", seconds=seconds, root=Path())
-    low, high = summary["test_auc_interval"]
     evaluated = next((run["status"].get("results") or {} for run in steps if run["metadata"]["name"] == "evaluate"), {})
     baselines = {name: auc for name, auc in summary["baseline_aucs"].items() if auc is not None}
     best = max(baselines, key=baselines.__getitem__, default=None)
     values = {
         "verdict": (summary["model_uri"] or "").rpartition(":")[2] or None,
         "failed_checks": summary["failed_checks"],
+        "unjudged_checks": summary["unjudged_checks"],
         "auc": summary["test_auc"],
-        "auc_low": low,
-        "auc_high": high,
         "balanced_accuracy": summary["test_balanced_accuracy"],
         "best_control": best,
         "best_control_auc": baselines.get(best or ""),
@@ -114,7 +118,18 @@ def headline(steps: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
         **{name: evaluated.get(name) for name in ("data_hash", "test_data_hash")},
         "seconds": summary["seconds"],
     }
-    return {name: value for name, value in values.items() if value is not None}
+    known = {name: value for name, value in values.items() if value is not None}
+    return known | _interval(evaluated) if "auc" in known else known
+
+
+def _interval(evaluated: dict[str, Any]) -> dict[str, Any]:
+    """Return the ends of the AUC's interval, or the reason why there are none."""
+    ends = {name: evaluated.get(name) for name in ("auc_low", "auc_high")}
+    if None not in ends.values():
+        return ends
+    real, fake = evaluated.get("groups_real"), evaluated.get("groups_fake")
+    reason = "" if real is None or fake is None else no_interval_reason(int(real), int(fake))
+    return ends | {"auc_interval": f"not computed: {reason or 'the evaluation gives none'}"}
 
 
 def _labels(config: RunConfig, workflow: str) -> dict[str, str]:

@@ -87,6 +87,8 @@ class EvaluationReport(MetricsRecord):
         Faces that were left out because they are sealed.
     training : TrainingRecord or None
         The test faces beside those that the model was trained on; None where its bundle does not describe them.
+    kind_note : str
+        That the model has no test for pictures of another kind, and why; empty where it has one.
     other_sources : str
         What trainings without a source say about other sources, a sentence; empty in files of earlier versions.
     saliency : SaliencyRecord or None
@@ -127,6 +129,7 @@ class EvaluationReport(MetricsRecord):
     n_sealed: int = 0
     training: TrainingRecord | None = None
     other_sources: str = ""
+    kind_note: str = ""
     saliency: SaliencyRecord | None = None
 
     @classmethod

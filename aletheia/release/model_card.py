@@ -60,6 +60,7 @@ def render_model_card(spec: ModelSpec, report: EvaluationReport, checks: Sequenc
         "Not as the only evidence against a person. The model knows the forgeries that it was trained on "
         f"({_plain(spec.trained_on) or 'not recorded'}) and may miss every other kind; it says nothing "
         "about pictures without a face, or about changes to a picture outside of the face.",
+        *filter(None, [_plain(spec.kind_note())]),
         "## Evaluation",
         f"On {report.n_real:,} genuine and {report.n_fake:,} fake test faces; intervals "
         f"(95 %) over {report.n_groups:,} {report.unit}, not over pictures.",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aletheia.release.metrics_record import Number, Record
+from aletheia.stats.conformal_coverage import judge_promise
 
 
 class PrevalenceRecord(Record):
@@ -71,7 +73,25 @@ class CauseRecord(Record):
 
 
 class CoverageRecord(Record):
-    """One row of `aletheia.evaluation.abstention.coverage_table`; earlier versions had no `p_value`."""
+    """One row of `aletheia.evaluation.abstention.coverage_table`.
+
+    Attributes
+    ----------
+    label : str
+        "real" or "fake".
+    n : int
+        Rows.
+    covered : float
+        Share of them whose own label is plausible; with interval.
+    promised : float
+        The same share, as promised.
+    p_value, limits_from, groups : float
+        See `aletheia.evaluation.abstention_groups.promise`; NaN in files of earlier versions.
+    kept : bool or None
+        None where it cannot be judged. Earlier versions called everything kept that was not refuted; it is judged anew.
+    reason : str
+        Why it cannot be judged; else empty.
+    """
 
     label: str
     n: int
@@ -81,7 +101,23 @@ class CoverageRecord(Record):
     promised: float
     p_value: Number = math.nan
     limits_from: Number = math.nan
-    kept: bool
+    groups: Number = math.nan
+    kept: bool | None
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _not_refuted_is_not_kept(self) -> Self:
+        if self.kept:
+            sizes = {"limits_from": self.limits_from, "groups": self.groups}
+            kept, reason = judge_promise(self.covered, self.promised, math.nan, **sizes)
+            object.__setattr__(self, "kept", kept)  # the record is frozen once it is made
+            object.__setattr__(self, "reason", reason)
+        return self
+
+    @property
+    def verdict(self) -> str:
+        """One of "kept", "NOT kept" and "cannot be judged"."""
+        return {True: "kept", False: "NOT kept", None: "cannot be judged"}[self.kept]
 
 
 class GroupPromiseRecord(AnsweredRecord, CoverageRecord):

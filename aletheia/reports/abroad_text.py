@@ -17,6 +17,7 @@ _SHOWN, _SHIFTS, _LEARNERS, _GROUPS = 5, 3, 3, 6
 _CHANCE = 0.5
 _PLURALS = {"source": "sources", "generator": "generators", "ethnicity": "ethnicities", "gender": "genders"}
 _CLASSES = {"real": "genuine faces", "fake": "fakes"}
+_HOLDS = {True: "holds", False: "does NOT hold", None: "cannot be judged"}
 
 
 def ranking_words(auc: Estimate) -> str:
@@ -36,6 +37,7 @@ def abroad_sentences(report: EvaluationReport) -> list[str]:
         _one_class(report),
         _ranking(report),
         report.other_sources,
+        report.kind_note,
         *_differences(report.training),
         *_answers(report),
         *_controls(report),
@@ -118,10 +120,10 @@ def _answers(report: EvaluationReport) -> list[str]:
     sentences = [f"{text}: {', '.join(classes)}."]
     for row in report.abstention.coverage:
         if row.n:
-            kept = "holds" if row.kept else "does NOT hold"
+            reason = f": {row.reason}" if row.kept is None else ""
             sentences.append(
                 f"The promise that the right label is plausible for {row.promised:.0%} of the {_CLASSES[row.label]} "
-                f"{kept} here: it is for {row.with_interval('covered').text('.1%')}."
+                f"{_HOLDS[row.kept]} here: it is for {row.with_interval('covered').text('.1%')}{reason}."
             )
     if groups := report.abstention.groups:
         sentences.append(_groups(groups))
@@ -129,16 +131,18 @@ def _answers(report: EvaluationReport) -> list[str]:
 
 
 def _groups(groups: Sequence[GroupPromiseRecord]) -> str:
-    broken = sorted((row for row in groups if not row.kept), key=lambda row: row.covered)
+    counts = {kept: sum(row.kept is kept for row in groups) for kept in _HOLDS}
+    found = ", ".join(f"{text} in {counts[kept]}" for kept, text in _HOLDS.items() if counts[kept])
+    text = f"Of {len(groups)} parts by source, generator, people and label it {found}"
+    broken = sorted((row for row in groups if row.kept is False), key=lambda row: row.covered)
     if not broken:
-        return f"It holds in each of {len(groups)} parts by source, generator, people and label."
+        return f"{text}."
     shown = ", ".join(
         f"{row.column} {row.value} ({row.label}, {row.with_interval('covered').text('.0%')})"
         for row in broken[:_GROUPS]
     )
     more = f" and {len(broken) - _GROUPS} more" if len(broken) > _GROUPS else ""
-    parts = f"{len(broken)} of {len(groups)} parts by source, generator, people and label"
-    return f"It does not hold in {parts}: {shown}{more}."
+    return f"{text}: not in {shown}{more}."
 
 
 def _controls(report: EvaluationReport) -> list[str]:

@@ -8,6 +8,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from aletheia.core.wording import counted
+from aletheia.evaluation.few_groups import no_interval_reason
 from aletheia.evaluation.result import Evaluation
 from aletheia.models.spec import ModelSpec
 from aletheia.plotting.html import html_page, plot
@@ -29,7 +30,6 @@ from aletheia.reports.evaluation_tables import (
     unreadable_table,
 )
 from aletheia.reports.formatting import number
-from aletheia.stats.clustered_auc import MIN_GROUPS
 
 
 def render_evaluation_report(
@@ -116,11 +116,9 @@ def _headline(report: EvaluationReport, spec: ModelSpec) -> str:
         for name, estimate, text in cards
     )
     note = f"Intervals: over {report.n_groups:,} {escape(report.unit)}, not over pictures."
-    if report.groups_real and min(report.groups_real, report.groups_fake) < MIN_GROUPS:
-        note = (
-            f"No intervals: the genuine faces are of {report.groups_real} independent groups and the fakes of "
-            f"{report.groups_fake}, and an interval needs {MIN_GROUPS} of each."
-        )
+    # Earlier versions counted no groups.
+    if report.groups_real and (reason := no_interval_reason(report.groups_real, report.groups_fake)):
+        note = f"No intervals: {reason}."
     spread = "" if report.spread is None else escape(report.spread.text)
     note = " ".join(filter(None, (note, reuse_note(report), escape(report.crops), spread)))
     return f'<div class="beside">{body}</div><p class="quiet">{note}</p>'

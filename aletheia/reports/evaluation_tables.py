@@ -187,6 +187,7 @@ def abstention_tables(report: EvaluationReport) -> str:
             f"{row.promised:.0%}",
             number(row.limits_from, ",.0f"),
             escape(p_text(row.p_value)),
+            escape(f"{row.verdict}: {row.reason}" if row.reason else row.verdict),
         )
         for row in abstention.coverage
     ]
@@ -199,7 +200,7 @@ def abstention_tables(report: EvaluationReport) -> str:
                 row.with_interval(name).text(".1%", "–")
                 for name in ("error_all", "answered", "error_answered", "covered")
             ),
-            "" if row.kept else "promise not kept",
+            row.verdict,
         )
         for row in abstention.groups
     ]
@@ -207,8 +208,19 @@ def abstention_tables(report: EvaluationReport) -> str:
     tables = (
         (("faces", "n", "answered", "errors among those", "errors if all were answered"), answered),
         (("“cannot tell”, because", "n", "share", "the threshold would be wrong"), causes),
-        (("class", "n", "its label is plausible", "promised", "by a limit from independent faces", "p"), promises),
-        (("part", "in training", "n", *errors, "its label is plausible", ""), groups),
+        (
+            (
+                "class",
+                "n",
+                "its label is plausible",
+                "promised",
+                "by a limit from independent faces",
+                "p",
+                "the promise is",
+            ),
+            promises,
+        ),
+        (("part", "in training", "n", *errors, "its label is plausible", "the promise is"), groups),
     )
     return "".join(table(head, rows) for head, rows in tables if rows)
 

@@ -17,8 +17,13 @@ from scipy.special import betainc
 from scipy.stats import beta
 
 from aletheia.core.arrays import Array
+from aletheia.stats.clustered_auc import MIN_GROUPS
 from aletheia.stats.intervals import design_effect
 
+#: A promise is broken where the p-value lies below this, half of 5 % since there are two classes.
+LEVEL = 0.025
+#: A promise that is not refuted counts as kept where the share that was found lies no farther below it.
+NEAR = 0.05
 #: Points at which the distribution of the coverage is taken, at the middle of as many equally probable parts.
 _POINTS = (np.arange(512) + 0.5) / 512
 
@@ -95,3 +100,45 @@ def promise_p_value(hits: Array, groups: Array, promised: float, held: Held | No
         return 1.0
     coverage = np.array([promised]) if held is None else held.coverage(_POINTS)
     return float(betainc(m - covered, covered + 1, 1 - coverage).mean())
+
+
+def judge_promise(
+    covered: float, promised: float, p_value: float, *, limits_from: float = math.nan, groups: float = math.nan
+) -> tuple[bool | None, str]:
+    """Decide whether a promised coverage is kept, broken, or cannot be judged: not refuted is not yet kept.
+
+    Parameters
+    ----------
+    covered, promised : float
+        Shares, 0 to 1; `covered` of the test rows.
+    p_value : float
+        Of `promise_p_value`; NaN where unknown, which refutes nothing.
+    limits_from : float
+        Validation rows that the limit was set on, as independent ones; NaN where unknown.
+    groups : float
+        Independent groups of test rows; NaN where unknown.
+
+    Returns
+    -------
+    kept : bool or None
+        False where the p-value lies below `LEVEL`. Else None where limit or test rows are of fewer than
+        `aletheia.stats.clustered_auc.MIN_GROUPS`, or the share found lies more than `NEAR` below the promise. Else
+        True.
+    reason : str
+        Why it cannot be judged, as a clause; else empty.
+    """
+    if p_value < LEVEL:
+        return False, ""
+    if not math.isfinite(covered):
+        return None, "there are none"
+    if limits_from < MIN_GROUPS:
+        return None, (
+            f"the limit comes from the equivalent of {limits_from:.0f} independent validation faces, by which nearly "
+            "any share would pass"
+        )
+    if groups < MIN_GROUPS:
+        return None, f"they are of {groups:.0f} independent groups, and a verdict needs {MIN_GROUPS}"
+    if covered < promised - NEAR - 1e-9:
+        chance = "" if math.isnan(p_value) else f" (p {p_value:.3f})"
+        return None, f"so few are not as promised, but limit and faces are too few to exclude chance{chance}"
+    return True, ""

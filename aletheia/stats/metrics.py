@@ -70,7 +70,17 @@ class Metrics:
         out: dict[str, float | int] = {}
         for name, estimate in self.values.items():
             out |= {key: float(value) for key, value in estimate.to_columns(name).items() if np.isfinite(value)}
-        for name in ("majority_share", "n", "n_real", "n_fake", "n_unreadable", "n_groups", "threshold"):
+        for name in (
+            "majority_share",
+            "n",
+            "n_real",
+            "n_fake",
+            "n_unreadable",
+            "n_groups",
+            "groups_real",
+            "groups_fake",
+            "threshold",
+        ):
             out[name] = getattr(self, name)
         return out | self.confusion
 

@@ -26,7 +26,7 @@ from aletheia.models.preprocessing import network_input
 from aletheia.models.reencoding import compressed, reencoded_inputs
 from aletheia.models.scoring import crop_logits, manifest_features
 from aletheia.models.spec import AbstentionSpec, ModelSpec, TypicalSpec
-from aletheia.models.typical_faces import TypicalFaces, conformal_distance, fit_typical, write_typical
+from aletheia.models.typical_faces import MIN_FACES, TypicalFaces, conformal_distance, fit_typical, write_typical
 from aletheia.models.verdict import STATISTICS, crop_statistics
 from aletheia.stats.conformal_coverage import conformal_rank, held_rows
 
@@ -107,7 +107,7 @@ def fit_abstention(
 
 def fit_typical_faces(
     model: nn.Module, spec: ModelSpec, train: pd.DataFrame, val: pd.DataFrame, folder: str | Path
-) -> TypicalSpec | None:
+) -> TypicalSpec | str:
     """Measure the training faces, and set the distance from them on validation faces.
 
     The validation faces are of other people than the training's. The level that is promised depends on how many they
@@ -124,25 +124,31 @@ def fit_typical_faces(
 
     Returns
     -------
-    TypicalSpec or None
-        None for a network without a declared last map, and where there are too few faces.
+    TypicalSpec or str
+        The reason, as a clause, for a network without a declared last map, and where there are too few faces.
     """
     rows = train.sample(min(len(train), _TYPICAL), random_state=0)
     features = manifest_features(model, spec, rows)
-    if features is None or len(known := features[np.isfinite(features).all(axis=1)]) < 2:
-        return None
+    if features is None:
+        return f"the network {spec.architecture} does not declare its last map"
+    if len(known := features[np.isfinite(features).all(axis=1)]) < 2:
+        return "fewer than two training faces could be measured"
     typical = fit_typical(known)
     distances = manifest_distances(model, spec, val, typical)
     limit, promised = conformal_distance(distances, connected_groups(val), TYPICAL_LEVEL)
+    n = int(np.isfinite(distances).sum())
     if not 0 < limit < math.inf:
-        return None
+        few = (
+            f"its limit is set on {MIN_FACES} validation faces or more, and there were {n} (val_share holds back more)"
+        )
+        return few if n < MIN_FACES else "all validation faces lie in one place"
     payload = write_typical(folder, typical)
     return TypicalSpec(
         sha256=hashlib.sha256(payload).hexdigest(),
         features=len(typical.mean),
         limit=limit,
         level=promised,
-        faces=int(np.isfinite(distances).sum()),
+        faces=n,
     )
 
 

@@ -28,6 +28,13 @@ class TrainConfig(BaseModel):
     freeze_epochs: int = Field(
         0, ge=0, le=10_000, description="Epochs at the beginning in which the backbone keeps the weights it came with."
     )
+    trainable_stages: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Stages of the backbone, counted from its end, that are trained besides the head; the others keep "
+        "the weights and batch-norm statistics they came with; 0: the head alone; None: all.",
+    )
     features: Literal["learnt", "frozen"] = Field(
         "learnt",
         description="frozen: the backbone keeps the weights it came with, and a logistic regression on its pooled "
@@ -169,6 +176,10 @@ class TrainConfig(BaseModel):
             raise InputError(
                 "features: frozen needs weights that know something; add weights=package (efficientnet_lite0, _lite2), "
                 "imagenet, or a file."
+            )
+        if self.trainable_stages:
+            raise InputError(
+                "trainable_stages: features=frozen trains no stage of the backbone; leave one of the two out."
             )
         if self.devices > 1 or self.sampling == "balanced":
             raise InputError("features: frozen is solved in one piece; leave devices at 1 and sampling at shuffled.")

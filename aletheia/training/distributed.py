@@ -44,7 +44,9 @@ def trainer_options(config: TrainConfig) -> dict[str, Any]:
     if world == 1:
         return {"devices": 1}
     # A frozen backbone has parameters without gradients, which the processes would otherwise wait for.
-    options: dict[str, Any] = {"find_unused_parameters": config.freeze_epochs > 0}
+    options: dict[str, Any] = {
+        "find_unused_parameters": config.freeze_epochs > 0 or config.trainable_stages is not None
+    }
     if not started_elsewhere():
         return {"devices": world, "strategy": _Quiet(start_method="spawn", **options)}
     local_world = int(os.environ["LOCAL_WORLD_SIZE"])

@@ -115,7 +115,8 @@ def export_bundle(
         rules = _fit_abstention(result, spec, train, scored, p, alpha)
         typical = fit_typical_faces(result.model, spec, train, scored, folder)
         rules = widen_limits(rules, others) if others else rules
-        spec = spec.model_copy(update={"abstention": rules.model_copy(update={"typical": typical})})
+        found = {"typical_missing" if isinstance(typical, str) else "typical": typical}
+        spec = spec.model_copy(update={"abstention": rules.model_copy(update=found)})
     profile = fit_training_profile(train, progress=False)
     if sealed is not None:
         profile = profile.model_copy(update={"sealed": _hashes(sealed)})

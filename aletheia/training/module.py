@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from aletheia.core.errors import InputError
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD, augment_batch, normalise
+from aletheia.models.network import backbone_stages
 from aletheia.models.pretrained import backbone_parameters
 from aletheia.models.registry import create_model
 from aletheia.training.batch_norm import has_batch_norm, measure_batch_norm
@@ -59,6 +60,7 @@ class Detector(pl.LightningModule):
         self.backbone = backbone_parameters(self.net)
         if config.freeze_epochs and not self.backbone:
             raise InputError(f"freeze_epochs: {config.architecture} has no backbone to freeze; leave it at 0.")
+        self.frozen_stages = frozen_stages(self.net, config)
         balanced = config.class_weight == "balanced"
         total = sum(class_counts)
         # Weights average to 1 over the training rows, so the learning rate means the same with and without them.
@@ -101,6 +103,8 @@ class Detector(pl.LightningModule):
         """Freeze or unfreeze the backbone by the epoch alone, so that a resumed training does the same."""
         for parameter in self.backbone:
             parameter.requires_grad_(not self.is_frozen)
+        for stage in self.frozen_stages:
+            stage.requires_grad_(False).eval()
         if self.is_frozen and isinstance(self.net.backbone, nn.Module):
             self.net.backbone.eval()
         self._started = self._idle_since = time.perf_counter()
@@ -163,14 +167,14 @@ class Detector(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Measure batch-norm statistics on training images that are, as in the validation, not augmented."""
         n_images = self.config.batch_norm_images
-        if not n_images or self.is_frozen or not has_batch_norm(self.net):
+        if not n_images or self.is_frozen or not has_batch_norm(self.net, self.frozen_stages):
             return
         dataset = self._data.sets["train"]
         order = np.random.default_rng(self.config.seed).permutation(len(dataset))[:n_images]
         size = min(128, len(order))
         rows = [order[i : i + size] for i in range(0, len(order) - size + 1, size)]
         images = (torch.from_numpy(dataset.pixels.array[np.sort(r)]).to(self.device) for r in rows)
-        measure_batch_norm(self.net, (normalise(image) for image in images))
+        measure_batch_norm(self.net, (normalise(image) for image in images), self.frozen_stages)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep logits and labels; the loss of the epoch is taken over samples, not over batches."""
@@ -260,6 +264,24 @@ class Detector(pl.LightningModule):
             f"The training diverged: {symptom} in {step} (learning_rate {config.learning_rate:g}, batch_size "
             f"{config.batch_size}). Lower learning_rate, or set gradient_clip."
         )
+
+
+def frozen_stages(net: nn.Module, config: TrainConfig) -> list[nn.Module]:
+    """Return the modules of the backbone that `config.trainable_stages` keeps as they came.
+
+    Raises
+    ------
+    InputError
+        For a network without stages, or with fewer.
+    """
+    if config.trainable_stages is None:
+        return []
+    stages, wanted = backbone_stages(net), config.trainable_stages
+    if not stages:
+        raise InputError(f"trainable_stages: {config.architecture} has no backbone to freeze; leave it out.")
+    if wanted > len(stages):
+        raise InputError(f"trainable_stages: {config.architecture} has {len(stages)} stages, not {wanted}.")
+    return [module for stage in stages[: len(stages) - wanted] for module in stage]
 
 
 def one_cycle(step: int, steps: int) -> float:

@@ -13,11 +13,12 @@ import plotly.graph_objects as go
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.plotting.theme import FAKE, SCALE, label_cells, note, short, styled
+from aletheia.plotting.theme import FAKE, SCALE, empty, label_cells, note, short, styled
 from aletheia.training.search_plan import Selector
 
 _CHANCE = float(np.log(2))
 _TITLES = {"learning_rate": "learning rate", "batch_size": "batch size (images per step)"}
+_PARALLEL = "Parallel coordinates of the grid"
 _MOST_LEVELS = 12  # of an axis of the heat map; more become ranges
 _RANGES = 6
 _FLAT = 3  # columns whose names fit beside each other over the axes of parallel coordinates
@@ -153,6 +154,9 @@ def _axis(column: pd.Series) -> tuple[Array, list[str]]:
 
 def _parallel(factors: pd.DataFrame, loss: pd.Series) -> go.Figure:
     losses = loss.to_numpy(dtype=float)
+    if len(losses) == 1:  # of which plotly draws no line
+        found = f"its validation loss is {losses[0]:.3f} nats" if np.isfinite(losses[0]) else "it diverged"
+        return empty(_PARALLEL, f"The search has one cell, so there is nothing to compare: {found}.")
     low, high = _colour_range(losses)
     clipped = np.where(np.isfinite(losses), np.minimum(losses, high), high)
     ticks = np.linspace(low, high, 5)
@@ -182,7 +186,7 @@ def _parallel(factors: pd.DataFrame, loss: pd.Series) -> go.Figure:
             ],
         )
     )
-    styled(figure, "Parallel coordinates of the grid", height=550 if is_crowded else 460)
+    styled(figure, _PARALLEL, height=550 if is_crowded else 460)
     figure.update_layout(margin={"l": 90, "r": 60, "t": 200 if is_crowded else 110, "b": 40})
     if is_clipped:
         note(figure, "Cells that diverged, or did much worse than chance, end at the top of the last axis.")

@@ -150,6 +150,11 @@ def test_evaluate_source_table_and_strict(evaluate):
     lines = {line.split("│")[1].strip(): line for line in result.stdout.splitlines() if "│" in line}
     assert "0.750 always saying the larger class" in lines["accuracy"]
     assert "FAILED: calibrated (expected calibration error " in result.stdout
+    assert result.stdout.count("expected calibration error") == 1, "each check stands in one line"
+    assert all(result.stdout.count(text) == 1 for text in ("passed: no injected fault", "not judged: no leakage"))
+    assert (
+        "unless you accept it: --accept-unjudged" in result.stdout and "--accept-unjudged no-leakage" in result.stdout
+    )
     assert "2 files had no face, or could not be read" in result.stdout
 
 

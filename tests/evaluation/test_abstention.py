@@ -128,16 +128,20 @@ def test_coverage_table_by_hand():
     assert table["covered"].to_dict() == {"real": 0.75, "fake": 0.75}
     assert (table["promised"] == 0.9).all()
     assert table["n"].to_dict() == {"real": 200, "fake": 4}
-    # Three of four may be chance; 150 of 200 are not 90 %.
-    assert table["kept"].to_dict() == {"real": False, "fake": True}
+    # Three of four may be chance, and say nothing; 150 of 200 are not 90 %.
+    assert table["kept"].to_dict() == {"real": False, "fake": None}
+    assert (
+        table["groups"].to_dict() == {"real": 200, "fake": 4} and "of 4 independent groups" in table["reason"]["fake"]
+    )
     # A limit that was set on ten faces may cover so little, one from a thousand may not.
-    for faces, kept in ((10, True), (1000, False)):
+    for faces, kept in ((10, None), (1000, False)):
         rules = RULES.model_copy(update={"real_held": (0.9 * faces, 0.1 * faces)})
         row = coverage_table(ScoredSet(y, p), spec.model_copy(update={"abstention": rules})).iloc[0]
-        assert row["limits_from"] == pytest.approx(faces) and row["kept"] == kept == (row["p_value"] >= 0.025)
+        assert row["limits_from"] == pytest.approx(faces) and row["kept"] is kept
+        assert (row["p_value"] >= 0.025) == (kept is None)
     # In two videos only, they may be chance, too.
     videos = ScoredSet(y, p, groups=np.repeat([0, 1, 2], [150, 50, 4]))
-    assert coverage_table(videos, spec).set_index("label")["kept"]["real"]
+    assert coverage_table(videos, spec).set_index("label")["kept"]["real"] is None
 
 
 def test_evaluate_abstention_matches_counts(model, scored, evidence):

@@ -40,6 +40,8 @@ def test_compare_scores_numbers():
     right = [(frame["verdict"] == frame["label"]).to_numpy() for frame in (first, second)]
     assert result.first_only_right == (right[0] & ~right[1]).sum()
     assert result.second_only_right == (right[1] & ~right[0]).sum()
+    assert (result.first_answered, result.second_answered) == (1, 1)
+    assert result.first_only_right_at_threshold is result.second_only_right_at_threshold is None  # no column threshold
     assert (result.n, result.only_first, result.only_second) == (240, 0, 0)
     same = compare_scores(first, first).difference
     assert (same.value, same.low, same.high) == (0, 0, 0)
@@ -73,3 +75,16 @@ def test_compare_scores_refuses(change, message):
 def test_compare_scores_without_columns():
     with pytest.raises(InputError, match="no column sha256"):
         compare_scores(scores().drop(columns="sha256"), scores())
+
+
+def test_compare_scores_of_models_that_answer_nothing_are_compared_at_their_thresholds():
+    first = scores(skill=0.5, threshold=0.4).assign(verdict="cannot tell")
+    second = scores(seed=1, skill=1.5, threshold=0.6)
+    second.loc[second.index[::4], "verdict"] = "cannot tell"
+    result = compare_scores(first, second)
+    assert (result.first_answered, result.second_answered, result.first_only_right) == (0, 0.75, 0)
+    assert result.second_only_right == (second["verdict"] == second["label"]).sum()
+    fake = first["label"] == "fake"
+    right = [(frame["probability"] >= limit) == fake for frame, limit in ((first, 0.4), (second, 0.6))]
+    assert result.first_only_right_at_threshold == (right[0] & ~right[1]).sum() > 0
+    assert result.second_only_right_at_threshold == (right[1] & ~right[0]).sum() > 0

@@ -9,7 +9,7 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.faces.crop_config import CropConfig
 from aletheia.models.calibration_map import Calibration
-from aletheia.models.spec import AbstentionSpec, ModelSpec, read_spec, write_spec
+from aletheia.models.spec import AbstentionSpec, ModelSpec, TypicalSpec, read_spec, write_spec
 
 
 def test_write_spec_round_trip(tmp_path):
@@ -89,3 +89,14 @@ def test_crop_of_a_stranger(crop):
     (field,) = crop
     with pytest.raises(InputError, match=rf"crop: .*{field}"):
         ModelSpec(architecture="attention_cnn", input_size=48, crop=crop)
+
+
+def test_kind_note_says_that_and_why_other_kinds_are_not_noticed():
+    rules = AbstentionSpec(alpha=0.1, real_upper=0.6, fake_lower=0.4, typical_missing="there were 7 faces")
+    spec = ModelSpec(architecture="attention_cnn", input_size=32, abstention=rules)
+    assert spec.kind_note().endswith("and answers them like any other: there were 7 faces.")
+    assert spec.model_copy(update={"abstention": None}).kind_note().endswith("trained to answer always.")
+    typical = TypicalSpec(sha256="a" * 64, features=2, limit=1.0, level=0.02, faces=50)
+    assert spec.model_copy(update={"abstention": rules.model_copy(update={"typical": typical})}).kind_note() == ""
+    earlier = rules.model_copy(update={"typical_missing": ""})
+    assert "why is not recorded" in spec.model_copy(update={"abstention": earlier}).kind_note()

@@ -64,8 +64,12 @@ def test_conformal_distance_people_weigh_the_same() -> None:
 
 
 def test_conformal_distance_of_too_few_faces() -> None:
-    assert conformal_distance(np.arange(48.0), np.arange(48), 0.02)[0] == np.inf
+    assert conformal_distance(np.arange(18.0), np.arange(18), 0.02) == (np.inf, 1.0)
+    # The farthest of 19 is exceeded by one in 20; 60 faces are enough for 2 %.
+    limit, promised = conformal_distance(np.arange(19.0), np.arange(19), 0.02)
+    assert limit == 18.0 and promised == pytest.approx((19 / 20 + 1) / 20)
     assert conformal_distance(np.arange(49.0), np.arange(49), 0.02)[0] == 48.0
+    assert conformal_distance(np.arange(60.0), np.arange(60), 0.02)[0] == 58.0
 
 
 def test_face_features_tells_sharp_from_smooth_and_grey_from_coloured() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -15,9 +16,13 @@ from aletheia.stats.estimate import Estimate
 from .test_experiments import experiment
 
 
-def comparison(difference: Estimate | None = None, **values) -> ExperimentComparison:
+def comparison(difference: Estimate | None = None, answers: dict | None = None, **values) -> ExperimentComparison:
     rows = pd.DataFrame([("epochs", 3, 5)], columns=["name", "first", "second"], dtype=object)
-    scores = difference and ScoreComparison(100, 0, 4, 0.8, 0.85, difference, 3, 8, 12)
+    scores = difference and ScoreComparison(
+        n=100, only_first=0, only_second=4, first_auc=0.8, second_auc=0.85, difference=difference, flipped=12,
+        **{"first_answered": 0.5, "second_answered": 0.25, "first_only_right": 3, "second_only_right": 8},
+    )  # fmt: skip
+    scores = scores and replace(scores, **(answers or {}))
     return ExperimentComparison(experiment(), experiment("b" * 32), rows, rows.iloc[:0], scores, **values)
 
 
@@ -33,6 +38,16 @@ def comparison(difference: Estimate | None = None, **values) -> ExperimentCompar
 def test_comparison_sentences(difference, verdict):
     text = " ".join(comparison_sentences(comparison(difference)))
     assert verdict in text and "by aaaaaaaa alone: 3; by bbbbbbbb alone: 8" in text and "bbbbbbbb alone: 4." in text
+
+
+def test_comparison_sentences_of_models_that_answer_nothing():
+    nothing = {"first_answered": 0.0, "second_answered": 0.0, "first_only_right": 0, "second_only_right": 0}
+    known = {"first_only_right_at_threshold": 5, "second_only_right_at_threshold": 17}
+    _, answers, at_threshold, *_ = comparison_sentences(comparison(Estimate(0.1), nothing | known))
+    assert answers == "Neither answers any of them: all are “cannot tell” to aaaaaaaa and to bbbbbbbb."
+    assert "thresholds, right by aaaaaaaa alone: 5; by bbbbbbbb alone: 17." in at_threshold
+    _, answers, at_threshold, *_ = comparison_sentences(comparison(Estimate(0.1), nothing | {"second_answered": 0.031}))
+    assert answers.startswith("aaaaaaaa answers 0.0% of them, bbbbbbbb 3.1%; rightly") and "not known" in at_threshold
 
 
 def test_comparison_sentences_without_common_rows():

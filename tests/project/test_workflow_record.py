@@ -45,7 +45,9 @@ def test_workflow_is_recorded(started):
         add_step(project, workflow, "prepare-data", rows_train=70, fake_share_before=0.5)
         numbers = {"auc": 0.9, "auc_low": 0.8, "auc_high": 0.95, "baseline_spectrum_auc": 0.7}
         add_step(project, workflow, "evaluate", **numbers, data_hash="d", test_data_hash="t")
-        add_step(project, workflow, "register", tag="candidate", failed_checks="calibrated")
+        add_step(
+            project, workflow, "register", tag="candidate", failed_checks="calibrated", unjudged_checks="no leakage"
+        )
 
     main(seed=3, experiment="first", recipe={"optimizer": "sgd"})
     run = mlrun.get_run_db().read_run(workflow, project)
@@ -61,7 +63,10 @@ def test_workflow_is_recorded(started):
         >= {
             "verdict": "candidate",
             "failed_checks": "calibrated",
+            "unjudged_checks": "no leakage",
             "auc": 0.9,
+            "auc_low": 0.8,
+            "auc_high": 0.95,
             "best_control": "spectrum",
             "best_control_auc": 0.7,
             "rows_train": 70,
@@ -88,6 +93,20 @@ def test_workflow_that_ends_badly_is_recorded(started, error, state):
 def test_workflow_without_mlrun_is_not_recorded(monkeypatch):
     monkeypatch.setattr(mlrun, "get_run_db", lambda: pytest.fail("there is no workflow"))
     assert takes_config(lambda config: config.seed)(seed=4) == 4
+
+
+def test_headline_says_why_there_is_no_interval():
+    def recorded(**results):
+        return headline(
+            [{"metadata": {"name": "evaluate", "uid": "1"}, "status": {"state": "", "results": results}}], 2.0
+        )
+
+    few = recorded(auc=0.7, groups_real=5, groups_fake=9)
+    assert few["auc_low"] is few["auc_high"] is None
+    reason = "the genuine faces are of 5 independent groups and the fakes of 9, and an interval needs 8 of each"
+    assert few["auc_interval"] == f"not computed: {reason}"
+    assert recorded(auc=0.7)["auc_interval"] == "not computed: the evaluation gives none"
+    assert "auc_interval" not in recorded(auc=0.7, auc_low=0.6, auc_high=0.8) and "auc_low" not in recorded()
 
 
 def test_headline_of_no_steps():

@@ -74,18 +74,43 @@
     if (box.bottom > frame.bottom + 0.5 || box.right > frame.right + 0.5) faults.push("the legend is cut at the frame");
   });
 
-  // Numbers of a heat map stand in the middle of a cell.
+  // Each number of a heat map stands in the middle of a cell, and it is the number of that cell.
   (plot._fullData || []).filter(trace => trace.type === "heatmap").forEach(trace => {
     const area = areas[`${trace.xaxis}${trace.yaxis}`];
-    const [width, height] = [area.width / trace.z[0].length, area.height / trace.z.length];
-    const labels = all(plot, ".heatmap-label text, .annotation-text").map(node => node.getBoundingClientRect());
-    labels.filter(box => box.top > area.top && box.bottom < area.bottom).forEach(box => {
-      const off = (middle, size) => Math.abs((((middle % size) + size) % size) - size / 2);
-      const x = off((box.left + box.right) / 2 - area.left, width);
-      const y = off((box.top + box.bottom) / 2 - area.top, height);
-      if (x > 4 || y > 4) faults.push("a number beside its cell");
-      if (box.width > width) faults.push("a number wider than its cell");
+    const axes = ["x", "y"].map(letter => plot._fullLayout[trace[`${letter}axis`].replace(letter, `${letter}axis`)]);
+    const notes = plot._fullLayout.annotations || [];
+    const placed = all(plot, ".annotation").filter(node => {
+      const note = notes[Number(node.dataset.index)];
+      return note && note.xref === trace.xaxis && note.yref === trace.yaxis;
+    }).flatMap(node => all(node, ".annotation-text"));
+    const taken = new Set();
+    [...all(plot, ".heatmap-label text"), ...placed].forEach(node => {
+      const box = node.getBoundingClientRect(), lines = all(node, "tspan.line");
+      const text = (lines.length ? lines : [node]).map(line => line.textContent).join(" ");
+      // Cells have whole numbers on both axes; the second one goes up.
+      const across = ((box.left + box.right) / 2 - area.left) / area.width;
+      const up = (area.bottom - (box.top + box.bottom) / 2) / area.height;
+      const [x, y] = [across, up].map((share, i) => axes[i].range[0] + share * (axes[i].range[1] - axes[i].range[0]));
+      const [column, row] = [Math.round(x), Math.round(y)];
+      if (!(row in trace.z) || !(column in trace.z[row])) return faults.push(`a number outside of the cells: ${text}`);
+      const [width, height] = [area.width / trace.z[0].length, area.height / trace.z.length];
+      if (Math.abs(x - column) * width > 4 || Math.abs(y - row) * height > 4) faults.push(`a number beside its cell: ${text}`);
+      if (box.width > width) faults.push(`a number wider than its cell: ${text}`);
+      if (taken.has(`${row},${column}`)) faults.push(`two numbers in one cell: ${text}`);
+      taken.add(`${row},${column}`);
+      const value = trace.z[row][column];
+      const found = text.match(/\d[\d,]*(\.\d+)?( ?%)?/g) || [];
+      const is = number => {
+        const plain = number.replace(/[,% ]/g, ""), unit = number.includes("%") ? 100 : 1;
+        return Math.abs(Number(plain) / unit - value) <= 0.501 / unit / 10 ** (plain.split(".")[1] || "").length;
+      };
+      if (value === null || !Number.isFinite(value) ? /^[★ ]*\d/.test(text) : !found.some(is))
+        faults.push(`another cell's number: ${text} where ${value} is`);
     });
+    // Plotly hides what lies off the axes; where some cells have numbers, all with a value have.
+    if (taken.size) trace.z.forEach((cells, row) => Array.from(cells).forEach((value, column) => {
+      if (Number.isFinite(value) && !taken.has(`${row},${column}`)) faults.push(`a cell without its number: ${value}`);
+    }));
   });
   return [...new Set(faults)];
 })

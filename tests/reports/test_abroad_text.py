@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import pytest
 
+from aletheia.release.checks.abstention import AbstentionKeepsPromise
 from aletheia.release.evaluation_report import EvaluationReport
+from aletheia.release.gate_check import GateContext
 from aletheia.reports.abroad_text import abroad_sentences, ranking_words
+from aletheia.reports.evaluation_tables import abstention_tables
 from aletheia.stats.estimate import Estimate
 
 NAN = float("nan")
@@ -50,7 +56,8 @@ def test_abroad_sentences_say_what_differs_and_what_answers_are_worth(good):
     good["abstention"]["table"] = [{"label": label, "n": 100, **ANSWERED} for label in ("all", "real", "fake")]
     good["abstention"]["coverage"][1].update(covered=0.25, covered_low=0.2, covered_high=0.31, kept=False)
     part = good["abstention"]["coverage"][1] | ANSWERED | {"column": "source", "value": "s1", "label": "fake"}
-    good["abstention"]["groups"] = [part, part | {"kept": True, "value": "s2"}]
+    kept = part | {"kept": True, "value": "s2", "covered": 0.9}
+    good["abstention"]["groups"] = [part, kept, kept | {"limits_from": 4}, kept | {"groups": 6}]
     good |= {"training": TRAINING, "leaks": None}
     good["audit"][1].update(auc=0.93, low=0.9, high=0.95)
     assert abroad_sentences(EvaluationReport.parse(good)) == [
@@ -67,12 +74,33 @@ def test_abroad_sentences_say_what_differs_and_what_answers_are_worth(good):
         "to 95.0%).",
         "The promise that the right label is plausible for 90% of the fakes does NOT hold here: it is for 25.0% (20.0% "
         "to 31.0%).",
-        "It does not hold in 1 of 2 parts by source, generator, people and label: source s1 (fake, 25% (20% to 31%)).",
+        "Of 4 parts by source, generator, people and label it holds in 1, does NOT hold in 1, cannot be judged in 2: "
+        "not in source s1 (fake, 25% (20% to 31%)).",
         "Learners that are blind to faces, trained on the same training faces: file properties alone 0.300 (0.200 to "
         "0.400), the wrong way round, 0.900 within the training; the network 0.410 (0.350 to 0.470).",
         "How biased these faces are, by learners trained and cross-validated on them: background 0.930 (0.900 to "
         "0.950), light 0.520 (0.450 to 0.590), all 0.520 (0.450 to 0.590).",
     ]
+
+
+def test_abroad_sentences_do_not_call_kept_what_is_not_refuted(good):
+    """Limits from the equivalent of four validation faces: three in five fakes are no kept promise, nor all of them."""
+    few = {"limits_from": 4.0, "p_value": 0.25, "kept": True}
+    row = good["abstention"]["coverage"][1] | few | {"covered": 0.595, "covered_low": 0.443, "covered_high": 0.731}
+    good["abstention"]["table"] = [{"label": "all", "n": 100, **ANSWERED}]
+    good["abstention"]["coverage"][1] = row
+    good["abstention"]["groups"] = [row | ANSWERED | {"column": "source", "value": f"s{k}"} for k in range(3)]
+    report = EvaluationReport.parse(good)
+    text = " ".join(abroad_sentences(report))
+    assert "of the fakes cannot be judged here: it is for 59.5% (44.3% to 73.1%): the limit comes from the" in text
+    assert "by source, generator, people and label it cannot be judged in 3." in text
+    assert text.count("holds") == 1  # for the genuine faces
+    written = json.loads(json.dumps(report.to_dict()))["abstention"]
+    assert [row["kept"] for row in written["coverage"]] == [True, None] and "4 independent" in written["groups"][0][
+        "reason"
+    ]
+    assert AbstentionKeepsPromise().judge(report, GateContext(math.nan)).state == "not judged"
+    assert "cannot be judged: the limit comes from" in abstention_tables(report)
 
 
 def test_abroad_sentences_of_one_class(good):
@@ -82,3 +110,8 @@ def test_abroad_sentences_of_one_class(good):
 
 def test_abroad_sentences_of_an_earlier_version_ask_to_train_again(good):
     assert "train it again" in abroad_sentences(EvaluationReport.parse(good))[0]
+
+
+def test_abroad_sentences_say_that_other_kinds_are_not_noticed(good):
+    good["kind_note"] = "This model has no test."
+    assert "This model has no test." in abroad_sentences(EvaluationReport.parse(good))

@@ -167,7 +167,7 @@ def test_abstention_tables_numbers(good_report, abstention):
     )
     assert answered[1] == ["all", "1,200", "90.0% (85.0% to 95.0%)", "5.0%", "–"]
     assert causes[1:] == [["<small>", "12", "1.0% (0.5% to 2.0%)", "25%"]]  # those without faces are left out
-    assert promises[1] == ["real", "600", "91.0% (89.0% to 93.0%)", "90%", "14", "< 0.001"]
+    assert promises[1] == ["real", "600", "91.0% (89.0% to 93.0%)", "90%", "14", "< 0.001", "kept"]
 
 
 def test_abstention_tables_of_a_model_that_always_answers(good_report, abstention):

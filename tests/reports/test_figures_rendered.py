@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 
 import aletheia
@@ -42,3 +43,21 @@ def test_every_figure_has_a_rendered_case():
 @pytest.mark.parametrize("name", CASES)
 def test_figure_rendered(faults, name):
     assert faults[name] == []
+
+
+def _heat_map(shift: int, number: int = 4) -> go.Figure:
+    """Draw a heat map with one of its numbers so many cells too far to the right, off the axes if need be."""
+    figure = CASES["grid_figures heat_map 6x3"]()
+    figure.layout.annotations[number].x += shift
+    return figure
+
+
+@pytest.mark.slow
+def test_measure_figures_notices_numbers_that_are_cells_off(tmp_path):
+    page = tmp_path / "broken.html"
+    page.write_text(html_page("Broken", map(plot, (_heat_map(0), _heat_map(1), _heat_map(9)))))
+    script = Path(__file__).with_name("measure_figures.js").read_text()
+    right, beside, outside = in_browser(page, script, WIDTH, tmp_path)
+    assert right == []
+    assert any(fault.startswith("another cell's number") for fault in beside)
+    assert any(fault.startswith("a cell without its number") for fault in outside)

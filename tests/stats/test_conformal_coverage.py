@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom, binom
 
-from aletheia.stats.conformal_coverage import Held, conformal_rank, held_rows, promise_p_value
+from aletheia.stats.conformal_coverage import (
+    Held,
+    conformal_rank,
+    held_rows,
+    judge_promise,
+    promise_p_value,
+)
 from aletheia.stats.intervals import design_effect
 
 
@@ -54,3 +60,22 @@ def test_promise_is_said_to_be_broken_in_few_honest_cases_and_most_broken_ones()
     honest, ignored, broken = np.mean(refused, axis=0)
     assert honest <= 0.025 + 0.015 and broken > 0.8
     assert ignored > 2 * honest
+
+
+@pytest.mark.parametrize(
+    ("covered", "p_value", "sizes", "kept", "reason"),
+    [
+        (0.60, 0.02, {}, False, ""),
+        (0.60, 0.02, {"limits_from": 3, "groups": 4}, False, ""),  # refuted is refuted
+        (0.866, 0.3, {"limits_from": 20, "groups": 30}, True, ""),
+        (0.85, 0.3, {}, True, ""),
+        (0.849, 0.3, {"limits_from": 20, "groups": 30}, None, "exclude chance (p 0.300)"),
+        (0.595, 0.25, {"limits_from": 4.2, "groups": 30}, None, "equivalent of 4 independent validation faces"),
+        (1.0, 1.0, {"limits_from": 7.9}, None, "equivalent of 8 independent validation faces"),
+        (1.0, 1.0, {"limits_from": 8, "groups": 7}, None, "of 7 independent groups"),
+        (math.nan, math.nan, {"groups": 0}, None, "there are none"),
+    ],
+)
+def test_judge_promise_tells_kept_from_not_refuted(covered, p_value, sizes, kept, reason):
+    judged, why = judge_promise(covered, 0.9, p_value, **sizes)
+    assert judged is kept and reason in why and bool(why) == (kept is None)

@@ -12,16 +12,17 @@ import pytest
 import torch
 
 from aletheia.core.errors import InputError
+from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.manifest import manifest_hash
 from aletheia.datasets.sealed import sealed_hashes
 from aletheia.models.bundle import load_bundle
 from aletheia.models.onnx_network import ENGINES, OnnxNetwork
 from aletheia.models.scoring import predict_manifest
-from aletheia.models.spec import read_spec
+from aletheia.models.spec import ModelSpec, read_spec
 from aletheia.models.training_profile import read_profile
 from aletheia.models.typical_faces import face_features, read_typical
 from aletheia.models.verdict import decide
-from aletheia.training.abstention import manifest_distances, manifest_statistics
+from aletheia.training.abstention import fit_typical_faces, manifest_distances, manifest_statistics
 from aletheia.training.config import TrainConfig
 from aletheia.training.export import crop_of, describe_rows, export_bundle
 from aletheia.training.fit import fit_network
@@ -58,6 +59,15 @@ def test_export_bundle_scores(trained, discs, tmp_path):
     assert spec.metrics["val_loss"] == trained.val_loss
     assert spec.metrics["val_majority_share"] == pytest.approx(max(fake.mean(), 1 - fake.mean()))
     assert (spec.metrics["val_rows"], spec.metrics["train_rows"]) == (60, 120)
+
+
+def test_fit_typical_faces_says_why_there_is_none(trained, discs, tmp_path):
+    network, spec = trained.model, ModelSpec(architecture="attention_cnn", input_size=48)
+    reason = fit_typical_faces(network, spec, discs[0], discs[1].head(18), tmp_path)
+    assert "19 validation faces or more, and there were 18" in reason and not list(tmp_path.iterdir())
+    few = fit_typical_faces(network, spec, discs[0], discs[1].head(19), tmp_path)
+    k = len(np.unique(connected_groups(discs[1].head(19))))
+    assert few.faces == 19 and few.level == pytest.approx((k / 20 + 1) / (k + 1))
 
 
 def test_export_bundle_typical_faces(trained, discs, tmp_path):

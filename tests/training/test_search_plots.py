@@ -104,3 +104,11 @@ def test_grid_figures_of_one_column_and_of_many_values():
 def test_grid_figures_refuse(pair, selector, says):
     with pytest.raises(InputError, match=says):
         grid_figures(three_columns(), pair, selector)
+
+
+@pytest.mark.parametrize(("loss", "words"), [(0.6, "its validation loss is 0.600 nats"), (float("inf"), "it diverged")])
+def test_grid_figures_of_one_cell_say_so_in_place_of_parallel_coordinates(loss, words):
+    one = pd.DataFrame({"output.best_learning_rate": [1e-3], "output.best_batch_size": [16], "output.loss": [loss]})
+    figure = grid_figures(one)["parallel_coordinates"]
+    text = figure.layout.annotations[0].text.replace("<br>", " ")
+    assert not figure.data and "one cell" in text and words in text

@@ -10,10 +10,10 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.core.paths import check_is_local
+from aletheia.core.paths import check_is_local, is_inside
 from aletheia.datasets.age_bins import age_bin
 from aletheia.datasets.groups import PAIR_SEPARATOR
-from aletheia.datasets.layouts.tree import is_inside, list_media
+from aletheia.datasets.layouts.tree import list_media
 from aletheia.datasets.layouts.words import folder_words, names_nothing
 from aletheia.datasets.manifest import read_manifest
 from aletheia.datasets.schema import DEMOGRAPHICS

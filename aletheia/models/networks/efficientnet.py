@@ -63,6 +63,19 @@ class EfficientNetDetector(nn.Module):
         logits = net._fc(x).squeeze(1)
         return (logits, attention) if return_attention else logits
 
+    def stages(self) -> list[list[nn.Module]]:
+        """Return the stem and the seven stages of the paper's table 1, the last convolution with the last of them."""
+        net = self.backbone
+        stages: list[list[nn.Module]] = [[net._conv_stem, net._bn0]]
+        for block in net._blocks:
+            arguments = block._block_args
+            # Of a stage, the first block alone may change width or resolution.
+            if arguments.input_filters != arguments.output_filters or _stride(block) != 1:
+                stages.append([])
+            stages[-1].append(block)
+        stages[-1] += [net._conv_head, net._bn1]
+        return stages
+
     def last_map(self) -> LastMap:
         """Return the map before the global average pooling."""
         return LastMap(self.backbone._avg_pooling, False, self.backbone._fc.weight[0])

@@ -21,6 +21,7 @@ from aletheia.models.network import LastMap
 from aletheia.models.registry import register_network
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+_EXIT = ("block12", "conv3", "bn3", "conv4", "bn4")
 
 
 class PooledDetector(nn.Module):
@@ -69,6 +70,28 @@ class PooledDetector(nn.Module):
             x = x * self.input_scale + self.input_shift
         logits = self.backbone(x).squeeze(1)
         return (logits, None) if return_attention else logits
+
+    def stages(self) -> list[list[nn.Module]]:
+        """Return the stem and the stages of blocks, the convolutions behind the blocks with the last of them."""
+        parts = dict(self.backbone.named_children())
+        if "blocks" in parts:  # timm's EfficientNet
+            *first, last = parts["blocks"].children()
+            stem = [parts["conv_stem"], parts["bn1"]]
+            return [stem, *([stage] for stage in first), [last, parts["conv_head"], parts["bn2"]]]
+        if "block12" in parts:  # timm's Xception: entry flow of three blocks, middle flow of eight, exit flow
+            entry = [[parts[f"block{k}"]] for k in (1, 2, 3)]
+            middle = [parts[f"block{k}"] for k in range(4, 12)]
+            ends = [[parts[name] for name in names] for names in (("conv1", "bn1", "conv2", "bn2"), _EXIT)]
+            return [ends[0], *entry, middle, ends[1]]
+        stem_module, *modules, end = parts["features"].children()  # torchvision's
+        stages = [[stem_module]]
+        for module in modules:
+            # A Sequential is a stage; MobileNetV2 lists its blocks, of which the first of a stage has no shortcut.
+            if not getattr(module, "use_res_connect", False):
+                stages.append([])
+            stages[-1].append(module)
+        stages[-1].append(end)
+        return stages
 
     def last_map(self) -> LastMap:
         """Return the map that the global average pooling takes."""

@@ -18,8 +18,9 @@ class AbstentionKeepsPromise(GateCheck):
 
     Fails when chance explains so low a coverage of a class in fewer than 2.5 % of cases, also the chance that limits
     set on few validation people scatter: an honest model fails in at most 5 %. Not judged for a model that always
-    answers, since it promises nothing, where a class is missing, and where limits come from so few validation faces
-    that nearly nothing would fail.
+    answers, since it promises nothing, where a class is missing, where limits come from so few validation faces
+    that nearly nothing would fail, and where the coverage lies far below the promise though chance may explain it, see
+    `aletheia.stats.conformal_coverage.judge_promise`.
     """
 
     code = "abstention-keeps-promise"
@@ -39,13 +40,12 @@ class AbstentionKeepsPromise(GateCheck):
         detail = "; ".join(_coverage(rows[label], name) for label, name in _CLASSES.items())
         if answered := next((row for row in report.abstention.table if row.label == "all"), None):
             detail += f"; {_answers(answered)}"
-        if not all(row.kept for row in rows.values()):
+        if any(row.kept is False for row in rows.values()):
             return self.result(False, detail)
-        if few := [name for label, name in _CLASSES.items() if rows[label].limits_from < MIN_GROUPS]:
+        if unjudged := [f"{_CLASSES[row.label]}: {row.reason}" for row in rows.values() if row.kept is None]:
             return self.not_judged(
-                f"the limits come from the equivalent of fewer than {MIN_GROUPS} independent {' and '.join(few)}, by "
-                f"which nearly any coverage would pass: {detail}",
-                remedy="bring more people to the validation part",
+                f"it cannot be judged for {'; for '.join(unjudged)}; {detail}",
+                remedy="bring more people to the validation part, or to the test",
             )
         return self.result(True, detail)
 
