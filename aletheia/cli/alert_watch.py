@@ -14,7 +14,7 @@ from aletheia.lifecycle.alerts.measures import measure
 from aletheia.lifecycle.alerts.rules import AlertConfig, read_alerts
 from aletheia.lifecycle.alerts.sinks import tell
 from aletheia.lifecycle.alerts.state import AlertStates
-from aletheia.lifecycle.prediction_log.table import default_log
+from aletheia.lifecycle.prediction_log.place import default_log
 
 
 def look_at_rules(

@@ -67,8 +67,8 @@ def monitor(
     from aletheia.lifecycle.monitoring.drift import find_drift
     from aletheia.lifecycle.monitoring.report import findings, render_monitor_report
     from aletheia.lifecycle.monitoring.traffic import hourly, summarise_traffic
+    from aletheia.lifecycle.prediction_log.place import default_log
     from aletheia.lifecycle.prediction_log.reading import read_log
-    from aletheia.lifecycle.prediction_log.table import default_log
     from aletheia.stats.change_detection import REFERENCE
 
     rows = read_log(log or default_log(), 0.0 if last == "all" else time.time() - _seconds(last, "--last"))

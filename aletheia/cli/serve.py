@@ -14,7 +14,7 @@ import typer
 
 from aletheia.core.errors import InputError
 from aletheia.core.hosts import is_loopback
-from aletheia.lifecycle.prediction_log.table import default_log
+from aletheia.lifecycle.prediction_log.place import default_log
 from aletheia.serving.config import API_KEY, LIMITS, ServeConfig
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Sequences of pictures by their names: those that differ in what counts the frames of a video.
 
 What counts is a whole number (``talk_0001``), seconds (``talk_t0.50``, ``talk-00h01m02s``), a number in base sixteen
-(``f0a``), or, where nothing else does, the order of the names (``a``, ``b``, ``c``). Whether the pictures are frames is
+(``f0a``), or letters without a gap (``a``, ``b``, ``c``). Whether the pictures are frames is
 left to their looks (:mod:`aletheia.datasets.sequences`).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -40,7 +41,7 @@ class Sequence(NamedTuple):
     is_folder : bool
         Whether they are all pictures of their folder.
     is_counted : bool
-        Whether the names count; else they are in the order of the alphabet only.
+        Whether numbers count; else letters do.
     """
 
     key: str
@@ -189,14 +190,22 @@ def _in_base_sixteen(folder: str, stems: dict[int, str]) -> list[Sequence]:
 
 
 def _alphabetic(folder: str, stems: dict[int, str]) -> list[Sequence]:
-    """Put the names that nothing counts into one sequence, in the order of the alphabet."""
-    if len(stems) < _SHORTEST:
+    """Find names that count in letters, without a gap: ``a``, ``b``, ``c`` or ``talk_aa``, ``talk_ab``, ``talk_ac``.
+
+    Any names have an order in the alphabet; only those that go on letter by letter say that somebody counted.
+    """
+    common = os.path.commonprefix([stem.lower() for stem in stems.values()])  # noqa: RUF071 -- of letters
+    ends = {i: stem[len(common) :].lower() for i, stem in stems.items()}
+    if len(stems) < _SHORTEST or not all(re.fullmatch("[a-z]{1,2}", end) for end in ends.values()):
         return []
-    ordered = sorted(stems, key=lambda i: _natural(stems[i]))
-    numbers = [float(k) for k in range(len(ordered))]
-    return [Sequence(folder, ordered, numbers, is_folder=False, is_counted=False)]
-
-
-def _natural(stem: str) -> list[tuple[int, str]]:
-    """Order names as people do, ``b2`` before ``b10``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", stem)]
+    if len({len(end) for end in ends.values()}) > 1:
+        return []
+    places = {
+        i: sum(26.0**k * (ord(letter) - ord("a")) for k, letter in enumerate(end[::-1])) for i, end in ends.items()
+    }
+    ordered = sorted(places, key=places.__getitem__)
+    numbers = [places[i] for i in ordered]
+    if numbers[-1] - numbers[0] != len(numbers) - 1:
+        return []
+    key = f"{folder}/{stems[ordered[0]][: len(common)]}".rstrip("/_-. ")
+    return [Sequence(key, ordered, numbers, is_folder=False, is_counted=False)]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from aletheia.core.cores import cores
 from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
-from aletheia.lifecycle.prediction_log.table import MAX_BYTES
+from aletheia.lifecycle.prediction_log.place import MAX_BYTES
 
 API_KEY = "ALETHEIA_API_KEY"
 #: Fields that `aletheia serve --limit name=value` can set.

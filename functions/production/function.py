@@ -4,8 +4,10 @@
 import mlrun
 
 from aletheia.lifecycle import change, lifecycle_label
+from aletheia.project import refuse_unknown
 
 
+@refuse_unknown
 def promote(context: mlrun.MLClientCtx, version: str, reason: str = "", accept_unjudged: list | None = None):
     """Put a registered model into production, when the gate's verdict that was stored with it lets it pass.
 
@@ -17,6 +19,7 @@ def promote(context: mlrun.MLClientCtx, version: str, reason: str = "", accept_u
     _change(context, "promote", version, reason, accept_unjudged or ())
 
 
+@refuse_unknown
 def rollback(context: mlrun.MLClientCtx, version: str = "", reason: str = ""):
     """Go back to a version that was in production before; no file of the version that is left is looked at.
 
@@ -27,6 +30,7 @@ def rollback(context: mlrun.MLClientCtx, version: str = "", reason: str = ""):
     _change(context, "rollback", version, reason)
 
 
+@refuse_unknown
 def retire(context: mlrun.MLClientCtx, version: str, reason: str = ""):
     """Retire a registered model that is not in production: it can be promoted no more.
 

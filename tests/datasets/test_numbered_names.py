@@ -48,7 +48,7 @@ ONE = {
     "base sixteen of any width": [f"d/f{k:X}.png" for k in range(8, 20)],
     "every tenth in base sixteen": [f"d/frame{k:04x}.png" for k in range(0, 160, 10)],
     "letters": [f"d/{letter}.png" for letter in "abcd"],
-    "words with numbers": ["d/b2x.png", "d/b10y.png", "d/c.png"],
+    "two letters": [f"d/talk_{pair}.png" for pair in ("ay", "az", "ba", "bb")],
 }
 
 
@@ -72,8 +72,15 @@ def test_find_sequences_tells_videos_apart_by_what_follows_the_number():
     assert keys(names) == {"d/_talk": [0, 1, 2], "d/_walk": [3, 4, 5]}
 
 
-def test_find_sequences_marks_names_that_do_not_count():
-    found = find_sequences(["d/9f3.png", "d/a8bbcc00.png", "d/77ff.png", "e/1.png", "e/2.png"], ["real"] * 5)
+@pytest.mark.parametrize(
+    "names", [["9f3", "a8bbcc00", "77ff"], ["ann", "bob", "cleo"], ["a", "c", "z"], ["a", "b", "cc"], ["a", "b"]]
+)
+def test_find_sequences_leaves_names_that_do_not_count(names):
+    assert keys([f"d/{name}.png" for name in names]) == {}
+
+
+def test_find_sequences_marks_letters():
+    found = find_sequences(["d/a.png", "d/b.png", "d/c.png", "e/1.png", "e/2.png"], ["real"] * 5)
     assert [(sequence.key, sequence.is_counted, sequence.is_folder) for sequence in found] == [
         ("d", False, True),
         ("e", True, True),

@@ -25,7 +25,15 @@ def test_evaluation_report_round_trip_of_untyped_file():
         baseline.update(difference=None, standard_error=None, df=0, kind="", absent=False)
     old["production"].update(standard_error=None, df=0)
     new = dict.fromkeys(("grouping", "audit", "associations", "tries", "spread", "alike", "sealed", "saliency"))
-    new |= {"groups_real": 0, "groups_fake": 0, "crops": "", "training": None, "other_sources": ""}
+    new |= {
+        "groups_real": 0,
+        "groups_fake": 0,
+        "crops": "",
+        "training": None,
+        "other_sources": "",
+        "kind_note": "",
+        "n_sealed": 0,
+    }
     old["abstention"]["groups"] = []
     for ratio in old["fpr_ratios"]:  # to the rate of all rows, which is another question
         ratio.update(lowest="", lowest_rate=None)

@@ -62,7 +62,7 @@ def test_training_step_weighs_rows(discs, monkeypatch):
     pixels, labels, weights = next(iter(data.train_dataloader()))
     assert len(set(weights.tolist())) == 4  # two groups of two labels
     detector = initialise(TrainConfig(class_weight="none", augmentation="none"), (1, 1)).eval()
-    monkeypatch.setattr(type(detector), "trainer", types.types.SimpleNamespace(world_size=1), raising=False)
+    monkeypatch.setattr(type(detector), "trainer", types.SimpleNamespace(world_size=1), raising=False)
     p = torch.sigmoid(detector(pixels)).detach().double()
     expected = log_loss(labels, p, sample_weight=weights) * weights.mean().item()
     step = detector.training_step((pixels, labels, weights), 0)

@@ -101,7 +101,7 @@ def transfer_colours(source: Array, target: Array, mask: Array) -> Array:
 
 
 def to_lab(rgb: Array) -> Array:
-    """Convert a picture (H, W, 3) uint8 to CIELAB, float32: L in 0..100, a and b about -100..100."""
+    """Convert a picture (H, W, 3) uint8 to CIELAB, float32: L from 0 to 100, a* and b* from about -100 to 100."""
     return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB))
 
 

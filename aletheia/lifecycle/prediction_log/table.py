@@ -13,11 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aletheia.core.errors import InputError
-from aletheia.core.settings import get_settings
 from aletheia.lifecycle.prediction_log.entry import LogEntry
+from aletheia.lifecycle.prediction_log.place import MAX_BYTES
 
-#: Bytes of a log's file, at most; some 700,000 answers.
-MAX_BYTES = 200_000_000
 _TYPES = {float: "REAL", int: "INTEGER", str: "TEXT", bytes: "BLOB"}
 _BUSY_SECONDS = 5.0  # for which a writer waits until another has finished
 _FREED_SHARE = 0.1  # of the rows, when the file is full
@@ -103,11 +101,6 @@ class PredictionTable:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-
-
-def default_log() -> Path:
-    """Return where `aletheia serve` writes and `aletheia monitor` reads unless told otherwise."""
-    return get_settings().home / "predictions.sqlite"
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from aletheia.core.errors import InputError
 from aletheia.lifecycle.prediction_log.entry import LogEntry
-from aletheia.lifecycle.prediction_log.table import MAX_BYTES, PredictionTable
+from aletheia.lifecycle.prediction_log.place import MAX_BYTES
+from aletheia.lifecycle.prediction_log.table import PredictionTable
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ _EMPTY_ANSWERS = {
     "/projects/{project}/secrets": {"provider": "kubernetes", "secrets": {}},
     "/alert-templates": [],
     "/hub/sources": [],
-    "/hub/sources/{source}/items": {"catalog": []},
+    "/hub/sources/{source}/items": {"kind": "HubCatalog", "channel": "development", "catalog": []},
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.lifecycle.prediction_log.entry import LogEntry
+from aletheia.lifecycle.prediction_log.place import default_log
 from aletheia.lifecycle.prediction_log.reading import read_log
-from aletheia.lifecycle.prediction_log.table import COLUMNS, PredictionTable, default_log, open_for_reading
+from aletheia.lifecycle.prediction_log.table import COLUMNS, PredictionTable, open_for_reading
 
 
 def rows(first: int, count: int) -> list[LogEntry]:

@@ -168,7 +168,7 @@ def test_examiner_keeps_answer_when_details_fail(service, uploads, gallery, port
     examiner, data = Examiner(service, uploads, gallery), jpeg(np.hstack([portraits[0][0], portraits[1][0]]))
     whole = [shown for shown in examiner.examine(put(uploads, data))]
 
-    def fails(data: bytes, count: int):
+    def fails(data: bytes, count: int, version: str):
         raise InputError("There is no explain.onnx in /srv/models/secret.")
 
     monkeypatch.setattr(service, "explain_image", fails)
@@ -178,7 +178,7 @@ def test_examiner_keeps_answer_when_details_fail(service, uploads, gallery, port
     ]
     assert "did not work just now" in explanation and "Face, cut out" in whole[-1][1]
     assert "aria-busy" not in explanation and "secret" not in explanation and "/srv/models/secret" in caplog.text
-    monkeypatch.setattr(service, "explain_image", lambda data, count: 1 / 0)
+    monkeypatch.setattr(service, "explain_image", lambda *args: 1 / 0)
     monkeypatch.setattr(service, "provenance", lambda data: 1 / 0)
     *_, (answer, explanation, origin) = examiner.examine(put(uploads, data))
     assert (
