@@ -29,7 +29,9 @@ def check_data(config: RunConfig) -> pd.DataFrame:
 
     rows = _rows(config)
     if missing := {"real", "fake"} - set(rows["label"]):
-        raise InputError(f"source: there is no {missing.pop()} file in {config.source}; both classes are needed.")
+        absent = missing.pop()
+        there = "real" if absent == "fake" else "fake"
+        raise InputError(f"source: {config.source} holds only {there} images; add {absent} images.")
     if config.real_pool not in ("", "synthetic"):
         list_source(config.real_pool, link_roots=config.link_roots, pool=True)
     for word in config.leave_out:

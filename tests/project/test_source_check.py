@@ -59,5 +59,5 @@ def test_check_data_opens_the_manifest(folder):
 
 def test_check_data_wants_both_classes(folder):
     (folder / "table.csv").write_text("path,label\nreal/phone/a.jpg,real\n")
-    with pytest.raises(InputError, match=r"there is no fake file in .*table\.csv; both classes are needed"):
+    with pytest.raises(InputError, match=r"table\.csv holds only real images; add fake images"):
         check_data(RunConfig(source=str(folder / "table.csv")))
