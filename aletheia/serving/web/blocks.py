@@ -64,8 +64,9 @@ def build_page(service: InferenceService, uploads: UploadStore, gallery: Gallery
             trigger_mode="always_last",  # a file may come while the one before is still being explained
         )
         # Both run in the browser alone: when the queue is full, nothing else would be answered either.
-        event.failure(None, None, outputs, js=_show_script(render_error(_FULL)), api_visibility="private")
-        stop.click(None, None, outputs, cancels=event, js=_show_script(""), api_visibility="private")
+        failed = f"() => aletheia.failed({json.dumps(render_error(_FULL))})"
+        event.failure(None, None, outputs, js=failed, api_visibility="private")
+        stop.click(None, None, outputs, cancels=event, js='() => ["", "", ""]', api_visibility="private")
     capacity = service.config.queue + service.config.workers
     page.state_session_capacity = capacity
     # Gradio trusts every path in a request to a page that it mounts into another application, unless this is set.
@@ -83,8 +84,3 @@ def _html(value: str, *, template: str = "${value}", script: str | None = None, 
         apply_default_css=False,
         elem_id=name,
     )
-
-
-def _show_script(html: str) -> str:
-    """Return a JavaScript function that shows this in place of an answer."""
-    return f"() => {json.dumps([html, '', ''])}"

@@ -12,7 +12,6 @@ import collections
 import json
 from typing import TYPE_CHECKING
 
-import gradio as gr
 from gradio.server_messages import CloseStreamMessage, EventMessage, HeartbeatMessage, ProcessCompletedMessage
 from starlette.types import Receive, Send
 
@@ -85,7 +84,7 @@ class EventStreams:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             while not answered and (message := await _next_message(messages, gone)) is not None:
                 answered = self._forget_if_last(session, message)
-                await _send_message(send, self._complete(message), more=True)
+                await _send_message(send, message, more=True)
             await _send_message(send, CloseStreamMessage(), more=False)
         finally:
             gone.cancel()
@@ -102,17 +101,6 @@ class EventStreams:
     @property
     def _queue(self) -> Queue:
         return self._page._queue
-
-    def _complete(self, message: EventMessage) -> EventMessage:
-        """Give the end of a request that was stopped outputs that change nothing.
-
-        Gradio sends it without any. If it comes before the browser has forgotten the request, the page would show that
-        the connection broke.
-        """
-        if not isinstance(message, ProcessCompletedMessage) or not message.success or message.output:
-            return message
-        outputs = max((len(function.outputs) for function in self._page.fns.values() if function.fn), default=0)
-        return message.model_copy(update={"output": {"data": [gr.skip()] * outputs}})
 
     def _stop_timer(self, session: str) -> None:
         if session in self._timers:

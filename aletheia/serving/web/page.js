@@ -5,6 +5,7 @@ window.aletheia = (() => {
   let address = null; // its blob: URL
   let chosen = 0;
   let busy = false;
+  let isStopped = false; // by the reader, since the last file
   let setRequest;
   const request = new Promise((resolve) => (setRequest = resolve));
 
@@ -60,6 +61,7 @@ window.aletheia = (() => {
     const problem = tooLarge(file);
     if (problem) return say(problem, true);
     chosen = 0;
+    isStopped = false;
     show(file);
     setBusy(true);
     say("Sending …");
@@ -160,6 +162,7 @@ window.aletheia = (() => {
   };
 
   const stop = () => {
+    isStopped = true;
     document.querySelector("#stop")?.click();
     setBusy(false);
     say("Stopped.");
@@ -211,5 +214,8 @@ window.aletheia = (() => {
     canvas.toBlob((blob) => take(new File([blob], "moment.png", { type: "image/png" })), "image/png");
   };
 
-  return { zone, shown };
+  // Gradio counts a request that the reader has stopped among those that failed.
+  const failed = (html) => [isStopped ? "" : html, "", ""];
+
+  return { zone, shown, failed };
 })();

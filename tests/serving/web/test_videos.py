@@ -54,6 +54,8 @@ def test_page_video_stopped(open_page, portraits, write_video, tmp_path):
     hand_in(page, file.read_bytes(), "video.mp4", "video/mp4")
     page.click("[data-stop]")
     page.wait_for_selector(".answer", state="detached")
+    page.wait_for_timeout(500)  # in which an error would be shown
+    assert page.locator(".answer").count() == 0
     assert page.inner_text(".state") == "Stopped."
     page.click('[data-sample$="drawn.jpg"]')
     page.wait_for_selector(DONE)
