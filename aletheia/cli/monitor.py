@@ -104,13 +104,15 @@ def _print(versions: list[dict[str, Any]], found: list[tuple[str, str]]) -> None
     from rich.markup import escape
     from rich.table import Column, Table
 
+    from aletheia.lifecycle.monitoring.traffic import version_name
+
     if versions:
         table = Table(Column("version", no_wrap=True), "answers", "ms p50 / p95", "verdicts", "errors")
         for version in versions:
             times = " / ".join("–" if ms is None else f"{ms:.0f}" for ms in list(version["latency_ms"].values())[:2])
             verdicts = ", ".join(f"{name} {count:,}" for name, count in version["verdicts"].items() if count)
             errors = f"{sum(version['errors'].values()):,}"
-            table.add_row(escape(version["version"]), f"{version['answers']:,}", times, verdicts, errors)
+            table.add_row(escape(version_name(version)), f"{version['answers']:,}", times, verdicts, errors)
         Console().print(table)
     for sentence, _ in found:
         typer.echo(sentence)

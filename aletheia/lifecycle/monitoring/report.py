@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from aletheia.core.wording import counted
 from aletheia.lifecycle.monitoring.drift import Drift
-from aletheia.lifecycle.monitoring.traffic import VERDICTS
+from aletheia.lifecycle.monitoring.traffic import VERDICTS, version_name
 from aletheia.plotting.html import html_page, plot
 from aletheia.plotting.theme import COLOURS, FAKE, NEUTRAL, REAL, SECOND, note, styled
 from aletheia.reports.formatting import escaped_table, number
@@ -111,7 +111,7 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> str:
     head = ("version", "from – to (UTC)", "answers", "ms p50 / p95 / p99", "verdicts", "cannot tell because", "errors")
     rows = [
         (
-            version["version"],
+            version_name(version),
             f"{version['first'][:16]} – {version['last'][:16]}".replace("T", " "),
             f"{version['answers']:,}",
             " / ".join(number(float("nan") if ms is None else ms, ".0f") for ms in version["latency_ms"].values()),

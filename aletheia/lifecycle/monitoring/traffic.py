@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -27,7 +28,8 @@ def summarise_traffic(log: pd.DataFrame) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        In order of first appearance: ``version``, ``uri``, ``first`` and ``last`` (ISO 8601, UTC), ``answers``,
+        In order of first appearance: ``version``, ``release`` (as registered, or empty), ``uri``, ``first`` and
+        ``last`` (ISO 8601, UTC), ``answers``,
         ``answers_per_hour`` (over the span from first to last), ``latency_ms`` (``p50``, ``p95``, ``p99``; None without
         an answer), ``errors`` by kind, ``fault_rate`` (of answers and faults, with its 95 % interval), ``verdicts`` and
         ``causes`` (counts), ``abstention_rate`` (of answers with a face, with its interval), ``mean_probability``.
@@ -76,6 +78,7 @@ def _summary(version: str, rows: pd.DataFrame) -> dict[str, Any]:
     hours = (rows["time"].iloc[-1] - rows["time"].iloc[0]).total_seconds() / 3600
     return {
         "version": version,
+        "release": str(rows["release"].iloc[-1]),
         "uri": str(rows["uri"].iloc[-1]),
         "first": rows["time"].iloc[0].isoformat(),
         "last": rows["time"].iloc[-1].isoformat(),
@@ -89,6 +92,11 @@ def _summary(version: str, rows: pd.DataFrame) -> dict[str, Any]:
         "abstention_rate": _rate(abstained, len(with_face)),
         "mean_probability": float(with_face["probability"].mean()) if len(with_face) else None,
     }
+
+
+def version_name(summary: Mapping[str, Any]) -> str:
+    """Return a version as people call it: the release, with the beginning of the weights' hash."""
+    return f"{summary['release']} ({summary['version']})" if summary["release"] else str(summary["version"])
 
 
 def _quantile(values: pd.Series, share: float) -> float | None:

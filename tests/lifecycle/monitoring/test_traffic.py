@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from aletheia.lifecycle.monitoring.traffic import FAULTS, VERDICTS, hourly, summarise_traffic
+from aletheia.lifecycle.monitoring.traffic import FAULTS, VERDICTS, hourly, summarise_traffic, version_name
 from aletheia.lifecycle.prediction_log.entry import LogEntry
 
 from ..logs import START, traffic
@@ -21,6 +21,8 @@ def test_summary(log_of):
     first, second = summarise_traffic(log)
     own = log[(log["version"] == "5d1f0c3a9b7e") & (log["error"] == "")]
     assert (first["answers"], second["answers"]) == (200, 50)
+    assert version_name(first) == first["version"]
+    assert version_name({**first, "release": "v1.2.0"}) == f"v1.2.0 ({first['version']})"
     assert first["latency_ms"]["p95"] == pytest.approx(np.quantile(own["ms_total"], 0.95))
     assert first["errors"] == {"bad_image": 1, "internal": 1, "timeout": 1, "busy": 1}
     assert first["fault_rate"]["value"] == pytest.approx(2 / 202)  # neither a bad picture nor too many requests

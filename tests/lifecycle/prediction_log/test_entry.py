@@ -41,7 +41,15 @@ def test_answer(tmp_path):
     assert [answer[name] for name in STATISTICS] == [FACE.size, 0.9, 99.0, 30.0, 4.5, 1.25]
     assert [answer[name] for name in EMBEDDING] == list(range(8))
     assert (error["error"], error["verdict"], error["kind"]) == ("bad_image", "", "")
+    assert answer["release"] == ""
     assert np.isnan([error[name] for name in (*STATISTICS, *EMBEDDING, "ms_total", "probability")]).all()
+
+
+def test_release():
+    """The version under which a model was registered stands in answers and errors."""
+    registered = {**ANSWER, "model": {**ANSWER["model"], "release": "v1.2.0"}}
+    assert answer_entry(registered, []).release == "v1.2.0"
+    assert error_entry("timeout", "5d1f", "uri", "v1.2.0").release == "v1.2.0"
 
 
 def test_video_and_ensemble():
