@@ -118,7 +118,7 @@ def export_bundle(
         found = {"typical_missing" if isinstance(typical, str) else "typical": typical}
         spec = spec.model_copy(update={"abstention": rules.model_copy(update=found)})
     profile = fit_training_profile(train, progress=False)
-    if sealed is not None:
+    if sealed is not None and len(sealed):
         profile = profile.model_copy(update={"sealed": _hashes(sealed)})
     payload = write_profile(folder, profile)
     spec = spec.model_copy(update={"profile": hashlib.sha256(payload).hexdigest()})
