@@ -235,7 +235,8 @@ class InferenceService:
             stages.refused = error
             raise
         self.metrics.count_answer(prediction)
-        self._log(image_answer(self.answering, prediction, _size(picture.rgb), stages, options), prediction.evidence)
+        if self.log:  # the caller builds an answer of its own
+            self._log(image_answer(self.answering, prediction, _size(picture.rgb), stages), prediction.evidence)
         return prediction
 
     def image_in_turn(self, data: bytes, turn: Turn, options: PredictOptions | None = None) -> dict[str, Any]:

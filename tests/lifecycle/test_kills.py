@@ -29,11 +29,6 @@ while True:
 """
 
 
-def start_changes(registry) -> subprocess.Popen:
-    command = [sys.executable, "-c", _CHANGES, registry.name]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-
 def assert_one_in_production(registry) -> str:
     """Check that all that name the model in production name the same; returns its version."""
     (version,) = registry.production()
@@ -43,19 +38,20 @@ def assert_one_in_production(registry) -> str:
     return version
 
 
+def start_changes(registry) -> subprocess.Popen:
+    """Start a process that changes production for ever, from v1.0.0 on."""
+    if registry.production() != ["v1.0.0"]:
+        registry.change("rollback", "v1.0.0")
+    command = [sys.executable, "-c", _CHANGES, registry.name]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
 def test_killed_while_it_changes_production(registry):
     registry.register("production")
     registry.register()
     rng, seen = random.Random(1), set()
     for _ in range(3):
-        if registry.production() != ["v1.0.0"]:
-            registry.change("rollback", "v1.0.0")
-        process = subprocess.Popen(
-            [sys.executable, "-c", _CHANGES, registry.name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        process = start_changes(registry)
         for _ in range(rng.randint(1, 3)):
             assert process.stdout.readline()
         time.sleep(rng.uniform(0, 0.1))  # a random point of the change; any delay is a valid test
@@ -96,14 +92,7 @@ def test_tracking_service_killed_while_it_changes_production(mortal, tmp_path):
     registry.register()
     rng = random.Random(2)
     for _ in range(3):
-        if registry.production() != ["v1.0.0"]:
-            registry.change("rollback", "v1.0.0")
-        process = subprocess.Popen(
-            [sys.executable, "-c", _CHANGES, registry.name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        process = start_changes(registry)
         assert process.stdout.readline()
         time.sleep(rng.uniform(0, 0.1))
         psutil.Process(running.pid).kill()
