@@ -126,6 +126,7 @@ class Detector:
         threshold: float | None = ...,
         use_calibration: bool = ...,
         crops: bool = ...,
+        key: str | None = ...,
     ) -> Prediction | VideoPrediction: ...
 
     @overload
@@ -138,6 +139,7 @@ class Detector:
         threshold: float | None = ...,
         use_calibration: bool = ...,
         crops: bool = ...,
+        key: str | None = ...,
     ) -> list[Prediction | VideoPrediction]: ...
 
     def predict(
@@ -149,6 +151,7 @@ class Detector:
         threshold: float | None = None,
         use_calibration: bool = True,
         crops: bool = False,
+        key: str | None = None,
     ) -> Prediction | VideoPrediction | list[Prediction | VideoPrediction]:
         """Classify an image or video, or each of several.
 
@@ -169,6 +172,9 @@ class Detector:
             `aletheia.inference.options.PredictOptions`.
         crops : bool
             Whether the prediction for an image holds the faces as they were cut out for the network.
+        key : str, optional
+            Names the caller on whose behalf you ask, as by a session number: where a service tries two models, one key
+            gets the same model every time. It is kept nowhere. Without it the picture decides.
 
         Returns
         -------
@@ -179,21 +185,61 @@ class Detector:
         ------
         InputError
             When the service does not answer, is busy for too long, or requires a key; for a number of frames out of
-            range, an unknown aggregation, or a threshold out of range.
+            range, an unknown aggregation, a threshold out of range, or a key for a model on this machine.
         """
         options = PredictOptions(threshold, use_calibration, crops)
         if frames is not None:
             check_count(frames)
 
+        model = self._model if key is None else self._keyed(key)
+
         def predict_one(one: Source) -> Prediction | VideoPrediction:
             if isinstance(one, str | Path | bytes) and holds_video(one):
-                return self._model.predict_video(one, frames, aggregation, options)
-            return self._model.predict_image(one, options)
+                return model.predict_video(one, frames, aggregation, options)
+            return model.predict_image(one, options)
 
         if not isinstance(source, list | tuple) and not (isinstance(source, np.ndarray) and source.ndim == 4):
             return predict_one(source)  # type: ignore[arg-type]  # any other sequence is no source either
         with ThreadPoolExecutor(max(min(cores(), len(source)), 1)) as pool:
             return list(pool.map(predict_one, source))
+
+    def _keyed(self, key: str) -> HttpModel:
+        if isinstance(self._model, LocalModel):
+            raise InputError("A key chooses among the models of a service; a model on this machine answers alone.")
+        return self._model.keyed(key)
+
+    def feedback(
+        self, answer: str | Prediction | VideoPrediction, label: str, source: str = "own", *,
+        detail: str = "", note: str = "", picture: str | Path | bytes | None = None, consent: bool = False,
+    ) -> str:  # fmt: skip
+        """Tell a service what the truth about one of its answers is; returns what it says happens with that.
+
+        Parameters
+        ----------
+        answer : str, Prediction or VideoPrediction
+            The answer, or its id.
+        label, source : str
+            ``"genuine"`` or ``"fake"``; how that is known: ``"own"``, ``"credentials"``, ``"expert"`` or ``"other"``.
+        detail, note : str
+            More on the source, 200 characters at most; anything else, 500.
+        picture : path or bytes, optional
+            The picture that the answer is about, to be kept and trained on where the service keeps any.
+        consent : bool
+            That you may, and want to, give the picture: without it none is sent.
+
+        Raises
+        ------
+        InputError
+            When the service refuses, a picture comes without consent, or the model is on this machine.
+        """
+        if isinstance(self._model, LocalModel):
+            raise InputError("Feedback goes to a service, which records its answers: Detector('http://…').")
+        if picture is not None and not consent:
+            raise InputError("A picture is kept only with consent=True; without, leave it out.")
+        identity = answer if isinstance(answer, str) else answer.id
+        if not identity:
+            raise InputError("This answer has no id: only those of a service have one.")
+        return self._model.feedback(identity, label, source, detail=detail, note=note, picture=picture)
 
 
 class LocalModel:
@@ -222,10 +268,8 @@ class LocalModel:
         self._predictor = open_predictor([model.folder for model in models], weights, precision=precision)
         spec, uri = self._predictor.spec, " + ".join(model.uri for model in models)
         tag = models[0].tag if len(models) == 1 else ""
-        notes = [member.spec.kind_note() for member in self._predictor.members]
-        # Of an ensemble, one member that does not answer is enough.
-        kind_note = notes[0] if all(notes) else ""
-        self.note = ModelNote(uri, spec.weights_sha256[:12], spec.trained_on, tag, kind_note)
+        notes = self._predictor.kind_note(), self._predictor.device
+        self.note = ModelNote(uri, spec.weights_sha256[:12], spec.trained_on, tag, *notes)
 
     def predict_image(self, source: Source, options: PredictOptions) -> Prediction:
         """Classify an image, see `aletheia.inference.predictor.Predictor.predict`."""

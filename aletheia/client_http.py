@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import dataclasses
 import math
 import time
@@ -21,6 +22,7 @@ from aletheia.imaging.reading import read_image
 from aletheia.inference.options import DEFAULT, PredictOptions
 from aletheia.inference.predictor import FaceScore, Prediction, open_picture
 from aletheia.inference.video import PersonScore, VideoPrediction
+from aletheia.lifecycle.experiments.assignment import KEY_HEADER
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 #: Kinds of errors that are due to the file, not to the request: they make an answer, as from a model on this machine.
 FILE_ERRORS = ("bad_image", "bad_video", "unknown_format", "too_large")
 _POLL_SECONDS = 0.5  # between two requests for the state of a job
+_LONGEST_KEY = 1000  # characters
 _MAX_RETRY_AFTER = 30.0  # seconds that a service may ask to wait
+_NOTES = ("trained_on", "kind_note", "device")  # services of earlier versions lack some
 _FACE_FIELDS = tuple(field.name for field in dataclasses.fields(FaceScore))
 
 
@@ -62,6 +66,7 @@ class HttpModel:
     ) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._url, self._retry_seconds = url.rstrip("/"), retry_seconds
+        self._headers: dict[bytes, bytes] = {}
         # A redirect would send the key and the image to another host, and so would a proxy of the environment that is
         # used for this very machine.
         is_local = host_of(self._url) in LOCAL_NAMES
@@ -71,6 +76,14 @@ class HttpModel:
         except BaseException:
             self.close()
             raise
+
+    def keyed(self, key: str) -> HttpModel:
+        """Return this model for one caller, see `aletheia.client.Detector.predict`; it has the same connections."""
+        if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable() or key != key.strip():
+            raise InputError(f"A key is a printable text of 1 to {_LONGEST_KEY} characters without blanks around it.")
+        model = copy.copy(self)
+        model._headers = {KEY_HEADER.encode(): key.encode()}
+        return model
 
     def predict_image(
         self, source: str | Path | bytes | Array | Image, options: PredictOptions = DEFAULT
@@ -95,6 +108,7 @@ class HttpModel:
                 answer["reason"],
                 (*notes, *answer.get("notes", ())),
                 tuple(_decode_png(face["crop"]) for face in answer["faces"]) if options.crops else (),
+                id=answer.get("id", ""),
             )
         except _UnusableFileError as error:
             return Prediction("error", None, reason=str(error))
@@ -128,11 +142,23 @@ class HttpModel:
                 answer["aggregation"],
                 answer["reason"],
                 tuple(answer.get("notes", ())),
+                answer.get("id", ""),
             )
         except _UnusableFileError as error:
             return VideoPrediction("error", None, reason=str(error))
         except (KeyError, TypeError):
             raise self._protocol_error(path) from None
+
+    def feedback(
+        self, answer: str, label: str, source: str, *, detail: str, note: str, picture: str | Path | bytes | None
+    ) -> str:
+        """Say what the truth about an answer is, see `aletheia.client.Detector.feedback`."""
+        said = {"id": answer, "label": label, "source": source, "detail": detail, "note": note}
+        path = "/v1/feedback"
+        if picture is None:
+            return str(self._request("POST", path, json=said).get("message", ""))
+        name, data = _read(picture)
+        return str(self._send(path, name, data, said | {"consent": "true"}).get("message", ""))
 
     def close(self) -> None:
         """Close the connections."""
@@ -142,7 +168,8 @@ class HttpModel:
         try:
             (name,) = self._request("GET", "/v2/models")["models"]
             model = self._request("GET", f"/v2/models/{name}")
-            return ModelNote(model["uri"], model["versions"][0], model.get("trained_on", ""))
+            notes = {name: str(model.get(name) or "") for name in _NOTES}
+            return ModelNote(model["uri"], model["versions"][0], **notes)
         except InputError:
             raise
         except (KeyError, TypeError, IndexError, ValueError):
@@ -204,7 +231,7 @@ class HttpModel:
         deadline = time.monotonic() + self._retry_seconds
         while True:
             try:
-                response = self._client.request(method, self._url + path, **content)
+                response = self._client.request(method, self._url + path, headers=self._headers, **content)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 # A running job must not be given up because one request for its state was lost.
                 pause = _POLL_SECONDS if retry_lost and isinstance(error, httpx.TransportError) else math.inf

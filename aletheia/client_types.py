@@ -20,7 +20,10 @@ class ModelNote:
     tag : str
         Tag of a registered model; empty for a folder, an ensemble or a service.
     kind_note : str
-        That it has no test for pictures of another kind, and why; empty where it has one, and for a service.
+        That it has no test for pictures of another kind, and why; empty where it has one, and for a service
+        of an earlier version.
+    device : str
+        Where its network is computed: cpu, cuda or gpu; empty for a service of an earlier version.
     """
 
     uri: str
@@ -28,3 +31,4 @@ class ModelNote:
     trained_on: str = ""
     tag: str = ""
     kind_note: str = ""
+    device: str = ""

@@ -7,12 +7,18 @@ Each fold of sources, which together hold both labels, is left out once; frozen 
 (ridges 0.003, 0.03 and 0.3), the small network trained from scratch, and mixtures are scored on it. The last fold plays
 abroad: nothing is chosen by it and nothing learnt from it, ridges are chosen by the worst of the others. Probabilities
 are calibrated, and limits of abstention fitted, on the left-out scores of the other folds but the last.
+
+With `--pairs`, fakes are made of the genuine pictures of each fold but the last, by networks and of donors of that fold
+alone, and further recipes learn from them, beside the other faces or in their place.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +29,7 @@ from rich.table import Table
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.manifest import read_manifest
@@ -42,11 +49,13 @@ from aletheia.training.calibration import fit_calibration
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import fit_network
 from aletheia.training.logistic import fit_logistic
-from benchmarks.left_out_recipes import SIDE, Recipe, columns, recipes
+from benchmarks.left_out_pairs import cut_pairs, make_pairs, name_people
+from benchmarks.left_out_recipes import SIDE, Recipe, columns, recipes, recipes_on_pairs
 
 RIDGES = (0.003, 0.03, 0.3)
 ALPHA, MOST_WRONG = 0.1, 0.15
 SMALL = {"image_size": 64, "max_epochs": 8, "learning_rate": 3e-3, "batch_size": 16, "num_threads": 1}
+SCRATCH = "small network from scratch"
 #: Mixtures: the mean of the standardised logits of these recipes.
 MIXTURES = {
     "mean of lite0 at 112 and 224": ("lite0-64-112", "lite0-64-224"),
@@ -57,45 +66,86 @@ MIXTURES = {
 
 
 class Faces(NamedTuple):
-    """Faces (n, side, side, 3) uint8, their labels, groups that stay together, and the fold of each, -1 for none."""
+    """Faces; those of pairs stand behind the others.
+
+    Attributes
+    ----------
+    images : (n, side, side, 3) uint8
+    fake : (n,) bool
+    groups : (n,) int
+        What stays together.
+    fold : (n,) int
+        Fold in which a face is judged; -1 for none, and for pairs.
+    n_folds : int
+        The last plays abroad.
+    born : (n,) int
+        Fold of the genuine pictures that a pair was made of; -1 for faces of no pair.
+    kind : (n,) str
+        How a pair's fake was made; empty for faces of no pair.
+    """
 
     images: Array
     fake: Array
     groups: Array
     fold: Array
     n_folds: int
+    born: Array
+    kind: Array
 
-    def split(self, k: int) -> tuple[Array, Array]:
-        """Return the rows that are learnt from when a fold is left out, and those of the fold."""
+    def split(self, k: int, recipe: Recipe = Recipe("", ())) -> tuple[Array, Array]:
+        """Return the rows that a recipe learns from when a fold is left out, and those of the fold.
+
+        It learns from nothing that was made of pictures of the fold or of the last one, nor is tied to the fold.
+        """
         left_out = self.fold == k
         tied = np.isin(self.groups, self.groups[left_out])
-        return (self.fold >= 0) & (self.fold < self.n_folds - 1) & ~left_out & ~tied, left_out
+        home = np.where(self.born >= 0, self.born, self.fold)
+        allowed = (home >= 0) & (home < self.n_folds - 1) & (home != k) & ~tied
+        wanted = np.isin(self.kind, recipe.pairs) | ((self.born < 0) & recipe.plain)
+        return allowed & wanted, left_out
 
 
-def load(manifests: list[Path], root: Path | None, folds: list[str], work: Path) -> Faces:
-    """Cut out the faces and assign the folds."""
+def load(manifests: list[Path], root: Path | None, folds: list[str], work: Path, *, pairs: bool = False) -> Faces:
+    """Cut out the faces and assign the folds; make pairs of each fold's genuine pictures if wanted."""
     table = pd.concat([read_manifest(path, root=root) for path in manifests], ignore_index=True)
     config = CropConfig(size=SIDE, policy="aligned", margin=0.0)
-    found = extract_faces(table, work / "crops", config, workers=1, progress=False).manifest
-    images = np.stack([read_image(path) for path in found["path"]])
     place = {name: k for k, fold in enumerate(folds) for name in fold.split(",")}
-    source = as_text(found["source"])
+    common = root or Path(os.path.commonpath([Path(path).parent for path in table["path"]]))
+    table = name_people(table, common)
+    found = extract_faces(table, work / "crops", config, workers=1, progress=False).manifest
+    found = found.assign(fold=[place.get(name, -1) for name in as_text(found["source"])], born=-1, kind="")
+    if pairs:
+        fold = np.array([place.get(name, -1) for name in as_text(table["source"])])
+        made = make_pairs(table, fold, len(folds), common, work / "pairs")
+        cut = cut_pairs(made, work / "crops-pairs", config)
+        print(f"{len(cut) // 2} of {len(made) // 2} pairs show a face in both pictures: {dict(Counter(cut['kind']))}")
+        found = pd.concat([found, cut.assign(fold=-1)], ignore_index=True)
     return Faces(
-        images,
+        np.stack([read_image(path) for path in found["path"]]),
         fake_flags(found),
         connected_groups(found, max_distance=None),
-        np.array([place.get(name, -1) for name in source]),
+        found["fold"].to_numpy(int),
         len(folds),
+        found["born"].to_numpy(int),
+        found["kind"].to_numpy(str),
     )
+
+
+def features(part: str, faces: Faces, work: Path) -> Array:
+    """Compute the columns of a part of a recipe, of pairs and of other faces apart: what is known stays known."""
+    kept = [images for images in (faces.images[faces.born < 0], faces.images[faces.born >= 0]) if len(images)]
+    return np.concatenate([columns(part, images, work) for images in kept])
 
 
 def score_recipe(recipe: Recipe, ridge: float, faces: Faces, work: Path) -> Array:
     """Fit a head without each fold and score the fold; NaN for faces of none."""
-    parts, logits = [columns(part, faces.images, work) for part in recipe.parts], np.full(len(faces.fake), np.nan)
+    parts, logits = [features(part, faces, work) for part in recipe.parts], np.full(len(faces.fake), np.nan)
     for k in range(faces.n_folds):
-        kept, left_out = faces.split(k)
+        kept, left_out = faces.split(k, recipe)
         y = faces.fake[kept]
-        weights = np.where(y, 1 / y.sum(), 1 / (~y).sum())
+        # Both labels count alike, and so do the faces of pairs and the others.
+        _, cell, sizes = np.unique(2 * (faces.born[kept] >= 0) + y, return_inverse=True, return_counts=True)
+        weights = 1 / sizes[cell]
         copies = len(parts)
         slope, intercept = fit_logistic(
             np.concatenate([part[kept] for part in parts]), np.tile(y, copies), np.tile(weights, copies), ridge
@@ -179,25 +229,44 @@ def main() -> int:
     parser.add_argument("--root", type=Path, help="folder that the paths of the manifests count from")
     parser.add_argument("--work", type=Path, required=True, help="folder for crops and features")
     parser.add_argument("--fold", action="append", default=[], help="sources left out together; the last plays abroad")
+    parser.add_argument(
+        "--pairs", action="store_true", help="try recipes on fakes made of each fold's genuine pictures"
+    )
+    parser.add_argument("--only", default="", help="try the recipes alone whose names hold this text, no mixtures")
     options = parser.parse_args()
     if len(options.fold) < 3:
         print("Name three folds or more: --fold SOURCE,SOURCE", file=sys.stderr)
         return 2
     try:
         faces = load(options.manifests, options.root, options.fold, options.work)
+        paired = None
+        if options.pairs:
+            paired = load(options.manifests, options.root, options.fold, options.work, pairs=True)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     headers = ["recipe", "ridge", *options.fold[:-1], "worst", "abroad", "left out: answered, wrong"]
     table = Table(*headers, "abroad: answered, wrong", "ECE of these", f"answers, wrong <= {MOST_WRONG:.0%}")
-    table.add_row("small network from scratch", "", *row(faces, score_small(faces, options.work)))
+    if options.only in SCRATCH:
+        table.add_row(SCRATCH, "", *row(faces, score_small(faces, options.work)))
     kept: dict[str, Array] = {}
-    for recipe in recipes():
-        tried = {ridge: score_recipe(recipe, ridge, faces, options.work) for ridge in RIDGES}
-        ridge = max(tried, key=lambda value: min(fold_aucs(faces, tried[value])[:-1]))
-        kept[recipe.parts[0] if len(recipe.parts) == 1 else recipe.name] = tried[ridge]
-        table.add_row(recipe.name, f"{ridge:g}", *row(faces, tried[ridge]))
+    for recipe in (*recipes(), *(recipes_on_pairs() if paired else ())):
+        if options.only not in recipe.name:
+            continue
+        known = paired if paired and recipe.pairs else faces
+        with ThreadPoolExecutor(get_settings().workers) as pool:  # each fit is arithmetic without Python's lock
+            for part in recipe.parts:
+                features(part, known, options.work)  # computed once, not by each of the threads
+            scores = pool.map(lambda ridge: score_recipe(recipe, ridge, known, options.work), RIDGES)  # noqa: B023
+            tried = dict(zip(RIDGES, scores, strict=True))
+        ridge = max(tried, key=lambda value: min(fold_aucs(known, tried[value])[:-1]))
+        kept[recipe.name if recipe.pairs or len(recipe.parts) > 1 else recipe.parts[0]] = tried[ridge]
+        cells = (recipe.name, f"{ridge:g}", *row(known, tried[ridge]))
+        print(" | ".join(cells), file=sys.stderr, flush=True)  # the table comes at the end
+        table.add_row(*cells)
     for name, parts in MIXTURES.items():
+        if options.only:
+            continue
         known = np.stack([kept[part] for part in parts])
         mean, spread = np.nanmean(known, axis=1, keepdims=True), np.nanstd(known, axis=1, keepdims=True)
         table.add_row(name, "", *row(faces, ((known - mean) / spread).mean(axis=0)))

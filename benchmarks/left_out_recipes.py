@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from aletheia.core.arrays import Array
 from aletheia.imaging.transforms import as_resaved, drawn_quality, resize_rgb
 from aletheia.models.linear_head import linear_head, pooled_features
 from aletheia.models.registry import create_model
+from benchmarks.left_out_pairs import KINDS
 
 SIDE = 224  # of the faces as they are cut out, pixels
 VIEWS = 3  # copies with heavy augmentation
@@ -38,11 +40,17 @@ class Recipe(NamedTuple):
     mean : bool
         Every part is scored, and the logits are averaged (patches of one face); else the others are copies to learn
         from.
+    pairs : tuple of str
+        Kinds of fakes made of genuine pictures that are learnt from, each with its picture.
+    plain : bool
+        Whether the other faces are learnt from.
     """
 
     name: str
     parts: tuple[str, ...]
     mean: bool = False
+    pairs: tuple[str, ...] = ()
+    plain: bool = True
 
 
 def recipes() -> Iterator[Recipe]:
@@ -61,9 +69,21 @@ def recipes() -> Iterator[Recipe]:
     yield Recipe("lite0, four patches of 112, mean logit", tuple(f"patch-{k}" for k in range(4)), mean=True)
 
 
+def recipes_on_pairs() -> Iterator[Recipe]:
+    """List those that learn from pairs: three networks with all kinds and with self-blending, one with each."""
+    every = tuple(KINDS)
+    for network, resolution, size in (("lite0", 64, 112), ("lite0", 64, 224), ("lite2", 64, 112)):
+        name, parts = f"{network}, faces of {resolution} pixels, input of {size}", (f"{network}-{resolution}-{size}",)
+        yield Recipe(f"{name}, and pairs", parts, pairs=every)
+        yield Recipe(f"{name}, pairs only", parts, pairs=every, plain=False)
+        for kind in KINDS if (network, size) == ("lite0", 112) else ("self-blend",):
+            yield Recipe(f"{name}, and pairs by {kind}", parts, pairs=(kind,))
+            yield Recipe(f"{name}, pairs by {kind} only", parts, pairs=(kind,), plain=False)
+
+
 def columns(part: str, faces: Array, folder: Path) -> Array:
-    """Compute the columns (n, d) of a part of a recipe, or read them from the folder."""
-    file = folder / f"{part}.npy"
+    """Compute the columns (n, d) of a part of a recipe, or read those of the same faces from the folder."""
+    file = folder / f"{part}-{zlib.crc32(np.ascontiguousarray(faces)):08x}.npy"
     if not file.exists():
         kind, *numbers = part.split("-")
         np.save(file, _KINDS[kind](faces, kind, *map(int, numbers)))

@@ -2,7 +2,8 @@
 
 Cost: processor time of answers with and without a log, in turn. False alarms: drawn streams in which nothing changes,
 for run lengths that can be simulated; the guarantee does not depend on the length. Delay: compared answers from a
-change to the alarm, at the run length of a month, after 500 quiet ones.
+change to the alarm, at the run length of a month, after 500 quiet ones. Labels: the same for labelled answers against
+the share of wrong ones that an evaluation found.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.lifecycle.monitoring.drift import GROUPS, MONTH, SPACING
+from aletheia.lifecycle.monitoring.labelled import RUN_LENGTH
 from aletheia.stats.change_detection import detect_changes
+from aletheia.stats.excess_detection import detect_excess
 from benchmarks.inference import find_pictures, make_bundle
 
 #: Largest processor time with a log, as a multiple of that without.
 COST = 1.03
+_EXPECTED_WRONG = 0.1  # of labelled answers, by the evaluation
 _COLUMNS = [name for group in GROUPS.values() for name in group]
 _WEIGHTS = {name: 1 / len(group) for group in GROUPS.values() for name in group}
 _CHANGES = {
@@ -53,9 +57,15 @@ def main() -> int:
         known = [delay for delay in delays if delay is not None]
         shown = f"{statistics.median(known):.0f} ({max(known)})" if known else "–"
         print(f"| {name} | {shown} | {late} of {len(delays)} |", flush=True)
+    wrong, bound = quiet_labels(options.streams)
+    print(f"\nQuiet labels: {wrong} alarms, at most {bound:.0f} expected.")
+    print("\n| accuracy falls by | labels until it is noticed: median (95 of 100) |\n|---|---|")
+    for drop in (0.05, 0.1, 0.2, 0.4):
+        found = noticed_labels(drop, 10 * options.trials)
+        print(f"| {100 * drop:.0f} points | {np.median(found):.0f} ({np.quantile(found, 0.95):.0f}) |", flush=True)
     ratio = cost(options.answers)
     print(f"\nProcessor time of answers with a prediction log: {ratio:.3f} times that without (limit {COST}).")
-    return int(ratio > COST or any(seen > bound for seen, bound in rates.values()))
+    return int(ratio > COST or wrong > bound or any(seen > bound for seen, bound in rates.values()))
 
 
 def quiet(run_length: int, streams: int) -> tuple[int, float]:
@@ -76,6 +86,24 @@ def noticed(columns: tuple[str, ...], shift: float, trials: int) -> list[int | N
             stream[name][500:] += shift
         changes = [c for c in detect_changes(stream, _WEIGHTS, MONTH / SPACING, seed=seed) if c.at >= 500]
         delays.append(changes[0].at - 500 + 1 if changes else None)
+    return delays
+
+
+def quiet_labels(streams: int) -> tuple[int, float]:
+    """Count alarms on labels that are wrong as often as expected, and return how many there may be on average."""
+    labels, rng = 2 * int(RUN_LENGTH), np.random.default_rng(0)
+    chances = np.full(labels, _EXPECTED_WRONG)
+    alarms = sum(len(detect_excess(rng.random(labels) < _EXPECTED_WRONG, chances, RUN_LENGTH)) for _ in range(streams))
+    return alarms, streams * labels / RUN_LENGTH
+
+
+def noticed_labels(drop: float, trials: int) -> list[int]:
+    """Return the labels from a fall of the accuracy, after 100 quiet ones, to the alarm; 5,000 where there was none."""
+    delays, rng = [], np.random.default_rng(1)
+    for _ in range(trials):
+        wrong = rng.random(5100) < np.r_[np.full(100, _EXPECTED_WRONG), np.full(5000, _EXPECTED_WRONG + drop)]
+        alarms = detect_excess(wrong, np.full(5100, _EXPECTED_WRONG), RUN_LENGTH)
+        delays.append(next((alarm.at - 99 for alarm in alarms if alarm.at >= 100), 5000))
     return delays
 
 

@@ -6,7 +6,6 @@ import base64
 import dataclasses
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from aletheia.core.lifetime import start_bound
+from benchmarks.checkout import free_port
 
 BOUNDARY = "aletheia-benchmark"
 
@@ -38,7 +38,7 @@ class Server:
     """
 
     def __init__(self, name: str, bundle: Path, log: Path) -> None:
-        self.name, self.bundle, self.log, self.port = name, bundle, log, _free_port()
+        self.name, self.bundle, self.log, self.port = name, bundle, log, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
@@ -190,9 +190,3 @@ def finish_load(locust: subprocess.Popen, folder: Path) -> list[tuple[str, float
     if locust.wait():
         raise RuntimeError(f"locust ended with {locust.returncode}")
     return [tuple(row) for row in json.loads((folder / "answers.json").read_text())]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

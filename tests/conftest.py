@@ -20,6 +20,7 @@ from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.tracking import service
 from aletheia.tracking.constants import WHILE_PID
 
+from .browsing import axe, browser
 from .factories import face_folder, make_manifest, save_image
 
 
@@ -36,9 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave files without a slow test alone when only those are asked for: importing all takes half a minute."""
-    is_asked = config.getoption("markexpr") == "slow" and collection_path.match("test_*.py")
-    return True if is_asked and "mark.slow" not in collection_path.read_text("utf-8") else None
+    """Leave files without a slow, or long, test alone when those are asked for: importing all takes half a minute."""
+    mark = str(config.getoption("markexpr")).partition(" ")[0]
+    is_asked = mark in ("slow", "long") and collection_path.match("test_*.py")
+    return True if is_asked and f"mark.{mark}" not in collection_path.read_text("utf-8") else None
 
 
 def pytest_collection_finish() -> None:
@@ -250,3 +252,21 @@ def good(_good: dict[str, Any]) -> dict[str, Any]:
 def good_report(good: dict[str, Any]) -> EvaluationReport:
     """The same as the typed report."""
     return EvaluationReport.parse(good)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Start with an empty cache of features, and count the faces that go through a network, call by call."""
+    from aletheia.models import feature_cache
+
+    feature_cache.clear_cache()
+    counts: list[int] = []
+    pooled_features = feature_cache.pooled_features
+
+    def counted(net, head, crops, *args, **kwargs):
+        counts.append(len(crops))
+        return pooled_features(net, head, crops, *args, **kwargs)
+
+    monkeypatch.setattr(feature_cache, "pooled_features", counted)
+    yield counts
+    feature_cache.clear_cache()

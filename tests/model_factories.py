@@ -19,9 +19,10 @@ from aletheia.faces.crop_config import CropConfig
 from aletheia.models import registry
 from aletheia.models.bundle import save_bundle
 from aletheia.models.calibration_map import Calibration
+from aletheia.models.model_files import ONNX
 from aletheia.models.onnx_export import export_onnx
 from aletheia.models.registry import create_model, list_models
-from aletheia.models.spec import ONNX, AbstentionSpec, ModelSpec, read_spec, write_spec
+from aletheia.models.spec import AbstentionSpec, ModelSpec, read_spec, write_spec
 
 #: A network of every family; larger variants of a family are the same code, so that the smallest stands for them.
 SMALLEST = [name for name in list_models() if not re.search("_(b|lite)[1-9]$", name)]

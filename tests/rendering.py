@@ -50,6 +50,7 @@ def _measured(page: Path, expression: str, width: int, folder: Path, program: st
     ):
         opened = browser.new_page(viewport={"width": width, "height": 900})
         opened.goto(page.as_uri(), timeout=120_000)
+        opened.wait_for_function("!document.querySelector('.plotly-graph-div:not(.js-plotly-plot)')", timeout=120_000)
         opened.screenshot(path=folder / f"{page.stem}.png", full_page=True, timeout=120_000)
         return opened.evaluate(expression)
 

@@ -191,6 +191,7 @@ def audit_faces(
     known: pd.DataFrame | None = None,
     seed: int = 0,
     workers: int | None = None,
+    client: Any = None,
     explain: bool = True,
     controls: bool = True,
     progress: bool = True,
@@ -209,6 +210,8 @@ def audit_faces(
         Of folds and bootstrap.
     workers : int, optional
         Processes that measure; by default the setting ``ALETHEIA_WORKERS``.
+    client : distributed.Client, optional
+        A Dask cluster that measures and scores instead, see :func:`~aletheia.audit.measuring.measure_faces`.
     explain : bool
         Rate each measure of a family, which takes much of the time.
     controls : bool
@@ -222,7 +225,7 @@ def audit_faces(
     """
     total = len(faces)
     faces = subsample(faces, np.random.default_rng(seed), MAX_ROWS)
-    measures = measure_faces(faces, view, known=known, workers=workers, progress=progress)
+    measures = measure_faces(faces, view, known=known, workers=workers, client=client, progress=progress)
     fake = fake_flags(faces)
     groups = connected_groups(faces)
     folds, no_folds = [], ""
@@ -264,7 +267,7 @@ def audit_faces(
     listed.append((ALL, "all measures together", False, True))
     scorer = Scorer(fake, folds, groups, seed, 1 - 0.05 / _N_FAMILIES, explain)
     possible = {key: table for key, table in tables.items() if not (no_folds or reasons.get(key))}
-    outcomes = score_tables(scorer, possible, workers)
+    outcomes = score_tables(scorer, possible, workers, client)
     families = tuple(
         Family(
             key, name, control, outcomes.get(key) or not_computed(reasons.get(key) or no_folds, True), chance, visible

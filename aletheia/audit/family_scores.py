@@ -6,11 +6,12 @@ import dataclasses
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.core.parallel import map_processes
+from aletheia.core.parallel import map_dask, map_processes
 from aletheia.core.settings import get_settings
 from aletheia.stats.tabular import Columns, Shortcut, score_table
 
@@ -65,7 +66,9 @@ class Scorer:
         )
 
 
-def score_tables(scorer: Scorer, tables: Mapping[str, Table], workers: int | None = None) -> dict[str, Shortcut]:
+def score_tables(
+    scorer: Scorer, tables: Mapping[str, Table], workers: int | None = None, client: Any = None
+) -> dict[str, Shortcut]:
     """Score tables by key.
 
     Parameters
@@ -76,14 +79,22 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Table], workers: int | Non
     workers : int, optional
         Threads, or processes for many rows; by default the setting ``ALETHEIA_WORKERS``. Their number changes no
         result.
+    client : distributed.Client, optional
+        A Dask cluster that scores instead.
     """
     workers = min(workers or get_settings().workers, len(tables))
-    if workers <= 1:
-        return {key: scorer(table) for key, table in tables.items()}
     # The widest first, so that none is left to be waited for at the end.
     keys = sorted(tables, key=lambda key: -tables[key][1].shape[1])
-    apply = _map_threads if len(scorer.fake) < _MIN_ROWS else map_processes
-    return dict(zip(keys, apply(scorer, [tables[key] for key in keys], workers, scorer), strict=True))
+    items = [tables[key] for key in keys]
+    results: Iterator[Shortcut]
+    if client is not None:
+        results = map_dask(scorer, items, client, scorer)
+    elif workers <= 1:
+        results = map(scorer, items)
+    else:
+        apply = _map_threads if len(scorer.fake) < _MIN_ROWS else map_processes
+        results = apply(scorer, items, workers, scorer)
+    return dict(zip(keys, results, strict=True))
 
 
 def _map_threads(scorer: Scorer, tables: Sequence[Table], workers: int, _: Scorer) -> Iterator[Shortcut]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from PIL import Image
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
+from aletheia.core.shards import open_binary
 from aletheia.faces.face import Face
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
@@ -142,7 +142,7 @@ class Measure:
 
 def quantisation(path: str) -> dict[str, float]:
     """Read the steps of a JPEG's quantisation tables; nothing for other formats."""
-    with Path(path).open("rb") as file:
+    with open_binary(path) as file:
         head = file.read(1_000_000)
     if not head.startswith(b"\xff\xd8"):
         return {}

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 
 from aletheia.audit.measures import COLUMNS, HEAD, Measure
 from aletheia.core.arrays import Array
+from aletheia.core.buckets.addresses import Address
+from aletheia.core.buckets.unkept import addresses, fetched
 from aletheia.core.errors import InputError
-from aletheia.core.parallel import map_processes
+from aletheia.core.parallel import map_dask, map_processes
 from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
 from aletheia.faces.crop import place_in_crop
 from aletheia.faces.extraction import CROP_COLUMNS, faces_of
 from aletheia.faces.face import Face
+from aletheia.imaging.media_types import is_video
 
 #: The two views of a face: in its original file, and in its crop.
 ORIGINALS, CROPS = "pictures", "crops"
@@ -27,6 +32,7 @@ def measure_faces(
     *,
     known: pd.DataFrame | None = None,
     workers: int | None = None,
+    client: Any = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Measure the original files of faces, or their crops, side by side.
@@ -41,6 +47,9 @@ def measure_faces(
         Measures by path, of files that were measured in the same view before: see :func:`measure_crops`.
     workers : int, optional
         Processes; by default the setting ``ALETHEIA_WORKERS``.
+    client : distributed.Client, optional
+        A Dask cluster that measures instead; its workers must see the same files under the same paths, unless all are
+        files of the mirror of buckets: then they fetch them, and this process need not have them.
 
     Returns
     -------
@@ -51,7 +60,7 @@ def measure_faces(
     Raises
     ------
     InputError
-        For a manifest without boxes and keypoints.
+        For a manifest without boxes and keypoints; when a worker of the cluster cannot reach the bucket, or may not.
     """
     column = {ORIGINALS: "original", CROPS: "path"}[view]
     if missing := [name for name in (column, "face_keypoints", *CROP_COLUMNS) if name not in faces]:
@@ -67,15 +76,54 @@ def measure_faces(
     items = dict(zip(reversed(paths), reversed(detected), strict=True))  # of a file with several, the first
     values: dict[str, Array] = {} if known is None else dict(zip(known.index, known.to_numpy(), strict=True))
     unique = [(path, items[path]) for path in dict.fromkeys(paths) if path not in values]
-    measure = Measure(HEAD if view == ORIGINALS else 1.0)
-    workers = workers or get_settings().workers
-    if workers == 1 or len(unique) < _MIN_FILES:
-        results: Iterator[Array] = map(measure, unique)
-    else:
-        results = map_processes(measure, unique, workers, measure.on_crash)
+    results = _spread(Measure(HEAD if view == ORIGINALS else 1.0), unique, workers or get_settings().workers, client)
     bar = tqdm(results, desc=f"Measuring {view}", total=len(unique), unit="file", disable=not progress)
     values |= {path: row for (path, _), row in zip(unique, bar, strict=True)}
     return pd.DataFrame([values[path] for path in paths], columns=list(COLUMNS), index=faces.index)
+
+
+@dataclasses.dataclass(frozen=True)
+class BucketMeasure:
+    """Measures objects of buckets, each given with the face in it. Travels to the workers of a cluster.
+
+    Attributes
+    ----------
+    measure : Measure
+        For files.
+    """
+
+    measure: Measure
+
+    def __call__(self, item: tuple[Address, Face]) -> Array:
+        """Fetch an object, measure it and delete it; a video is not fetched, since none is measured.
+
+        Raises
+        ------
+        InputError
+            When it cannot be fetched.
+        """
+        source, face = item
+        if is_video(source.key):
+            return self.measure((source.key, face))
+        with fetched(source) as file:
+            return self.measure((str(file), face))
+
+    def on_crash(self, item: tuple[Address, Face]) -> Array:
+        """Give the values for an object that killed the process that read it."""
+        return self.measure.on_crash((item[0].key, item[1]))
+
+
+def _spread(measure: Measure, items: list[tuple[str, Face]], workers: int, client: Any) -> Iterator[Array]:
+    if client is not None:
+        places = addresses([path for path, _ in items])
+        if places is None:
+            return map_dask(measure, items, client, measure.on_crash)
+        remote = BucketMeasure(measure)
+        faces = [face for _, face in items]
+        return map_dask(remote, list(zip(places, faces, strict=True)), client, remote.on_crash)
+    if workers == 1 or len(items) < _MIN_FILES:
+        return map(measure, items)
+    return map_processes(measure, items, workers, measure.on_crash)
 
 
 def measure_crops(parts: Sequence[pd.DataFrame], *, progress: bool = True) -> pd.DataFrame | None:

@@ -122,7 +122,13 @@ class RemedyResult:
 
 
 def apply_remedies(
-    faces: pd.DataFrame, pool: pd.DataFrame, remedies: Remedies, *, seed: int = 0, progress: bool = True
+    faces: pd.DataFrame,
+    pool: pd.DataFrame,
+    remedies: Remedies,
+    *,
+    seed: int = 0,
+    client: Any = None,
+    progress: bool = True,
 ) -> RemedyResult:
     """Make genuine and fake faces more alike in everything but the face.
 
@@ -134,6 +140,8 @@ def apply_remedies(
     remedies : Remedies
     seed : int
         Of matching.
+    client : distributed.Client, optional
+        A Dask cluster that measures what is matched by, see :func:`~aletheia.audit.measuring.measure_faces`.
 
     Raises
     ------
@@ -144,7 +152,7 @@ def apply_remedies(
     for column, value in remedies.drop:
         result = _drop(result, column, value)
     for key in remedies.match:
-        result = _match(result, key, seed, progress)
+        result = _match(result, key, seed, client, progress)
     if remedies.quality or remedies.resolution:
         result = _save_alike(result, remedies, progress)
     _check_classes(result.faces, set(faces["label"]))  # a set of one class (to measure false alarms) stays one
@@ -172,11 +180,11 @@ def _drop(before: RemedyResult, column: str, value: str) -> RemedyResult:
     return RemedyResult(faces, pool, _joined(left_out), [*before.messages, message])
 
 
-def _match(before: RemedyResult, key: str, seed: int, progress: bool) -> RemedyResult:
+def _match(before: RemedyResult, key: str, seed: int, client: Any, progress: bool) -> RemedyResult:
     """Leave out the faces without a partner of the other class that is alike in a family of measures."""
     faces = before.faces
     _check_classes(faces, {"real", "fake"})
-    columns, values = _measured(faces, key, progress)
+    columns, values = _measured(faces, key, client, progress)
     fake, groups = fake_flags(faces), connected_groups(faces)
     if key == SOURCE:
         is_kept = match_by_value(encode(faces["source"])[0], fake, seed=seed)
@@ -209,7 +217,7 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
-def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, Array]:
+def _measured(faces: pd.DataFrame, key: str, client: Any, progress: bool) -> tuple[Columns, Array]:
     """Measure a family's columns, (n, k), in the original files.
 
     Raises
@@ -224,7 +232,7 @@ def _measured(faces: pd.DataFrame, key: str, progress: bool) -> tuple[Columns, A
     else:
         names = FAMILIES[key][1]
         columns = Columns(tuple(names), tuple(names.values()), (False,) * len(names))
-        values = measure_faces(faces, progress=progress)[list(names)].to_numpy(np.float64)
+        values = measure_faces(faces, client=client, progress=progress)[list(names)].to_numpy(np.float64)
     if np.isnan(values).all(axis=1).mean() > 0.5:
         raise InputError(f"match={key}: it is unknown of most of the {len(faces):,} faces. Match by something else.")
     return columns, values

@@ -5,20 +5,28 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aletheia.core.errors import InputError
 from aletheia.core.spans import parse_span
-from aletheia.lifecycle.alerts.measures import measure
+from aletheia.lifecycle.alerts.exporter import RuleMetrics
+from aletheia.lifecycle.alerts.looking import look_once
 from aletheia.lifecycle.alerts.rules import AlertConfig, read_alerts
-from aletheia.lifecycle.alerts.sinks import tell
-from aletheia.lifecycle.alerts.state import AlertStates
+from aletheia.lifecycle.alerts.state import AlertStates, states_path
+from aletheia.lifecycle.monitoring.drift_watch import DriftWatch
 from aletheia.lifecycle.prediction_log.place import default_log
 
 
 def look_at_rules(
-    log: Path | None, alerts: Path | None, *, watch: bool, every: float, silences: Sequence[str] = ()
+    log: Path | None,
+    alerts: Path | None,
+    *,
+    watch: bool,
+    every: float,
+    silences: Sequence[str] = (),
+    drifts: DriftWatch | None = None,
+    metrics_port: int | None = None,
 ) -> bool:
     """Look at the rules once, or until a signal comes; returns whether one fires.
 
@@ -34,6 +42,10 @@ def look_at_rules(
         Whether to look again every `every` seconds.
     silences : sequence of str
         ``rule=span`` each.
+    drifts : DriftWatch, optional
+        The search for changes, if otherwise than usual.
+    metrics_port : int, optional
+        Where to show the numbers to Prometheus while watching, 0 for a free port; None: nowhere.
 
     Raises
     ------
@@ -41,27 +53,37 @@ def look_at_rules(
         When the rules or the log cannot be read, or a silence names no rule.
     """
     config, log = read_alerts(alerts), log or default_log()
-    states = AlertStates(log.with_name(f"{log.name}.alerts.json"))
+    states = AlertStates(states_path(log))
     for text in silences:
         _silence(states, config, text)
-    _look(config, states, log)
+    drifts = drifts or DriftWatch(log)
+    metrics = RuleMetrics() if watch and metrics_port is not None else None
+    end = _serve(metrics, metrics_port) if metrics and metrics_port is not None else None
+    _look(config, states, log, drifts, metrics)
     if watch:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         print(f"Watching {log} by {len(states.rules)} rules, every {every:g} s.", file=sys.stderr, flush=True)
         while not stop.wait(every):
-            _look(config, states, log)
+            _look(config, states, log, drifts, metrics)
+    if end:
+        end()
+    drifts.save()
     for name, state in states.rules.items():
         print(f"{name}: {'fires' if state.firing_since else 'quiet'}")
     return any(state.firing_since for state in states.rules.values())
 
 
-def _look(config: AlertConfig, states: AlertStates, log: Path) -> None:
-    states.untold, failures = tell(states.look(config.rules, lambda rule: measure(rule, log)), config)
-    for failure in failures:
+def _look(config: AlertConfig, states: AlertStates, log: Path, drifts: DriftWatch, metrics: RuleMetrics | None) -> None:
+    for failure in look_once(config, states, log, drifts, metrics):
         print(failure, file=sys.stderr, flush=True)
-    states.save()
+
+
+def _serve(metrics: RuleMetrics, port: int) -> Callable[[], None]:
+    port, end = metrics.serve(port)
+    print(f"Numbers for Prometheus: http://127.0.0.1:{port}/metrics", file=sys.stderr, flush=True)
+    return end
 
 
 def _silence(states: AlertStates, config: AlertConfig, text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from aletheia.cli import paired
+from aletheia.cli.functions import PARAMS_FILE, Params, ParamsFile
 from aletheia.core.wording import counted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -31,6 +32,32 @@ def synth(
 
     manifest = generate_dataset(folder, n=images, pool=pool, seed=seed)
     print(json.dumps({"manifest": str(manifest)}) if as_json else manifest)
+
+
+@app.command("pack")
+def pack(
+    archive: Annotated[Path, typer.Argument(help="The .tar to write.")],
+    params: Params = [],  # noqa: B006 -- typer copies it
+    params_file: ParamsFile = PARAMS_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Read a source as the workflow does, and write its tables and pictures into one archive.
+
+    The tables are named source and real_pool, as the options of extract-faces that they are given to.
+    """
+    from aletheia.datasets.packed import pack_tables
+    from aletheia.datasets.pipeline import load_dataset
+    from aletheia.project.run_config import RunConfig
+    from aletheia.project.step_params import read_params
+
+    config = RunConfig.parse(read_params(params_file, params) if params else {}).check()
+    data = load_dataset(config.source, real_pool=config.real_pool, **config.source_options())
+    tables = {"source": data.main, "real_pool": data.pool}
+    number = pack_tables({name: rows for name, rows in tables.items() if len(rows)}, archive)
+    if as_json:
+        print(json.dumps({"archive": str(archive), "files": number, "left_out": len(data.skipped)}))
+        return
+    print(f"{archive}: {counted(number, 'file')}; {len(data.skipped)} left out")
 
 
 app.command("self-blend")(paired.self_blend)

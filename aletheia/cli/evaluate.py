@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aletheia.cli.device import DeviceOption, set_device
 from aletheia.cli.options import takes_options
 
 
@@ -29,6 +30,7 @@ def evaluate(
     delivery_faces: Annotated[
         int, typer.Option(min=1, help="Faces, at most, that are scored in some thirty other deliveries each.")
     ] = 500,
+    device: DeviceOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when a check fails, or is not judged and not accepted.")
     ] = False,
@@ -44,6 +46,10 @@ def evaluate(
     scored on the other. Only you know whether the model was trained on some of these pictures.
     Faces that the model's own data keep sealed for a release are left out.
     """
+    from aletheia.core.device import evaluating_device
+
+    set_device(device)
+    evaluating_device()  # one that is not there is reported before anything is read
     from aletheia.cli.evaluate_source import evaluate_source
     from aletheia.project.run_config import RunConfig
 

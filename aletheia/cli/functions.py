@@ -1,4 +1,4 @@
-"""``aletheia functions …``: generate the functions from the notebooks, and check that both agree."""
+"""``aletheia functions …``: generate the functions from the notebooks, check that both agree, run one by itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from typing import Annotated
 
 import typer
 
+from aletheia.core.errors import InputError
 from aletheia.core.paths import project_root
 
 app = typer.Typer(no_args_is_help=True, help="Functions generated from the notebooks.")
+Params = Annotated[
+    list[str],
+    typer.Option(help="Section or value of the file of parameters, such as train or faces.image_size; repeatable."),
+]
+ParamsFile = Annotated[Path, typer.Option(help="YAML file of parameters.")]
+PARAMS_FILE = Path("params.yaml")
 Project = Annotated[
     Path | None,
     typer.Option(help="Folder of the project; by default the one you are in.", show_default=False),
@@ -59,6 +66,44 @@ def check(
         typer.echo(end)
     if findings:
         raise typer.Exit(1)
+
+
+@app.command("run")
+def run_function(
+    name: Annotated[str, typer.Argument(help="A function of the project, such as train.")],
+    params: Params = [],  # noqa: B006 -- typer copies it
+    params_file: ParamsFile = PARAMS_FILE,
+    tables: Annotated[
+        list[Path],
+        typer.Option(help="Archive of tables with their pictures; each table is the input of its name; repeatable."),
+    ] = [],  # noqa: B006 -- typer copies it
+    inputs: Annotated[list[str], typer.Option("--input", help="Another input, as name=file; repeatable.")] = [],  # noqa: B006 -- typer copies it
+    outputs: Annotated[list[str], typer.Option("--output", help="Copy an artifact, as name=file; repeatable.")] = [],  # noqa: B006 -- typer copies it
+    write_tables: Annotated[
+        Path | None, typer.Option(help="Write all tables that it logs, with their pictures, as an archive.")
+    ] = None,
+    results: Annotated[Path | None, typer.Option(help="Write its results as JSON.")] = None,
+    metrics: Annotated[Path | None, typer.Option(help="Write those that are numbers as JSON.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print its results as JSON.")] = False,
+) -> None:
+    """Run one function by itself, with files as inputs and outputs, as a step of another program's pipeline.
+
+    It is tracked like a step of the workflow. `dvc.yaml` is made of this command.
+    """
+    from aletheia.project.step import StepFiles, run_step
+    from aletheia.project.step_params import read_params
+
+    files = StepFiles(tables, _named_files(inputs), _named_files(outputs), write_tables, results, metrics)
+    logged = run_step(name, read_params(params_file, params) if params else {}, files)
+    if as_json:
+        typer.echo(json.dumps(logged, indent=2, default=str))
+
+
+def _named_files(words: list[str]) -> dict[str, Path]:
+    named = dict(word.partition("=")[::2] for word in words)
+    if faulty := [word for word in words if not all(word.partition("=")[::2])]:
+        raise InputError(f"{faulty[0]!r} is no name=file, as in model=data/dvc/model.")
+    return {name: Path(path) for name, path in named.items()}
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ import typer
 from aletheia.core.wording import counted
 
 if TYPE_CHECKING:
-    from aletheia.lifecycle.catalog import Catalog
-    from aletheia.lifecycle.history import Change
+    from aletheia.lifecycle.model_versions.catalog import Catalog
+    from aletheia.lifecycle.model_versions.history import Change
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[
@@ -50,7 +50,7 @@ def show(model: Model, as_json: AsJson = False) -> None:
 
     Works when its files are damaged or gone. `aletheia models inspect` looks into the files themselves.
     """
-    from aletheia.lifecycle.history import list_changes
+    from aletheia.lifecycle.model_versions.history import list_changes
 
     catalog = _catalog()
     found = catalog.find(model)
@@ -79,7 +79,7 @@ def history(as_json: AsJson = False) -> None:
 
     A change by any other program that sets the tag `production` is listed as "tagged".
     """
-    from aletheia.lifecycle.history import list_changes
+    from aletheia.lifecycle.model_versions.history import list_changes
 
     changes = list_changes(_catalog())
     if as_json:
@@ -98,15 +98,17 @@ def promote(
     accept_unjudged: Annotated[
         list[str], typer.Option(help="Check of the gate (code or name) that may stay unjudged; the history shows it.")
     ] = [],  # noqa: B006 -- typer copies it
+    waive: Annotated[list[str], typer.Option(help="staging: promote without a passed staging; needs --reason.")] = [],  # noqa: B006 -- typer copies it
     as_json: AsJson = False,
 ) -> None:
     """Put a registered model into production. A running `aletheia serve` takes it up by itself, without a lost request.
 
     Needs the gate's verdict that was stored when the model was registered, in which every check passed, or was accepted
     or waived by name then. A check that failed cannot be accepted here. All files of the model are compared with their
-    hashes first. Exit code 2 and one sentence when it may not.
+    hashes first, and these very files must have passed the staging: `aletheia deploy V --env staging`.
+    Exit code 2 and one sentence when it may not.
     """
-    _change("promote", model, reason, accept_unjudged, as_json)
+    _change("promote", model, reason, as_json, accept_unjudged, waive)
 
 
 def rollback(
@@ -119,7 +121,7 @@ def rollback(
     Looks at no file of the version that is left, so it works when that is damaged or deleted. Versions before whose own
     files are damaged, and retired ones, are passed over. A second rollback goes further back, not forth again.
     """
-    _change("rollback", to, reason, (), as_json)
+    _change("rollback", to, reason, as_json)
 
 
 def retire(model: Model, reason: Reason = "", as_json: AsJson = False) -> None:
@@ -127,7 +129,7 @@ def retire(model: Model, reason: Reason = "", as_json: AsJson = False) -> None:
 
     Not the one in production. The files of a model that production ever answered from stay in any case.
     """
-    _change("retire", model, reason, (), as_json)
+    _change("retire", model, reason, as_json)
 
 
 def compare(
@@ -144,7 +146,12 @@ def compare(
     many answers differ, which of them only one model gives rightly, and the gaps between groups of people by each.
     Without --on the scores of the evaluations that were stored count, on the rows that are in both test sets.
     """
-    from aletheia.lifecycle.comparison import compare_versions, comparison_sentences, scores_on, stored_scores
+    from aletheia.lifecycle.model_versions.comparison import (
+        compare_versions,
+        comparison_sentences,
+        scores_on,
+        stored_scores,
+    )
     from aletheia.release.registry import PROJECT
     from aletheia.tracking import ensure_tracking
     from aletheia.tracking.reader import Reader
@@ -181,17 +188,19 @@ def prune(
 ) -> None:
     """Delete the files of retired models, and of old ones that were never in production; their records stay.
 
-    Never the files of a model that production ever answered from, retired or not, nor of the candidate.
+    Never the files of a model that production ever answered from, retired or not, nor of the candidate. Nothing is
+    deleted in a bucket: of models that lie there it is said where, to be deleted by the bucket's own tools.
     `aletheia runs prune` frees the disk of what models were made from.
     """
-    from aletheia.lifecycle.deletion import delete_files, plan_deletion
+    from aletheia.lifecycle.model_versions.deletion import delete_files, plan_deletion
 
     plan = plan_deletion(_catalog(), keep)
     if not dry_run:
         delete_files(plan)
     if as_json:
         files = {name: [str(path) for path in sizes] for name, sizes in plan.files.items()}
-        _print_json({"files": files, "kept": plan.kept, "bytes": plan.bytes, "dry_run": dry_run})
+        values = {"files": files, "kept": plan.kept, "bytes": plan.bytes, "in_buckets": plan.in_buckets}
+        _print_json({**values, "dry_run": dry_run})
         return
     verb = "would be deleted" if dry_run else "deleted"
     names = f" ({', '.join(plan.files)})" if plan.files else ""
@@ -199,6 +208,8 @@ def prune(
         f"Files of {counted(len(plan.files), 'model')}{names} {verb}: {plan.bytes / 1e6:.1f} MB. "
         f"{counted(plan.kept, 'model')} kept."
     )
+    for name, target in plan.in_buckets.items():
+        typer.echo(f"Not deleted, since it lies in a bucket: {name}. To delete it: aws s3 rm --recursive {target}")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -208,11 +219,18 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _change(action: str, word: str, reason: str, accept_unjudged: Sequence[str], as_json: bool) -> None:
-    from aletheia.lifecycle.production import change
+def _change(
+    action: str,
+    word: str,
+    reason: str,
+    as_json: bool,
+    accept_unjudged: Sequence[str] = (),
+    waive: Sequence[str] = (),
+) -> None:
+    from aletheia.lifecycle.model_versions.production import change
     from aletheia.release.registry import PROJECT
 
-    decision = change(action, word, reason=reason, accept_unjudged=accept_unjudged, project=PROJECT)
+    decision = change(action, word, reason=reason, accept_unjudged=accept_unjudged, waive=waive, project=PROJECT)
     if as_json:
         _print_json(decision.results())
     elif action == "retire":
@@ -225,13 +243,16 @@ def _change(action: str, word: str, reason: str, accept_unjudged: Sequence[str],
 
 
 def _catalog() -> Catalog:
-    from aletheia.lifecycle.catalog import load_catalog
+    from aletheia.lifecycle.model_versions.alias_mirror import align_aliases
+    from aletheia.lifecycle.model_versions.catalog import load_catalog
     from aletheia.release.registry import PROJECT
     from aletheia.tracking import ensure_tracking
     from aletheia.tracking.reader import Reader
 
     with Reader(ensure_tracking(progress=True)) as reader:
-        return load_catalog(reader, PROJECT)
+        catalog = load_catalog(reader, PROJECT)
+    align_aliases(catalog, PROJECT)  # a change may have been killed before it came to that
+    return catalog
 
 
 def _print_json(value: Any) -> None:

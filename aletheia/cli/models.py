@@ -14,6 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from aletheia.cli.model_versions import add_to
+from aletheia.core.buckets.addresses import is_bucket_url
+from aletheia.core.buckets.mirror import local_copy
+from aletheia.core.errors import InputError
+from aletheia.core.paths import check_is_local
 from aletheia.core.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Registered models and their versions; networks, and files of models.")
@@ -46,7 +50,8 @@ def inspect(
     file: Annotated[
         str,
         typer.Argument(
-            help="A model's folder, model.json, .safetensors, .pth, .pt or .ckpt; or a registered model's tag or URI."
+            help="A model's folder, model.json, .safetensors, .pth, .pt or .ckpt, also s3://…; or a registered model's "
+            "tag or URI."
         ),
     ],
     tensors: Annotated[bool, typer.Option("--tensors", help="Also list every tensor.")] = False,
@@ -61,8 +66,8 @@ def inspect(
     from aletheia.models.inspect import inspect_model
     from aletheia.release.registry import find_model
 
-    is_file = Path(file).exists() or ("." in Path(file).name and "://" not in file)
-    report = inspect_model(file if is_file else find_model(file).folder)
+    is_file = is_bucket_url(file) or Path(file).exists() or ("." in Path(file).name and "://" not in file)
+    report = inspect_model(local_copy(file) if is_file else find_model(file).folder)
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, default=str))
         return
@@ -93,7 +98,9 @@ def inspect(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="Weights: .pth, .pt, .ckpt or .safetensors with a state dict.")],
+    file: Annotated[
+        str, typer.Argument(help="Weights: .pth, .pt, .ckpt or .safetensors with a state dict; also s3://….")
+    ],
     architecture: Annotated[str, typer.Option(help="Its network, one of `aletheia models architectures`.")],
     output: Annotated[Path, typer.Option(help="Folder for the model; must hold none yet.")],
     input_size: Annotated[int, typer.Option(help="Side of the network's input, pixels.", min=16, max=1024)],
@@ -114,10 +121,12 @@ def import_(
     from aletheia.models.weights_import import import_weights
     from aletheia.project.option_values import split_pairs
 
+    if is_bucket_url(output):
+        raise InputError(f"--output {output}: name a folder of this machine; `aws s3 sync` takes it to the bucket.")
     crop = CropConfig(size=input_size, policy=face_policy, margin=face_margin)
     options = {name: _parsed(value) for name, value in split_pairs(option).items()}
     spec = import_weights(
-        file, output, architecture, options=options, input_size=input_size, crop=crop, threshold=threshold
+        local_copy(file), output, architecture, options=options, input_size=input_size, crop=crop, threshold=threshold
     )
     if as_json:
         typer.echo(json.dumps({"model": str(output), "spec": spec.model_dump(mode="json")}, indent=2))
@@ -149,7 +158,6 @@ def export(
     """
     import numpy as np
 
-    from aletheia.core.errors import InputError
     from aletheia.datasets.layouts import list_media
     from aletheia.faces.detectors.registry import create_detector
     from aletheia.imaging.reading import read_image
@@ -158,6 +166,7 @@ def export(
     from aletheia.models.reduced_precision import add_int8
     from aletheia.models.spec import read_spec
 
+    check_is_local(model)  # the network is written beside the weights
     spec, crops = read_spec(model), []
     detector = create_detector(spec.crop.detector, spec.crop.threshold)
     for path in list_media(faces)[0][:64]:

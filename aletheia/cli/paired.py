@@ -23,12 +23,17 @@ Source = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Argument(help="Folder to write to, outside of SOURCE; created if missing.")]
+ManifestRoot = Annotated[
+    Path | None, typer.Option(help="Folder that the paths of a manifest count from; by default the manifest's own.")
+]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same bytes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _SHOWN = 5  # files left out
 
 
-def self_blend(source: Source, out: Out, seed: Seed = 0, as_json: AsJson = False) -> None:
+def self_blend(
+    source: Source, out: Out, seed: Seed = 0, manifest_root: ManifestRoot = None, as_json: AsJson = False
+) -> None:
     """Make a data set from genuine pictures alone, by adding a self-blended forgery of each.
 
     The face is blended with a changed version of itself: a detector of seams learns from it, not of strangers' faces.
@@ -37,10 +42,12 @@ def self_blend(source: Source, out: Out, seed: Seed = 0, as_json: AsJson = False
     """
     from aletheia.datasets.paired.self_blending import blend_folder
 
-    _print(blend_folder(source, out, seed=seed), as_json)
+    _print(blend_folder(source, out, seed=seed, root=manifest_root), as_json)
 
 
-def part_swap(source: Source, out: Out, seed: Seed = 0, as_json: AsJson = False) -> None:
+def part_swap(
+    source: Source, out: Out, seed: Seed = 0, manifest_root: ManifestRoot = None, as_json: AsJson = False
+) -> None:
     """Make a data set from genuine pictures alone: beside each a fake with another person's eyes, nose or mouth.
 
     The donor is the person whose face is nearest in shape, colour and opening of the mouth, of the same gender and age
@@ -50,25 +57,27 @@ def part_swap(source: Source, out: Out, seed: Seed = 0, as_json: AsJson = False)
     Writes real/, fake/, mask/ (white where a fake may differ), manifest.csv for `aletheia run --source
     OUT/manifest.csv`, whose column pair names both people, so that a split never separates them; sheet.png, genuine
     picture, donor, mask and fake side by side, worth a look; and skipped.csv with the pictures left out and why. A call
-    that was interrupted continues. Some half a second a picture on one core.
+    that was interrupted continues. Some tenth of a second a picture on one core.
     """
     from aletheia.datasets.paired.swapping import swap_parts
 
-    _print(swap_parts(source, out, seed=seed), as_json)
+    _print(swap_parts(source, out, seed=seed, root=manifest_root), as_json)
 
 
-def face_swap(source: Source, out: Out, seed: Seed = 0, as_json: AsJson = False) -> None:
+def face_swap(
+    source: Source, out: Out, seed: Seed = 0, manifest_root: ManifestRoot = None, as_json: AsJson = False
+) -> None:
     """Make a data set from genuine pictures alone: beside each a fake with another person's inner face.
 
     The donor, chosen as by part-swap, is warped onto the picture's 468 landmarks, its colours are matched, and it is
     pasted with a soft edge (alpha) or by its gradients (poisson), in turn.
 
     Writes what part-swap writes: real/, fake/, mask/, manifest.csv, sheet.png and skipped.csv. A call that was
-    interrupted continues. Some second a picture on one core.
+    interrupted continues. Some fifth of a second a picture on one core.
     """
     from aletheia.datasets.paired.swapping import swap_faces
 
-    _print(swap_faces(source, out, seed=seed), as_json)
+    _print(swap_faces(source, out, seed=seed, root=manifest_root), as_json)
 
 
 def reconstruct(
@@ -80,6 +89,7 @@ def reconstruct(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each network's training, of 8 patches each.")] = 800,
     seed: Seed = 0,
+    manifest_root: ManifestRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a data set from genuine pictures alone: beside each its reconstruction by a small autoencoder.
@@ -91,13 +101,16 @@ def reconstruct(
     tells less; `aletheia audit OUT/manifest.csv` says how much it still tells.
 
     Writes real/, fake/, networks/, manifest.csv, sheet.png (the third column is the difference, times eight) and
-    skipped.csv. A call that was interrupted continues. The training of the ten networks takes some five minutes on
+    skipped.csv. A call that was interrupted continues. The training of the ten networks takes some three minutes on
     one core, then a picture of a megapixel a second or two.
     """
     from aletheia.datasets.paired.autoencoders import FAMILIES
     from aletheia.datasets.paired.reconstruction import reconstruct_faces
 
-    _print(reconstruct_faces(source, out, families=family or list(FAMILIES), steps=steps, seed=seed), as_json)
+    _print(
+        reconstruct_faces(source, out, families=family or list(FAMILIES), steps=steps, seed=seed, root=manifest_root),
+        as_json,
+    )
 
 
 def _print(paired: Paired, as_json: bool) -> None:

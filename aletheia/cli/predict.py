@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from tqdm import tqdm
 
+from aletheia.cli.device import Device, DeviceOption, set_device
 from aletheia.cli.predict_output import ResultTable, list_files
+from aletheia.core.device import CPU, answering_device
 from aletheia.core.errors import InputError
 from aletheia.core.wording import counted
 
 if TYPE_CHECKING:
+    from aletheia.client_types import ModelNote
     from aletheia.inference.predictor import Prediction
     from aletheia.inference.video import VideoPrediction
 
@@ -26,8 +29,8 @@ def predict(
     model: Annotated[
         list[str],
         typer.Option(
-            help="A tag (production, candidate), a store://models/… URI, or a folder; several, each with its own "
-            "--model, form an ensemble."
+            help="A tag (production, candidate), a store://models/… URI, or a folder, also in a bucket (s3://…); "
+            "several, each with its own --model, form an ensemble."
         ),
     ] = [],  # noqa: B006
     weight: Annotated[list[float], typer.Option(help="Weight of each model of an ensemble; default: equal.")] = [],  # noqa: B006
@@ -48,6 +51,7 @@ def predict(
         str,
         typer.Option(help="f32, or one that the model offers with its measured cost: bf16, int8 (see models inspect)."),
     ] = "f32",
+    device: DeviceOption = None,
     threshold: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Probability from which on a face is called fake; default: the model's."),
@@ -75,8 +79,7 @@ def predict(
     """
     from aletheia.client import Detector
 
-    if url and model:
-        raise InputError("--url and --model were both given: the service at the address has its own model.")
+    _check_place(url, model, device)
     paths = list_files(files, recursive)
     detector = Detector(url or model or "", weights=weight, precision=precision)
     note = detector.note
@@ -93,7 +96,7 @@ def predict(
     with contextlib.ExitStack() as stack:
         table = None
         if output is not None:
-            table = stack.enter_context(ResultTable(output, note, json.dumps({**options, "precision": precision})))
+            table = stack.enter_context(ResultTable(output, note, _settings(options, precision, note.device)))
             done = table.done
             remaining = [path for path in paths if str(path) not in done]
             if n_done := len(paths) - len(remaining):
@@ -107,17 +110,35 @@ def predict(
             verdicts[prediction.verdict] += 1
             if table:
                 table.add(path, prediction)
-            _print(path, prediction, note.uri, as_json, quiet=table is not None)
+            _print(path, prediction, note, as_json, quiet=table is not None)
     if table or len(paths) > 1:
         print(_summary(verdicts), file=sys.stderr)
     if verdicts["error"]:
         raise typer.Exit(2)
 
 
-def _print(path: Path, prediction: Prediction | VideoPrediction, uri: str, as_json: bool, *, quiet: bool) -> None:
+def _check_place(url: str, model: list[str], device: Device | None) -> None:
+    """Refuse what a service decides itself, and a device that is not there, before a model is looked for."""
+    for name, value in (("model", model), ("device", device)):
+        if url and value:
+            raise InputError(f"--url and --{name} were both given: the service at the address has its own {name}.")
+    set_device(device)
+    if not url:
+        answering_device()
+
+
+def _settings(options: dict[str, Any], precision: str, device: str) -> str:
+    """Return what changes answers, as text for the table; a GPU's last digits differ from the processor's."""
+    elsewhere = {"device": device} if device not in ("", CPU) else {}  # tables of earlier versions are continued
+    return json.dumps({**options, "precision": precision, **elsewhere})
+
+
+def _print(
+    path: Path, prediction: Prediction | VideoPrediction, note: ModelNote, as_json: bool, *, quiet: bool
+) -> None:
     """Print an answer; beside a table only what went wrong."""
     if as_json:
-        print(json.dumps({"file": str(path), "model": uri, **prediction.to_dict()}))
+        print(json.dumps({"file": str(path), "model": note.uri, "device": note.device, **prediction.to_dict()}))
     elif prediction.verdict == "error":
         tqdm.write(prediction.reason, file=sys.stderr)
     elif not quiet:

@@ -14,18 +14,24 @@ from rich.console import Console
 from rich.text import Text
 
 from aletheia import __version__
+from aletheia.cli.ab import app as ab_app
 from aletheia.cli.audit import audit
 from aletheia.cli.data import app as data_app
+from aletheia.cli.deploy import deploy
 from aletheia.cli.evaluate import evaluate
+from aletheia.cli.feedback import app as feedback_app
 from aletheia.cli.functions import app as functions_app
+from aletheia.cli.lifecycle import app as lifecycle_app
 from aletheia.cli.models import app as models_app
 from aletheia.cli.monitor import monitor
 from aletheia.cli.predict import predict
+from aletheia.cli.retrain import retrain
 from aletheia.cli.run import run
 from aletheia.cli.runs import app as runs_app
 from aletheia.cli.serve import serve
 from aletheia.cli.settings import settings
 from aletheia.cli.tracking import app as tracking_app
+from aletheia.cli.workflow import app as workflow_app
 from aletheia.core.environment import complete_user, explain
 from aletheia.core.errors import InputError
 
@@ -47,12 +53,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(ab_app, name="ab")
 app.add_typer(data_app, name="data")
+app.add_typer(feedback_app, name="feedback")
 app.add_typer(functions_app, name="functions")
+app.add_typer(lifecycle_app, name="lifecycle")
 app.add_typer(models_app, name="models")
 app.add_typer(runs_app, name="runs")
 app.add_typer(tracking_app, name="tracking")
-for command in (run, predict, audit, evaluate, serve, monitor, settings):
+app.add_typer(workflow_app, name="workflow")
+for command in (run, retrain, predict, audit, evaluate, serve, deploy, monitor, settings):
     app.command()(command)
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aletheia.cli.device import DeviceOption, set_device
+from aletheia.core.device import CPU, NAMES, answering_device
 from aletheia.core.errors import InputError
 from aletheia.core.hosts import is_loopback
 from aletheia.lifecycle.prediction_log.place import default_log
@@ -26,16 +28,43 @@ def serve(
     model: Annotated[
         list[str],
         typer.Option(
-            help="A tag (production, candidate), a store://models/… URI, or a folder; several answer as one. "
-            "Default: production, else candidate."
+            help="A tag (production, candidate), a store://models/… URI, or a folder, also in a bucket (s3://…); "
+            "several answer as one. Default: production, else candidate."
         ),
     ] = [],  # noqa: B006 -- typer copies it
     weight: Annotated[
         list[float], typer.Option(help="How much each of several models counts, in their order; default: all alike.")
     ] = [],  # noqa: B006 -- typer copies it
+    challenger: Annotated[
+        str,
+        typer.Option(
+            help="A model that answers a share of the requests beside the one above, until the service ends or "
+            "the model is promoted.",
+            show_default=False,
+        ),
+    ] = "",
+    split: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0001,
+            max=0.9,
+            help="The challenger's share, 0.1 by default. Who sends the same X-Aletheia-Key, else the same picture, "
+            "gets the same model every time.",
+            show_default=False,
+        ),
+    ] = None,
+    shadow: Annotated[
+        str,
+        typer.Option(
+            help="A model that scores the same pictures after they were answered, on time that no answer wants; nobody "
+            "sees its verdicts but `aletheia ab status`.",
+            show_default=False,
+        ),
+    ] = "",
     precision: Annotated[
         str, typer.Option(help="f32, bf16 or int8; the model's JSON says how the latter two differ.")
     ] = "f32",
+    device: DeviceOption = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 accepts connections from the network.")
     ] = "127.0.0.1",
@@ -67,6 +96,13 @@ def serve(
         ),
     ] = None,
     record: Annotated[bool, typer.Option("--record/--no-record", help="Whether the prediction log is written.")] = True,
+    keep_feedback_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--keep-feedback-pictures",
+            help="Keep pictures that are sent with feedback and consent, without metadata, beside the prediction log.",
+        ),
+    ] = False,
     limit: Annotated[
         list[str],
         typer.Option(help=f"Another limit, as name=value; may be given several times: {', '.join(LIMITS)}."),
@@ -74,15 +110,28 @@ def serve(
 ) -> None:
     """Answer by HTTP and with a page: POST /v1/predict, /docs, and / in a browser.
 
+    To find out whether another model is better, try it as a shadow: aletheia serve --shadow v1.3.0. Both models score
+    each picture, one answers; where they disagree a label tells who is right (`aletheia ab status`).
+    With --challenger v1.3.0 --split 0.1 the other one answers a tenth of the requests itself; with both options,
+    naming one model, it answers and both score.
+
     With ALETHEIA_API_KEY in the environment, clients must send that key. SIGTERM or Ctrl-C ends the service after the
     requests that it has accepted.
     """
+    set_device(device)
+    answering_device()  # one that is not there is reported before anything is loaded
     values: dict[str, Any] = {"models": model, "weights": weight, "precision": precision, "page": page}
     values |= {"host": host, "port": port, "names": name}
     if record:
         values["prediction_log"] = str(prediction_log or default_log())
+        values["keep_feedback_pictures"] = keep_feedback_pictures
+    elif keep_feedback_pictures:
+        raise InputError("--keep-feedback-pictures needs the prediction log, which --no-record leaves out.")
     elif prediction_log:
         raise InputError("--prediction-log names a file, and --no-record wants none; give one of the two.")
+    if split is not None and not challenger:
+        raise InputError("--split is the share of a challenger; name it: --challenger V --split 0.1.")
+    values |= {"challenger": challenger, "shadow": shadow, **({} if split is None else {"split": split})}
     if workers:
         values["workers"] = workers
     if trust_anchors:
@@ -124,7 +173,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise InputError(f"Port {port} on {host} is taken. Choose another: aletheia serve --port …") from None
+            raise InputError(f"Port {port} on {host} is taken. Choose another: --port …") from None
         raise InputError(f"The service cannot listen on {host}:{port}: {error.strerror}.") from None
     return listener
 
@@ -145,14 +194,18 @@ def _serve(config: ServeConfig, listener: socket.socket) -> None:
     loaded = app.state.service.loaded
     if not config.models and loaded.uri.endswith(":candidate"):
         _report("No model passed every check yet; the candidate answers.")
+    if experiment := app.state.service.traffic.experiment:
+        _report(experiment.sentence)
     _report(f"{loaded.uri}, trained on {loaded.spec.trained_on or 'rows that it does not name'}")
+    if loaded.device != CPU:
+        _report(f"The network is computed on {NAMES[loaded.device]}.")
 
     class Server(uvicorn.Server):
         """Reports when the service is ready, and tells the application at once when it is stopped."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            _report(f"Ready at {_address(listener)}" + ("" if config.page else "/docs"))
+            _report(f"Ready at {address_of(listener)}" + ("" if config.page else "/docs"))
             if not is_loopback(config.host) and config.api_key is None:
                 _report(f"Anybody in the network can use the service: set {API_KEY} to require a key.")
 
@@ -183,7 +236,8 @@ def uvicorn_config(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
     )
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """Return the address of a socket that listens, for a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

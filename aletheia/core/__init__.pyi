@@ -1,3 +1,4 @@
+from .dask_cluster import dask_client as dask_client
 from .errors import AletheiaError as AletheiaError
 from .errors import InputError as InputError
 from .paths import data_folder as data_folder

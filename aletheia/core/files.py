@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from aletheia.core.errors import DISK_FULL, InputError
+from aletheia.core.shards import member_bytes
 
 MAX_BYTES = 2_000_000_000  # of any file that is read
 
@@ -115,6 +116,9 @@ def stamped_path(path: str) -> str:
 def _stamp(path: str | Path) -> tuple[int, int] | None:
     try:
         status = Path(path).stat()
+    except NotADirectoryError:
+        size = member_bytes(path)  # a shard grows at its end: its own time says nothing of what stands in it
+        return None if size is None else (size, 0)
     except (OSError, ValueError):
         return None
     return status.st_size, status.st_mtime_ns

@@ -2,7 +2,7 @@
 
 Each holds one end of a pipe (or socket) whose other end only its parent holds. The system closes that end with the
 parent, and a thread waits for it. Linux's PR_SET_PDEATHSIG would fire when the *thread* that started the process ends,
-which a pool of threads does at any time.
+which a pool of threads does at any time; the main thread of a watcher, which starts one program, does not.
 
 ``python -m aletheia.core.lifetime COMMAND …`` runs a program that does not watch its parent, see `start_bound`.
 """
@@ -20,8 +20,10 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any
 
+_PR_SET_PDEATHSIG = 1  # of prctl(2)
 _KILLED = 137  # exit code of a process that ended with its parent, as after SIGKILL
 
 
@@ -61,15 +63,38 @@ def start_bound(command: Sequence[str | os.PathLike[str]], **options: Any) -> su
     -------
     Popen
         Of the process that watches; it passes SIGTERM on and returns the program's exit code (128 + n after
-        signal n). The program ends with this object, too.
+        signal n). The program ends with this object, too; on Linux also when the watcher itself is killed.
     """
     watcher = [sys.executable, "-m", "aletheia.core.lifetime", *command]
     return subprocess.Popen(watcher, stdin=subprocess.PIPE, **options)
 
 
+def importable_environment() -> dict[str, str]:
+    """Return this process's environment, in which another Python finds the package, wherever it is started."""
+    parent = str(Path(__file__).resolve().parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [parent, os.environ.get("PYTHONPATH", "")]))}
+
+
+def _killed_with(watcher: int) -> Callable[[], None] | None:
+    """Return what a new process calls so that Linux kills it with its watcher; None on other systems."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork, after which little is safe
+
+    def ask_for_signal() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != watcher:  # killed before that
+            os._exit(_KILLED)
+
+    return ask_for_signal
+
+
 def main(command: Sequence[str]) -> int:
     """Run a command until it ends, or until standard input is closed; returns the exit code."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    bind = _killed_with(os.getpid())
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=bind)  # noqa: PLW1509 -- no thread yet
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group from the terminal
     signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
 

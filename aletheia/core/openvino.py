@@ -32,7 +32,7 @@ _lock = threading.Lock()
 
 
 class Network:
-    """A network on the processor that takes one image at a time. May be shared by threads.
+    """A network that takes one image at a time. May be shared by threads.
 
     Batches gain nothing on a processor; a graph of fixed shape is a tenth faster.
 
@@ -49,6 +49,8 @@ class Network:
         side by side as the cores allow.
     precision : {'f32', 'bf16'}
         Number format of the computation. A processor without bf16 is refused rather than slowed down.
+    device : {'CPU', 'GPU'}
+        Of `available_devices`; a GPU computes in f32.
 
     Raises
     ------
@@ -66,16 +68,19 @@ class Network:
         threads: int = 0,
         precision: str = "f32",
         check: Callable[[bytes], None] | None = None,
+        device: str = "CPU",
     ) -> None:
         if precision not in supported_precisions():
             choices = " or ".join(supported_precisions())
             raise InputError(f"This processor does not compute in {precision!r}; choose {choices}.")
-        # Without the hint some processors would compute in bf16 unasked.
-        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": cores()}
-        # Every process would bind its threads to the same cores, and wait there for the others while cores are free.
-        options["ENABLE_CPU_PINNING"] = False
-        options["NUM_STREAMS"] = max(cores() // threads, 1) if threads else 1
-        self._compiled = _cached(file, sha256, options, check)
+        # Without the hint some processors would compute in bf16 unasked, and GPUs in f16.
+        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision}
+        if device == "CPU":
+            options["INFERENCE_NUM_THREADS"] = cores()
+            # Every process would bind its threads to the same cores, and wait for the others while cores are free.
+            options["ENABLE_CPU_PINNING"] = False
+            options["NUM_STREAMS"] = max(cores() // threads, 1) if threads else 1
+        self._compiled = _cached(file, sha256, device, options, check)
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def __call__(self, tensor: Array) -> list[Array]:
@@ -108,6 +113,11 @@ def supported_precisions() -> tuple[str, ...]:
     return tuple(p for p in PRECISIONS if p == "f32" or p.upper() in capabilities)
 
 
+def available_devices() -> list[str]:
+    """List the devices of OpenVINO on this machine, such as CPU, GPU or, of several, GPU.0."""
+    return list(_core().available_devices)
+
+
 def _core() -> Any:
     with _lock:  # two threads at the first call would start two
         return _started()
@@ -133,9 +143,11 @@ def _openvino() -> Any:
     return openvino
 
 
-def _cached(file: Path, sha256: str, options: dict[str, Any], check: Callable[[bytes], None] | None) -> Any:
+def _cached(
+    file: Path, sha256: str, device: str, options: dict[str, Any], check: Callable[[bytes], None] | None
+) -> Any:
     core = _core()
-    machine = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    machine = [core.get_property(device, name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     openvino = sys.modules["openvino"]
     key = repr((sha256, openvino.__version__, machine, sorted(options.items())))
     folder = cache_folder()
@@ -144,13 +156,13 @@ def _cached(file: Path, sha256: str, options: dict[str, Any], check: Callable[[b
         # A truncated one raises, and is made anew.
         with contextlib.suppress(Exception):
             blob = np.memmap(prepared, np.uint8, "r")
-            network = core.import_model(openvino.Tensor(blob), "CPU", options)
+            network = core.import_model(openvino.Tensor(blob), device, options)
             with contextlib.suppress(OSError):  # the cache of a container image may be read-only
                 os.utime(prepared)
             return network
     model = _read(file, check)
     model.reshape([1, *model.input(0).partial_shape[1:]])
-    network = core.compile_model(model, "CPU", options)
+    network = core.compile_model(model, device, options)
     if prepared:
         with contextlib.suppress(OSError, InputError):  # a full disk costs the time of the next start, no more
             with atomic_write(prepared) as stream:

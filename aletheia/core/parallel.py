@@ -6,15 +6,15 @@ A file that kills the process that reads it (a decoder's defect, too little memo
 from __future__ import annotations
 
 import collections
-import functools
+import math
 import multiprocessing
+import pickle
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
-
-import cv2
 
 from aletheia.core.errors import InputError
 from aletheia.core.lifetime import end_with_parent
@@ -23,7 +23,8 @@ R = TypeVar("R")
 T = TypeVar("T")  # a path, or a tuple that holds one
 
 _WINDOW = 16  # files queued for each worker: enough never to wait, few enough to drop on Ctrl-C
-_BATCH = 8  # files of one task on a cluster
+_TASK_SECONDS = 2.0  # of a task on a cluster: the scheduler's milliseconds count little, and a lost task costs little
+_GROWTH = 4  # of the tasks at most, from one to the next: the first result may not be typical
 
 
 def map_processes(work: Callable[[T], R], items: Sequence[T], workers: int, on_crash: Callable[[T], R]) -> Iterator[R]:
@@ -99,51 +100,67 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _initialise_worker() -> None:
+    import cv2  # not for the scheduler of a cluster, which imports this module
+
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     cv2.setNumThreads(1)  # the processes already share the cores
 
 
-def map_dask(work: Callable[[str], R], paths: Sequence[str], client: Any, on_crash: Callable[[str], R]) -> Iterator[R]:
+def map_dask(work: Callable[[T], R], paths: Sequence[T], client: Any, on_crash: Callable[[T], R]) -> Generator[R]:
     """Apply `work` to each path on the workers of a Dask cluster; yield the results in order.
 
-    The workers must see the same files under the same paths.
+    The workers must find what a path names: the same files under the same paths, or objects of a bucket. The scheduler
+    needs none of them, and nothing that `work` imports.
 
     Parameters
     ----------
     work : callable
         Must be picklable.
-    paths : sequence of str
+    paths : sequence
+        Texts, addresses, or whatever else one call of `work` takes. The first tasks have one each, later ones as many
+        as take some two seconds, and the last ones fewer, so that all workers end at about the same time.
     client : distributed.Client
         A task whose worker died is tried again on another one; when it kills three, its files are tried one by one.
     on_crash : callable
         Gives the result for a file that killed its workers even when it ran alone.
     """
+    from distributed.protocol.pickle import dumps
     from distributed.scheduler import KilledWorker
 
-    def submit(batch: Sequence[str]) -> Any:
-        return client.submit(functools.partial(_apply_to_each, work), batch, pure=False)
+    def submit(batch: Sequence[T]) -> Any:
+        # As bytes: the scheduler unpickles a task, and would import the modules of `work`, which takes a second.
+        pickled = dumps((work, batch))  # type: ignore[no-untyped-call]  # distributed leaves it untyped
+        return client.submit(_apply_to_each, pickled, pure=False)
 
-    batches = collections.deque(paths[k : k + _BATCH] for k in range(0, len(paths), _BATCH))
-    window = 2 * max(len(client.scheduler_info()["workers"]), 1)
-    waiting: collections.deque[tuple[Sequence[str], Any]] = collections.deque()
+    start, size = 0, 1
+    waiting: collections.deque[tuple[Sequence[T], Any]] = collections.deque()
     try:
-        while batches or waiting:
-            while batches and len(waiting) < window:
-                batch = batches.popleft()
+        while start < len(paths) or waiting:
+            window = 2 * max(sum(client.nthreads().values()), 1)  # workers come and go
+            while start < len(paths) and len(waiting) < window:
+                batch = paths[start : start + min(size, math.ceil((len(paths) - start) / window))]
+                start += len(batch)
                 waiting.append((batch, submit(batch)))
             batch, future = waiting.popleft()
             try:
-                yield from future.result()
+                results, seconds = future.result()
             except KilledWorker:
                 for path in batch:
                     try:
-                        yield from submit([path]).result()
+                        yield from submit([path]).result()[0]
                     except KilledWorker:
                         yield on_crash(path)
+            else:
+                yield from results
+                fitting = len(batch) * _TASK_SECONDS / max(seconds, 1e-9)
+                size = int(min(max(fitting, 1), _GROWTH * len(batch)))
     finally:
         client.cancel([future for _, future in waiting])
 
 
-def _apply_to_each(work: Callable[[str], R], paths: Sequence[str]) -> list[R]:
-    return [work(path) for path in paths]
+def _apply_to_each(pickled: bytes) -> tuple[list[Any], float]:
+    """Apply a function to each item; also say how many seconds that took."""
+    started = time.perf_counter()
+    work, items = pickle.loads(pickled)
+    return [work(item) for item in items], time.perf_counter() - started

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,11 +23,14 @@ OTHER_VARIABLES = {
     "ALETHEIA_TRACKING_WHILE_PID": "Number of a process: a tracking service that is started ends with it, as in a "
     "batch job.",
     "MLRUN_DBPATH": "Address of an MLRun server to use in place of the embedded service.",
+    "AWS_ENDPOINT_URL_S3": "Server of buckets (s3://…); default: Amazon's. Credentials are those of the AWS variables.",
     "MLFLOW_TRACKING_URI": "MLflow store that runs are copied to.",
+    "MLFLOW_TRACKING_USERNAME": "User of an MLflow server that demands one.",
+    "MLFLOW_TRACKING_PASSWORD": "That user's password.",
     "TQDM_DISABLE": "1 shows no progress bars, as `aletheia --quiet` does.",
 }
 #: Values that are never shown.
-SECRETS = ("ALETHEIA_API_KEY",)
+SECRETS = ("ALETHEIA_API_KEY", "MLFLOW_TRACKING_PASSWORD")
 
 
 def _user_folder(locate: Callable[[str], str], variable: str) -> Path:
@@ -47,7 +51,12 @@ class Settings(BaseModel):
     )
     cache: Path = Field(
         default_factory=lambda: _user_folder(platformdirs.user_cache_dir, "ALETHEIA_CACHE"),
-        description="Folder of files that can be made again: networks compiled for this machine.",
+        description="Folder of files that can be made again: networks compiled for this machine, objects of buckets.",
+    )
+    objects_bytes: int = Field(
+        100_000_000_000,
+        gt=0,
+        description="Bytes of the objects that were fetched from buckets (s3://…) and are kept in the cache.",
     )
     tracking_port: int = Field(8766, ge=1, le=65535, description="Port of the embedded tracking service, on 127.0.0.1.")
     max_pixels: int = Field(120_000_000, gt=0, description="An image with more pixels than this is refused, unread.")
@@ -57,6 +66,14 @@ class Settings(BaseModel):
         default_factory=cores,
         ge=1,
         description="Processes that read images side by side.",
+    )
+    shard_from: int = Field(
+        100_000,
+        ge=1,
+        description="From so many faces on they are written into archives (tar) of 10,000, not into a file each.",
+    )
+    device: Literal["auto", "cpu", "cuda", "gpu"] = Field(
+        "cpu", description="Where networks answer: cuda (NVIDIA), gpu (Intel, OpenVINO), or auto: what is there."
     )
 
 

@@ -25,3 +25,15 @@ def parse_span(text: str) -> float:
     if not match or not int(match[1]):
         raise ValueError(f"{text!r} is no span of time; give a number and s, m, h or d, as in 24h")
     return float(int(match[1]) * _SECONDS[match[2]])
+
+
+def format_span(seconds: float) -> str:
+    """Write a span of time in its largest unit that fits, rounded down.
+
+    Examples
+    --------
+    >>> format_span(5400), format_span(200_000), format_span(0)
+    ('1h', '2d', '0s')
+    """
+    unit = next((unit for unit in "dhm" if seconds >= _SECONDS[unit]), "s")
+    return f"{int(seconds // _SECONDS[unit])}{unit}"

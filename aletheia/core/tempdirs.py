@@ -25,12 +25,14 @@ class TemporaryFolder:
     ----------
     name : str
         Purpose, as part of the folder's name.
+    parent : Path, optional
+        By default the system's folder for temporary files.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, parent: Path | None = None) -> None:
         prefix = f"aletheia-{name}-"
-        _delete_orphans(prefix)
-        self.folder = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+        _delete_orphans(parent or Path(tempfile.gettempdir()), prefix)
+        self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
         descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._close = weakref.finalize(self, _delete, self.folder, descriptor)
@@ -60,8 +62,8 @@ def _delete(folder: Path, descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _delete_orphans(prefix: str) -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+def _delete_orphans(parent: Path, prefix: str) -> None:
+    for folder in parent.glob(f"{prefix}*"):
         try:
             status = folder.lstat()
             # A new one may not be locked yet; those of other users are left alone.

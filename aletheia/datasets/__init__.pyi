@@ -1,3 +1,7 @@
+from .additions import Additions as Additions
+from .additions import divide_additions as divide_additions
+from .additions import join_parts as join_parts
+from .additions import refuse_new_leaks as refuse_new_leaks
 from .balance import Balanced as Balanced
 from .balance import BalanceReport as BalanceReport
 from .balance import balance_training as balance_training
@@ -26,4 +30,7 @@ from .pipeline import Faces as Faces
 from .pipeline import extract_dataset_faces as extract_dataset_faces
 from .pipeline import load_dataset as load_dataset
 from .split import split_manifest as split_manifest
+from .step_tables import crops_folder as crops_folder
+from .step_tables import log_faces as log_faces
+from .step_tables import read_faces as read_faces
 from .validation import validate_manifest as validate_manifest

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+import contextlib
+import dataclasses
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from aletheia.core.buckets.addresses import Address
+from aletheia.core.buckets.unkept import addresses, fetched
+from aletheia.core.parallel import map_dask
 from aletheia.core.paths import is_inside
 from aletheia.core.progress import tqdm
 from aletheia.imaging.media_types import is_video
@@ -54,39 +58,83 @@ def without_duplicates(
     return [i for i in first.values() if i not in conflicting], skipped
 
 
-def examine_files(paths: list[str], roots: list[str] | None, workers: int, progress: bool) -> Iterator[Examined]:
-    """Examine images and videos in threads.
+@dataclasses.dataclass(frozen=True)
+class FileExaminer:
+    """Examines a file of this machine, or an object of a bucket, which is not kept.
+
+    Attributes
+    ----------
+    roots : list of str or None
+        Real paths of the folders that links must not leave; None: they may lead anywhere.
+    """
+
+    roots: list[str] | None
+
+    def __call__(self, item: str | Address) -> Examined:
+        """Examine an image or a video.
+
+        Raises
+        ------
+        InputError
+            When an object cannot be fetched.
+        """
+        if isinstance(item, Address):
+            with fetched(item) as file:
+                return _examine(str(file))
+        if self.roots is not None and not any(is_inside(item, root, follow_links=True) for root in self.roots):
+            return Examined(reason="is a link that leads out of the folder")
+        return _examine(item)
+
+    def on_crash(self, _: str | Address) -> Examined:
+        """Give the result for a file that killed the process that read it."""
+        return Examined(reason="cannot be read: the process that read it died")
+
+
+def _examine(path: str) -> Examined:
+    try:
+        return Examined(*(examine_video(path) if is_video(path) else examine_image(path)))
+    except (UnreadableImageError, UnreadableVideoError) as error:
+        return Examined(reason=error.reason)
+
+
+def examine_files(
+    paths: list[str], roots: list[str] | None, workers: int, progress: bool, client: Any = None
+) -> Iterator[Examined]:
+    """Examine images and videos, in threads or on a cluster.
 
     Parameters
     ----------
     paths : list of str
     roots : list of str or None
-        Real paths of the folders that links must not leave; None: they may lead anywhere.
+        As :class:`FileExaminer`.
     workers : int
+        Threads.
     progress : bool
         Show a progress bar.
+    client : distributed.Client, optional
+        A Dask cluster that does it instead of threads; its workers must see the files under the same paths, unless all
+        were fetched from buckets, from where they fetch them, too.
 
     Yields
     ------
     Examined
         In the order of the paths.
     """
+    examine = FileExaminer(roots)
+    if client is None:
+        results = _in_threads(examine, paths, workers)
+    else:
+        items: Sequence[str | Address] = addresses(paths) or paths
+        results = map_dask(examine, items, client, examine.on_crash)
+    with contextlib.closing(results):
+        yield from tqdm(results, total=len(paths), desc="Reading images", unit="image", disable=not progress)
 
-    def examine(path: str) -> Examined:
-        if roots is not None and not any(is_inside(path, root, follow_links=True) for root in roots):
-            return Examined(reason="is a link that leads out of the folder")
-        try:
-            return Examined(*(examine_video(path) if is_video(path) else examine_image(path)))
-        except (UnreadableImageError, UnreadableVideoError) as error:
-            return Examined(reason=error.reason)
 
+def _in_threads(examine: FileExaminer, paths: list[str], workers: int) -> Generator[Examined]:
     executor = ThreadPoolExecutor(workers)
     try:
-        with tqdm(total=len(paths), desc="Reading images", unit="image", disable=not progress) as bar:
-            # In batches: a queue of a million waiting calls would take more memory than the images.
-            for start in range(0, math.ceil(len(paths) / _BATCH) * _BATCH, _BATCH):
-                for result in executor.map(examine, paths[start : start + _BATCH]):
-                    bar.update()
-                    yield result
+        # In batches: a queue of a million waiting calls would take more memory than the images.
+        for start in range(0, len(paths), _BATCH):
+            yield from executor.map(examine, paths[start : start + _BATCH])
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from aletheia.core.buckets.addresses import Address
 from aletheia.core.errors import InputError
 from aletheia.core.paths import data_folder
 from aletheia.datasets.ingest import load_pool, load_source
@@ -52,6 +53,7 @@ def load_dataset(
     guess_videos: bool = True,
     one_class: bool = False,
     seed: int = 0,
+    client: Any = None,
     progress: bool = True,
 ) -> Dataset:
     """Read a source of labelled images and videos, and a pool of genuine ones.
@@ -70,6 +72,8 @@ def load_dataset(
         As :func:`aletheia.datasets.ingest.load_source`.
     seed : int
         Seed of the generated images.
+    client : distributed.Client, optional
+        A Dask cluster that reads the files, as :func:`aletheia.datasets.ingest.load_source`.
 
     Raises
     ------
@@ -90,13 +94,14 @@ def load_dataset(
         raise InputError('No source was named. Give "synthetic", a folder with real/ and fake/, or a manifest.')
     else:
         options: dict[str, Any] = {"link_roots": link_roots, "guess_videos": guess_videos, "progress": progress}
+        options["client"] = client
         ingested = load_source(
             source, manifest=manifest or None, manifest_root=manifest_root or None, one_class=one_class, **options
         )
         main, skipped, pool = ingested.manifest, ingested.skipped, ingested.manifest.iloc[:0]
         notes = ingested.notes
     if real_pool:
-        extra = load_pool(real_pool, link_roots=link_roots, progress=progress)
+        extra = load_pool(real_pool, link_roots=link_roots, client=client, progress=progress)
         notes = (*notes, *extra.notes)
         pool = extra.manifest
         skipped = pd.concat([skipped, extra.skipped], ignore_index=True)
@@ -133,6 +138,7 @@ def extract_dataset_faces(
     largest: float = 0.0,
     workers: int = 0,
     client: Any = None,
+    send_to: Address | None = None,
     one_class: bool = False,
     progress: bool = True,
 ) -> Faces:
@@ -149,6 +155,8 @@ def extract_dataset_faces(
         Processes; 0: the setting ``ALETHEIA_WORKERS``.
     client : distributed.Client, optional
         A Dask cluster to spread the work over.
+    send_to : Address, optional
+        Folder of a bucket for the crops of a cluster, see :func:`aletheia.faces.extraction.extract_faces`.
     one_class : bool
         Accept faces of one class only.
 
@@ -158,7 +166,7 @@ def extract_dataset_faces(
         When no face was left in one of the classes.
     """
     both = pd.concat([data.main.assign(_pool=False), data.pool.assign(_pool=True)], ignore_index=True)
-    options: dict[str, Any] = {"workers": workers or None, "client": client, "progress": progress}
+    options: dict[str, Any] = {"workers": workers or None, "client": client, "send_to": send_to, "progress": progress}
     extracted = extract_faces(both, data_folder() / "faces", config, largest=largest, **options)
     from_pool = extracted.manifest["_pool"].astype(bool)
     faces = extracted.manifest.drop(columns="_pool")

@@ -172,7 +172,7 @@ def choose_sealed(rows: pd.DataFrame, share: float, *, part: float = 1.0, max_di
             f"No part of the test set is sealed: its groups are of so unequal size that {least} of a class are small "
             f"enough for one part of two, and {needed} are needed."
         )
-    lots, is_sealed = _lots(rows, group), np.zeros(len(sizes), dtype=bool)
+    lots, is_sealed = group_lots(rows, group), np.zeros(len(sizes), dtype=bool)
     for of_kind in (fakes == 0, fakes == sizes, (fakes > 0) & (fakes < sizes)):
         candidates = np.flatnonzero(of_kind & small)
         number = round(part * share * of_kind.sum())
@@ -230,7 +230,7 @@ def open_rows(rows: pd.DataFrame, hashes: Collection[str] = ()) -> tuple[pd.Data
     return rows[~is_sealed].reset_index(drop=True), n_sealed
 
 
-def _lots(rows: pd.DataFrame, group: Array) -> Array:
+def group_lots(rows: pd.DataFrame, group: Array) -> Array:
     """Return a number (groups,) uint64, evenly distributed, that follows from what a group holds."""
     names = picture_hashes(rows)
     smallest = _smallest(names, group, group.max(initial=-1) + 1)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from aletheia.core.errors import InputError
+from aletheia.core.shards import is_there
 from aletheia.datasets.schema import manifest_schema, name_rows, with_all_columns
 
 URI = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
@@ -58,7 +58,7 @@ def validate_manifest(
         problems.append(f"'generator' is set on real images in {rows}; only a fake has one")
     if check_files and not problems:
         local = [(i, path) for i, path in enumerate(full["path"]) if not URI.match(path)]
-        missing = [(i, path) for i, path in local if not Path(path).is_file()]
+        missing = [(i, path) for i, path in local if not is_there(path)]
         if missing:
             rows = name_rows([i for i, _ in missing[:3]], [path for _, path in missing], len(missing))
             problems.append(f"'path' names no file in {rows}")

@@ -22,7 +22,8 @@ from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.evaluation.network_controls import NETWORK_CONTROLS, skipped_network_controls
 from aletheia.stats.bootstrap import unit_ids
-from aletheia.stats.clustered_auc import AucDifference, auc_difference, clustered_auc
+from aletheia.stats.clustered_auc import auc_difference, clustered_auc
+from aletheia.stats.paired_difference import PairedDifference
 from aletheia.stats.tabular import Shortcut, not_computed
 
 FILES, SPECTRUM = "files", "spectrum"
@@ -68,7 +69,7 @@ class Baselines:
     outcomes: dict[str, Shortcut]
     spectra: Array
     fake: Array
-    differences: dict[str, AucDifference] = field(default_factory=dict)
+    differences: dict[str, PairedDifference] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain values for JSON, None for numbers that were not computed."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from aletheia.audit.measuring import measure_crops
 from aletheia.core.arrays import Array
+from aletheia.core.device import evaluating_device
 from aletheia.core.errors import InputError
 from aletheia.datasets.grouping import count_known
 from aletheia.datasets.groups import connected_groups
@@ -25,12 +26,12 @@ from aletheia.evaluation.cross_matrix import cell_table
 from aletheia.evaluation.fairness_gaps import largest_gap
 from aletheia.evaluation.few_groups import withhold_intervals
 from aletheia.evaluation.learnt_rows import audit_rows
-from aletheia.evaluation.model_comparison import Comparison, compare_models
+from aletheia.evaluation.model_comparison import compare_with_production
 from aletheia.evaluation.network_controls import score_network_controls, skipped_network_controls
 from aletheia.evaluation.open_part import open_part
 from aletheia.evaluation.prevalence import prior_shift
 from aletheia.evaluation.result import Evaluation
-from aletheia.evaluation.robustness import delivery_curves
+from aletheia.evaluation.robustness import delivery_curves, deployed_network
 from aletheia.evaluation.saliency import compare_saliency
 from aletheia.evaluation.seed_spread import training_spread
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
@@ -39,7 +40,7 @@ from aletheia.models.bundle import load_bundle
 from aletheia.models.scoring import score_manifest
 from aletheia.models.spec import ModelSpec
 from aletheia.models.typical_faces import read_typical
-from aletheia.release.evaluation_records import NotCompared, TriesRecord
+from aletheia.release.evaluation_records import TriesRecord
 from aletheia.release.tries import Tries
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.calibration_error import expected_calibration_error
@@ -62,6 +63,7 @@ def evaluate_model(
     network_controls: bool = True,
     seed: int = 0,
     tries: Tries | None = None,
+    new_faces: pd.DataFrame | None = None,
     allow_other_crops: bool = False,
     progress: bool = True,
 ) -> Evaluation:
@@ -94,6 +96,8 @@ def evaluate_model(
         Of baselines and bootstraps.
     tries : Tries, optional
         The models that were evaluated on these test rows before; None where nobody counts.
+    new_faces : DataFrame, optional
+        Faces, cut out alike, that neither this model nor that in production learnt from: both answer them.
     allow_other_crops : bool
         Score faces that are cut out otherwise than those that the model learnt from.
     progress : bool
@@ -116,6 +120,7 @@ def evaluate_model(
     test, n_sealed = open_part(model, validate_manifest(test))
     train, val = (None if part is None else validate_manifest(part) for part in (train, val))
     network, spec = load_bundle(model)
+    network.to(evaluating_device())
     crops = compare_crops(test, spec.crop, allow_other=allow_other_crops)
     scored = score_manifest(network, spec, test, progress=progress)
     y, p = fake_flags(test).astype(np.float32), scored.probabilities.astype(np.float64)
@@ -160,9 +165,20 @@ def evaluate_model(
         alike=alike_pairs(compared, baselines.fake, judged, baselines.outcomes["thumbnail"].scores, compared_groups),
         calibration=expected_calibration_error(scored_set),
         prior=prior_shift(scored_set),
-        delivery=delivery_curves(network, spec, test, groups, max_faces=delivery_faces, seed=seed, progress=progress),
+        delivery=delivery_curves(
+            network,
+            spec,
+            test,
+            groups,
+            max_faces=delivery_faces,
+            seed=seed,
+            exported=deployed_network(model, spec, network),
+            progress=progress,
+        ),
         abstention=abstention,
-        production=_compare_with_production(spec, scores, groups, production, seed, progress),
+        production=compare_with_production(
+            model, spec, scores, groups, production, new_faces=new_faces, seed=seed, progress=progress
+        ),
         leaks=_count_leaks(train, val, test),
         own_rows=_learnt_from(spec, train, val),
         spread=None
@@ -247,25 +263,6 @@ def bootstrap_unit(frame: pd.DataFrame) -> tuple[Array | None, str]:
 
 def _distinct(frame: pd.DataFrame, column: str) -> int:
     return len(set(as_text(frame[column])) - {""}) if column in frame else 0
-
-
-def _compare_with_production(
-    spec: ModelSpec,
-    scores: pd.DataFrame,
-    groups: Array | None,
-    production: tuple[str, Path | None] | None,
-    seed: int,
-    progress: bool,
-) -> Comparison | NotCompared | None:
-    if production is None:
-        return None
-    uri, folder = production
-    if folder is None:
-        return NotCompared(reason=f"{uri} could not be compared with: its files are gone")
-    try:
-        return compare_models(spec, scores, groups, folder, uri=uri, seed=seed, progress=progress)
-    except InputError as error:
-        return NotCompared(reason=f"{uri} could not be compared with: {error}")
 
 
 def _learnt_from(spec: ModelSpec, train: pd.DataFrame | None, val: pd.DataFrame | None) -> bool | None:

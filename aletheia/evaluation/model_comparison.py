@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ import pandas as pd
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.jsonable import to_jsonable
+from aletheia.evaluation.new_faces import NewFaces, compare_on_new_faces, score_faces
 from aletheia.faces.extraction import faces_of
 from aletheia.imaging.reading import read_image
 from aletheia.models.bundle import load_bundle
 from aletheia.models.preprocessing import network_input
 from aletheia.models.scoring import predict_crops, score_manifest
 from aletheia.models.spec import ModelSpec
+from aletheia.release.evaluation_records import NotCompared
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.clustered_auc import auc_difference, clustered_auc
 
@@ -43,7 +45,9 @@ class Comparison:
     weights_sha256 : str
         Of the other model.
     standard_error, df : float, int
-        Of the difference, see `aletheia.stats.clustered_auc.AucDifference`.
+        Of the difference, see `aletheia.stats.paired_difference.PairedDifference`.
+    new_faces : NewFaces, optional
+        Verdicts on faces that neither learnt from, where there are any; the other model is the first.
     """
 
     other: str
@@ -58,10 +62,51 @@ class Comparison:
     weights_sha256: str = ""
     standard_error: float = float("nan")
     df: int = 0
+    new_faces: NewFaces | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None for NaN."""
-        return {key: to_jsonable(value) for key, value in asdict(self).items()}
+        found = {field.name: to_jsonable(getattr(self, field.name)) for field in fields(self)}
+        return found | {"new_faces": self.new_faces.to_dict() if self.new_faces else None}
+
+
+def compare_with_production(
+    model: str | Path,
+    spec: ModelSpec,
+    scores: pd.DataFrame,
+    groups: Array | None,
+    production: tuple[str, Path | None] | None,
+    *,
+    new_faces: pd.DataFrame | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Comparison | NotCompared | None:
+    """Compare with the model in production on the test rows, and on new faces where there are any.
+
+    Parameters
+    ----------
+    model : path
+        Folder of the new model's bundle, or one of its files.
+    spec, scores, groups, seed, progress
+        As of `compare_models`.
+    production : (str, path), optional
+        URI and folder of the model in production; no folder when its files are gone. None: there is no such model.
+    new_faces : DataFrame, optional
+        Faces, cut out as both models take them, that neither learnt from.
+    """
+    if production is None:
+        return None
+    uri, folder = production
+    if folder is None:
+        return NotCompared(reason=f"{uri} could not be compared with: its files are gone")
+    try:
+        found = compare_models(spec, scores, groups, folder, uri=uri, seed=seed, progress=progress)
+        if found.same or new_faces is None or not len(new_faces):
+            return found
+        frames = [score_faces(path, new_faces, progress=progress) for path in (folder, model)]
+        return replace(found, new_faces=compare_on_new_faces(*frames))
+    except InputError as error:
+        return NotCompared(reason=f"{uri} could not be compared with: {error}")
 
 
 def compare_models(

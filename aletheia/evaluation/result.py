@@ -19,7 +19,8 @@ from aletheia.evaluation.cross_matrix import worst_cell
 from aletheia.evaluation.model_comparison import Comparison
 from aletheia.evaluation.saliency import Saliency
 from aletheia.evaluation.seed_spread import TrainingSpread
-from aletheia.models.spec import ModelSpec, OtherSources
+from aletheia.models.other_sources import OtherSources
+from aletheia.models.spec import ModelSpec
 from aletheia.release.data_records import AssociationRecord, FamilyRecord, GroupingRecord, UnreadableRow
 from aletheia.release.evaluation_records import (
     AlikeRecord,

@@ -34,7 +34,9 @@ GRID = 32
 SHAPES = ((GRID // 4, GRID // 4), (GRID, GRID // 16), (GRID // 16, GRID))
 #: Share of the evidence that any window holds where it is spread evenly.
 UNIFORM = 1 / 16
-_STEPS, _BATCH = 4, 32
+_STEPS = 4
+#: Pixels of the crops whose gradients are computed at a time: an EfficientNet-B4 takes some 4 kB for each of them.
+_BATCH_PIXELS = 32 * 128**2
 _BLUR = 1 / 8  # standard deviation, of the crop's side
 
 
@@ -140,9 +142,9 @@ def attribution_maps(network: nn.Module, spec: ModelSpec, crops: Array) -> Array
         that of the blurred crop, but for the error of the integral.
     """
     device = next(network.parameters()).device
-    maps = []
-    for start in range(0, len(crops), _BATCH):
-        batch = crops[start : start + _BATCH]
+    maps, size = [], max(1, _BATCH_PIXELS // spec.input_size**2)
+    for start in range(0, len(crops), size):
+        batch = crops[start : start + size]
         blurred = np.stack([cv2.GaussianBlur(crop, (0, 0), _BLUR * spec.input_size) for crop in batch])
         pixels, base = (normalise(torch.from_numpy(part).to(device), spec.mean, spec.std) for part in (batch, blurred))
         total = torch.zeros_like(pixels)

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aletheia.core.buckets.addresses import Address
+from aletheia.core.buckets.unkept import addresses
 from aletheia.core.errors import DISK_FULL, InputError
 from aletheia.core.parallel import map_dask, map_processes
-from aletheia.core.progress import tqdm
 from aletheia.core.settings import get_settings
+from aletheia.faces.bucket_worker import extract_in_buckets
 from aletheia.faces.crop_config import COLUMNS, CropConfig
 from aletheia.faces.detectors.registry import find_detector
 from aletheia.faces.face import Face
-from aletheia.faces.journal import FaceCrop, FileResult, Journal
-from aletheia.faces.worker import CRASHED, FaceExtractor
+from aletheia.faces.journal import FaceCrop, FileResult, Journal, complete
+from aletheia.faces.sharding import CropShards, SeparateExtractor, is_sharded
+from aletheia.faces.worker import FaceExtractor
 
 FACE_COLUMNS = (
     "face_x0",
@@ -77,6 +80,7 @@ def extract_faces(
     largest: float = 0.0,
     workers: int | None = None,
     client: Any = None,
+    send_to: Address | None = None,
     progress: bool = True,
 ) -> Extracted:
     """Detect, cut out and write the faces of all images and videos of a manifest.
@@ -84,7 +88,8 @@ def extract_faces(
     Crops are PNG files named after the file's content, the settings and the face's index, each written whole or not at
     all. The same input gives the same files and the same rows, in the manifest's order, whatever the number of workers.
     Finished files are noted in the folder: an extraction that was killed, or is repeated, continues with the rest. A
-    file that cannot be read, or kills the process that reads it, is counted and left out.
+    file that cannot be read, or kills the process that reads it, is counted and left out. Of very many faces
+    (``ALETHEIA_SHARD_FROM``) the crops go to archives, see :mod:`aletheia.core.shards`; their paths lead into them.
 
     Parameters
     ----------
@@ -102,7 +107,11 @@ def extract_faces(
         in this process, which a file that kills its reader takes along.
     client : distributed.Client, optional
         Spread the work over this Dask cluster instead of processes; its workers must see the same files, and the
-        folder, under the same paths.
+        folder, under the same paths, unless all files were fetched from buckets and `send_to` is given.
+    send_to : Address, optional
+        A folder of a bucket, to which the workers of a cluster send the crops: then they and this process need nothing
+        but the buckets in common. The crops are not fetched; ``path`` says where the mirror will have them. Finished
+        files are noted there, too, so that any machine may continue.
 
     Raises
     ------
@@ -121,28 +130,41 @@ def extract_faces(
     extractor = FaceExtractor(config, factory, str(folder), largest)
     key = config.journal_key() + (f"{largest!r}".encode() if largest else b"")
     started = time.perf_counter()
-    results: list[FileResult] = []
-    with _disk_errors(folder), contextlib.closing(Journal(folder, key)) as journal:
-        finished = [journal.find(path) for path in paths]
-        pending = [path for path, result in zip(paths, finished, strict=True) if result is None]
-        # Starting processes costs more than a dozen images; but a resumed run may have been ended by one of its files.
-        is_small = len(pending) < 16 and len(pending) == len(paths)
-        workers = 1 if workers == 1 or is_small else workers or get_settings().workers
-        with contextlib.closing(_spread(extractor, pending, workers, client)) as new_results:
-            bar = tqdm(paths, desc="Finding faces", unit="file", disable=not progress)
-            for path, earlier in zip(bar, finished, strict=True):
-                result = earlier or next(new_results)
-                if earlier is None and result.stage != CRASHED:  # the cause may have been the memory, not the file
-                    journal.add(path, result)
-                results.append(result)
-    seconds = time.perf_counter() - started
+    if client is not None and send_to is not None and (places := addresses(paths)):
+        results, resumed = extract_in_buckets(extractor, places, client, send_to, key, progress=progress)
+        return _extracted(manifest, paths, results, config, resumed, time.perf_counter() - started)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_disk_errors(folder))
+        journal = stack.enter_context(contextlib.closing(Journal(folder, key)))
+        shards = stack.enter_context(CropShards(folder)) if is_sharded(paths, config.frames) else None
+        work = shards.extractor(extractor) if shards else extractor
+
+        def extract(pending: list[str]) -> Generator[FileResult]:
+            # Starting processes costs more than a dozen images; but a run may resume since one of its files ended it.
+            is_small = len(pending) < 16 and len(pending) == len(paths)
+            n = 1 if is_small else workers or get_settings().workers
+            with contextlib.closing(_spread(work, pending, n, client)) as found:
+                yield from map(shards.take, found) if shards else found
+
+        results, resumed = complete(journal, paths, extract, progress=progress)
+    return _extracted(manifest, paths, results, config, resumed, time.perf_counter() - started)
+
+
+def _extracted(
+    manifest: pd.DataFrame,
+    paths: list[str],
+    results: list[FileResult],
+    config: CropConfig,
+    resumed: int,
+    seconds: float,
+) -> Extracted:
     stages: dict[str, int] = {}
     for result in results:
         stages[result.stage] = stages.get(result.stage, 0) + 1
     faces, skipped = _tabulate(manifest, paths, results)
     for field in _RECORDED:
         faces[COLUMNS[field]] = getattr(config, field)
-    return Extracted(faces, skipped, stages, len(paths) - len(pending), seconds)
+    return Extracted(faces, skipped, stages, resumed, seconds)
 
 
 def faces_of(manifest: pd.DataFrame) -> list[Face]:
@@ -155,7 +177,9 @@ def faces_of(manifest: pd.DataFrame) -> list[Face]:
     return [Face(*face) for face in zip(boxes, points, map(float, scores), strict=True)]
 
 
-def _spread(extractor: FaceExtractor, paths: list[str], workers: int, client: Any) -> Generator[FileResult]:
+def _spread(
+    extractor: FaceExtractor | SeparateExtractor, paths: list[str], workers: int, client: Any
+) -> Generator[FileResult]:
     if client is not None:
         yield from map_dask(extractor, paths, client, extractor.on_crash)
     elif workers == 1:
@@ -187,12 +211,13 @@ def _tabulate(manifest: pd.DataFrame, paths: list[str], results: list[FileResult
     for row, (path, result) in enumerate(zip(paths, results, strict=True)):
         if result.reason:
             skipped.append((path, result.reason))
-        twin = next((path_of_crop[face.crop] for face in result.faces if face.crop in path_of_crop), None)
+        names = [Path(face.crop).name for face in result.faces]  # wherever in the shards they are
+        twin = next((path_of_crop[name] for name in names if name in path_of_crop), None)
         if twin is not None:
             skipped.append((path, f"the same picture as {twin}"))
             continue
+        path_of_crop.update(dict.fromkeys(names, path))
         for face in result.faces:
-            path_of_crop[face.crop] = path
             rows.append(row)
             cells.append(_cells(face, path))
     faces = manifest.iloc[rows].reset_index(drop=True)

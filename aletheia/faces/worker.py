@@ -11,18 +11,17 @@ from pathlib import Path
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
+from aletheia.core.shards import open_binary
 from aletheia.core.wording import counted
 from aletheia.faces.crop import CropError, crop_shrunk, is_shrunk
 from aletheia.faces.crop_config import CropConfig
 from aletheia.faces.detectors.registry import DetectorFactory, FaceDetector
 from aletheia.faces.face import Face
-from aletheia.faces.journal import FaceCrop, FileResult
+from aletheia.faces.journal import CRASHED, FaceCrop, FileResult
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.transforms import resaved
 from aletheia.imaging.video import read_frames
-
-CRASHED = "died"  # the stage of a file that killed its reader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +85,7 @@ class FaceExtractor:
         return large[:1] if config.largest_only else large, stage, too_small
 
     def _crop_name(self, path: str) -> str:
-        with Path(path).open("rb") as file:
+        with open_binary(path) as file:
             content = hashlib.file_digest(file, "sha256")
         content.update(self.config.crop_key())
         return content.hexdigest()[:24]

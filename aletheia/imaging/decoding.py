@@ -16,6 +16,7 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from aletheia.core.errors import InputError
 from aletheia.core.paths import check_is_local
 from aletheia.core.settings import get_settings
+from aletheia.core.shards import parse_member, read_member
 from aletheia.core.wording import counted
 from aletheia.imaging.hostile import count_scans, excess
 from aletheia.imaging.media_types import HEAD_BYTES, VIDEO_FORMATS, describe_format, image_format
@@ -68,11 +69,14 @@ def load_bytes(source: str | Path | bytes) -> tuple[str, bytes]:
         path = Path(source)
         name = os.fspath(source)
         try:
+            if member := parse_member(path):
+                data = read_member(member, limit)
             # A pipe or device would block or never end; only a regular file is opened.
-            if not stat.S_ISREG(path.stat().st_mode):
+            elif not stat.S_ISREG(path.stat().st_mode):
                 raise UnreadableImageError(name, "is not a regular file")
-            with path.open("rb") as stream:
-                data = stream.read(limit + 1)
+            else:
+                with path.open("rb") as stream:
+                    data = stream.read(limit + 1)
         except (OSError, ValueError) as error:
             if isinstance(error, UnreadableImageError):
                 raise

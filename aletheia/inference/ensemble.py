@@ -115,6 +115,7 @@ class Ensemble(Predictor):
         self.members = tuple(
             Predictor(bundle, threads=threads, detector=self.detector, **options) for bundle in bundles
         )
+        self.device = self.members[0].device
         self.spec = ensemble_spec([member.spec for member in self.members], self.weights)
 
     def score(self, rgb: Array, faces: list[Face]) -> list[FaceEvidence]:

@@ -101,6 +101,8 @@ class Prediction:
         The faces, in the order of `faces`, as they were cut out for the network; empty unless asked for.
     evidence : tuple of FaceEvidence
         What each verdict rests on, in the same order.
+    id : str
+        Of the answer of a service, by which feedback refers to it; empty from a model on this machine.
     """
 
     verdict: str
@@ -110,6 +112,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
     crops: tuple[Array, ...] = dataclasses.field(default=(), compare=False, repr=False)
     evidence: tuple[FaceEvidence, ...] = dataclasses.field(default=(), compare=False, repr=False)
+    id: str = dataclasses.field(default="", compare=False)
 
     @property
     def confidence(self) -> float | None:
@@ -117,10 +120,10 @@ class Prediction:
         return confidence_of(self.verdict, self.probability)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain lists, numbers and strings, without crops and evidence."""
+        """Return the same as plain lists, numbers and strings, without crops and evidence, and without an empty id."""
         values = dataclasses.asdict(dataclasses.replace(self, crops=(), evidence=()))
         del values["crops"], values["evidence"]
-        return values
+        return values if values.pop("id") == "" else {**values, "id": self.id}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,6 +176,8 @@ class VideoPrediction:
         The reason for a verdict other than real and fake; empty otherwise.
     notes : tuple of str
         What had to be done to show the frames, a sentence each; usually empty.
+    id : str
+        As of `Prediction`.
     """
 
     verdict: str
@@ -182,6 +187,7 @@ class VideoPrediction:
     aggregation: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
+    id: str = dataclasses.field(default="", compare=False)
 
     @property
     def confidence(self) -> float | None:
@@ -189,8 +195,9 @@ class VideoPrediction:
         return confidence_of(self.verdict, self.probability)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain lists, numbers and strings."""
-        return dataclasses.asdict(self)
+        """Return the same as plain lists, numbers and strings, without an empty id."""
+        values = dataclasses.asdict(self)
+        return values if values.pop("id") == "" else {**values, "id": self.id}
 
 
 def confidence_of(verdict: str, probability: float | None) -> float | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aletheia.core.arrays import Array
+from aletheia.core.device import answering_device
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.faces.crop import CropError
@@ -83,12 +84,14 @@ class Predictor:
     ----------
     members : tuple of Predictor
         The predictors whose verdicts are merged: itself, or the models of an `aletheia.inference.ensemble.Ensemble`.
+    device : str
+        Where the network is computed, by the setting ``ALETHEIA_DEVICE``: cpu, cuda or gpu.
 
     Raises
     ------
     InputError
         When the bundle is missing or damaged, does not match its JSON, does not offer the precision, or does not say
-        how to cut a face out of a picture.
+        how to cut a face out of a picture; when the device is not there.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Predictor:
         check_reencoding: bool = True,
         detector: FaceDetector | None = None,
     ) -> None:
+        self.device = answering_device()
         self.spec, self.check_reencoding = read_spec(bundle), check_reencoding
         self.members: tuple[Predictor, ...] = (self,)
         check_cuts_faces(bundle, self.spec)
@@ -108,7 +112,9 @@ class Predictor:
         # The two take about as long to start; neither needs the other.
         with ThreadPoolExecutor(1) as pool:
             starting = pool.submit(self.detector.start)
-            self.network = OnnxNetwork(bundle, self.spec, engine=engine, threads=threads, precision=precision)
+            self.network = OnnxNetwork(
+                bundle, self.spec, engine=engine, threads=threads, precision=precision, device=self.device
+            )
             starting.result()
         rules = self.spec.abstention.typical if self.spec.abstention else None
         self._typical = read_typical(bundle, rules) if rules else None
@@ -117,6 +123,14 @@ class Predictor:
     def alpha(self) -> float:
         """Bound on the share of genuine people called fake; `DEFAULT_ALPHA` without rules of abstention."""
         return self.spec.abstention.alpha if self.spec.abstention else DEFAULT_ALPHA
+
+    def kind_note(self) -> str:
+        """Say that, and why, pictures of another kind are not noticed; empty where they are.
+
+        Of an ensemble, one member that does not answer them is enough.
+        """
+        notes = [member.spec.kind_note() for member in self.members]
+        return notes[0] if all(notes) else ""
 
     def adjusted(self, options: PredictOptions) -> Predictor:
         """Return a predictor with the same network that decides as the caller wishes; itself where nothing changes."""

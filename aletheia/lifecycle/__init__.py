@@ -1,4 +1,4 @@
-"""A model's life after its release: versions, promotion and rollback, what it answered, and the watch over it."""
+"""A model after its release: versions, promotion and rollback, the watch over its answers, feedback, retraining."""
 
 import lazy_loader
 

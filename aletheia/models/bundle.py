@@ -18,16 +18,9 @@ from torch import nn
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
+from aletheia.models.model_files import MAX_WEIGHTS_BYTES, WEIGHTS, check_hash, check_model_file
 from aletheia.models.registry import create_model
-from aletheia.models.spec import (
-    MAX_WEIGHTS_BYTES,
-    WEIGHTS,
-    ModelSpec,
-    check_hash,
-    check_model_file,
-    read_spec,
-    write_spec,
-)
+from aletheia.models.spec import ModelSpec, read_spec, write_spec
 from aletheia.models.state_dict import check_header
 
 

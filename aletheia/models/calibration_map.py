@@ -12,6 +12,7 @@ from aletheia.core.arrays import Array
 MAX_KNOTS = 200
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, Field(max_length=10_000)]
 
 
 def sigmoid(z: Array) -> Array:

@@ -17,11 +17,13 @@ class NetworkEntry(NamedTuple):
 
 
 _EFFICIENTNETS = (4_008_829, 6_514_465, 7_702_403, 10_697_769, 17_550_409, 28_342_833, 40_738_009, 63_789_521)
+#: Of EfficientNet of this package, see `aletheia.models.networks.efficientnet`.
+_PADDING = {"dropout": None, "padding_size": None, "stem_padding": True}
 OWN = (
     NetworkEntry("attention_cnn", 35_562, {"width": 16, "dropout": 0.2}),
-    NetworkEntry("efficientnet_autoatt_b0", 4_008_870, {"dropout": None}),
-    NetworkEntry("efficientnet_autoatt_b4", 17_550_466, {"dropout": None}),
-    *(NetworkEntry(f"efficientnet_b{i}", count, {"dropout": None}) for i, count in enumerate(_EFFICIENTNETS)),
+    NetworkEntry("efficientnet_autoatt_b0", 4_008_870, _PADDING),
+    NetworkEntry("efficientnet_autoatt_b4", 17_550_466, _PADDING),
+    *(NetworkEntry(f"efficientnet_b{i}", count, _PADDING) for i, count in enumerate(_EFFICIENTNETS)),
     NetworkEntry("efficientnet_lite0", 3_372_289, {"dropout": 0.0}),
     NetworkEntry("efficientnet_lite2", 4_812_353, {"dropout": 0.0}),
     NetworkEntry("mobilenet_v2", 2_225_153, {"dropout": None}),

@@ -126,7 +126,8 @@ def inspect_model(path: str | Path) -> Inspection:
 
 
 def _bundle(folder: Path) -> Inspection:
-    from aletheia.models.spec import SPEC, WEIGHTS, read_spec
+    from aletheia.models.model_files import SPEC, WEIGHTS
+    from aletheia.models.spec import read_spec
 
     spec = read_spec(folder)
     weights = folder / WEIGHTS

@@ -68,7 +68,7 @@ def pooled_features(
     crops : ndarray
         (n, size, size, 3) uint8 RGB.
     device : torch.device or str
-        Where to compute.
+        Where to compute; the network is moved back afterwards.
     progress : bool
         Show a progress bar.
 
@@ -79,6 +79,7 @@ def pooled_features(
         logits.
     """
     rows: list[torch.Tensor] = []
+    home = next(net.parameters()).device
     handle = head.register_forward_pre_hook(lambda _, inputs: rows.append(inputs[0].float().cpu()))
     try:
         net.to(device)
@@ -86,7 +87,7 @@ def pooled_features(
             net(normalise(torch.from_numpy(np.array(crops[start : start + _BATCH])).to(device)))
     finally:
         handle.remove()
-        net.cpu()
+        net.to(home)
     return torch.cat(rows).numpy() if rows else np.zeros((0, head.in_features), np.float32)
 
 

@@ -18,10 +18,11 @@ from aletheia.imaging.transforms import normalise
 from aletheia.models.bundle import load_bundle
 from aletheia.models.calibration_map import Calibration
 from aletheia.models.explain_export import ExplainedNetwork
+from aletheia.models.model_files import EXPLAIN, ONNX
 from aletheia.models.network import last_map, with_attention, with_features
 from aletheia.models.onnx_network import ENGINES, ExplainNetwork, OnnxNetwork
 from aletheia.models.reduced_precision import measure_reduced, milliseconds
-from aletheia.models.spec import EXPLAIN, ONNX, ModelSpec, OnnxSpec, write_spec
+from aletheia.models.spec import ModelSpec, OnnxSpec, write_spec
 
 OPSET = 17
 TOLERANCE = 1e-4  # largest difference of probability, fp32 against fp32

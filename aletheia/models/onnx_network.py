@@ -7,15 +7,20 @@ the file is written to meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from aletheia.core.arrays import Array
+from aletheia.core.device import CPU, CUDA_PROVIDER
+from aletheia.core.device import ENGINES as GPU_ENGINES
 from aletheia.core.errors import InputError
-from aletheia.models.spec import EXPLAIN, INT8, MAX_WEIGHTS_BYTES, ONNX, ModelSpec, check_hash, check_model_file
+from aletheia.models.model_files import EXPLAIN, INT8, MAX_WEIGHTS_BYTES, ONNX, check_hash, check_model_file
+from aletheia.models.onnx_content import check_self_contained
+from aletheia.models.spec import ModelSpec
 
 ENGINES = ("onnxruntime", "openvino")
 Check = Callable[[bytes], None]
@@ -38,18 +43,20 @@ class OnnxNetwork:
     spec : ModelSpec
         Its description.
     engine : {'onnxruntime', 'openvino'}, optional
-        By default the one that was faster when the network was exported.
+        By default the one that was faster when the network was exported; a GPU has its own.
     threads : int
         CPU threads for one call; 0 takes all cores. Under load one thread a request has the highest throughput.
     precision : {'f32', 'bf16', 'int8'}
         The latter two are faster, run on OpenVINO, and are available if `aletheia.models.reduced_precision` measured
         their differences from f32.
+    device : {'cpu', 'cuda', 'gpu'}
+        Of `aletheia.core.device`; a GPU computes in f32.
 
     Raises
     ------
     InputError
         When the bundle has no ``model.onnx``, or the file is damaged, another one, or not self-contained; when the
-        precision was not measured for this model, or this processor does not support it.
+        precision was not measured for this model, or this processor or device does not support it.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class OnnxNetwork:
         engine: str | None = None,
         threads: int = 0,
         precision: str = "f32",
+        device: str = CPU,
     ) -> None:
         if spec.onnx is None:
             raise InputError(f"{folder} has no {ONNX}. Add it: aletheia models export {folder}")
@@ -70,7 +78,9 @@ class OnnxNetwork:
                 f"measured. Measure it: aletheia models export {folder} --faces FOLDER"
                 + (" --int8" if precision == "int8" else "")
             )
-        engine = engine or ("openvino" if precision != "f32" else spec.onnx.engine)
+        if device != CPU and precision != "f32":
+            raise InputError(f"The precision {precision} was measured on the processor; on {device} choose f32.")
+        engine = engine or GPU_ENGINES.get(device) or ("openvino" if precision != "f32" else spec.onnx.engine)
         if engine not in ENGINES:
             raise InputError(f"There is no engine {engine!r}; choose {' or '.join(ENGINES)}.")
         self.spec, self.engine = spec, engine
@@ -80,7 +90,7 @@ class OnnxNetwork:
         file = Path(folder) / (INT8 if quantised else ONNX)
         sha256 = spec.onnx.reduced["int8"].sha256 if quantised else spec.onnx.sha256
         self._names = ["logits", *["attention"] * spec.onnx.attention, *["features"] * spec.onnx.features]
-        self._run = _open(file, sha256, spec, self._names, engine, threads, "f32" if quantised else precision)
+        self._run = _open(file, sha256, spec, self._names, engine, threads, "f32" if quantised else precision, device)
 
     def logits(self, pixels: Array) -> Array:
         """Compute the logits of faces, positive meaning fake.
@@ -166,20 +176,27 @@ def _check_pixels(pixels: Array, spec: ModelSpec) -> Array:
 
 
 def _open(
-    file: Path, sha256: str, spec: ModelSpec, outputs: list[str], engine: str, threads: int, precision: str
+    file: Path,
+    sha256: str,
+    spec: ModelSpec,
+    outputs: list[str],
+    engine: str,
+    threads: int,
+    precision: str,
+    device: str = CPU,
 ) -> Run:
     """Check the hash, the content and the outputs for one face of a graph in a file, and return it ready to run."""
     check_model_file(file, MAX_WEIGHTS_BYTES)
 
     def check(content: bytes) -> None:
         check_hash(file, sha256, content)
-        _check_self_contained(content, file)
+        check_self_contained(content, file)
 
     try:
         if engine == "onnxruntime":
-            run = _onnxruntime(file, check, threads, outputs)
+            run = _onnxruntime(file, check, threads, outputs, device)
         else:
-            run = _openvino(file, sha256, check, threads, outputs, precision)
+            run = _openvino(file, sha256, check, threads, outputs, precision, device)
         trial = run(np.zeros((1, spec.input_size, spec.input_size, 3), np.uint8))
     except InputError:
         raise
@@ -194,67 +211,14 @@ def _open(
     return run
 
 
-def _check_self_contained(content: bytes, file: Path) -> None:
-    """Raise InputError for weights in other files and operators outside of the standard, before an engine is used.
-
-    The outermost fields of the message are read here: the package onnx takes longer to import than the network to load.
-    Weights in other files are named by an entry whose key is "location"; without these letters there are none.
-    """
-    try:
-        fields = list(_fields(content))
-        domains = [bytes(value) for number, value in fields if number == 8 for key, value in _fields(value) if key == 1]
-    except (IndexError, ValueError):
-        raise InputError(f"{file} is no intact ONNX file.") from None
-    if b"location" in content:
-        raise InputError(f"{file} refers to other files for its weights; it is not opened.")
-    if any(number == 25 for number, _ in fields) or set(domains) - {b"", b"ai.onnx"}:
-        raise InputError(f"{file} uses operators outside of the ONNX standard; it is not opened.")
-
-
-def _fields(message: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield numbers and contents of a protobuf message's own fields (protobuf.dev/programming-guides/encoding).
-
-    Of opset_import (8) field 1 is the domain; functions are 25.
-    """
-    view, position = memoryview(message), 0
-
-    def varint() -> int:
-        nonlocal position
-        value = shift = 0
-        while True:
-            byte = view[position]
-            position += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-            shift += 7
-            if shift > 63:
-                raise ValueError("no varint")
-
-    while position < len(view):
-        key = varint()
-        kind, start = key & 7, position
-        if kind == 0:
-            varint()
-        elif kind == 2:
-            length = varint()
-            start = position
-            position += length
-        elif kind in (1, 5):
-            position += 8 if kind == 1 else 4
-        else:
-            raise ValueError("no field")
-        if position > len(view):
-            raise ValueError("truncated")
-        yield key >> 3, view[start:position]
-
-
-def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> Run:
+def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str], device: str) -> Run:
     def read_checked() -> bytes:
         content = file.read_bytes()
         check(content)
         return content
 
+    # Else it reports to its maker which networks are opened, from its import on; a switch in Python comes too late.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read_checked)  # while the engine is imported
         import onnxruntime
@@ -263,7 +227,11 @@ def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    # TF32 would round the factors of each product to ten bits.
+    gpu = [] if device == CPU else [(CUDA_PROVIDER, {"use_tf32": 0})]
+    session = onnxruntime.InferenceSession(content, options, providers=[*gpu, "CPUExecutionProvider"])
+    if gpu and session.get_providers()[0] != CUDA_PROVIDER:
+        raise InputError("ONNX Runtime lists CUDA but cannot start it: libraries are missing. Use --device cpu.")
 
     def run(pixels: Array) -> list[Array]:
         return list(session.run(outputs, {"pixels": pixels}))
@@ -271,14 +239,16 @@ def _onnxruntime(file: Path, check: Check, threads: int, outputs: list[str]) -> 
     return run
 
 
-def _openvino(file: Path, sha256: str, check: Check, threads: int, outputs: list[str], precision: str) -> Run:
+def _openvino(
+    file: Path, sha256: str, check: Check, threads: int, outputs: list[str], precision: str, device: str
+) -> Run:
     from aletheia.core.openvino import Network
 
     with ThreadPoolExecutor(1) as pool:
         # A network that was compiled from this content before is loaded from the cache without opening the file; it
         # may be another one by now, which has to be reported all the same.
         checking = pool.submit(check_hash, file, sha256)
-        network = Network(file, sha256, threads=threads, precision=precision, check=check)
+        network = Network(file, sha256, threads=threads, precision=precision, check=check, device=device.upper())
         checking.result()
     order = [network.outputs.index(name) for name in outputs]
 

@@ -21,8 +21,9 @@ from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.core.openvino import supported_precisions
+from aletheia.models.model_files import INT8, ONNX
 from aletheia.models.onnx_network import OnnxNetwork
-from aletheia.models.spec import INT8, ONNX, ModelSpec, ReducedSpec, read_spec, write_spec
+from aletheia.models.spec import ModelSpec, ReducedSpec, read_spec, write_spec
 
 
 def measure_reduced(folder: str | Path, crops: Array) -> ModelSpec:

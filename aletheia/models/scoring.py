@@ -14,7 +14,9 @@ from aletheia.core.errors import InputError
 from aletheia.core.progress import tqdm
 from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.reading import Unreadable
-from aletheia.imaging.transforms import normalise, resize_rgb
+from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD, normalise, resize_rgb
+from aletheia.models.feature_cache import cached_features
+from aletheia.models.linear_head import linear_head
 from aletheia.models.network import with_features
 from aletheia.models.spec import ModelSpec
 from aletheia.models.typical_faces import face_features
@@ -169,9 +171,19 @@ def _read_batch(
     return rows, images, unreadable
 
 
+def _is_frozen(spec: ModelSpec) -> bool:
+    """Whether the head alone was trained, on features of pixels that were normalised as ImageNet's are."""
+    return spec.training.get("features") == "frozen" and (spec.mean, spec.std) == (IMAGENET_MEAN, IMAGENET_STD)
+
+
 @torch.inference_mode()
 def _logits(model: nn.Module, spec: ModelSpec, images: list[Array]) -> Array:
     device = next(model.parameters()).device
+    if _is_frozen(spec):
+        head = linear_head(model, spec.architecture)
+        features = cached_features(model, head, np.stack(images), device)
+        scores: Array = features @ head.weight[0].float().cpu().numpy() + head.bias.item()
+        return scores.astype(np.float32)
     pixels = torch.from_numpy(np.stack(images)).to(device)
     logits: torch.Tensor = model(normalise(pixels, spec.mean, spec.std))
     return logits.float().cpu().numpy()

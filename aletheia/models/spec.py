@@ -7,7 +7,6 @@ is opened.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
 import json
 from datetime import UTC, datetime
@@ -17,22 +16,28 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_serializer, field_validator
 
 from aletheia.core.errors import InputError
-from aletheia.core.files import atomic_write, check_file
+from aletheia.core.files import atomic_write
 from aletheia.core.validation import explain_validation
 from aletheia.faces.crop_config import SELECTION, CropConfig
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD
-from aletheia.models.calibration_map import Calibration, Share, Strict
+from aletheia.models.calibration_map import Calibration, Share, Strict, Text
+from aletheia.models.model_files import (
+    EXPLAIN,
+    GOLDEN,
+    INT8,
+    MAX_SPEC_BYTES,
+    MAX_WEIGHTS_BYTES,
+    ONNX,
+    PROFILE,
+    SPEC,
+    TYPICAL,
+    WEIGHTS,
+    check_hash,
+    check_model_file,
+)
+from aletheia.models.other_sources import OtherSources
 from aletheia.models.typical_spectra import TypicalSpectra
 
-WEIGHTS = "model.safetensors"
-ONNX = "model.onnx"
-INT8 = "model.int8.onnx"
-EXPLAIN = "explain.onnx"
-TYPICAL = "typical.safetensors"
-PROFILE = "training.json"
-SPEC = "model.json"
-MAX_SPEC_BYTES = 1_000_000
-MAX_WEIGHTS_BYTES = 2_000_000_000
 #: Ways to aggregate the scores of a video's frames, see `aletheia.inference.video.aggregate`.
 AGGREGATIONS = ("mean_logit", "mean_probability", "upper_quantile")
 LABELS = {"0": "real", "1": "fake"}
@@ -50,7 +55,6 @@ _PACKAGES = (
 
 Positive = Annotated[float, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Text = Annotated[str, Field(max_length=10_000)]
 
 
 def package_versions() -> dict[str, str]:
@@ -140,44 +144,6 @@ class AbstentionSpec(Strict):
         return ranges
 
 
-class LeftOutSource(Strict):
-    """Sources that a training of the recipe had to do without, and how it fared on them."""
-
-    name: Text
-    real: int = Field(ge=0, description="Genuine faces of them.")
-    fake: int = Field(ge=0, description="Fakes of them.")
-    auc: Share | None = Field(None, description="On these faces, with its 95 % interval.")
-    low: Share | None = None
-    high: Share | None = None
-    real_upper: Share = Field(0.0, description='Limit up to which "real" has to be plausible on them.')
-    fake_lower: Share = Field(1.0, description='Likewise from which on "fake" has to be.')
-
-
-class OtherSources(Strict):
-    """What the recipe is worth on sources that it was not trained on, see `aletheia.training.left_out_sources`."""
-
-    auc: Share | None = Field(None, description="Over all left-out sources; only faces left out together are compared.")
-    low: Share | None = None
-    high: Share | None = None
-    sources: tuple[LeftOutSource, ...] = Field((), max_length=100)
-    epochs: int = Field(0, ge=0, description="Of each training, at most.")
-    reason: Text = Field("", description="Why nothing is known, as a clause.")
-
-    def sentence(self) -> str:
-        """Say in one sentence what to expect of other sources, or that nothing is known."""
-        if not self.sources:
-            return f"Nothing is known about other sources than those of the training: {self.reason or 'not recorded'}."
-        parts = "; ".join(f"{part.name} {_auc_text(part)}" for part in self.sources)
-        return f"Trained without a source and tested on it, the recipe reaches an AUC of {_auc_text(self)}: {parts}."
-
-
-def _auc_text(part: LeftOutSource | OtherSources) -> str:
-    if part.auc is None:
-        return "not defined"
-    limits = "" if part.low is None or part.high is None else f" ({part.low:.3f} to {part.high:.3f})"
-    return f"{part.auc:.3f}{limits}"
-
-
 #: Fields of the training configuration that are stated by themselves, or do not change what is learnt.
 _NO_RECIPE = {"architecture", "fault", "fault_share", "eval_batch_size", "num_threads", "accelerator", "devices"}
 
@@ -205,6 +171,7 @@ class ModelSpec(Strict):
     training: dict[str, Any] = Field(default_factory=dict, description="The training configuration.")
     trained_on: Text = Field("", description="Sources and generators of the training rows, in words.")
     profile: Sha256 | Literal[""] = Field("", description=f"Of {PROFILE}, the training faces in numbers; or none.")
+    golden: Sha256 | Literal[""] = Field("", description=f"Of {GOLDEN}, pictures and their recorded answers; or none.")
     other_sources: OtherSources | None = Field(
         None, description="Result of trainings without a source; None in models of earlier versions."
     )
@@ -261,7 +228,7 @@ class ModelSpec(Strict):
     def files(self) -> list[str]:
         """Return the names of the files that belong to the model besides its JSON."""
         names = [WEIGHTS, *[TYPICAL] * bool(self.abstention and self.abstention.typical)]
-        names += [PROFILE] * bool(self.profile)
+        names += [PROFILE] * bool(self.profile) + [GOLDEN] * bool(self.golden)
         if self.onnx is None:
             return names
         return [*names, ONNX, *[INT8] * ("int8" in self.onnx.reduced), *[EXPLAIN] * bool(self.onnx.explain)]
@@ -297,40 +264,31 @@ def read_spec(path: str | Path) -> ModelSpec:
         raise InputError(f"{file}: {error}") from None
 
 
+def check_files(folder: Path) -> ModelSpec:
+    """Read a model's description and compare every file that it names with its SHA-256.
+
+    Raises
+    ------
+    InputError
+        When a file is missing or damaged.
+    """
+    spec = read_spec(folder)
+    hashes = {WEIGHTS: spec.weights_sha256, PROFILE: spec.profile, GOLDEN: spec.golden}
+    if spec.abstention and spec.abstention.typical:
+        hashes[TYPICAL] = spec.abstention.typical.sha256
+    if spec.onnx:
+        hashes |= {ONNX: spec.onnx.sha256, EXPLAIN: spec.onnx.explain}
+        if "int8" in spec.onnx.reduced:
+            hashes[INT8] = spec.onnx.reduced["int8"].sha256
+    for name in spec.files():
+        check_model_file(folder / name, MAX_WEIGHTS_BYTES)
+        check_hash(folder / name, hashes[name])
+    return spec
+
+
 def write_spec(folder: str | Path, spec: ModelSpec) -> Path:
     """Write ``model.json`` atomically; returns its path."""
     path = Path(folder) / SPEC
     with atomic_write(path) as file:
         file.write(spec.model_dump_json(indent=2).encode() + b"\n")
     return path
-
-
-def check_model_file(file: Path, limit: int) -> None:
-    """Raise InputError for a file of a model that is missing, no regular file, or larger than `limit` bytes."""
-    if not file.exists():
-        raise InputError(f"There is no {file.name} in {file.parent}; a model is the two files {SPEC} and {WEIGHTS}.")
-    check_file(file, limit)
-
-
-def read_model_file(folder: str | Path, name: str, limit: int, sha256: str) -> tuple[Path, bytes]:
-    """Read a file of the bundle in a folder (or beside another of its files), checked for size and hash."""
-    folder = Path(folder)
-    file = (folder if folder.is_dir() else folder.parent) / name
-    check_model_file(file, limit)
-    content = file.read_bytes()
-    check_hash(file, sha256, content)
-    return file, content
-
-
-def check_hash(file: Path, stated: str, content: bytes | None = None) -> None:
-    """Raise InputError for a file, or the content read from it, whose SHA-256 is not the one in ``model.json``."""
-    if content is not None:
-        actual = hashlib.sha256(content).hexdigest()
-    else:
-        with file.open("rb") as stream:
-            actual = hashlib.file_digest(stream, "sha256").hexdigest()
-    if actual != stated:
-        raise InputError(
-            f"{file} is not the file that {SPEC} describes: its SHA-256 is {actual[:12]}…, not "
-            f"{stated[:12] or '(none)'}…. One of them is damaged or was replaced; fetch both again."
-        )

@@ -15,6 +15,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import MAX_BYTES, check_file
 
 MAX_MEMBERS = 100_000
+#: Names under which training programs store the state dict of a network.
+_NESTED = ("state_dict", "model_state_dict", "model", "net")
 #: Of a safetensors file. A tensor takes some hundred; the largest networks here have two thousand tensors.
 MAX_HEADER_BYTES = 4_000_000
 
@@ -111,7 +113,9 @@ def state_of(content: Any, path: Path) -> dict[str, torch.Tensor]:
     InputError
         When there is none.
     """
-    state = content.get("state_dict", content) if isinstance(content, dict) else content
+    state = content
+    if isinstance(content, dict):
+        state = next((content[name] for name in _NESTED if isinstance(content.get(name), dict)), content)
     if not isinstance(state, dict) or not all(
         isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
     ):

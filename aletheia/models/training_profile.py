@@ -9,19 +9,17 @@ checked. Needs no torch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aletheia.core.arrays import Array
-from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
-from aletheia.core.validation import explain_validation
-from aletheia.models.spec import PROFILE, read_model_file
+from aletheia.models.json_file import read_json_file
+from aletheia.models.model_files import PROFILE
 
 #: Bins of a measure between its deciles; one more holds the unknown values.
 BINS = 10
@@ -141,10 +139,4 @@ def read_profile(folder: str | Path, sha256: str) -> TrainingProfile:
     InputError
         When it is missing, too large, another file than the one in ``model.json``, or does not fit.
     """
-    file, content = read_model_file(folder, PROFILE, _MAX_BYTES, sha256)
-    try:
-        return TrainingProfile(**json.loads(content))
-    except ValidationError as error:
-        raise InputError(f"{file}: {explain_validation(error)}. Fetch the model again.") from None
-    except (ValueError, RecursionError, TypeError) as error:
-        raise InputError(f"{file} is not readable JSON ({type(error).__name__}); fetch the model again.") from None
+    return read_json_file(folder, PROFILE, _MAX_BYTES, sha256, TrainingProfile)

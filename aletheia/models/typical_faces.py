@@ -24,7 +24,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
 from aletheia.imaging.power_spectrum import decibels, radial_power
 from aletheia.imaging.transforms import resize_rgb
-from aletheia.models.spec import TYPICAL, TypicalSpec, read_model_file
+from aletheia.models.model_files import TYPICAL, read_model_file
+from aletheia.models.spec import TypicalSpec
 from aletheia.models.typical_spectra import spectrum_size
 
 MAX_FEATURES = 512

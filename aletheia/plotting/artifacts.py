@@ -17,7 +17,10 @@ from aletheia.plotting.library import library_linked
 
 
 class _SharedLibrary:
-    """Link the library when the place of the artifact is known; on a remote store the page keeps its own copy."""
+    """Link the library on this machine; on a remote store the page keeps its own copy.
+
+    From there a page is read alone: MLRun's UI and whoever downloads it get its text, and no file beside it.
+    """
 
     page: str
     spec: Any

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
+from aletheia.core.buckets.mirror import bring
 from aletheia.core.errors import InputError
 from aletheia.imaging.media_types import is_video
 from aletheia.imaging.pixel_cache import iterate_images
@@ -111,7 +112,9 @@ def _sheet(paths: pd.Series, kinds: pd.Series, names: list[str], per_kind: int, 
         rows = paths[kinds == name]
         top = line * (size + _TITLE)
         draw.text((2, top + 2), f"{name} ({len(rows)})", fill="black", font=font)
-        for column, index in enumerate(rng.permutation(len(rows))[:per_kind]):
+        drawn = rng.permutation(len(rows))[:per_kind]
+        bring(rows.iloc[drawn].astype(str))  # crops that the workers of a cluster sent to a bucket
+        for column, index in enumerate(drawn):
             sheet.paste(thumbnail(rows.iloc[index], size), (column * size, top + _TITLE))
     return sheet
 
@@ -126,6 +129,7 @@ def thumbnails(paths: Sequence[str], frames: Sequence[str], size: int = 96) -> I
     size : int
         Side of an image, frame included, pixels.
     """
+    bring(paths)  # those that only the workers of a cluster have read
     sheet = Image.new("RGB", (max(len(paths), 1) * size, size), "white")
     for column, (path, frame) in enumerate(zip(paths, frames, strict=True)):
         sheet.paste(frame, (column * size, 0, (column + 1) * size - 4, size))

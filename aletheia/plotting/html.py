@@ -25,12 +25,13 @@ th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px so
 """
 
 
-def html_page(title: str, body: Iterable[str]) -> str:
-    """Join HTML parts to a page with plotly's code inlined once; it loads nothing from elsewhere."""
+def html_page(title: str, body: Iterable[str], *, with_plots: bool = True) -> str:
+    """Join HTML parts to a page that loads nothing from elsewhere; with plots, plotly's code is inlined once."""
+    library = library_inside() if with_plots else ""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<title>{escape(title)}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style>{library_inside()}</head><body>\n" + "\n".join(body) + "\n</body></html>\n"
+        f"<style>{_STYLE}</style>{library}</head><body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
-from functools import lru_cache
 from html import escape
 
-from aletheia.core.plot_library import ROUTE, library_integrity, library_name, library_part, library_source
+from aletheia.core.plot_library import (
+    PACKED_ID,
+    ROUTE,
+    library_integrity,
+    library_name,
+    library_part,
+    packed_library,
+)
 
 _MISSING = (
     "The plots of this page are not shown, since the file {name} is missing. It lies in the folder of all artifacts: "
@@ -45,7 +49,7 @@ _SHARED = """<script>(function () {
     else if (@address@) { fetched(); }
     else { fail(); }
   }
-  var packed = document.getElementById("packed-plot-library");
+  var packed = document.getElementById(@id@);
   if (packed && !page[key]) {
     var bytes = Uint8Array.from(atob(packed.textContent), function (c) { return c.charCodeAt(0); });
     var stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -89,6 +93,7 @@ def library_shared(*, holds_library: bool, address: str = "") -> str:
         The tracking service's address, where the library is fetched when no frame holds it; empty for none.
     """
     values = {
+        "id": PACKED_ID,
         "name": library_name(),
         "address": address and address.rstrip("/") + ROUTE + library_name(),
         "integrity": library_integrity(),
@@ -97,13 +102,7 @@ def library_shared(*, holds_library: bool, address: str = "") -> str:
     script = _SHARED
     for name, value in values.items():
         script = script.replace(f"@{name}@", _quoted(value))
-    packed = f'<script type="text/plain" id="packed-plot-library">{_packed()}</script>' if holds_library else ""
-    return library_part(packed + script)
-
-
-@lru_cache(maxsize=1)
-def _packed() -> str:
-    return base64.b64encode(gzip.compress(library_source(), mtime=0)).decode()
+    return library_part((packed_library() if holds_library else "") + script)
 
 
 def _checked_script(source: str) -> str:

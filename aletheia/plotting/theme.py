@@ -10,11 +10,10 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
-# Okabe and Ito, "Color Universal Design", 2008.
-REAL = "#0072B2"
-FAKE = "#D55E00"
-NEUTRAL = "#6b6b6b"
-SECOND = "#009E73"
+from aletheia.plotting import palette
+
+REAL, FAKE, NEUTRAL, SECOND = palette.REAL, palette.FAKE, palette.NEUTRAL, palette.SECOND
+
 # Even in lightness and readable for every kind of colour blindness (Nunez et al., PLOS ONE 13, 2018).
 SCALE = "Cividis"
 COLOURS = {"real": REAL, "fake": FAKE}

@@ -14,6 +14,7 @@ from .notebook_run import display_results as display_results
 from .notebook_run import last_outputs as last_outputs
 from .notebook_run import run_handler as run_handler
 from .quiet import quiet_mlrun as quiet_mlrun
+from .retrain_config import RetrainConfig as RetrainConfig
 from .run_config import RunConfig as RunConfig
 from .runner import run_workflow as run_workflow
 from .workflow import takes_config as takes_config

@@ -14,6 +14,28 @@ from aletheia.project.run_config import RunConfig
 _WIDTH = 110  # of a comment
 
 
+def read_yaml(path: Path, what: str) -> Any:
+    """Read a YAML file.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What it is, at the beginning of a message.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, or is no YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{what} {path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{what} {path} is no YAML: {' '.join(str(error).split())}.") from None
+
+
 def read_options(path: Path) -> dict[str, Any]:
     """Read options from a YAML file; its paths are relative to its folder.
 
@@ -22,12 +44,7 @@ def read_options(path: Path) -> dict[str, Any]:
     InputError
         When there is no such file, or it holds no mapping of options.
     """
-    try:
-        values = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"The configuration {path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The configuration {path} is no YAML: {' '.join(str(error).split())}.") from None
+    values = read_yaml(path, "The configuration")
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -41,7 +41,7 @@ from aletheia.project.project_yaml import FILE, write_functions
 FOLDER = "functions"
 SPEC, SOURCE = "function.yaml", "function.py"
 #: Goes into the hash: raise it when the same notebook shall give other files.
-_FORMAT = "1"
+_FORMAT = "2"
 _HASH = "# sha256 of function.py: "
 #: The fields of MLRun's function that follow from the notebook, in the order in which they are written.
 _KEPT = (

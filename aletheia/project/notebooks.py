@@ -7,7 +7,7 @@ between two comment lines that MLRun itself knows, each on a line of its own::
     # mlrun: end-code
 
 Most functions need no configuration: a region with one public function becomes a job whose handler that
-function is, described by the first paragraph of its docstring, on the image ``mlrun/mlrun``. Anything else is
+function is, described by the first paragraph of its docstring, on the project's ``default_image``. Anything else is
 configured in comment lines inside the region, as ``key=value`` words (quoted where there are spaces)::
 
     # mlrun: config kind=serving class=DetectorServer
@@ -128,7 +128,7 @@ class FunctionConfig(BaseModel):
     handler: str = ""
     default_class: str = Field("", alias="class")
     description: str = ""
-    image: str = "mlrun/mlrun"
+    image: str = ""
     labels: dict[str, str] = {}
     categories: list[str] = []
     requirements: list[str] = []

@@ -25,6 +25,17 @@ def current_workflow() -> tuple[str, str]:
     return context.project.metadata.name, context.workflow_id
 
 
+def label_of_steps() -> dict[str, str]:
+    """Return the label that names this process while it runs a workflow's steps itself; in a cluster others do."""
+    if not current_workflow()[1]:
+        return {}
+    import mlrun
+
+    from aletheia.tracking.process_label import process_label
+
+    return {} if mlrun.mlconf.is_api_running_on_k8s() else process_label()
+
+
 class ProgressReporter:
     """Reads the workflow's runs from the tracking service and prints what changed since the last time.
 

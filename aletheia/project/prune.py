@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aletheia.core.errors import InputError
-from aletheia.lifecycle.catalog import load_catalog, version_tags
+from aletheia.lifecycle.model_versions.catalog import load_catalog, version_tags
 from aletheia.tracking.reader import Reader
 
 _UID = re.compile(r"[0-9a-f]{8,64}")

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from aletheia.core.buckets.addresses import is_bucket_url, parse_url
 from aletheia.core.errors import InputError
 from aletheia.core.paths import check_is_local
 from aletheia.faces.crop_config import CropConfig
+from aletheia.project.progress import label_of_steps
 from aletheia.project.run_options import RunOptions
 from aletheia.project.search_options import check_search, grid_cells, search_arguments, split_cell
 from aletheia.training.search_plan import SearchPlan
@@ -30,8 +32,13 @@ class RunConfig(RunOptions):
     """
 
     def check_sources(self) -> None:
-        """Raise InputError for a source that lies on another machine."""
-        for path in (self.source, self.manifest, self.real_pool, *self.link_roots):
+        """Raise InputError for a source that lies on another machine, and in no bucket (``s3://…``)."""
+        for path in (self.source, self.manifest, self.manifest_root, self.real_pool):
+            if is_bucket_url(path):
+                parse_url(path)
+            else:
+                check_is_local(path)
+        for path in self.link_roots:
             check_is_local(path)
 
     def check(self) -> RunConfig:
@@ -74,8 +81,12 @@ class RunConfig(RunOptions):
         return 1 - self.val_share - self.test_share, self.val_share, self.test_share
 
     def labels(self) -> dict[str, str]:
-        """Return the labels of the runs of all steps."""
-        return {"experiment": self.experiment} if self.experiment else {}
+        """Return the labels of the runs of all steps.
+
+        Where the steps run in this process, one label names it, by which a run that it leaves behind is known.
+        """
+        own = {"experiment": self.experiment} if self.experiment else {}
+        return own | label_of_steps()
 
     def grid(self, epochs: int | None = None) -> list[TrainConfig]:
         """Return the cells of the grid, in the order in which MLRun goes through it.
@@ -102,10 +113,23 @@ class RunConfig(RunOptions):
         }
         return SearchPlan.of(self.search, columns, self.search_trials, self.seed, self.search_selector)
 
-    def search_arguments(self) -> dict[str, Any]:
-        """Return the columns of the search, its strategy and its selector as ``mlrun.run_function`` takes them."""
+    def search_arguments(self, **parallel: Any) -> dict[str, Any]:
+        """Return the columns of the search, its strategy and its selector as ``mlrun.run_function`` takes them.
+
+        Parameters
+        ----------
+        parallel
+            ``parallel_runs`` and ``dask_cluster_uri`` of MLRun's ``HyperParamOptions``: how many cells train side by
+            side, and on which Dask cluster.
+
+        Raises
+        ------
+        InputError
+            When the cells of the search go by the results of others, and are to be trained side by side.
+        """
         is_placeholder = not isinstance(self.search, str)  # a pipeline that is compiled for a cluster
-        return search_arguments(None if is_placeholder else self.search_plan(), self.learning_rates, self.batch_sizes)
+        plan = None if is_placeholder else self.search_plan()
+        return search_arguments(plan, self.learning_rates, self.batch_sizes, **parallel)
 
     @classmethod
     def parse_cell(cls, options: Mapping[str, Any], **cell: Any) -> tuple[RunConfig, Point]:

@@ -15,7 +15,7 @@ from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from aletheia.faces.crop_config import POLICIES, CropConfig
-from aletheia.lifecycle.versions import Version
+from aletheia.lifecycle.model_versions.numbering import Version
 from aletheia.project.option_values import checked, split_columns, split_numbers, split_pairs
 from aletheia.project.options import Options, option, option_of
 from aletheia.project.presets import PRESETS, check_preset, with_preset
@@ -33,7 +33,10 @@ class RunOptions(Options):
     common: ClassVar[tuple[str, ...]] = ("seed",)
 
     source: str = option(
-        "data", "synthetic", '"synthetic", a folder with real/ and fake/, or a manifest (CSV, parquet).', path=True
+        "data",
+        "synthetic",
+        '"synthetic", a folder with real/ and fake/, or a manifest (CSV, parquet), also in a bucket (s3://).',
+        path=True,
     )
     manifest: str = option("data", "", "CSV with sources, generators, demographics of the files in source.", path=True)
     real_pool: str = option(
@@ -188,6 +191,17 @@ class RunOptions(Options):
         "Version of the registered model, such as v2.0.0, that none had before; by default the next one: major for "
         "other classes, crop or input, minor for another architecture or data, patch for the same recipe.",
     )
+    promote: bool = option(
+        "release",
+        True,
+        "Put the model into production when the gate lets it pass; else it stays a candidate, for `aletheia models "
+        "promote`.",
+    )
+    retrains: str = option(
+        "release",
+        "",
+        "Version of which the model is a retraining, by the same recipe: it becomes the next patch of that one.",
+    )
     network_controls: bool = option(
         "evaluation",
         True,
@@ -240,7 +254,7 @@ class RunOptions(Options):
     def _check_selector(cls, selector: str) -> str:
         return checked("selector", Selector.parse, selector)
 
-    @field_validator("model_version")
+    @field_validator("model_version", "retrains")
     @classmethod
     def _check_version(cls, model_version: str) -> str:
         return model_version and checked("version", lambda text: str(Version.parse(text)), model_version)

@@ -7,17 +7,19 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from aletheia.core.buckets.addresses import is_bucket_url, parse_url
+from aletheia.core.buckets.store import check_bucket
 from aletheia.core.environment import explain_text
 from aletheia.core.errors import InputError
 from aletheia.core.paths import project_root
 from aletheia.core.tempdirs import collect_temporary_files
-from aletheia.lifecycle.registration import check_unclaimed
+from aletheia.lifecycle.model_versions.registration import check_unclaimed
 from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
 from aletheia.project.run_folder import RunFolder
@@ -27,7 +29,15 @@ from aletheia.project.workflow_record import steps_of
 from aletheia.project.workspace import open_project
 
 
-def run_workflow(config: RunConfig, *, name: str = "main", console: Console | None = None) -> dict[str, Any]:
+def run_workflow(
+    config: RunConfig,
+    *,
+    name: str = "main",
+    console: Console | None = None,
+    check: Callable[[RunConfig], Any] = check_data,
+    show: Callable[[dict[str, Any], Console], None] = print_summary,
+    artifact_path: str = "",
+) -> dict[str, Any]:
     """Run a workflow of ``project.yaml`` on this machine and sum it up.
 
     Parameters
@@ -38,6 +48,12 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
         The workflow's name.
     console : Console, optional
         The terminal; by default standard error.
+    check : callable
+        Refuses a configuration before anything runs.
+    show : callable
+        Prints the summary of a workflow that has completed.
+    artifact_path : str
+        A folder or a bucket (``s3://bucket/runs``) where the steps store what they make; by default the project's.
 
     Returns
     -------
@@ -53,7 +69,9 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
     """
     console = console or Console(stderr=True)
     root = project_root()
-    check_data(config)
+    if is_bucket_url(artifact_path):
+        check_bucket(parse_url(artifact_path))
+    check(config)
     folder = RunFolder(root)
     log = folder.path / "run.log"
     started = time.time()
@@ -61,6 +79,8 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
     with _output_to(log), collect_temporary_files("run"), report_progress(console):
         folder.link(log.name)
         project = open_project(root)
+        if artifact_path:
+            project.artifact_path = f"{artifact_path.rstrip('/')}/{{{{run.uid}}}}"
 
         mlrun_utils: Any = sys.modules["mlrun.runtimes.utils"]
         if hasattr(mlrun_utils, "stderr"):
@@ -80,7 +100,7 @@ def run_workflow(config: RunConfig, *, name: str = "main", console: Console | No
     path = write_summary(summary, folder.path)
     folder.link(path.name)
     if state == "completed":
-        print_summary(summary, console)
+        show(summary, console)
         console.print(f"As JSON:       {path.relative_to(root)}", highlight=False)
     else:
         errors = summary["errors"] or ({name: str(status.exc)} if status.exc else {})

@@ -54,16 +54,21 @@ def corner_points(space: Space) -> list[Point]:
     return [{name: values[min(i, len(values) - 1)] for name, values in listed.items()} for i in range(longest)]
 
 
-def search_arguments(plan: SearchPlan | None, rates: Any, sizes: Any) -> dict[str, Any]:
-    """Return ``hyperparams`` and ``hyper_param_options``; without a plan, those of a grid of rates and sizes."""
+def search_arguments(plan: SearchPlan | None, rates: Any, sizes: Any, **parallel: Any) -> dict[str, Any]:
+    """Return ``hyperparams`` and ``hyper_param_options``; without a plan, those of a grid of rates and sizes.
+
+    `parallel` goes to the latter. Raises InputError when the cells of the search cannot be trained side by side.
+    """
     from mlrun.model import HyperParamOptions
 
+    if plan is not None and parallel:
+        plan.check_parallel()
     if plan is None:
         columns, options = {"learning_rate": rates, "batch_size": sizes}, {"strategy": "grid", "selector": "min.loss"}
     else:
         columns = plan.hyperparams()
         options = {"strategy": plan.strategy.mlrun_strategy, "selector": str(plan.selector)}
-    return {"hyperparams": columns, "hyper_param_options": HyperParamOptions(**options)}
+    return {"hyperparams": columns, "hyper_param_options": HyperParamOptions(**options, **parallel)}
 
 
 def split_cell(options: Mapping[str, Any], **cell: Any) -> tuple[dict[str, Any], Point]:

@@ -24,8 +24,8 @@ def check_data(config: RunConfig) -> pd.DataFrame:
         For a source, manifest or pool that is missing, empty or does not fit, and for an option that names a
         generator, source, family of the audit or column that there is not.
     """
-    from aletheia.datasets.ingest import list_source
     from aletheia.datasets.leave_out import leave_out_rows
+    from aletheia.datasets.listing import list_source
 
     rows = _rows(config)
     if missing := {"real", "fake"} - set(rows["label"]):
@@ -52,7 +52,7 @@ def _rows(config: RunConfig) -> pd.DataFrame:
         from aletheia.datasets.synthetic.plan import planned_rows
 
         return pd.DataFrame([dataclasses.asdict(row) for row in planned_rows(config.n_synthetic, config.seed)])
-    from aletheia.datasets.ingest import list_source
+    from aletheia.datasets.listing import list_source
 
     return list_source(
         config.source,

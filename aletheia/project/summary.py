@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from aletheia.core.buckets.addresses import is_bucket_url
 from aletheia.core.files import replacing
 from aletheia.stats.estimate import Estimate
 from aletheia.tracking.access import without_token
@@ -196,7 +197,10 @@ def _artifact_path(run: dict[str, Any] | None, key: str, root: Path) -> str | No
     uri = ((run or {}).get("status", {}).get("artifact_uris") or {}).get(key)
     if uri is None:
         return None
-    path = Path(local_path(mlrun.get_dataitem(uri).url))
+    url = str(mlrun.get_dataitem(uri).url)
+    if is_bucket_url(url):
+        return url
+    path = Path(local_path(url))
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 

@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from aletheia.core.errors import InputError
 from aletheia.project.run_config import RunConfig
@@ -34,8 +34,16 @@ def _exit_code() -> Iterator[None]:
         raise SystemExit(2 if reason else 1) from error
 
 
-def takes_config(workflow: Callable[[RunConfig], Result]) -> Callable[..., Result]:
+def options_class(workflow: Callable[[Any], Any]) -> type[RunConfig]:
+    """Return the class of a workflow's options, as the annotation of its parameter says."""
+    kind: type[RunConfig] = next(iter(get_type_hints(workflow).values()), RunConfig)
+    return kind
+
+
+def takes_config(workflow: Callable[[Any], Result]) -> Callable[..., Result]:
     """Let a workflow be called with options as keyword arguments, as MLRun does; it gets them as one configuration.
+
+    Of which class that is, the annotation of the workflow's parameter says: `RunConfig`, or one that adds options.
 
     The options, and its steps against the functions that they run, are checked before the workflow starts, and one run
     records the whole of it. MLRun's own command line, ``mlrun project … -r``, exits with 0 whatever becomes of a
@@ -44,7 +52,8 @@ def takes_config(workflow: Callable[[RunConfig], Result]) -> Callable[..., Resul
 
     When a pipeline is compiled for a cluster, its arguments are placeholders; they are passed through unchecked.
     """
-    names = list(RunConfig.model_fields)
+    kind = options_class(workflow)
+    names = list(kind.model_fields)
 
     @functools.wraps(workflow)
     def call(*args: Any, **kwargs: Any) -> Result:
@@ -52,18 +61,18 @@ def takes_config(workflow: Callable[[RunConfig], Result]) -> Callable[..., Resul
         if all(isinstance(value, _PLAIN) for value in values.values()):
             with _exit_code():
                 refuse_faulty_workflow(Path(inspect.getfile(workflow)))
-                config = RunConfig.parse(values).check()
+                config = kind.parse(values).check()
                 with recorded_workflow(config, workflow.__name__):
                     return workflow(config)
-        return workflow(RunConfig.model_construct(**RunConfig.renamed(values)))
+        return workflow(kind.model_construct(**kind.renamed(values)))
 
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # MLRun and Kubeflow read it
         [
             inspect.Parameter(
                 name,
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                default=RunConfig.default_of(name),
-                annotation=RunConfig.model_fields[name].annotation,
+                default=kind.default_of(name),
+                annotation=kind.model_fields[name].annotation,
             )
             for name in names
         ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aletheia.core.errors import InputError
 from aletheia.core.paths import project_root
 from aletheia.release.registry import PROJECT
 
@@ -21,7 +23,7 @@ def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject
 
     The first line of every notebook. Starts the embedded tracking service when ``MLRUN_DBPATH`` names no other,
     loads ``project.yaml`` and regenerates the function of any notebook that was edited since. From then on a
-    kernel shows what a user can mend as one sentence.
+    kernel shows what a user can mend as one sentence. Runs that a killed process of this host left are ended first.
 
     Raises
     ------
@@ -31,13 +33,17 @@ def open_project(start: str | Path | None = None) -> mlrun.projects.MlrunProject
     from aletheia.tracking import ensure_tracking
 
     root = project_root(start)
-    ensure_tracking()
+    address = ensure_tracking()
     import mlrun
 
     from aletheia.project.notebook_errors import install
     from aletheia.project.quiet import quiet_mlrun
+    from aletheia.tracking.reader import Reader
+    from aletheia.tracking.run_process import end_lost_runs
 
     install()
+    with Reader(address) as reader, contextlib.suppress(InputError):  # may only be refused; MLRun says what else is
+        end_lost_runs(reader, PROJECT_NAME)
 
     with quiet_mlrun():
         return mlrun.load_project(context=str(root), name=PROJECT_NAME, save=False)  # set_up saves
@@ -65,6 +71,7 @@ def set_up(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
     # MLRun may have loaded the project before there was a database to save it to.
     project.save_to_db()
     for name in function_names(root):
-        project.get_function(name).save(versioned=True)  # a run stores a copy of it without handler and image only
+        # With the project's image; a run stores a copy of it without handler and image only.
+        project.get_function(name, enrich=True).save(versioned=True)
     start_mirror(address, project.metadata.name)
     return project

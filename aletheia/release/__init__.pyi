@@ -26,3 +26,4 @@ from .registry import production_weights as production_weights
 from .sealed_part import open_sealed as open_sealed
 from .tries import Tries as Tries
 from .tries import count_tries as count_tries
+from .tries import describe_rows as describe_rows

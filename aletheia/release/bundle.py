@@ -12,6 +12,7 @@ from aletheia.models.spec import ModelSpec, write_spec
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate import release_tag
 from aletheia.release.gate_check import CheckResult
+from aletheia.release.golden_answers import record_golden
 from aletheia.release.model_card import CARD, render_model_card
 
 
@@ -19,6 +20,8 @@ def release_bundle(
     model: str | Path, report: EvaluationReport, checks: Sequence[CheckResult], folder: str | Path
 ) -> tuple[Path, ModelSpec]:
     """Write a bundle whose JSON also holds the test metrics and the verdict of every check, and its model card.
+
+    Its answers to a few drawn pictures are recorded, see `aletheia.release.golden_answers`.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ def release_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     for name in spec.files():
         shutil.copy(Path(model) / name, folder / name)
+    write_spec(folder, released)  # the golden answers are those of the bundle as it is served
+    released = record_golden(folder, released)
     write_spec(folder, released)
     (folder / CARD).write_text(render_model_card(released, report, checks, tag=release_tag(checks)))
     return folder, released

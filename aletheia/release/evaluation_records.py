@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from aletheia.release.metrics_record import Number, Record
-from aletheia.stats.clustered_auc import AucDifference
 from aletheia.stats.estimate import Estimate
+from aletheia.stats.paired_difference import PairedDifference
 
 #: Largest ratio of two rates that an evaluation gives: where the lowest is 0 there is no other.
 MOST_TIMES = 100.0
@@ -43,9 +43,9 @@ class BaselineScore(Record):
         return math.isfinite(self.auc)
 
     @property
-    def comparison(self) -> AucDifference:
+    def comparison(self) -> PairedDifference:
         """The network's AUC minus this one."""
-        return AucDifference(self.difference, self.standard_error, self.df)
+        return PairedDifference(self.difference, self.standard_error, self.df)
 
 
 class AlikeRecord(Record):
@@ -185,6 +185,25 @@ class CellRecord(Record):
     auc_high: Number
 
 
+class NewFacesRecord(Record):
+    """Verdicts on new faces that neither model learnt from, see `aletheia.evaluation.new_faces.NewFaces`."""
+
+    n: int
+    groups: int
+    first_right: Number
+    second_right: Number
+    mended: int
+    broken: int
+    difference: Number
+    standard_error: Number = math.nan
+    df: int = 0
+
+    @property
+    def comparison(self) -> PairedDifference:
+        """The difference of the shares of right verdicts, with what a test needs."""
+        return PairedDifference(self.difference, self.standard_error, self.df)
+
+
 class ProductionComparison(Record):
     """AUC against the model in production, see `aletheia.evaluation.model_comparison.Comparison`."""
 
@@ -200,11 +219,12 @@ class ProductionComparison(Record):
     weights_sha256: str = ""
     standard_error: Number = math.nan
     df: int = 0
+    new_faces: NewFacesRecord | None = None
 
     @property
-    def comparison(self) -> AucDifference:
+    def comparison(self) -> PairedDifference:
         """The difference with what a test needs; undefined in evaluations of earlier versions."""
-        return AucDifference(self.difference, self.standard_error, self.df)
+        return PairedDifference(self.difference, self.standard_error, self.df)
 
     @property
     def estimate(self) -> Estimate:

@@ -11,9 +11,10 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlencode, urlparse
 
+from aletheia.core.buckets.addresses import is_bucket_url
 from aletheia.core.errors import InputError
 from aletheia.core.tempdirs import TemporaryFolder
-from aletheia.models.spec import EXPLAIN, INT8, ONNX, PROFILE, SPEC, TYPICAL, WEIGHTS
+from aletheia.models.model_files import EXPLAIN, GOLDEN, INT8, ONNX, PROFILE, SPEC, TYPICAL, WEIGHTS
 
 #: Name of the project at the tracking server.
 PROJECT = "aletheia"
@@ -59,8 +60,8 @@ def find_model(model: str | None = None, *, project: str = PROJECT) -> Registere
     Parameters
     ----------
     model : str, optional
-        A folder with ``model.safetensors`` and ``model.json``, a ``store://models/…`` URI, or a tag of the registered
-        model. By default the model tagged ``production``, else the ``candidate``.
+        A folder with ``model.safetensors`` and ``model.json``, also in a bucket (``s3://…``), a ``store://models/…``
+        URI, or a tag of the registered model. By default the model tagged ``production``, else the ``candidate``.
     project : str
         The project that registered it.
 
@@ -73,6 +74,10 @@ def find_model(model: str | None = None, *, project: str = PROJECT) -> Registere
     InputError
         When there is no such model, or its files are not on this machine.
     """
+    if model and is_bucket_url(model):
+        from aletheia.release.bucket_bundles import fetch_bundle
+
+        return RegisteredModel(fetch_bundle(model), str(model).rstrip("/"), "")
     if model and (Path(model) / "model.json").is_file():
         return RegisteredModel(Path(model), str(Path(model)), "")
     if model and not model.startswith("store://") and ("/" in model or Path(model).exists()):
@@ -118,7 +123,9 @@ def production_weights(*, project: str = PROJECT) -> str | None:
 
 
 def fetch_model(model: Any) -> Path:
-    """Return a folder with the bundle of a logged model, downloaded for this process from a remote store.
+    """Return a folder with the bundle of a logged model.
+
+    From a bucket it is fetched into the mirror; from another remote store it is downloaded for this process.
 
     Parameters
     ----------
@@ -132,6 +139,12 @@ def fetch_model(model: Any) -> Path:
     """
     import mlrun
 
+    item = model if hasattr(model, "artifact_url") else mlrun.get_dataitem(str(model))
+    if is_bucket_url(item.url):
+        from aletheia.release.bucket_bundles import fetch_bundle
+
+        labels = getattr(item.meta, "labels", None) or {}
+        return fetch_bundle(item.url, weights=labels.get("weights", ""), ask=False)
     file, _, extra = mlrun.artifacts.get_model(model, suffix=".safetensors")
     folder = Path(file).parent
     if (folder / SPEC).is_file():
@@ -142,7 +155,7 @@ def fetch_model(model: Any) -> Path:
     _fetched.append(TemporaryFolder("model"))
     folder = _fetched[-1].folder
     shutil.copy(file, folder / WEIGHTS)
-    for name in (SPEC, ONNX, INT8, EXPLAIN, TYPICAL, PROFILE):
+    for name in (SPEC, ONNX, INT8, EXPLAIN, TYPICAL, PROFILE, GOLDEN):
         if name in extra:
             extra[name].download(str(folder / name))
     return folder
@@ -156,10 +169,11 @@ def registered_model(artifact: dict[str, Any], tag: str) -> RegisteredModel:
     InputError
         When its files are not on this machine.
     """
-    metadata, spec = artifact["metadata"], artifact["spec"]
-    key, version = spec.get("db_key") or metadata["key"], (metadata.get("labels") or {}).get("version", "")
+    metadata, spec, labels = artifact["metadata"], artifact["spec"], artifact["metadata"].get("labels") or {}
+    key = spec.get("db_key") or metadata["key"]
     uri = f"store://models/{metadata['project']}/{key}:{tag}"
-    return RegisteredModel(_local_folder(spec["target_path"]), uri, tag, version, metadata.get("uid") or "")
+    folder = _local_folder(spec["target_path"], labels.get("weights", ""))
+    return RegisteredModel(folder, uri, tag, labels.get("version", ""), metadata.get("uid") or "")
 
 
 def _look_up(project: str, key: str, version: dict[str, Any]) -> RegisteredModel | None:
@@ -190,7 +204,11 @@ def _artifact(project: str, key: str, version: dict[str, Any]) -> dict[str, Any]
     return artifact
 
 
-def _local_folder(target: str) -> Path:
+def _local_folder(target: str, weights: str) -> Path:
+    if is_bucket_url(target):
+        from aletheia.release.bucket_bundles import fetch_bundle
+
+        return fetch_bundle(target, weights=weights, ask=False)
     parts = urlparse(target)
     path = Path(unquote(parts.path) if parts.scheme == "file" else target)
     if parts.scheme not in ("", "file"):

@@ -75,6 +75,10 @@ class Admission:
         """Turns that are held."""
         return self.workers - self._free
 
+    def has_spare(self) -> bool:
+        """Tell whether a turn is free and nobody waits: the moment for work that nobody waits for."""
+        return self._free > 0 and not self._waiting
+
     def turn(self, timeout: float | None = None) -> _TurnContext:
         """Return a context manager, for threads and coroutines, that holds a turn.
 

@@ -22,16 +22,16 @@ from starlette.types import Receive, Scope, Send
 import aletheia
 from aletheia.core.errors import InputError
 from aletheia.inference.errors import RequestError
-from aletheia.serving import operations, routes
-from aletheia.serving.config import ServeConfig
+from aletheia.serving import feedback_route, operations, routes
+from aletheia.serving.config import ServeConfig, followed_models
 from aletheia.serving.decoding import Decoder
 from aletheia.serving.description import describe
 from aletheia.serving.docs_page import DOCS_CSP, docs_file
 from aletheia.serving.docs_page import PAGE as DOCS_HTML
-from aletheia.serving.following import ProductionFollower, followed_models
+from aletheia.serving.feedback import FeedbackDesk
+from aletheia.serving.following import ProductionFollower
 from aletheia.serving.graph import ServingGraph
 from aletheia.serving.jobs import Jobs
-from aletheia.serving.model_loading import load_model
 from aletheia.serving.routing import (
     FallbackMount,
     PolicyRoute,
@@ -43,6 +43,7 @@ from aletheia.serving.routing import (
 )
 from aletheia.serving.security import SecurityMiddleware, error_response
 from aletheia.serving.service import InferenceService
+from aletheia.serving.traffic import open_traffic
 from aletheia.serving.web.policies import PAGE
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def create_app(config: ServeConfig, service: InferenceService | None = None) -> 
         with contextlib.suppress(asyncio.CancelledError):
             await background
         await asyncio.to_thread(app.state.jobs.close)
+        await asyncio.to_thread(app.state.graph.close)
         service.close()
 
     # FastAPI's own documentation pages load scripts from other sites; its openapi.json would have no policy.
@@ -113,8 +115,9 @@ def create_app(config: ServeConfig, service: InferenceService | None = None) -> 
         lifespan=lifespan,
     )
     app.state.service, app.state.jobs, app.state.graph = service, Jobs(service), ServingGraph(service)
+    app.state.feedback = FeedbackDesk(service) if service.log else None
     app.state.stopping = threading.Event()
-    _add_routes(app, [routes.router, *plugin_routers], page)
+    _add_routes(app, [routes.router, feedback_route.router, *plugin_routers], page)
     _add_error_handlers(app)
     app.add_middleware(
         SecurityMiddleware,
@@ -128,7 +131,7 @@ def create_app(config: ServeConfig, service: InferenceService | None = None) -> 
 def _create_service(config: ServeConfig) -> InferenceService:
     decoder = Decoder.from_config(config)  # its processes start while the model loads
     try:
-        return InferenceService(load_model(config), config, decoder)
+        return InferenceService(open_traffic(config), config, decoder)
     except BaseException:
         decoder.close()
         raise

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from aletheia.core.cores import cores
 from aletheia.core.errors import InputError
 from aletheia.core.validation import explain_validation
+from aletheia.lifecycle.feedback import place as feedback
 from aletheia.lifecycle.prediction_log.place import MAX_BYTES
 
 API_KEY = "ALETHEIA_API_KEY"
@@ -18,7 +19,8 @@ API_KEY = "ALETHEIA_API_KEY"
 LIMITS = (
     "max_upload_bytes", "max_video_bytes", "max_kept_bytes", "max_pixels", "max_frames", "default_frames",
     "max_duration_s", "request_timeout_s", "decode_timeout_s", "decode_memory_bytes", "queue", "jobs",
-    "max_log_bytes",
+    "max_log_bytes", "max_feedback_bytes", "max_feedback_picture_bytes", "feedback_per_hour",
+    "max_shadow_bytes",
 )  # fmt: skip
 
 _HOST = re.compile(r"[0-9A-Za-z._-]{1,253}")
@@ -35,6 +37,11 @@ class ServeConfig(BaseModel):
     models: tuple[str, ...] = Field((), description="Tags, store://models/… URIs or folders; none: the tag production.")
     weights: tuple[Weight, ...] = Field(
         (), description="Weights of the models when several answer as one; none: all alike."
+    )
+    challenger: str = Field("", description="Model that answers a share of the requests; empty: none.")
+    split: float = Field(0.1, gt=0, le=0.9, description="The challenger's share of the requests.")
+    shadow: str = Field(
+        "", description="Model that scores what another answered; with a challenger the same one; empty: none."
     )
     precision: Literal["f32", "bf16", "int8"] = Field(
         "f32", description="Precision of the networks; the latter two if measured."
@@ -55,11 +62,24 @@ class ServeConfig(BaseModel):
     max_log_bytes: int = Field(
         MAX_BYTES, ge=1_000_000, description="Limit of the prediction log; the oldest rows make room."
     )
+    keep_feedback_pictures: bool = Field(
+        False, description="Whether pictures that are sent with feedback and consent are kept."
+    )
+    max_feedback_bytes: int = Field(
+        feedback.MAX_BYTES, ge=100_000, description="Limit of the store of feedback; a full one takes nothing more."
+    )
+    max_feedback_picture_bytes: Count = Field(
+        feedback.MAX_PICTURE_BYTES, description="Limit of all pictures that are kept; then no more are taken."
+    )
+    feedback_per_hour: Count = Field(60, description="Answers that one caller may say something about in an hour.")
 
     max_upload_bytes: Count = Field(50_000_000, description="Limit of a picture.")
     max_video_bytes: Count = Field(500_000_000, description="Limit of a video.")
     max_kept_bytes: Count = Field(
         4_000_000_000, description="Limit of all files together that arrive, wait or are examined."
+    )
+    max_shadow_bytes: Count = Field(
+        256_000_000, description="Limit of the pixels that wait for the model that does not answer."
     )
     max_pixels: Count = Field(120_000_000, description="Limit of a picture, and of a frame.")
     max_frames: int = Field(64, ge=1, le=10_000, description="Limit of the frames of a video that are scored.")
@@ -85,6 +105,15 @@ class ServeConfig(BaseModel):
     def _check_counts(self) -> ServeConfig:
         if self.weights and len(self.weights) != len(self.models):
             raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models; give one each, or none")
+        if self.challenger and self.shadow not in ("", self.challenger):
+            raise ValueError(
+                f"the challenger is {self.challenger!r} and the shadow {self.shadow!r}; one experiment at a time: "
+                "name the same model twice, or one of them"
+            )
+        if self.shadow and not self.prediction_log:
+            raise ValueError("a shadow's scores are kept in the prediction log alone, and none is written")
+        if self.keep_feedback_pictures and not self.prediction_log:
+            raise ValueError("keep_feedback_pictures needs a prediction log, by which answers are known")
         if self.default_frames > self.max_frames:
             raise ValueError("default_frames must not exceed max_frames")
         return self
@@ -97,3 +126,17 @@ class ServeConfig(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise InputError(f"The service cannot be set up like this. {explain_validation(error)}") from None
+
+
+def followed_models(config: ServeConfig) -> tuple[str, str] | None:
+    """Return project and key of the models whose production a service follows; None for one that does not.
+
+    It follows when no model is named, or the tag production alone, as a word or in a URI.
+    """
+    from aletheia.release.registry import MODEL_KEY, PRODUCTION, PROJECT  # it brings OpenCV: not for every command
+
+    if config.models in ((), ("",), (PRODUCTION,)):
+        return PROJECT, MODEL_KEY
+    uri = re.compile(rf"store://models/([\w-]+)/([\w.-]+):{PRODUCTION}")
+    match = uri.fullmatch(config.models[0]) if len(config.models) == 1 else None
+    return (match[1], match[2]) if match else None

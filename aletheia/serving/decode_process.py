@@ -70,6 +70,10 @@ class DecodeProcess:
         """Tell whether the process still runs."""
         return self._process.poll() is None
 
+    def interrupt(self) -> None:
+        """End the process; whoever waits for its answer, in another thread, notices, and closes the link."""
+        self._process.kill()
+
     def kill(self) -> None:
         """End the process, whatever it does."""
         self._process.kill()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from aletheia.core.arrays import Array
 from aletheia.core.errors import AletheiaError, InputError
 from aletheia.core.lifetime import end_with_peer
 from aletheia.imaging.decoding import UnreadableImageError
+from aletheia.imaging.metadata_removal import strip_metadata
 from aletheia.imaging.reading import read_picture
 from aletheia.serving.ipc import MAX_MESSAGE, ChannelError, anonymous_file, receive, send, shared_file, write
 
@@ -87,7 +89,27 @@ def read_file_provenance(content: IO[bytes], request: Request) -> Iterator[Resul
     yield message, None
 
 
-TASKS: Mapping[str, Task] = {"image": decode_image, "video": decode_video, "provenance": read_file_provenance}
+def strip_picture(content: IO[bytes], request: Request) -> Iterator[Result]:
+    """Decode a picture, then return its file without metadata, which decodes to the very same pixels."""
+    data, limit = content.read(), request["max_pixels"]
+    ((message, pixels),) = decode_image(io.BytesIO(data), request)
+    yield {**message, "more": True}, pixels
+    try:
+        stripped = strip_metadata(data, max_pixels=limit)
+        is_same = pixels is not None and np.array_equal(read_picture(stripped, max_pixels=limit).rgb, pixels)
+    except InputError as error:
+        raise UnusableFileError("bad_image", f"The picture cannot be kept: {error}") from None
+    if not is_same:
+        raise UnusableFileError("bad_image", "The picture cannot be kept: without metadata it would look different.")
+    yield {}, np.frombuffer(stripped, np.uint8)
+
+
+TASKS: Mapping[str, Task] = {
+    "image": decode_image,
+    "video": decode_video,
+    "provenance": read_file_provenance,
+    "strip": strip_picture,
+}
 
 
 def serve(link: socket.socket, tasks: Mapping[str, Task] = TASKS) -> None:

@@ -8,24 +8,22 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from aletheia.core.arrays import Array
-from aletheia.core.errors import InputError
 from aletheia.imaging.reading import Picture
 from aletheia.imaging.video import Frame
 from aletheia.inference.errors import STATUS, RequestError
 from aletheia.inference.timing import Stages
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.decode_process import COMMAND, DecodeProcess
-from aletheia.serving.ipc import ChannelError, read_into, receive, send, shared_file
+from aletheia.serving.ipc import ChannelError, Source, open_source, read_into, receive, send
 
 #: Files after which a process is replaced: libraries that decode leave some memory behind.
 _MAX_USES = 1000
-Source = str | Path | bytes | IO[bytes]
+_GROWTH = 256  # bytes by which a file may grow without its metadata: the orientation is written anew
 
 
 class Decoder:
@@ -140,6 +138,21 @@ class Decoder:
                 raise ChannelError("no object")
             return value
 
+    def stripped(self, data: bytes, seconds: float = math.inf) -> tuple[Picture, bytes]:
+        """Decode a picture, and return with it the file without metadata, as it can be kept.
+
+        Raises
+        ------
+        RequestError
+            As `image`; also when its format or structure does not allow to take the metadata out, see
+            `aletheia.imaging.metadata_removal`.
+        """
+        with self._task("strip", data, seconds) as task:
+            message = task.reply()
+            picture = Picture(task.pixels(message), task.notes(message))
+            task.request_next()
+            return picture, task.content(task.reply(), len(data) + _GROWTH)
+
     def close(self) -> None:
         """End the processes that are idle; those at work end with their task."""
         with self._lock:
@@ -156,7 +169,7 @@ class Decoder:
         task, reusable = _Task(worker.link, limit, self._max_pixels), False
         try:
             worker.wait_until_ready()
-            with _opened(source) as descriptor:
+            with open_source(source) as descriptor:
                 request = {"task": name, "seconds": limit, "max_pixels": self._max_pixels, **more}
                 send(worker.link, request, descriptor)
             yield task
@@ -240,6 +253,18 @@ class _Task:
         self.close()
         return rgb
 
+    def content(self, message: dict[str, Any], most: int) -> bytes:
+        """Return the bytes that came with a message, at most so many."""
+        shape = message.get("shape")
+        if not isinstance(shape, list) or len(shape) != 1 or type(shape[0]) is not int or not 0 < shape[0] <= most:
+            raise ChannelError("no content")
+        if self._descriptor is None:
+            raise ChannelError("no content")
+        content = bytearray(shape[0])
+        read_into(self._descriptor, memoryview(content))
+        self.close()
+        return bytes(content)
+
     @staticmethod
     def number(message: dict[str, Any], name: str) -> float:
         """Return a finite number of a message."""
@@ -261,24 +286,3 @@ class _Task:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-@contextlib.contextmanager
-def _opened(source: Source) -> Iterator[int]:
-    """Provide a descriptor of the content."""
-    if isinstance(source, bytes):
-        descriptor = shared_file(source)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-    elif isinstance(source, str | Path):
-        try:
-            file = Path(source).open("rb")  # noqa: SIM115 -- closed below; only opening it may fail
-        except (OSError, ValueError) as error:
-            raise InputError(f"{source} cannot be opened: {error}") from None
-        with file:
-            yield file.fileno()
-    else:
-        source.flush()
-        yield source.fileno()

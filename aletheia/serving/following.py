@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import re
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -19,26 +18,13 @@ from aletheia.release.registry import MODEL_KEY, PRODUCTION, PROJECT, registered
 from aletheia.serving.model_loading import open_model
 
 if TYPE_CHECKING:
-    from aletheia.serving.config import ServeConfig
     from aletheia.serving.service import InferenceService
     from aletheia.tracking.reader import Reader
 
 logger = logging.getLogger("aletheia.serving")
 
-_URI = re.compile(rf"store://models/([\w-]+)/([\w.-]+):{PRODUCTION}")
 _SECONDS = 0.25  # between two questions
 _RETRY_SECONDS = 10.0  # after a server that did not answer, or a model that could not be opened
-
-
-def followed_models(config: ServeConfig) -> tuple[str, str] | None:
-    """Return project and key of the models whose production a service follows; None for one that does not.
-
-    It follows when no model is named, or the tag production alone, as a word or in a URI.
-    """
-    if config.models in ((), ("",), (PRODUCTION,)):
-        return PROJECT, MODEL_KEY
-    match = _URI.fullmatch(config.models[0]) if len(config.models) == 1 else None
-    return (match[1], match[2]) if match else None
 
 
 class ProductionFollower:
@@ -85,7 +71,9 @@ class ProductionFollower:
         if uid == self._refused and time.monotonic() < self._not_before:
             return False
         self._refused, self._not_before = uid, time.monotonic() + _RETRY_SECONDS
-        loaded = self._service.kept(uid) or open_model(self._service.config, [registered_model(artifact, PRODUCTION)])
+        loaded = self._service.traffic.kept(uid) or open_model(
+            self._service.config, [registered_model(artifact, PRODUCTION)]
+        )
         loaded = dataclasses.replace(loaded, uri=self._uri)  # a candidate that was promoted is opened already
         self._service.switch(loaded)
         logger.warning("%s answers from now on (weights %s)", loaded.release or loaded.uri, loaded.version)

@@ -6,16 +6,20 @@ descriptor is closed. Messages of a decoding process are checked like anything e
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import struct
 import tempfile
 import time
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
 
-from aletheia.core.errors import AletheiaError
+from aletheia.core.errors import AletheiaError, InputError
 
+Source = str | Path | bytes | IO[bytes]
 MAX_MESSAGE = 1 << 20
 _LENGTH = struct.Struct(">I")
 
@@ -120,3 +124,24 @@ def _receive_exactly(link: socket.socket, count: int, deadline: float | None, fi
             raise ChannelError("the other side is gone")
         data += part
     return data
+
+
+@contextlib.contextmanager
+def open_source(source: Source) -> Iterator[int]:
+    """Provide a descriptor of the content."""
+    if isinstance(source, bytes):
+        descriptor = shared_file(source)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    elif isinstance(source, str | Path):
+        try:
+            file = Path(source).open("rb")  # noqa: SIM115 -- closed below; only opening it may fail
+        except (OSError, ValueError) as error:
+            raise InputError(f"{source} cannot be opened: {error}") from None
+        with file:
+            yield file.fileno()
+    else:
+        source.flush()
+        yield source.fileno()

@@ -31,6 +31,7 @@ class _Job:
     size: int
     frames: int
     options: PredictOptions | None = None
+    key: str | None = None
     state: str = WAITING
     progress: float = 0.0
     result: dict[str, Any] | None = None
@@ -67,9 +68,15 @@ class Jobs:
         self._pool = ThreadPoolExecutor(1, "jobs")
 
     def submit(
-        self, file: IO[bytes], frames: int | None = None, options: PredictOptions | None = None
+        self,
+        file: IO[bytes],
+        frames: int | None = None,
+        options: PredictOptions | None = None,
+        key: str | None = None,
     ) -> dict[str, Any]:
         """Accept a video; the file, which needs no name, is closed when the job has ended or is refused.
+
+        The key that its caller sent (see `InferenceService.assign`) is forgotten with the job.
 
         Returns
         -------
@@ -87,7 +94,7 @@ class Jobs:
             count = self._service.check_frames(frames)
             with self._lock:
                 self._make_room()
-                job = _Job(secrets.token_urlsafe(24), file, file.seek(0, os.SEEK_END), count, options)
+                job = _Job(secrets.token_urlsafe(24), file, file.seek(0, os.SEEK_END), count, options, key)
                 self._jobs[job.id] = job
         except BaseException:
             file.close()
@@ -151,7 +158,7 @@ class Jobs:
                 return
             try:
                 job.result = self._service.video_in_turn(
-                    job.file, job.frames, lambda share: self._set_progress(job, share), None, job.options
+                    job.file, job.frames, lambda share: self._set_progress(job, share), None, job.options, job.key
                 )
                 self._change_state(job, RUNNING, DONE)
             except InputError as error:

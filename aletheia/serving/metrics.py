@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -10,6 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from aletheia.core.errors import InputError
+from aletheia.inference.errors import STATUS
 from aletheia.lifecycle.prediction_log.entry import error_entry
 from aletheia.models.verdict import CANNOT_TELL
 
@@ -20,11 +25,15 @@ if TYPE_CHECKING:
     from aletheia.lifecycle.prediction_log.writer import PredictionLog
     from aletheia.serving.admission import Admission
     from aletheia.serving.model_loading import LoadedModel
+    from aletheia.serving.traffic import Assignment
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, with the time of its creation
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+#: Finer about the limits that people set for answers.
+_ANSWER_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2.5, 5, 10, 30, 60)
 _FACES = (0, 1, 2, 3, 5, 10, 20, 50)
+_MODEL = ("version", "release", "role")
 _INFO = ("name", "uri", "version", "precision", "release")
 _NOT_ENTITLED = ("unauthorised", "forbidden", "method_not_allowed")
 _SCORES = tuple(round(0.05 * k, 2) for k in range(1, 20))
@@ -51,6 +60,19 @@ class ServiceMetrics:
         self.latency = Histogram(
             "aletheia_request_seconds", "Time of a request.", ["route"], buckets=_SECONDS, registry=registry
         )
+        self._answer_seconds = Histogram(
+            "aletheia_answer_seconds",
+            "Time of an answer, the queue included.",
+            buckets=_ANSWER_SECONDS,
+            registry=registry,
+        )
+        self._unanswered = Counter(
+            "aletheia_unanswered", "Questions that got no answer, by kind of error.", ["kind"], registry=registry
+        )
+        for kind in (*STATUS, "internal"):  # from zero on: the first one of a kind is an increase, too
+            self.errors.labels(kind)
+            if kind not in _NOT_ENTITLED:
+                self._unanswered.labels(kind)
         self._queue = Histogram(
             "aletheia_queue_seconds", "Time in the queue before an answer.", buckets=_SECONDS, registry=registry
         )
@@ -64,6 +86,13 @@ class ServiceMetrics:
         self._verdicts = Counter(
             "aletheia_verdicts", "Verdicts on pictures and videos.", ["verdict"], registry=registry
         )
+        self._answers = Counter("aletheia_answers", "Answers, by the model that gave them.", _MODEL, registry=registry)
+        self._failures = Counter(
+            "aletheia_model_failures", "Requests at which a model failed.", _MODEL, registry=registry
+        )
+        self._shadow = Counter(
+            "aletheia_shadow_pictures", "Pictures for the model that did not answer.", ["outcome"], registry=registry
+        )
         self._abstentions = Counter(
             "aletheia_abstentions", "Faces and people not judged, by cause.", ["cause"], registry=registry
         )
@@ -74,6 +103,8 @@ class ServiceMetrics:
         if log:
             lost = Gauge("aletheia_prediction_log_lost_rows", "Rows that the disk did not take.", registry=registry)
             lost.set_function(lambda: log.lost)
+            free = Gauge("aletheia_prediction_log_free_bytes", "Free beside the prediction log.", registry=registry)
+            free.set_function(lambda: float(_free_bytes(log.path)))
 
     def set_model(self, loaded: LoadedModel) -> None:
         """Show another model as the one that answers."""
@@ -82,8 +113,9 @@ class ServiceMetrics:
         self._info.labels(loaded.name, loaded.uri, loaded.version, loaded.precision, loaded.release).set(1)
         self._threshold.set(loaded.spec.threshold)
 
-    def count_answer(self, prediction: Prediction | VideoPrediction) -> None:
+    def count_answer(self, prediction: Prediction | VideoPrediction, assignment: Assignment) -> None:
         """Count an answer, its faces or people, their scores and abstentions."""
+        self._answers.labels(*_labels(assignment)).inc()
         parts: Sequence[FaceScore | PersonScore] = getattr(prediction, "people", ()) or getattr(prediction, "faces", ())
         self._faces.observe(len(parts))
         self._verdicts.labels(prediction.verdict).inc()
@@ -98,12 +130,33 @@ class ServiceMetrics:
         It stands in the prediction log where the request asked about a picture or video, and was entitled to an answer.
         """
         self.errors.labels(kind).inc()
-        if self._log and asked and kind not in _NOT_ENTITLED:
+        if not asked or kind in _NOT_ENTITLED:
+            return
+        self._unanswered.labels(kind).inc()
+        if self._log:
             loaded = self._loaded
             self._log.append(error_entry(kind, loaded.version, loaded.uri, loaded.release))
 
+    def count_shadow(self, outcome: str) -> None:
+        """Count what became of a picture for the model that did not answer, see `aletheia.serving.shadow.OUTCOMES`."""
+        self._shadow.labels(outcome).inc()
+
+    @contextlib.contextmanager
+    def failures_counted(self, assignment: Assignment) -> Iterator[None]:
+        """Count a failure inside that is the service's, by the model that was to answer."""
+        try:
+            yield
+        except InputError as error:
+            if getattr(error, "status", 400) >= 500:
+                self._failures.labels(*_labels(assignment)).inc()
+            raise
+        except Exception:
+            self._failures.labels(*_labels(assignment)).inc()
+            raise
+
     def observe_stages(self, stages: Stages) -> None:
-        """Count the time of each stage of a request that was answered."""
+        """Count the time of each stage of a request that was answered, and of all."""
+        self._answer_seconds.observe(stages.total())
         self._queue.observe(stages.seconds["queue"])
         for name, seconds in stages.seconds.items():
             if name != "queue":
@@ -112,6 +165,10 @@ class ServiceMetrics:
     def exposition(self) -> bytes:
         """Return all metrics as text."""
         return generate_latest(self.registry)
+
+
+def _labels(assignment: Assignment) -> tuple[str, str, str]:
+    return assignment.model.version, assignment.model.release, assignment.role
 
 
 class _Gauges(Collector):
@@ -139,3 +196,9 @@ def _resident_bytes(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:
         return 0
+
+
+def _free_bytes(path: Path) -> int:
+    """Return the bytes that are free on the disk of a file or, before it is there, of its first existing folder."""
+    folder = next((parent for parent in path.absolute().parents if parent.is_dir()), Path("/"))
+    return shutil.disk_usage(folder).free

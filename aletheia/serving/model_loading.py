@@ -62,6 +62,11 @@ class LoadedModel:
         """Beginning of the SHA-256 of its weights."""
         return self.spec.weights_sha256[:12]
 
+    @property
+    def device(self) -> str:
+        """Where its networks are computed: cpu, cuda or gpu."""
+        return self.predictor.device
+
 
 def load_model(config: ServeConfig) -> LoadedModel:
     """Find and open the model, or the models that answer as one.

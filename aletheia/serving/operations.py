@@ -7,12 +7,15 @@ from typing import Any
 
 from fastapi import Depends
 
-from aletheia.serving.routing import OVERHEAD_BYTES, RoutePolicy, base64_limit, file_limit
+from aletheia.lifecycle.experiments.assignment import KEY_HEADER
+from aletheia.serving.feedback_schemas import Feedback
+from aletheia.serving.routing import OVERHEAD_BYTES, RoutePolicy, base64_limit, file_limit, picture_limit
 from aletheia.serving.schemas import Failure, V2Failure
 from aletheia.serving.snippets import PICTURE
 
 #: Policies of the routes.
 FILES = RoutePolicy(max_body_bytes=file_limit, max_json_bytes=base64_limit, asks=True)
+FEEDBACK = RoutePolicy(max_body_bytes=picture_limit, max_json_bytes=16_384)
 JOB = RoutePolicy(max_json_bytes=base64_limit, metrics_label="/v1/jobs/{id}")
 PROBE = RoutePolicy(needs_key=False, checks_origin=False, cache_control=None)
 METRICS = RoutePolicy(cache_control=None)
@@ -30,6 +33,15 @@ _OPTIONS = {
 }
 _FORM = {"type": "object", "required": ["file"], "properties": {"file": _PICTURE, "frames": _FRAMES, **_OPTIONS}}
 _IMAGE = {"type": "string", "format": "byte"}
+#: The header by which callers are told apart when two models answer.
+KEY_PARAMETER = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Any text that stands for the caller: the same one gets the same model where two are tried. It is "
+    "hashed, and not kept. Without it the picture decides.",
+}
 _BASE64 = {"type": "object", "required": ["image"], "properties": {"image": _IMAGE, **_OPTIONS}}
 IMAGE_BODY = {
     "required": True,
@@ -39,6 +51,24 @@ IMAGE_BODY = {
     },
 }
 VIDEO_BODY = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
+_STATEMENT = {"id": "0b9c1c5e8a4f4f0f9a53a4f3c6a1f0d2", "label": "fake", "source": "own"}
+_SCHEMA = Feedback.model_json_schema()
+FEEDBACK_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": _SCHEMA, "example": _STATEMENT},
+        "multipart/form-data": {
+            "schema": {
+                **_SCHEMA,
+                "required": ["file", "consent", *_SCHEMA["required"]],
+                "properties": {
+                    "file": {**_IMAGE, "description": "The picture again, to be kept."},
+                    **_SCHEMA["properties"],
+                },
+            }
+        },
+    },
+}
 _TENSOR = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [PICTURE]}
 _INFER_BODY = {
     "required": True,
@@ -79,6 +109,8 @@ def describe_failures(*statuses: int, v2: bool = False) -> dict[int | str, dict[
 
 
 FAILURES = describe_failures(*SENDING)
+_FEEDBACK_FAILURES = sorted({*SENDING, 404} - {409})
+FEEDBACK_FAILURES = describe_failures(*_FEEDBACK_FAILURES)
 V2_ROUTE: dict[str, Any] = {
     "tags": ["V2 inference protocol"],
     "responses": describe_failures(*LOOKING, 503, v2=True),
@@ -88,7 +120,7 @@ V2_HEALTH_ROUTE = {**V2_ROUTE, "dependencies": [Depends(V2_PROBE)]}
 INFER_ROUTE: dict[str, Any] = {
     **V2_ROUTE,
     "responses": describe_failures(*_REFUSALS, v2=True),
-    "openapi_extra": {"requestBody": _INFER_BODY},
+    "openapi_extra": {"requestBody": _INFER_BODY, "parameters": [KEY_PARAMETER]},
     "dependencies": [Depends(V2_INFER)],
 }
 PROBE_ROUTE: dict[str, Any] = {

@@ -11,6 +11,7 @@ of an image is an error, never a file to open. The request's ``parameters`` may 
 from __future__ import annotations
 
 import binascii
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ OUTPUTS = {
     "face_reason": "BYTES",
     "verdict": "BYTES",
     "reason": "BYTES",
+    "id": "BYTES",
 }
 _MAX_ID = 200
 #: Parameters of a request: types in JSON, and what they are.
@@ -150,6 +152,12 @@ def check_id(value: Any) -> str:
     return value
 
 
+def answer_id(tensors: Sequence[dict[str, Any]]) -> str:
+    """Return the id for an answer to a request without one: that of its only picture, else a new one."""
+    ids: list[str] = next((tensor["data"] for tensor in tensors if tensor["name"] == "id"), [])
+    return ids[0] if len(ids) == 1 and ids[0] else uuid.uuid4().hex
+
+
 def select_outputs(request: dict[str, Any], tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the tensors of an answer that the request names in ``outputs``; all of them when it names none.
 
@@ -171,8 +179,9 @@ def encode_outputs(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     """Encode answers as V2 tensors.
 
     One row a face in ``fake_probability``, ``raw_probability`` (before calibration), ``box``, ``image`` (the picture's
-    position in the request), ``face_verdict`` and ``face_reason``; one row a picture in ``verdict`` and ``reason``. A
-    reason says why a verdict is neither real nor fake. A picture without a face has no row in the former.
+    position in the request), ``face_verdict`` and ``face_reason``; one row a picture in ``verdict``, ``reason`` and
+    ``id``. A reason says why a verdict is neither real nor fake. A picture without a face has no row in the former. The
+    id is that by which feedback refers to the answer; empty where none is recorded.
     """
     faces = [(index, face) for index, answer in enumerate(predictions) for face in answer.faces]
     rows: dict[str, list[Any]] = {
@@ -184,6 +193,7 @@ def encode_outputs(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
         "face_reason": [face.reason for _, face in faces],
         "verdict": [answer.verdict for answer in predictions],
         "reason": [answer.reason for answer in predictions],
+        "id": [answer.id for answer in predictions],
     }
     shapes = {"box": [len(faces), 4]}
     return [

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 import aletheia
 from aletheia.imaging.media_types import VIDEO_FORMATS
 from aletheia.inference.errors import RequestError
+from aletheia.lifecycle.experiments.assignment import KEY_HEADER
 from aletheia.serving.admission import Turn
 from aletheia.serving.operations import (
     FAILURES,
@@ -22,6 +23,7 @@ from aletheia.serving.operations import (
     IMAGE_BODY,
     INFER_ROUTE,
     JOB,
+    KEY_PARAMETER,
     LOOKING,
     METRICS,
     PROBE_ROUTE,
@@ -58,7 +60,7 @@ CurrentService = Annotated[InferenceService, Depends(current_service)]
     tags=["answers"],
     response_model=Answer,
     responses=FAILURES,
-    openapi_extra={"requestBody": IMAGE_BODY},
+    openapi_extra={"requestBody": IMAGE_BODY, "parameters": [KEY_PARAMETER]},
     dependencies=[Depends(FILES)],
 )
 async def predict(request: Request, service: CurrentService) -> Response:
@@ -66,19 +68,19 @@ async def predict(request: Request, service: CurrentService) -> Response:
     service.admission.check()
     async with receive_upload(request) as upload, service.admission.turn(service.config.request_timeout_s) as turn:
         await _check_connected(request)
-        answer = await to_thread.run_sync(_answer, service, upload, turn)
+        answer = await to_thread.run_sync(_answer, service, upload, turn, request.headers.get(KEY_HEADER))
     return JSONResponse(answer)
 
 
-def _answer(service: InferenceService, upload: Upload, turn: Turn) -> dict[str, Any]:
+def _answer(service: InferenceService, upload: Upload, turn: Turn, key: str | None) -> dict[str, Any]:
     if upload.is_json:
         data, options = picture_from_json(upload.read())
-        return service.image_in_turn(data, turn, options)
+        return service.image_in_turn(data, turn, options, key)
     is_video = upload.is_video()
     service.check_size(upload.size, video=is_video)
     if is_video:
-        return service.video_in_turn(upload.file, upload.frames(), None, turn, upload.options())
-    return service.image_in_turn(upload.read(), turn, upload.options())
+        return service.video_in_turn(upload.file, upload.frames(), None, turn, upload.options(), key)
+    return service.image_in_turn(upload.read(), turn, upload.options(), key)
 
 
 @router.post(
@@ -87,7 +89,7 @@ def _answer(service: InferenceService, upload: Upload, turn: Turn) -> dict[str, 
     status_code=202,
     response_model=Job,
     responses=FAILURES,
-    openapi_extra={"requestBody": VIDEO_BODY},
+    openapi_extra={"requestBody": VIDEO_BODY, "parameters": [KEY_PARAMETER]},
     dependencies=[Depends(FILES)],
 )
 async def submit(request: Request, service: CurrentService) -> Response:
@@ -99,7 +101,8 @@ async def submit(request: Request, service: CurrentService) -> Response:
         service.check_size(upload.size, video=True)
         frames, options = upload.frames(), upload.options()
         upload.taken = True
-        return JSONResponse(request.app.state.jobs.submit(upload.file, frames, options), 202)
+        key = request.headers.get(KEY_HEADER)
+        return JSONResponse(request.app.state.jobs.submit(upload.file, frames, options, key), 202)
 
 
 @router.get(
@@ -139,7 +142,8 @@ async def infer(request: Request, name: str, service: CurrentService, version: s
         await graph.wait_until_ready(GRAPH_WAIT_SECONDS)
         async with service.admission.turn(service.config.request_timeout_s) as turn:
             await _check_connected(request)
-            answer = await to_thread.run_sync(lambda: graph.infer(parse_json(upload.read()), turn, version))
+            key = request.headers.get(KEY_HEADER)
+            answer = await to_thread.run_sync(lambda: graph.infer(parse_json(upload.read()), turn, version, key))
     return JSONResponse(answer)
 
 
@@ -163,7 +167,7 @@ async def model(name: str, service: CurrentService, version: str = "") -> dict[s
     loaded = service.loaded
     return {
         "name": name,
-        "versions": [loaded.version],
+        "versions": [model.version for model in service.traffic.answering],
         "platform": "aletheia",
         "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}],
         "outputs": [
@@ -172,7 +176,9 @@ async def model(name: str, service: CurrentService, version: str = "") -> dict[s
         "threshold": loaded.spec.threshold,
         "uri": loaded.uri,
         "trained_on": loaded.spec.trained_on,
+        "kind_note": loaded.predictor.kind_note(),
         "release": loaded.release,
+        "device": loaded.device,
     }
 
 
@@ -232,10 +238,7 @@ V2_UNKNOWN = FallbackMount("/v2", _refuse_unknown_path, V2)
 def _check_model(service: InferenceService, name: str, version: str = "") -> None:
     if name != service.loaded.name:
         raise RequestError("not_found", f"There is no model {name[:60]!r} here; the model is {service.loaded.name!r}.")
-    if version not in ("", service.loaded.version):
-        raise RequestError(
-            "not_found", f"There is no version {version[:60]!r} here; the version is {service.loaded.version!r}."
-        )
+    service.traffic.assign(version=version)
 
 
 async def _check_connected(request: Request) -> None:

@@ -35,6 +35,11 @@ def file_limit(config: ServeConfig) -> int:
     return max(config.max_video_bytes, config.max_upload_bytes) + OVERHEAD_BYTES
 
 
+def picture_limit(config: ServeConfig) -> int:
+    """Return the bytes of a form with a picture of the largest size."""
+    return config.max_upload_bytes + OVERHEAD_BYTES
+
+
 def base64_limit(config: ServeConfig) -> int:
     """Return the bytes of JSON with a picture of the largest size in base64."""
     return config.max_upload_bytes * 4 // 3 + OVERHEAD_BYTES

@@ -14,6 +14,7 @@ from pydantic.config import JsonDict
 
 from aletheia.core.arrays import Array
 from aletheia.inference.options import PredictOptions
+from aletheia.lifecycle.experiments.assignment import CHAMPION
 
 if TYPE_CHECKING:
     from aletheia.inference.predictor import FaceScore, Prediction
@@ -37,7 +38,9 @@ _MODEL: JsonDict = {
     "version": "5d1f0c3a9b7e",
     "threshold": 0.42,
     "precision": "f32",
+    "device": "cpu",
     "release": "v1.2.0",
+    "role": "champion",
 }
 _TIMES: JsonDict = {"queue": 0.1, "decode": 6.2, "detect": 9.8, "network": 41.5, "judge": 0.2, "total": 58.4}
 _IMAGE: JsonDict = {
@@ -76,7 +79,11 @@ class ModelInfo(BaseModel):
     version: str = Field(description="The beginning of the SHA-256 of its weights.")
     threshold: float = Field(description='From this probability on the verdict is "fake".')
     precision: Literal["f32", "bf16", "int8"] = Field(description="In which its network was computed.")
+    device: Literal["cpu", "cuda", "gpu"] = Field("cpu", description="Where its network was computed.")
     release: str = Field(description="The version under which it was registered; empty for a folder or several models.")
+    role: Literal["champion", "challenger"] = Field(
+        "champion", description="Whether it is the one that answers, or tried on a share of the requests beside it."
+    )
 
 
 class Face(BaseModel):
@@ -176,7 +183,7 @@ class Job(BaseModel):
     error: Problem | None = None
 
 
-def model_info(loaded: LoadedModel) -> dict[str, Any]:
+def model_info(loaded: LoadedModel, role: str = CHAMPION) -> dict[str, Any]:
     """Return the part of every answer that describes the model, see `ModelInfo`."""
     return {
         "name": loaded.name,
@@ -184,7 +191,9 @@ def model_info(loaded: LoadedModel) -> dict[str, Any]:
         "version": loaded.version,
         "threshold": loaded.spec.threshold,
         "precision": loaded.precision,
+        "device": loaded.device,
         "release": loaded.release,
+        "role": role,
     }
 
 
@@ -194,9 +203,10 @@ def image_answer(
     size: tuple[int, int],
     stages: Stages,
     options: PredictOptions | None = None,
+    role: str = CHAMPION,
 ) -> dict[str, Any]:
     """Build an `Answer` for a picture of this size (height, width)."""
-    answer = _answer(loaded, "image", prediction, size, stages, options)
+    answer = _answer(loaded, "image", prediction, size, stages, options, role)
     answer["faces"] = [_face(face) for face in prediction.faces]
     for face, crop in zip(answer["faces"], prediction.crops, strict=False):
         face["crop"] = _encode_png(crop)
@@ -209,6 +219,7 @@ def video_answer(
     size: tuple[int, int],
     stages: Stages,
     options: PredictOptions | None = None,
+    role: str = CHAMPION,
 ) -> dict[str, Any]:
     """Build an `Answer` for a video with frames of this size (height, width)."""
     people = [
@@ -223,7 +234,7 @@ def video_answer(
         for person in prediction.people
     ]
     return {
-        **_answer(loaded, "video", prediction, size, stages, options),
+        **_answer(loaded, "video", prediction, size, stages, options, role),
         "people": people,
         "frames": prediction.frames,
         "aggregation": prediction.aggregation,
@@ -244,9 +255,10 @@ def _answer(
     size: tuple[int, int],
     stages: Stages,
     options: PredictOptions | None,
+    role: str,
 ) -> dict[str, Any]:
     options = options or PredictOptions()
-    model = model_info(loaded)
+    model = model_info(loaded, role)
     if options.changes_decision:
         model["threshold"] = loaded.predictor.adjusted(options).spec.threshold
     return {

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
-import hmac
 import logging
 import time
 import traceback
@@ -18,7 +15,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aletheia.core.hosts import LOCAL_NAMES, host_of, is_address, is_loopback
+from aletheia.core.hosts import is_loopback
+from aletheia.core.request_checks import AUTHENTICATE, SECURITY_HEADERS, foreign_header, sends_key
 from aletheia.inference.errors import RequestError
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.metrics import ServiceMetrics
@@ -27,14 +25,6 @@ from aletheia.serving.schemas import failure
 
 logger = logging.getLogger("aletheia.serving")
 
-_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "SAMEORIGIN",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-}
 _IDLE_SECONDS = 30.0  # between two parts of a body
 _BODY_SECONDS, _SLOWEST = 60.0, 10_000  # a body has a minute, and one second more for so many bytes
 _DRAIN_SECONDS = 10.0
@@ -69,7 +59,6 @@ class SecurityMiddleware:
         self._open_bodies, self._arriving_bytes = 0, 0
         self._max_open_bodies = 2 * (config.queue + config.workers)
         self._checks_host = bool(config.names) or is_loopback(config.host)
-        self._names = LOCAL_NAMES | set(config.names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -133,24 +122,21 @@ class SecurityMiddleware:
             raise exchange.too_large()
 
     def _check_origin(self, headers: dict[str, str]) -> None:
-        host, origin = headers.get("host", ""), headers.get("origin")
-        name = host_of(f"//{host}") or ""
-        if host and self._checks_host and name not in self._names and not is_address(name):
+        foreign = foreign_header(headers, self.config.names, checks_host=self._checks_host)
+        if foreign == "Host":
             raise RequestError(
                 "forbidden",
-                f"The Host header {host[:80]!r} is not a name of this service; add it with aletheia serve --name.",
+                f"The Host header {headers['host'][:80]!r} is not a name of this service; "
+                "add it with aletheia serve --name.",
             )
-        # A proxy may call this service by another name than the browser did.
-        if origin is not None and origin.partition("://")[2] != host and host_of(origin) not in self.config.names:
+        if foreign:
             raise RequestError(
                 "forbidden", "This service does not answer pages of other sites (see the Origin header)."
             )
 
     def _has_key(self, headers: dict[str, str]) -> bool:
         key = self.config.api_key
-        if key is None:
-            return True
-        return any(hmac.compare_digest(sent, key.get_secret_value().encode()) for sent in _sent_keys(headers))
+        return key is None or sends_key(headers, key.get_secret_value())
 
     def _count_bytes(self, size: int) -> None:
         """Count a part of a body, which stays in memory or on the disk until its request has been answered."""
@@ -227,11 +213,11 @@ class _Exchange:
 
     def _added_headers(self, message: Message) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in message.get("headers", ())}
-        headers = {**_HEADERS, "content-security-policy": self.policy.content_security_policy}
+        headers = {**SECURITY_HEADERS, "content-security-policy": self.policy.content_security_policy}
         if self.policy.cache_control is not None:
             headers["cache-control"] = self.policy.cache_control
         if message["status"] == HTTPStatus.UNAUTHORIZED:
-            headers["www-authenticate"] = 'Basic realm="Aletheia", charset="UTF-8"'
+            headers["www-authenticate"] = AUTHENTICATE
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
         return [(name, value) for name, value in pairs if name not in present]
 
@@ -266,15 +252,3 @@ def _in_one_line(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
     places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return f"{type(error).__name__}: {str(error)[:300]!r} in {places}"
-
-
-def _sent_keys(headers: dict[str, str]) -> list[bytes]:
-    """Return all values of a request that may be the key."""
-    keys = [headers["x-api-key"].encode("latin-1")] if "x-api-key" in headers else []
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        keys.append(value.strip().encode("latin-1"))
-    elif scheme.lower() == "basic":
-        with contextlib.suppress(binascii.Error, ValueError):
-            keys.append(base64.b64decode(value, validate=True).partition(b":")[2])
-    return keys

@@ -3,95 +3,76 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
-import threading
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aletheia.core.arrays import Array
 from aletheia.core.errors import InputError
-from aletheia.faces.crop import CropError
 from aletheia.imaging.reading import Picture
 from aletheia.inference.errors import RequestError
 from aletheia.inference.options import PredictOptions
-from aletheia.inference.prediction import FaceEvidence
 from aletheia.inference.predictor import Prediction, checked_pixels
 from aletheia.inference.timing import Stages
 from aletheia.inference.video import ScoredFrames
-from aletheia.lifecycle.prediction_log.entry import answer_entry
-from aletheia.lifecycle.prediction_log.writer import PredictionLog
+from aletheia.lifecycle.experiments.assignment import request_key
 from aletheia.serving.admission import Admission, Turn
 from aletheia.serving.config import ServeConfig
-from aletheia.serving.decoding import Decoder, Source
-from aletheia.serving.metrics import ServiceMetrics
+from aletheia.serving.decoding import Decoder
+from aletheia.serving.explanations import Explanations
+from aletheia.serving.ipc import Source
 from aletheia.serving.model_info import model_card, service_limits
 from aletheia.serving.model_loading import LoadedModel
-from aletheia.serving.schemas import image_answer, video_answer
+from aletheia.serving.recording import Recorder
+from aletheia.serving.traffic import Assignment, CurrentRequest, Traffic, current_request, video_sample
 
 if TYPE_CHECKING:
-    from aletheia.faces.face import Face
-    from aletheia.inference.explain import Explainer, Explanation
-    from aletheia.inference.predictor import Predictor
+    from aletheia.inference.explain import Explanation
 
 Progress = Callable[[float], None]
-_current_stages: contextvars.ContextVar[Stages | None] = contextvars.ContextVar("stages", default=None)
-_current_model: contextvars.ContextVar[LoadedModel | None] = contextvars.ContextVar("model", default=None)
 
 
 class InferenceService:
     """Answers for pictures and videos. May be shared by threads.
 
-    The model may be switched while requests are answered: each takes the model once, when its turn begins, and keeps it
-    until its answer is written, so that no answer mixes two.
+    The models may be switched while requests are answered, see `aletheia.serving.traffic`.
 
     A request that cannot be answered raises `aletheia.inference.errors.RequestError`, whose text is a sentence for the
     client.
 
     Parameters
     ----------
-    loaded : LoadedModel
-        The model.
+    models : LoadedModel or Traffic
+        The model, or several.
     config : ServeConfig
         The limits.
     decoder : Decoder, optional
         One whose processes were started while the model was loading; closed with the service.
     """
 
-    def __init__(self, loaded: LoadedModel, config: ServeConfig, decoder: Decoder | None = None) -> None:
-        self.loaded, self.config = loaded, config
-        self._previous = loaded
+    def __init__(self, models: LoadedModel | Traffic, config: ServeConfig, decoder: Decoder | None = None) -> None:
+        self.traffic, self.config = models if isinstance(models, Traffic) else Traffic(models), config
         self.decoder = decoder or Decoder.from_config(config)
         self.admission = Admission(config.workers, config.queue)
-        log = config.prediction_log
-        self.log = PredictionLog(log, config.max_log_bytes) if log else None
-        self.metrics = ServiceMetrics(loaded, self.admission, self.log)
-        self._explainer: tuple[LoadedModel, Explainer] | None = None
-        self._lock = threading.Lock()
+        self.recorder = Recorder(self.traffic, self.admission, config)
+        self.metrics, self.log = self.recorder.metrics, self.recorder.log
+        self._explanations = Explanations()
 
     @property
-    def answering(self) -> LoadedModel:
-        """The model of the request at hand, see `timed`; outside of one that of the next request."""
-        return _current_model.get() or self.loaded
-
-    @property
-    def predictor(self) -> Predictor:
-        """The predictor of `answering`."""
-        return self.answering.predictor
+    def loaded(self) -> LoadedModel:
+        """The model in production, or the only one."""
+        return self.traffic.champion
 
     def switch(self, loaded: LoadedModel) -> None:
-        """Let another model answer from the next turn on; the one before is kept, see `model_of`."""
-        self._previous, self.loaded = self.loaded, loaded
+        """Let another model be the champion from the next turn on, see `Traffic.switch`."""
+        self.traffic.switch(loaded)
         self.metrics.set_model(loaded)
 
-    def model_of(self, version: str) -> LoadedModel:
-        """Return the model with the version that an answer names, of the two last ones; else the present one."""
-        return next((model for model in (self.loaded, self._previous) if model.version == version), self.loaded)
-
-    def kept(self, artifact: str) -> LoadedModel | None:
-        """Return the model of an artifact if it is one of the two last ones, which are still open."""
-        return next((model for model in (self.loaded, self._previous) if model.artifact == artifact), None)
+    def assign(self, key: str | None, content: Iterable[bytes | memoryview], version: str = "") -> Assignment:
+        """Give a request its model, by the caller's key or else its content, see `Traffic.assign`."""
+        return self.traffic.assign(request_key(key, content), version)
 
     @property
     def max_bytes(self) -> int:
@@ -99,10 +80,9 @@ class InferenceService:
         return self.config.max_upload_bytes
 
     def close(self) -> None:
-        """End the decoding processes, and write the rest of the prediction log."""
+        """End the other processes, and write the rest of the prediction log."""
         self.decoder.close()
-        if self.log:
-            self.log.close()
+        self.recorder.close()
 
     def answer_image(self, data: bytes, options: PredictOptions | None = None) -> dict[str, Any]:
         """Answer for a picture, as ``POST /v1/predict`` does.
@@ -164,7 +144,7 @@ class InferenceService:
         count : int
             How many faces, at most.
         version : str
-            Of the model that gave the answer to be explained, see `model_of`.
+            Of the model that gave the answer to be explained, see `Traffic.model_of`.
 
         Returns
         -------
@@ -178,18 +158,9 @@ class InferenceService:
         InputError
             When the model's network for explanations is missing or does not fit its hash.
         """
-        with self.admission.turn(self.config.request_timeout_s) as turn, self.timed(turn) as stages:
-            rgb, model = self._decode(data, stages).rgb, self.model_of(version)
-            with stages.stage("detect"):
-                faces = model.predictor.detector.detect(rgb, stages.check)
-            explanations: list[Explanation | None] = []
-            for face in faces[:count]:
-                stages.check()
-                try:
-                    explanations.append(self._explain(model, rgb, face))
-                except CropError:
-                    explanations.append(None)
-            return explanations
+        with self.admission.turn(self.config.request_timeout_s) as turn, self.timed(turn) as request:
+            rgb = self._decode(data, request.stages).rgb
+            return self._explanations.explain(self.traffic.model_of(version), rgb, count, request.stages)
 
     def provenance(self, data: bytes) -> dict[str, Any]:
         """Read the file's own record of its origin (EXIF, content credentials), which is never part of the score.
@@ -216,7 +187,8 @@ class InferenceService:
 
         Bytes are decoded in another process. A picture that cannot be read has the verdict ``"error"``.
         """
-        stages = _current_stages.get() or Stages(self.config.request_timeout_s)
+        request = current_request() or CurrentRequest(Stages(self.config.request_timeout_s), Assignment(self.loaded))
+        stages, model = request.stages, request.assignment.model
         try:
             if isinstance(image, np.ndarray):
                 picture = Picture(self._check_pixels(image))
@@ -230,26 +202,26 @@ class InferenceService:
         except InputError as error:
             return Prediction("error", None, reason=str(error))
         try:
-            prediction = self.predictor.predict_picture(picture, stages, options)
+            prediction = model.predictor.predict_picture(picture, stages, options)
         except InputError as error:
             stages.refused = error
             raise
-        self.metrics.count_answer(prediction)
         if self.log:  # the caller builds an answer of its own
-            self._log(image_answer(self.answering, prediction, _size(picture.rgb), stages), prediction.evidence)
+            answer = self.recorder.image(request, prediction, picture, options)
+            prediction = dataclasses.replace(prediction, id=answer["id"])
+        else:
+            self.metrics.count_answer(prediction, request.assignment)
         return prediction
 
-    def image_in_turn(self, data: bytes, turn: Turn, options: PredictOptions | None = None) -> dict[str, Any]:
-        """Answer as `answer_image` for a caller that holds a turn."""
-        with self.timed(turn) as stages:
-            picture = self._decode(data, stages)
-            model = self.answering
-            prediction = model.predictor.predict_picture(picture, stages, options)
-        self.metrics.count_answer(prediction)
-        self.metrics.observe_stages(stages)
-        answer = image_answer(model, prediction, _size(picture.rgb), stages, options)
-        self._log(answer, prediction.evidence)
-        return answer
+    def image_in_turn(
+        self, data: bytes, turn: Turn, options: PredictOptions | None = None, key: str | None = None
+    ) -> dict[str, Any]:
+        """Answer as `answer_image` for a caller that holds a turn, and may have sent a key, see `assign`."""
+        with self.timed(turn, self.assign(key, (data,))) as request:
+            picture = self._decode(data, request.stages)
+            prediction = request.assignment.model.predictor.predict_picture(picture, request.stages, options)
+        self.metrics.observe_stages(request.stages)
+        return self.recorder.image(request, prediction, picture, options)
 
     def video_in_turn(
         self,
@@ -258,14 +230,15 @@ class InferenceService:
         progress: Progress | None,
         turn: Turn | None,
         options: PredictOptions | None = None,
+        key: str | None = None,
     ) -> dict[str, Any]:
         """Answer as `answer_video` for a caller that holds a turn; without one, each frame waits for its own.
 
         The latter has no limit of time and lets pictures pass between two frames: it is for jobs.
         """
         count = self.check_frames(frames)
-        with self.timed(turn) as stages:
-            model = self.answering
+        with self.timed(turn, self.assign(key, video_sample(source))) as request:
+            model, stages = request.assignment.model, request.stages
             predictor = model.predictor.adjusted(options) if options else model.predictor
             scored = ScoredFrames()
             for frame in self.decoder.video(source, count, stages):
@@ -275,12 +248,8 @@ class InferenceService:
                     progress(min(len(scored.times) / count, 1.0))
             with stages.stage("judge"):
                 prediction = scored.decide(predictor)
-        self.metrics.count_answer(prediction)
         self.metrics.observe_stages(stages)
-        answer = video_answer(model, prediction, scored.size, stages, options)
-        with_faces = [frame for frame in scored.evidence if frame]
-        self._log(answer, with_faces[len(with_faces) // 2] if with_faces else ())
-        return answer
+        return self.recorder.video(request, prediction, scored, options)
 
     def check_frames(self, frames: int | None) -> int:
         """Return how many frames are scored; RequestError for a number out of range."""
@@ -298,19 +267,12 @@ class InferenceService:
             raise RequestError("too_large", f"The {kind} has more than {limit:,} bytes; send a smaller one.")
 
     @contextlib.contextmanager
-    def timed(self, turn: Turn | None) -> Iterator[Stages]:
+    def timed(self, turn: Turn | None, assignment: Assignment | None = None) -> Iterator[CurrentRequest]:
         """Measure the stages of a request and hold on to its model, also for `predict`, which is called inside."""
         stages = Stages(self.config.request_timeout_s, turn.waited) if turn else Stages()
-        token, model_token = _current_stages.set(stages), _current_model.set(self.loaded)
-        try:
-            yield stages
-        finally:
-            _current_stages.reset(token)
-            _current_model.reset(model_token)
-
-    def _log(self, answer: dict[str, Any], evidence: Sequence[FaceEvidence]) -> None:
-        if self.log:
-            self.log.append(answer_entry(answer, evidence))
+        request = CurrentRequest(stages, assignment or Assignment(self.loaded))
+        with request.entered(), self.metrics.failures_counted(request.assignment):
+            yield request
 
     def _check_pixels(self, pixels: Array) -> Array:
         if pixels.ndim > 1 and pixels.shape[0] * pixels.shape[1] > self.config.max_pixels:
@@ -321,17 +283,3 @@ class InferenceService:
         self.check_size(len(data), video=False)
         with stages.stage("decode"):
             return self.decoder.image(data, stages.left())
-
-    def _explain(self, model: LoadedModel, rgb: Array, face: Face) -> Explanation:
-        from aletheia.inference.explain import Explainer
-
-        with self._lock:
-            if self._explainer is None or self._explainer[0] is not model:
-                self._explainer = model, Explainer(model.folder, model.heaviest.spec, threads=1)
-            explainer = self._explainer[1]
-        return explainer.explain(rgb, face)
-
-
-def _size(rgb: Array) -> tuple[int, int]:
-    height, width = rgb.shape[:2]
-    return height, width

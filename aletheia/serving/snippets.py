@@ -39,10 +39,13 @@ class Call:
 def call_of(method: str, url: str, operation: Mapping[str, Any], *, needs_key: bool) -> Call:
     """Make the request for an operation of an OpenAPI description: with a file where it takes one."""
     content = operation.get("requestBody", {}).get("content", {})
+    example = content.get("application/json", {}).get("example")
+    if "multipart/form-data" in content and example is not None and not _holds_picture(example):
+        return Call(method, url, body=example, needs_key=needs_key)  # the file is what may come along
     if "multipart/form-data" in content:
         # A route that also takes JSON answers for pictures; the other is for videos.
         return Call(method, url, "picture.jpg" if "application/json" in content else "video.mp4", needs_key=needs_key)
-    return Call(method, url, body=content.get("application/json", {}).get("example"), needs_key=needs_key)
+    return Call(method, url, body=example, needs_key=needs_key)
 
 
 def code_samples(call: Call) -> list[dict[str, str]]:
@@ -65,6 +68,9 @@ def _curl(call: Call) -> str:
         words.append(f"-F file=@{call.file}")
     if call.body is None:
         return " \\\n  ".join([*words, call.url])
+    if not _holds_picture(call.body):
+        body = json.dumps(call.body, ensure_ascii=False)
+        return " \\\n  ".join([*words, '-H "Content-Type: application/json"', f"--data-binary '{body}'", call.url])
     text = json.dumps(call.body, ensure_ascii=False).replace("%", "%%").replace(PICTURE, "%s")
     words += ['-H "Content-Type: application/json"', "--data-binary @-", call.url]
     return f"printf '{text}' \"$(base64 -w 0 picture.jpg)\" |\n  " + " \\\n  ".join(words)
@@ -79,7 +85,7 @@ def _python(call: Call) -> str:
     if call.body is not None:
         arguments.append(f"json={_literal(call.body)}")
     lines = ["import os"] * call.needs_key + ["import requests", ""]
-    if call.body is not None:
+    if _holds_picture(call.body):
         lines = ["import base64", *lines, 'picture = base64.b64encode(open("picture.jpg", "rb").read()).decode()']
     joined = "".join(f"\n    {argument}," for argument in [*arguments, "timeout=60"])
     return "\n".join(
@@ -104,12 +110,13 @@ def _script(call: Call) -> str:
     headers = []
     if call.needs_key:
         headers.append(f"Authorization: `Bearer ${{process.env.{_KEY}}}`")
-    if call.body is not None:
+    if _holds_picture(call.body):
         lines = [
             'import { readFileSync } from "node:fs";',
             "",
             'const picture = readFileSync("picture.jpg", "base64");',
         ]
+    if call.body is not None:
         headers.append('"Content-Type": "application/json"')
     if headers:
         options.append(f"headers: {{ {', '.join(headers)} }}")
@@ -132,3 +139,7 @@ def _script(call: Call) -> str:
 def _literal(body: Any) -> str:
     """Write a body for Python or JavaScript, with the variable ``picture`` in place of `PICTURE`."""
     return json.dumps(body, ensure_ascii=False).replace(json.dumps(PICTURE, ensure_ascii=False), "picture")
+
+
+def _holds_picture(body: Any) -> bool:
+    return json.dumps(PICTURE, ensure_ascii=False) in json.dumps(body, ensure_ascii=False)

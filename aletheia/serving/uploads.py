@@ -79,8 +79,8 @@ class Upload:
 
 
 @contextlib.asynccontextmanager
-async def receive_upload(request: Request) -> AsyncIterator[Upload]:
-    """Receive the body of a request; its file is closed afterwards.
+async def receive_upload(request: Request, field_bytes: int = _MAX_FIELD_BYTES) -> AsyncIterator[Upload]:
+    """Receive the body of a request, with fields of at most so many bytes; its file is closed afterwards.
 
     Raises
     ------
@@ -90,7 +90,7 @@ async def receive_upload(request: Request) -> AsyncIterator[Upload]:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if content_type == "multipart/form-data":
-            upload = await _receive_form(request)
+            upload = await _receive_form(request, field_bytes)
         elif content_type == "application/json":
             upload = await _receive_json(request)
         else:
@@ -106,9 +106,9 @@ async def receive_upload(request: Request) -> AsyncIterator[Upload]:
             upload.file.close()
 
 
-async def _receive_form(request: Request) -> Upload:
+async def _receive_form(request: Request, field_bytes: int) -> Upload:
     parser = MultiPartParser(
-        request.headers, request.stream(), max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        request.headers, request.stream(), max_files=1, max_fields=_MAX_FIELDS, max_part_size=field_bytes
     )
     try:
         form = await parser.parse()

@@ -22,6 +22,7 @@ from aletheia.core.arrays import Array
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.intervals import clustered_rate, perfect_auc_limits
+from aletheia.stats.paired_difference import PairedDifference, two_sided_quantile
 
 _NAN = float("nan")
 #: Independent groups of each class below which no interval is given. Bootstraps of fewer hold the truth in some 80 %
@@ -72,39 +73,6 @@ class ClusteredAuc:
         if self.value in (0.0, 1.0):
             return Estimate(self.value, *self.perfect)
         return _logit_estimate(self.value, self.standard_error, self.df, level)
-
-
-@dataclass(frozen=True)
-class AucDifference:
-    """AUC of a first score minus that of a second on the same rows.
-
-    Attributes
-    ----------
-    value, standard_error : float
-        NaN where they are not defined.
-    df : int
-        Degrees of freedom of Student's t.
-    """
-
-    value: float
-    standard_error: float
-    df: int
-
-    def estimate(self, level: float = 0.95) -> Estimate:
-        """Return the difference with its interval; without one where a class is one group."""
-        if not np.isfinite(self.standard_error):
-            return Estimate(self.value)
-        half = _quantile(level, self.df) * self.standard_error
-        return Estimate(self.value, max(self.value - half, -1.0), min(self.value + half, 1.0))
-
-    def p_value(self, margin: float = 0.0) -> float:
-        """Return the one-sided p of a true difference of at most `margin`; NaN where it is not defined."""
-        if not np.isfinite(self.standard_error):
-            return _NAN
-        excess = self.value - margin
-        if self.standard_error == 0:
-            return 0.0 if excess > 0 else 1.0
-        return float(student.sf(excess / self.standard_error, self.df))
 
 
 def clustered_auc(
@@ -188,14 +156,14 @@ def clustered_balanced_accuracy(
     return _logit_estimate(auc.value, float(np.sqrt(variance)), auc.df, level)
 
 
-def auc_difference(first: ClusteredAuc, second: ClusteredAuc) -> AucDifference:
+def auc_difference(first: ClusteredAuc, second: ClusteredAuc) -> PairedDifference:
     """Compare two AUCs of the same rows in the same groups.
 
     A group that is hard for one score is hard for the other, too, so the groups' influences are subtracted before they
     are squared (DeLong et al. 1988; Obuchowski 1997).
     """
     df = min(first.df, second.df)
-    return AucDifference(first.value - second.value, _standard_error(first.influence - second.influence, df), df)
+    return PairedDifference(first.value - second.value, _standard_error(first.influence - second.influence, df), df)
 
 
 def independent_p(first: Estimate, first_df: int, second: Estimate, second_df: int) -> float:
@@ -248,9 +216,5 @@ def _standard_error(influence: Array, df: int) -> float:
 
 
 def _logit_estimate(value: float, standard_error: float, df: int, level: float) -> Estimate:
-    half, centre = _quantile(level, df) * standard_error / (value * (1 - value)), logit(value)
+    half, centre = two_sided_quantile(level, df) * standard_error / (value * (1 - value)), logit(value)
     return Estimate(value, float(expit(centre - half)), float(expit(centre + half)))
-
-
-def _quantile(level: float, df: int) -> float:
-    return float(student.ppf((1 + level) / 2, df))

@@ -24,6 +24,7 @@ from aletheia.core.settings import get_settings
 from aletheia.tracking import mlflow_models, mlflow_runs
 from aletheia.tracking.access import without_token
 from aletheia.tracking.connect import ensure_tracking
+from aletheia.tracking.mlflow_access import refusal, refuse_password_in_address
 from aletheia.tracking.mlflow_exporter import Exporter, ExportSummary, exported
 from aletheia.tracking.reader import Reader
 
@@ -42,8 +43,10 @@ def connect(uri: str) -> MlflowClient:
     Raises
     ------
     InputError
-        When nothing answers at the address, which MLflow itself would report only after minutes.
+        When nothing answers at the address, which MLflow itself would report only after minutes; when the server wants
+        another user or password than those of the environment.
     """
+    refuse_password_in_address(uri)
     if uri.startswith(("http://", "https://")):
         try:
             urllib.request.urlopen(uri, timeout=10).close()
@@ -56,6 +59,8 @@ def connect(uri: str) -> MlflowClient:
             ) from None
     # MLflow reports its use to its makers unless that is disabled; the users of this project have not agreed to that.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # With a server it would print a line for each run amid what `--json` prints.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
@@ -65,7 +70,7 @@ def connect(uri: str) -> MlflowClient:
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
     except MlflowException as error:
-        raise InputError(f"MLflow cannot use {uri}: {error.message}") from None
+        raise refusal(uri, error) from None
     return client
 
 
@@ -108,6 +113,26 @@ def export_run(uid: str, project: str, uri: str | None = None) -> ExportSummary:
         When either side does not answer or the run is unknown.
     """
     return _export(project, uid, uri, False)
+
+
+def export_models(project: str, uri: str | None = None, *, key: str | None = None) -> ExportSummary:
+    """Export the tagged models of a project (those of one key, or all) with their aliases, and no runs.
+
+    Raises
+    ------
+    InputError
+        When either side does not answer.
+    """
+    address, uri = ensure_tracking(), uri or default_uri()
+    client, summary = connect(uri), ExportSummary(uri)
+    from mlflow.exceptions import MlflowException
+
+    with _export_lock(), Reader(address) as reader:
+        try:
+            mlflow_models.register_models(Exporter(client, reader, project, summary), key)
+        except MlflowException as error:
+            raise refusal(uri, error) from None
+    return summary
 
 
 def plan_export(project: str | None = None, uri: str | None = None) -> ExportSummary:
@@ -170,5 +195,5 @@ def _export(project: str | None, uid: str | None, uri: str | None, progress: boo
                     mlflow_runs.copy_run(exporter, run)
                 mlflow_models.register_models(exporter)
         except MlflowException as error:
-            raise InputError(f"MLflow at {uri} refused: {error.message}") from None
+            raise refusal(uri, error) from None
     return summary

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 _ARTIFACT, _ALIASES, _TAGS = "mlrun.artifact_uid", "mlrun.aliases", "mlrun.tags"
 
 
-def register_models(exporter: Exporter) -> None:
-    """Register the models that carry a tag; of a hyper-parameter run only the best (all are tagged latest)."""
+def register_models(exporter: Exporter, key: str | None = None) -> None:
+    """Register the models that carry a tag, of one key or all; of a hyper-parameter run only the best."""
+    # All iterations are tagged latest.
     models = [
         item
         for item in exporter.reader.artifacts(exporter.project, kind="model", **{"best-iteration": "true"})
@@ -26,8 +27,9 @@ def register_models(exporter: Exporter) -> None:
     ]
     by_name: dict[str, list[dict[str, Any]]] = {}
     for item in sorted(models, key=lambda item: item["metadata"].get("updated", "")):
-        key = (item.get("spec") or {}).get("db_key") or item["metadata"]["key"]
-        by_name.setdefault(f"{exporter.project}.{key}", []).append(item)
+        name = (item.get("spec") or {}).get("db_key") or item["metadata"]["key"]
+        if key in (None, name):
+            by_name.setdefault(f"{exporter.project}.{name}", []).append(item)
     for name, items in by_name.items():
         _register(exporter, name, items)
 
@@ -56,12 +58,15 @@ def _set_aliases(client: MlflowClient, name: str, aliases: dict[str, str]) -> No
     """Set the aliases (version by alias) and delete those of an earlier export; aliases of others stay."""
     model = client.get_registered_model(name)
     exported = [alias for alias in model.tags.get(_ALIASES, "").split(",") if alias]
+    if ours := set(aliases) - set(exported):
+        # First, so that an export that is killed leaves no alias that the next one takes for somebody else's.
+        client.set_registered_model_tag(name, _ALIASES, ",".join(sorted({*exported, *ours})))
     for alias in set(exported) - set(aliases):
         client.delete_registered_model_alias(name, alias)
     for alias, version in aliases.items():
         if str(model.aliases.get(alias)) != str(version):
             client.set_registered_model_alias(name, alias, version)
-    if exported != sorted(aliases):
+    if ours or exported != sorted(aliases):
         client.set_registered_model_tag(name, _ALIASES, ",".join(sorted(aliases)))
 
 

@@ -1,8 +1,8 @@
 """Owners of runs: the processes that write them. A run whose processes have ended is not "running" for ever.
 
 The stock client does not name its process, but its TCP connection comes from this machine, and the operating system
-knows which process holds the other end. Where it does not reveal that (another user, another container), the run is
-left alone.
+knows which process holds the other end. Where it does not reveal that (another user, another container, a process
+killed in that moment), the label of the run may (`aletheia.tracking.process_label`); else the run is left alone.
 """
 
 from __future__ import annotations

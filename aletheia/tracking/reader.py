@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -114,6 +114,53 @@ class Reader:
         change |= {"status.error": error} if error else {}
         self._store("PATCH", f"/api/v1/projects/{project}/runs/{uid}", f"The end of run {uid[:8]}", json=change)
 
+    def update_run(self, project: str, uid: str, change: dict[str, Any], iteration: int = 0) -> None:
+        """Change fields of a run or one of its iterations, such as ``{"status.results": …}``.
+
+        Raises
+        ------
+        InputError
+            When the server does not take it.
+        """
+        now = datetime.now(UTC).isoformat()
+        body = {"status.last_update": now, **change}
+        query = {"iter": iteration} if iteration else None
+        self._store("PATCH", f"/api/v1/projects/{project}/runs/{uid}", f"The run {uid[:8]}", params=query, json=body)
+
+    def note_artifact(self, project: str, key: str, path: str, *, run: str, name: str) -> str:
+        """Note a file as an artifact of a run that was noted; return its address, ``store://…``.
+
+        Parameters
+        ----------
+        project : str
+            Name of the project.
+        key : str
+            Of the artifact in the run.
+        path : str
+            Where the file lies.
+        run, name : str
+            uid and name of the run.
+
+        Raises
+        ------
+        InputError
+            When the server does not take it.
+        """
+        stored = f"{name}_{key}"
+        body = {
+            "kind": "artifact",
+            "metadata": {"key": key, "project": project, "tree": run, "iter": 0},
+            "spec": {
+                "target_path": path,
+                "db_key": stored,
+                "producer": {"kind": "run", "name": name, "uri": f"{project}/{run}"},
+            },
+            "status": {"state": "created"},
+        }
+        path = f"/api/v2/projects/{project}/artifacts/{stored}"
+        self._store("PUT", path, f"The artifact {key}", params={"tree": run, "tag": "latest"}, json=body)
+        return f"store://artifacts/{project}/{stored}#0@{run}"
+
     def set_tag(self, project: str, tag: str, key: str, uid: str) -> None:
         """Point a tag at an artifact and away from every other of its key: one transaction of the server.
 
@@ -179,7 +226,9 @@ class Reader:
             if run["status"].get("state") in terminal
         }
 
-    def runs(self, project: str, uid: str | None = None, label: str | None = None) -> list[dict[str, Any]]:
+    def runs(
+        self, project: str, uid: str | None = None, label: str | None = None, states: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
         """List runs and their iterations by the time of their start, each run before its iterations.
 
         Parameters
@@ -190,6 +239,8 @@ class Reader:
             Only this run.
         label : str, optional
             Only runs that have this label, with whatever value.
+        states : sequence of str, optional
+            Only runs in one of these states.
         """
         # Without a time filter a server may return the last week only.
         runs = self._pages(
@@ -198,6 +249,7 @@ class Reader:
             iter="yes",
             uid=uid,
             label=label,
+            state=states,
             start_time_from="1970-01-01T00:00:00+00:00",
         )
         return sorted(runs, key=lambda run: (run["status"].get("start_time", ""), _iteration(run)))

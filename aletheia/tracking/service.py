@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import http.client
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any
 import psutil
 
 from aletheia.core.errors import InputError
+from aletheia.core.lifetime import importable_environment
 from aletheia.core.settings import get_settings
 from aletheia.tracking import access, folders
 from aletheia.tracking.constants import EXIT_DATABASE, EXIT_PORT_TAKEN, EXIT_RUNNING, HOST, LOCK, SERVICE, STATE
@@ -193,9 +193,7 @@ def _spawn(home: Path, port: int, timeout: float, arguments: tuple[str, ...]) ->
 
 def _environment() -> dict[str, str]:
     """Return the environment of the service: this package is importable, and memory is allocated in few arenas."""
-    package_parent = str(Path(__file__).resolve().parents[2])
-    paths = [package_parent, os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "MALLOC_ARENA_MAX": "2"}
+    return {**importable_environment(), "MALLOC_ARENA_MAX": "2"}
 
 
 def _failure(code: int, home: Path, port: int, message: str) -> InputError:

@@ -34,8 +34,14 @@ def trainer_options(config: TrainConfig) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When the batch cannot be shared evenly.
+        When the batch cannot be shared evenly, or mpirun alone started this process as one of several.
     """
+    if int(os.environ.get("OMPI_COMM_WORLD_SIZE", "1")) > 1 and not started_elsewhere():
+        raise InputError(
+            "mpirun started several processes, which would each train on their own: it does not say how they meet. "
+            "Let it start torchrun, with --nnodes $OMPI_COMM_WORLD_SIZE --node-rank $OMPI_COMM_WORLD_RANK and "
+            "--master-addr."
+        )
     world = int(os.environ["WORLD_SIZE"]) if started_elsewhere() else config.devices
     if config.batch_size % world:
         raise InputError(

@@ -22,7 +22,8 @@ from aletheia.imaging.pixel_cache import iterate_images
 from aletheia.imaging.reading import Unreadable
 from aletheia.models.bundle import save_bundle
 from aletheia.models.onnx_export import export_onnx
-from aletheia.models.spec import AbstentionSpec, ModelSpec, OtherSources
+from aletheia.models.other_sources import OtherSources
+from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.models.training_profile import MAX_SEALED, write_profile
 from aletheia.stats.curves import auc
 from aletheia.training.abstention import fit_abstention, fit_typical_faces, manifest_statistics, reencoded_logits

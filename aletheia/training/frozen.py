@@ -1,7 +1,7 @@
 """Training of the head alone, on features of a backbone that keeps its weights.
 
 A logistic regression on fixed features has one minimum, which is found at once: there are no steps and no epochs. The
-features of a face are computed once, see `aletheia.training.feature_cache`.
+features of a face are computed once, see `aletheia.models.feature_cache`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import pandas as pd
 import torch
 
 from aletheia.core.arrays import Array
+from aletheia.core.errors import InputError
 from aletheia.imaging.transforms import augmented
+from aletheia.models.feature_cache import cached_features
 from aletheia.models.linear_head import linear_head, set_linear_head
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData, PixelDataset, mix_seed
 from aletheia.training.epoch_metrics import HISTORY, NAMES, epoch_metrics, mean_loss
 from aletheia.training.fault_injection import faulty_pixels
-from aletheia.training.feature_cache import cached_features
 from aletheia.training.fit_result import CHECKPOINT, FitResult
 from aletheia.training.logistic import fit_logistic
 from aletheia.training.module import as_network, initialise
@@ -42,8 +43,10 @@ def fit_frozen(
     Raises
     ------
     InputError
-        When the network does not end in one linear layer behind a backbone.
+        When the network does not end in one linear layer behind a backbone; for a GPU where there is none.
     """
+    if config.accelerator == "gpu" and not torch.cuda.is_available():
+        raise InputError("accelerator is gpu, but no GPU is found on this machine: choose auto or cpu.")
     started = time.perf_counter()
     detector = initialise(config, data.class_counts)
     net = as_network(detector)

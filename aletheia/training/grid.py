@@ -182,23 +182,8 @@ class Grid:
         before = read_result(folder)
         if before is not None and (before.ended or before.epochs >= until):
             return before
-        seconds, rows = (before.seconds, before.rows) if before else (0.0, [])
-        try:
-            pause = until if until < config.max_epochs else None
-            fitted = fit_network(config, self.train, self.val, folder, resume=True, progress=False, until=pause)
-        except DivergedError as error:
-            result = CellResult(
-                loss=math.inf, epochs=len(rows) + 1, seconds=seconds, reason=str(error), rows=rows, ended=True
-            )
-        else:
-            rows = fitted.history.to_dict("records")
-            result = CellResult(
-                loss=fitted.val_loss,
-                epochs=len(rows),
-                seconds=seconds + fitted.seconds,
-                rows=rows,
-                ended=until >= config.max_epochs or len(rows) < until,
-            )
+        pause = until if until < config.max_epochs else None
+        result = train_cell(config, self.train, self.val, folder, before=before, until=pause)
         _write(folder, result)
         return result
 
@@ -222,6 +207,53 @@ class Grid:
         result = _result(folder)
         if not result.ended:
             _write(folder, result.model_copy(update={"stopped": True, "ended": True}))
+
+
+def train_cell(
+    config: TrainConfig,
+    train: pd.DataFrame,
+    val: pd.DataFrame,
+    folder: Path | None = None,
+    *,
+    before: CellResult | None = None,
+    until: int | None = None,
+) -> CellResult:
+    """Train a cell by itself.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        The cell.
+    train, val : DataFrame
+        Manifests.
+    folder : Path, optional
+        Where its checkpoint is, or will be; without one nothing is kept.
+    before : CellResult, optional
+        What it has come to so far.
+    until : int, optional
+        Pause after this epoch; by default it trains to its end.
+
+    Raises
+    ------
+    InputError
+        For unusable data.
+    """
+    seconds, rows = (before.seconds, before.rows) if before else (0.0, [])
+    try:
+        is_kept = folder is not None
+        fitted = fit_network(config, train, val, folder, resume=is_kept, progress=False, until=until)
+    except DivergedError as error:
+        return CellResult(
+            loss=math.inf, epochs=len(rows) + 1, seconds=seconds, reason=str(error), rows=rows, ended=True
+        )
+    rows = fitted.history.to_dict("records")
+    return CellResult(
+        loss=fitted.val_loss,
+        epochs=len(rows),
+        seconds=seconds + fitted.seconds,
+        rows=rows,
+        ended=until is None or len(rows) < until,
+    )
 
 
 def read_result(folder: Path) -> CellResult | None:

@@ -20,8 +20,9 @@ from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
 from aletheia.datasets.schema import as_text
+from aletheia.models.other_sources import LeftOutSource, OtherSources
 from aletheia.models.scoring import score_manifest
-from aletheia.models.spec import AbstentionSpec, LeftOutSource, ModelSpec, OtherSources
+from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.stats.clustered_auc import clustered_auc
 from aletheia.training.abstention import abstention_limits
 from aletheia.training.calibration import fit_calibration
@@ -164,6 +165,7 @@ def _score(recipe: TrainConfig, rows: pd.DataFrame, kept: Array, chosen: Array, 
     spec = ModelSpec(
         architecture=recipe.architecture,
         options=recipe.options,
+        training={"features": recipe.features},  # so that features of a face are computed once
         input_size=recipe.image_size,
         calibration=calibration,
     )

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
+from aletheia.core.dask_cluster import worker_threads
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
-from aletheia.training.grid import CellResult, Grid, cell_folder, grid_folder, read_result, search_cell
+from aletheia.training.grid import (
+    CellResult,
+    Grid,
+    cell_folder,
+    grid_folder,
+    read_result,
+    search_cell,
+    train_cell,
+)
 from aletheia.training.search_plan import SearchPlan
 from aletheia.training.search_space import Point
 
 _POINTS = "points.json"
+#: The trainings of one process draw from the same random numbers, and share the threads of torch.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def run_cell(
@@ -26,6 +38,9 @@ def run_cell(
     val: pd.DataFrame,
 ) -> tuple[Point, CellResult]:
     """Return the point and the result of one cell of a search.
+
+    On the worker of a Dask cluster (MLRun's ``parallel_runs``) the cell is trained by itself, with as many CPU threads
+    as the worker has, if the recipe does not say how many, and nothing is kept there.
 
     Parameters
     ----------
@@ -40,16 +55,24 @@ def run_cell(
     Raises
     ------
     InputError
-        As :func:`search_cell` and :func:`search_trial`.
+        As :func:`search_cell` and :func:`search_trial`; on a worker, for a strategy whose cells depend on each other.
     """
+    threads = worker_threads()
+    if threads is not None:
+        plan.check_parallel()
     if not plan.strategy.is_fixed:
         if "trial" not in given:
             raise InputError(f"search: a cell of {plan.strategy.name} is asked for by the number of its trial.")
         return search_trial(int(given["trial"]), plan, configure, train, val)
     point = {name: value for name, value in given.items() if name != "trial"}
     config = configure(point)
-    cells = [configure(cell) for cell in plan.points()]
-    result = search_cell(config, cells, train, val, plan.strategy.name)
+    if threads is not None:
+        with _ONE_AT_A_TIME:
+            alone = config.model_copy(update={"num_threads": config.num_threads or threads})
+            result = train_cell(alone, train, val)
+    else:
+        cells = [configure(cell) for cell in plan.points()]
+        result = search_cell(config, cells, train, val, plan.strategy.name)
     # As the training takes them: MLRun makes fractions of the whole numbers in a list.
     return {name: getattr(config, name) for name in point}, result
 

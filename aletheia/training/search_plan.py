@@ -90,6 +90,15 @@ class SearchPlan:
         """Return all points of a strategy that knows them beforehand."""
         return self.strategy.points(self.space, self.n_trials, self.seed)
 
+    def check_parallel(self) -> None:
+        """Raise InputError for a strategy whose cells cannot be trained side by side, each on a machine of its own."""
+        if not self.strategy.is_independent:
+            raise InputError(
+                f"search: {self.strategy.name} goes by the results of other cells, so that they cannot be trained each "
+                "on a machine of its own. Leave parallel_runs and dask_cluster_uri out, or choose exhaustive, list or "
+                "random."
+            )
+
     def hyperparams(self) -> dict[str, list[Any]]:
         """Return the columns that MLRun goes through: those of the search, or ``trial``, the number of the cell."""
         if not self.strategy.is_fixed:

@@ -30,6 +30,8 @@ class SearchStrategy(ABC):
         Whether a column may be a range.
     is_fixed : bool
         Whether all points are known before the first is trained; if not, :meth:`suggest` chooses one after another.
+    is_independent : bool
+        Whether a cell is trained without regard to the others', so that each may be trained on another machine.
     mlrun_strategy : str
         How MLRun goes through the columns: ``grid`` or ``list``.
     """
@@ -38,6 +40,7 @@ class SearchStrategy(ABC):
     description: ClassVar[str]
     takes_ranges: ClassVar[bool] = False
     is_fixed: ClassVar[bool] = True
+    is_independent: ClassVar[bool] = True
     mlrun_strategy: ClassVar[str] = "list"
 
     def check(self, space: Space) -> None:
@@ -101,6 +104,7 @@ class Halving(Exhaustive):
 
     name = "halving"
     description = "after a few epochs the better third goes on, and so forth"
+    is_independent = False
 
 
 @register_search
@@ -155,6 +159,7 @@ class Optuna(SearchStrategy):
     description = "trials cells, each chosen by the results of those before (TPE), from values or ranges"
     takes_ranges = True
     is_fixed = False
+    is_independent = False
 
     def check(self, space: Space) -> None:
         """Refuse to search without Optuna."""

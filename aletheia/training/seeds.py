@@ -19,7 +19,7 @@ from safetensors.torch import save
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
-from aletheia.models.spec import MAX_WEIGHTS_BYTES, check_model_file
+from aletheia.models.model_files import MAX_WEIGHTS_BYTES, check_model_file
 from aletheia.models.state_dict import check_header
 from aletheia.training.checkpoint import checkpoint_folder
 from aletheia.training.config import TrainConfig

@@ -5,7 +5,7 @@ import mlrun
 import pandas as pd
 
 from aletheia.core import InputError
-from aletheia.datasets import leave_out_rows
+from aletheia.datasets import leave_out_rows, read_faces
 from aletheia.evaluation import cell_results, leave_one_out_figure, score_everywhere
 from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig, refuse_unknown
@@ -43,13 +43,13 @@ def cross_test(
     config = run_config.train_config(**values, max_epochs=epochs)
     leave_out = leave_out or next(iter(run_config.leave_out), "nothing")
     try:
-        parts = [leave_out_rows(part.as_df(), leave_out) for part in (train, val)]
+        parts = [leave_out_rows(read_faces(part, originals=False), leave_out) for part in (train, val)]
         result = fit_network(config, *parts, progress=False)
     except (DivergedError, InputError) as error:
         context.logger.warning(f"This cell counts as infinite: {error}")
         context.log_results({"loss": float("inf"), "reason": str(error)})
         return
-    table = score_everywhere(result.model, config, test.as_df(), seed=config.seed, progress=False)
+    table = score_everywhere(result.model, config, read_faces(test, originals=False), seed=config.seed, progress=False)
     context.log_dataset("cells", df=table, format="csv", index=False)
     context.log_results({"loss": result.val_loss, "seconds": result.seconds, **cell_results(table, leave_out)})
 

@@ -4,6 +4,7 @@
 # mlrun: config outputs='["evaluation"]'
 import mlrun
 
+from aletheia.datasets import log_faces, read_faces
 from aletheia.evaluation import evaluate_model, evaluation_figures
 from aletheia.plotting import FigureArtifact, PageArtifact
 from aletheia.project import RunConfig, refuse_unknown
@@ -27,6 +28,7 @@ def evaluate(
     val: mlrun.DataItem,
     test: mlrun.DataItem,
     others: mlrun.DataItem = None,
+    new_faces: mlrun.DataItem = None,
     delivery_faces: int = 500,
     network_controls: bool = True,
     allow_other_crops: bool = False,
@@ -40,29 +42,31 @@ def evaluate(
     :param val:               validation faces: none may be in test either
     :param test:              test faces
     :param others:            trainings of the same recipe with other seeds, if there are any
+    :param new_faces:         faces that neither it nor the model in production learnt from, if there are any
     :param delivery_faces:    at most so many are scored in thirty other deliveries each
     :param network_controls:  train the recipe twice more, on blanked and on small crops, to compare with
     :param allow_other_crops: score faces that are cut out otherwise than the model's
     :param options:           the release options of a run, and its seed (of baselines and bootstraps)
     """
     config = RunConfig.parse(options)
-    rows = test.as_df()
+    rows = read_faces(test)
     result = evaluate_model(
         fetch_model(model),
-        train.as_df(),
+        read_faces(train),
         rows,
-        val=val.as_df(),
+        val=read_faces(val),
         production=production_model(project=context.project),
         others=others and others.local(),
         delivery_faces=delivery_faces,
         network_controls=network_controls,
         seed=config.seed,
         tries=count_tries(rows, project=context.project),
+        new_faces=new_faces and read_faces(new_faces),
         allow_other_crops=allow_other_crops,
     )
     report = result.to_report(evaluate_run=context.uid)
 
-    context.log_dataset("scores", df=result.scores, format="parquet", index=False, stats=False)
+    log_faces(context, "scores", result.scores)
     figures = evaluation_figures(result)
     for key, figure in figures.items():
         context.log_artifact(FigureArtifact(key, figure))

@@ -4,7 +4,8 @@
 # mlrun: config outputs='["faces", "pool", "skipped"]'
 import mlrun
 
-from aletheia.datasets import extract_dataset_faces, load_dataset
+from aletheia.core import dask_client
+from aletheia.datasets import crops_folder, extract_dataset_faces, load_dataset, log_faces
 from aletheia.plotting import face_sheet, png, rejected_sheet
 from aletheia.project import RunConfig, refuse_unknown
 
@@ -18,13 +19,14 @@ def extract_faces(context: mlrun.MLClientCtx, workers: int = 0, **options):
     :param options: the data and faces options of a run
     """
     config = RunConfig.parse(options)
-    data = load_dataset(config.source, real_pool=config.real_pool, **config.source_options())
-    dask = getattr(context, "dask_client", None)
-    faces = extract_dataset_faces(data, config.crop_config(), workers=workers, client=dask)
+    dask = dask_client(context)
+    data = load_dataset(config.source, real_pool=config.real_pool, client=dask, **config.source_options())
+    cluster = {"client": dask, "send_to": crops_folder(context)}
+    faces = extract_dataset_faces(data, config.crop_config(), workers=workers, **cluster)
 
-    context.log_dataset("faces", df=faces.main, format="parquet", index=False, stats=False)
-    context.log_dataset("pool", df=faces.pool, format="parquet", index=False, stats=False)
-    context.log_dataset("skipped", df=faces.skipped, format="csv", index=False, stats=False)
+    log_faces(context, "faces", faces.main)
+    log_faces(context, "pool", faces.pool)
+    log_faces(context, "skipped", faces.skipped, file_format="csv", send=False)
     context.log_artifact("crops", body=png(face_sheet(faces.main)), local_path="crops.png", format="png")
     if len(faces.skipped):
         sheet = png(rejected_sheet(faces.skipped))

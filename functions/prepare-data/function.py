@@ -12,7 +12,9 @@ from aletheia.datasets import (
     check_leakage,
     count_known,
     divide,
+    log_faces,
     manifest_hash,
+    read_faces,
     validate_manifest,
 )
 from aletheia.plotting import FigureArtifact, PageArtifact, face_sheet, png
@@ -38,9 +40,9 @@ def prepare_data(
     """
     config = RunConfig.parse(options)
     seed = config.seed
-    faces = validate_manifest(faces.as_df(), check_files=True)
+    faces = validate_manifest(read_faces(faces), check_files=True)
     pictures, measures = audit_faces(faces, seed=seed)
-    remedied = apply_remedies(faces, pool.as_df(), Remedies.parse(config.remedies), seed=seed)
+    remedied = apply_remedies(faces, read_faces(pool), Remedies.parse(config.remedies), seed=seed)
     crops, _ = audit_faces(remedied.faces, CROPS, seed=seed)
 
     shares, sealed = config.split_fractions(), config.sealed_share
@@ -58,7 +60,7 @@ def prepare_data(
     shortcut_train = shortcut_auc(parts["train"], seed=seed)
 
     for name, rows in parts.items():
-        context.log_dataset(name, df=rows.reset_index(drop=True), format="parquet", index=False, stats=False)
+        log_faces(context, name, rows.reset_index(drop=True))
     context.log_artifact("faces", body=png(face_sheet(whole)), local_path="faces.png", format="png")
     page = render_audit_report(pictures, faces, measures, crops, remedied.messages)
     context.log_artifact(PageArtifact("audit_report", page))

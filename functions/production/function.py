@@ -8,15 +8,22 @@ from aletheia.project import refuse_unknown
 
 
 @refuse_unknown
-def promote(context: mlrun.MLClientCtx, version: str, reason: str = "", accept_unjudged: list | None = None):
+def promote(
+    context: mlrun.MLClientCtx,
+    version: str,
+    reason: str = "",
+    accept_unjudged: list | None = None,
+    waive: list | None = None,
+):
     """Put a registered model into production, when the gate's verdict that was stored with it lets it pass.
 
     :param context:         the MLRun context
     :param version:         its version, such as v1.2.0, or a tag
     :param reason:          why
     :param accept_unjudged: checks of the gate that may stay unjudged
+    :param waive:           ["staging"]: promote without a passed staging; needs a reason
     """
-    _change(context, "promote", version, reason, accept_unjudged or ())
+    _change(context, "promote", version, reason, accept_unjudged=accept_unjudged or (), waive=waive or ())
 
 
 @refuse_unknown
@@ -41,11 +48,11 @@ def retire(context: mlrun.MLClientCtx, version: str, reason: str = ""):
     _change(context, "retire", version, reason)
 
 
-def _change(context: mlrun.MLClientCtx, action: str, version: str, reason: str, accept_unjudged: list | tuple = ()):
+def _change(context: mlrun.MLClientCtx, action: str, version: str, reason: str, **exceptions: list | tuple):
     for key, value in lifecycle_label(action).items():
         context.set_label(key, value)
 
     def note(results: dict):
         context.log_results(results, commit=True)
 
-    change(action, version, reason=reason, accept_unjudged=accept_unjudged, project=context.project, note=note)
+    change(action, version, reason=reason, project=context.project, note=note, **exceptions)

@@ -6,9 +6,11 @@ from tempfile import TemporaryDirectory
 
 import mlrun
 
+from aletheia.datasets import read_faces
 from aletheia.lifecycle import claim_version, lifecycle_label, publish
 from aletheia.project import RunConfig, refuse_unknown
 from aletheia.release import (
+    CANDIDATE,
     CARD,
     MODEL_KEY,
     EvaluationReport,
@@ -39,7 +41,7 @@ def register(
     :param model:      the model of a training run
     :param evaluation: the evaluation of that model, as `evaluate` wrote it
     :param sealed:     the sealed test faces, if there are any; scored when every other check lets the model pass
-    :param options:    the release options of a run: limits, accept_unjudged, waive, model_version
+    :param options:    the release options of a run: limits, accept_unjudged, waive, model_version, promote, retrains
     """
     config = RunConfig.parse(options)
     report = EvaluationReport.parse(evaluation.get())
@@ -47,12 +49,14 @@ def register(
     limits, exceptions = GateLimits.parse(config.limits), Exceptions.parse(config.accept_unjudged, config.waive)
     checks = run_gate(report, limits, exceptions=exceptions, production_weights=weights)
     bundle = fetch_model(model)
-    report = open_sealed(bundle, sealed and sealed.as_df(), report, checks, project=context.project)
+    report = open_sealed(bundle, sealed and read_faces(sealed), report, checks, project=context.project)
     checks = run_gate(report, limits, exceptions=exceptions, production_weights=weights)
-    tag = release_tag(checks)
+    verdict = release_tag(checks)
+    tag = verdict if config.promote else CANDIDATE
     with TemporaryDirectory() as folder:
         _, spec = release_bundle(bundle, report, checks, folder)
-        version = claim_version(spec, config.model_version, project=context.project)
+        wanted = {"wanted": config.model_version, "retrains": config.retrains}
+        version = claim_version(spec, **wanted, project=context.project)
         context.log_model(
             MODEL_KEY,
             db_key=MODEL_KEY,
@@ -64,7 +68,7 @@ def register(
             metrics=spec.metrics,
             extra_data={name: name for name in ("model.json", CARD, *spec.files()[1:])},
             labels={
-                "verdict": tag,
+                "verdict": verdict,
                 "data_hash": spec.data_hash[:16],
                 "weights": spec.weights_sha256[:32],
                 "evaluation": report.evaluate_run[:63],
@@ -80,6 +84,7 @@ def register(
     context.log_results(
         {
             **spec.origin(),
+            "version": version["version"],
             **publish(version["version"], tag, project=context.project),
             "evaluation": report.evaluate_run,
             "failed_checks": ", ".join(check.name for check in checks if check.judged and not check.allows) or "none",

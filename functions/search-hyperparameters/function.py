@@ -6,6 +6,7 @@ import json
 
 import mlrun
 
+from aletheia.datasets import read_faces
 from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig, refuse_unknown
 from aletheia.training import grid_figures, run_cell
@@ -25,7 +26,8 @@ def search_hyperparameters(
     """Train one cell of the search for a few epochs and log its mean validation loss, and other measures.
 
     An interrupted search goes on with the cells that are not finished. With search="halving" the first cell that runs
-    trains all of them, each as far as it gets, and the others report what they have come to.
+    trains all of them, each as far as it gets, and the others report what they have come to. On a cluster (MLRun's
+    parallel_runs) each cell trains by itself, on one of the workers.
 
     :param context:       the MLRun context
     :param train:         training faces (manifest)
@@ -43,7 +45,8 @@ def search_hyperparameters(
     def configure(point):
         return run_config.train_config(**point, max_epochs=epochs)
 
-    point, result = run_cell(run_config.search_plan(), given, configure, train.as_df(), val.as_df())
+    faces = [read_faces(part, originals=False) for part in (train, val)]
+    point, result = run_cell(run_config.search_plan(), given, configure, *faces)
     if result.reason:
         context.logger.warning(f"This cell counts as infinite: {result.reason}")
     context.log_dataset("curves", df=result.history, format="csv", index=False)

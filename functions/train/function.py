@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import mlrun
 
+from aletheia.datasets import read_faces
 from aletheia.plotting import FigureArtifact
 from aletheia.project import RunConfig, refuse_unknown
 from aletheia.training import (
@@ -50,13 +51,13 @@ def train(
     run_config = RunConfig.parse(options)
     values = {"learning_rate": learning_rate, "batch_size": batch_size, "fault": run_config.fault, "patience": 5}
     config = run_config.train_config(**{**values, **parse_point(best)})
-    train_faces, val_faces = train.as_df(), val.as_df()
+    train_faces, val_faces = read_faces(train), read_faces(val)
     results = fit_seeds(config, train_faces, val_faces, run_config.seeds)
     result = median_training(results)
 
     with TemporaryDirectory() as folder:
         others = train_without_sources(config, train_faces, val_faces, most=run_config.source_folds, progress=False)
-        more = {"others": others, "sealed": sealed and sealed.as_df()}
+        more = {"others": others, "sealed": sealed and read_faces(sealed)}
         _, spec = export_bundle(result, train_faces, val_faces, folder=folder, run=context.uid, **more)
         context.log_model(
             "model",

@@ -101,6 +101,7 @@ def test_audit_faces_without_shortcut(audited):
     assert (audit.rows, audit.fakes, audit.unmeasured) == (N, N // 2, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shortcut", "families", "word"),
     [
@@ -121,6 +122,7 @@ def test_audit_faces_planted_shortcut(audited, shortcut, families, word):
     assert not others & telling_families(audit)
 
 
+@pytest.mark.slow
 def test_audit_faces_too_few_people_to_tell(made):
     """Three people: an AUC near 1 may be chance, which is no reason to say that nothing was found."""
     faces = made("light")
@@ -130,6 +132,7 @@ def test_audit_faces_too_few_people_to_tell(made):
     assert "too few people or videos" in sentence and "AUC" in sentence
 
 
+@pytest.mark.slow
 def test_audit_faces_unreadable_file(tmp_path):
     faces = planted(tmp_path, "nothing")
     for path in faces["path"][:3]:
@@ -160,6 +163,7 @@ def test_audit_faces_videos(made, tmp_path):
     assert not audit["delivery"].reason and audit["light"].reason
 
 
+@pytest.mark.slow
 def test_audit_faces_source_invisible_in_crops(made, audited):
     pictures = audited("source")
     crops, _ = audit_faces(made("source"), "crops", workers=1, progress=False)
@@ -202,6 +206,7 @@ def test_audit_faces_processes(made, monkeypatch):
     assert alone.to_dict() == shared.to_dict()
 
 
+@pytest.mark.slow
 def test_audit_report_escapes(made):
     faces = made("source")
     faces["source"] = faces["source"] + "<script>alert(1)</script>"

@@ -65,6 +65,15 @@ def test_score_tables_of_many_rows_in_processes_as_in_one(scorer, tables, monkey
     assert started == [2]
 
 
+def test_score_tables_on_a_cluster_as_here(scorer, tables, monkeypatch):
+    from distributed import Client, LocalCluster
+
+    here = score_tables(scorer, tables, 1)
+    monkeypatch.setattr(family_scores, "_map_threads", None)  # the cluster instead
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local, Client(local) as client:
+        check_same(here, score_tables(scorer, tables, 2, client), tables)
+
+
 def check_same(one, two, tables):
     assert set(one) == set(two) == set(tables)
     for key in tables:

@@ -37,6 +37,7 @@ def marked(tmp_path_factory) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
+@pytest.mark.slow
 def test_score_pixel_controls_of_marked_crops(marked):
     train, test = marked
     test = test.copy()
@@ -50,6 +51,7 @@ def test_score_pixel_controls_of_marked_crops(marked):
         assert "from the left" in outcome.leading[0]
 
 
+@pytest.mark.slow
 def test_score_pixel_controls_labels_that_mean_nothing(marked):
     train, test = marked
     rng = np.random.default_rng(0)

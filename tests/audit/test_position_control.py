@@ -30,6 +30,7 @@ def test_windows_cover_the_crop():
     assert covered.all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mark", "cancelled", "none"])
 def test_position_scores_find_the_window(kind):
     """A mark of 6 pixels; one that brightens and darkens by turns, which only its energy shows; and nothing."""

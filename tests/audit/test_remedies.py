@@ -22,9 +22,11 @@ from aletheia.audit.reencoding import reencode_faces
 from aletheia.audit.remedies import Remedies, apply_remedies
 from aletheia.cli import app
 from aletheia.core.errors import InputError
+from aletheia.core.settings import get_settings
 from aletheia.datasets.manifest import validate_manifest
 from aletheia.faces.crop import crop_face
 from aletheia.faces.face import Face
+from aletheia.imaging.decoding import load_bytes
 from aletheia.imaging.reading import probe_image, read_image
 from aletheia.imaging.transforms import resaved
 from aletheia.models.preprocessing import network_input
@@ -153,6 +155,20 @@ def test_reencode_faces_repeatable(tmp_path):
     again = apply_remedies(faces.iloc[::-1], faces.iloc[:0], remedies, progress=False).faces
     pd.testing.assert_frame_equal(first, again.iloc[::-1].reset_index(drop=True))
     assert written == {path: Path(path).stat().st_mtime_ns for path in first.path}
+
+
+def test_reencode_faces_into_shards(tmp_path, monkeypatch):
+    faces = crops(tmp_path / "faces")
+    saved, _ = reencode_faces(faces, tmp_path / "files", (60, 90), 32, progress=False)
+    monkeypatch.setenv("ALETHEIA_SHARD_FROM", str(N))
+    get_settings.cache_clear()
+    sharded, _ = reencode_faces(faces, tmp_path / "shards", (60, 90), 32, progress=False)
+    again, _ = reencode_faces(faces, tmp_path / "shards", (60, 90), 32, progress=False)
+    get_settings.cache_clear()
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == ["saved-00000.tar"]
+    pd.testing.assert_frame_equal(sharded, again)
+    pd.testing.assert_frame_equal(saved.drop(columns="path"), sharded.drop(columns="path"))
+    assert [load_bytes(path)[1] for path in sharded.path] == [load_bytes(path)[1] for path in saved.path]
 
 
 def test_network_input_saved_as_in_training(tmp_path):

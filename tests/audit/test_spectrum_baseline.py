@@ -216,6 +216,7 @@ def test_frequency_baseline_interval():
     assert narrow.high - narrow.low < 0.5 * (wide.high - wide.low)
 
 
+@pytest.mark.slow
 def test_frequency_baseline_missing_spectra():
     (x_train, y_train), (x_test, y_test) = drawn(0, planted=1), drawn(1, planted=1)
     names = np.array([f"p{i // 2}" for i in range(400)], dtype=object)

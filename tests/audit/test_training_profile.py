@@ -76,6 +76,7 @@ def test_training_profile_of_one_class_has_no_learners(train):
     assert fit_training_profile(train[train["label"] == "real"], progress=False).learners == {}
 
 
+@pytest.mark.slow
 def test_training_profile_draws_some_faces(train, monkeypatch):
     monkeypatch.setattr(training_profile, "MAX_FACES", 40)
     profile = fit_training_profile(train, progress=False)

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from ..factories import crops
 from ..lifecycle_factories import registry
-from ..model_factories import brightness_bundle
+from ..model_factories import brightness_bundle, jpeg
+from ..model_factories import random_bundle as bundle
+from ..serving.conftest import serving

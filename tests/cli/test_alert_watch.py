@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -51,13 +52,20 @@ def test_wrong_silence(log, text, sentence):
         look_at_rules(log, None, watch=False, every=1, silences=[text])
 
 
+@pytest.mark.slow
 def test_watch(log, tmp_path):
     """The process tells of the fault by itself, and ends with 1 at SIGTERM, since the rule still fires."""
     command = [sys.executable, "-m", "aletheia.cli", "monitor", "--log", log, "--alerts", rules(tmp_path)]
-    running = subprocess.Popen([*command, "--watch", "--look", "1s"], stderr=subprocess.PIPE, text=True, env=os.environ)
+    running = subprocess.Popen(
+        [*command, "--watch", "--look", "1s", "--metrics-port", "0"], stderr=subprocess.PIPE, text=True, env=os.environ
+    )
     for line in running.stderr:
+        if "Numbers for Prometheus" in line:
+            address = line.split()[-1]
         if "FIRING failing" in line:
             break
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert 'aletheia_rule_value{metric="fault_rate",rule="failing"} 1.0' in answer.read().decode()
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) == 1
     running.stderr.close()

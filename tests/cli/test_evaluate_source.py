@@ -51,6 +51,7 @@ def evaluate(crops, brightness_bundle, evaluate_once, tmp_path, monkeypatch) -> 
     return lambda *more: CliRunner().invoke(app, [*arguments, *report, *more], env={"COLUMNS": "200"})
 
 
+@pytest.mark.slow
 def test_evaluate_source_json_is_an_evaluation(evaluate, brightness_bundle, tmp_path):
     result = evaluate("--json")
     assert result.exit_code == 0, result.output
@@ -74,6 +75,7 @@ def test_evaluate_source_json_is_an_evaluation(evaluate, brightness_bundle, tmp_
     assert f"AUC of <b>{report.metrics.auc}</b>" in page
 
 
+@pytest.mark.slow
 def test_evaluate_source_accepts_and_loosens_by_name(evaluate):
     result = evaluate("--json", "--accept-unjudged", "no-leakage", "--limit", "cell_auc=0.5")
     checks = json.loads(result.stdout)["checks"]
@@ -87,6 +89,7 @@ def test_evaluate_source_refuses_unknown_names(evaluate, words):
     assert isinstance(result.exception, InputError) and words[1].split("=")[0] in str(result.exception)
 
 
+@pytest.mark.slow
 def test_evaluate_source_refuses_crops_cut_otherwise(evaluate, crops, brightness_bundle, monkeypatch):
     other = crops[1].assign(crop_margin=0.5)
     data = Dataset(other, other.iloc[:0], SKIPPED)
@@ -97,6 +100,7 @@ def test_evaluate_source_refuses_crops_cut_otherwise(evaluate, crops, brightness
     assert json.loads(allowed.stdout)["crops"].startswith("The test faces are cut out with margin 0.5")
 
 
+@pytest.mark.slow
 def test_evaluate_source_of_genuine_faces_only(evaluate, crops, monkeypatch):
     """False alarms by group are all that is asked; everything that needs fakes is not defined, and nothing fails."""
     genuine = crops[1][crops[1]["label"] == "real"].reset_index(drop=True)

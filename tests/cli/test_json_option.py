@@ -29,6 +29,7 @@ WITHOUT = {
     "tracking ui": "runs until it is stopped",
     "tracking env": "its output is a file of variables",
     "tracking stop": "has no result",
+    "lifecycle stop": "has no result",
     "tracking allow": "has no result",
 }
 
@@ -78,7 +79,7 @@ def test_run_json(printed, tmp_path, monkeypatch):
     steps = printed("run", "--dry-run")
     assert list(steps)[:2] == ["extract-faces", "prepare-data"] and "drawn pictures" in steps["extract-faces"]
     summary = {"state": "completed", "rows": {"train": 3}}
-    monkeypatch.setattr("aletheia.project.runner.run_workflow", lambda config: summary)
+    monkeypatch.setattr("aletheia.project.runner.run_workflow", lambda config, *, artifact_path: summary)
     assert printed("run") == summary
 
 

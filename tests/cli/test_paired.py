@@ -54,6 +54,7 @@ def test_help_says_what_comes_out(command: str):
     assert all(word in output for word in ("genuine", "manifest.csv", "sheet.png", "skipped.csv", "continues"))
 
 
+@pytest.mark.slow
 def test_reconstruct_makes_a_generator_of_each_family(tmp_path: Path, folder: Path):
     words = [
         "reconstruct",

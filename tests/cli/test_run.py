@@ -32,7 +32,7 @@ def given(project, monkeypatch):
     """Run `aletheia run` without the workflow; returns the configuration that the workflow would get."""
     configurations = []
 
-    def run_workflow(config):
+    def run_workflow(config, *, artifact_path):
         configurations.append(config)
         return {"state": "completed"}
 
@@ -131,7 +131,7 @@ def test_run_option_out_of_range(project, words):
 
 
 def test_run_failed_workflow(project, monkeypatch):
-    monkeypatch.setattr("aletheia.project.runner.run_workflow", lambda _: {"state": "error"})
+    monkeypatch.setattr("aletheia.project.runner.run_workflow", lambda *_, **options: {"state": "error"})
     assert CliRunner().invoke(app, ["run"]).exit_code == 1
 
 

@@ -7,7 +7,7 @@ import socket
 import pytest
 from fastapi import FastAPI
 
-from aletheia.cli.serve import listen, uvicorn_config
+from aletheia.cli.serve import listen, serve, uvicorn_config
 from aletheia.core.errors import InputError
 from aletheia.serving.config import ServeConfig
 
@@ -34,3 +34,10 @@ def test_uvicorn_config_limits():
     config = uvicorn_config(FastAPI(), ServeConfig(request_timeout_s=30))
     assert not config.server_header and not config.proxy_headers and not config.access_log
     assert config.timeout_graceful_shutdown == 31 and config.timeout_keep_alive > 60
+
+
+def test_pictures_need_a_log():
+    with pytest.raises(InputError, match="needs the prediction log, which --no-record leaves out"):
+        serve(record=False, keep_feedback_pictures=True)
+    with pytest.raises(InputError, match="keep_feedback_pictures needs a prediction log"):
+        ServeConfig(keep_feedback_pictures=True)

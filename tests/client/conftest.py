@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from ..model_factories import clip, jpeg, numberless, with_rules
 from ..model_factories import random_bundle as bundle
-from ..serving.conftest import served, serving
+from ..serving.conftest import served, serving, two_bundles

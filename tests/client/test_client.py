@@ -24,6 +24,9 @@ from aletheia.client import Detector, holds_video
 from aletheia.core.errors import InputError
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.video import predict_video
+from aletheia.lifecycle.experiments.assignment import TrafficSplit
+from aletheia.lifecycle.prediction_log.reading import read_log
+from aletheia.models.spec import read_spec
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,21 @@ def plain(answer) -> dict:
             return {key: convert(item) for key, item in value.items()}
         return [convert(item) for item in value] if isinstance(value, list | tuple) else value
 
-    return convert(answer.to_dict())
+    values = convert(answer.to_dict())
+    values.pop("id", None)  # that of a service alone, and another each time
+    return values
+
+
+def test_note_on_other_kinds_alike_on_both_sides(local, remote, url, jpeg, tmp_path):
+    """The bundle has no test for pictures of another kind; whoever asks a service should know, too."""
+    assert local.note.kind_note.startswith("This model has no test for pictures of another kind")
+    assert remote.note.kind_note == local.note.kind_note
+    assert remote.note.device == local.note.device == "cpu"
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    answer = CliRunner().invoke(app, ["predict", str(tmp_path / "a.jpg"), "--url", url])
+    assert answer.exit_code == 0 and local.note.kind_note in answer.stderr
+    answer = CliRunner().invoke(app, ["predict", str(tmp_path / "a.jpg"), "--url", url, "--json"])
+    assert json.loads(answer.stdout)["device"] == "cpu"
 
 
 def test_predict_images_alike_on_both_sides(local, remote, bundle, jpeg, portraits, tmp_path):
@@ -67,6 +84,7 @@ def test_predict_images_alike_on_both_sides(local, remote, bundle, jpeg, portrai
     assert remote.predict(np.zeros((60, 60, 3), np.uint8)).verdict == "no face found"
 
 
+@pytest.mark.slow
 def test_predict_videos_alike_on_both_sides(local, remote, bundle, clip, tmp_path):
     (tmp_path / "clip.mp4").write_bytes(clip)
     (tmp_path / "clip.dat").write_bytes(clip)
@@ -166,6 +184,7 @@ def test_http_model_uses_no_proxy_for_this_machine(served, jpeg, monkeypatch):
         assert detector.predict(jpeg).probability is not None
 
 
+@pytest.mark.slow
 def test_predict_video_survives_lost_requests(served, clip, monkeypatch):
     """A lost request for the state of a job must not end the job."""
     request, lost = httpx.Client.request, []
@@ -263,6 +282,7 @@ def test_predict_command_uses_a_service(url, bundle, jpeg, clip, tmp_path):
     first, second = ([json.loads(line) for line in result.stdout.splitlines()] for result in (here, there))
     assert [row["verdict"] for row in first] == [row["verdict"] for row in second]
     for row, other in zip(first[:2], second[:2], strict=True):
+        assert len(other.pop("id")) == 32  # by which feedback refers to the answer of a service
         assert {**row, "model": ""} == {**other, "model": ""}
     assert "broken.png" in first[2]["reason"] and "broken.png" in second[2]["reason"]
     both = CliRunner().invoke(app, ["predict", *names, "--url", url, "--model", str(bundle)])
@@ -326,3 +346,31 @@ def test_predict_options_alike_on_both_sides(local, remote, jpeg, clip):
     for detector in (local, remote):
         with pytest.raises(InputError, match="from 0 to 1"):
             detector.predict(jpeg, threshold=2)
+
+
+def test_key_chooses_the_model_in_a_split(serving, two_bundles, jpeg, clip, tmp_path):
+    """One key gets the same model for every picture and video; without a key the picture decides."""
+    first, second = map(str, two_bundles)
+    rule = TrafficSplit(0.5, read_spec(two_bundles[1]).weights_sha256)
+    log = tmp_path / "log.sqlite"
+    pictures = [jpeg + bytes([number]) for number in range(4)]  # other bytes, the same picture
+    keys = ["ann", "session 42", "Jürgen", "dora"]
+    experiment = {"challenger": second, "split": 0.5, "prediction_log": str(log)}
+    with serving(models=(first,), **experiment) as running, Detector(str(running.client.base_url)) as detector:
+        by_key = {key: detector.predict(pictures, key=key) for key in keys}
+        films = {key: detector.predict(clip, key=key) for key in keys[:2]}
+        without = [detector.predict(picture) for picture in pictures]
+        for wrong in ("", " ann", "a\nb", "x" * 1001):
+            with pytest.raises(InputError, match="A key is a printable text"):
+                detector.predict(jpeg, key=wrong)
+    roles = read_log(log).set_index("id")["role"]
+    for key, answers in by_key.items():
+        assert {roles[answer.id] for answer in answers} == {rule.role([key.encode()])}, key
+    assert len({rule.role([key.encode()]) for key in keys}) == 2, "the keys of this test draw both models"
+    assert all(roles[film.id] == rule.role([key.encode()]) for key, film in films.items())
+    assert [roles[answer.id] for answer in without] == [rule.role([picture]) for picture in pictures]
+
+
+def test_key_is_for_a_service(local, jpeg):
+    with pytest.raises(InputError, match="a model on this machine answers alone"):
+        local.predict(jpeg, key="ann")

@@ -13,7 +13,7 @@ from aletheia import client_http
 from aletheia.client_http import HttpModel
 from aletheia.core.errors import InputError
 
-MODEL = {"uri": "store://models/p/k", "versions": ["abc"], "trained_on": "cam-a"}
+MODEL = {"uri": "store://models/p/k", "versions": ["abc"], "trained_on": "cam-a"}  # as earlier services describe it
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def verdict(**fields) -> httpx.Response:
 def test_http_model_sends_its_key(model):
     made, requests = model(verdict())
     assert (made.note.uri, made.note.version, made.note.trained_on) == ("store://models/p/k", "abc", "cam-a")
+    assert made.note.kind_note == ""
     assert made.predict_image(b"content").verdict == "real"
     assert requests[0].headers["authorization"] == "Bearer key"
     assert b"content" in requests[0].content

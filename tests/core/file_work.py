@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -27,3 +28,8 @@ def work(path: str) -> tuple[str, int]:
 
 def died(path: str) -> tuple[str, int]:
     return path, 0
+
+
+def loaded() -> set[str]:
+    """Modules of the project that this process has imported, without those of the tests."""
+    return {name for name in sys.modules if name.split(".")[0] == "aletheia"}

@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aletheia.core import lifetime
+from aletheia.core import errors, lifetime
+from aletheia.core.lifetime import importable_environment
 
 _DEADLINE = 60.0  # seconds; passes in a few, but the machine may be busy
 
@@ -110,6 +111,23 @@ def test_killed_parent_leaves_no_process(start, name, tmp_path):
     assert not alive
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such signal")
+def test_killed_watcher_leaves_no_program():
+    """Whoever started it lives on, and notices."""
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(300)"
+    watcher = lifetime.start_bound([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    program = psutil.Process(int(watcher.stdout.readline()))
+    assert program.ppid() == watcher.pid
+    watcher.kill()
+    assert watcher.wait(_DEADLINE) == -signal.SIGKILL
+    _, alive = psutil.wait_procs([program], timeout=_DEADLINE)
+    for process in alive:
+        process.kill()
+    assert not alive
+    watcher.stdout.close()
+    watcher.stdin.close()
+
+
 def test_start_bound_passes_sigterm_and_exit_code_on():
     code = (
         "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7));"
@@ -136,3 +154,11 @@ def test_end_with_parent_first_process(monkeypatch):
     monkeypatch.setattr(lifetime, "_watch", started.append)
     lifetime.end_with_parent()
     assert not started
+
+
+def test_importable_environment_wherever_a_process_is_started(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", ".")
+    code = "import aletheia.core.errors as module; print(module.__file__)"
+    options = {"cwd": tmp_path, "env": importable_environment(), "check": True, "capture_output": True, "text": True}
+    found = subprocess.run([sys.executable, "-c", code], **options).stdout.strip()
+    assert Path(found) == Path(errors.__file__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -13,11 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aletheia.core import parallel
 from aletheia.core.parallel import map_dask, map_processes
 from aletheia.faces import worker
+from aletheia.faces.crop_config import CropConfig
+from aletheia.faces.detectors.registry import find_detector
 from aletheia.faces.extraction import extract_faces
+from aletheia.faces.worker import FaceExtractor
 
-from .file_work import died, work
+from .file_work import died, loaded, work
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +46,7 @@ def ways(name: str, cluster, paths: list[str]):
 @pytest.mark.parametrize("name", ["processes", "dask"])
 def test_map_processes_order(name, cluster, tmp_path):
     paths = [f"picture {k}" for k in range(60)]
-    paths[0], paths[8] = f"meet {tmp_path} 0", f"meet {tmp_path} 8"  # a cluster gets eight files at a time
+    paths[0], paths[1] = f"meet {tmp_path} 0", f"meet {tmp_path} 1"
     results = list(ways(name, cluster, paths))
     assert [path for path, _ in results] == paths
     assert len({process for _, process in results}) == 2
@@ -80,6 +85,49 @@ def test_map_processes_unstartable(tmp_path):
     assert done.returncode == 1
     assert "died" not in done.stdout
     assert "outside of `if __name__ == '__main__':`" in done.stderr
+
+
+def batch_sizes(client, count: int, monkeypatch) -> list[int]:
+    """Map over some items and return how many each task had."""
+    sizes, submit = [], client.submit
+    names = [f"picture {k}, quick" for k in range(count)]
+
+    def spy(function, pickled, **options):
+        sizes.append(len(pickle.loads(pickled)[1]))
+        return submit(function, pickled, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "submit", spy)
+        assert [path for path, _ in map_dask(work, names, client, died)] == names
+    assert sum(sizes) == count
+    return sizes
+
+
+def test_map_dask_gathers_quick_files(cluster, monkeypatch):
+    sizes = batch_sizes(cluster, 4000, monkeypatch)
+    assert sizes[:4] == [1] * 4  # two for each worker: nothing is known yet
+    assert len(sizes) < 200 and 100 < max(sizes) <= 1000
+    assert sizes[-4:] == [1] * 4  # the workers end together
+
+
+def test_map_dask_leaves_slow_files_alone(cluster, monkeypatch):
+    monkeypatch.setattr(parallel, "_TASK_SECONDS", 1e-9)
+    assert batch_sizes(cluster, 20, monkeypatch) == [1] * 20
+
+
+@pytest.mark.slow
+def test_map_dask_needs_nothing_on_the_scheduler():
+    """It would import what the work needs, and need its packages: here it is a process of its own."""
+    from distributed import Client
+    from distributed.deploy.subprocess import SubprocessCluster
+
+    with SubprocessCluster(n_workers=1, scheduler_kwargs={"dashboard": False}) as local, Client(local) as client:
+        extractor = FaceExtractor(CropConfig(), find_detector("blazeface"), "nowhere")
+        assert [result.stage for result in map_dask(extractor, ["missing"], client, died)] == ["unreadable"]
+        assert "aletheia.faces.worker" in client.run(loaded)[client.nthreads().popitem()[0]]
+        assert client.run_on_scheduler(loaded) <= {"aletheia", "aletheia.core"} | {
+            f"aletheia.core.{name}" for name in ("parallel", "errors", "lifetime")
+        }
 
 
 @pytest.mark.slow
@@ -127,6 +175,7 @@ def test_map_dask_equals_map_processes(pictures, tmp_path, cluster):
     assert [Path(path).read_bytes() for path in together.manifest["path"]] == contents
 
 
+@pytest.mark.slow
 def test_map_dask_in_mlrun_runtime(pictures, cluster, mlrun_project):
     """As the README says it: kind dask, the cluster that is connected."""
     import mlrun
@@ -143,3 +192,4 @@ def test_map_dask_in_mlrun_runtime(pictures, cluster, mlrun_project):
     faces = mlrun.get_dataitem(done.outputs["faces"]).as_df()
     assert len(faces) == 12 and (faces.crop_size == 64).all()
     assert worker._detector.cache_info() == here  # the cluster did it
+    assert any("aletheia.datasets.examination" in names for names in cluster.run(loaded).values())

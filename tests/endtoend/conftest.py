@@ -50,7 +50,8 @@ class Checkout:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        kept = {key: value for key, value in os.environ.items() if key not in ("MLRUN_DBPATH", "ALETHEIA_PROJECT")}
+        # Not what MLRun noted in this process for other tests, such as the project that is active.
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(("MLRUN_", "ALETHEIA_PROJECT"))}
         self.environment = kept | {
             "ALETHEIA_HOME": str(folder / "home"),
             "ALETHEIA_TRACKING_PORT": str(port),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import mlrun
+import pandas as pd
 import pytest
 from mlrun.model import HyperParamOptions
 
 from aletheia.project import RunConfig, run_handler
 
+from ..bucket_server import bucket_server, environment, forget, use
+from ..dask_cluster import dask_cluster
 from ..factories import write_crops
 
 FUNCTION = Path(__file__).parents[2] / "functions" / "search-hyperparameters" / "function.py"
@@ -53,6 +57,7 @@ def test_search_under_mlrun(mlrun_project, tmp_path, manifests, search, epochs):
     assert list((tmp_path / "data" / "checkpoints").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["random", "optuna"])
 def test_search_of_more_columns_under_mlrun(mlrun_project, manifests, search):
     """One parent run; whole numbers stay so; the winner by another selector goes on as one dictionary."""
@@ -85,3 +90,53 @@ def test_search_of_more_columns_under_mlrun(mlrun_project, manifests, search):
     assert overview.status.results["cells"] == 3
     trained = config.train_config(**point)
     assert trained.optimizer == point["optimizer"]
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_search_on_a_cluster_survives_a_killed_worker(mlrun_project, manifests, tmp_path, monkeypatch):
+    """MLRun's parallel_runs, with data and artifacts in buckets: table and best cell are those of one process."""
+    served = tmp_path / "served"
+    (served / "runs").mkdir(parents=True)
+    for name, table in manifests.items():
+        shutil.copytree(tmp_path / name, served / "faces" / name)
+        faces = pd.read_parquet(table)
+        faces["path"] = [f"{name}/{Path(path).name}" for path in faces["path"]]
+        faces.assign(original=faces["path"]).to_parquet(served / "faces" / f"{name}.parquet")
+    config = RunConfig.parse(
+        {"learning_rates": RATES, "batch_sizes": [8, 16], "image_size": 32, "recipe": {"num_threads": 1}}
+    )
+
+    def search(**parallel) -> tuple[mlrun.RunObject, pd.DataFrame]:
+        run = mlrun.new_function("search-hyperparameters", kind="local", command=str(FUNCTION)).run(
+            handler="search_hyperparameters",
+            params={**config.params("search", "image_size", "recipe"), "epochs": 2},
+            inputs={name: f"s3://faces/{name}.parquet" for name in manifests},
+            output_path="s3://runs/{{run.uid}}",
+            **config.search_arguments(**parallel),
+        )
+        assert run.state() == "completed", run.error
+        return run, mlrun.get_dataitem(run.outputs["iteration_results"]).as_df()
+
+    with bucket_server(served) as port:
+        use(monkeypatch, port, tmp_path / "here")
+        alone, expected = search()
+        with dask_cluster(tmp_path / "cluster", **environment(port), MLRUN_DBPATH=mlrun.mlconf.dbpath) as cluster:
+            address = mlrun.new_function("cluster", kind="dask", image="unused")
+            address.status.scheduler_address = cluster.client.scheduler.address
+            address.save()
+            with cluster.one_killed(lambda: len(list((served / "runs").rglob("curves.csv"))) > 6):  # one cell is done
+                run, cells = search(parallel_runs=3, dask_cluster_uri=f"db://{mlrun_project.name}/cluster")
+    times = ["output.seconds"]
+    pd.testing.assert_frame_equal(cells.drop(columns=times), expected.drop(columns=times), rtol=0, atol=1e-9)
+    assert cells["iter"].tolist() == [1, 2, 3, 4, 5, 6] and set(cells["state"]) == {"completed"}
+    assert (cells["output.epochs"] == 2).all()
+    assert json.loads(run.outputs["best"]) == json.loads(alone.outputs["best"])
+    children = mlrun.get_run_db().list_runs(uid=run.metadata.uid, iter=True, project=mlrun_project.name)
+    assert sorted(child["metadata"]["iteration"] for child in children) == [0, 1, 2, 3, 4, 5, 6]
+    curves = sorted(file.parent.name for file in (served / "runs" / run.metadata.uid).rglob("curves.csv"))
+    assert curves == ["1", "2", "3", "4", "5", "6"]
+    mirrored = {file.relative_to(tmp_path / "cluster").parts[:2] for file in (tmp_path / "cluster").rglob("*.png")}
+    assert len(mirrored) >= 2 and {part[1] for part in mirrored} == {"cache"}
+    assert not list((tmp_path / "cluster").rglob("*.ckpt")) and not list((tmp_path / "cluster").rglob("grid-*"))
+    forget()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +19,7 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.tracking import service
 
+from ..waiting import free_port
 from .conftest import clone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -26,12 +27,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 _BEGUN = 120.0  # seconds until work has begun; a few, but the machine may be busy
 _ENDED = 30.0  # seconds until nothing of the session is left
 _SMALL = ("--n-synthetic=2000", "--image-size=64", "--learning-rates=1e-3", "--batch-sizes=16")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -55,7 +50,7 @@ def start(folder) -> Iterator[Callable[..., subprocess.Popen]]:
 
     def call(*words: str) -> subprocess.Popen:
         kept = {key: value for key, value in os.environ.items() if key not in ("MLRUN_DBPATH", "ALETHEIA_PROJECT")}
-        own = {"ALETHEIA_HOME": str(folder / "home"), "ALETHEIA_TRACKING_PORT": str(_free_port())}
+        own = {"ALETHEIA_HOME": str(folder / "home"), "ALETHEIA_TRACKING_PORT": str(free_port())}
         own |= {"PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "0.1"}
         command = [sys.executable, "-m", "aletheia.cli", *words]
         with (folder / "output.txt").open("w") as output:
@@ -127,13 +122,21 @@ COMMANDS = {
 }
 
 
+#: A worker that was just being started says that its parent is gone; no line of it is ours.
+_UNBORN = re.compile(
+    r'Traceback [^\n]*\n  File "<string>", line 1, in <module>\n'
+    r'(?:  File "[^"\n]*/multiprocessing/[^\n]*\n(?:    [^\n]*\n)*)+'
+    r"\w+Error[^\n]*\n"
+)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_sigterm_ends_the_session(start, folder, name):
     words, has_begun, family = COMMANDS[name]
     if name == "data relatives":
         pytest.importorskip("dlib")
     if name == "tracking ui":
-        words = [*words, "--port", str(_free_port())]
+        words = [*words, "--port", str(free_port())]
     process = start(*words)
     output = folder / "output.txt"
     assert _wait_for(lambda: process.poll() is not None or has_begun(folder), _BEGUN), output.read_text()
@@ -147,4 +150,4 @@ def test_sigterm_ends_the_session(start, folder, name):
     assert code == -signal.SIGTERM or name == "tracking start", output.read_text()
     assert _wait_for(lambda: not _session(process.pid), _ENDED), _session(process.pid)
     assert not psutil.wait_procs(own, _ENDED)[1]
-    assert "Traceback" not in output.read_text()
+    assert "Traceback" not in _UNBORN.sub("", output.read_text())

@@ -71,6 +71,7 @@ def test_notebooks_run_under_papermill(checkout, summary):
         "06-serve": {"model": "store://models/aletheia/detector"},
         "09-compare-runs": {},
         "10-test-elsewhere": {"n_synthetic": 120},
+        "12-monitor": {"every": "12h"},
     }
     for name, parameters in changed.items():
         words = [word for key, value in parameters.items() for word in (("-y", f"{key}: {json.dumps(value)}"))]

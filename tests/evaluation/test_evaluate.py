@@ -76,6 +76,7 @@ def test_evaluation_figures_titles_and_axes(evaluation):
     assert any(f"<b>{evaluation.metrics.confusion['tp']}</b>" in text for text in counts)
 
 
+@pytest.mark.slow
 def test_evaluate_model_one_class(brightness_bundle, crops):
     test = crops[1][crops[1]["label"] == "fake"]
     evaluation = evaluate_model(brightness_bundle, crops[0], test, progress=False)
@@ -88,6 +89,7 @@ def test_evaluate_model_one_class(brightness_bundle, crops):
     assert any("One class only" in text for text in titles)
 
 
+@pytest.mark.slow
 def test_evaluate_model_without_training_rows_and_files_of_production(brightness_bundle, crops):
     first, second = halves(crops[1])
     assert len(first) + len(second) == len(crops[1])

@@ -8,10 +8,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from aletheia.core.errors import InputError
-from aletheia.evaluation.model_comparison import compare_models
+from aletheia.evaluation.model_comparison import compare_models, compare_with_production
+from aletheia.evaluation.new_faces import compare_on_new_faces, score_faces
 from aletheia.faces.crop_config import CropConfig
 from aletheia.models.bundle import load_bundle, save_bundle
 from aletheia.models.scoring import score_manifest
+from aletheia.release.evaluation_records import NotCompared, ProductionComparison
 
 
 def other(bundle, folder, noise, **changes):
@@ -67,3 +69,24 @@ def test_compare_models_other_crop(brightness_bundle, crops, tmp_path):
     gone = scores.assign(original="nowhere.png")
     with pytest.raises(InputError, match="both classes"):
         compare_models(spec, gone, None, cut, progress=False)
+
+
+def test_compare_with_production_on_new_faces(brightness_bundle, crops, tmp_path):
+    new, test = crops
+    worse = other(brightness_bundle, tmp_path / "other", 0.2, data_hash="x")
+    spec, scores = scored(brightness_bundle, test)
+
+    def compare(new_faces, folder=worse):
+        production = ("store://x", folder)
+        return compare_with_production(
+            brightness_bundle, spec, scores, None, production, new_faces=new_faces, progress=False
+        )
+
+    found = compare(new)
+    expected = compare_on_new_faces(*(score_faces(path, new, progress=False) for path in (worse, brightness_bundle)))
+    assert found.new_faces == expected and expected.n == len(new)
+    record = ProductionComparison(**found.to_dict())
+    assert record.new_faces.comparison.p_value() == pytest.approx(expected.change.p_value())
+    assert compare(None).new_faces is None and compare(new[:0]).new_faces is None
+    gone = compare(new, None)
+    assert isinstance(gone, NotCompared) and "files are gone" in gone.reason

@@ -13,10 +13,18 @@ from sklearn.metrics import roc_auc_score
 
 from aletheia.core.errors import InputError
 from aletheia.evaluation import robustness
-from aletheia.evaluation.robustness import COLUMNS, delivery_curves, delivery_figure, score_deliveries
+from aletheia.evaluation.robustness import (
+    COLUMNS,
+    delivery_curves,
+    delivery_figure,
+    deployed_network,
+    score_deliveries,
+)
 from aletheia.imaging.corruptions import CORRUPTIONS, Corruption
 from aletheia.imaging.reading import read_image
 from aletheia.models.bundle import load_bundle
+from aletheia.models.onnx_export import export_onnx
+from aletheia.models.onnx_network import NonFiniteError
 from aletheia.models.scoring import predict_crops, predict_manifest
 from aletheia.stats.intervals import clustered_rate, wilson
 from aletheia.stats.metrics import evaluate_scores
@@ -94,6 +102,35 @@ def test_score_deliveries_unchanged_faces(brightness_bundle, crops):
     plain = predict_manifest(network, spec, crops[1], progress=False)
     np.testing.assert_array_equal(p[:3], np.stack([plain] * 3))
     assert (p[3] < plain).all() and not skipped
+
+
+def test_exported_network_scores_in_torchs_place(brightness_bundle, crops, tmp_path, monkeypatch):
+    """To rounding, and torch is asked only for what the exported network refuses."""
+    folder = shutil.copytree(brightness_bundle, tmp_path / "bundle")
+    export_onnx(folder, np.stack([read_image(path) for path in crops[1]["path"][:8]]))
+    network, spec = load_bundle(folder)
+    paths, steps = crops[1]["path"].tolist()[:20], [(SHIFTED, -6), (SHIFTED, 18)]
+    expected, _ = score_deliveries(network, spec, paths, steps, progress=False)
+    asked: list[int] = []
+
+    def by_torch(*arguments):
+        asked.append(len(arguments[2]))
+        return predict_crops(*arguments)
+
+    monkeypatch.setattr(robustness, "predict_crops", by_torch)
+    exported = deployed_network(folder / "model.json", spec, network)
+    p, skipped = score_deliveries(network, spec, paths, steps, exported=exported, progress=False)
+    np.testing.assert_allclose(p, expected, atol=1e-4)
+    assert not asked and not skipped
+
+    def refuse(pixels):
+        raise NonFiniteError("no number")
+
+    monkeypatch.setattr(exported, "logits", refuse)
+    p, _ = score_deliveries(network, spec, paths, steps, exported=exported, progress=False)
+    np.testing.assert_array_equal(p, expected)
+    assert asked == [20, 20, 20]
+    assert deployed_network(brightness_bundle, load_bundle(brightness_bundle)[1], network) is None
 
 
 def test_delivery_curves_perfect_ranking_interval(brightness_bundle, crops):

@@ -18,9 +18,10 @@ from aletheia.inference.ensemble import open_predictor
 from aletheia.inference.predictor import Predictor
 from aletheia.inference.video import predict_video
 from aletheia.models.calibration_map import Calibration
+from aletheia.models.model_files import TYPICAL
 from aletheia.models.preprocessing import network_input
 from aletheia.models.reencoding import reencoded_inputs
-from aletheia.models.spec import TYPICAL, TypicalSpec
+from aletheia.models.spec import TypicalSpec
 from aletheia.models.typical_faces import face_features, fit_typical, write_typical
 from aletheia.models.verdict import crop_statistics
 from aletheia.serving.protocol import encode_outputs

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ..factories import crops
-from ..model_factories import SMALLEST, declare_network, own_registry
+from ..model_factories import SMALLEST, declare_network, own_registry, random_bundle
 from ..model_factories import brightness_bundle as bundle
 
 

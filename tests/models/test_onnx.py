@@ -136,7 +136,8 @@ def test_onnx_network_shared_by_threads(exported, engine):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-def test_onnx_network_imports_no_torch(exported):
+def test_onnx_network_imports_no_torch_and_reports_to_nobody(exported, tmp_path):
+    """ONNX Runtime keeps a queue of what it reports in the user's cache, beside a number for the machine."""
     code = (
         "import sys, numpy as np\n"
         "from aletheia.models.onnx_network import OnnxNetwork\n"
@@ -146,8 +147,13 @@ def test_onnx_network_imports_no_torch(exported):
         f"    print(network.logits(np.zeros((1, {SIZE}, {SIZE}, 3), np.uint8)))\n"
         "assert 'torch' not in sys.modules and 'mlrun' not in sys.modules\n"
     )
-    process = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60)
+    own = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    own |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "ALETHEIA_CACHE": str(tmp_path / "aletheia")}
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60, env=own
+    )
     assert process.returncode == 0, process.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["aletheia"]
 
 
 def replace(folder, model: onnx.ModelProto | bytes) -> ModelSpec:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.models.spec import PROFILE
+from aletheia.models.model_files import PROFILE
 from aletheia.models.training_profile import (
     Learner,
     MeasureProfile,

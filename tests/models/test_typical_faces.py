@@ -9,9 +9,10 @@ import torch
 from safetensors.numpy import save
 
 from aletheia.core.errors import InputError
+from aletheia.models.model_files import TYPICAL
 from aletheia.models.network import channel_means, with_features
 from aletheia.models.registry import create_model
-from aletheia.models.spec import TYPICAL, TypicalSpec
+from aletheia.models.spec import TypicalSpec
 from aletheia.models.typical_faces import (
     conformal_distance,
     face_features,

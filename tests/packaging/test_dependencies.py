@@ -15,8 +15,9 @@ from .commands import ROOT
 
 #: A second OpenCV overwrites the files of the headless one; the others are large and never imported.
 _UNWANTED = {"jax", "jaxlib", "mediapipe", "opencv-contrib-python", "opencv-python", "sentencepiece", "sounddevice"}
-#: Imported when they are asked for, and in extras: IPython (notebooks), Optuna (a search), dlib (comparing faces).
-_OPTIONAL = {"IPython", "dlib", "optuna"}
+#: Imported when they are asked for, and in extras: IPython (notebooks), Optuna (a search), dlib (comparing faces); and
+#: Kubeflow's compiler, which has an environment of its own.
+_OPTIONAL = {"IPython", "botocore", "dlib", "kfp", "optuna", "urllib3"}
 
 
 def normalised(requirement: str) -> str:

@@ -19,6 +19,8 @@ from aletheia.plotting.library import library_shared
 
 from .commands import ROOT, aletheia_commands, command_problem, defined_targets, linked_paths, make_targets
 
+pytestmark = pytest.mark.slow
+
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 

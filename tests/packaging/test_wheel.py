@@ -80,7 +80,9 @@ def test_wheel_metadata(wheel):
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == "<3.12,>=3.11"
     assert sorted(metadata.get_all("License-File")) == ["LICENSE", "NOTICE"]
-    assert {"docs", "notebooks", "dev", "pretrained", "relatives", "search"} == set(metadata.get_all("Provides-Extra"))
+    assert {"dev", "docs", "dvc", "notebooks", "pretrained", "relatives", "s3", "search"} == set(
+        metadata.get_all("Provides-Extra")
+    )
     assert "Typing :: Typed" in metadata.get_all("Classifier")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 import plotly.graph_objects as go
 import pytest
@@ -11,7 +12,7 @@ from aletheia.core.plot_library import library_name, with_library, write_library
 from aletheia.plotting.html import figure_page
 from aletheia.plotting.library import library_linked, library_shared
 
-from ..rendering import render
+from ..rendering import in_browser, render
 
 FIGURE = go.Figure(go.Scatter(y=[1, 3, 2]))
 DRAWN = re.compile(r'<path class="js-line"')
@@ -43,6 +44,35 @@ def test_library_linked_runs_only_the_library_from_a_service():
     ]
 
 
+def test_library_inside_draws_in_a_page_that_is_handed_on_alone(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(figure_page(FIGURE))
+    assert page.stat().st_size < 2_000_000
+    document = render(page, tmp_path)
+    assert len(DRAWN.findall(document)) == 1 and not re.search(r"<(script|link|img)[^>]*(src|href)=", document)
+
+
+def test_library_inside_draws_in_a_frame_that_has_no_rights(tmp_path):
+    """As the MLRun UI shows a page, and the tracking service sends it: in a sandbox."""
+    told = (
+        "<script>setInterval(() => parent.postMessage(document.querySelectorAll('.js-line').length, '*'), 500)</script>"
+    )
+    frame = escape(figure_page(FIGURE).replace("</body>", f"{told}</body>"))
+    ui = tmp_path / "ui.html"
+    ui.write_text(f'<iframe sandbox="allow-scripts" srcdoc="{frame}"></iframe>')
+    drawn = "() => new Promise(done => addEventListener('message', event => event.data && done(event.data)))"
+    assert in_browser(ui, drawn, 700, tmp_path) == 1
+
+
+def test_library_inside_says_what_an_old_browser_lacks(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(figure_page(FIGURE).replace("<head>", "<head><script>delete window.DecompressionStream</script>"))
+    document = render(page, tmp_path)
+    visible = re.sub(r"<script.*?</script>", "", document, flags=re.DOTALL)
+    assert "need a browser of 2023 or later" in visible and not DRAWN.search(document)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("holder", [0, 2, None])
 def test_library_shared_once_for_a_notebook(tmp_path, holder):
     """Three frames draw with one packed copy, whichever frame holds it; without any they say what to do."""

@@ -38,7 +38,7 @@ def test_check_functions_long_diff_is_cut(project, make):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda data: data.replace(b"mlrun/mlrun", b"mlrun/other"),
+        lambda data: data.replace(b"kind: job", b"kind: dask"),
         lambda data: data.replace(b"\n", b"\r\n"),
         lambda data: data + b"\n",
         lambda data: data[:-1],

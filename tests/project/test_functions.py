@@ -75,7 +75,7 @@ def test_render_spec_job_is_documented(project):
     function = spec_of(project, "scale")
     spec = function["spec"]
     assert (function["kind"], function["metadata"]) == ("job", {"name": "scale"})
-    assert (spec["default_handler"], spec["image"]) == ("scale", "mlrun/mlrun")
+    assert spec["default_handler"] == "scale" and "image" not in spec  # MLRun takes the project's
     assert spec["description"] == "Multiply two by a factor."
     entry = spec["entry_points"]["scale"]
     assert entry["doc"] == "Multiply two\nby a factor."
@@ -96,7 +96,7 @@ def test_render_spec_equals_mlrun_from_notebook(project):
     import mlrun
 
     notebook = project / "notebooks" / "01-scale.ipynb"
-    direct = mlrun.code_to_function("scale", filename=str(notebook), kind="job", image="mlrun/mlrun", handler="scale")
+    direct = mlrun.code_to_function("scale", filename=str(notebook), kind="job", handler="scale")
     ours = mlrun.import_function(str(project / "functions" / "scale" / "function.yaml"))
     ours, direct = ours.to_dict(), direct.to_dict()
 

@@ -20,6 +20,7 @@ def region_of(*lines):
     return Region("\n".join(lines) + "\n", tuple((1, i) for i in range(1, len(lines) + 1)))
 
 
+@pytest.mark.slow
 def test_find_region_equals_mlruns_converter(tmp_path, make):
     import nuclio
 
@@ -112,7 +113,7 @@ def test_read_config_values():
     assert problems == []
     assert (config.kind, config.default_class) == ("serving", "Detector")
     assert (config.labels, config.requirements) == (labels, ["timm==1", "x"])
-    assert (config.description, config.image) == ("Two words = more", "mlrun/mlrun")
+    assert (config.description, config.image) == ("Two words = more", "")
     assert config.options == ["faces", "recipe"]
 
 

@@ -9,7 +9,8 @@ import pytest
 from mlrun.model import HyperParamOptions
 from rich.console import Console
 
-from aletheia.project.progress import ProgressReporter, current_workflow
+from aletheia.project.progress import ProgressReporter, current_workflow, label_of_steps
+from aletheia.tracking.process_label import process_label
 
 
 def cell(context, x: float = 0.0):
@@ -85,3 +86,10 @@ def test_poll_without_tracking_service(reporter):
 
 def test_current_workflow_outside_of_one():
     assert current_workflow() == ("", "")
+    assert label_of_steps() == {}
+
+
+def test_label_of_steps(reporter, monkeypatch):
+    assert label_of_steps() == process_label()
+    monkeypatch.setattr(type(mlrun.mlconf), "is_api_running_on_k8s", lambda self: True)
+    assert label_of_steps() == {}, "a pod goes on when this process ends"

@@ -7,7 +7,7 @@ import yaml
 
 from aletheia.core.errors import InputError
 from aletheia.project.functions import build_functions
-from aletheia.project.project_yaml import definition, read_definition, write_functions
+from aletheia.project.project_yaml import definition, find_workflow, read_definition, write_functions
 
 WORKFLOW = {"name": "main", "path": "workflows/main.py", "engine": "local", "args": {"seed": 3}}
 
@@ -74,6 +74,14 @@ def test_definition_keeps_what_lasts():
         "metadata": {"name": "p", "labels": {"x": "y"}},
         "spec": {"functions": [entry("a"), entry("b"), entry("hub", "hub://x")], "description": "text"},
     }
+
+
+def test_find_workflow(tmp_path):
+    write(tmp_path, workflows=[WORKFLOW, {"name": "mine", "path": "m.py", "handler": "run"}, {"name": "inline"}])
+    assert find_workflow(tmp_path, "main") == (tmp_path / "workflows" / "main.py", "main")
+    assert find_workflow(tmp_path, "mine") == (tmp_path / "m.py", "run")
+    with pytest.raises(InputError, match="no workflow 'inline' with a path; there are: main, mine, inline"):
+        find_workflow(tmp_path, "inline")
 
 
 def test_read_definition_missing(tmp_path):

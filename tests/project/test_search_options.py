@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from aletheia.core.errors import InputError
 from aletheia.project.run_config import RunConfig
 from aletheia.project.search_options import corner_points, search_arguments, split_cell
 from aletheia.training.search_space import parse_space
@@ -18,6 +21,16 @@ def test_search_arguments_of_a_plan():
     assert arguments["hyperparams"] == {"trial": [0, 1]}
     assert arguments["hyper_param_options"].strategy == "list"
     assert arguments["hyper_param_options"].selector == "max.auc"
+
+
+def test_search_arguments_of_cells_side_by_side():
+    where = {"parallel_runs": 3, "dask_cluster_uri": "db://aletheia/cluster"}
+    options = RunConfig().search_arguments(**where)["hyper_param_options"]
+    assert (options.parallel_runs, options.dask_cluster_uri) == tuple(where.values())
+    assert (options.strategy, options.selector) == ("grid", "min.loss")
+    for search in ("halving", "optuna"):
+        with pytest.raises(InputError, match=f"{search} goes by the results of other cells"):
+            RunConfig(search=search).search_arguments(**where)
 
 
 def test_split_cell():

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from aletheia.core.errors import InputError
+from aletheia.lifecycle.model_versions.catalog import ModelVersion
+from aletheia.lifecycle.retraining.champion import Champion
+from aletheia.project.retrain_config import RetrainConfig
 from aletheia.project.run_config import RunConfig
 from aletheia.project.workflow import takes_config
 
@@ -47,38 +50,38 @@ def test_takes_config_placeholders_of_a_pipeline():
 
 
 class Step:
-    """Stands for a run: its outputs are named after it."""
+    """Stands for a run: its outputs are named after it, those excepted that are given."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, known: dict | None = None) -> None:
+        self.name, self.known = name, known or {}
 
     @property
     def outputs(self):
-        name = self.name
+        name, known = self.name, self.known
 
         class Outputs:
-            def __getitem__(self, key: str) -> str:
-                return f"{name}/{key}"
+            def __getitem__(self, key: str):
+                return known.get(f"{name}/{key}", f"{name}/{key}")
 
         return Outputs()
 
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Run the workflow of this project without its functions; returns the steps that it started, by name."""
-    spec = importlib.util.spec_from_file_location("workflow_main", ROOT / "workflows" / "main.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """Run a workflow of this project without its functions; returns the steps that it started, by name."""
 
-    def run(**arguments):
+    def run(workflow="main", outputs=None, **arguments):
+        spec = importlib.util.spec_from_file_location(f"workflow_{workflow}", ROOT / "workflows" / f"{workflow}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
         started = {}
 
         def run_function(function, name, **options):
-            started[name] = options
-            return Step(name)
+            started[name] = {"function": function, **options}
+            return Step(name, outputs)
 
         monkeypatch.setattr(module.mlrun, "run_function", run_function)
-        module.main(**arguments)
+        getattr(module, workflow)(**arguments)
         return started
 
     return run
@@ -129,6 +132,53 @@ def test_main_takes_another_search_without_an_edit(steps):
     assert started["search-overview"]["params"] == {"selector": "max.auc"}
     for name in ("train", "cross-test"):
         assert started[name]["params"]["best"] == "search-hyperparameters/best"
+
+
+PARTS = {name: f"store://datasets/aletheia/{name}@t^u" for name in ("train", "val", "test", "sealed", "held back")}
+
+
+@pytest.fixture
+def champion(monkeypatch):
+    """The model that a retraining finds."""
+    model = ModelVersion("v1.2.0", "u" * 40, ("v1.2.0",), {}, "", "", "attention_cnn", {}, "production")
+    found = Champion(model, Path("/m"), RunConfig(epochs=7, seed=3).model_dump(), {"learning_rate": 0.01}, dict(PARTS))
+    monkeypatch.setattr(RetrainConfig, "starting_point", lambda self: found)
+    return found
+
+
+def test_retrain_hands_the_frozen_parts_and_the_recipe_to_the_steps(steps, champion, face_folder):
+    outputs = {"judge/accepted": True, "register/version": "v1.2.1"}
+    started = steps("retrain", outputs, add=[str(face_folder)], auto_promote=True)
+    assert list(started) == ["add-faces", "train", "judge", "evaluate", "register", "hand-over"]
+    add = started["add-faces"]["inputs"]
+    assert add == {name.replace(" ", "_"): uri for name, uri in PARTS.items()}
+    for name in ("judge", "evaluate"):
+        assert started[name]["inputs"]["test"] == PARTS["test"]  # frozen, not an output of a step
+    assert started["train"]["inputs"] == {
+        "train": "add-faces/train",
+        "val": "add-faces/val",
+        "sealed": PARTS["sealed"],
+    }
+    assert started["train"]["params"]["epochs"] == 7
+    assert started["train"]["params"]["best"] == {"learning_rate": 0.01}
+    assert started["judge"]["inputs"]["held_back"] == "add-faces/held_back"
+    register = started["register"]
+    assert (register["params"]["promote"], register["params"]["retrains"]) == (False, "v1.2.0")
+    assert register["inputs"]["sealed"] == PARTS["sealed"]
+    assert started["hand-over"]["params"] == {"version": "v1.2.1", "champion": "v1.2.0", "auto_promote": True}
+
+
+def test_retrain_registers_nothing_when_the_challenger_is_refused(steps, champion, face_folder):
+    started = steps("retrain", {"judge/accepted": False}, add=[str(face_folder)])
+    assert list(started) == ["add-faces", "train", "judge"]
+
+
+def test_retrain_without_a_sealed_part(steps, champion, face_folder):
+    for name in ("sealed", "held back"):
+        del champion.parts[name]
+    started = steps("retrain", {"judge/accepted": True}, add=str(face_folder))
+    assert set(started["add-faces"]["inputs"]) == {"train", "val", "test"}
+    assert "sealed" not in started["register"]["inputs"]
 
 
 @pytest.mark.parametrize(("fault", "code"), [(InputError("mend it"), 2), (RuntimeError("broken"), 1)])

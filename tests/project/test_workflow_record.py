@@ -9,10 +9,11 @@ import mlrun
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.project import workflow_record
+from aletheia.project import progress, workflow_record
 from aletheia.project.run_config import RunConfig
 from aletheia.project.workflow import takes_config
 from aletheia.project.workflow_record import flat_parameters, headline, is_workflow
+from aletheia.tracking.process_label import process_label
 
 
 @pytest.fixture
@@ -20,7 +21,8 @@ def started(tracking_url, monkeypatch):
     """A project in whose workflow this process is; returns its name and the identifier of the workflow."""
     project, workflow = f"record-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
     httpx.post(f"{tracking_url}/api/v1/projects", json={"metadata": {"name": project}}, trust_env=False)
-    monkeypatch.setattr(workflow_record, "current_workflow", lambda: (project, workflow))
+    for module in (workflow_record, progress):
+        monkeypatch.setattr(module, "current_workflow", lambda: (project, workflow))
     database = mlrun.db.get_run_db(tracking_url, force_reconnect=True)
     monkeypatch.setattr(mlrun, "get_run_db", lambda: database)
     return project, workflow
@@ -54,6 +56,7 @@ def test_workflow_is_recorded(started):
     assert is_workflow(run) and run["metadata"]["name"] == "main"
     assert run["metadata"]["labels"]["workflow"] == workflow, "its steps are found with it"
     assert run["metadata"]["labels"]["experiment"] == "first"
+    assert run["metadata"]["labels"].items() >= process_label().items(), "found by it if it is left running"
     parameters = run["spec"]["parameters"]
     assert (parameters["seed"], parameters["epochs"], parameters["recipe.optimizer"]) == (3, 20, "sgd")
     results = run["status"]["results"]

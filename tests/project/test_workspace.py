@@ -13,7 +13,10 @@ import yaml
 
 from aletheia.core.errors import InputError
 from aletheia.core.paths import data_folder, project_root
+from aletheia.project.project_yaml import read_definition
 from aletheia.project.workspace import open_project
+from aletheia.tracking.process_label import LABEL, process_label
+from aletheia.tracking.reader import Reader
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,12 +73,26 @@ def test_open_project_rebuilds_edited_function(tracking_url, checkout, monkeypat
         assert "train" in capsys.readouterr().out
         assert project.metadata.name == "aletheia"
         stored = mlrun.get_run_db().get_function("train", "aletheia")
-        assert (stored["kind"], stored["spec"]["default_handler"]) == ("job", "train") and stored["spec"]["image"]
+        assert (stored["kind"], stored["spec"]["default_handler"]) == ("job", "train")
+        assert stored["spec"]["image"] == read_definition(checkout)["spec"]["default_image"]
         assert b"batch_size: int = 17" in base64.b64decode(stored["spec"]["build"]["functionSourceCode"])
         assert project.artifact_path == str(checkout / "artifacts" / "{{run.uid}}")
         assert set(project.get_function_names()) >= {"prepare-data", "train", "evaluate", "register", "serve"}
     finally:
         os.chdir(ROOT)
+
+
+def test_open_project_ends_runs_of_killed_processes(tracking_url, checkout, monkeypatch):
+    monkeypatch.chdir(checkout)
+    gone = {LABEL: process_label()[LABEL].rpartition(".")[0] + ".1"}  # a process of this number, started in 1970
+    with Reader(tracking_url) as reader:
+        try:
+            open_project()
+            lost = reader.note_run("aletheia", "train", {}, labels=gone, state="running")
+            open_project()
+        finally:
+            os.chdir(ROOT)
+        assert reader.runs("aletheia", lost)[0]["status"]["state"] == "aborted"
 
 
 def test_keep_definition_project_yaml_unchanged(tracking_url, checkout, monkeypatch):

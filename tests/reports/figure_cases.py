@@ -19,6 +19,7 @@ from aletheia.evaluation.cross_matrix import cell_table, heat_map, matrix_figure
 from aletheia.evaluation.figures import baseline_figure
 from aletheia.evaluation.group_answers_figure import group_answers_figure
 from aletheia.evaluation.leave_one_out import leave_one_out_figure
+from aletheia.evaluation.new_faces import NewFaces
 from aletheia.evaluation.plots import (
     calibration,
     confusion,
@@ -33,8 +34,11 @@ from aletheia.evaluation.risk_coverage import risk_coverage_area, risk_coverage_
 from aletheia.evaluation.robustness import COLUMNS, delivery_figure
 from aletheia.evaluation.saliency import GRID, ClassSaliency, Saliency, best_window
 from aletheia.evaluation.saliency_figure import saliency_figure
+from aletheia.evaluation.score_comparison import ScoreComparison
 from aletheia.evaluation.subgroups import generator_table, subgroup_table
 from aletheia.imaging.corruptions import CORRUPTIONS
+from aletheia.lifecycle.retraining.figures import judgement_figure
+from aletheia.lifecycle.retraining.judgement import Judgement
 from aletheia.models.spec import AbstentionSpec, ModelSpec
 from aletheia.plotting.theme import empty
 from aletheia.project.experiment_page import experiments_figure
@@ -49,6 +53,7 @@ from aletheia.reports.data_plots import (
 from aletheia.reports.file_properties import file_properties_figure
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.metrics import Metrics, evaluate_scores
+from aletheia.stats.paired_difference import PairedDifference
 from aletheia.stats.scored_set import ScoredSet
 from aletheia.stats.tabular import Shortcut
 from aletheia.training.epoch_metrics import NAMES
@@ -247,6 +252,12 @@ def _saliency(row: int, share: Estimate) -> ClassSaliency:
     return ClassSaliency(np.full((96, 96, 3), 140, np.uint8), heat / heat.sum(), best_window(heat), share)
 
 
+def _judgement(*, has_new: bool) -> Judgement:
+    frozen = ScoreComparison(240, 0, 0, 0.95, 0.96, Estimate(0.01, -0.01, 0.03), 1.0, 1.0, 3, 5, 8)
+    new = NewFaces(60, 40, 0.5, 0.8, PairedDifference(0.3, 0.1, 39), 20, 2) if has_new else None
+    return Judgement("v1.0.0", "v1.0.1", frozen, new, [] if has_new else ["v1.0.1 is refused."])
+
+
 def _others() -> dict[str, Callable[[], go.Figure]]:
     rng = np.random.default_rng(1)
     y = np.arange(60) % 2
@@ -255,6 +266,8 @@ def _others() -> dict[str, Callable[[], go.Figure]]:
     baselines = Baselines(outcomes, spectra, y)
     return {
         "baseline_figure": lambda: baseline_figure(baselines, _metrics()),
+        "judgement_figure": lambda: judgement_figure(_judgement(has_new=True)),
+        "judgement_figure refused": lambda: judgement_figure(_judgement(has_new=False)),
         "saliency_figure": lambda: saliency_figure(
             Saliency(_saliency(20, Estimate(0.69, 0.66, 0.72)), _saliency(0, Estimate(0.13)))
         ),

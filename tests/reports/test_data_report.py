@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from aletheia.audit.file_properties import shortcut_auc
+from aletheia.core.plot_library import PACKED_ID
 from aletheia.datasets.split import check_leakage
 from aletheia.reports.data_plots import preparation_figures
 from aletheia.reports.data_report import render_data_report
@@ -36,7 +38,7 @@ def test_render_data_report_stands_alone(prepared: Prepared) -> None:
     page = render_data_report(figures, *prepared.bias, prepared.balancing, shortcut)
     assert page.startswith("<!DOCTYPE html>")
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", page)
-    assert page.count("plotly.js v") == 1
+    assert page.count(f'id="{PACKED_ID}"') == 1
     assert len(re.findall(r'class="plotly-graph-div"', page)) == 5
 
 
@@ -59,6 +61,16 @@ def test_render_data_report_associations(prepared: Prepared) -> None:
     ]
     known = [(part["skin_tone"] != "").mean() for _, part in prepared.after.groupby("label")]  # fake, real
     assert rows["skin tone"][8:] == [f"{known[1]:.0%} / {known[0]:.0%}", association["verdict"]]
+
+
+def test_render_data_report_escapes_p_values(prepared: Prepared) -> None:
+    """A p-value below a thousandth is written with a sign that opens a tag in HTML."""
+    before, after = prepared.bias
+    table = after.associations.assign(p_adjusted=1e-6)
+    after = dataclasses.replace(after, associations=table)
+    shortcut = shortcut_auc(prepared.train, prepared.test)
+    page = render_data_report({}, before, after, prepared.balancing, shortcut)
+    assert page.count("<td>&lt; 0.001</td>") == len(table) and "< 0.001" not in without_scripts(page)
 
 
 def test_render_data_report_rates(prepared: Prepared) -> None:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from aletheia.core.plot_library import PACKED_ID
 from aletheia.evaluation.figures import evaluation_figures
 from aletheia.evaluation.result import Evaluation
 from aletheia.models.spec import ModelSpec
@@ -26,7 +27,7 @@ def render(evaluation: Evaluation, checks: list[CheckResult]) -> str:
 def test_render_evaluation_report_is_one_file(evaluation: Evaluation) -> None:
     figures = evaluation_figures(evaluation)
     page = render_evaluation_report(evaluation, figures, run_gate(evaluation.to_report()))
-    assert page.count("plotly.js v") == 1  # the library's banner: inside, once
+    assert page.count(f'id="{PACKED_ID}"') == 1  # the library's banner: inside, once
     markup = without_scripts(page)
     assert not re.search(r"(?i)<(script|link|img|iframe)\b", markup) and "http" not in markup
     assert not re.search(r"<script[^>]*src", page)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import shutil
 import socket
 import threading
 import time
@@ -26,15 +24,6 @@ from aletheia.serving.config import ServeConfig
 from ..lifecycle_factories import PASSED, registry
 from ..model_factories import clip, jpeg, numberless, with_rules, write_random_bundle
 from ..model_factories import random_bundle as bundle
-
-_BROWSER = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 class Served(NamedTuple):
@@ -106,29 +95,6 @@ def damaged() -> Callable[[bytes, np.random.Generator], Iterator[bytes]]:
             yield bytes(garbled)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    """Start the installed Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=list(_BROWSER))
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """Return the script of axe-core."""
-    found = importlib.util.find_spec("axe_playwright_python")
-    if found is None:
-        pytest.skip("axe-playwright-python, which brings axe-core, is not installed")
-    return Path(found.origin).with_name("axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

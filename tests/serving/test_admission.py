@@ -42,7 +42,8 @@ def test_turn_order_and_number(until, workers):
     # Two whose turns come together may be recorded in either order.
     assert all(abs(place - number) < workers for place, number in enumerate(order))
     assert max(most) == workers
-    assert waited[9] > waited[0] > 0
+    assert waited[0] > 0
+    assert waited[9] >= 0.01 * ((9 - workers) // workers)  # the turns before it, each of which takes that long at least
     assert (admission.waiting, admission.working) == (0, 0)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import resource
 import signal
 import subprocess
 import sys
 import time
 
+import cv2
 import numpy as np
 import psutil
 import pytest
 
 from aletheia.imaging.reading import read_image
 from aletheia.inference.errors import RequestError
+from aletheia.serving import decode_worker
 from aletheia.serving.decode_process import DecodeProcess
 from aletheia.serving.decoding import Decoder
 
@@ -115,6 +118,7 @@ def test_decoder_respects_time_of_caller(acting_decoder):
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.slow
 def test_limit_cpu_ends_process():
     code = "from aletheia.serving.decode_worker import limit_cpu\nlimit_cpu(0)\nwhile True: pass"
     process = subprocess.run([sys.executable, "-c", code], timeout=60)
@@ -179,3 +183,14 @@ def test_decode_process_killed():
     assert process.is_alive() and process.uses == 0
     process.kill()
     assert not process.is_alive() and process.link.fileno() == -1
+
+
+def test_picture_that_would_look_different_is_not_kept(monkeypatch, jpeg):
+    """The task compares pixels itself: it does not trust the removal of metadata."""
+    monkeypatch.setattr(decode_worker, "strip_metadata", lambda data, max_pixels: turned)
+    rgb = read_image(jpeg)
+    turned = cv2.imencode(".png", rgb[::-1, :, ::-1])[1].tobytes()
+    task = decode_worker.strip_picture(io.BytesIO(jpeg), {"max_pixels": 10**8})
+    assert next(task)[1].shape == rgb.shape
+    with pytest.raises(decode_worker.UnusableFileError, match="would look different"):
+        next(task)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from aletheia.core.settings import get_settings
+from aletheia.imaging.metadata_removal import strip_metadata
 from aletheia.imaging.reading import read_image
 from aletheia.imaging.video import read_frames
 from aletheia.inference.errors import RequestError
@@ -31,6 +32,24 @@ def decoder():
 
 def png(rgb: np.ndarray) -> bytes:
     return cv2.imencode(".png", rgb[..., ::-1])[1].tobytes()
+
+
+def test_decoder_strips_metadata(decoder, portraits):
+    """The same file as the function makes in this process, and its pixels; what cannot be stripped is refused."""
+    turned, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Margarete"
+    Image.fromarray(portraits[1][0][:, :200]).save(turned, "JPEG", exif=exif)
+    picture, stripped = decoder.stripped(turned.getvalue())
+    assert stripped == strip_metadata(turned.getvalue())
+    assert b"Margarete" not in stripped
+    assert np.array_equal(picture.rgb, read_image(turned.getvalue()))
+    bitmap = io.BytesIO()
+    Image.fromarray(portraits[1][0]).save(bitmap, "BMP")
+    for data, kind in [(bitmap.getvalue(), "bad_image"), (b"GIF", "unknown_format"), (stripped[:900], "bad_image")]:
+        with pytest.raises(RequestError) as caught:
+            decoder.stripped(data)
+        assert caught.value.kind == kind
+    assert decoder.stripped(turned.getvalue())[1] == stripped  # the process is as good as new
 
 
 def test_decoder_image_equals_read_image(decoder, jpeg, portraits):

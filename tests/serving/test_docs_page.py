@@ -11,7 +11,7 @@ import pytest
 
 from aletheia.serving.docs_page import DOCS_CSP, PAGE, docs_file
 
-from .web.helpers import violations
+from ..browsing import violations
 
 
 class Links(HTMLParser):

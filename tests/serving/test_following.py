@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,10 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.inference.predictor import Predictor
 from aletheia.models.spec import read_spec
-from aletheia.serving.config import ServeConfig
-from aletheia.serving.following import ProductionFollower, followed_models
+from aletheia.serving.config import ServeConfig, followed_models
+from aletheia.serving.following import ProductionFollower
 
+from ..bucket_server import bucket_server, forget, use
 from .helpers import form
 
 
@@ -51,6 +53,7 @@ def following(registry, copies, serving):
         yield running, versions
 
 
+@pytest.mark.slow
 def test_no_answer_is_lost_or_mixed_while_versions_change(registry, following, copies, jpeg, until):
     """Requests are in flight all the while; each answer names one version, and its score is that version's."""
     running, versions = following
@@ -120,3 +123,39 @@ def test_poll_without_a_tracking_server(served, monkeypatch):
     monkeypatch.setattr("aletheia.tracking.connect.reachable_tracking", lambda: None)
     with pytest.raises(InputError, match="does not answer"):
         ProductionFollower(served.app.state.service).poll()
+
+
+@pytest.mark.slow
+def test_versions_in_a_bucket_are_followed_and_gone_back_to_without_its_server(
+    registry, two_bundles, serving, jpeg, tmp_path, monkeypatch, until
+):
+    """The last of three takes two rollbacks back to the first, which the service holds no more and the mirror does."""
+    registry.served = tmp_path / "served"
+    folders = [registry.served / "models" / f"v{i}" / "detector" for i in range(3)]
+    for folder, source in zip(folders, (*two_bundles, two_bundles[0]), strict=True):
+        shutil.copytree(source, folder)
+    try:
+        with contextlib.ExitStack() as server:
+            use(monkeypatch, server.enter_context(bucket_server(registry.served)), tmp_path / "cache")
+            first, *others = (
+                registry.register_bundle(folder, read_spec(folder), tag)
+                for folder, tag in zip(folders, ("production", "candidate", "candidate"), strict=True)
+            )
+            with serving(models=(f"store://models/{registry.name}/detector:production",), workers=1) as running:
+
+                def release() -> str:
+                    return running.client.post("/v1/predict", **form(jpeg)).json()["model"]["release"]
+
+                assert release() == first
+                for version in others:
+                    registry.change("promote", version)
+                    until(lambda version=version: release() == version)
+                server.close()
+                with pytest.raises(InputError, match="does not answer"):
+                    registry.catalog().find(first).fetch()
+                for version in (others[0], first):
+                    registry.change("rollback")
+                    until(lambda version=version: release() == version)
+    finally:
+        monkeypatch.undo()
+        forget()

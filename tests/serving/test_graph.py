@@ -150,7 +150,7 @@ def test_infer_selects_outputs(served, jpeg):
 
     answer = ask([{"name": "verdict"}, {"name": "box"}]).json()["outputs"]
     assert [output["name"] for output in answer] == ["verdict", "box"]
-    assert len(ask([]).json()["outputs"]) == 8
+    assert len(ask([]).json()["outputs"]) == 9
     for wrong in ([{"name": "other"}], [{}], ["verdict"], {"name": "verdict"}, "verdict", [{"name": []}]):
         response = ask(wrong)
         assert response.status_code == 400 and "there are fake_probability" in response.json()["error"]

@@ -40,7 +40,7 @@ def test_predict_names_model_without_path(served, bundle, jpeg):
     model = served.client.post("/v1/predict", **form(jpeg)).json()["model"]
     weights = Predictor(bundle).spec.weights_sha256
     expected = {"name": "detector", "uri": bundle.name, "version": weights[:12], "threshold": 0.4, "precision": "f32"}
-    assert model == expected | {"release": ""}
+    assert model == expected | {"release": "", "role": "champion", "device": "cpu"}
 
 
 def test_routes_non_finite_model(serving, numberless, jpeg, clip, until):
@@ -210,7 +210,7 @@ def test_probes_and_v2_models(served, until):
         assert served.client.get(path).status_code == 200
     assert served.client.get("/v2/models").json() == {"models": ["detector"]}
     description = served.client.get("/v2/models/detector").json()
-    assert description["inputs"][0]["datatype"] == "BYTES"
+    assert (description["inputs"][0]["datatype"], description["device"]) == ("BYTES", "cpu")
     assert served.client.get("/v2/models/detector/ready").json() == {"name": "detector", "ready": True}
 
 

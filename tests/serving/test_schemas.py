@@ -19,6 +19,7 @@ LOADED = SimpleNamespace(
     uri="model",
     version="0123456789ab",
     precision="f32",
+    device="cpu",
     spec=SimpleNamespace(threshold=0.4),
 )
 
@@ -58,8 +59,11 @@ def test_model_info():
         "version": "0123456789ab",
         "threshold": 0.4,
         "precision": "f32",
+        "device": "cpu",
         "release": "v1.0.0",
+        "role": "champion",
     }
+    assert model_info(LOADED, "challenger")["role"] == "challenger"
 
 
 def test_failure_forms():

@@ -243,6 +243,7 @@ def test_connection_without_request_closed(serving, monkeypatch, begun):
         assert running.client.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reads", [True, False])
 def test_connection_with_unread_answers_closed(serving, monkeypatch, reads):
     monkeypatch.setattr("aletheia.serving.connections._READ_SECONDS", 0.5)

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from aletheia.serving.operations import FEEDBACK_BODY
 from aletheia.serving.snippets import PICTURE, Call, call_of, code_samples
 
 KEY = "s3cret"
 
 
 @pytest.fixture(scope="module")
-def locked(serving):
-    with serving(api_key=KEY) as running:
+def locked(serving, tmp_path_factory):
+    log = tmp_path_factory.mktemp("log") / "predictions.sqlite"
+    with serving(api_key=KEY, prediction_log=str(log)) as running:
         yield running
 
 
@@ -58,7 +60,11 @@ def test_snippets_run(locked, folder, lang, until):
         for method, operation in operations.items()
     }
     job = json.loads(run(found.pop(("post", "/v1/jobs")), lang, folder))["id"]
-    assert json.loads(run(found.pop(("post", "/v1/predict")), lang, folder))["faces"] is not None
+    answer = json.loads(run(found.pop(("post", "/v1/predict")), lang, folder))
+    assert answer["faces"] is not None
+    example = FEEDBACK_BODY["content"]["application/json"]["example"]["id"]
+    feedback = found.pop(("post", "/v1/feedback")).replace(example, answer["id"])
+    assert json.loads(run(feedback, lang, folder))["ok"]
     last = found.pop(("delete", "/v1/jobs/{job_id}"))
     infer = json.loads(run(found.pop(("post", "/v2/models/{name}/infer")), lang, folder))
     assert infer["outputs"]

@@ -21,6 +21,8 @@ from typer.testing import CliRunner
 from aletheia.cli.root import app
 from aletheia.core.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 ALETHEIA = Path(sys.executable).with_name("aletheia")
 #: Packages that a process that only answers may never import, and those that it may import once it is ready.
 NEVER, LATER = ("torch", "lightning", "sklearn"), ("mlrun", "gradio", "pandas", "plotly", "matplotlib")
@@ -52,6 +54,7 @@ import aletheia.cli.root
 from aletheia.serving.config import ServeConfig
 from aletheia.serving.app import create_app
 from aletheia.serving.jobs import Jobs
+
 app = create_app(ServeConfig(models=({str(bundle)!r},), workers=1))
 answer = app.state.service.answer_image(open({str(tmp_path / "picture.jpg")!r}, "rb").read())
 app.state.service.close()
@@ -114,7 +117,6 @@ def test_serve_port_taken(bundle, served):
     assert f"Port {port}" in result.stderr
 
 
-@pytest.mark.slow
 def test_serve_start_time(bundle):
     """With bytecode and networks cached by an earlier start: processor time, which other tests hardly change."""
     times = []
@@ -126,7 +128,6 @@ def test_serve_start_time(bundle):
     assert min(times[1:]) < 5.0, times
 
 
-@pytest.mark.slow
 def test_serve_graceful_shutdown(bundle, jpeg, clip):
     """Videos that are being answered when SIGTERM comes are answered, with all their frames."""
     with process(bundle, "--no-page", "--workers", "1") as (running, url, _):
@@ -155,7 +156,6 @@ def test_serve_graceful_shutdown(bundle, jpeg, clip):
         assert not alive
 
 
-@pytest.mark.slow
 def test_serve_killed_leaves_no_process(bundle, jpeg):
     with process(bundle, "--no-page") as (running, url, _):
         assert httpx.post(f"{url}/v1/predict", files={"file": jpeg}).status_code == 200
@@ -165,7 +165,6 @@ def test_serve_killed_leaves_no_process(bundle, jpeg):
         assert not alive
 
 
-@pytest.mark.slow
 def test_serve_page_starts_later(bundle):
     """First a page that reloads itself, then the real one; the end waits for neither."""
     with process(bundle) as (running, url, _):

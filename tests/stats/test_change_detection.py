@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from aletheia.stats.change_detection import BETS, bet_payoffs, detect_changes, sequential_ranks
+from aletheia.stats.change_detection import ChangeDetector, detect_changes
+from aletheia.stats.sequential_ranks import BETS, bet_payoffs, rank_among, sequential_ranks
 
 
 def test_bets_are_densities():
@@ -90,3 +93,113 @@ def test_misuse():
         detect_changes({"a": np.zeros(3), "b": np.zeros(4)}, {"a": 1, "b": 1}, 10)
     with pytest.raises(KeyError):
         detect_changes({"a": np.zeros(3)}, {}, 10)
+
+
+def streams(rows: int, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    columns = {name: rng.normal(size=rows) for name in "abc"}
+    columns["b"][rows // 2 :] += 1.5
+    columns["c"][rng.random(rows) < 0.2] = np.nan
+    return columns, dict.fromkeys(columns, 1.0)
+
+
+@pytest.mark.parametrize("by_strata", [False, True])
+def test_parts_are_as_the_whole(by_strata):
+    """To the last bit, wherever the stream is cut, and across detectors that only know the state of the one before."""
+    columns, weights = streams(1200)
+    times, strata = np.arange(1200) * 7.0, np.arange(1200) // 40 % 3 if by_strata else None
+    options = {"reference": 30, "bag": 150, "seed": 3}
+    whole = ChangeDetector(weights, 2000, **options)
+    expected = whole.update(columns, times=times, strata=strata)
+    assert len(expected) >= 1
+    rng, detector, found, start = np.random.default_rng(5), ChangeDetector(weights, 2000, **options), [], 0
+    while start < 1200:
+        part = slice(start, start := start + int(rng.integers(1, 90)))
+        found += detector.update(
+            {name: values[part] for name, values in columns.items()},
+            times=times[part],
+            strata=None if strata is None else strata[part],
+        )
+        plain, arrays = detector.state()
+        detector = ChangeDetector(weights, 2000, **{**options, "seed": 99})
+        detector.restore(json.loads(json.dumps(plain)), arrays)
+    assert found == expected
+    assert detector.peak == whole.peak
+    assert detector.start == whole.start == expected[-1].at + 1
+    assert detector.evidence == whole.evidence
+
+
+def test_change_says_what_it_was():
+    columns, weights = streams(1000)
+    (change, *_) = ChangeDetector(weights, 5000).update(columns, times=np.arange(1000) * 10.0)
+    assert change.column == "b"
+    assert (change.time, change.since_time) == (change.at * 10.0, change.since * 10.0)
+    assert change.before == pytest.approx(columns["b"][: change.since].mean())
+    assert change.after == pytest.approx(columns["b"][change.since : change.at + 1].mean())
+
+
+def test_full_bag_keeps_ranks_uniform():
+    """Also once nearly every value leaves the bag again: ranks stay uniform, and each independent of the one before."""
+    rng = np.random.default_rng(7)
+    for ties in (False, True):
+        values = rng.integers(0, 4, 20_000).astype(float) if ties else rng.normal(size=20_000)
+        bag: list[float] = []
+        ranks = np.array([rank_among(bag, value, rng.random(2), 5) for value in values])
+        assert len(bag) == 5
+        assert stats.kstest(ranks, "uniform").pvalue > 0.001
+        for lag in (1, 2, 5):
+            assert abs(stats.spearmanr(ranks[lag:], ranks[:-lag]).statistic) < 0.025
+
+
+def test_strata_may_differ():
+    """Nights that differ from days are no change, once compared with nights alone; a change of the nights is one."""
+    rng = np.random.default_rng(8)
+    night = np.arange(3000) // 50 % 2
+    values = rng.normal(size=3000) + 4.0 * night
+    weights = {"x": 1.0}
+    assert len(detect_changes({"x": values}, weights, 100_000)) > 5
+    assert detect_changes({"x": values}, weights, 100_000, strata=night) == []
+    values[2000:] += 2.0 * night[2000:]
+    (change,) = detect_changes({"x": values}, weights, 100_000, strata=night)
+    assert change.since >= 2000 and change.at < 2200
+
+
+def test_windows_against_one_reference():
+    """Windows of m rows that all start from one reference raise an alarm with a chance of at most m / run length."""
+    rng, alarms = np.random.default_rng(9), 0
+    for seed in range(300):
+        detector = ChangeDetector({"x": 1.0, "y": 1.0}, 200, reference=1, seed=seed)
+        reference = rng.normal(size=(2, 80))
+        detector.learn({"x": reference[0], "y": reference[1]})
+        alarms += bool(detector.update({name: rng.normal(size=50) for name in "xy"}))
+    assert 0 < alarms <= 300 * 50 / 200
+    detector = ChangeDetector({"x": 1.0}, 200, reference=1)
+    detector.learn({"x": rng.normal(size=80)})
+    assert detector.update({"x": rng.normal(3, 1, 50)})
+    with pytest.raises(ValueError, match="before the first row"):
+        detector.learn({"x": rng.normal(size=80)})
+
+
+def test_states_that_do_not_fit():
+    columns, weights = streams(300)
+    detector = ChangeDetector(weights, 1e9)
+    detector.update(columns)
+    plain, arrays = detector.state()
+    other = ChangeDetector({"a": 1.0}, 1e9)
+    for wrong in (arrays, {**arrays, "bags": arrays["bags"][:-1]}):
+        with pytest.raises(ValueError, match=r"other columns|damaged"):
+            other.restore(plain, wrong)
+        other = ChangeDetector(weights, 1e9)
+    assert other.rows == 0
+
+
+def test_evidence_of_each_column():
+    detector = ChangeDetector({"a": 1.0, "b": 1.0}, 1e9, reference=10)
+    rng = np.random.default_rng(6)
+    detector.update({name: rng.normal(size=9) for name in "ab"})
+    assert not detector.is_watching
+    assert detector.evidence == {"a": 0.0, "b": 0.0}
+    detector.update({"a": rng.normal(size=21), "b": np.full(21, np.nan)})
+    assert detector.is_watching
+    assert detector.evidence["a"] > detector.evidence["b"] == 0.0
+    assert sum(detector.evidence.values()) <= detector.peak

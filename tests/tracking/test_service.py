@@ -27,6 +27,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     service.stop(tmp_path / "home")
 
 
+@pytest.mark.slow
 def test_start_is_quick_and_small(home: Path) -> None:
     seconds = []
     for _ in range(2):  # the better of two: the machine may be busy with something else

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
+import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +19,7 @@ from torch import nn
 
 from aletheia.core.errors import InputError
 from aletheia.models import registry
+from aletheia.models.bundle import load_bundle
 from aletheia.models.registry import register_network
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import EpochBatches
@@ -148,6 +153,56 @@ def on_epoch(row):
 result = fit_network(config, train, val, out, resume=True, progress=False, on_epoch=on_epoch)
 print(json.dumps({"rank": os.environ["RANK"], "loss": result.val_loss, "logits": result.val_logits.tolist()}))
 """
+
+
+@pytest.mark.slow
+def test_documented_script_as_pytorchjob(discs, tmp_path):
+    """The script of docs/scaling.md in two "pods", each with the variables of a PyTorchJob, equals one process."""
+    page = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
+    (script,) = (text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "fit_network" in text)
+    config = {"architecture": "plain", "max_epochs": 2, **FAST}
+    documented = "TrainConfig(learning_rate=1e-3, max_epochs=20)"
+    assert script.count(documented) == 1
+    script = script.replace(documented, f"TrainConfig(**{config})")
+    network = f"from torch import nn\nfrom aletheia.models.registry import register_network\n{inspect.getsource(plain)}"
+    (tmp_path / "train_faces.py").write_text(f"{network}\nregister_network('plain')(plain)\n{script}")
+    for name, frame in zip(("train", "val"), discs, strict=True):
+        frame.to_parquet(tmp_path / f"{name}.parquet", index=False)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    job = {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1", "PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": port}
+    command = [sys.executable, "-m", "torch.distributed.run", "train_faces.py", "train.parquet", "val.parquet"]
+    pods = []
+    for rank in ("0", "1"):
+        (tmp_path / rank).mkdir()
+        variables = {**os.environ, **job, "PET_NODE_RANK": rank, "PYTHONPATH": str(Path.cwd())}
+        with (tmp_path / rank / "log").open("w") as log:
+            pods.append(subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=log, stderr=log))
+    try:
+        codes = [pod.wait(timeout=200) for pod in pods]
+    finally:
+        for pod in pods:
+            pod.kill()
+    assert codes == [0, 0], [(tmp_path / rank / "log").read_text()[-2000:] for rank in ("0", "1")]
+    register_network("plain")(plain)
+    try:
+        weights = load_bundle(tmp_path / "model")[0].state_dict()
+        expected = fit_network(config, *discs, progress=False).model.state_dict()
+    finally:
+        registry._REGISTRY.unregister("plain")
+    for name, value in expected.items():
+        torch.testing.assert_close(weights[name], value, atol=1e-5, rtol=1e-4)
+
+
+def test_trainer_options_refuses_bare_mpirun(monkeypatch):
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    config = TrainConfig(architecture="plain_for_test", **FAST)
+    with pytest.raises(InputError, match="Let it start torchrun"):
+        trainer_options(config)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")  # torchrun within mpirun
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    assert trainer_options(config)["num_nodes"] == 2
 
 
 @pytest.mark.slow

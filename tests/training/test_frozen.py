@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -14,14 +15,14 @@ from aletheia.imaging.pixel_cache import decode_images
 from aletheia.imaging.transforms import normalise
 from aletheia.models import linear_head
 from aletheia.models.bundle import load_bundle
+from aletheia.models.feature_cache import clear_cache
 from aletheia.models.linear_head import pooled_features
 from aletheia.models.registry import create_model
-from aletheia.models.scoring import crop_logits
-from aletheia.training import feature_cache
+from aletheia.models.scoring import crop_logits, score_manifest
+from aletheia.models.spec import ModelSpec
 from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData
 from aletheia.training.export import export_bundle
-from aletheia.training.feature_cache import cached_features, clear_cache
 from aletheia.training.fit import fit_network
 from aletheia.training.frozen import fit_frozen
 from aletheia.training.grid import search_cell
@@ -48,21 +49,6 @@ def weights(tmp_path_factory):
 
 def network(weights):
     return create_model(weights["architecture"], weights=weights["weights"])
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """Start with an empty cache, and count the faces that go through a network."""
-    clear_cache()
-    counts = []
-
-    def counted(net, head, crops, *args, **kwargs):
-        counts.append(len(crops))
-        return pooled_features(net, head, crops, *args, **kwargs)
-
-    monkeypatch.setattr(feature_cache, "pooled_features", counted)
-    yield counts
-    clear_cache()
 
 
 def oracle(features, y, weights, ridge):
@@ -107,32 +93,29 @@ def test_frozen_head_is_sklearns_on_live_features(discs, weights, computed):
     np.testing.assert_allclose(logits, result.val_logits, atol=1e-4)
 
 
-def test_cached_features_are_the_networks(weights, computed):
-    net = network(weights).eval()
-    head = linear_head.linear_head(net, "")
-    crops = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
-    first = cached_features(net, head, crops[:5])
-    again = cached_features(net, head, crops[[8, 3, 3, 0, 7]])  # two new ones, in another order
-    assert computed == [5, 2] and len(first) == 5
-    np.testing.assert_allclose(again, pooled_features(net, head, crops[[8, 3, 3, 0, 7]]), atol=1e-5)
-
-    torch.nn.init.zeros_(head.weight)  # another head reads the same features
-    cached_features(net, head, crops[:5])
-    assert computed == [5, 2]
-    next(iter(net.parameters())).data[0, 0, 0, 0] += 0.5
-    cached_features(net, head, crops[:5])
-    assert computed == [5, 2, 5]
+def test_frozen_refuses_a_gpu_that_is_not_there(discs, weights, computed, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    config = TrainConfig(**RECIPE, **weights, accelerator="gpu")
+    with pytest.raises(InputError, match="accelerator is gpu, but no GPU is found"):
+        fit_frozen(config, FaceData(config, *discs, progress=False), None, progress=False)
+    assert not computed
 
 
-def test_cache_stays_within_its_size(weights, computed, monkeypatch):
-    net = network(weights).eval()
-    head = linear_head.linear_head(net, "")
-    monkeypatch.setattr(feature_cache, "MAX_CACHE_BYTES", 3 * 4 * 1280)
-    crops = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    assert len(cached_features(net, head, crops)) == 5
-    cached_features(net, head, crops[3:])
-    cached_features(net, head, crops[:1])
-    assert computed == [5, 1]
+def test_faces_that_were_learnt_from_are_scored_by_their_features(discs, weights, computed):
+    """Whoever scores with a frozen network finds what the training has computed, and gets the network's own logits."""
+    train, val = discs
+    config = TrainConfig(**RECIPE, **weights)
+    model = fit_network(config, train, val, progress=False).model
+    spec = ModelSpec(architecture=config.architecture, input_size=32, training={"features": "frozen"})
+    plain = score_manifest(model, spec.model_copy(update={"training": {}}), val, progress=False).logits
+    assert computed == [len(train), len(val)]
+    scored = score_manifest(model, spec, pd.concat([train, val]), progress=False).logits
+    np.testing.assert_allclose(scored[len(train) :], plain, atol=1e-5)
+    assert computed == [len(train), len(val)]
+
+    # Normalised otherwise, the same pixels have other features.
+    other = score_manifest(model, spec.model_copy(update={"mean": (0.5, 0.5, 0.5)}), val, progress=False).logits
+    assert np.abs(other - plain).max() > 1e-3 and computed == [len(train), len(val)]
 
 
 def test_grid_of_frozen_features(discs, weights, computed, tmp_path, monkeypatch):
@@ -151,6 +134,7 @@ def test_grid_of_frozen_features(discs, weights, computed, tmp_path, monkeypatch
     np.testing.assert_allclose(losses, alone, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_frozen_views_and_groups(discs, weights, computed):
     """Augmented copies are learnt from and cached; weights of groups reach the head."""
     train, val = discs

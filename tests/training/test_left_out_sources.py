@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aletheia.models.spec import AbstentionSpec, LeftOutSource, OtherSources
+from aletheia.models.other_sources import LeftOutSource, OtherSources
+from aletheia.models.spec import AbstentionSpec
 from aletheia.training import left_out_sources
 from aletheia.training.config import TrainConfig
 from aletheia.training.left_out_sources import Fold, source_folds, train_without_sources, widen_limits

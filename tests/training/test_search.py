@@ -55,6 +55,7 @@ def go(searched: SearchPlan, data) -> list:
     return outcomes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["random", "optuna"])
 def test_run_cell_goes_on_after_an_interruption(discs, fits, folder, search):
     whole = go(plan(search), discs)
@@ -65,6 +66,31 @@ def test_run_cell_goes_on_after_an_interruption(discs, fits, folder, search):
         go(plan(search), discs)
     assert go(plan(search), discs) == whole
     assert fits["fits"] == 3 + 2  # two finished, one interrupted; then that one and the last
+
+
+@pytest.mark.slow
+def test_run_cell_on_a_worker_trains_it_by_itself(discs, folder):
+    """Two of one process take turns, since they draw from the same random numbers; nothing is kept."""
+    from distributed import Client, LocalCluster
+
+    searched = plan("list")
+    here = go(searched, discs)
+    options = {"processes": False, "dashboard_address": None}
+    with LocalCluster(n_workers=1, threads_per_worker=2, **options) as local, Client(local) as client:
+
+        def there(searched: SearchPlan) -> list:
+            cells = [
+                client.submit(run_cell, searched, point, configure, *discs, pure=False)
+                for point in ({"learning_rate": 1e-3, "batch_size": 16}, {"learning_rate": 3e-3, "batch_size": 32})
+            ]
+            return [(point, result.loss) for point, result in client.gather(cells)]
+
+        assert there(searched) == here
+        for search in ("halving", "optuna"):
+            columns = {"learning_rate": [1e-3, 3e-3], "batch_size": [16, 32]}
+            with pytest.raises(InputError, match=f"{search} goes by the results of other cells"):
+                there(SearchPlan.of(search, columns, 4, 3, "min.loss"))
+    assert list(folder.iterdir()) == []
 
 
 def test_run_cell_list(discs, fits):

@@ -13,9 +13,25 @@ from aletheia.datasets.layouts.words import is_unclear_split, read_split
 
 _MOST_FOLDERS = 1000  # in which lists are looked for
 _KNOWN_SHARE = 0.5  # of a list's entries that must name a file, for it to be used
-_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "video", "name")
+_DEPTH = 2  # of the folders in which lists are looked for: a label, and a source below it
+_COLUMNS = (
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "image",
+    "image_path",
+    "image_id",
+    "video",
+    "name",
+)
 _LIST_WORDS = frozenset(("list", "lists", "of", "file", "files", "names", "filenames"))
 _SHOWN = 4
+#: Lists whose parts are numbers: CelebA's (Z. Liu, P. Luo, X. Wang, X. Tang, "Deep Learning Face Attributes in the
+#: Wild", ICCV 2015), by its name without suffix.
+_NUMBERED = {"list_eval_partition": {"0": "train", "1": "val", "2": "test"}}
 
 #: A part, or "" where none can be read, and the name of a file or of a folder.
 _Entry = tuple[str, str]
@@ -90,9 +106,9 @@ def _shown(names: list[str]) -> str:
 
 
 def _candidates(tree: Tree) -> Iterator[str]:
-    """Yield the lists called after a part or a split, in the folder and its sub-folders."""
-    folders, subfolders = [""], list[str]()
-    for folder in folders:
+    """Yield the lists called after a part or a split, in the folder and two levels below it."""
+    folders = [""]
+    for folder in folders:  # grows on the way
         try:
             with os.scandir(tree.folder / folder) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
@@ -102,12 +118,11 @@ def _candidates(tree: Tree) -> Iterator[str]:
             name = f"{folder}/{entry.name}" if folder else entry.name
             if entry.name.startswith("."):
                 continue
-            if not folder and entry.is_dir(follow_symlinks=False):
-                subfolders.append(name)
+            if entry.is_dir(follow_symlinks=False):
+                if name.count("/") < _DEPTH and len(folders) <= _MOST_FOLDERS:
+                    folders.append(name)
             elif entry.name.lower().endswith((".txt", ".lst", ".csv", ".json")) and _means_split(entry.name):
                 yield name
-        if not folder:
-            folders += subfolders[:_MOST_FOLDERS]
 
 
 def _means_split(name: str) -> bool:
@@ -189,18 +204,19 @@ def _read(tree: Tree, name: str, files: _Files) -> dict[str, str] | None:
 
 def _entries(tree: Tree, name: str) -> list[_Entry] | None:
     """Read the entries of a list, each a part and the text that names a file; None, with a note, for no such list."""
-    part = read_split(_stem(name))
+    numbers = _NUMBERED.get(PurePosixPath(name).stem.lower(), {})
+    part = "" if numbers else read_split(_stem(name))
     if name.lower().endswith(".json"):
         content = tree.read_json(name)
         entries = None if content is None else list(_json_entries(content, part))
     elif name.lower().endswith(".csv"):
         rows = tree.read_table(name)
-        entries = None if rows is None else _table_entries(rows, part)
+        entries = None if rows is None else _table_entries(rows, part, numbers)
         if rows is not None and not entries:  # no header that says what a column holds
             entries = [(part, line) for line in tree.read_lines(name) or ()]
     else:
         lines = tree.read_lines(name)
-        entries = None if lines is None else [(part or read_split(line.split()[-1]), line) for line in lines]
+        entries = None if lines is None else [(part or _part(line.split()[-1], numbers), line) for line in lines]
     return entries
 
 
@@ -216,10 +232,15 @@ def _json_entries(content: object, part: str) -> Iterator[_Entry]:
                 yield read_split(value), key
 
 
-def _table_entries(rows: list[dict[str, str]], part: str) -> list[_Entry]:
+def _part(cell: str, numbers: dict[str, str]) -> str:
+    return numbers.get(cell.strip(), "") or read_split(cell)
+
+
+def _table_entries(rows: list[dict[str, str]], part: str, numbers: dict[str, str]) -> list[_Entry]:
     entries = []
     for row in rows:
         name = next((row[column] for column in _COLUMNS if row.get(column)), "")
         if name:
-            entries.append((read_split(row.get("split") or row.get("set") or row.get("subset") or "") or part, name))
+            cell = next((row[column] for column in ("split", "set", "subset", "partition") if row.get(column)), "")
+            entries.append((_part(cell, numbers) or part, name))
     return entries

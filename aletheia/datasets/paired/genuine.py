@@ -84,7 +84,7 @@ class Genuine:
             raise UnusableError(f"unreadable: {getattr(error, 'reason', error)}") from None
 
 
-def list_genuine(source: str | Path) -> tuple[list[Genuine], list[tuple[str, str]]]:
+def list_genuine(source: str | Path, root: str | Path | None = None) -> tuple[list[Genuine], list[tuple[str, str]]]:
     """List the genuine pictures of a folder or a manifest.
 
     Parameters
@@ -92,6 +92,8 @@ def list_genuine(source: str | Path) -> tuple[list[Genuine], list[tuple[str, str
     source : path
         A folder all of whose pictures are genuine, but those in folders named for fakes; a folder inside of it names
         the picture's source. Or a manifest (CSV, parquet), of which the rows labelled ``real`` are taken.
+    root : path, optional
+        Folder that the paths of a manifest count from and stay inside of; by default the manifest's own.
 
     Returns
     -------
@@ -103,22 +105,24 @@ def list_genuine(source: str | Path) -> tuple[list[Genuine], list[tuple[str, str
     Raises
     ------
     InputError
-        When there is no such folder or manifest, or it holds no genuine picture.
+        When there is no such folder or manifest, or it holds no genuine picture; for a root beside a folder.
     """
     source = Path(source)
     check_is_local(source)
     if source.is_file():
-        return _of_manifest(source)
+        return _of_manifest(source, root)
     if not source.is_dir():
         raise InputError(f"{source}: there is no such folder or manifest of genuine images.")
+    if root is not None:
+        raise InputError(f"{source} is a folder, and its pictures need no root: leave {root} out.")
     files, skipped = list_media(source)
     pictures = []
-    root = os.path.realpath(source)
+    folder_itself = os.path.realpath(source)
     for name in files:
         folders = name.split("/")[:-1]
         if is_video(name):
             skipped.append((str(source / name), "is a video; write its frames with `aletheia data frames` first"))
-        elif not is_inside(str(source / name), root, follow_links=True):
+        elif not is_inside(str(source / name), folder_itself, follow_links=True):
             skipped.append((str(source / name), "is a link that leads out of the folder"))
         elif any(folder_words(folder)[0] == "fake" for folder in folders):
             skipped.append((str(source / name), "lies in a folder of fakes"))
@@ -128,9 +132,9 @@ def list_genuine(source: str | Path) -> tuple[list[Genuine], list[tuple[str, str
     return pictures, skipped
 
 
-def _of_manifest(path: Path) -> tuple[list[Genuine], list[tuple[str, str]]]:
-    table = read_manifest(path)
-    root = path.resolve().parent
+def _of_manifest(path: Path, root: str | Path | None) -> tuple[list[Genuine], list[tuple[str, str]]]:
+    table = read_manifest(path, root=root)
+    start = (path.parent if root is None else Path(root)).resolve()
     rows = table[(table["label"] == "real") & ~table["path"].map(is_video)]
     if rows.empty:
         raise InputError(f"{path}: of {len(table):,} rows none is a genuine picture (label real); add some.")
@@ -138,5 +142,5 @@ def _of_manifest(path: Path) -> tuple[list[Genuine], list[tuple[str, str]]]:
     for row in rows.to_dict("records"):
         known = {name: str(row[name]) for name in CARRIED if row.get(name)}
         file = Path(str(row["path"]))
-        pictures.append(Genuine(Path(os.path.relpath(file, root)).as_posix(), file, str(row["source"]), known))
+        pictures.append(Genuine(Path(os.path.relpath(file, start)).as_posix(), file, str(row["source"]), known))
     return pictures, []

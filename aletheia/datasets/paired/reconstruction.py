@@ -45,6 +45,7 @@ def reconstruct_faces(
     texture: bool = True,
     seed: int = 0,
     progress: bool = True,
+    root: str | Path | None = None,
 ) -> Paired:
     """Write every genuine picture beside its reconstruction by an autoencoder; families take turns.
 
@@ -53,7 +54,7 @@ def reconstruct_faces(
 
     Parameters
     ----------
-    source, out, seed, progress
+    source, out, seed, progress, root
         See :func:`~aletheia.datasets.paired.writing.write_paired`. `out` also gets ``networks/``; an interrupted
         training of one network starts anew, those that were finished are kept.
     families : sequence of str
@@ -84,7 +85,7 @@ def reconstruct_faces(
             forger.train(folder / "networks", progress)
         return forger, listed, []
 
-    return write_paired(source, out, prepare, seed=seed, progress=progress)
+    return write_paired(source, out, prepare, seed=seed, progress=progress, root=root)
 
 
 def assign_folds(pictures: Sequence[Genuine], seed: int) -> list[int]:

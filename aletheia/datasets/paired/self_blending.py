@@ -98,12 +98,14 @@ class _Blender:
         return Forged(blend_face(rgb, face, rng), face.box)
 
 
-def blend_folder(source: str | Path, out: str | Path, *, seed: int = 0, progress: bool = True) -> Paired:
+def blend_folder(
+    source: str | Path, out: str | Path, *, seed: int = 0, progress: bool = True, root: str | Path | None = None
+) -> Paired:
     """Write every genuine picture beside a fake: its largest face blended with itself.
 
     Parameters
     ----------
-    source, out, seed, progress
+    source, out, seed, progress, root
         See :func:`~aletheia.datasets.paired.writing.write_paired`. The same seed gives the same forgeries, whatever the
         other images are.
 
@@ -113,4 +115,4 @@ def blend_folder(source: str | Path, out: str | Path, *, seed: int = 0, progress
         As `write_paired`.
     """
     blender = _Blender()
-    return write_paired(source, out, lambda listed, _: (blender, listed, ()), seed=seed, progress=progress)
+    return write_paired(source, out, lambda listed, _: (blender, listed, ()), seed=seed, progress=progress, root=root)

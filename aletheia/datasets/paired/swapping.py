@@ -136,7 +136,9 @@ def _box(points: Array) -> Array:
     return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
-def _write_swaps(kind: str, source: str | Path, out: str | Path, seed: int, progress: bool) -> Paired:
+def _write_swaps(
+    kind: str, source: str | Path, out: str | Path, seed: int, progress: bool, root: str | Path | None
+) -> Paired:
     def prepare(listed: Sequence[Genuine], folder: Path) -> tuple[_Swapper, list[Genuine], list[tuple[str, str]]]:
         with Journal(folder / FACES) as journal:
             pictures, faces, skipped = measure_faces(listed, journal, progress)
@@ -145,10 +147,12 @@ def _write_swaps(kind: str, source: str | Path, out: str | Path, seed: int, prog
         skipped += [(str(picture.path), "no other person's face is similar enough") for picture in swapper.lonely]
         return swapper, [picture for picture in pictures if picture.name not in lonely], skipped
 
-    return write_paired(source, out, prepare, seed=seed, progress=progress)
+    return write_paired(source, out, prepare, seed=seed, progress=progress, root=root)
 
 
-def swap_parts(source: str | Path, out: str | Path, *, seed: int = 0, progress: bool = True) -> Paired:
+def swap_parts(
+    source: str | Path, out: str | Path, *, seed: int = 0, progress: bool = True, root: str | Path | None = None
+) -> Paired:
     """Write every genuine picture beside a fake that has the eyes, the nose or the mouth of another person.
 
     Parts take turns, and so do the two ways to paste, see :func:`swap_part`. Donors are similar faces, see
@@ -156,7 +160,7 @@ def swap_parts(source: str | Path, out: str | Path, *, seed: int = 0, progress: 
 
     Parameters
     ----------
-    source, out, seed, progress
+    source, out, seed, progress, root
         See :func:`~aletheia.datasets.paired.writing.write_paired`. The seed decides where the turns begin.
 
     Raises
@@ -164,17 +168,19 @@ def swap_parts(source: str | Path, out: str | Path, *, seed: int = 0, progress: 
     InputError
         As `write_paired`.
     """
-    return _write_swaps(PART_SWAP, source, out, seed, progress)
+    return _write_swaps(PART_SWAP, source, out, seed, progress, root)
 
 
-def swap_faces(source: str | Path, out: str | Path, *, seed: int = 0, progress: bool = True) -> Paired:
+def swap_faces(
+    source: str | Path, out: str | Path, *, seed: int = 0, progress: bool = True, root: str | Path | None = None
+) -> Paired:
     """Write every genuine picture beside a fake that has the inner face of another person.
 
     The two ways to paste take turns, see :func:`swap_face`.
 
     Parameters
     ----------
-    source, out, seed, progress
+    source, out, seed, progress, root
         See :func:`~aletheia.datasets.paired.writing.write_paired`.
 
     Raises
@@ -182,4 +188,4 @@ def swap_faces(source: str | Path, out: str | Path, *, seed: int = 0, progress: 
     InputError
         As `write_paired`.
     """
-    return _write_swaps(FACE_SWAP, source, out, seed, progress)
+    return _write_swaps(FACE_SWAP, source, out, seed, progress, root)

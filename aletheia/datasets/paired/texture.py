@@ -12,6 +12,7 @@ from scipy.fft import irfft2, rfft2
 from aletheia.core.arrays import Array
 
 _BLOCK, _HOP = 8, 4  # pixels: blocks overlap by half
+_BAND = 1 << 14  # blocks that are transformed at a time, or those of one row: memory does not grow with the picture
 _WINDOW = np.sin(np.pi * (np.arange(_BLOCK) + 0.5) / _BLOCK)  # its square, shifted by half, adds up to 1
 
 
@@ -42,15 +43,19 @@ def scrambled(residual: Array, rng: np.random.Generator) -> Array:
     # Four sets of blocks side by side, each shifted by half a block down, across, or both.
     for top in (0, _HOP):
         for left in (0, _HOP):
-            rows, columns = (padded.shape[0] - top) // _BLOCK, (padded.shape[1] - left) // _BLOCK
-            part = np.s_[top : top + rows * _BLOCK, left : left + columns * _BLOCK]
-            blocks = padded[part].reshape(rows, _BLOCK, columns, _BLOCK, channels).transpose(0, 2, 1, 3, 4)
-            spectrum = rfft2(blocks * window, axes=(2, 3))
-            # The phases of a real block's transform: so the product is that of a real block, too.
-            phases = rfft2(rng.standard_normal((rows, columns, _BLOCK, _BLOCK, 1), np.float32), axes=(2, 3))
-            phases /= np.maximum(np.abs(phases), 1e-9)
-            drawn = irfft2(spectrum * phases, s=(_BLOCK, _BLOCK), axes=(2, 3)) * window
-            out[part] += drawn.transpose(0, 2, 1, 3, 4).reshape(rows * _BLOCK, columns * _BLOCK, channels)
+            columns = (padded.shape[1] - left) // _BLOCK
+            across = np.s_[left : left + columns * _BLOCK]
+            last, step = (padded.shape[0] - top) // _BLOCK, max(_BAND // columns, 1)
+            for first in range(0, last, step):
+                rows = min(step, last - first)
+                part = np.s_[top + first * _BLOCK : top + (first + rows) * _BLOCK, across]
+                blocks = padded[part].reshape(rows, _BLOCK, columns, _BLOCK, channels).transpose(0, 2, 1, 3, 4)
+                spectrum = rfft2(blocks * window, axes=(2, 3))
+                # The phases of a real block's transform: so the product is that of a real block, too.
+                phases = rfft2(rng.standard_normal((rows, columns, _BLOCK, _BLOCK, 1), np.float32), axes=(2, 3))
+                phases /= np.maximum(np.abs(phases), 1e-9)
+                drawn = irfft2(spectrum * phases, s=(_BLOCK, _BLOCK), axes=(2, 3)) * window
+                out[part] += drawn.transpose(0, 2, 1, 3, 4).reshape(rows * _BLOCK, columns * _BLOCK, channels)
     # Four independent draws meet at each pixel, each of half the amplitude: their energies add up, not their values.
     return 2 * out[_HOP : _HOP + height, _HOP : _HOP + width]
 

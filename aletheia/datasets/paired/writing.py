@@ -96,14 +96,22 @@ class Forger(Protocol):
 Prepare = Callable[[Sequence[Genuine], Path], tuple[Forger, Sequence[Genuine], Iterable[tuple[str, str]]]]
 
 
-def write_paired(source: str | Path, out: str | Path, prepare: Prepare, *, seed: int, progress: bool) -> Paired:
+def write_paired(
+    source: str | Path,
+    out: str | Path,
+    prepare: Prepare,
+    *,
+    seed: int,
+    progress: bool,
+    root: str | Path | None = None,
+) -> Paired:
     """Write every genuine picture of a source twice: as it is, and as the fake that is made of it.
 
     An interrupted call continues; the same seed and pictures give the same bytes.
 
     Parameters
     ----------
-    source : path
+    source, root : path
         See :func:`~aletheia.datasets.paired.genuine.list_genuine`.
     out : path
         Gets ``real/``, ``fake/``, ``mask/`` (white where a fake may differ), ``manifest.csv``, ``skipped.csv`` and
@@ -120,7 +128,7 @@ def write_paired(source: str | Path, out: str | Path, prepare: Prepare, *, seed:
         When the source is missing, no picture of it can be used, or `out` cannot be written or lies inside of it.
     """
     source, out = Path(source), Path(out)
-    listed, skipped = list_genuine(source)
+    listed, skipped = list_genuine(source, root)
     if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
         raise InputError(
             f"{out} lies inside of {source}, whose pictures are all taken for genuine: name another folder."

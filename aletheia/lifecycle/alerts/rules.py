@@ -14,7 +14,7 @@ from aletheia.core.spans import parse_span
 from aletheia.core.validation import explain_validation
 
 #: What rules may be about; see `aletheia.lifecycle.alerts.measures`.
-Metric = Literal["p95_ms", "fault_rate", "answers", "changes", "disk_free_bytes"]
+Metric = Literal["p95_ms", "fault_rate", "answers", "changes", "accuracy_drop", "disk_free_bytes"]
 _MAX_FILE = 1_000_000
 
 
@@ -42,7 +42,12 @@ class Rule(_Strict):
     clear: float | None = Field(None, description="Within this it is over; default: the limit.")
     over: Span = Field("10m", validate_default=True, description="Span of the log that is looked at.")
     looks: int = Field(2, ge=1, le=1000, description="Looks in a row that it takes.")
-    at_least: int = Field(20, ge=0, description="Requests in the span below which the rule is not judged.")
+    at_least: int = Field(
+        20, ge=0, description="Requests (accuracy_drop: labels) in the span below which the rule is not judged."
+    )
+    least_faults: int = Field(
+        3, ge=1, description="Faults in the span below which `fault_rate` counts as 0: one of 20 requests is no 5 %."
+    )
     runbook: str = Field("", max_length=500, description="What to do, in a sentence.")
     enabled: bool = True
 
@@ -109,6 +114,11 @@ DEFAULT_RULES = {
     "changed": Rule(
         metric="changes", limit=0, over="1d", looks=1, at_least=0,
         runbook="See `aletheia monitor --report`; look at pictures of now, and judge the model on some of known truth.",
+    ),
+    "worse": Rule(
+        metric="accuracy_drop", limit=0.05, clear=0.02, over="90d", looks=1, at_least=30,
+        runbook="See the labelled answers in `aletheia monitor` and `aletheia feedback list`: were only mistakes "
+        "reported? If not, roll back, or train on the new errors.",
     ),
     "disk": Rule(
         metric="disk_free_bytes", limit=1e9, clear=2e9, below=True, at_least=0,

@@ -15,6 +15,14 @@ from aletheia.core.files import atomic_write
 from aletheia.lifecycle.alerts.measures import Measured
 from aletheia.lifecycle.alerts.rules import Rule
 
+#: Events that are kept.
+MAX_EVENTS = 200
+
+
+def states_path(log: Path) -> Path:
+    """Return where the states of the alerts of a prediction log are kept."""
+    return log.with_name(f"{log.name}.alerts.json")
+
 
 class RuleState(BaseModel):
     """What is known of one rule.
@@ -50,6 +58,12 @@ class Alert(BaseModel):
     runbook: str
 
 
+class AlertEvent(Alert):
+    """An alert, with the moment at which it was raised or over: seconds since 1970."""
+
+    at: float
+
+
 class AlertStates:
     """The states of all rules.
 
@@ -63,6 +77,8 @@ class AlertStates:
     rules : dict of str to RuleState
     untold : list of Alert
         Those that did not reach everybody: they are sent again with the next ones.
+    events : list of AlertEvent
+        What began to fire and what was over, the last `MAX_EVENTS` of them.
 
     Raises
     ------
@@ -76,6 +92,7 @@ class AlertStates:
             stored = json.loads(self.path.read_text()) if self.path.exists() else {}
             self.rules = {name: RuleState(**values) for name, values in stored.get("rules", {}).items()}
             self.untold = [Alert(**values) for values in stored.get("untold", [])]
+            self.events = [AlertEvent(**values) for values in stored.get("events", [])]
         except (ValueError, TypeError, AttributeError, ValidationError, OSError):
             raise InputError(f"{self.path} is damaged; delete it, and all alerts that last are told again.") from None
 
@@ -84,6 +101,7 @@ class AlertStates:
         stored = {
             "rules": {name: state.model_dump() for name, state in self.rules.items()},
             "untold": [alert.model_dump() for alert in self.untold],
+            "events": [event.model_dump() for event in self.events[-MAX_EVENTS:]],
         }
         with atomic_write(self.path) as file:
             file.write(json.dumps(stored).encode())
@@ -108,7 +126,10 @@ class AlertStates:
             if measured.value is None:
                 continue
             alert = _step(name, rules[name], state, measured, now)
-            if alert:
+            if alert is None:
+                continue
+            self.events.append(AlertEvent(at=now, **alert.model_dump()))
+            if alert.status == "firing" or now >= state.silenced_until:
                 alerts.append(alert)
         return alerts
 
@@ -124,7 +145,7 @@ def _step(name: str, rule: Rule, state: RuleState, measured: Measured, now: floa
         return _alert(name, "firing", rule, measured, now)
     if state.firing_since is not None and state.good >= rule.looks:
         since, state.firing_since = state.firing_since, None
-        return None if is_silent else _alert(name, "resolved", rule, measured, since)
+        return _alert(name, "resolved", rule, measured, since)
     return None
 
 

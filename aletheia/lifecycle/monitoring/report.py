@@ -9,13 +9,16 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from aletheia.core.wording import counted
 from aletheia.lifecycle.monitoring.drift import Drift
+from aletheia.lifecycle.monitoring.estimated_accuracy import WARNING
+from aletheia.lifecycle.monitoring.findings import monitor_findings, percent
+from aletheia.lifecycle.monitoring.labelled import label_findings
 from aletheia.lifecycle.monitoring.traffic import VERDICTS, version_name
 from aletheia.plotting.html import html_page, plot
 from aletheia.plotting.theme import COLOURS, FAKE, NEUTRAL, REAL, SECOND, note, styled
 from aletheia.reports.formatting import escaped_table, number
 
+_LABELLED = "<h2>Labelled answers</h2>"
 _VERDICT_COLOURS = {**COLOURS, "cannot tell": NEUTRAL, "no face found": "#b8b8b8"}
 
 
@@ -26,6 +29,8 @@ def render_monitor_report(
     compared: Mapping[str, int],
     *,
     reference: int,
+    labelled: Sequence[Mapping[str, Any]] = (),
+    further: Sequence[tuple[str, str]] = (),
     title: str = "What the service answered",
 ) -> str:
     """Write the page: one HTML file that works offline; names that come from the log are escaped.
@@ -40,12 +45,19 @@ def render_monitor_report(
         Of `aletheia.lifecycle.monitoring.drift.find_drift`.
     reference : int
         Compared answers that a version needs before it is watched.
+    labelled : sequence of mapping
+        Of `aletheia.lifecycle.monitoring.labelled.summarise_labels`.
+    further : sequence of tuple
+        More findings, as `aletheia.lifecycle.monitoring.findings.monitor_findings` returns them.
     """
     body = [
         f"<h1>{escape(title)}</h1>",
-        *(_finding(sentence, kind) for sentence, kind in findings(versions, drifts, compared, reference)),
+        *(_finding(*found) for found in (*monitor_findings(versions, drifts, compared, reference), *further)),
+        *(_finding(sentence, kind) for sentence, kind in label_findings(labelled)),
         "<h2>By version</h2>",
         _versions(versions),
+        *([_LABELLED, _labels(labelled)] if labelled else []),
+        *_estimates(versions),
         "<h2>By time</h2>",
         *(plot(figure) for figure in monitor_figures(hours, drifts)),
         '<p class="quiet">A change is a change of what is asked or answered. It may be a new camera or a new kind of '
@@ -53,27 +65,6 @@ def render_monitor_report(
         "fake that looks like genuine faces to the network moves none of these numbers.</p>",
     ]
     return html_page(title, body)
-
-
-def findings(
-    versions: Sequence[Mapping[str, Any]], drifts: Sequence[Drift], compared: Mapping[str, int], reference: int
-) -> list[tuple[str, str]]:
-    """Say in sentences what was seen, each with ``good``, ``bad`` or an empty word for neither."""
-    if not versions:
-        return [("There was no request in this time.", "bad")]
-    found = []
-    for version in versions:
-        name, rate = version["version"], version["fault_rate"]
-        if rate and rate["value"]:
-            found.append((f"Version {name}: {_percent(rate)} of the requests failed by the service's fault.", "bad"))
-        if (few := compared.get(name, 0)) < reference:
-            text = f"Version {name} is not watched for changes yet: {counted(few, 'answer')} of {reference} compared."
-            found.append((text, ""))
-    found += [(drift.sentence, "bad") for drift in drifts]
-    watched = [name for name, count in compared.items() if count >= reference]
-    if watched and not drifts:
-        found.append(("What is asked and what is answered has not changed.", "good"))
-    return found
 
 
 def monitor_figures(hours: pd.DataFrame, drifts: Sequence[Drift] = ()) -> list[go.Figure]:
@@ -125,13 +116,48 @@ def _versions(versions: Sequence[Mapping[str, Any]]) -> str:
     return escaped_table(head, rows) + f'<p class="quiet">{escape(uris)}</p>'
 
 
+def _labels(labelled: Sequence[Mapping[str, Any]]) -> str:
+    head = (
+        "version", "labels", "without a verdict", "right", "false alarms", "misses", "expected right",
+        "share labelled", "of all answers right, within",
+    )  # fmt: skip
+    rows = [
+        (
+            version_name(one),
+            f"{one['labels']:,} ({one['genuine']:,} genuine, {one['fake']:,} fake)",
+            f"{one['no_verdict']:,}",
+            *(percent(one[name]) if one[name] else "–" for name in ("accuracy", "false_alarms", "misses")),
+            "–" if one["expected_accuracy"] is None else f"{one['expected_accuracy']:.1%}",
+            f"{one['labelled_share']:.1%}",
+            f"{one['bounds'][0]:.1%} to {one['bounds'][1]:.1%}" if one["bounds"] else "–",
+        )
+        for one in labelled
+    ]
+    return escaped_table(head, rows)
+
+
+def _estimates(versions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Show what the model makes of itself, with the warning, and how often its answer turned on saving again."""
+    shown = [version for version in versions if version.get("estimated_accuracy")]
+    if not shown:
+        return []
+    rows = [
+        (
+            version_name(version),
+            percent(version["estimated_accuracy"]),
+            f"{version['estimated_accuracy']['n']:,}",
+            f"{version['estimated_accuracy']['prevalence']:.1%}",
+            percent(version["turning_rate"]),
+        )
+        for version in shown
+    ]
+    head = ("version", "verdicts right, by its own account", "verdicts", "fakes, likewise", "turned when saved again")
+    return ["<h2>What the model thinks of itself</h2>", _finding(WARNING, "bad"), escaped_table(head, rows)]
+
+
 def _finding(sentence: str, kind: str) -> str:
     return f'<div class="finding {kind}">{escape(sentence)}</div>'
 
 
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count) or "–"
-
-
-def _percent(rate: Mapping[str, float]) -> str:
-    return f"{rate['value']:.1%} ({rate['low']:.1%} to {rate['high']:.1%})"

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from aletheia.inference.errors import STATUS
+from aletheia.lifecycle.monitoring.estimated_accuracy import estimate_accuracy, turning_rate
 from aletheia.stats.intervals import wilson
 
 #: Kinds of errors that are the service's, not the caller's.
@@ -32,7 +33,8 @@ def summarise_traffic(log: pd.DataFrame) -> list[dict[str, Any]]:
         ``last`` (ISO 8601, UTC), ``answers``,
         ``answers_per_hour`` (over the span from first to last), ``latency_ms`` (``p50``, ``p95``, ``p99``; None without
         an answer), ``errors`` by kind, ``fault_rate`` (of answers and faults, with its 95 % interval), ``verdicts`` and
-        ``causes`` (counts), ``abstention_rate`` (of answers with a face, with its interval), ``mean_probability``.
+        ``causes`` (counts), ``abstention_rate`` (of answers with a face, with its interval), ``turning_rate`` and
+        ``estimated_accuracy`` (see `aletheia.lifecycle.monitoring.estimated_accuracy`), ``mean_probability``.
     """
     return [_summary(str(version), rows) for version, rows in log.groupby("version", sort=False)]
 
@@ -86,10 +88,12 @@ def _summary(version: str, rows: pd.DataFrame) -> dict[str, Any]:
         "answers_per_hour": len(answers) / hours if hours else None,
         "latency_ms": {name: _quantile(answers["ms_total"], q) for name, q in _PERCENTILES.items()},
         "errors": {str(kind): int(count) for kind, count in errors["error"].value_counts().items()},
-        "fault_rate": _rate(faults, len(answers) + faults),
+        "fault_rate": rate_with_interval(faults, len(answers) + faults),
         "verdicts": {verdict: int(answers["verdict"].eq(verdict).sum()) for verdict in VERDICTS},
         "causes": {str(k): int(n) for k, n in answers.loc[answers["cause"] != "", "cause"].value_counts().items()},
-        "abstention_rate": _rate(abstained, len(with_face)),
+        "abstention_rate": rate_with_interval(abstained, len(with_face)),
+        "turning_rate": turning_rate(rows),
+        "estimated_accuracy": estimate_accuracy(rows),
         "mean_probability": float(with_face["probability"].mean()) if len(with_face) else None,
     }
 
@@ -104,7 +108,8 @@ def _quantile(values: pd.Series, share: float) -> float | None:
     return float(known.quantile(share)) if len(known) else None
 
 
-def _rate(hits: int, of: int) -> dict[str, float | int] | None:
+def rate_with_interval(hits: int, of: int) -> dict[str, float | int] | None:
+    """Return a share with its 95 % interval (Wilson) and its base: value, low, high, n; None of nothing."""
     if not of:
         return None
     low, high = wilson(hits, of)

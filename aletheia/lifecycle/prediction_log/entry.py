@@ -56,6 +56,15 @@ class LogEntry(NamedTuple):
         `EMBEDDING_SIZE` float32 of the largest face.
     ms_queue … ms_total : float or None
         Milliseconds.
+    role : str
+        ``champion`` or ``challenger`` (see `aletheia.lifecycle.experiments.assignment`); empty in logs of earlier
+        versions.
+    other_version, other_release : str
+        The other model of an experiment; empty without one.
+    other_verdict : str
+        What the other model said to the same picture; ``error`` where it failed, empty where it was not asked.
+    other_probability : float or None
+        With it.
     """
 
     time: float
@@ -83,9 +92,25 @@ class LogEntry(NamedTuple):
     ms_network: float | None = None
     ms_judge: float | None = None
     ms_total: float | None = None
+    role: str = ""
+    other_version: str = ""
+    other_release: str = ""
+    other_verdict: str = ""
+    other_probability: float | None = None
 
 
-def answer_entry(answer: Mapping[str, Any], evidence: Sequence[FaceEvidence] = ()) -> LogEntry:
+class ShadowScore(NamedTuple):
+    """What the other model said, noted in the row of an answer that was written before: by its `time` and `id`."""
+
+    time: float
+    id: str
+    other_verdict: str
+    other_probability: float | None = None
+
+
+def answer_entry(
+    answer: Mapping[str, Any], evidence: Sequence[FaceEvidence] = (), other: tuple[str, str] = ("", "")
+) -> LogEntry:
     """Describe an answer.
 
     Parameters
@@ -94,6 +119,8 @@ def answer_entry(answer: Mapping[str, Any], evidence: Sequence[FaceEvidence] = (
         As `aletheia.serving.schemas.Answer`.
     evidence : sequence of FaceEvidence
         Measurements of the faces of the picture, largest first, or of one frame; empty where unknown.
+    other : tuple of str
+        Version and release of the other model of an experiment.
     """
     parts = answer.get("people") or answer["faces"]
     cause = next((part["cause"] for part in parts if part["cause"]), "")
@@ -111,6 +138,9 @@ def answer_entry(answer: Mapping[str, Any], evidence: Sequence[FaceEvidence] = (
         megapixels=answer["width"] * answer["height"] / 1e6,
         **(_face_columns(evidence[0]) if evidence else {}),
         **{f"ms_{name}": answer["timing_ms"][name] for name in TIMES},
+        role=answer["model"].get("role") or "",
+        other_version=other[0],
+        other_release=other[1],
     )
 
 

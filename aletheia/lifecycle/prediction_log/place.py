@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aletheia.core.settings import get_settings
 
-#: Bytes of a log's file, at most; some 700,000 answers.
+#: Bytes of a log's file, at most; some 600,000 answers.
 MAX_BYTES = 200_000_000
 
 

@@ -6,12 +6,13 @@ import logging
 import queue
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from aletheia.core.errors import InputError
-from aletheia.lifecycle.prediction_log.entry import LogEntry
+from aletheia.lifecycle.prediction_log.entry import LogEntry, ShadowScore
 from aletheia.lifecycle.prediction_log.place import MAX_BYTES
-from aletheia.lifecycle.prediction_log.table import PredictionTable
+from aletheia.lifecycle.prediction_log.table import PredictionTable, find_entry
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +43,36 @@ class PredictionLog:
 
     def __init__(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
         self.path, self._max_bytes = Path(path), max_bytes
-        self.lost = 0
-        self._rows: queue.Queue[LogEntry] = queue.Queue(MAX_WAITING)
+        self.lost, self._noted_lost = 0, 0
+        self._rows: queue.Queue[LogEntry | ShadowScore] = queue.Queue(MAX_WAITING)
         self._stop = threading.Event()
         self._table: PredictionTable | None = None
         self._counting = threading.Lock()
+        self._unwritten: dict[str, LogEntry] = {}
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
-    def append(self, entry: LogEntry) -> None:
-        """Take a row; returns at once."""
+    def append(self, entry: LogEntry | ShadowScore) -> None:
+        """Take a row, or a note to one that was taken before; returns at once."""
+        if isinstance(entry, LogEntry):
+            with self._counting:
+                self._unwritten[entry.id] = entry
         try:
             self._rows.put_nowait(entry)
         except queue.Full:
-            self._lose(1)
+            self._settle([entry], lost=1)
+
+    def find(self, answer: str) -> LogEntry | None:
+        """Return the row of an answer, also one that waits to be written; None when there is none, or no longer.
+
+        Raises
+        ------
+        sqlite3.Error, InputError
+            When the file cannot be read.
+        """
+        with self._counting:
+            waiting = self._unwritten.get(answer)
+        return waiting or find_entry(self.path, answer)
 
     def close(self) -> None:
         """Write what is left and end the thread."""
@@ -72,24 +89,31 @@ class PredictionLog:
 
     def _write(self) -> bool:
         """Write all rows that wait; False when the file cannot be written."""
-        rows: list[LogEntry] = []
+        rows: list[LogEntry | ShadowScore] = []
         while not self._rows.empty():
             rows.append(self._rows.get_nowait())  # this thread alone takes rows out
         if not rows:
             return True
         try:
             self._table = self._table or PredictionTable(self.path, self._max_bytes)
-            self._table.append(rows)
+            lost = self.lost - self._noted_lost
+            self._table.append(rows, lost)
+            self._noted_lost += lost
         except (sqlite3.Error, OSError, InputError) as error:
             if not self.lost:  # once: a full disk is not filled further by a line for each try
                 logger.warning("%s: rows of the prediction log are lost: %s", self.path, error)
-            self._lose(len(rows))
+            self._settle(rows, lost=len(rows))
             if self._table:
                 self._table.close()
             self._table = None
             return False
+        self._settle(rows)
         return True
 
-    def _lose(self, rows: int) -> None:
+    def _settle(self, rows: Sequence[LogEntry | ShadowScore], lost: int = 0) -> None:
+        """Note that rows wait no longer."""
         with self._counting:
-            self.lost += rows
+            self.lost += lost
+            for row in rows:
+                if isinstance(row, LogEntry):
+                    self._unwritten.pop(row.id, None)

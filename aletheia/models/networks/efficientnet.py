@@ -18,6 +18,7 @@ from aletheia.models.network import LastMap
 from aletheia.models.registry import register_network
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+Side = Annotated[int, Field(ge=16, le=1024)]
 
 
 class EfficientNetDetector(nn.Module):
@@ -32,12 +33,29 @@ class EfficientNetDetector(nn.Module):
         map in (0, 1) that a 1 x 1 convolution reads off them.
     dropout : float or None
         Before the head; None keeps the variant's own rate.
+    padding_size : int or None
+        Side of the input, pixels, for which TensorFlow's uneven padding is computed; None: the variant's own.
+    stem_padding : bool
+        Whether the first convolution pads; False for weights of DeepfakeBench, which put another one in its place.
     """
 
-    def __init__(self, variant: int, *, attention: bool = False, dropout: float | None = None) -> None:
+    def __init__(
+        self,
+        variant: int,
+        *,
+        attention: bool = False,
+        dropout: float | None = None,
+        padding_size: int | None = None,
+        stem_padding: bool = True,
+    ) -> None:
         super().__init__()
-        overrides = {} if dropout is None else {"dropout_rate": dropout}
+        overrides: dict[str, Any] = {} if dropout is None else {"dropout_rate": dropout}
+        if padding_size is not None:
+            overrides["image_size"] = padding_size
         self.backbone = _streamlined(EfficientNet.from_name(f"efficientnet-b{variant}", num_classes=1, **overrides))
+        if not stem_padding:
+            stem: Any = self.backbone._conv_stem
+            stem.padding, stem.static_padding = (0, 0), nn.Identity()
         self.imagenet_url = url_map[f"efficientnet-b{variant}"]
         # After the stem (stride 2), the blocks with a stride of 2 open the scales 1/4, 1/8, 1/16 and 1/32;
         # the third stage is the one at 1/8, so it ends just before the third of them.
@@ -109,8 +127,12 @@ def _channels(block: Any) -> int:
 
 def _register(name: str, variant: int, *, attention: bool) -> None:
     @register_network(name)
-    def build(*, dropout: Dropout | None = None) -> nn.Module:
-        return EfficientNetDetector(variant, attention=attention, dropout=dropout)
+    def build(
+        *, dropout: Dropout | None = None, padding_size: Side | None = None, stem_padding: bool = True
+    ) -> nn.Module:
+        return EfficientNetDetector(
+            variant, attention=attention, dropout=dropout, padding_size=padding_size, stem_padding=stem_padding
+        )
 
 
 for _variant in range(8):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from aletheia.serving.web.about_html import render_about
+from aletheia.serving.web.feedback_html import render_feedback
 from aletheia.serving.web.gallery import Gallery
 from aletheia.serving.web.handlers import Examiner
 from aletheia.serving.web.intake import render_intake
@@ -47,6 +48,8 @@ def build_page(service: InferenceService, uploads: UploadStore, gallery: Gallery
             "", template=render_intake(service.limits()), script="aletheia.zone(element, props);", name="intake"
         )
         answer = _html("", script="aletheia.shown(element, watch);", name="answer")
+        if service.log:
+            _html(render_feedback(keeps_pictures=service.config.keep_feedback_pictures), name="feedback")
         explanation = _html("", script="aletheia.shown(element, watch);", name="closer")
         origin = _html("", name="origin")
         with gr.Accordion("About this model and its limits", open=False, elem_id="about"):

@@ -29,6 +29,7 @@ _ASSETS = (
 #: Gradio's description of itself for link previews of other sites, with pictures from there.
 _PREVIEW_TAGS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 _HEAD = b'<link rel="stylesheet" href="page/page.css"><script src="page/page.js"></script>'
+_HEAD += b'<script src="page/feedback.js"></script>'
 _TOKEN = re.compile(r"[0-9A-Za-z]{1,64}")
 _SESSION = re.compile(rb"(?:^|&)session_hash=([0-9A-Za-z]{1,64})(?:&|$)")
 #: Headers that Gradio gets: enough for the address of the page and for copies that a browser has.

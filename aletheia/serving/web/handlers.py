@@ -63,7 +63,7 @@ class Examiner:
         data = upload.read()
         answer = self.service.answer_image(data)
         version = answer["model"]["version"]
-        result = render_answer(answer, self.service.model_of(version).spec, self.gallery.truth(data))
+        result = render_answer(answer, self.service.traffic.model_of(version).spec, self.gallery.truth(data))
         faces = len(answer["faces"])
         yield result, render_explanation([], faces, busy=True) if faces else "", ""
         origin = render_provenance(self._provenance(data))
@@ -81,7 +81,7 @@ class Examiner:
         self.service.check_size(upload.size, video=True)
         answer = yield from self._answer_video(upload)
         data = upload.read() if upload.size <= self.service.config.max_upload_bytes else b""
-        spec = self.service.model_of(answer["model"]["version"]).spec
+        spec = self.service.traffic.model_of(answer["model"]["version"]).spec
         result = render_answer(answer, spec, self.gallery.truth(data))
         yield result, "", ""
         yield result, "", render_provenance(self._provenance(data)) if data else ""

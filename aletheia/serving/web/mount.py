@@ -96,7 +96,7 @@ async def running(page: App) -> AsyncIterator[None]:
 
 def _add_files(app: FastAPI, gallery: Gallery) -> None:
     """Add the page's own script, style and pictures. Gradio would rewrite the style, and cannot parse all of it."""
-    files = {"page.js": "text/javascript", "page.css": "text/css"}
+    files = {"page.js": "text/javascript", "feedback.js": "text/javascript", "page.css": "text/css"}
     pictures = {sample.name: gallery.path(sample) for sample in SAMPLES}
 
     @app.api_route("/page/{name}", methods=_READ, include_in_schema=False, dependencies=[Depends(ASSET)])

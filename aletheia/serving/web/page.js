@@ -3,6 +3,7 @@ window.aletheia = (() => {
   "use strict";
   let picture = null; // the <img> or <video> of the file
   let address = null; // its blob: URL
+  let handedIn = null; // the file itself
   let chosen = 0;
   let busy = false;
   let isStopped = false; // by the reader, since the last file
@@ -62,6 +63,8 @@ window.aletheia = (() => {
     if (problem) return say(problem, true);
     chosen = 0;
     isStopped = false;
+    handedIn = file;
+    announce(null);
     show(file);
     setBusy(true);
     say("Sending …");
@@ -131,6 +134,8 @@ window.aletheia = (() => {
     if (answer && !answer.classList.contains("waiting")) {
       setBusy(false);
       say("");
+      const { id, kind } = answer.dataset;
+      announce(id ? { id, kind, file: handedIn } : null);
       const title = answer.querySelector("h2");
       if (title && title.dataset.seen !== title.textContent) {
         title.dataset.seen = title.textContent;
@@ -141,6 +146,14 @@ window.aletheia = (() => {
     }
     choose(chosen);
     follow();
+  };
+
+  // Tells feedback.js of the answer that is shown, once; null for none.
+  let announced = null;
+  const announce = (answer) => {
+    if (announced?.id === answer?.id) return;
+    announced = answer;
+    dispatchEvent(new CustomEvent("aletheia:answer", { detail: answer }));
   };
 
   const choose = (number) => {

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from aletheia.core.device import NAMES
 from aletheia.core.wording import counted
+from aletheia.lifecycle.experiments.assignment import CHALLENGER
 from aletheia.models.spec import ModelSpec
 from aletheia.models.verdict import CANNOT_TELL, FAKE
 from aletheia.serving.web import charts
@@ -82,8 +84,11 @@ def render_answer(answer: Mapping[str, Any], spec: ModelSpec, truth: str = "") -
     chips, panels = _chips(parts, is_video, order), _panels(parts, spec, is_video, order)
     remarks = "".join(f'<p class="basis">{escape(note)}</p>' for note in answer.get("notes", ()))
     basis = remarks + (f'<p class="basis">{escape(explain_training(spec))}</p>' if parts else "")
+    # Of a picture whose truth is known here nobody needs to say it.
+    name = "" if truth else answer.get("id", "")
+    identity = f' data-id="{escape(name)}" data-kind="{escape(answer["kind"])}"' if name else ""
     return (
-        f'<section class="answer" data-first="{_decisive_part(parts)}" aria-label="Answer">{_stage(answer)}'
+        f'<section class="answer" data-first="{_decisive_part(parts)}"{identity} aria-label="Answer">{_stage(answer)}'
         f'<div class="verdict">{lead}{sentences}{chips}{panels}</div>'
         f'<div class="notes">{known}{basis}{_small_print(answer)}</div>'
         f"</section>{_timeline_section(answer, spec) if is_video and parts else ''}"
@@ -188,7 +193,11 @@ def _meaning(probability: float, spec: ModelSpec) -> str:
 
 def _small_print(answer: Mapping[str, Any]) -> str:
     model = answer["model"]
-    facts = [f"Model {model['name']}, version {model['version']}", f"{answer['timing_ms']['total'] / 1000:.2f} s"]
+    version = " ".join(filter(None, (model.get("release"), model["version"])))
+    trial = ", the challenger of a trial" if model.get("role") == CHALLENGER else ""
+    facts = [f"Model {model['name']}, version {version}{trial}", f"{answer['timing_ms']['total'] / 1000:.2f} s"]
+    if device := model.get("device"):
+        facts.append(f"computed on {NAMES[device]}")
     if answer["kind"] == "video" and answer.get("frames"):
         facts.insert(0, f"{counted(answer['frames'], 'frame')} looked at")
     return f'<p class="small-print">{escape(" · ".join(facts))}</p>'

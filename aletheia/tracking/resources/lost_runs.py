@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aletheia.tracking import queries
+from aletheia.tracking.process_label import LABEL, labelled_process
 from aletheia.tracking.queries import placeholders
 from aletheia.tracking.resources import runs
 from aletheia.tracking.store import Store
@@ -39,16 +40,24 @@ def owners_of(store: Store, project: str, uid: str) -> list[list[float]]:
 
 
 def unfinished(store: Store) -> list[dict[str, Any]]:
-    """List the runs without an end: project, uid, name, state, updated (seconds), owners ([[pid, start time], …])."""
+    """List the runs without an end: project, uid, name, state, updated (seconds), owners ([[pid, start time], …]).
+
+    A process that was gone before anybody looked at its connection is known by the label of its run.
+    """
     with store.read() as connection:
         rows = connection.execute(
             # An iteration may have been written, and its process noted, before its parent.
-            "SELECT project, uid, name, state, updated, (SELECT o.owners FROM runs AS o"
+            "SELECT project, uid, name, state, updated, labels, (SELECT o.owners FROM runs AS o"
             " WHERE o.project = runs.project AND o.uid = runs.uid ORDER BY length(o.owners) DESC LIMIT 1) AS owners"
             f" FROM runs WHERE iteration = 0 AND state NOT IN ({placeholders(runs.TERMINAL)}) ORDER BY updated",
             runs.TERMINAL,
         ).fetchall()
-    return [{**dict(row), "owners": json.loads(row["owners"])} for row in rows]
+    found = []
+    for row in rows:
+        run = dict(row)
+        label = labelled_process(json.loads(run.pop("labels")).get(LABEL))
+        found.append({**run, "owners": json.loads(row["owners"]) or ([label] if label else [])})
+    return found
 
 
 def abort_lost(store: Store, is_alive: Callable[[list[float]], bool], grace: float) -> list[dict[str, Any]]:

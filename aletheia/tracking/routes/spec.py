@@ -70,7 +70,7 @@ def frontend_spec(request: Request) -> Response:
             "feature_store_data_prefixes": {},
             "allowed_artifact_path_prefixes_list": prefixes,
             "ce": {"mode": "embedded", "release": SERVICE},
-            "internal_labels": ["kind", "owner", "host", "workflow", "v3io_user"],
+            "internal_labels": ["kind", "owner", "host", "process", "workflow", "v3io_user"],
             "artifact_limits": {
                 "max_chunk_size": 1 << 20,
                 "max_preview_size": 10 << 20,

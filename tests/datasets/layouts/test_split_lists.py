@@ -39,6 +39,28 @@ def test_split_lists_name_folders_of_frames_and_count_from_a_folder_below(descri
 
 
 @pytest.mark.parametrize(
+    ("name", "head", "line"),
+    [("list_eval_partition.txt", "", "{} {}"), ("list_eval_partition.csv", "image_id,partition", "{},{}")],
+)
+def test_celebas_list_is_read_where_its_source_lies(describe, name, head, line):
+    """Its parts are the numbers 0, 1 and 2: train, val and test."""
+    files = [f"real/celeba/{number:06}.jpg" for number in range(1, 5)]
+    parts = dict(zip(files, ("train", "val", "test", "test"), strict=True))
+    lines = [line.format(f"{k:06}.jpg", number) for k, number in enumerate((0, 1, 2, 2), 1)]
+    rows = describe("set", [*files, "fake/g/b.png"], {f"real/celeba/{name}": "\n".join(filter(None, (head, *lines)))})
+    assert {file: rows[file]["split"] for file in files} == parts
+    assert rows["fake/g/b.png"]["split"] == ""
+
+
+def test_celebas_list_of_more_files_is_named_as_not_used(describe):
+    content = "".join(f"{k:06}.jpg {k % 3}\n" for k in range(1, 10))
+    rows = describe("set", ["real/celeba/000001.jpg", "fake/g/b.png"], {"real/celeba/list_eval_partition.txt": content})
+    assert rows["real/celeba/000001.jpg"]["split"] == ""
+    assert "real/celeba/list_eval_partition.txt lies beside the files, and was not used" in rows[""]["notes"]
+    assert "8 of 9 entries name no file" in rows[""]["notes"]
+
+
+@pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
         ("test.txt", "x.png\ny.png\nreal/a.png\n", "2 of 3 entries name no file"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,20 @@ def test_may_give_to(a, b, fits):
 
 def test_person_holds_no_separator_of_pairs():
     assert "|" not in picture("a|b.png").person
+
+
+def test_paths_of_a_manifest_that_lies_elsewhere_count_from_the_root(genuine, tmp_path):
+    """Names count from the root, too: they become the names of the files that are written."""
+    beside, _ = list_genuine(genuine)
+    elsewhere = tmp_path / "lists" / "m.csv"
+    elsewhere.parent.mkdir()
+    shutil.copy(genuine, elsewhere)
+    pictures, _ = list_genuine(elsewhere, genuine.parent)
+    assert pictures == beside
+    with pytest.raises(InputError, match="is a folder, and its pictures need no root"):
+        list_genuine(genuine.parent, genuine.parent)
+    with pytest.raises(InputError, match="there is no such folder"):
+        list_genuine(elsewhere, tmp_path / "absent")
 
 
 def test_manifest_without_real_rows_is_refused(tmp_path):

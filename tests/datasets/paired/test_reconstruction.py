@@ -30,6 +30,7 @@ def test_folds_keep_people_together():
         assign_folds(pictures[:3], seed=0)
 
 
+@pytest.mark.slow
 def test_networks_are_trained_on_others(genuine, tmp_path, monkeypatch):
     trained: list[set[str]] = []
     cut = reconstruction.training_patches
@@ -48,6 +49,7 @@ def test_networks_are_trained_on_others(genuine, tmp_path, monkeypatch):
         assert own and people and own.isdisjoint(people)
 
 
+@pytest.mark.slow
 def test_pairs_are_delivered_alike_and_stay_together(genuine, tmp_path):
     made = reconstruct_faces(genuine, tmp_path / "out", **FEW)
     rows = pd.read_csv(made.manifest, keep_default_na=False)
@@ -61,6 +63,7 @@ def test_pairs_are_delivered_alike_and_stay_together(genuine, tmp_path):
     assert len(set(connected_groups(rows))) == 7  # two of the pictures are one person's
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_and_trained_networks_are_kept(genuine, tmp_path, monkeypatch):
     first = reconstruct_faces(genuine, tmp_path / "a", **FEW).manifest.parent
     train, calls = reconstruction.train_autoencoder, []

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from aletheia.datasets.paired import texture
 from aletheia.datasets.paired.texture import scrambled, with_texture
 
 
@@ -19,14 +20,14 @@ def residual():
 
 
 def test_scrambled_keeps_local_energy_and_forgets_the_content(residual):
-    texture = scrambled(residual, np.random.default_rng(1))
-    assert texture.shape == residual.shape
+    drawn = scrambled(residual, np.random.default_rng(1))
+    assert drawn.shape == residual.shape
     for part in (np.s_[:, :58], np.s_[:, 74:]):
-        assert np.mean(texture[part] ** 2) == pytest.approx(np.mean(residual[part] ** 2), rel=0.1)
-    assert abs(np.corrcoef(texture.ravel(), residual.ravel())[0, 1]) < 0.05
+        assert np.mean(drawn[part] ** 2) == pytest.approx(np.mean(residual[part] ** 2), rel=0.1)
+    assert abs(np.corrcoef(drawn.ravel(), residual.ravel())[0, 1]) < 0.05
     same = scrambled(residual, np.random.default_rng(1))
-    np.testing.assert_array_equal(texture, same)
-    assert np.abs(texture - scrambled(residual, np.random.default_rng(2))).max() > 1
+    np.testing.assert_array_equal(drawn, same)
+    assert np.abs(drawn - scrambled(residual, np.random.default_rng(2))).max() > 1
 
 
 def test_scrambled_keeps_the_spectrum(residual):
@@ -59,3 +60,10 @@ def test_with_texture_has_the_originals_sharpness(portraits):
     assert sharpness(restored) == pytest.approx(sharpness(rgb), rel=0.1)
     # Not sharpened beyond the original, and nothing added where nothing is lost.
     np.testing.assert_array_equal(with_texture(rgb.astype(np.float32), rgb, np.random.default_rng(0)), rgb)
+
+
+def test_scrambled_in_bands_is_scrambled_at_once(residual, monkeypatch):
+    """Memory must not grow with the picture; the draws are the same, whatever the bands."""
+    at_once = scrambled(residual, np.random.default_rng(1))
+    monkeypatch.setattr(texture, "_BAND", 20)
+    np.testing.assert_array_equal(scrambled(residual, np.random.default_rng(1)), at_once)

@@ -17,7 +17,7 @@ def test_default_rules_have_a_runbook():
     config = read_alerts()
     assert config.rules == DEFAULT_RULES
     assert {rule.metric for rule in config.rules.values()} == {
-        "p95_ms", "fault_rate", "answers", "changes", "disk_free_bytes",
+        "p95_ms", "fault_rate", "answers", "changes", "accuracy_drop", "disk_free_bytes",
     }  # fmt: skip
     assert all(rule.runbook for rule in config.rules.values())
 

@@ -94,3 +94,19 @@ def test_damaged_file(tmp_path, content):
     (tmp_path / "s.json").write_text(content)
     with pytest.raises(InputError, match="is damaged; delete it"):
         AlertStates(tmp_path / "s.json")
+
+
+def test_events_are_kept(tmp_path, monkeypatch):
+    """What began and what is over stays known for a while, also what nobody was told of."""
+    states = AlertStates(tmp_path / "s.json")
+    looks(states, [600, 600, 300])
+    states.silence("slow", 100, now=3.0)
+    looks(states, [300], start=3)
+    states.save()
+    kept = AlertStates(tmp_path / "s.json").events
+    assert [(event.at, event.status, event.since) for event in kept] == [(1, "firing", 1), (3, "resolved", 1)]
+    assert "p95 is 300; that is over." in kept[1].sentence
+    monkeypatch.setattr("aletheia.lifecycle.alerts.state.MAX_EVENTS", 3)
+    looks(states, [600, 600, 300, 300] * 5, start=200)
+    states.save()
+    assert len(AlertStates(tmp_path / "s.json").events) == 3

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from aletheia.lifecycle.monitoring.drift import find_drift
-from aletheia.lifecycle.monitoring.report import findings, monitor_figures, render_monitor_report
+from aletheia.lifecycle.monitoring.findings import monitor_findings
+from aletheia.lifecycle.monitoring.report import monitor_figures, render_monitor_report
 from aletheia.lifecycle.monitoring.traffic import VERDICTS, hourly, summarise_traffic
 from aletheia.lifecycle.prediction_log.entry import LogEntry
 
@@ -34,12 +35,12 @@ def test_hostile_names(log_of):
 def test_findings():
     fault = {"value": 0.25, "low": 0.1, "high": 0.5, "n": 20}
     versions = [{"version": "a", "fault_rate": fault}, {"version": "b", "fault_rate": None}]
-    assert findings(versions, [], {"a": 99, "b": 100}, 100) == [
+    assert monitor_findings(versions, [], {"a": 99, "b": 100}, 100) == [
         ("Version a: 25.0% (10.0% to 50.0%) of the requests failed by the service's fault.", "bad"),
         ("Version a is not watched for changes yet: 99 answers of 100 compared.", ""),
         ("What is asked and what is answered has not changed.", "good"),
     ]
-    assert findings([], [], {}, 100) == [("There was no request in this time.", "bad")]
+    assert monitor_findings([], [], {}, 100) == [("There was no request in this time.", "bad")]
 
 
 def test_figures(log_of):

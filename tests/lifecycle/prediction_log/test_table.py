@@ -8,7 +8,7 @@ import pytest
 
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
-from aletheia.lifecycle.prediction_log.entry import LogEntry
+from aletheia.lifecycle.prediction_log.entry import LogEntry, ShadowScore
 from aletheia.lifecycle.prediction_log.place import default_log
 from aletheia.lifecycle.prediction_log.reading import read_log
 from aletheia.lifecycle.prediction_log.table import COLUMNS, PredictionTable, open_for_reading
@@ -84,7 +84,7 @@ def test_log_of_another_version(tmp_path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 7")
     for open_ in (PredictionTable, read_log):
-        with pytest.raises(InputError, match=r"another version of this project \(7, not 1\); move it away"):
+        with pytest.raises(InputError, match=r"another version of this project \(7, not 2\); move it away"):
             open_(path)
 
 
@@ -94,3 +94,46 @@ def test_default_log(monkeypatch, tmp_path):
     assert default_log() == tmp_path / "predictions.sqlite"
     monkeypatch.undo()
     get_settings.cache_clear()
+
+
+def as_before_roles(path) -> list[LogEntry]:
+    """Write a log as version 1 of the table had it: without the last five columns."""
+    old = dict(list(COLUMNS.items())[:-5])
+    assert list(COLUMNS)[-5] == "role"
+    written = rows(0, 2)
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"CREATE TABLE answers ({', '.join(f'{name} {kind}' for name, kind in old.items())})")
+        connection.executemany(f"INSERT INTO answers VALUES ({', '.join('?' * len(old))})", [r[:-5] for r in written])
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    return written
+
+
+def test_log_of_an_earlier_version(tmp_path):
+    """It is read as it is, and gets the columns that it lacks when a service writes to it."""
+    path = tmp_path / "log.sqlite"
+    as_before_roles(path)
+    before, content = read_log(path), path.read_bytes()
+    assert path.read_bytes() == content  # reading changes nothing
+    assert list(before["role"]) == ["", ""] and before["other_probability"].isna().all()
+    table = PredictionTable(path)
+    table.append([rows(2, 1)[0]._replace(role="challenger", other_version="abc")])
+    table.close()
+    after = read_log(path)
+    assert list(after["id"]) == ["id-0", "id-1", "id-2"] and list(after["role"]) == ["", "", "challenger"]
+    assert list(after["other_version"]) == ["", "", "abc"] and list(after["other_verdict"]) == ["", "", ""]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    connection.close()
+
+
+def test_note_to_a_row(tmp_path):
+    path = tmp_path / "log.sqlite"
+    table = PredictionTable(path)
+    first, second = (row._replace(other_version="abc") for row in rows(0, 2))
+    table.append([first, second, ShadowScore(first.time, first.id, "real", 0.2)])
+    table.append([ShadowScore(second.time, "another", "fake", 0.9), ShadowScore(5.0, second.id, "fake", 0.9)])
+    table.close()
+    frame = read_log(path)
+    assert list(frame["other_verdict"]) == ["real", ""] and list(frame["verdict"]) == ["fake", "fake"]
+    assert frame["other_probability"][0] == 0.2 and frame["other_probability"].isna()[1]

@@ -12,6 +12,7 @@ import pytest
 
 from aletheia.lifecycle.prediction_log import writer
 from aletheia.lifecycle.prediction_log.reading import read_log
+from aletheia.lifecycle.prediction_log.table import lost_rows, open_for_reading
 from aletheia.lifecycle.prediction_log.writer import FLUSH_SECONDS, PredictionLog
 
 from .test_table import rows
@@ -89,6 +90,8 @@ def test_full_disk(tmp_path, monkeypatch, caplog):
     kept = set(read_log(log.path)["id"])
     assert {f"id-{n}" for n in range(300, 305)} <= kept
     assert len(kept) + log.lost == 305
+    with open_for_reading(log.path) as connection:
+        assert lost_rows(connection) == log.lost
     assert sum("rows of the prediction log are lost" in record.message for record in caplog.records) == 1
 
 
@@ -115,3 +118,33 @@ def test_unusable_path(tmp_path, content):
     log.append(rows(0, 1)[0])
     log.close()
     assert log.lost == 1
+
+
+def test_found_before_and_after_it_is_written(tmp_path):
+    log = PredictionLog(tmp_path / "log.sqlite")
+    assert log.find("id-1") is None
+    for row in rows(0, 3):
+        log.append(row)
+    assert log.find("id-1") == rows(1, 1)[0]
+    log.close()
+    assert not log._unwritten
+    assert log.find("id-1") == rows(1, 1)[0]
+    assert log.find("id-9") is None
+
+
+def test_nothing_is_found_while_the_file_is_being_made(tmp_path):
+    """A service makes the file first, and its table a moment later."""
+    log = PredictionLog(tmp_path / "log.sqlite")
+    log.path.touch()
+    assert log.find("id-1") is None
+    log.close()
+
+
+def test_lost_rows_are_not_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "MAX_WAITING", 1)
+    log = PredictionLog(tmp_path / "log.sqlite")
+    for row in rows(0, 2):
+        log.append(row)
+    assert log.lost == 1
+    assert log.find("id-1") is None
+    log.close()

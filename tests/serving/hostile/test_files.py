@@ -128,6 +128,7 @@ def test_jobs_hostile_videos(target, films, tmp_path):
         assert target.client.get(path).status_code == 404
 
 
+@pytest.mark.slow
 def test_json_hostile_pictures(target, picture):
     """Both routes that take base64 must answer as for an upload."""
     for case in [*odd_pictures(picture), *empty_pictures(picture), *polyglots(picture), *strange_exif(picture)]:

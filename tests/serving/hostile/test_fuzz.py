@@ -124,6 +124,7 @@ tensor = st.fixed_dictionaries(
 
 
 @fuzz
+@pytest.mark.slow
 @given(body=anything)
 def test_predict_any_json(target, body):
     response = target.client.post("/v1/predict", content=json.dumps(body), headers={"Content-Type": "application/json"})

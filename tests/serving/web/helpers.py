@@ -22,14 +22,3 @@ def wait_for_answer(page) -> str:
     page.wait_for_selector("#origin section")
     page.wait_for_function("!document.querySelector('#closer [aria-busy]')")
     return page.inner_text(f"{DONE} h2")
-
-
-#: Rules of WCAG 2.2, levels A and AA, and axe-core's best practices.
-_AXE = """() => axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations.map(
-    (rule) => `${rule.id}: ${rule.nodes.map((node) => node.html.slice(0, 160)).slice(0, 4).join(" | ")}`))"""
-
-
-def violations(page, axe: str) -> list[str]:
-    """Return what axe-core objects to, one line a rule."""
-    page.evaluate(axe)
-    return page.evaluate(_AXE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from .helpers import hand_in, violations, wait_for_answer
+from ...browsing import violations
+from .helpers import hand_in, wait_for_answer
 
 pytestmark = pytest.mark.slow
 

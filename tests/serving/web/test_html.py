@@ -57,6 +57,14 @@ def test_render_answer_order_and_decisive_face():
     assert "1.50 s" in text
 
 
+@pytest.mark.parametrize(
+    ("device", "says"), [("cpu", "the processor"), ("cuda", "an NVIDIA GPU"), ("gpu", "a GPU (OpenVINO)")]
+)
+def test_render_answer_names_the_device(device, says):
+    one = answer(face("fake", 0.9, (0, 0, 9, 9)), verdict="fake", model={**MODEL, "device": device})
+    assert f"computed on {says}" in render_answer(one, spec())
+
+
 def test_render_answer_escapes():
     text = render_answer(
         answer(face("cannot tell", 0.8, (0, 0, 9, 9), reason=BAD), verdict="cannot tell"),
@@ -77,6 +85,13 @@ def test_render_answer_box_beyond_picture():
 def test_render_answer_no_face():
     text = render_answer(answer(verdict="no face found"), spec())
     assert "No face was found" in text and "data-choose" not in text and 'class="basis"' not in text
+
+
+def test_render_answer_asks_only_where_the_truth_is_not_known():
+    known = answer(verdict="no face found", id="0b9c<")
+    assert ' data-id="0b9c&lt;" data-kind="image"' in render_answer(known, spec())
+    assert "data-id" not in render_answer(known, spec(), "an untouched picture")
+    assert "data-id" not in render_answer(answer(verdict="no face found"), spec())
 
 
 def test_render_answer_video():

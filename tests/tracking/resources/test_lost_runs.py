@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aletheia.tracking.process_label import LABEL, labelled_process, process_label
 from aletheia.tracking.resources import lost_runs, runs
 
 OWNER, OTHER = [101.0, 5.5], [102.0, 6.5]
@@ -38,3 +39,17 @@ def test_abort_lost_needs_all_owners_to_have_ended(running):
         assert "pid 101, 102" in status["error"]
     assert lost_runs.unfinished(running) == []
     assert runs.get(running, "p", "ended", 0)["status"]["state"] == "completed"
+
+
+def test_process_that_was_gone_before_it_was_looked_for(store):
+    """Its connection tells nothing any more; the label of its run does, unless somebody was seen writing it."""
+    labels = process_label()
+    for uid in ("labelled", "seen"):
+        body = {"metadata": {"name": "n", "labels": labels}, "status": {"state": "running"}}
+        runs.put(store, "p", uid, 0, body)
+    lost_runs.set_owners(store, "p", "seen", [OWNER])
+    named = labelled_process(labels[LABEL])
+    assert [run["owners"] for run in lost_runs.unfinished(store)] == [[named], [OWNER]]
+    assert lost_runs.abort_lost(store, lambda owner: True, grace=-1) == []
+    assert [run["uid"] for run in lost_runs.abort_lost(store, lambda owner: owner == OWNER, grace=-1)] == ["labelled"]
+    assert "pid " + labels[LABEL].split(".")[1] in runs.get(store, "p", "labelled", 0)["status"]["error"]

@@ -1,0 +1,1 @@
+"""What people say about answers: labels that wait until they are accepted, pictures that were given with consent."""

@@ -1,0 +1,1 @@
+"""Which models there are, which of them answers, and who changed that when."""

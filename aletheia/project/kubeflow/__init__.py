@@ -1,0 +1,1 @@
+"""The workflow as a pipeline of Kubeflow: recorded here, compiled by MLRun in an environment that has the compiler."""
