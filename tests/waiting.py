@@ -16,10 +16,10 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 120.0) -> T:
-    """Return the first true value of the condition; a limit ends the test, however busy the machine is."""
+def wait_for(condition: Callable[[], T], seconds: float = 120.0, message: str = "it did not happen in time") -> T:
+    """Return the first true value of the condition; the limit is for a fault, however busy the machine is."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+        assert time.monotonic() < deadline, message
+        time.sleep(0.02)
     return value

@@ -28,6 +28,8 @@ from aletheia.lifecycle.experiments.assignment import TrafficSplit
 from aletheia.lifecycle.prediction_log.reading import read_log
 from aletheia.models.spec import read_spec
 
+from ..waiting import wait_for
+
 
 @pytest.fixture(scope="module")
 def local(bundle) -> Detector:
@@ -160,10 +162,9 @@ def test_retry_seconds_waits_for_a_busy_service(serving, jpeg):
                     hasty.predict(jpeg)
                 began = time.perf_counter()
                 answer = pool.submit(patient.predict, jpeg)
-                time.sleep(0.5)
+                wait_for(lambda: 'kind="busy"} 2.0' in running.client.get("/metrics").text)
             assert answer.result(30).probability is not None
             assert time.perf_counter() - began >= 1  # as Retry-After asked for
-        assert 'kind="busy"} 2.0' in running.client.get("/metrics").text
 
 
 def test_detector_patience_is_deprecated(url):

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -199,12 +200,10 @@ def test_read_image_200_megapixels() -> None:
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     bomb += chunk(b"IDAT", body) + chunk(b"IEND", b"")
     assert len(bomb) < 1_000_000
-    import time
-
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UnreadableImageError, match="pixels"):
         read_image(bomb)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_read_image_limits(monkeypatch: pytest.MonkeyPatch) -> None:

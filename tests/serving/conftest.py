@@ -24,6 +24,7 @@ from aletheia.serving.config import ServeConfig
 from ..lifecycle_factories import PASSED, registry
 from ..model_factories import clip, jpeg, numberless, with_rules, write_random_bundle
 from ..model_factories import random_bundle as bundle
+from ..waiting import wait_for
 
 
 class Served(NamedTuple):
@@ -36,14 +37,6 @@ class Served(NamedTuple):
         """Open a connection for raw bytes, which waits so long for an answer."""
         url = self.client.base_url
         return socket.create_connection((url.host, url.port), timeout=seconds)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Check a condition every few milliseconds; fails when it takes longer."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +53,7 @@ def serving(bundle) -> Callable[..., AbstractContextManager[Served]]:
         thread.start()
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
-                wait_until(lambda: server.started)
+                wait_for(lambda: server.started)
                 yield Served(client, app)
         finally:
             server.should_exit = True
@@ -78,8 +71,8 @@ def served(serving) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
-    """Provide `wait_until`."""
-    return wait_until
+    """Provide `wait_for`."""
+    return wait_for
 
 
 @pytest.fixture(scope="session")

@@ -103,10 +103,10 @@ def test_read_provenance_xmp_generative(form):
 
 def test_read_provenance_hostile_xmp_is_fast():
     bombs = [b"DigitalSourceType " * 3000, b"xmp:CreatorTool=" + b"'" * 60000, b"<!ENTITY a 'a'>" * 4000]
-    started = time.monotonic()
+    started = time.process_time()
     for bomb in bombs:
         read_provenance(picture("WEBP", xmp=bomb))
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_read_provenance_empty():

@@ -18,11 +18,11 @@ from aletheia.serving.uploads import parse_json, parse_options, picture_from_jso
 def test_parse_json_refuses_too_many_values(part):
     content = b'{"inputs": [' + part * 5_000_000 + b"0]}"
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RequestError, match="base64") as refused:
         parse_json(content)
     assert (refused.value.kind, refused.value.status) == ("too_large", 413)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
 

@@ -14,6 +14,8 @@ from aletheia.training.config import TrainConfig
 from aletheia.training.data import BatchesAhead, EpochBatches, FaceData, PixelDataset
 from aletheia.training.fit import fit_network
 
+from ..waiting import wait_for
+
 
 def make(discs, **changes) -> FaceData:
     data = FaceData(TrainConfig(image_size=48, **changes), *discs)
@@ -160,10 +162,7 @@ def test_batches_ahead_prefetch(discs):
     sampler = EpochBatches(160, 16, seed=5)
     batches = iter(BatchesAhead(RecordingDataset(), sampler, 2))
     next(batches)
-    deadline = time.monotonic() + 10
-    while len(prepared) < 5:  # while the first is in use, four more are prepared
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(lambda: len(prepared) == 5)  # while the first is in use, four more are prepared
     assert len(list(batches)) == 9
 
     class BrokenDataset:

@@ -141,9 +141,9 @@ def test_detect_extreme_sides_quick(blazeface):
     """Over a hundred seconds when each stretch of 720 pixels was a tile."""
     for shape in ((1, 20_000_000, 3), (20_000_000, 1, 3), (4, 5_000_000, 3)):
         rgb = np.full(shape, 127, np.uint8)
-        start = time.perf_counter()
+        start = time.process_time()
         assert blazeface.detect(rgb) == []
-        assert time.perf_counter() - start < 5
+        assert time.process_time() - start < 10
 
 
 def test_detect_check_before_every_tile(blazeface, portraits):

@@ -29,7 +29,7 @@ from aletheia.models.spec import read_spec, write_spec
 from aletheia.release import registry as release_registry
 from aletheia.release.golden_answers import draw_pictures
 
-from ...serving.conftest import wait_until
+from ...waiting import wait_for
 from .conftest import with_golden
 
 
@@ -222,8 +222,8 @@ deployment.deploy({version!r}, project={registry.name!r})
         return [run for run in registry.catalog().runs if run["metadata"]["name"] == "deploy"]
 
     with subprocess.Popen([sys.executable, "-c", code]) as process:
-        wait_until(noted, 60)
+        wait_for(noted)
         process.kill()
-    wait_until(lambda: noted()[0]["status"]["state"] == "aborted", 60)
+    wait_for(lambda: noted()[0]["status"]["state"] == "aborted")
     with pytest.raises(InputError, match="has not passed the staging"):
         registry.change("promote", version)

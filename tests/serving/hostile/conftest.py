@@ -16,6 +16,8 @@ import httpx
 import psutil
 import pytest
 
+from ...waiting import wait_for
+
 #: Seconds in which every request of the corpus must be answered: the limit of decoding, and some reserve.
 MAX_SECONDS = 30.0
 #: Statuses of a refusal with a reason.
@@ -89,15 +91,8 @@ def target(served, jpeg, tmp_path_factory) -> Iterator[Target]:
         children = target.children()
         yield target
         target.still_answers()
-        _wait_until(lambda: target.children() <= children, "processes were left behind")
-        _wait_until(lambda: not _files(folder), f"files were left behind: {_files(folder)}")
-
-
-def _wait_until(condition: Callable[[], bool], message: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.1)
+        wait_for(lambda: target.children() <= children, message="processes were left behind")
+        wait_for(lambda: not _files(folder), message=f"files were left behind: {_files(folder)}")
 
 
 def _files(folder: Path) -> set[str]:
