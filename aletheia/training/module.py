@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from aletheia.core.errors import InputError
 from aletheia.imaging.transforms import IMAGENET_MEAN, IMAGENET_STD, augment_batch, normalise
@@ -26,6 +26,7 @@ from aletheia.training.distributed import all_gather, share_threads
 from aletheia.training.epoch_metrics import NAMES as METRICS
 from aletheia.training.epoch_metrics import EpochRows, epoch_metrics, mean_loss, merged
 from aletheia.training.fault_injection import faulty_pixels, skips_gradient
+from aletheia.training.optimiser import build_optimizer, one_cycle, plateau
 
 
 class DivergedError(InputError):
@@ -221,30 +222,13 @@ class Detector(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser and, by the epoch or by the step, its schedule."""
-        config = self.config
-        # Neither biases nor batch-norm scales are decayed (He et al., "Bag of Tricks", CVPR 2019, section 3.1).
-        decayed = [p for p in self.net.parameters() if p.ndim > 1]
-        not_decayed = [p for p in self.net.parameters() if p.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": config.weight_decay},
-            {"params": not_decayed, "weight_decay": 0.0},
-        ]
-        # Lightning clips no gradients of a fused optimiser in mixed precision.
-        fused = config.precision == "32-true"
-        optimizer: torch.optim.Optimizer
-        if config.optimizer == "adamw":
-            optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
-        elif config.optimizer == "adam":
-            optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=fused)
-        else:
-            optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
-        if config.schedule == "plateau":
-            scheduler: Any = ReduceLROnPlateau(optimizer, factor=0.5, patience=config.plateau_patience)
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val_loss"}}
-        if config.schedule == "onecycle":
-            steps = int(self.trainer.estimated_stepping_batches)
-            scheduler = LambdaLR(optimizer, lambda step: one_cycle(step, steps))
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        optimizer = build_optimizer(self.net, self.config)
+        if self.config.schedule == "plateau":
+            schedule = plateau(optimizer, self.config)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": "val_loss"}}
+        if self.config.schedule == "onecycle":
+            cycle = one_cycle(optimizer, int(self.trainer.estimated_stepping_batches))
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
         return {"optimizer": optimizer}
 
     # Checkpoints
@@ -282,18 +266,6 @@ def frozen_stages(net: nn.Module, config: TrainConfig) -> list[nn.Module]:
     if wanted > len(stages):
         raise InputError(f"trainable_stages: {config.architecture} has {len(stages)} stages, not {wanted}.")
     return [module for stage in stages[: len(stages) - wanted] for module in stage]
-
-
-def one_cycle(step: int, steps: int) -> float:
-    """Return the factor of the learning rate: linear warm-up over a tenth of the steps, then a cosine to zero.
-
-    Smith and Topin, "Super-Convergence", 2019; the cosine of Loshchilov and Hutter, "SGDR", ICLR 2017.
-    """
-    warm_up = max(1, steps // 10)
-    if step < warm_up:
-        return (step + 1) / (warm_up + 1)
-    progress = min(1.0, (step - warm_up) / max(1, steps - warm_up))
-    return 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def initialise(config: TrainConfig, class_counts: tuple[int, int]) -> Detector:

@@ -1,4 +1,4 @@
-"""Loss, schedule and class weights."""
+"""Loss and class weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aletheia.training.config import TrainConfig
 from aletheia.training.data import FaceData
 from aletheia.training.epoch_metrics import mean_loss
 from aletheia.training.fit import fit_network
-from aletheia.training.module import Detector, initialise, one_cycle
+from aletheia.training.module import Detector, initialise
 
 
 @pytest.fixture
@@ -69,16 +69,6 @@ def test_training_step_weighs_rows(discs, monkeypatch):
     assert step.item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_one_cycle_shape():
-    factors = np.array([one_cycle(step, 100) for step in range(101)])
-    assert np.argmax(factors) == 10
-    assert factors.max() == pytest.approx(1.0, abs=1e-3)
-    assert (np.diff(factors[:11]) > 0).all() and (np.diff(factors[10:]) < 0).all()
-    assert factors[0] > 0 and factors[100] == pytest.approx(0.0, abs=1e-6)
-    # A single step is a legitimate training.
-    assert 0 < one_cycle(0, 1) <= 1
-
-
 def test_initialise_depends_on_seed_alone():
     torch.manual_seed(1)
     first = initialise(TrainConfig(seed=7), (1, 1))
@@ -89,16 +79,6 @@ def test_initialise_depends_on_seed_alone():
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(first.net.head.weight, second.net.head.weight)
     assert not torch.equal(first.net.head.weight, third.net.head.weight)
-
-
-def test_configure_optimizers_weight_decay_groups(discs):
-    detector = initialise(TrainConfig(schedule="constant", weight_decay=0.1), (1, 1))
-    decayed, free = detector.configure_optimizers()["optimizer"].param_groups
-    assert decayed["weight_decay"] == 0.1 and free["weight_decay"] == 0.0
-    assert all(p.ndim > 1 for p in decayed["params"]) and all(p.ndim == 1 for p in free["params"])
-    assert sum(p.numel() for g in (decayed, free) for p in g["params"]) == sum(
-        p.numel() for p in detector.net.parameters()
-    )
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
