@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import http.server
 import json
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -175,39 +171,6 @@ def test_detector_patience_is_deprecated(url):
     assert caught[0].filename == __file__
 
 
-def test_http_model_uses_no_proxy_for_this_machine(served, jpeg, monkeypatch):
-    """A proxy would get the key and the image."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with Detector(str(served.client.base_url), "key") as detector:
-        assert detector.predict(jpeg).probability is not None
-
-
-@pytest.mark.slow
-def test_predict_video_survives_lost_requests(served, clip, monkeypatch):
-    """A lost request for the state of a job must not end the job."""
-    request, lost = httpx.Client.request, []
-
-    def unreliable(client, method, url, **content):
-        if method == "GET" and "/v1/jobs/" in str(url) and len(lost) < 2:
-            lost.append(url)
-            raise httpx.ConnectError("lost")
-        return request(client, method, url, **content)
-
-    with Detector(str(served.client.base_url)) as detector:
-        monkeypatch.setattr(httpx.Client, "request", unreliable)
-        assert detector.predict(clip, frames=2).frames == 2
-        assert len(lost) == 2
-    with (
-        Detector(str(served.client.base_url), retry_seconds=0.1) as hasty,
-        pytest.raises(InputError, match="not answer"),
-    ):
-        lost.clear()
-        hasty.predict(clip, frames=2)
-
-
 def test_detector_api_key(serving, jpeg, monkeypatch):
     with serving(api_key="open sesame") as running:
         url = str(running.client.base_url)
@@ -219,51 +182,6 @@ def test_detector_api_key(serving, jpeg, monkeypatch):
         monkeypatch.setenv("ALETHEIA_API_KEY", "open sesame")
         with Detector(url) as detector:
             assert detector.predict(jpeg).probability is not None
-
-
-@contextlib.contextmanager
-def other_server(status: int, body: bytes, **headers: str):
-    """A server of another kind."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None: ...
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (200, b"<html>welcome</html>"),
-        (200, b"[]"),
-        (200, b'{"models": []}'),
-        (200, b'{"models": 3}'),
-        (200, b'{"models": [{"a": 1}]}'),
-        (404, b'{"detail": "Not Found"}'),
-        (500, b'{"error": "no"}'),
-        (302, b""),
-    ],
-)
-def test_detector_server_of_another_kind(status, body):
-    expectation = pytest.raises(InputError, match="is not one of `aletheia serve`")
-    with other_server(status, body, Location="http://127.0.0.1:1/elsewhere") as url, expectation:
-        Detector(url)
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.0.0.1:99999", "http://[::1", "http://", "HTTP://a"])
-def test_detector_no_server_at_the_address(url):
-    with pytest.raises(InputError, match="does not answer"):
-        Detector(url)
 
 
 def test_detector_service_chooses_its_model(url, bundle):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
+import threading
 from types import SimpleNamespace
 
 import cv2
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 from aletheia import client_http
+from aletheia.client import Detector
 from aletheia.client_http import HttpModel
 from aletheia.core.errors import InputError
 
@@ -168,3 +172,81 @@ def test_encode_png_is_lossless():
     rgb = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
     decoded = cv2.imdecode(np.frombuffer(client_http._encode_png(rgb), np.uint8), cv2.IMREAD_COLOR)
     assert (decoded[..., ::-1] == rgb).all()
+
+
+def test_http_model_uses_no_proxy_for_this_machine(served, jpeg, monkeypatch):
+    """A proxy would get the key and the image."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Detector(str(served.client.base_url), "key") as detector:
+        assert detector.predict(jpeg).probability is not None
+
+
+@pytest.mark.slow
+def test_predict_video_survives_lost_requests(served, clip, monkeypatch):
+    """A lost request for the state of a job must not end the job."""
+    request, lost = httpx.Client.request, []
+
+    def unreliable(client, method, url, **content):
+        if method == "GET" and "/v1/jobs/" in str(url) and len(lost) < 2:
+            lost.append(url)
+            raise httpx.ConnectError("lost")
+        return request(client, method, url, **content)
+
+    with Detector(str(served.client.base_url)) as detector:
+        monkeypatch.setattr(httpx.Client, "request", unreliable)
+        assert detector.predict(clip, frames=2).frames == 2
+        assert len(lost) == 2
+    with (
+        Detector(str(served.client.base_url), retry_seconds=0.1) as hasty,
+        pytest.raises(InputError, match="not answer"),
+    ):
+        lost.clear()
+        hasty.predict(clip, frames=2)
+
+
+@contextlib.contextmanager
+def other_server(status: int, body: bytes, **headers: str):
+    """A server of another kind."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>welcome</html>"),
+        (200, b"[]"),
+        (200, b'{"models": []}'),
+        (200, b'{"models": 3}'),
+        (200, b'{"models": [{"a": 1}]}'),
+        (404, b'{"detail": "Not Found"}'),
+        (500, b'{"error": "no"}'),
+        (302, b""),
+    ],
+)
+def test_detector_server_of_another_kind(status, body):
+    expectation = pytest.raises(InputError, match="is not one of `aletheia serve`")
+    with other_server(status, body, Location="http://127.0.0.1:1/elsewhere") as url, expectation:
+        Detector(url)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.0.0.1:99999", "http://[::1", "http://", "HTTP://a"])
+def test_detector_no_server_at_the_address(url):
+    with pytest.raises(InputError, match="does not answer"):
+        Detector(url)
