@@ -49,8 +49,6 @@ def test_turn_order_and_number(until, workers):
 
 def test_turn_queue_full(until):
     admission = Admission(1, 2)
-    with admission.turn():
-        time.sleep(0.3)
     threads = []
     with admission.turn():
         for _ in range(2):

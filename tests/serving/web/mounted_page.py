@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 
 import httpx
@@ -69,7 +69,12 @@ def remains(page: SimpleNamespace) -> dict[str, int]:
     return {name: len(all_of) for name, all_of in things.items() if all_of}
 
 
-async def wait_until_forgotten(page: SimpleNamespace) -> None:
-    async with asyncio.timeout(10):
-        while remains(page):
+async def become(condition: Callable[[], object]) -> None:
+    """Wait, on the loop, until something is so."""
+    async with asyncio.timeout(60):
+        while not condition():
             await asyncio.sleep(0.02)
+
+
+async def wait_until_forgotten(page: SimpleNamespace) -> None:
+    await become(lambda: not remains(page))

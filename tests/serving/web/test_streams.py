@@ -9,7 +9,7 @@ import pytest
 
 from aletheia.serving.service import InferenceService
 
-from .mounted_page import DATA, JOIN, ask, mounted, remains, wait_until_forgotten
+from .mounted_page import DATA, JOIN, ask, become, mounted, remains, wait_until_forgotten
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def test_streams_forget_session_after_answer(service, portraits, jpeg):
 def test_streams_forget_session_that_never_listens(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
-            page.streams.listen_timeout = 0.5
+            page.streams.listen_timeout = 1.0
             with service.admission.turn():  # one is looked at when nobody comes, the other waits
                 await ask(page, jpeg(portraits[0][0]), "one")
                 await ask(page, jpeg(portraits[1][0]), "two")
-                await asyncio.sleep(0.3)
+                await become(lambda: service.admission.waiting)
                 assert {"sessions", "messages", "ids", "events", "bytes"} <= remains(page).keys()
-                await asyncio.sleep(0.6)
+                await become(lambda: "messages" not in remains(page))
             await wait_until_forgotten(page)
             await ask(page, jpeg(portraits[0][0]), "one")  # and the page goes on
             assert "data:image/jpeg" in (await page.client.get(DATA, params={"session_hash": "one"})).text
@@ -81,12 +81,12 @@ def test_streams_forget_session_that_leaves_or_cancels(service, portraits, jpeg)
             await wait_until_forgotten(page)
             with service.admission.turn():
                 await ask(page, jpeg(portraits[0][0]), "underway")
-                await asyncio.sleep(0.2)
+                await become(lambda: service.admission.waiting)
                 await ask(page, jpeg(portraits[1][0]), "cancels")
                 (event,) = page.blocks._queue.pending_event_ids_session["cancels"]
                 size = page.uploads.size()
                 listening = asyncio.create_task(page.client.get(DATA, params={"session_hash": "cancels"}))
-                await asyncio.sleep(0.1)
+                await become(lambda: "cancels" in page.streams._replaced)
                 body = {"session_hash": "cancels", "fn_index": 0, "event_id": event}
                 assert (await page.client.post("/gradio_api/cancel", json=body)).status_code == 200
                 assert "close_stream" in (await listening).text
@@ -114,10 +114,9 @@ def test_streams_second_listener_takes_over(service, portraits, jpeg):
             with service.admission.turn():
                 await ask(page, jpeg(portraits[0][0]), "phone")
                 first = asyncio.create_task(page.streams.listen("phone", receive, send))
-                await asyncio.sleep(0.1)
+                await become(lambda: "phone" in page.streams._replaced)
                 second = asyncio.create_task(page.client.get(DATA, params={"session_hash": "phone"}))
-                await asyncio.sleep(0.1)
-                assert first.done()
+                await become(first.done)
                 old.set()
             async with asyncio.timeout(20):
                 text = (await second).text
@@ -131,18 +130,18 @@ def test_streams_second_listener_takes_over(service, portraits, jpeg):
 def test_proxy_full_queue_keeps_nothing(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
-            page.streams.listen_timeout = 0.5
             with service.admission.turn():
                 for number in range(4):  # one under way, three may wait
                     await ask(page, jpeg(portraits[0][0]), f"s{number}")
-                    await asyncio.sleep(0.1)
+                    await become(lambda: service.admission.waiting)
                 before = page.uploads.size()
                 taken = await page.client.post("/gradio_api/upload", files={"file": ("x", b"x" * 999)})
                 body = {"fn_index": 0, "data": [taken.json()["token"]], "session_hash": "late"}
                 refused = await page.client.post(JOIN, json=body)
                 assert refused.status_code == 429 and refused.json()["error"]["kind"] == "busy"
                 assert page.uploads.size() == before
-                await asyncio.sleep(0.8)
+                for number in range(4):
+                    await page.streams.disconnect(f"s{number}")
             await wait_until_forgotten(page)
 
     asyncio.run(visit())
