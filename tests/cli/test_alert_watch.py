@@ -64,7 +64,7 @@ def test_watch(log, tmp_path):
             address = line.split()[-1]
         if "FIRING failing" in line:
             break
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         assert 'aletheia_rule_value{metric="fault_rate",rule="failing"} 1.0' in answer.read().decode()
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) == 1

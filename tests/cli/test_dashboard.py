@@ -67,13 +67,13 @@ def test_served_until_a_signal(tmp_path):
         assert line.startswith("The dashboard: http://127.0.0.1:"), line
         address = line.split()[2]
         deadline = time.monotonic() + 60
-        while httpx.get(f"{address}/api/v1/summary?period=hour").json()["total"]["requests"] < 40:
+        while httpx.get(f"{address}/api/v1/summary?period=hour", timeout=60).json()["total"]["requests"] < 40:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        labels = httpx.get(f"{address}/api/v1/summary?period=hour").json()["labels"]
+        labels = httpx.get(f"{address}/api/v1/summary?period=hour", timeout=60).json()["labels"]
         assert (labels["labels"], labels["problem"]) == (10, "")
-        assert "What the service answers" in httpx.get(address).text
-        assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 403
+        assert "What the service answers" in httpx.get(address, timeout=60).text
+        assert httpx.get(address, headers={"Host": "evil.example"}, timeout=60).status_code == 403
     finally:
         running.send_signal(signal.SIGTERM)
         _, rest = running.communicate(timeout=60)

@@ -39,7 +39,7 @@ def running(image: str, model: Path, *options: str):
     try:
         for _ in range(300):
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{url}/readyz").is_success:
+                if httpx.get(f"{url}/readyz", timeout=60).is_success:
                     break
             time.sleep(0.2)
         else:
@@ -78,15 +78,15 @@ def test_answers(image, model, jpeg):
         answer = httpx.post(f"{url}/v1/predict", files={"file": ("a.jpg", jpeg)}, timeout=60).json()
         assert answer["model"]["version"] == expected["model"]["version"] and answer["verdict"] == expected["verdict"]
         assert answer["probability"] == pytest.approx(expected["probability"], abs=1e-4)
-        assert httpx.post(f"{url}/v1/predict", files={"file": ("a.jpg", b"no picture")}).status_code == 415
+        assert httpx.post(f"{url}/v1/predict", files={"file": ("a.jpg", b"no picture")}, timeout=60).status_code == 415
         assert "<html" in httpx.get(f"{url}/", timeout=60).text.lower()
         for _ in range(300):  # the serving graph is built in the background
-            if httpx.get(f"{url}/v2/health/ready").is_success:
+            if httpx.get(f"{url}/v2/health/ready", timeout=60).is_success:
                 break
             time.sleep(0.2)
-        metadata = httpx.get(f"{url}/v2/models/detector")
+        metadata = httpx.get(f"{url}/v2/models/detector", timeout=60)
         assert metadata.is_success and metadata.json()["name"] == "detector"
-        metrics = httpx.get(f"{url}/metrics").text
+        metrics = httpx.get(f"{url}/metrics", timeout=60).text
         assert 'aletheia_requests_total{route="/v1/predict",status="200"} 1.0' in metrics
         run(*PODMAN, "exec", name, "python", "-c", "import aletheia.cli.alert_watch")  # compose watches with it
 
@@ -130,7 +130,7 @@ def test_registry(image, tmp_path):
         try:
             for _ in range(100):
                 with contextlib.suppress(httpx.TransportError):
-                    if httpx.get(f"http://127.0.0.1:{port}/v2/").is_success:
+                    if httpx.get(f"http://127.0.0.1:{port}/v2/", timeout=60).is_success:
                         break
                 time.sleep(0.1)
             run("podman", "push", "--quiet", "--tls-verify=false", image, remote)

@@ -71,7 +71,7 @@ def running(folder, *command: object):
 
 def query(port: int, expr: str) -> list[float]:
     with contextlib.suppress(httpx.TransportError):
-        answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": expr}, timeout=10)
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": expr}, timeout=60)
         if answer.status_code == 200:
             return [float(part["value"][1]) for part in answer.json()["data"]["result"]]
     return []

@@ -62,13 +62,13 @@ def as_stranger(url: str, file: Path, headers: dict[str, str]) -> list[list]:
 
 
 def test_owner_only_refuses_other_users(embedded_url: str, private: Path) -> None:
-    httpx.post(f"{embedded_url}/api/v1/projects", json={"metadata": {"name": "p"}}, trust_env=False)
+    httpx.post(f"{embedded_url}/api/v1/projects", json={"metadata": {"name": "p"}}, trust_env=False, timeout=60)
     path = f"/api/v1/projects/p/files?path={private}"
-    assert httpx.get(embedded_url + path, trust_env=False).text == "a private face"
+    assert httpx.get(embedded_url + path, trust_env=False, timeout=60).text == "a private face"
     answers = as_stranger(embedded_url, private, {})
     assert [status for status, _ in answers] == [401] * len(REQUESTS)
     assert all("another user" in body and "private" not in body for _, body in answers)
-    assert httpx.get(f"{embedded_url}/api/v1/projects/p", trust_env=False).status_code == 200
+    assert httpx.get(f"{embedded_url}/api/v1/projects/p", trust_env=False, timeout=60).status_code == 200
 
 
 def test_owner_only_answers_other_users_with_the_token(embedded_url: str, tracking_home: Path, private: Path) -> None:

@@ -60,7 +60,7 @@ def start(home: Path, *arguments: str) -> tuple[service.Service, httpx.Client]:
 def kill(running: service.Service) -> None:
     process = psutil.Process(running.pid)
     os.kill(running.pid, signal.SIGKILL)
-    psutil.wait_procs([process], timeout=10)
+    psutil.wait_procs([process], timeout=60)
 
 
 @pytest.mark.slow

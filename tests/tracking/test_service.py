@@ -102,7 +102,7 @@ def test_stop_leaves_unknown_processes_alone(home: Path) -> None:
 def test_start_after_a_kill_on_the_same_port(home: Path) -> None:
     running = service.start(home, port=0)
     os.kill(running.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(running.pid)] if psutil.pid_exists(running.pid) else [], timeout=5)
+    psutil.wait_procs([psutil.Process(running.pid)] if psutil.pid_exists(running.pid) else [], timeout=60)
     again = service.start(home, port=running.port)
     assert (again.pid != running.pid, again.port) == (True, running.port)
 
@@ -148,7 +148,7 @@ def test_start_while_pid_ends_with_that_process(home: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as session:
         running = service.start(home, port=0, arguments=("--while-pid", str(session.pid)))
         session.kill()
-    psutil.wait_procs([psutil.Process(running.pid)], timeout=20)
+    psutil.wait_procs([psutil.Process(running.pid)], timeout=60)
     assert service.find(home) is None
 
 

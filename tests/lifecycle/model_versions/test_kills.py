@@ -92,8 +92,8 @@ class Forks:
         with contextlib.suppress(psutil.NoSuchProcess):  # it may be through already
             family = process.children(recursive=True)
             process.kill()
-            process.wait(20)
-        _, alive = psutil.wait_procs(family, timeout=20)
+            process.wait(60)
+        _, alive = psutil.wait_procs(family, timeout=60)
         assert not alive
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ def test_a_service_that_dies_is_seen(program):
     with staged_service("model", "v1.0.0") as service:
         for process in service.processes():
             process.kill()
-        psutil.wait_procs(service.processes(), timeout=10)
+        psutil.wait_procs(service.processes(), timeout=60)
         assert not service.is_alive()
 
 
@@ -98,7 +98,7 @@ with service_process.staged_service("model", "v1.0.0") as service:
     assert len(family) == 3  # who watches, the service, and a process of its own
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive
     process.stdin.close()
     process.stdout.close()

@@ -99,7 +99,7 @@ def _wait_for_page(url: str, key: str) -> None:
     end = time.monotonic() + 90
     while time.monotonic() < end:
         request = urllib.request.Request(url, headers={"X-API-Key": key})
-        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5):
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=60):
             return
         time.sleep(0.1)
     raise AssertionError("The page did not come.")

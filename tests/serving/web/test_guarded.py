@@ -88,7 +88,7 @@ def test_page_upload_store_full(enter, open_page, guarded, monkeypatch):
     monkeypatch.setattr(guarded.uploads, "claim_timeout", 3600.0)
     open_page.expected += ["429"]
     headers, form = {"X-API-Key": KEY}, {"file": ("x", b"x")}
-    while httpx.post(f"{guarded.url}/gradio_api/upload", headers=headers, files=form).status_code == 200:
+    while httpx.post(f"{guarded.url}/gradio_api/upload", headers=headers, files=form, timeout=60).status_code == 200:
         pass
     enter.click('[data-sample$="drawn.jpg"]')
     enter.wait_for_selector(".state.problem")

@@ -76,7 +76,7 @@ def test_streams_forget_session_that_leaves_or_cancels(service, portraits, jpeg)
                     left.set()
 
             await ask(page, jpeg(portraits[0][0]), "leaves")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await page.streams.listen("leaves", receive, send)
             await wait_until_forgotten(page)
             with service.admission.turn():
@@ -118,7 +118,7 @@ def test_streams_second_listener_takes_over(service, portraits, jpeg):
                 second = asyncio.create_task(page.client.get(DATA, params={"session_hash": "phone"}))
                 await become(first.done)
                 old.set()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 text = (await second).text
             assert "data:image/jpeg" in text and "close_stream" in text
             assert not any(b"data:image/jpeg" in body for body in bodies)
