@@ -26,7 +26,8 @@ from aletheia.serving.config import ServeConfig
 from ...lifecycle_factories import PASSED, registry
 from ...model_factories import jpeg, write_random_bundle
 from ...model_factories import random_bundle as bundle
-from ...serving.conftest import serving, wait_until
+from ...serving.conftest import serving
+from ...waiting import wait_for
 
 #: Changes an answer: path, status and JSON body in, status and body out.
 Alter = Callable[[str, int, Any], tuple[int, Any]]
@@ -87,8 +88,8 @@ def _running(golden_bundle) -> Iterator[tuple[Altered, StagedService]]:
     thread.start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
-            wait_until(lambda: server.started)
-            wait_until(lambda: client.get("/v2/health/ready").is_success, 120)
+            wait_for(lambda: server.started)
+            wait_for(lambda: client.get("/v2/health/ready").is_success)
             yield app, StagedService(client, "v1.0.0", os.getpid(), 0.0)
     finally:
         server.should_exit = True
