@@ -129,7 +129,7 @@ class Serving:
         return httpx.get(f"{self.url}/v2/models/detector", timeout=30, trust_env=False).json()["release"]
 
     def assert_answers_with(self, version: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (found := self.version()) != version:
             assert time.monotonic() < deadline, f"it answers with {found}, not {version}"
             time.sleep(0.02)

@@ -81,7 +81,7 @@ def test_abort_run_stops_its_process(mlrun_project, tmp_path: Path) -> None:
             process.communicate(timeout=60)
         finally:
             process.kill()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (stored := db.read_run(run["metadata"]["uid"], name))["status"]["results"].get("late") != 1:
         assert time.monotonic() < deadline
         time.sleep(0.2)
