@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,10 +29,12 @@ def look_at_rules(
     silences: Sequence[str] = (),
     drifts: DriftWatch | None = None,
     metrics_port: int | None = None,
+    as_json: bool = False,
 ) -> bool:
-    """Look at the rules once, or until a signal comes; returns whether one fires.
+    """Look at the rules once, or until a signal comes; returns whether one fires then.
 
-    The states are kept beside the log, in ``<log>.alerts.json``.
+    The states are kept beside the log, in ``<log>.alerts.json``. Silences alone, without rules of one's own and without
+    watching, are noted and nothing is looked at: the usual rules may not be those of whoever watches.
 
     Parameters
     ----------
@@ -46,6 +50,8 @@ def look_at_rules(
         The search for changes, if otherwise than usual.
     metrics_port : int, optional
         Where to show the numbers to Prometheus while watching, 0 for a free port; None: nowhere.
+    as_json : bool
+        At the end one JSON object in place of a line for each rule.
 
     Raises
     ------
@@ -56,11 +62,26 @@ def look_at_rules(
     states = AlertStates(states_path(log))
     for text in silences:
         _silence(states, config, text)
-    drifts = drifts or DriftWatch(log)
-    metrics = RuleMetrics() if watch and metrics_port is not None else None
+    looks = bool(watch or alerts or not silences)
+    if looks:
+        _go_on(config, states, log, drifts or DriftWatch(log), metrics_port, every if watch else None)
+    _print_states(states, as_json)
+    return looks and any(state.firing_since for state in states.rules.values())
+
+
+def _go_on(
+    config: AlertConfig,
+    states: AlertStates,
+    log: Path,
+    drifts: DriftWatch,
+    metrics_port: int | None,
+    every: float | None,
+) -> None:
+    """Look once, or every so many seconds until a signal comes."""
+    metrics = RuleMetrics() if every is not None and metrics_port is not None else None
     end = _serve(metrics, metrics_port) if metrics and metrics_port is not None else None
     _look(config, states, log, drifts, metrics)
-    if watch:
+    if every is not None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -70,9 +91,25 @@ def look_at_rules(
     if end:
         end()
     drifts.save()
+
+
+def _print_states(states: AlertStates, as_json: bool) -> None:
+    now = time.time()
+    if as_json:
+        rules = {
+            name: {
+                "status": "firing" if state.firing_since else "quiet",
+                "since": state.firing_since,
+                "silenced_until": state.silenced_until if state.silenced_until > now else None,
+            }
+            for name, state in states.rules.items()
+        }
+        print(json.dumps({"rules": rules}, indent=2))
+        return
     for name, state in states.rules.items():
-        print(f"{name}: {'fires' if state.firing_since else 'quiet'}")
-    return any(state.firing_since for state in states.rules.values())
+        until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(state.silenced_until))
+        silence = f", silenced until {until}" if state.silenced_until > now else ""
+        print(f"{name}: {'fires' if state.firing_since else 'quiet'}{silence}")
 
 
 def _look(config: AlertConfig, states: AlertStates, log: Path, drifts: DriftWatch, metrics: RuleMetrics | None) -> None:
@@ -88,9 +125,11 @@ def _serve(metrics: RuleMetrics, port: int) -> Callable[[], None]:
 
 def _silence(states: AlertStates, config: AlertConfig, text: str) -> None:
     name, _, span = text.partition("=")
-    if name not in config.rules:
-        raise InputError(f"--silence {text!r} names no rule; there are {', '.join(config.rules)}.")
+    known = dict.fromkeys([*config.rules, *states.rules])
+    if name not in known:
+        raise InputError(f"--silence {text!r} names no rule; there are {', '.join(known)}.")
     try:
-        states.silence(name, parse_span(span))
+        with states.changing():
+            states.silence(name, parse_span(span))
     except ValueError as error:
         raise InputError(f"--silence {text!r}: {error}.") from None

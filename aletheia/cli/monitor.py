@@ -119,6 +119,8 @@ def monitor(
 
         return export_rules(alerts, prometheus_rules, alertmanager, job)
     if alerts or watch or silence:
+        if report:
+            raise InputError("--report is written by another `aletheia monitor`, without --alerts, --watch, --silence.")
         from aletheia.cli.alert_watch import look_at_rules
         from aletheia.lifecycle.monitoring.drift_watch import DriftWatch
         from aletheia.lifecycle.prediction_log.place import default_log
@@ -126,7 +128,14 @@ def monitor(
         every_seconds, path = _seconds(look, "--look"), log or default_log()
         search = DriftWatch(path, spacing=spacing, by_hour=by_hour)
         if look_at_rules(
-            path, alerts, watch=watch, every=every_seconds, silences=silence, drifts=search, metrics_port=metrics_port
+            path,
+            alerts,
+            watch=watch,
+            every=every_seconds,
+            silences=silence,
+            drifts=search,
+            metrics_port=metrics_port,
+            as_json=as_json,
         ):
             raise typer.Exit(1)
         return None

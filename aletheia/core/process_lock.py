@@ -1,4 +1,4 @@
-"""A lock that one process holds, and that the system frees when that process ends, however it ends."""
+"""Locks that one process holds, and that the system frees when that process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -38,6 +38,25 @@ def process_lock(path: str | Path, what: str) -> Iterator[None]:
             raise InputError(f"{what} is running already (process {holder(path) or 'unknown'}).") from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def waiting_lock(path: str | Path) -> Iterator[None]:
+    """Hold a lock while the block runs, for what takes moments: another holder, process or thread, is waited for.
+
+    Parameters
+    ----------
+    path : path
+        Its file, readable by its owner alone; it stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -44,6 +45,26 @@ def test_silenced(log, tmp_path, capsys):
     for _ in range(3):
         assert not look_at_rules(log, rules(tmp_path), watch=False, every=1, silences=["failing=1h"])
     assert "FIRING" not in capsys.readouterr().err
+
+
+def test_a_silence_alone_looks_at_nothing(log, tmp_path, capsys):
+    """The usual rules need not be those of whoever watches: their states stay, and so does the rule of another file."""
+    own = rules(tmp_path, "rules: {crowded: {metric: answers, limit: 5, looks: 1}, failing: {enabled: false}}")
+    table = PredictionTable(log)
+    table.append([LogEntry(time.time() - 5, f"a{n}", "v", "u", verdict="real") for n in range(30)])
+    table.close()
+    assert look_at_rules(log, own, watch=False, every=1)
+    before = json.loads((tmp_path / "log.sqlite.alerts.json").read_text())["rules"]
+    capsys.readouterr()
+    assert not look_at_rules(log, None, watch=False, every=1, silences=["crowded=1h", "worse=1h"])
+    after = json.loads((tmp_path / "log.sqlite.alerts.json").read_text())["rules"]
+    assert after["crowded"]["firing_since"] == before["crowded"]["firing_since"] > 0
+    assert after["slow"] == before["slow"]
+    assert "crowded: fires, silenced until 2" in capsys.readouterr().out
+    assert not look_at_rules(log, None, watch=False, every=1, silences=["crowded=1h"], as_json=True)
+    shown = json.loads(capsys.readouterr().out)["rules"]
+    assert shown["crowded"]["status"] == "firing" and shown["crowded"]["silenced_until"] > time.time() + 3000
+    assert shown["slow"] == {"status": "quiet", "since": None, "silenced_until": None}
 
 
 @pytest.mark.parametrize(("text", "sentence"), [("none=1h", "names no rule; there are"), ("slow=soon", "no span")])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.core.process_lock import holder, process_lock
+from aletheia.core.process_lock import holder, process_lock, waiting_lock
 
 _HOLD = """
 import sys, time
@@ -44,3 +46,23 @@ def test_a_lock_is_freed_by_an_error(tmp_path):
     with pytest.raises(ValueError, match="inside"), process_lock(tmp_path / "lock", "A test"):
         raise ValueError("inside")
     assert holder(tmp_path / "lock") is None
+
+
+def test_who_waits_comes_after(tmp_path):
+    """No two are within at a time; nobody is refused."""
+    path, within, most = tmp_path / "made" / "lock", [], []
+
+    def enter():
+        with waiting_lock(path):
+            within.append(1)
+            time.sleep(0.002)  # for the others to come in between, if they could
+            most.append(len(within))
+            within.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
+    assert path.stat().st_mode & 0o777 == 0o600

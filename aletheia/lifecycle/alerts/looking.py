@@ -26,7 +26,7 @@ def look_once(
     config : AlertConfig
         The rules, and where alerts go.
     states : AlertStates
-        What is known from earlier looks.
+        What is known from earlier looks; read again first, since others look and silence, too.
     log : path
         The prediction log.
     drifts : DriftWatch, optional
@@ -37,7 +37,7 @@ def look_once(
     Raises
     ------
     InputError
-        When the log cannot be read.
+        When the log or the file of the states cannot be read, or the latter not be written.
     """
     drifts = drifts or DriftWatch(log)
     values: dict[int, Measured] = {}
@@ -46,11 +46,11 @@ def look_once(
         values[id(rule)] = measure(rule, log, watch=drifts)
         return values[id(rule)]
 
-    alerts = states.look(config.rules, measured)
-    if metrics:
-        by_name = {name: values[id(rule)] for name, rule in config.rules.items() if id(rule) in values}
-        metrics.update(config.rules, by_name, states.rules)
-    states.untold, failures = tell(alerts, config)
-    states.save()
+    with states.changing():
+        alerts = states.look(config.rules, measured)
+        if metrics:
+            by_name = {name: values[id(rule)] for name, rule in config.rules.items() if id(rule) in values}
+            metrics.update(config.rules, by_name, states.rules)
+        states.untold, failures = tell(alerts, config)
     drifts.save(at_most_every=SAVE_SECONDS)
     return failures

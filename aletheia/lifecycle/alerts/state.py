@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aletheia.core.errors import InputError
 from aletheia.core.files import atomic_write
+from aletheia.core.process_lock import waiting_lock
 from aletheia.lifecycle.alerts.measures import Measured
 from aletheia.lifecycle.alerts.rules import Rule
 
@@ -88,6 +90,9 @@ class AlertStates:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._read()
+
+    def _read(self) -> None:
         try:
             stored = json.loads(self.path.read_text()) if self.path.exists() else {}
             self.rules = {name: RuleState(**values) for name, values in stored.get("rules", {}).items()}
@@ -95,6 +100,23 @@ class AlertStates:
             self.events = [AlertEvent(**values) for values in stored.get("events", [])]
         except (ValueError, TypeError, AttributeError, ValidationError, OSError):
             raise InputError(f"{self.path} is damaged; delete it, and all alerts that last are told again.") from None
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Read the file again, let the block change the states, and save them; others who change it wait so long.
+
+        A silence that another process asks for while a watch goes on would be lost without, and two watches would both
+        tell of an alert.
+
+        Raises
+        ------
+        InputError
+            When the file is damaged or cannot be written.
+        """
+        with waiting_lock(self.path.with_name(f"{self.path.name}.lock")):
+            self._read()
+            yield
+            self.save()
 
     def save(self) -> None:
         """Write the states, whole or not at all."""
