@@ -63,13 +63,13 @@ def show(model: Model, as_json: AsJson = False) -> None:
         ("state", _SHOWN.get(found.state, found.state)),
         ("registered", found.created),
         ("architecture", found.architecture),
-        ("files", found.target + ("" if found.has_files else " (gone)")),
         ("artifact", found.uid),
         ("tags", ", ".join(found.tags)),
         *((f"label {name}", value) for name, value in found.labels.items()),
         *((f"metric {name}", str(value)) for name, value in found.metrics.items()),
     ]
     _print_table(("model", found.name), rows)
+    typer.echo(f"Files: {found.target}{'' if found.has_files else ' (gone)'}")  # in one line, to be copied
     if changes:
         _print_changes(changes)
 
@@ -193,10 +193,12 @@ def prune(
     `aletheia runs prune` frees the disk of what models were made from.
     """
     from aletheia.lifecycle.model_versions.deletion import delete_files, plan_deletion
+    from aletheia.lifecycle.model_versions.lock import models_lock
 
-    plan = plan_deletion(_catalog(), keep)
-    if not dry_run:
-        delete_files(plan)
+    with models_lock():  # a model may be promoted at this moment
+        plan = plan_deletion(_catalog(), keep)
+        if not dry_run:
+            delete_files(plan)
     if as_json:
         files = {name: [str(path) for path in sizes] for name, sizes in plan.files.items()}
         values = {"files": files, "kept": plan.kept, "bytes": plan.bytes, "in_buckets": plan.in_buckets}
@@ -278,9 +280,10 @@ def _print_changes(changes: Iterable[Change]) -> None:
 def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*head)
+    # A long value is broken, never cut off.
+    table = Table(*(Column(name, overflow="fold") for name in head))
     for row in rows:
         table.add_row(*map(escape, row))
     Console().print(table)

@@ -47,6 +47,8 @@ def test_a_life_on_the_command_line(registry, call):
 def test_show_needs_no_files(registry, call):
     registry.register("production")
     assert [change["to"] for change in json.loads(call("show", "production", "--json"))["changes"]] == ["v1.0.0"]
+    target = registry.catalog().find("v1.0.0").target
+    assert f"Files: {target}\n" in call("show", "v1.0.0") and len(target) > 80  # whole, where a table would cut it
     shutil.rmtree(registry.folder)
     output = call("show", "v1.0.0")
     assert "(gone)" in output and "label weights" in output and "register" in output

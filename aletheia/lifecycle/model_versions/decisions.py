@@ -210,6 +210,32 @@ def plan_retirement(catalog: Catalog, word: str, *, reason: str = "") -> Decisio
     return Decision(RETIRE, model, _now(catalog), reason)
 
 
+def check_still_holds(decision: Decision, catalog: Catalog) -> None:
+    """Refuse a decision when what it rests on was changed since: somebody else decides at the same time.
+
+    Parameters
+    ----------
+    decision : Decision
+    catalog : Catalog
+        As it is now.
+
+    Raises
+    ------
+    InputError
+        When this model was promoted, retired or deleted, or for a promotion or rollback another came into production.
+    """
+    again = "see `aletheia models history`, and decide again."
+    if decision.action != RETIRE and (now := _now(catalog)) != decision.before:
+        moved = f"from {decision.before or 'none'} to {now or 'none'}"
+        raise InputError(f"Production was changed meanwhile, {moved}: {again}")
+    model = catalog.by_uid(decision.model.uid)
+    if model is None or model.state != decision.model.state:
+        state = "deleted" if model is None else "retired" if model.state == GONE else "changed"
+        raise InputError(f"{decision.model.name} was {state} meanwhile: {again}")
+    if decision.action != RETIRE and not model.has_files:
+        raise InputError(f"The files of {model.name} were deleted meanwhile; register it again.")
+
+
 def _now(catalog: Catalog) -> str:
     return catalog.production.name if catalog.production else ""
 

@@ -2,6 +2,9 @@
 
 Nothing here imports MLRun, which takes seconds: who rolls back is in a hurry. The run that is noted is one of MLRun's
 all the same, and the function ``production`` (notebook ``11-production``) calls what stands here from a run of its own.
+
+A decision takes seconds of reading. Before it is carried out, what it rests on is read again under a lock that all
+changes of this machine take for that moment, the deletion of files included.
 """
 
 from __future__ import annotations
@@ -15,8 +18,15 @@ from typing import Any
 from aletheia.core.errors import InputError
 from aletheia.lifecycle.model_versions.alias_mirror import align_aliases
 from aletheia.lifecycle.model_versions.catalog import LABEL, RETIRED, load_catalog
-from aletheia.lifecycle.model_versions.decisions import Decision, plan_promotion, plan_retirement, plan_rollback
+from aletheia.lifecycle.model_versions.decisions import (
+    Decision,
+    check_still_holds,
+    plan_promotion,
+    plan_retirement,
+    plan_rollback,
+)
 from aletheia.lifecycle.model_versions.history import PROMOTE, RETIRE, ROLLBACK
+from aletheia.lifecycle.model_versions.lock import models_lock
 from aletheia.release.registry import CANDIDATE, MODEL_KEY, PRODUCTION
 from aletheia.tracking.process_label import process_label
 from aletheia.tracking.reader import Reader
@@ -27,7 +37,7 @@ _LONGEST_LABEL = 63  # characters
 
 
 def make(decision: Decision, reader: Reader, note: Note, *, project: str, key: str = MODEL_KEY) -> None:
-    """Note a decision in its run, then carry it out.
+    """Look again whether a decision still holds, note it in its run, then carry it out.
 
     The tag moves in one transaction of the tracking server, so whatever ends this process, and whenever, there is one
     model in production. The note comes first: a run that was killed before the change says what it was about to do.
@@ -35,15 +45,17 @@ def make(decision: Decision, reader: Reader, note: Note, *, project: str, key: s
     Raises
     ------
     InputError
-        When the server does not take it.
+        When something else was changed meanwhile, or the server does not take it.
     """
-    note(decision.results())
-    if decision.action != RETIRE:
-        reader.set_tag(project, PRODUCTION, key, decision.model.uid)
-        return
-    reader.set_tag(project, f"{RETIRED}{decision.model.name}", key, decision.model.uid)
-    if CANDIDATE in decision.model.tags:  # else it would answer where nothing is in production
-        reader.remove_tag(project, CANDIDATE, key, decision.model.uid)
+    with models_lock():
+        check_still_holds(decision, load_catalog(reader, project, key))
+        note(decision.results())
+        if decision.action != RETIRE:
+            reader.set_tag(project, PRODUCTION, key, decision.model.uid)
+            return
+        reader.set_tag(project, f"{RETIRED}{decision.model.name}", key, decision.model.uid)
+        if CANDIDATE in decision.model.tags:  # else it would answer where nothing is in production
+            reader.remove_tag(project, CANDIDATE, key, decision.model.uid)
 
 
 @contextlib.contextmanager

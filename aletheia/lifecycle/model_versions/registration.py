@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aletheia.core.errors import InputError
 from aletheia.lifecycle.model_versions.catalog import LABEL, RECIPE, VERSION, load_catalog
+from aletheia.lifecycle.model_versions.lock import models_lock
 from aletheia.lifecycle.model_versions.numbering import Version, next_patch, next_version, recipe_of
 from aletheia.release.registry import MODEL_KEY, PRODUCTION
 from aletheia.tracking.reader import Reader
@@ -105,7 +106,7 @@ def publish(version: str, tag: str, *, project: str, key: str = MODEL_KEY) -> di
     """
     from aletheia.tracking import ensure_tracking
 
-    with Reader(ensure_tracking()) as reader:
+    with Reader(ensure_tracking()) as reader, models_lock():
         catalog = load_catalog(reader, project, key)
         model, before = catalog.find(version), catalog.production
         reader.set_tag(project, tag, key, model.uid)

@@ -7,9 +7,15 @@ import shutil
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.lifecycle.model_versions.decisions import refused_checks
+from aletheia.lifecycle.model_versions.decisions import (
+    plan_promotion,
+    plan_retirement,
+    plan_rollback,
+    refused_checks,
+)
+from aletheia.lifecycle.model_versions.deletion import delete_files, plan_deletion
 from aletheia.lifecycle.model_versions.history import list_changes
-from aletheia.lifecycle.model_versions.production import noted_run
+from aletheia.lifecycle.model_versions.production import make, noted_run
 from aletheia.models.model_files import WEIGHTS
 from aletheia.models.spec import check_files, read_spec
 
@@ -158,3 +164,40 @@ def test_change_notes_in_the_run_of_the_caller(registry):
     decision = registry.change("promote", "v1.0.0", note=noted.append, reason="why")
     assert noted == [decision.results()] and noted[0]["reason"] == "why"
     assert [run["metadata"]["name"] for run in registry.catalog().runs] == ["register", "deploy"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "meanwhile", "sentence", "left"),
+    [
+        (plan_promotion, ("retire", "v1.0.1"), r"v1\.0\.1 was retired meanwhile", "v1.0.2"),
+        (plan_promotion, ("promote", "v1.0.3"), r"changed meanwhile, from v1\.0\.2 to v1\.0\.3", "v1.0.3"),
+        (plan_promotion, ("rollback",), r"changed meanwhile, from v1\.0\.2 to v1\.0\.0", "v1.0.0"),
+        (plan_retirement, ("promote", "v1.0.1"), r"v1\.0\.1 was changed meanwhile", "v1.0.1"),
+        (plan_rollback, ("rollback",), r"changed meanwhile, from v1\.0\.2 to v1\.0\.0", "v1.0.0"),
+        (plan_promotion, None, r"files of v1\.0\.1 were deleted meanwhile", "v1.0.2"),
+    ],
+)
+def test_two_who_decide_at_once(registry, plan, meanwhile, sentence, left):
+    """Who comes second is told so, and changes nothing: no model is retired and in production, or there without files."""
+    registry.register("production")
+    for tag in ("candidate", "production", "candidate"):
+        registry.register(tag)
+    catalog, notes = registry.catalog(), []
+    decision = plan(catalog) if plan is plan_rollback else plan(catalog, "v1.0.1")
+    if meanwhile:
+        registry.change(*meanwhile)
+    else:
+        delete_files(plan_deletion(catalog, 0))
+    with pytest.raises(InputError, match=sentence):
+        make(decision, registry.reader, notes.append, project=registry.name)
+    assert registry.production() == [left] and notes == []
+    assert not any("production" in model.tags and "retired" in str(model.tags) for model in registry.catalog().models)
+
+
+def test_a_retirement_does_not_mind_another_promotion(registry):
+    registry.register("production")
+    registry.register()
+    decision = plan_retirement(registry.catalog(), "v1.0.1")
+    registry.register("production")
+    make(decision, registry.reader, lambda results: None, project=registry.name)
+    assert registry.catalog().find("v1.0.1").state == "retired"
