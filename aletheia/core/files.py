@@ -15,6 +15,10 @@ from aletheia.core.errors import DISK_FULL, InputError
 from aletheia.core.shards import member_bytes
 
 MAX_BYTES = 2_000_000_000  # of any file that is read
+_WRONG_PLACE = (
+    *(errno.EACCES, errno.EROFS, errno.EPERM),
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG),
+)
 
 
 def _umask() -> int:
@@ -70,7 +74,7 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     Raises
     ------
     InputError
-        When the disk is full or the folder cannot be written.
+        When the disk is full, the folder cannot be written, or no file can have this path.
     """
     try:
         with replacing(path, durable=True) as file:
@@ -78,8 +82,8 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise InputError(f"{path} cannot be written. {DISK_FULL}") from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EPERM):
-            raise InputError(f"{path} cannot be written ({error.strerror}); name another folder.") from None
+        if error.errno in _WRONG_PLACE:
+            raise InputError(f"{path} cannot be written ({error.strerror}); name another place.") from None
         raise
 
 

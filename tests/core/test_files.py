@@ -71,10 +71,13 @@ def test_atomic_write_full_disk(tmp_path, full_disk):
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_atomic_write_folder_is_a_file(tmp_path):
+@pytest.mark.parametrize("place", ["file/below", "file/below/below", "folder", "x" * 300])
+def test_atomic_write_where_no_file_can_be(tmp_path, place):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises((InputError, FileExistsError)), atomic_write(tmp_path / "file" / "below"):
+    (tmp_path / "folder" / "sub").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"cannot be written \(.+\); name another place"), atomic_write(tmp_path / place):
         pass
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_file_stamps(tmp_path):

@@ -43,7 +43,7 @@ class PredictionLog:
 
     def __init__(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
         self.path, self._max_bytes = Path(path), max_bytes
-        self.lost, self._noted_lost = 0, 0
+        self.lost, self._noted_lost, self._is_failing = 0, 0, False
         self._rows: queue.Queue[LogEntry | ShadowScore] = queue.Queue(MAX_WAITING)
         self._stop = threading.Event()
         self._table: PredictionTable | None = None
@@ -88,11 +88,11 @@ class PredictionLog:
             self._table.close()
 
     def _write(self) -> bool:
-        """Write all rows that wait; False when the file cannot be written."""
+        """Write all rows that wait; False when the file cannot be written, which is said before a row is lost."""
         rows: list[LogEntry | ShadowScore] = []
         while not self._rows.empty():
             rows.append(self._rows.get_nowait())  # this thread alone takes rows out
-        if not rows:
+        if not rows and self._table:
             return True
         try:
             self._table = self._table or PredictionTable(self.path, self._max_bytes)
@@ -100,13 +100,15 @@ class PredictionLog:
             self._table.append(rows, lost)
             self._noted_lost += lost
         except (sqlite3.Error, OSError, InputError) as error:
-            if not self.lost:  # once: a full disk is not filled further by a line for each try
+            if not self._is_failing:  # once: a full disk is not filled further by a line for each try
                 logger.warning("%s: rows of the prediction log are lost: %s", self.path, error)
+            self._is_failing = True
             self._settle(rows, lost=len(rows))
             if self._table:
                 self._table.close()
             self._table = None
             return False
+        self._is_failing = self._is_failing and not rows  # a full disk opens the file, and takes nothing
         self._settle(rows)
         return True
 

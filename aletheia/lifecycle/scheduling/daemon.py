@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FIRST = 5.0
 _STARTED, _STOPPED = 120.0, 60.0  # seconds that start and stop wait
 _LOG_BYTES = 5_000_000
+_RUNS = "The scheduler runs."  # printed as soon as no file of its can be in the way any more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +83,13 @@ def run_scheduler(schedule: Schedule, folder: Path) -> None:
     Raises
     ------
     InputError
-        When another scheduler of this ALETHEIA_HOME runs, or the file of times is damaged.
+        When another scheduler of this ALETHEIA_HOME runs, the file of times is damaged, or that of the rules of alerts
+        cannot be read.
     """
+    from aletheia.lifecycle.alerts.rules import read_alerts
     from aletheia.lifecycle.scheduling.jobs import Jobs, use_jobs
 
+    read_alerts(schedule.alerts.rules)  # else each look would fail, and nobody be told of any alert
     stop = threading.Event()
     with process_lock(lock_path(), "The scheduler"):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -93,6 +97,7 @@ def run_scheduler(schedule: Schedule, folder: Path) -> None:
         jobs = Jobs(schedule, ResultLog(store_path()), folder, output_path())
         use_jobs(jobs)
         scheduler = start_jobs(schedule, store_path())
+        print(_RUNS, file=sys.stderr, flush=True)
         try:
             stop.wait()
         finally:
@@ -172,7 +177,7 @@ def start_scheduler(folder: Path, arguments: Sequence[str] = ()) -> int:
         if process.poll() is not None:
             lines = log.read_bytes()[begin:].decode("utf-8", "replace").strip().splitlines()
             raise InputError(f"The scheduler did not start: {lines[-1] if lines else f'see {log}'}")
-        if holder(lock_path()) == process.pid:
+        if f"{_RUNS}\n".encode() in log.read_bytes()[begin:]:
             return process.pid
         time.sleep(0.05)
     process.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from aletheia.lifecycle.prediction_log.reading import read_log
 from aletheia.lifecycle.prediction_log.table import lost_rows, open_for_reading
 from aletheia.lifecycle.prediction_log.writer import FLUSH_SECONDS, PredictionLog
 
+from ...waiting import wait_for
 from .test_table import rows
 
 WRITES_FOR_EVER = """
@@ -148,3 +150,39 @@ def test_lost_rows_are_not_found(tmp_path, monkeypatch):
     assert log.lost == 1
     assert log.find("id-1") is None
     log.close()
+
+
+def test_a_file_that_cannot_be_written_is_named_at_the_start(tmp_path, monkeypatch, caplog):
+    """Before the first row: whoever named the wrong file still looks at what the service prints."""
+    monkeypatch.setattr(writer, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.01)
+    (tmp_path / "log.sqlite").write_text("a text " * 1000)
+    log = PredictionLog(tmp_path / "log.sqlite")
+    wait_for(lambda: caplog.records)
+    log._stop.wait(0.1)  # and tried again, in silence
+    log.close()
+    assert log.lost == 0
+    assert [record.message for record in caplog.records] == [
+        f"{log.path}: rows of the prediction log are lost: file is not a database"
+    ]
+
+
+def test_a_disk_that_fails_again_is_named_again(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(writer, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.01)
+    (tmp_path / "folder").write_text("")
+    log = PredictionLog(tmp_path / "folder" / "log.sqlite")
+    wait_for(lambda: len(caplog.records) == 1)
+    (tmp_path / "folder").unlink()
+    log.append(rows(0, 1)[0])
+    wait_for(lambda: log._table and not log._unwritten)
+    monkeypatch.setattr(type(log._table), "append", refuse)
+    lost = log.lost
+    log.append(rows(1, 1)[0])
+    wait_for(lambda: len(caplog.records) == 2)
+    log.close()
+    assert log.lost == lost + 1
+
+
+def refuse(*_):
+    raise sqlite3.OperationalError("disk I/O error")

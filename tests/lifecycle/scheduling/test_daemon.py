@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from aletheia.core.errors import InputError
+from aletheia.core.process_lock import holder
 from aletheia.core.settings import get_settings
 from aletheia.lifecycle.scheduling.config import Schedule
 from aletheia.lifecycle.scheduling.daemon import (
@@ -117,9 +118,21 @@ def test_start_status_stop(tmp_path, home):
 
 
 @pytest.mark.slow
-def test_a_start_that_fails_says_why(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("retrain: {evry: 1h}\n", "evry"),
+        ("alerts: {rules: nowhere.yaml}\n", r"nowhere\.yaml cannot be read: No such file"),
+        ("", r"schedule\.sqlite is damaged"),
+    ],
+)
+def test_a_start_that_fails_says_why(tmp_path, home, text, sentence):
     (tmp_path / "project.yaml").write_text("kind: project\n")
     config = tmp_path / "jobs.yaml"
-    config.write_text("retrain: {evry: 1h}\n")
-    with pytest.raises(InputError, match=r"The scheduler did not start: .*evry"):
+    config.write_text(text)
+    if not text:
+        home.mkdir()
+        store_path().write_bytes(b"no database" * 100)
+    with pytest.raises(InputError, match=f"The scheduler did not start: .*{sentence}"):
         start_scheduler(tmp_path, [f"--config={config}"])
+    assert holder(lock_path()) is None
