@@ -13,6 +13,7 @@ from aletheia.core.errors import InputError
 from aletheia.core.jsonable import to_jsonable
 from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
+from aletheia.evaluation.few_groups import no_interval_reason
 from aletheia.stats.clustered_auc import auc_difference, clustered_auc
 from aletheia.stats.estimate import Estimate
 
@@ -36,7 +37,8 @@ class ScoreComparison:
     first_auc, second_auc : float
         On the common rows.
     difference : Estimate
-        The second AUC minus the first, with a 95 % interval for groups of rows that share a person, film or donor.
+        The second AUC minus the first, with a 95 % interval for groups of rows that share a person, film or donor;
+        without one where a class has fewer than `aletheia.stats.clustered_auc.MIN_GROUPS` of them, as everywhere.
     first_answered, second_answered : float
         Share of the common rows that the model answers, 0 to 1: its verdict is not "cannot tell".
     first_only_right, second_only_right : int
@@ -127,12 +129,14 @@ def compare_scores(first: pd.DataFrame, second: pd.DataFrame) -> ScoreComparison
             "they cannot be compared row by row. Use the same data set, shares and seed."
         )
     groups = connected_groups(both)
+    real, fake = (len(np.unique(groups[y == label])) for label in (False, True))
     aucs = [clustered_auc(y, both[name].to_numpy(np.float64), groups) for name in ("probability_second", "probability")]
     answers = [both[f"verdict{end}"] for end in _ENDS]
     right = _only(*((answer == both["label"]).to_numpy() for answer in answers))
     limits = [both[f"threshold{end}"].to_numpy(np.float64) for end in _ENDS]
     fakes = [both[f"probability{end}"].to_numpy(np.float64) >= limit for end, limit in zip(_ENDS, limits, strict=True)]
     known = bool(np.isfinite(limits).all())
+    difference = auc_difference(*aucs).estimate()
     by_threshold = _only(*(called == y for called in fakes)) if known else (None, None)
     return ScoreComparison(
         n=len(both),
@@ -140,7 +144,7 @@ def compare_scores(first: pd.DataFrame, second: pd.DataFrame) -> ScoreComparison
         only_second=len(two) - len(both),
         first_auc=aucs[1].value,
         second_auc=aucs[0].value,
-        difference=auc_difference(*aucs).estimate(),
+        difference=Estimate(difference.value, n=difference.n) if no_interval_reason(real, fake) else difference,
         first_answered=float(answers[0].isin(_LABELS).mean()),
         second_answered=float(answers[1].isin(_LABELS).mean()),
         first_only_right=right[0],

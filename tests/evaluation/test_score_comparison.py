@@ -47,6 +47,19 @@ def test_compare_scores_numbers():
     assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("people", "judged"), [(7, False), (8, True)])
+def test_few_people_allow_no_judgement(people, judged):
+    """Seven people of a class have no interval in an evaluation; the comparison of two has none either."""
+    rows = np.arange(240)
+    identity = np.where(rows % 2 == 1, rows % 30, 1000 + rows // 2 % people).astype(str)
+    result = compare_scores(scores(skill=0.2, identity=identity), scores(seed=1, skill=3.0, identity=identity))
+    assert result.difference.value > 0.2
+    assert result.difference.has_interval == judged
+    (first, *_) = result.sentences("v1.0.0", "v1.0.1")
+    assert ("v1.0.1 is better" in first) == judged
+    assert ("too few groups of rows to say which is better" in first) != judged
+
+
 def test_compare_scores_keeps_common_rows():
     first = scores().iloc[:200]
     second = scores().iloc[40:].copy()

@@ -176,7 +176,8 @@ def start_scheduler(folder: Path, arguments: Sequence[str] = ()) -> int:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             lines = log.read_bytes()[begin:].decode("utf-8", "replace").strip().splitlines()
-            raise InputError(f"The scheduler did not start: {lines[-1] if lines else f'see {log}'}")
+            said = lines[-1].removeprefix("aletheia: ") if lines else f"see {log}"
+            raise InputError(f"The scheduler did not start: {said}")
         if f"{_RUNS}\n".encode() in log.read_bytes()[begin:]:
             return process.pid
         time.sleep(0.05)
