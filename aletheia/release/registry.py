@@ -95,8 +95,8 @@ def find_model(model: str | None = None, *, project: str = PROJECT) -> Registere
             return registered
     missing = f"model {model}" if model else f"model tagged {PRODUCTION} or {CANDIDATE}"
     raise InputError(
-        f"There is no {missing} in the project {project}. `aletheia models list` shows those that are there; `make demo` or "
-        "`aletheia run` trains one."
+        f"There is no {missing} in the project {project}. `aletheia models list` shows those that are there; "
+        "`make demo` or `aletheia run` trains one."
     )
 
 

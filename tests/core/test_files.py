@@ -75,7 +75,10 @@ def test_atomic_write_full_disk(tmp_path, full_disk):
 def test_atomic_write_where_no_file_can_be(tmp_path, place):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder" / "sub").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"cannot be written \(.+\); name another place"), atomic_write(tmp_path / place):
+    with (
+        pytest.raises(InputError, match=r"cannot be written \(.+\); name another place"),
+        atomic_write(tmp_path / place),
+    ):
         pass
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
 

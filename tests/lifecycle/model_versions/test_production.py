@@ -178,7 +178,7 @@ def test_change_notes_in_the_run_of_the_caller(registry):
     ],
 )
 def test_two_who_decide_at_once(registry, plan, meanwhile, sentence, left):
-    """Who comes second is told so, and changes nothing: no model is retired and in production, or there without files."""
+    """Who comes second is told so, and changes nothing: nothing in production is retired, or without files."""
     registry.register("production")
     for tag in ("candidate", "production", "candidate"):
         registry.register(tag)
