@@ -83,6 +83,31 @@ def test_marks_and_stretches():
     assert float(stretch.get("width")[:-1]) > 0  # to be seen, however short
 
 
+@pytest.mark.parametrize(
+    "marks",
+    [
+        [(0.62, "v1.0.0"), (0.63, "change"), (0.87, "v1.0.1"), (0.9, "v1.0.2")],  # the last ones stand left of theirs
+        [(0.1, "fce52eede68c"), (0.37, "fb0912aa2b11"), (0.64, "v1.0.0")],  # names of weights are long
+        [(n / 20, "v1.10.12") for n in range(21)],
+    ],
+)
+def test_labels_do_not_overlap_on_a_phone(marks):
+    """At 300 pixels and 7.5 a letter (bold, 12 pixels), no label lies on another or runs out of the chart."""
+    axis = Axis([], [Mark(*mark) for mark in marks], [])
+    drawing = parse(line_chart([Series("a", np.array([1.0]), "c0")], axis, ""))
+    texts = [item for item in drawing.iter("text") if item.get("dx")]
+    spans = []
+    for item in texts:
+        at, width = float(item.get("x")[:-1]) * 3 + float(item.get("dx")), 7.5 * len(item.text)
+        begin = at - width if item.get("text-anchor") == "end" else at
+        assert begin >= 0 and begin + width <= 300
+        spans.append((item.get("y"), begin, begin + width))
+    assert len(spans) >= 2
+    for line, begin, end in spans:
+        others = [span for span in spans if span[0] == line and span != (line, begin, end)]
+        assert all(other_end <= begin or end <= other_begin for _, other_begin, other_end in others)
+
+
 @pytest.mark.parametrize("values", [[], [np.nan, np.nan], [0.0, 0.0], [-1.0, -2.0], [1e-12], [1e300]])
 def test_any_values(values):
     series = [Series("<b>", np.array(values), "c0")]
