@@ -34,7 +34,7 @@ class Database:
 class Project:
     """A project whose workflow ends as the test sets."""
 
-    name = "aletheia"
+    name, exc = "aletheia", None
 
     def __init__(self, state: str) -> None:
         self.state, self.calls = state, []
@@ -42,7 +42,7 @@ class Project:
     def run(self, name: str, **options) -> SimpleNamespace:
         self.calls.append((name, options))
         print("> MLRun's own output")
-        return SimpleNamespace(state=self.state, run_id="w")
+        return SimpleNamespace(state=self.state, run_id="w", exc=self.exc)
 
 
 @pytest.fixture
@@ -67,9 +67,10 @@ def run(tmp_path, monkeypatch):
 
 def step(name: str, error: str = "", **results) -> dict:
     state = {"state": "error", "error": error} if error else {"state": "completed"}
-    return {"metadata": {"name": name, "uid": name}, "status": {**state, "results": results}}
+    return {"metadata": {"name": name, "uid": name}, "spec": {}, "status": {**state, "results": results}}
 
 
+RUNNING = {"metadata": {"name": "train", "uid": "train"}, "spec": {}, "status": {"state": "running"}}
 PREPARED = step("prepare-data", fake_share_before=0.8, fake_share_train=0.5, rows_train=3)
 
 
@@ -98,7 +99,7 @@ def test_run_workflow_failed_step(run):
 def test_run_workflow_mistake_of_the_user(run, monkeypatch):
     def fail(self, name, **options):
         InputError("No such folder.")
-        return SimpleNamespace(state="Failed", run_id="w")
+        return SimpleNamespace(state="Failed", run_id="w", exc=None)
 
     monkeypatch.setattr(Project, "run", fail)
     with pytest.raises(InputError, match=r"^extract-faces failed\. No such folder\.$"):
@@ -117,5 +118,11 @@ def test_run_workflow_interrupted(run, monkeypatch):
     monkeypatch.setattr(Project, "run", interrupt)
     monkeypatch.setattr("aletheia.project.runner.current_workflow", lambda: ("aletheia", "w"))
     with pytest.raises(KeyboardInterrupt):
-        run(steps=(step("train"),))
+        run(steps=(PREPARED, RUNNING))
     assert run.database.changes == [("train", "aborted", "aletheia")]
+
+
+def test_run_workflow_ends_the_step_that_an_error_from_outside_broke_into(run, monkeypatch):
+    monkeypatch.setattr(Project, "exc", OSError("the cluster is gone"))
+    run("Failed", (PREPARED, RUNNING))
+    assert run.database.changes == [("train", "error", "aletheia")]
