@@ -30,7 +30,7 @@ def end_runs(runs: Iterable[dict[str, Any]], project: str, error: BaseException)
             is_interrupted = isinstance(error, KeyboardInterrupt)
             text = "interrupted (Ctrl-C)" if is_interrupted else str(error) or type(error).__name__
             change = {"status.state": "aborted" if is_interrupted else "error", "status.error": text}
-        elif status["state"] == "error" and run["spec"].get("hyperparams"):
+        elif status["state"] == "error" and (run.get("spec") or {}).get("hyperparams"):
             cells = database.list_runs(project=project, uid=uid, iter=True)
             change = {"status.error": _grid_error(status.get("error") or "", cells)}
         else:
