@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -137,6 +137,22 @@ def _output_to(log: Path) -> Iterator[None]:
     # Not closed: MLRun's logger keeps the stream that it found when it was imported, until the process ends.
     stream = log.open("w", buffering=1)
     logging.raiseExceptions = False  # on a full disk a lost log line does not matter
-    with contextlib.redirect_stdout(stream):
+    with contextlib.redirect_stdout(stream), _mlrun_logs_to(stream):
         yield
     sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _mlrun_logs_to(stream: TextIO) -> Iterator[None]:
+    """Let MLRun's logger write to a stream if it was imported before, as where a bucket was read."""
+    utils: Any = sys.modules.get("mlrun.utils")
+    handler = utils.logger.get_handler("default") if utils else None
+    if handler is None:
+        yield
+        return
+    before = handler.stream
+    utils.logger.replace_handler_stream("default", stream)
+    try:
+        yield
+    finally:
+        utils.logger.replace_handler_stream("default", before)

@@ -111,6 +111,20 @@ def test_run_workflow_full_disk(run):
         run("Failed", (step("train", f"[Errno 28] {os.strerror(errno.ENOSPC)}"),))
 
 
+def test_run_workflow_keeps_mlruns_lines_in_the_log(run, monkeypatch, tmp_path):
+    """Also where MLRun was imported before, as by a bucket: with --json the output is JSON and nothing else."""
+    terminal = io.StringIO()
+    before = mlrun.utils.logger.get_handler("default").stream
+    mlrun.utils.logger.replace_handler_stream("default", terminal)
+    try:
+        monkeypatch.setattr(Project, "exc", property(lambda self: mlrun.utils.logger.error("a line of MLRun")))
+        run(steps=(PREPARED,))
+        assert mlrun.utils.logger.get_handler("default").stream is terminal
+    finally:
+        mlrun.utils.logger.replace_handler_stream("default", before)
+    assert terminal.getvalue() == "" and "a line of MLRun" in (tmp_path / "artifacts" / "run.log").read_text()
+
+
 def test_run_workflow_interrupted(run, monkeypatch):
     def interrupt(self, name, **options):
         raise KeyboardInterrupt
