@@ -88,6 +88,10 @@ def explained(what: object) -> Iterator[None]:
         raise InputError(
             f"{what}: the server {where} does not answer ({type(error).__name__}). Check {ENDPOINT}, and that it runs."
         ) from None
+    except ValueError as error:
+        if not str(error).startswith("Invalid endpoint"):
+            raise
+        raise InputError(f"{what}: {ENDPOINT} is no address of a server; write it as in http://host:9000.") from None
 
 
 def _has_credentials() -> bool:
