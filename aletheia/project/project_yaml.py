@@ -34,12 +34,12 @@ def read_definition(root: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When there is none, or it is no MLRun project.
+        When there is none, or it is no MLRun project with a name.
     """
     path = root / FILE
     try:
         project: dict[str, Any] = yaml.safe_load(path.read_bytes())
-        listed = project["spec"].get("functions") or []
+        _, listed = project["metadata"]["name"], project["spec"].get("functions") or []
         if not all(isinstance(entry, dict) for entry in listed):
             raise TypeError("an entry of spec.functions is no mapping")
     except FileNotFoundError:

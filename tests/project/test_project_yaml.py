@@ -88,3 +88,9 @@ def test_find_workflow(tmp_path):
 def test_read_definition_missing(tmp_path):
     with pytest.raises(InputError, match=r"There is no .*project\.yaml"):
         read_definition(tmp_path)
+
+
+def test_read_definition_without_a_name(tmp_path):
+    (tmp_path / "project.yaml").write_text("{kind: project, spec: {functions: []}}")
+    with pytest.raises(InputError, match=r"is no MLRun project \('metadata'\)\. Restore it from git"):
+        read_definition(tmp_path)
