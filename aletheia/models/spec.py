@@ -267,11 +267,7 @@ def read_spec(path: str | Path) -> ModelSpec:
 def check_files(folder: Path, *, needs_weights: bool = True) -> ModelSpec:
     """Read a model's description and compare every file that it names with its SHA-256.
 
-    Parameters
-    ----------
-    folder : Path
-    needs_weights : bool
-        Whether the weights must be there; without them the network must be there as ONNX, which is what answers.
+    Without `needs_weights` a model that has its network as ONNX, which is what answers, may lack its weights.
 
     Raises
     ------

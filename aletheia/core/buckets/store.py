@@ -88,10 +88,6 @@ def explained(what: object) -> Iterator[None]:
         raise InputError(
             f"{what}: the server {where} does not answer ({type(error).__name__}). Check {ENDPOINT}, and that it runs."
         ) from None
-    except ValueError as error:
-        if not str(error).startswith("Invalid endpoint"):
-            raise
-        raise InputError(f"{what}: {ENDPOINT} is no address of a server; write it as in http://host:9000.") from None
 
 
 def _has_credentials() -> bool:
@@ -122,7 +118,13 @@ def _datastore(bucket: str) -> Any:
     import mlrun
 
     with explained(Address(bucket)):
-        return mlrun.datastore.store_manager.get_or_create_store(f"s3://{bucket}/")[0]
+        try:
+            return mlrun.datastore.store_manager.get_or_create_store(f"s3://{bucket}/")[0]
+        except ValueError as error:
+            if not str(error).startswith("Invalid endpoint"):
+                raise
+            text = f"s3://{bucket}/: {ENDPOINT} is no address of a server; write it as in http://host:9000."
+            raise InputError(text) from None
 
 
 def head(address: Address) -> Version | None:
