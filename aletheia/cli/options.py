@@ -10,7 +10,34 @@ from typing import Annotated, Any, get_origin
 
 import typer
 
+from aletheia.core.buckets.addresses import is_bucket_url, parse_url
+from aletheia.core.errors import InputError
 from aletheia.project.run_config import RunConfig
+
+ArtifactPath = Annotated[
+    str,
+    typer.Option(
+        help="Folder or bucket (s3://bucket/runs) where the steps store what they make; default: the project's.",
+        show_default=False,
+    ),
+]
+
+
+def artifact_place(artifact_path: str) -> str:
+    """Return where artifacts go, a folder's path as an absolute one.
+
+    Raises
+    ------
+    InputError
+        For what is neither a folder nor in a bucket.
+    """
+    if not artifact_path:
+        return ""
+    if is_bucket_url(artifact_path):
+        return str(parse_url(artifact_path))
+    if "://" in artifact_path:
+        raise InputError(f"--artifact-path {artifact_path}: name a folder, or a place in a bucket, s3://BUCKET/runs.")
+    return str(Path(artifact_path).absolute())
 
 
 def takes_options(*names: str, argument: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aletheia.cli.options import ArtifactPath, artifact_place
 from aletheia.core.errors import InputError
 
 
@@ -71,6 +72,7 @@ def retrain(
         Path | None,
         typer.Option(help="Rules of alerts, as `aletheia monitor --alerts` reads them.", show_default=False),
     ] = None,
+    artifact_path: ArtifactPath = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say whether it would retrain, and why; train nothing.")
     ] = False,
@@ -91,7 +93,7 @@ def retrain(
         age = parse_span(every)
     except ValueError as error:
         raise InputError(f"--every: {error}.") from None
-    sources = [*(new or ()), *add]
+    sources, place = [*(new or ()), *add], artifact_place(artifact_path)
     plan = plan_retraining(
         sources, [str(one) for one in when], champion=model, log=log, alerts=alerts, least=at_least, every=age
     )
@@ -105,7 +107,7 @@ def retrain(
         if as_json:
             typer.echo(json.dumps(result, indent=2))
         raise typer.Exit(0 if plan.due else NOT_DUE)
-    options: dict[str, Any] = {"held_back_share": held_back}
+    options: dict[str, Any] = {"held_back_share": held_back, "artifact_path": place}
     if accept_unjudged:
         options["accept_unjudged"] = [*plan.champion.options.get("accept_unjudged", ()), *accept_unjudged]
     outcome = run_retraining(plan, auto_promote=promote is Promotion.AUTO, **options)

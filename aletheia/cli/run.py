@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aletheia.cli.options import takes_options
+from aletheia.cli.options import ArtifactPath, artifact_place, takes_options
 
 
 @takes_options()
@@ -18,13 +18,7 @@ def run(
         Path | None,
         typer.Option(help="YAML file with options; those of the command line win over it.", show_default=False),
     ] = None,
-    artifact_path: Annotated[
-        str,
-        typer.Option(
-            help="Folder or bucket (s3://bucket/runs) where the steps store what they make; default: the project's.",
-            show_default=False,
-        ),
-    ] = "",
+    artifact_path: ArtifactPath = "",
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print all options as YAML, as --config reads them, and run nothing.")
     ] = False,
@@ -43,7 +37,7 @@ def run(
     from aletheia.project.config_file import read_options, to_yaml
     from aletheia.project.run_config import RunConfig
 
-    _place(artifact_path)
+    artifact_place(artifact_path)
     layers = [_project_options(), read_options(config) if config else {}, options]
     effective = RunConfig.parse(*layers).check()
     if print_config:
@@ -59,25 +53,11 @@ def run(
         return
     from aletheia.project.runner import run_workflow
 
-    summary = run_workflow(effective, artifact_path=_place(artifact_path))
+    summary = run_workflow(effective, artifact_path=artifact_place(artifact_path))
     if as_json:
         typer.echo(json.dumps(summary, indent=2, default=str))
     if summary["state"] != "completed":
         raise typer.Exit(1)
-
-
-def _place(artifact_path: str) -> str:
-    """Return where artifacts go, a folder's path as an absolute one; refuse what is neither that nor in a bucket."""
-    from aletheia.core.buckets.addresses import is_bucket_url, parse_url
-    from aletheia.core.errors import InputError
-
-    if not artifact_path:
-        return ""
-    if is_bucket_url(artifact_path):
-        return str(parse_url(artifact_path))
-    if "://" in artifact_path:
-        raise InputError(f"--artifact-path {artifact_path}: name a folder, or a place in a bucket, s3://BUCKET/runs.")
-    return str(Path(artifact_path).absolute())
 
 
 def _project_options() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -111,7 +112,7 @@ def prune(
     """Delete the files of old runs in artifacts/; parameters and results stay in the tracking service.
 
     Never the files of a model that is or was in production or of the candidate, of their evaluation and data, nor of a
-    run that has not ended.
+    run that has not ended. Nothing is deleted in a bucket: of the same runs' folders there it is said how to do so.
     """
     from aletheia.core.paths import project_root
     from aletheia.project.prune import plan_prune
@@ -135,6 +136,11 @@ def prune(
     )
     for folder in plan.folders if dry_run else ():
         typer.echo(f"  {folder.relative_to(root)}")
+    if plan.in_buckets:
+        folders_there = counted(len(plan.in_buckets), "folder")
+        typer.echo(f"Not deleted, since others may use what lies in a bucket: {folders_there}. To delete them:")
+    for address in plan.in_buckets:
+        typer.echo(f"aws s3 rm --recursive {shlex.quote(address)}")
 
 
 def _experiments() -> list[Experiment]:

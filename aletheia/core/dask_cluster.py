@@ -26,3 +26,21 @@ def worker_threads() -> int | None:
         return int(distributed.get_worker().state.nthreads)
     except ValueError:
         return None
+
+
+def workers_lost() -> int:
+    """Return how many workers died over the Dask task that runs this code, once Dask would not forgive another.
+
+    Until then, and outside of a worker, it is 0. After one more Dask gives the task up, which raises ``KilledWorker``
+    in the process that waits: a task that can say what it is had better end with an error of its own.
+    """
+    if worker_threads() is None:
+        return 0
+    from distributed import get_client, get_worker
+
+    def counted(key: Any, dask_scheduler: Any) -> tuple[int, int]:  # sent by value: the scheduler needs no aletheia
+        return dask_scheduler.tasks[key].suspicious, dask_scheduler.allowed_failures
+
+    client: Any = get_client()  # distributed leaves its methods untyped
+    lost, forgiven = client.run_on_scheduler(counted, get_worker().get_current_task())
+    return int(lost) if lost >= forgiven else 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
@@ -18,6 +20,7 @@ from aletheia.plotting.library import library_shared
 from aletheia.project.call_check import check_call
 from aletheia.project.quiet import quiet_mlrun
 from aletheia.project.run_config import RunConfig
+from aletheia.project.run_ends import end_runs
 
 if TYPE_CHECKING:
     from IPython.display import HTML, Image
@@ -56,9 +59,11 @@ def run_handler(
             raise InputError(f"The grid has no values for {parameter}; give at least one.")
     check_call(handler, [*(params or ()), *(hyperparams or ())], inputs or ())
     name = handler.__name__.replace("_", "-")
-    function = mlrun.new_function(name, project=project.name, kind="local")
-    with quiet_mlrun(), collect_temporary_files("notebook"):
+    function, task = mlrun.new_function(name, project=project.name, kind="local"), mlrun.new_task()
+    task.metadata.uid = uuid.uuid4().hex
+    with quiet_mlrun(), collect_temporary_files("notebook"), _ended(task.metadata.uid, project.name):
         run = function.run(
+            task,
             handler=handler,
             name=name,
             params=dict(params or {}),
@@ -70,6 +75,20 @@ def run_handler(
         )
     print(f"{name}: {run.state()} (run {run.metadata.uid[:8]})")
     return run
+
+
+@contextlib.contextmanager
+def _ended(uid: str, project: str) -> Iterator[None]:
+    """End the run inside however it is left; add to the error of a grid why its cells failed."""
+    try:
+        yield
+    except BaseException as error:
+        database = mlrun.get_run_db()
+        end_runs(database.list_runs(project=project, uid=uid), project, error)
+        for run in database.list_runs(project=project, uid=uid):
+            if run["spec"].get("hyperparams"):
+                error.add_note(run["status"].get("error") or "")
+        raise
 
 
 def last_outputs(name: str) -> dict[str, Any]:

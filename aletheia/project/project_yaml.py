@@ -34,12 +34,12 @@ def read_definition(root: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When there is none, or it is no MLRun project.
+        When there is none, or it is no MLRun project with a name.
     """
     path = root / FILE
     try:
         project: dict[str, Any] = yaml.safe_load(path.read_bytes())
-        listed = project["spec"].get("functions") or []
+        _, listed = project["metadata"]["name"], project["spec"].get("functions") or []
         if not all(isinstance(entry, dict) for entry in listed):
             raise TypeError("an entry of spec.functions is no mapping")
     except FileNotFoundError:
@@ -55,20 +55,20 @@ def listed_functions(project: dict[str, Any]) -> list[dict[str, Any]]:
     return list(project["spec"].get("functions") or [])
 
 
-def find_workflow(root: Path, name: str) -> tuple[Path, str]:
-    """Return file and function of a workflow that ``project.yaml`` lists.
+def find_workflow(project: dict[str, Any], name: str) -> tuple[str, str]:
+    """Return file, below the project's folder, and function of a workflow that ``project.yaml`` lists.
 
     Raises
     ------
     InputError
-        When there is no ``project.yaml``, or it lists no such workflow.
+        When it lists no such workflow.
     """
-    listed = [entry for entry in read_definition(root)["spec"].get("workflows") or [] if isinstance(entry, dict)]
+    listed = [entry for entry in project["spec"].get("workflows") or [] if isinstance(entry, dict)]
     entry = next((entry for entry in listed if entry.get("name") == name), None)
     if entry is None or not isinstance(entry.get("path"), str):
         known = ", ".join(str(entry.get("name")) for entry in listed) or "none"
         raise InputError(f"{FILE} lists no workflow {name!r} with a path; there are: {known}.")
-    return root / entry["path"], str(entry.get("handler") or name)
+    return entry["path"], str(entry.get("handler") or name)
 
 
 def write_functions(root: Path, names: Sequence[str]) -> list[Path]:

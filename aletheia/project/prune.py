@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from aletheia.core.buckets.addresses import is_bucket_url
 from aletheia.core.errors import InputError
 from aletheia.lifecycle.model_versions.catalog import load_catalog, version_tags
 from aletheia.tracking.reader import Reader
@@ -50,9 +51,13 @@ class RunGroup:
 
 @dataclasses.dataclass(frozen=True)
 class PrunePlan:
-    """What a pruning deletes: folders with their bytes; and how many groups of runs keep theirs, and why."""
+    """What a pruning deletes: folders with their bytes; and how many groups of runs keep theirs, and why.
+
+    Folders of the same runs in buckets are listed and stay: others may use them, whose tracking service is another.
+    """
 
     folders: dict[Path, int]
+    in_buckets: list[str]
     deleted: int
     newest: int
     needed: int
@@ -101,12 +106,15 @@ def plan_prune(root: Path, keep: int, *, url: str, project: str) -> PrunePlan:
     roots |= {group.key for group in groups if in_use & (group.uids | {group.key})}
     kept = _with_sources(groups, roots)
     dropped = [group for group in groups if group.key not in kept]
-    folders = {}
-    for uid in sorted(uid for group in dropped for uid in group.uids):
+    folders, uids = {}, {uid for group in dropped for uid in group.uids}
+    for uid in sorted(uids):
         folder = root / "artifacts" / uid
         if _UID.fullmatch(uid) and folder.is_dir() and not folder.is_symlink():
             folders[folder] = sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
-    return PrunePlan(folders, len(dropped), len(newest), len(kept) - len(newest))
+    targets = {str((run.get("spec") or {}).get("output_path", "")) for run in runs if run["metadata"]["uid"] in uids}
+    # A path that all runs share is none of theirs alone.
+    in_buckets = sorted(path for path in targets if is_bucket_url(path) and path.rpartition("/")[2] in uids)
+    return PrunePlan(folders, in_buckets, len(dropped), len(newest), len(kept) - len(newest))
 
 
 def prune(plan: PrunePlan) -> None:

@@ -159,7 +159,12 @@ def plan_retraining(
 
 
 def run_retraining(
-    plan: RetrainingPlan, *, auto_promote: bool = False, console: Console | None = None, **options: Any
+    plan: RetrainingPlan,
+    *,
+    auto_promote: bool = False,
+    artifact_path: str = "",
+    console: Console | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Run the workflow `retrain` for a plan.
 
@@ -171,6 +176,8 @@ def run_retraining(
     plan : RetrainingPlan
     auto_promote : bool
         Whether the new version goes into production by itself.
+    artifact_path : str
+        Where the new version goes, as `aletheia.project.runner.run_workflow` takes it.
     console : Console, optional
         The terminal; by default standard error.
     **options
@@ -185,11 +192,17 @@ def run_retraining(
     Raises
     ------
     InputError
-        When another retraining runs, or a step failed for a reason that the user can mend.
+        When another retraining runs, a step failed for a reason that the user can mend, or a model in a bucket would
+        get a successor that those who follow it there do not find.
     """
     from aletheia.project.retrain_config import RetrainConfig
     from aletheia.project.runner import run_workflow
 
+    if plan.champion.model.in_bucket and not artifact_path:
+        raise InputError(
+            f"{plan.champion.model.name} lies in a bucket, and the next version would lie on this machine alone. Say "
+            "where it goes: --artifact-path s3://BUCKET/runs, or a folder."
+        )
     console = console or Console(stderr=True)
     given = {"add": plan.add, "champion": plan.champion.model.name, "auto_promote": auto_promote, **options}
     started = time.time()
@@ -197,7 +210,8 @@ def run_retraining(
         record = begin_record(plan.champion.model.name, plan.add)
         try:
             config = RetrainConfig.parse(given).check()
-            summary = run_workflow(config, name="retrain", console=console, check=lambda _: None, show=lambda *_: None)
+            quiet: dict[str, Any] = {"check": lambda _: None, "show": lambda *_: None}
+            summary = run_workflow(config, name="retrain", console=console, artifact_path=artifact_path, **quiet)
         except BaseException as error:
             state = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
             write_record(_ended(record, {"state": state, "sentences": [f"{error or type(error).__name__}"]}))
@@ -227,12 +241,8 @@ def outcome_of(
     if not completed:
         failed = ", ".join(errors or ()) or "the workflow"
         kept = f"{version} is registered, and nothing else changed." if version else "Nothing changed."
-        return {
-            "state": FAILED,
-            "version": version,
-            "promoted": False,
-            "sentences": [*sentences, f"{failed} failed. {kept}"],
-        }
+        sentences.append(f"{failed} failed. {kept}")
+        return {"state": FAILED, "version": version, "promoted": False, "sentences": sentences}
     state = REGISTERED if version else REFUSED
     sentences += [] if version else ["Nothing was registered, and nothing changed."]
     return {"state": state, "version": version, "promoted": bool(handover.get("promoted")), "sentences": sentences}

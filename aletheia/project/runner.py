@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -22,6 +22,7 @@ from aletheia.core.tempdirs import collect_temporary_files
 from aletheia.lifecycle.model_versions.registration import check_unclaimed
 from aletheia.project.progress import current_workflow, report_progress
 from aletheia.project.run_config import RunConfig
+from aletheia.project.run_ends import end_runs
 from aletheia.project.run_folder import RunFolder
 from aletheia.project.source_check import check_data
 from aletheia.project.summary import print_summary, summarise, write_summary
@@ -90,10 +91,14 @@ def run_workflow(
         arguments = config.model_dump(exclude_unset=True)
         try:
             status = project.run(name, arguments=arguments, engine="local", watch=True)
-        except KeyboardInterrupt:
-            _abort_running_steps()
+        except KeyboardInterrupt as interruption:
+            current, workflow = current_workflow()
+            end_runs(steps_of(workflow, current) if workflow else (), current, interruption)
             raise
         steps = steps_of(status.run_id, project.name)
+        if status.exc:
+            end_runs(steps, project.name, status.exc)
+            steps = steps_of(status.run_id, project.name)
     state = "completed" if status.state == "Succeeded" else "error"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     summary = summarise(steps, state=state, seconds=time.time() - started, root=root, peak_mb=peak)
@@ -126,25 +131,28 @@ def _report_failure(errors: dict[str, str], log: Path, console: Console) -> None
     console.print(f"The whole output is in {log}.", highlight=False)
 
 
-def _abort_running_steps() -> None:
-    """Mark the interrupted step as aborted: MLRun leaves it as running."""
-    import mlrun
-
-    project, workflow = current_workflow()
-    if not workflow:
-        return
-    database = mlrun.get_run_db()
-    for run in database.list_runs(project=project, labels=f"workflow={workflow}", states=["running"]):
-        change = {"status.state": "aborted", "status.error": "interrupted (Ctrl-C)"}
-        database.update_run(change, run["metadata"]["uid"], project)
-
-
 @contextlib.contextmanager
 def _output_to(log: Path) -> Iterator[None]:
     """Send standard output, which MLRun prints to, to a log file; progress and our messages go to standard error."""
     # Not closed: MLRun's logger keeps the stream that it found when it was imported, until the process ends.
     stream = log.open("w", buffering=1)
     logging.raiseExceptions = False  # on a full disk a lost log line does not matter
-    with contextlib.redirect_stdout(stream):
+    with contextlib.redirect_stdout(stream), _mlrun_logs_to(stream):
         yield
     sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _mlrun_logs_to(stream: TextIO) -> Iterator[None]:
+    """Let MLRun's logger write to a stream if it was imported before, as where a bucket was read."""
+    utils: Any = sys.modules.get("mlrun.utils")
+    handler = utils.logger.get_handler("default") if utils else None
+    if handler is None:
+        yield
+        return
+    before = handler.stream
+    utils.logger.replace_handler_stream("default", stream)
+    try:
+        yield
+    finally:
+        utils.logger.replace_handler_stream("default", before)

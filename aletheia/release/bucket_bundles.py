@@ -17,7 +17,8 @@ def fetch_bundle(url: str | Path, *, weights: str = "", ask: bool = True) -> Pat
     """Return the folder on this machine of a bundle that lies in a bucket.
 
     Every file that its ``model.json`` names is compared with its hash; a copy that was damaged on this machine is
-    fetched again.
+    fetched again. A bundle that nobody registered may lack its weights, as on a disk, where it holds what answers: the
+    network as ONNX.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def fetch_bundle(url: str | Path, *, weights: str = "", ask: bool = True) -> Pat
     fault = _fault(folder, weights)
     if fault and mirror.drop_damaged(address):
         fault = _fault(mirror.fetch(address), weights)
-    if fault:
+    if fault and (weights or _fault(folder, needs_weights=False)):
         raise InputError(f"{address}: {fault}")
     return folder
 
@@ -52,12 +53,12 @@ def _folder(url: str | Path) -> Address:
     return Address(address.bucket, parent) if Path(name).suffix in _SUFFIXES else address
 
 
-def _fault(folder: Path, weights: str) -> str:
+def _fault(folder: Path, weights: str = "", *, needs_weights: bool = True) -> str:
     """Say what is wrong with a bundle; empty if nothing is."""
     if not (folder / SPEC).is_file():
         return f"there is no model; it needs {WEIGHTS} and {SPEC}."
     try:
-        spec = check_files(folder)
+        spec = check_files(folder, needs_weights=needs_weights)
     except InputError as error:
         return str(error)
     if not spec.weights_sha256.startswith(weights):

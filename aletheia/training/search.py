@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from aletheia.core.dask_cluster import worker_threads
+from aletheia.core.dask_cluster import worker_threads, workers_lost
 from aletheia.core.errors import InputError
 from aletheia.core.files import replacing
+from aletheia.core.wording import counted
 from aletheia.training.config import NOT_IDENTITY, TrainConfig
 from aletheia.training.grid import (
     CellResult,
@@ -55,11 +56,13 @@ def run_cell(
     Raises
     ------
     InputError
-        As :func:`search_cell` and :func:`search_trial`; on a worker, for a strategy whose cells depend on each other.
+        As :func:`search_cell` and :func:`search_trial`; on a worker, for a strategy whose cells depend on each other,
+        and for a cell that has killed as many workers as Dask forgives.
     """
     threads = worker_threads()
     if threads is not None:
         plan.check_parallel()
+        _check_workers(given)
     if not plan.strategy.is_fixed:
         if "trial" not in given:
             raise InputError(f"search: a cell of {plan.strategy.name} is asked for by the number of its trial.")
@@ -75,6 +78,18 @@ def run_cell(
         result = search_cell(config, cells, train, val, plan.strategy.name)
     # As the training takes them: MLRun makes fractions of the whole numbers in a list.
     return {name: getattr(config, name) for name in point}, result
+
+
+def _check_workers(given: Mapping[str, Any]) -> None:
+    if lost := workers_lost():
+        cell = ", ".join(
+            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in given.items()
+        )
+        raise InputError(
+            f"The cell {cell} is not trained: {counted(lost, 'worker')} of the Dask cluster died over it, most often "
+            "for lack of memory; what their nannies and the system wrote says it (dask worker's output, dmesg). Give "
+            "the workers more (--memory-limit), or the search smaller batches or images, or leave the cell out."
+        )
 
 
 def search_trial(

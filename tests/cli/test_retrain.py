@@ -47,7 +47,7 @@ def test_exit_codes(retrain, state, code):
     result, asked = retrain("new", "--add", "more", "--promote", "auto", "--held-back", 0.5, outcome=outcome(state))
     assert result.exit_code == code
     assert [str(path) for path in asked["plan"][0][0]] == ["new", "more"]
-    assert asked["run"] == {"auto_promote": True, "held_back_share": 0.5}
+    assert asked["run"] == {"auto_promote": True, "held_back_share": 0.5, "artifact_path": ""}
     assert f"It is {state}." in result.output and "v1.0.0 is retrained: 60 new files" in result.output
 
 
@@ -73,6 +73,13 @@ def test_exceptions_are_added_to_those_of_the_model(retrain):
     _, asked = retrain("--accept-unjudged", "sealed-confirms", outcome=outcome("registered"))
     assert asked["run"]["accept_unjudged"] == ["fair", "sealed-confirms"]
     assert not asked["run"]["auto_promote"]
+
+
+def test_artifact_path(retrain):
+    _, asked = retrain("--artifact-path", "s3://bucket/runs/", outcome=outcome("registered"))
+    assert asked["run"]["artifact_path"] == "s3://bucket/runs"
+    result, asked = retrain("--artifact-path", "gs://bucket/runs", outcome=outcome("registered"))
+    assert isinstance(result.exception, InputError) and "run" not in asked
 
 
 def test_wrong_span(retrain):

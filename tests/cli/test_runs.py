@@ -24,6 +24,7 @@ def test_prune_says_what_it_would_delete(tracking_url, tmp_path, monkeypatch):
         (tmp_path / "artifacts" / uid / "file").write_bytes(bytes(3_000_000))
         moment = f"2999-01-0{number + 1}T00:00:00+00:00"
         body = {"metadata": {"name": "train", "uid": uid}, "status": {"state": "completed", "start_time": moment}}
+        body["spec"] = {"output_path": f"s3://bucket/runs/{uid}"}
         url = f"{tracking_url}/api/v1/projects/aletheia/runs/{uid}"
         httpx.post(url, json=body, trust_env=False).raise_for_status()
     result = CliRunner().invoke(app, ["prune", "--keep", "1", "--dry-run"])
@@ -32,6 +33,8 @@ def test_prune_says_what_it_would_delete(tracking_url, tmp_path, monkeypatch):
     assert (tmp_path / "artifacts" / uids[0]).exists()
     result = CliRunner().invoke(app, ["prune", "--keep", "1"])
     assert " deleted: 3.0 MB" in result.output
+    there = f"what lies in a bucket: 1 folder. To delete them:\naws s3 rm --recursive s3://bucket/runs/{uids[0]}\n"
+    assert there in result.output
     assert [(tmp_path / "artifacts" / uid).exists() for uid in uids] == [False, True]
     httpx.delete(f"{tracking_url}/api/v1/projects/aletheia/runs/{uids[0]}", trust_env=False)
     httpx.delete(f"{tracking_url}/api/v1/projects/aletheia/runs/{uids[1]}", trust_env=False)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -28,6 +29,8 @@ from aletheia.models.spec import check_files, read_spec
 from aletheia.release.checks.listing import registered_checks
 from aletheia.tracking import service
 from aletheia.tracking.reader import Reader
+
+from ..bucket_server import bucket_server, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -62,15 +65,25 @@ for line in sys.stdin:
 
 
 class Project:
-    """The project of the checkout, with a champion in production that is worse than any other model."""
+    """The project of the checkout, with a champion in production that is worse than any other model.
 
-    def __init__(self, checkout) -> None:
+    Parameters
+    ----------
+    checkout : Checkout
+    models : Path
+        A folder in which it lies.
+    address : str
+        Of that folder; by default it is the folder.
+    """
+
+    def __init__(self, checkout, models: Path, address: str = "") -> None:
         self.home = Path(checkout.environment["ALETHEIA_HOME"])
         url = service.find(self.home).url
         self.reader, self.http = Reader(url), httpx.Client(base_url=url, trust_env=False)
-        self.champion = self._register(checkout.folder / "artifacts" / f"negated-{uuid.uuid4().hex[:8]}")
+        name = f"negated-{uuid.uuid4().hex[:8]}"
+        self.champion = self._register(models / name, f"{address or models}/{name}/")
 
-    def _register(self, folder: Path) -> str:
+    def _register(self, folder: Path, target: str) -> str:
         """Register the model of the checkout with its answers turned round, and a recipe of seconds."""
         found = load_catalog(self.reader, PROJECT).find("v1.0.0")
         network, spec = load_bundle(found.folder)
@@ -94,7 +107,7 @@ class Project:
         body = {
             "kind": "model",
             "metadata": {"key": KEY, "tree": tree, "labels": labels},
-            "spec": {"target_path": f"{folder}/", "algorithm": spec.architecture},
+            "spec": {"target_path": target, "algorithm": spec.architecture},
         }
         self.http.put(
             f"/api/v2/projects/{PROJECT}/artifacts/{KEY}", params={"tree": tree, "tag": version}, json=body
@@ -130,12 +143,17 @@ class Project:
         return [model.version for model in models]
 
 
-@pytest.fixture
-def project(checkout, summary):
-    project = Project(checkout)
+@contextlib.contextmanager
+def in_production(project: Project) -> Iterator[Project]:
     yield project
     production = project.catalog().production
     project.reader.remove_tag(PROJECT, "production", KEY, production.uid)
+
+
+@pytest.fixture
+def project(checkout, summary):
+    with in_production(Project(checkout, checkout.folder / "artifacts")) as project:
+        yield project
 
 
 @pytest.fixture
@@ -215,20 +233,45 @@ def served_release(checkout) -> str:
     return answer["model"]["release"]
 
 
-@pytest.mark.long
-def test_promoted_by_itself(checkout, project, manifest, tmp_path):
-    """By the real gate and staging. Few test people let little be judged; that is accepted by name, and recorded."""
+def retrain(checkout, manifest, *words: str, **variables: str) -> dict:
+    """Retrain until production; few test people let little be judged, which is accepted by name."""
     codes = [check.code for check in registered_checks()]
-    words = [f"--accept-unjudged={code}" for code in codes if code not in ("no-leakage", "no-shortcut")]
-    mlflow = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    accepted = [f"--accept-unjudged={code}" for code in codes if code not in ("no-leakage", "no-shortcut")]
     done = checkout.command(
-        "aletheia", "retrain", str(manifest), "--held-back=0", "--promote=auto", "--json", *words,
-        MLFLOW_TRACKING_URI=mlflow, TQDM_DISABLE="1",
+        "aletheia", "retrain", str(manifest), "--held-back=0", "--promote=auto", "--json", *accepted, *words,
+        **variables, TQDM_DISABLE="1",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    outcome = json.loads(done.stdout)
-    version = outcome["version"]
+    outcome: dict = json.loads(done.stdout)
     assert outcome["promoted"], "\n".join(outcome["sentences"])
+    return outcome
+
+
+@pytest.mark.long
+def test_in_a_bucket(checkout, summary, manifest, tmp_path):
+    """The champion lies in a bucket, its successor goes there, and another machine answers by it."""
+    for bucket in ("models", "runs"):
+        (tmp_path / "served" / bucket).mkdir(parents=True)
+    champion = Project(checkout, tmp_path / "served" / "models", "s3://models")
+    with in_production(champion) as project, bucket_server(tmp_path / "served") as port:
+        variables = environment(port) | {"ALETHEIA_CACHE": str(tmp_path / "cache")}
+        refused = checkout.command("aletheia", "retrain", str(manifest), **variables)
+        assert refused.returncode == 2 and "--artifact-path s3://BUCKET/runs" in refused.stderr
+        version = retrain(checkout, manifest, "--artifact-path=s3://runs", **variables)["version"]
+        successor = project.catalog().production
+        assert successor.version == version != project.champion and successor.target.startswith("s3://runs/")
+        picture = str(next((checkout.folder / "data").glob("synthetic-*/fake/*/*.jpg")))
+        elsewhere = variables | {"ALETHEIA_CACHE": str(tmp_path / "another")}
+        answered = checkout.command("aletheia", "predict", "--json", picture, check=True, **elsewhere)
+        assert json.loads(answered.stdout)["model"].endswith(":production")
+
+
+@pytest.mark.long
+def test_promoted_by_itself(checkout, project, manifest, tmp_path):
+    """By the real gate and staging; what was accepted is recorded."""
+    mlflow = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    outcome = retrain(checkout, manifest, MLFLOW_TRACKING_URI=mlflow)
+    version = outcome["version"]
     assert outcome["sentences"][-1] == f"{version} is in production in place of {project.champion}."
     catalog = project.catalog()
     assert catalog.production.version == version != project.champion

@@ -92,6 +92,63 @@ def test_search_of_more_columns_under_mlrun(mlrun_project, manifests, search):
     assert trained.optimizer == point["optimizer"]
 
 
+def use_cluster(client) -> str:
+    """Note a cluster in the project, as the docs do; return its address there."""
+    cluster = mlrun.new_function("cluster", kind="dask", image="unused")
+    cluster.status.scheduler_address = client.scheduler.address
+    cluster.save()
+    return f"db://{cluster.metadata.project}/cluster"
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_search_on_a_cluster_ends_when_a_cell_kills_its_workers(mlrun_project, manifests, tmp_path):
+    """The other cells are trained; the run ends as failed, and the error names the cell and what to do."""
+    config = RunConfig.parse(
+        {"learning_rates": RATES, "batch_sizes": [16], "image_size": 32, "recipe": {"num_threads": 1}}
+    )
+    handler = runpy.run_path(str(FUNCTION))["search_hyperparameters"]
+
+    def search_hyperparameters(context, train: mlrun.DataItem, val: mlrun.DataItem, **options):
+        import os
+
+        from aletheia.training import search
+
+        train_cell = search.train_cell
+
+        def train_or_die(config, *faces):
+            if config.learning_rate == 3e-3:
+                os._exit(137)  # as the system ends a process that takes too much memory
+            return train_cell(config, *faces)
+
+        search.train_cell = train_or_die
+        try:
+            handler(context, train=train, val=val, **options)
+        finally:
+            search.train_cell = train_cell
+
+    variables = {"MLRUN_DBPATH": mlrun.mlconf.dbpath, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    with (
+        dask_cluster(tmp_path / "cluster", 2, **variables) as cluster,
+        pytest.raises(mlrun.runtimes.utils.RunError) as raised,
+    ):
+        run_handler(
+            search_hyperparameters,
+            params={**config.params("search", "image_size", "recipe"), "epochs": 1},
+            inputs=manifests,
+            **config.search_arguments(parallel_runs=1, dask_cluster_uri=use_cluster(cluster.client)),
+        )
+    (run,) = mlrun.get_run_db().list_runs(project=mlrun_project.name, name="search-hyperparameters")
+    assert run["status"]["state"] == "error"
+    assert run["status"]["error"].startswith(
+        "1 of 3 tasks failed; iteration 2: The cell learning_rate=0.003, batch_size=16 is not trained: 1 worker "
+    )
+    assert raised.value.__notes__ == [run["status"]["error"]]
+    cells = mlrun.get_run_db().list_runs(project=mlrun_project.name, uid=run["metadata"]["uid"], iter=True)
+    states = {cell["metadata"]["iteration"]: cell["status"]["state"] for cell in cells}
+    assert states == {0: "error", 1: "completed", 2: "error", 3: "completed"}
+
+
 @pytest.mark.slow
 @pytest.mark.long
 def test_search_on_a_cluster_survives_a_killed_worker(mlrun_project, manifests, tmp_path, monkeypatch):
@@ -122,11 +179,9 @@ def test_search_on_a_cluster_survives_a_killed_worker(mlrun_project, manifests, 
         use(monkeypatch, port, tmp_path / "here")
         alone, expected = search()
         with dask_cluster(tmp_path / "cluster", **environment(port), MLRUN_DBPATH=mlrun.mlconf.dbpath) as cluster:
-            address = mlrun.new_function("cluster", kind="dask", image="unused")
-            address.status.scheduler_address = cluster.client.scheduler.address
-            address.save()
+            address = use_cluster(cluster.client)
             with cluster.one_killed(lambda: len(list((served / "runs").rglob("curves.csv"))) > 6):  # one cell is done
-                run, cells = search(parallel_runs=3, dask_cluster_uri=f"db://{mlrun_project.name}/cluster")
+                run, cells = search(parallel_runs=3, dask_cluster_uri=address)
     times = ["output.seconds"]
     pd.testing.assert_frame_equal(cells.drop(columns=times), expected.drop(columns=times), rtol=0, atol=1e-9)
     assert cells["iter"].tolist() == [1, 2, 3, 4, 5, 6] and set(cells["state"]) == {"completed"}

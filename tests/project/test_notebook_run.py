@@ -65,6 +65,26 @@ def test_run_handler_empty_grid(mlrun_project):
         run_handler(measure, hyperparams={"factor": []})
 
 
+def test_run_handler_grid_says_why_cells_failed(mlrun_project):
+    def fail(context, factor: float):
+        raise ValueError(f"{factor} is no good")
+
+    options = HyperParamOptions(strategy="grid", selector="min.loss")
+    with pytest.raises(mlrun.runtimes.utils.RunError) as raised:
+        run_handler(fail, hyperparams={"factor": [2.5, 4.0]}, hyper_param_options=options)
+    assert raised.value.__notes__ == ["2 of 2 tasks failed; iteration 1: 2.5 is no good; iteration 2: 4.0 is no good"]
+
+
+def test_run_handler_ends_a_run_that_something_broke_into(mlrun_project):
+    def interrupted(context):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_handler(interrupted)
+    (run,) = mlrun.get_run_db().list_runs(project=mlrun_project.name, name="interrupted")
+    assert run["status"]["state"] == "aborted"
+
+
 def test_last_outputs_without_run(mlrun_project):
     with pytest.raises(InputError, match="no completed run of nothing"):
         last_outputs("nothing")

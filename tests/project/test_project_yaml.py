@@ -78,12 +78,19 @@ def test_definition_keeps_what_lasts():
 
 def test_find_workflow(tmp_path):
     write(tmp_path, workflows=[WORKFLOW, {"name": "mine", "path": "m.py", "handler": "run"}, {"name": "inline"}])
-    assert find_workflow(tmp_path, "main") == (tmp_path / "workflows" / "main.py", "main")
-    assert find_workflow(tmp_path, "mine") == (tmp_path / "m.py", "run")
+    project = read_definition(tmp_path)
+    assert find_workflow(project, "main") == ("workflows/main.py", "main")
+    assert find_workflow(project, "mine") == ("m.py", "run")
     with pytest.raises(InputError, match="no workflow 'inline' with a path; there are: main, mine, inline"):
-        find_workflow(tmp_path, "inline")
+        find_workflow(project, "inline")
 
 
 def test_read_definition_missing(tmp_path):
     with pytest.raises(InputError, match=r"There is no .*project\.yaml"):
+        read_definition(tmp_path)
+
+
+def test_read_definition_without_a_name(tmp_path):
+    (tmp_path / "project.yaml").write_text("{kind: project, spec: {functions: []}}")
+    with pytest.raises(InputError, match=r"is no MLRun project \('metadata'\)\. Restore it from git"):
         read_definition(tmp_path)

@@ -122,6 +122,17 @@ def test_prune_touches_nothing_outside(history, tmp_path):
     assert history.left(newest) == [True]
 
 
+def test_prune_lists_what_old_runs_left_in_buckets(history):
+    """Only folders of their own, and of no run that stays."""
+    old, newest = history.workflow(), history.workflow()
+    for uid, path in ((old, f"s3://bucket/runs/{old}"), (newest, f"s3://bucket/runs/{newest}")):
+        address = f"/api/v1/projects/{history.name}/runs/{uid}"
+        history.http.patch(address, json={"spec.output_path": path}).raise_for_status()
+    assert history.plan(1).in_buckets == [f"s3://bucket/runs/{old}"]
+    history.http.patch(f"/api/v1/projects/{history.name}/runs/{old}", json={"spec.output_path": "s3://bucket/runs"})
+    assert history.plan(1).in_buckets == []
+
+
 def test_plan_prune_keeps_one_at_least(history):
     with pytest.raises(InputError, match="--keep is 0"):
         history.plan(0)

@@ -155,6 +155,12 @@ def own_home(tmp_path, monkeypatch):
     get_settings.cache_clear()
 
 
+def test_the_successor_of_a_model_in_a_bucket_needs_a_place(champion, parts, log, face_folder, monkeypatch):
+    monkeypatch.setattr(ModelVersion, "in_bucket", True)
+    with pytest.raises(InputError, match=r"v1\.0\.0 lies in a bucket.* --artifact-path s3://BUCKET/runs"):
+        run_retraining(plan(log, face_folder))
+
+
 def test_run_records_what_came_of_it(champion, parts, log, face_folder, monkeypatch, own_home):
     from aletheia.project import retrain_config, runner
 
@@ -165,10 +171,10 @@ def test_run_records_what_came_of_it(champion, parts, log, face_folder, monkeypa
     summary = {"state": "completed", "runs": {}, "errors": None}
     seen = []
     monkeypatch.setattr(runner, "run_workflow", lambda config, **words: seen.append((config, words)) or summary)
-    outcome = run_retraining(found, auto_promote=True, held_back_share=0.5)
+    outcome = run_retraining(found, auto_promote=True, held_back_share=0.5, artifact_path="s3://bucket/runs")
     assert outcome["state"] == REFUSED == read_record().state
     config, words = seen[0]
-    assert words["name"] == "retrain"
+    assert (words["name"], words["artifact_path"]) == ("retrain", "s3://bucket/runs")
     assert (config.champion, config.auto_promote, config.held_back_share) == ("v1.0.0", True, 0.5)
 
     def fail(config, **words):

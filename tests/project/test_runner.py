@@ -34,7 +34,7 @@ class Database:
 class Project:
     """A project whose workflow ends as the test sets."""
 
-    name = "aletheia"
+    name, exc = "aletheia", None
 
     def __init__(self, state: str) -> None:
         self.state, self.calls = state, []
@@ -42,7 +42,7 @@ class Project:
     def run(self, name: str, **options) -> SimpleNamespace:
         self.calls.append((name, options))
         print("> MLRun's own output")
-        return SimpleNamespace(state=self.state, run_id="w")
+        return SimpleNamespace(state=self.state, run_id="w", exc=self.exc)
 
 
 @pytest.fixture
@@ -67,9 +67,10 @@ def run(tmp_path, monkeypatch):
 
 def step(name: str, error: str = "", **results) -> dict:
     state = {"state": "error", "error": error} if error else {"state": "completed"}
-    return {"metadata": {"name": name, "uid": name}, "status": {**state, "results": results}}
+    return {"metadata": {"name": name, "uid": name}, "spec": {}, "status": {**state, "results": results}}
 
 
+RUNNING = {"metadata": {"name": "train", "uid": "train"}, "spec": {}, "status": {"state": "running"}}
 PREPARED = step("prepare-data", fake_share_before=0.8, fake_share_train=0.5, rows_train=3)
 
 
@@ -98,7 +99,7 @@ def test_run_workflow_failed_step(run):
 def test_run_workflow_mistake_of_the_user(run, monkeypatch):
     def fail(self, name, **options):
         InputError("No such folder.")
-        return SimpleNamespace(state="Failed", run_id="w")
+        return SimpleNamespace(state="Failed", run_id="w", exc=None)
 
     monkeypatch.setattr(Project, "run", fail)
     with pytest.raises(InputError, match=r"^extract-faces failed\. No such folder\.$"):
@@ -110,6 +111,20 @@ def test_run_workflow_full_disk(run):
         run("Failed", (step("train", f"[Errno 28] {os.strerror(errno.ENOSPC)}"),))
 
 
+def test_run_workflow_keeps_mlruns_lines_in_the_log(run, monkeypatch, tmp_path):
+    """Also where MLRun was imported before, as by a bucket: with --json the output is JSON and nothing else."""
+    terminal = io.StringIO()
+    before = mlrun.utils.logger.get_handler("default").stream
+    mlrun.utils.logger.replace_handler_stream("default", terminal)
+    try:
+        monkeypatch.setattr(Project, "exc", property(lambda self: mlrun.utils.logger.error("a line of MLRun")))
+        run(steps=(PREPARED,))
+        assert mlrun.utils.logger.get_handler("default").stream is terminal
+    finally:
+        mlrun.utils.logger.replace_handler_stream("default", before)
+    assert terminal.getvalue() == "" and "a line of MLRun" in (tmp_path / "artifacts" / "run.log").read_text()
+
+
 def test_run_workflow_interrupted(run, monkeypatch):
     def interrupt(self, name, **options):
         raise KeyboardInterrupt
@@ -117,5 +132,11 @@ def test_run_workflow_interrupted(run, monkeypatch):
     monkeypatch.setattr(Project, "run", interrupt)
     monkeypatch.setattr("aletheia.project.runner.current_workflow", lambda: ("aletheia", "w"))
     with pytest.raises(KeyboardInterrupt):
-        run(steps=(step("train"),))
+        run(steps=(PREPARED, RUNNING))
     assert run.database.changes == [("train", "aborted", "aletheia")]
+
+
+def test_run_workflow_ends_the_step_that_an_error_from_outside_broke_into(run, monkeypatch):
+    monkeypatch.setattr(Project, "exc", OSError("the cluster is gone"))
+    run("Failed", (PREPARED, RUNNING))
+    assert run.database.changes == [("train", "error", "aletheia")]

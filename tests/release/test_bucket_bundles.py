@@ -8,11 +8,13 @@ import shutil
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.models.model_files import SPEC, WEIGHTS
+from aletheia.models.model_files import ONNX, SPEC, WEIGHTS
+from aletheia.models.spec import read_spec
 from aletheia.release.bucket_bundles import fetch_bundle
 
 from ..bucket_server import Line, bucket_server, forget, use
 from ..lifecycle_factories import write_bundle
+from ..model_factories import write_random_bundle
 
 pytestmark = pytest.mark.slow  # MLRun is imported
 
@@ -77,6 +79,18 @@ def test_what_is_damaged_in_the_bucket_is_refused_and_not_fetched_again_and_agai
         with pytest.raises(InputError, match=rf"^{URL}: .*{WEIGHTS} is not the file that {SPEC} describes"):
             fetch_bundle(URL, weights=line.weights, ask=False)
         assert line.received - before < received
+
+
+def test_without_weights_only_where_nobody_registered_it_and_it_has_the_network_as_onnx(line):
+    weights = read_spec(write_random_bundle(line.folder, seed=4)).weights_sha256
+    (line.folder / WEIGHTS).unlink()
+    folder = fetch_bundle(URL)
+    assert (folder / ONNX).is_file() and not (folder / WEIGHTS).exists()
+    with pytest.raises(InputError, match=f"There is no {WEIGHTS}"):
+        fetch_bundle(URL, weights=weights[:32])
+    (line.folder / ONNX).write_bytes(b"damaged")
+    with pytest.raises(InputError, match=f"There is no {WEIGHTS}"):
+        fetch_bundle(URL)
 
 
 def test_other_weights_than_those_registered_are_refused(line):

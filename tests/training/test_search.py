@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aletheia.core.errors import InputError
-from aletheia.training import grid
+from aletheia.training import grid, search
 from aletheia.training.config import TrainConfig
 from aletheia.training.fit import fit_network
 from aletheia.training.search import run_cell
@@ -66,6 +66,15 @@ def test_run_cell_goes_on_after_an_interruption(discs, fits, folder, search):
         go(plan(search), discs)
     assert go(plan(search), discs) == whole
     assert fits["fits"] == 3 + 2  # two finished, one interrupted; then that one and the last
+
+
+def test_run_cell_that_killed_its_workers_is_refused(discs, monkeypatch):
+    monkeypatch.setattr(search, "worker_threads", lambda: 1)
+    monkeypatch.setattr(search, "workers_lost", lambda: 3)
+    with pytest.raises(
+        InputError, match=r"learning_rate=0\.003, batch_size=32 .*: 3 workers .* memory.*--memory-limit"
+    ):
+        run_cell(plan("list"), {"learning_rate": 3e-3, "batch_size": 32}, configure, *discs)
 
 
 @pytest.mark.slow

@@ -118,7 +118,13 @@ def _datastore(bucket: str) -> Any:
     import mlrun
 
     with explained(Address(bucket)):
-        return mlrun.datastore.store_manager.get_or_create_store(f"s3://{bucket}/")[0]
+        try:
+            return mlrun.datastore.store_manager.get_or_create_store(f"s3://{bucket}/")[0]
+        except ValueError as error:
+            if not str(error).startswith("Invalid endpoint"):
+                raise
+            text = f"s3://{bucket}/: {ENDPOINT} is no address of a server; write it as in http://host:9000."
+            raise InputError(text) from None
 
 
 def head(address: Address) -> Version | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from aletheia.core.buckets.addresses import is_bucket_url
 from aletheia.core.errors import InputError
 from aletheia.core.spans import parse_span
 from aletheia.core.validation import explain_validation
@@ -50,6 +51,7 @@ class Retrain(_Strict):
     age: Annotated[float, BeforeValidator(_seconds), Field(gt=0)] = Field(EVERY, description="For schedule.")
     promote: Literal["off", "auto"] = Field("off", description="auto: into production by itself, by gate and staging.")
     accept_unjudged: list[str] = Field([], description="Checks of the gate that may stay unjudged, by code or name.")
+    artifact_path: Path | None = Field(None, description="Folder or bucket for the new version; none: the project's.")
 
     @field_validator("when")
     @classmethod
@@ -140,11 +142,16 @@ def read_schedule(path: str | Path | None = None) -> Schedule:
 
 def _absolute(schedule: Schedule, folder: Path) -> Schedule:
     def place(value: Path | None) -> Path | None:
-        return None if value is None else folder / value.expanduser()
+        return value if value is None or is_bucket_url(value) else folder / value.expanduser()
 
     changes: dict[str, Any] = {
         "log": place(schedule.log),
         "alerts": schedule.alerts.model_copy(update={"rules": place(schedule.alerts.rules)}),
-        "retrain": schedule.retrain.model_copy(update={"add": [place(one) for one in schedule.retrain.add]}),
+        "retrain": schedule.retrain.model_copy(
+            update={
+                "add": [place(one) for one in schedule.retrain.add],
+                "artifact_path": place(schedule.retrain.artifact_path),
+            }
+        ),
     }
     return schedule.model_copy(update=changes)

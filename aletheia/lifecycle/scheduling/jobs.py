@@ -118,6 +118,8 @@ class Jobs:
         words = ["retrain", "--json", f"--promote={job.promote}", f"--at-least={job.at_least}", f"--log={self._log}"]
         words += [f"--every={int(job.age)}s", *(f"--when={name}" for name in when), *(f"--add={path}" for path in add)]
         words += [f"--accept-unjudged={check}" for check in job.accept_unjudged]
+        if job.artifact_path:
+            words.append(f"--artifact-path={job.artifact_path}")
         if self.schedule.alerts.rules:
             words.append(f"--alerts={self.schedule.alerts.rules}")
         code, printed, errors = self._child(words)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aletheia.core.errors import InputError
-from aletheia.project.project_yaml import FILE, read_definition
+from aletheia.project.project_yaml import FILE
 
 #: Key below ``spec.params``.
 KEY = "cluster"
@@ -65,15 +64,22 @@ class Cluster(_Strict):
     retries: int = Field(0, ge=0, le=10)
 
 
-def read_cluster(root: Path, functions: list[str]) -> Cluster:
+def read_cluster(project: dict[str, Any], functions: list[str]) -> Cluster:
     """Read the cluster's part of ``project.yaml``; without one, the defaults.
+
+    Parameters
+    ----------
+    project : dict
+        As `aletheia.project.project_yaml.read_definition` returns it.
+    functions : list of str
+        Names of its functions.
 
     Raises
     ------
     InputError
         When it holds an unknown key, a wrong value, or resources of a function that there is none of.
     """
-    spec: dict[str, Any] = read_definition(root)["spec"]
+    spec: dict[str, Any] = project["spec"]
     given = (spec.get("params") or {}).get(KEY) or {}
     if isinstance(given, dict) and spec.get("default_image"):
         given = {"image": spec["default_image"], **given}
@@ -82,7 +88,7 @@ def read_cluster(root: Path, functions: list[str]) -> Cluster:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, ("spec", "params", KEY, *first["loc"])))
-        raise InputError(f"{root / FILE}: {place}: {first['msg']}") from None
+        raise InputError(f"{FILE}: {place}: {first['msg']}") from None
     if unknown := sorted(set(cluster.pods) - set(functions)):
-        raise InputError(f"{root / FILE}: spec.params.{KEY}.pods names {', '.join(unknown)}, which is no function.")
+        raise InputError(f"{FILE}: spec.params.{KEY}.pods names {', '.join(unknown)}, which is no function.")
     return cluster

@@ -131,15 +131,16 @@ def compile_workflow(
     python = python or root / ENVIRONMENT / "bin" / "python"
     if not python.is_file():
         raise InputError(f"There is no {python}. `make setup-kfp` makes the environment of Kubeflow's compiler.")
-    names = [entry["name"] for entry in listed_functions(read_definition(root))]
-    cluster = read_cluster(root, names)
+    project = read_definition(root)
+    names = [entry["name"] for entry in listed_functions(project)]
+    cluster = read_cluster(project, names)
     if artifact_path and "://" not in artifact_path and "ALETHEIA_DATA" not in cluster.env:
         raise InputError(
             f"With artifacts in the folder {artifact_path} a pod would keep the face crops to itself. Put artifacts "
             "in a bucket, or name a folder on a volume as ALETHEIA_DATA in spec.params.cluster.env of project.yaml."
         )
-    file, handler = find_workflow(root, workflow)
-    plan = make_plan(record_steps(file, config, handler), config)
+    file, handler = find_workflow(project, workflow)
+    plan = make_plan(record_steps(root / file, config, handler), config)
     needed = {step["function"] for group in plan["steps"] for step in group["steps"]}
     if missing := sorted(needed - set(names)):
         raise InputError(f"The workflow runs {', '.join(missing)}, which project.yaml does not list.")
@@ -148,7 +149,7 @@ def compile_workflow(
         "default": cluster.default.model_dump()
     }
     plan |= {"image": image, "default_image": cluster.image}
-    plan["project"] = read_definition(root)["metadata"]["name"]
+    plan["project"] = project["metadata"]["name"]
     plan["functions"] = [yaml.safe_load((root / function_url(name)).read_bytes()) for name in sorted(needed)]
     plan["artifact_path"] = artifact_path
     address = ensure_tracking()

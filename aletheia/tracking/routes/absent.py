@@ -85,6 +85,17 @@ def submit_job(store: Db, body: Body) -> Response:
     return error(501, reason)
 
 
+@router.post("/start/function")
+@router.post("/status/function")
+def start_cluster() -> Response:
+    """Answer 501: MLRun asks for a function's cluster only when the scheduler that it knows of does not answer."""
+    return error(
+        501,
+        "The Dask scheduler of the function does not answer, and the embedded tracking service starts none: start it"
+        " (dask scheduler), or mend status.scheduler_address of the function.",
+    )
+
+
 @fallback.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 def not_implemented(request: Request, rest: str) -> Response:
     """Answer 501 and not 404, which a client would take for a missing object."""

@@ -82,6 +82,14 @@ def test_errors_of_the_connection_are_sentences():
         assert "word" not in str(refused.value)
 
 
+def test_an_address_without_a_scheme_is_named(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "minio.example:9000")
+    store.client.cache_clear()
+    with pytest.raises(InputError, match=r"s3://bucket/: AWS_ENDPOINT_URL_S3 is no address of a server.* http://"):
+        store.check_bucket(Address("bucket"))
+    store.client.cache_clear()
+
+
 def test_missing_packages_are_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"install the packages of aletheia\[s3\]"), store.explained("s3://faces"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aletheia.core.buckets.addresses import parse_url
 from aletheia.core.errors import InputError
 from aletheia.lifecycle.scheduling.config import Schedule, read_schedule
 
@@ -13,6 +14,14 @@ from aletheia.lifecycle.scheduling.config import Schedule, read_schedule
 def write(tmp_path, text: str) -> Path:
     (tmp_path / "jobs.yaml").write_text(text)
     return tmp_path / "jobs.yaml"
+
+
+def test_addresses_in_a_bucket_are_no_paths_below_the_file(tmp_path):
+    text = "retrain: {add: ['s3://faces/new', more], artifact_path: 's3://runs/retrained'}"
+    (tmp_path / "jobs.yaml").write_text(text)
+    job = read_schedule(tmp_path / "jobs.yaml").retrain
+    assert [str(path) for path in job.add] == ["s3:/faces/new", str(tmp_path / "more")]  # as Path writes it
+    assert str(parse_url(job.artifact_path)) == "s3://runs/retrained"
 
 
 def test_defaults():

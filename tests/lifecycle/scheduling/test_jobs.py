@@ -81,13 +81,20 @@ PLAN = {"plan": {"reason": "No trigger fires."}, "state": "not due"}
 def test_retrain_runs_in_a_process_of_its_own(make, command, tmp_path, code, printed, expected):
     end = "os.kill(os.getpid(), 9)" if code < 0 else f"sys.exit({code})"
     called = command(f"import os, sys; print({printed!r}); print('it broke', file=sys.stderr, flush=True); {end}")
-    options = {"when": ["drift", "schedule"], "add": [Path("/new")], "promote": "auto", "age": "7d", "at_least": 9}
+    options = {
+        "when": ["drift", "schedule"],
+        "add": [Path("/new")],
+        "promote": "auto",
+        "age": "7d",
+        "at_least": 9,
+        "artifact_path": "s3://b/runs",
+    }
     options["accept_unjudged"] = ["fair-false-alarms"]
     state, text = make(retrain=options).run("retrain")
     assert (state, text) == (expected[0], expected[1].format(output=tmp_path / "scheduler.log"))
     log = f"--log={tmp_path / 'predictions.sqlite'}"
     reasons = ["--every=604800s", "--when=drift", "--when=schedule", "--add=/new"]
-    reasons.append("--accept-unjudged=fair-false-alarms")
+    reasons += ["--accept-unjudged=fair-false-alarms", "--artifact-path=s3:/b/runs"]
     assert called == [["retrain", "--json", "--promote=auto", "--at-least=9", log, *reasons]]
     assert "retrain --json" in (tmp_path / "scheduler.log").read_text()
 

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
 from aletheia.core.errors import InputError
 from aletheia.project.kubeflow.cluster import Cluster, read_cluster
 
 
-@pytest.fixture
-def project(tmp_path):
-    """Write a project.yaml with these parameters and return its folder."""
-
-    def write(params):
-        project = {"kind": "project", "metadata": {"name": "p"}, "spec": {"functions": [], "params": params}}
-        (tmp_path / "project.yaml").write_text(yaml.safe_dump(project))
-        return tmp_path
-
-    return write
+def project(params) -> dict:
+    """Return a project.yaml with these parameters."""
+    return {"kind": "project", "metadata": {"name": "p"}, "spec": {"functions": [], "params": params}}
 
 
-def test_defaults(project):
+def test_defaults():
     assert read_cluster(project({}), ["train"]) == read_cluster(project({"cluster": {}}), ["train"]) == Cluster()
 
 
-def test_values(project):
+def test_values():
     cluster = read_cluster(
         project(
             {
@@ -44,13 +36,12 @@ def test_values(project):
     assert cluster.pods["train"].gpus == 1 and cluster.default.memory is None and cluster.volumes[0].path == "/faces"
 
 
-def test_image_of_the_project(tmp_path):
-    spec = {"functions": [], "default_image": "registry.example/functions:2", "params": {"cluster": {"retries": 1}}}
-    (tmp_path / "project.yaml").write_text(yaml.safe_dump({"kind": "project", "metadata": {}, "spec": spec}))
-    assert read_cluster(tmp_path, []).image == "registry.example/functions:2"
-    spec["params"]["cluster"]["image"] = "registry.example/functions:3"
-    (tmp_path / "project.yaml").write_text(yaml.safe_dump({"kind": "project", "metadata": {}, "spec": spec}))
-    assert read_cluster(tmp_path, []).image == "registry.example/functions:3"
+def test_image_of_the_project():
+    given = project({"cluster": {"retries": 1}})
+    given["spec"]["default_image"] = "registry.example/functions:2"
+    assert read_cluster(given, []).image == "registry.example/functions:2"
+    given["spec"]["params"]["cluster"]["image"] = "registry.example/functions:3"
+    assert read_cluster(given, []).image == "registry.example/functions:3"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +58,6 @@ def test_image_of_the_project(tmp_path):
         ("text", "spec.params.cluster"),
     ],
 )
-def test_refuses(project, cluster, words):
+def test_refuses(cluster, words):
     with pytest.raises(InputError, match=words):
         read_cluster(project({"cluster": cluster}), ["train"])

@@ -51,3 +51,9 @@ def test_submit_job_stores_a_failed_run(client: TestClient) -> None:
     assert client.post("/api/v1/submit_job", json={"task": task}).status_code == 501
     (run,) = client.get("/api/v1/projects/p/runs").json()["runs"]
     assert run["status"]["state"] == "error" and "local=True" in run["status"]["error"]
+
+
+@pytest.mark.parametrize("word", ["start", "status"])
+def test_a_scheduler_that_does_not_answer_is_named(client, word):
+    answer = client.post(f"/api/v1/{word}/function", json={"functionUrl": "p/cluster"})
+    assert answer.status_code == 501 and "Dask scheduler of the function does not answer" in answer.json()["detail"]
