@@ -73,7 +73,7 @@ def _plain_abstention(abstention: Abstention) -> Abstention:
 def _plain_comparison(production: Comparison | NotCompared | None) -> Comparison | NotCompared | None:
     if not isinstance(production, Comparison) or production.same:
         return production
-    return dataclasses.replace(production, low=_NAN, high=_NAN, standard_error=_NAN)
+    return dataclasses.replace(production, low=_NAN, high=_NAN, standard_error=_NAN, logit_error=_NAN)
 
 
 def _without_limits(table: pd.DataFrame) -> pd.DataFrame:

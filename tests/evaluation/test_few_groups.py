@@ -16,7 +16,7 @@ def test_withhold_intervals_keeps_enough_groups(evaluation):
 
 
 def test_withhold_intervals_leaves_values_only(evaluation):
-    comparison = Comparison("x", False, 0.9, 0.8, 0.1, 0.05, 0.15, 100, True, "", 0.02, 20)
+    comparison = Comparison("x", False, 0.9, 0.8, 0.1, 0.05, 0.15, 100, True, "", 0.02, 20, 0.3)
     few = dataclasses.replace(
         evaluation, metrics=dataclasses.replace(evaluation.metrics, groups_real=7), production=comparison
     )
@@ -25,6 +25,7 @@ def test_withhold_intervals_leaves_values_only(evaluation):
     assert not any(estimate.has_interval for _, estimate in report.metrics)
     assert not any(baseline.estimate.has_interval for baseline in report.baselines.values())
     assert math.isnan(report.production.comparison.p_value()) and report.production.difference == 0.1
+    assert math.isnan(report.production.lost_p(0.02))
     limits = [
         value
         for table in (report.subgroups, report.gaps, report.cells, report.prior, report.delivery)
