@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 
 from aletheia.audit.family_scores import Scorer, score_tables
-from aletheia.audit.file_properties import file_columns, subsample
+from aletheia.audit.file_properties import file_columns, source_codes, subsample
 from aletheia.audit.measures import CONTROLS, FAMILIES, NOT_PRESENT
 from aletheia.audit.measuring import ORIGINALS, measure_faces
-from aletheia.core.arrays import Array
 from aletheia.core.jsonable import to_jsonable
 from aletheia.core.wording import counted
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
-from aletheia.stats.categorical import encode
 from aletheia.stats.tabular import Columns, FoldError, Shortcut, make_folds, not_computed
 
 FILE_PROPERTIES = "delivery"  # key of the family, in JSON and in `--remedy match=delivery`
@@ -27,7 +25,6 @@ ALL = "all"
 MIN_AUC = 0.6
 #: The intervals hold for all families at once (Bonferroni): among a dozen, one would stand out by chance.
 _N_FAMILIES = len(FAMILIES) + 3
-_MAX_SOURCES = 200
 MAX_ROWS = 20_000
 
 
@@ -71,9 +68,13 @@ class Family:
         return self._is_high and not self.tells
 
     @property
+    def least(self) -> float:
+        """Least AUC that counts: one below may be chance, or is too little to matter."""
+        return min(max(MIN_AUC, 0.5 + 4 * self.chance), 0.9)
+
+    @property
     def _is_high(self) -> bool:
-        needed = min(max(MIN_AUC, 0.5 + 4 * self.chance), 0.9)
-        return bool(self.visible and self.outcome.auc >= needed)
+        return bool(self.visible and self.outcome.auc >= self.least)
 
     @property
     def auc_text(self) -> str:
@@ -134,7 +135,7 @@ class Audit:
 
     def sentences(self) -> list[str]:
         """Name the families that give the label away, in plain words, the worst first."""
-        telling = [family for family in self.families if family.tells and family.key != ALL]
+        telling = _one_by_one([family for family in self.families if family.tells])
         sentences = []
         if self.unmeasured:
             sentences.append(
@@ -143,14 +144,17 @@ class Audit:
         if not telling:
             if reasons := self._reasons():
                 return [*sentences, f"The audit could not be made in full: {'; '.join(sorted(reasons))}."]
-            if unsure := [family for family in self.families if family.is_unsure and family.key != ALL]:
+            if unsure := _one_by_one([family for family in self.families if family.is_unsure]):
                 worst = max(unsure, key=lambda family: family.outcome.auc)
                 return [
                     *sentences,
                     f"There are too few people or videos to tell whether anything but the faces gives the label away: "
                     f"{worst.name} has AUC {worst.outcome.estimate:.2f}.",
                 ]
-            return [*sentences, "Nothing but the faces tells real from fake here, as far as these measures see."]
+            least = max(family.least for family in self.families)
+            few = f"; of so few people or videos an AUC below {least:.2f} may be chance" if least > MIN_AUC else ""
+            nothing = "Nothing but the faces tells real from fake here, as far as these measures see"
+            return [*sentences, f"{nothing}{few}."]
         for family in sorted(telling, key=lambda family: -family.outcome.auc):
             outcome = family.outcome
             leading = f": {', '.join(outcome.leading)}" if outcome.leading else ""
@@ -277,16 +281,11 @@ def audit_faces(
     return Audit(families, len(faces), int(fake.sum()), total, unmeasured), measures
 
 
+def _one_by_one(families: list[Family]) -> list[Family]:
+    """Leave out all measures together, unless none of them stands alone."""
+    return [family for family in families if family.key != ALL] or families
+
+
 def _are_resaved(faces: pd.DataFrame) -> bool:
     """Whether a remedy saved the crops: only then do the columns of file properties describe the crops' files."""
     return bool("crop_quality_high" in faces and faces["crop_quality_high"].max() > 0)
-
-
-def source_codes(sources: pd.Series) -> Array:
-    """Encode the commonest sources, (n,) float64; all others share one code: the trees take at most 255 categories."""
-    codes, values = encode(sources)
-    common = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(values)), kind="stable")[:_MAX_SOURCES]
-    rank = np.full(len(values) + 1, float(_MAX_SOURCES))
-    rank[common] = np.arange(len(common))
-    rank[-1] = np.nan  # code -1: unknown
-    return rank[codes]

@@ -27,6 +27,7 @@ FEATURES = {
 _CATEGORIES = ("format", "chroma")
 _COLUMNS = Columns(tuple(FEATURES), tuple(FEATURES.values()), tuple(name in _CATEGORIES for name in FEATURES))
 MAX_ROWS = 50_000
+_MAX_SOURCES = 200
 
 
 def shortcut_auc(
@@ -144,3 +145,13 @@ def subsample(df: pd.DataFrame, rng: np.random.Generator, limit: int) -> pd.Data
     chosen = np.zeros(len(sizes), dtype=bool)
     chosen[order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), limit)))]] = True
     return df[chosen[groups]]
+
+
+def source_codes(sources: pd.Series) -> Array:
+    """Encode the commonest sources, (n,) float64; all others share one code: the trees take at most 255 categories."""
+    codes, values = encode(sources)
+    common = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(values)), kind="stable")[:_MAX_SOURCES]
+    rank = np.full(len(values) + 1, float(_MAX_SOURCES))
+    rank[common] = np.arange(len(common))
+    rank[-1] = np.nan  # code -1: unknown
+    return rank[codes]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aletheia.audit.audit import FILE_PROPERTIES, SOURCE, source_codes
-from aletheia.audit.file_properties import file_columns
+from aletheia.audit.audit import FILE_PROPERTIES, SOURCE
+from aletheia.audit.file_properties import file_columns, source_codes
 from aletheia.audit.matching import match_by_score, match_by_value
 from aletheia.audit.measures import FAMILIES
 from aletheia.audit.measuring import measure_faces

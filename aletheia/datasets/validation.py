@@ -61,7 +61,7 @@ def validate_manifest(
         missing = [(i, path) for i, path in local if not is_there(path)]
         if missing:
             rows = name_rows([i for i, _ in missing[:3]], [path for _, path in missing], len(missing))
-            problems.append(f"'path' names no file in {rows}")
+            problems.append(f"'path' names no file in {rows} (--manifest-root names the folder that paths count from)")
     if problems:
         raise InputError("The manifest does not fit: " + "; ".join(problems) + ". Correct these rows or remove them.")
     return full

@@ -11,6 +11,7 @@ from aletheia.audit.measuring import measure_crops
 from aletheia.core.arrays import Array
 from aletheia.core.device import evaluating_device
 from aletheia.core.errors import InputError
+from aletheia.core.wording import counted
 from aletheia.datasets.grouping import count_known
 from aletheia.datasets.groups import connected_groups
 from aletheia.datasets.labels import fake_flags
@@ -251,18 +252,19 @@ def bootstrap_unit(frame: pd.DataFrame) -> tuple[Array | None, str]:
     groups : ndarray or None
         (n,) number of each row's group; None when every row is one of its own.
     description : str
-        "groups of 24 people", "groups of 12 films" where people are unknown, or "rows".
+        "groups of 24 people", "groups of 24 people and 9 other pictures" where some are unknown, "groups of 12 films"
+        where all are, or "rows".
     """
     groups = connected_groups(frame)
     if len(frame) == groups.max(initial=-1) + 1:
         return None, "rows"
-    counts = {name: _distinct(frame, column) for name, column in (("people", "identity"), ("films", "video"))}
-    name = next((name for name, count in counts.items() if count), "pictures")
-    return groups, f"groups of {counts.get(name, len(frame)):,} {name}"
-
-
-def _distinct(frame: pd.DataFrame, column: str) -> int:
-    return len(set(as_text(frame[column])) - {""}) if column in frame else 0
+    for one, several, column in (("person", "people", "identity"), ("film", "films", "video")):
+        names = as_text(frame[column]) if column in frame else np.array([])
+        if known := len(set(names) - {""}):
+            unknown = int((names == "").sum())
+            others = f" and {counted(unknown, 'other picture')}" if unknown else ""
+            return groups, f"groups of {counted(known, one, several)}{others}"
+    return groups, f"groups of {counted(len(frame), 'picture')}"
 
 
 def _learnt_from(spec: ModelSpec, train: pd.DataFrame | None, val: pd.DataFrame | None) -> bool | None:

@@ -38,11 +38,12 @@ def largest_gap(
     """Compute the largest difference between two groups of people, for each demographic column and each rate.
 
     A largest difference is biased upwards: of several groups that a model treats alike, two lie apart by chance, the
-    farther the more groups there are and the smaller they are. Its interval is biased in the same way, and need not
-    reach down to 0. `p_value` is the evidence that there is a difference at all: the share of permutations with a gap
-    at least as large, when values are shuffled over the units (identities, videos) of the same class (Good,
-    "Permutation, Parametric and Bootstrap Tests of Hypotheses", 3rd ed. 2005, chapter 6). It is not corrected for the
-    number of columns and rates.
+    farther the more groups there are and the smaller they are. The bootstrap's interval is biased in the same way, and
+    may lie above 0, and even above the gap; so the lower limit is 0 (that of the ratio 1) where the permutation test
+    does not say that groups differ. `p_value` is the evidence that there is a difference at all: the share of
+    permutations with a gap at least as large, when values are shuffled over the units (identities, videos) of the same
+    class (Good, "Permutation, Parametric and Bootstrap Tests of Hypotheses", 3rd ed. 2005, chapter 6). It is not
+    corrected for the number of columns and rates.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def largest_gap(
         Of the bootstrap and of the test; without permutations there is no `p_value`. In each replicate highest and
         lowest are determined anew, among the same values.
     level : float
-        Of the percentile intervals.
+        Of the percentile intervals; 1 minus it is that of the test.
 
     Returns
     -------
@@ -223,31 +224,38 @@ def _summary(
     draws = draws.reshape(-1, len(values))
     lower, upper = widen_constant(draws, *rate.limits(level))
     gap = np.ptp(values)
+    # Least and largest distance of the rates; where no column is constant, both are highest minus lowest.
+    gap_low = percentile_interval(np.maximum(lower.max(axis=1) - upper.min(axis=1), 0), level)[0]
+    p_value = _p_value(rate, gap, permutations, rng)
+    by_chance = p_value >= 1 - level
     return {
         "gap": gap,
-        # Least and largest distance of the rates; where no column is constant, both are highest minus lowest.
-        "gap_low": percentile_interval(np.maximum(lower.max(axis=1) - upper.min(axis=1), 0), level)[0],
+        "gap_low": 0.0 if by_chance else min(gap_low, gap),
         "gap_high": percentile_interval(upper.max(axis=1) - lower.min(axis=1), level)[1],
-        "p_value": _p_value(rate, gap, permutations, rng),
+        "p_value": p_value,
         "highest": rate.names[values.argmax()],
         "highest_rate": values.max(),
         "lowest": rate.names[values.argmin()],
         "lowest_rate": values.min(),
-        **_ratio(rate, values, lower, upper, level),
+        **_ratio(rate, values, lower, upper, level, by_chance),
         "verdict": "",
     }
 
 
-def _ratio(rate: _ErrorRate | _Auc, values: Array, lower: Array, upper: Array, level: float) -> dict[str, float]:
+def _ratio(
+    rate: _ErrorRate | _Auc, values: Array, lower: Array, upper: Array, level: float, by_chance: bool
+) -> dict[str, float]:
     """Compute the ratio of the highest rate to the lowest with its interval.
 
     A ratio to the rate of all rows cannot be large where that rate is: at 35 % no group exceeds 2.9 times.
     """
     if not rate.has_ratio or not values.max() > 0:
         return {}
+    ratio = float(_times(values.max(), values.min()))
+    ratio_low = percentile_interval(_times(lower.max(axis=1), upper.min(axis=1)), level)[0]
     return {
-        "ratio": float(_times(values.max(), values.min())),
-        "ratio_low": percentile_interval(_times(lower.max(axis=1), upper.min(axis=1)), level)[0],
+        "ratio": ratio,
+        "ratio_low": min(1.0 if by_chance else ratio_low, ratio),
         "ratio_high": percentile_interval(_times(upper.max(axis=1), lower.min(axis=1)), level)[1],
     }
 

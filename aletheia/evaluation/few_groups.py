@@ -10,7 +10,9 @@ from aletheia.evaluation.abstention import Abstention
 from aletheia.evaluation.baselines import Baselines
 from aletheia.evaluation.model_comparison import Comparison
 from aletheia.evaluation.result import Evaluation
+from aletheia.release.data_records import FamilyRecord
 from aletheia.release.evaluation_records import NotCompared
+from aletheia.release.training_records import TrainingRecord
 from aletheia.stats.clustered_auc import MIN_GROUPS
 from aletheia.stats.estimate import Estimate
 from aletheia.stats.metrics import Metrics
@@ -48,6 +50,8 @@ def withhold_intervals(evaluation: Evaluation) -> Evaluation:
         calibration=dataclasses.replace(evaluation.calibration, low=_NAN, high=_NAN),
         abstention=_plain_abstention(evaluation.abstention),
         production=_plain_comparison(evaluation.production),
+        training=_plain_training(evaluation.training),
+        audit=_plain_audit(evaluation.audit) if evaluation.leaks is None else evaluation.audit,
         **changed,
     )
 
@@ -73,7 +77,19 @@ def _plain_abstention(abstention: Abstention) -> Abstention:
 def _plain_comparison(production: Comparison | NotCompared | None) -> Comparison | NotCompared | None:
     if not isinstance(production, Comparison) or production.same:
         return production
-    return dataclasses.replace(production, low=_NAN, high=_NAN, standard_error=_NAN)
+    return dataclasses.replace(production, low=_NAN, high=_NAN, standard_error=_NAN, logit_error=_NAN)
+
+
+def _plain_training(training: TrainingRecord | None) -> TrainingRecord | None:
+    if training is None:
+        return None
+    far = training.far and training.far.model_copy(update={"share_low": _NAN, "share_high": _NAN})
+    learners = [learner.model_copy(update={"low": _NAN, "high": _NAN}) for learner in training.given_away]
+    return training.model_copy(update={"far": far, "given_away": learners})
+
+
+def _plain_audit(audit: list[FamilyRecord] | None) -> list[FamilyRecord] | None:
+    return audit and [family.model_copy(update={"low": _NAN, "high": _NAN}) for family in audit]
 
 
 def _without_limits(table: pd.DataFrame) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from aletheia.models.spec import ModelSpec
 from aletheia.release.evaluation_records import NotCompared
 from aletheia.stats.bootstrap import unit_ids
 from aletheia.stats.clustered_auc import auc_difference, clustered_auc
+from aletheia.stats.noninferiority import logit_error
 
 _CHUNK = 256
 
@@ -46,6 +47,8 @@ class Comparison:
         Of the other model.
     standard_error, df : float, int
         Of the difference, see `aletheia.stats.paired_difference.PairedDifference`.
+    logit_error : float
+        Standard error of the difference of the logits, see `aletheia.stats.noninferiority`.
     new_faces : NewFaces, optional
         Verdicts on faces that neither learnt from, where there are any; the other model is the first.
     """
@@ -62,6 +65,7 @@ class Comparison:
     weights_sha256: str = ""
     standard_error: float = float("nan")
     df: int = 0
+    logit_error: float = float("nan")
     new_faces: NewFaces | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -173,6 +177,7 @@ def compare_models(
         weights_sha256=other_spec.weights_sha256,
         standard_error=paired.standard_error,
         df=paired.df,
+        logit_error=logit_error(*aucs),
     )
 
 

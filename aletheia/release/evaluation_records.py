@@ -6,6 +6,7 @@ import math
 
 from aletheia.release.metrics_record import Number, Record
 from aletheia.stats.estimate import Estimate
+from aletheia.stats.noninferiority import loss_p
 from aletheia.stats.paired_difference import PairedDifference
 
 #: Largest ratio of two rates that an evaluation gives: where the lowest is 0 there is no other.
@@ -219,12 +220,17 @@ class ProductionComparison(Record):
     weights_sha256: str = ""
     standard_error: Number = math.nan
     df: int = 0
+    logit_error: Number = math.nan
     new_faces: NewFacesRecord | None = None
 
     @property
     def comparison(self) -> PairedDifference:
         """The difference with what a test needs; undefined in evaluations of earlier versions."""
         return PairedDifference(self.difference, self.standard_error, self.df)
+
+    def lost_p(self, margin: float) -> float:
+        """Return the p of a loss of at least `margin`; NaN in evaluations of earlier versions."""
+        return loss_p(self.auc, self.other_auc, self.logit_error, self.df, margin)
 
     @property
     def estimate(self) -> Estimate:

@@ -112,7 +112,8 @@ def run_gate(
         limit = limits.of(check)
         result = check.judge(report, GateContext(limit, production_weights, waived))
         too_few = few_groups(report, check.min_groups, check.classes)
-        if too_few and result.judged:
+        # Of one class alone a check that needs both finds something missing, but not what.
+        if too_few and (result.judged or not (report.n_real and report.n_fake)):
             result = check.not_judged(too_few)
         if not result.judged and check.code in accepted:
             result = dataclasses.replace(result, exception=ACCEPTED)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.training_records import GivenAwayRecord, NamesRecord, ShiftRecord, TrainingRecord
-from aletheia.release.usage_records import GroupPromiseRecord
+from aletheia.release.usage_records import AnsweredRecord, GroupPromiseRecord
 from aletheia.stats.estimate import Estimate
 
 _SHOWN, _SHIFTS, _LEARNERS, _GROUPS = 5, 3, 3, 6
@@ -71,7 +71,8 @@ def _differences(training: TrainingRecord | None) -> list[str]:
         if not names.unknown
     ]
     if known:
-        sentences.append(f"All of these faces' {', '.join(known)} were in training.")
+        columns = " and ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
+        sentences.append(f"All of these faces' {columns} were in training.")
     differing = [shift for shift in training.shifts if shift.differs]
     if differing:
         shown = "; ".join(_shift(shift) for shift in differing[:_SHIFTS])
@@ -111,13 +112,13 @@ def _answers(report: EvaluationReport) -> list[str]:
     if "all" not in rows:
         return []
     answered, wrong = (rows["all"].with_interval(name) for name in ("answered", "error_answered"))
-    classes = [
-        f"{row.with_interval('error_answered').text('.1%', 'none answered')} of the answered {_CLASSES[label]}"
-        for label, row in rows.items()
-        if label in _CLASSES and row.n
-    ]
-    text = f"It answers {answered.text('.1%')} of the faces; wrong are {wrong.text('.1%', 'none')} of the answers"
-    sentences = [f"{text}: {', '.join(classes)}."]
+    text = f"It answers {answered.text('.1%')} of the faces"
+    if rows["all"].answered:
+        text += f"; wrong are {wrong.text('.1%')} of the answers"
+    present = [label for label in _CLASSES if label in rows and rows[label].n]
+    if rows["all"].answered and len(present) > 1:
+        text += f": {', '.join(_wrong(rows[label], _CLASSES[label]) for label in present)}"
+    sentences = [f"{text}."]
     for row in report.abstention.coverage:
         if row.n:
             reason = f": {row.reason}" if row.kept is None else ""
@@ -128,6 +129,11 @@ def _answers(report: EvaluationReport) -> list[str]:
     if groups := report.abstention.groups:
         sentences.append(_groups(groups))
     return sentences
+
+
+def _wrong(row: AnsweredRecord, kind: str) -> str:
+    errors = row.with_interval("error_answered")
+    return f"{errors.text('.1%')} of the answered {kind}" if errors.is_defined else f"no {kind} are answered"
 
 
 def _groups(groups: Sequence[GroupPromiseRecord]) -> str:
@@ -156,7 +162,8 @@ def _controls(report: EvaluationReport) -> list[str]:
         )
     # Where training rows are at hand, the audit is about these.
     if report.leaks is None and report.audit:
-        telling = sorted((family for family in report.audit if family.estimate.is_defined), key=lambda f: -f.auc)
+        # Without intervals there are too few groups for learners that are scored on others than they learn from.
+        telling = sorted((family for family in report.audit if family.estimate.has_interval), key=lambda f: -f.auc)
         shown = ", ".join(f"{family.name} {family.estimate:.3f}" for family in telling[:_LEARNERS])
         if shown:
             sentences.append(f"How biased these faces are, by learners trained and cross-validated on them: {shown}.")

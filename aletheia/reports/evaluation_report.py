@@ -150,7 +150,7 @@ def _origin_tables(report: EvaluationReport) -> str:
 #: Heading, keys of figures, tables; first comes what the others depend on.
 _SECTIONS: tuple[tuple[str, tuple[str, ...], Callable[[EvaluationReport], str]], ...] = (
     ("Comparison with baselines", ("baselines", "spectrum"), baselines_table),
-    ("Shortcuts in the faces that it learnt from", (), audit_table),
+    ("Shortcuts in the data", (), audit_table),
     ("Where it finds its evidence", ("saliency",), _saliency_note),
     ("Metrics", ("roc", "scores_by_label", "confusion", "precision_recall"), metrics_table),
     ("Groups of people", ("subgroups",), _people_tables),

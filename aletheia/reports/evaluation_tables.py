@@ -53,9 +53,9 @@ def _with_limit(check: CheckResult) -> str:
 
 
 def audit_table(report: EvaluationReport) -> str:
-    """List how well the label is predicted from everything but the face, in the rows that the network got."""
+    """List how well everything but the face tells the label: in the rows that the network got, or in these alone."""
     if report.audit is None:
-        return "<p>The rows that the network got were not audited.</p>"
+        return "<p>Not audited: the faces are of one label, or it is not known where in their pictures they lie.</p>"
     rows = [
         (
             escape(family.name),
@@ -68,7 +68,8 @@ def audit_table(report: EvaluationReport) -> str:
         (f"column {escape(row.column)}", number(row.cramers_v, ".3f", "known for one label only"), "Cramér's V")
         for row in report.associations or ()
     ]
-    return table(("in training, validation and test faces", "AUC, or Cramér's V", ""), rows)
+    audited = "in these faces" if report.leaks is None else "in training, validation and test faces"
+    return table((audited, "AUC, or Cramér's V", ""), rows)
 
 
 def baselines_table(report: EvaluationReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable
@@ -14,10 +15,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from aletheia.audit.audit import ALL, Audit, audit_faces
+from aletheia.audit.audit import ALL, Audit, Family, audit_faces
 from aletheia.cli import app
 from aletheia.datasets.ingest import load_source
 from aletheia.reports.audit_report import audit_figure, render_audit_report
+from aletheia.stats.tabular import not_computed
 
 N = 120
 Made = Callable[[str], pd.DataFrame]
@@ -97,7 +99,8 @@ def telling_families(audit: Audit) -> set[str]:
 def test_audit_faces_without_shortcut(audited):
     audit = audited("nothing")
     assert telling_families(audit) == set()
-    assert audit.sentences() == ["Nothing but the faces tells real from fake here, as far as these measures see."]
+    (sentence,) = audit.sentences()
+    assert sentence.startswith("Nothing but the faces tells real from fake here, as far as these measures see")
     assert (audit.rows, audit.fakes, audit.unmeasured) == (N, N // 2, 0)
 
 
@@ -130,6 +133,32 @@ def test_audit_faces_too_few_people_to_tell(made):
     assert audit["light"].auc > 0.9 and not telling_families(audit)
     (sentence,) = audit.sentences()
     assert "too few people or videos" in sentence and "AUC" in sentence
+
+
+def audit_of(auc: float, low: float, chance: float, together: tuple[float, float] = (0.5, 0.4)) -> Audit:
+    """An audit of one family and all measures together, of so many groups that a guess has this deviation."""
+    base = dataclasses.replace(not_computed("", True), high=0.8)
+    light = Family("light", "light and colour", False, dataclasses.replace(base, auc=auc, low=low), chance)
+    outcome = dataclasses.replace(base, auc=together[0], low=together[1])
+    return Audit((light, Family(ALL, "all measures together", False, outcome, chance)), 68, 34, 68, 0)
+
+
+def test_audit_says_what_it_could_not_have_seen():
+    """Of 34 pairs an AUC of .75 is taken for chance, and may be none."""
+    assert audit_of(0.75, 0.55, 0.0705).sentences() == [
+        "Nothing but the faces tells real from fake here, as far as these measures see; of so few people or videos "
+        "an AUC below 0.78 may be chance."
+    ]
+    (sentence,) = audit_of(0.55, 0.49, 0.02).sentences()
+    assert sentence == "Nothing but the faces tells real from fake here, as far as these measures see."
+
+
+def test_audit_names_all_measures_together_where_they_alone_tell():
+    audit = audit_of(0.58, 0.49, 0.02, together=(0.66, 0.57))
+    assert audit.verdict == "bad"
+    assert audit.sentences() == ["all measures together: AUC 0.66 (0.57 to 0.80)."]
+    (sentence,) = audit_of(0.58, 0.49, 0.02, together=(0.66, 0.45)).sentences()
+    assert "too few people or videos" in sentence and "all measures together has AUC 0.66" in sentence
 
 
 @pytest.mark.slow

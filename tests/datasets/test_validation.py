@@ -93,7 +93,7 @@ def test_validate_manifest_columns_and_rows_missing() -> None:
 def test_validate_manifest_missing_files(tmp_path: Path) -> None:
     (tmp_path / "here.jpg").touch()
     df = pd.DataFrame({"path": [str(tmp_path / "here.jpg"), str(tmp_path / "gone.jpg")], "label": ["real", "fake"]})
-    with pytest.raises(InputError, match=r"names no file in row 2 \(.*gone.jpg"):
+    with pytest.raises(InputError, match=r"names no file in row 2 \(.*gone.jpg.*--manifest-root"):
         validate_manifest(df, check_files=True)
 
 

@@ -160,8 +160,8 @@ def test_bootstrap_unit_connected_groups():
         "pair": ["", "b|a", "", "", "", ""],
     }
     groups, description = bootstrap_unit(pd.DataFrame(rows))
-    assert groups.tolist() == [0, 0, 1, 2, 1, 3] and description == "groups of 4 people"
-    assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "groups of 1 films"
+    assert groups.tolist() == [0, 0, 1, 2, 1, 3] and description == "groups of 4 people and 2 other pictures"
+    assert bootstrap_unit(pd.DataFrame({"identity": ["", ""], "video": ["v", "v"]}))[1] == "groups of 1 film"
     assert bootstrap_unit(pd.DataFrame({"identity": ["", ""]})) == (None, "rows")
 
 

@@ -159,6 +159,19 @@ def test_largest_gap_is_not_blinded_by_a_high_overall_rate():
     assert (row["highest"], row["lowest"]) == ("Black", "White")
 
 
+def test_largest_gap_interval_agrees_with_the_permutation_test():
+    """Bootstraps of groups that do not differ have gaps all the same: their interval would leave 0 out."""
+    p = np.where(np.arange(60) % 3 == 0, 0.9, 0.1)
+    frame = pd.DataFrame({"gender": np.repeat(["f", "m"], [30, 30])})
+    equal = gaps_of(frame, np.zeros(60), p).set_index("rate").loc["fpr"]
+    assert (equal["gap"], equal["gap_low"], equal["ratio"], equal["ratio_low"]) == (0, 0, 1, 1)
+    assert equal["p_value"] == 1 and equal["gap_high"] > 0.1
+    p[[1, 2, 4]] = 0.9
+    near = gaps_of(frame, np.zeros(60), p).set_index("rate").loc["fpr"]
+    assert near["gap"] == pytest.approx(0.1) and near["p_value"] > 0.3
+    assert (near["gap_low"], near["ratio_low"]) == (0, 1) and near["ratio"] == pytest.approx(1.3)
+
+
 def test_largest_gap_bins_ages():
     frame = pd.DataFrame({"age": [*(str(age) for age in range(20, 50)), *["60-69"] * 15, *["old"] * 15]})
     p = np.where(np.arange(60) < 30, 0.1, 0.9)

@@ -23,7 +23,7 @@ def test_evaluation_report_round_trip_of_untyped_file():
     old = json.loads(text)
     for baseline in old["baselines"].values():  # compared with the network since
         baseline.update(difference=None, standard_error=None, df=0, kind="", absent=False)
-    old["production"].update(standard_error=None, df=0, new_faces=None)
+    old["production"].update(standard_error=None, df=0, logit_error=None, new_faces=None)
     new = dict.fromkeys(("grouping", "audit", "associations", "tries", "spread", "alike", "sealed", "saliency"))
     new |= {
         "groups_real": 0,

@@ -49,6 +49,16 @@ def test_run_gate_required_unjudged_checks_block_until_accepted(good):
     assert gate_labels(checks) == {"not_judged": codes, "accepted": codes}
 
 
+def test_run_gate_says_which_class_is_missing(good):
+    """Genuine faces alone: what cannot be judged lacks fakes, not columns, thumbnails or learners."""
+    good |= {"n_fake": 0, "groups_fake": 0}
+    good["alike"].update(columns=[])
+    checks = {check.code: check for check in run_gate(EvaluationReport.parse(good), production_weights="")}
+    for code in ("alike-pairs", "beats-controls", "calibrated", "no-weak-cell"):
+        assert checks[code].detail == "there are no fake test faces", code
+    assert checks["fair-false-alarms"].judged  # genuine faces are enough
+
+
 def test_run_gate_accepting_does_not_excuse_a_failure(good):
     good["fpr_ratios"][0].update(low=2.5, p=0.01)
     exceptions = Exceptions.parse(["fair-false-alarms"])

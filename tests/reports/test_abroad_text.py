@@ -105,7 +105,35 @@ def test_abroad_sentences_do_not_call_kept_what_is_not_refuted(good):
 
 def test_abroad_sentences_of_one_class(good):
     good |= {"n_fake": 0, "groups_fake": 0}
-    assert "false alarms, as a whole and by group" in abroad_sentences(EvaluationReport.parse(good))[0]
+    good["abstention"]["table"] = [{"label": label, "n": 100, **ANSWERED} for label in ("all", "real")]
+    sentences = abroad_sentences(EvaluationReport.parse(good))
+    assert "false alarms, as a whole and by group" in sentences[0]
+    # What is wrong of all of them need not be said once more.
+    answers = "It answers 78.0% (70.0% to 80.0%) of the faces; wrong are 45.0% (40.0% to 50.0%) of the answers."
+    assert answers in sentences
+
+
+def test_abroad_sentences_where_a_class_or_nothing_is_answered(good):
+    nothing = dict.fromkeys([name for name in ANSWERED if name.startswith("error_answered")])
+    rows = [{"label": label, "n": 9, **ANSWERED} for label in ("all", "real", "fake")]
+    rows[2] |= nothing
+    good["abstention"]["table"] = rows
+    text = " ".join(abroad_sentences(EvaluationReport.parse(good)))
+    assert "of the answers: 45.0% (40.0% to 50.0%) of the answered genuine faces, no fakes are answered." in text
+    rows[0] |= nothing | {"answered": 0.0, "answered_low": 0.0, "answered_high": 0.01}
+    text = " ".join(abroad_sentences(EvaluationReport.parse(good)))
+    assert "It answers 0.0% (0.0% to 1.0%) of the faces." in text and "of the answers" not in text
+
+
+def test_abroad_sentences_list_columns_and_leave_out_learners_without_intervals(good):
+    names = [{"column": name, "known": ["x"], "rows": 0, "of": 9} for name in ("source", "generator", "gender")]
+    family = {"key": "f", "name": "light", "auc": 0.5, "low": 0.4, "high": 0.6, "tells": False}
+    good |= {"training": {"faces": 9, "names": names}, "leaks": None, "audit": [family]}
+    text = " ".join(abroad_sentences(EvaluationReport.parse(good)))
+    assert "All of these faces' sources, generators and genders were in training." in text
+    assert "How biased these faces are" in text
+    good["audit"] = [family | {"low": None, "high": None}]
+    assert "How biased" not in " ".join(abroad_sentences(EvaluationReport.parse(good)))
 
 
 def test_abroad_sentences_of_an_earlier_version_ask_to_train_again(good):

@@ -42,7 +42,7 @@ def test_render_evaluation_report_order(evaluation: Evaluation) -> None:
         "Beside the training",
         "Checks",
         "Comparison with baselines",
-        "Shortcuts in the faces that it learnt from",
+        "Shortcuts in the data",
         "Where it finds its evidence",
         "Metrics",
         "Groups of people",

@@ -17,6 +17,7 @@ from aletheia.release.training_records import TrainingRecord
 from aletheia.release.usage_records import AbstentionRecord, AnsweredRecord, CauseRecord, CoverageRecord
 from aletheia.reports.evaluation_tables import (
     abstention_tables,
+    audit_table,
     baselines_table,
     cells_table,
     checks_table,
@@ -225,3 +226,11 @@ def test_origin_table_facts(good_report, calibration, text):
     assert facts["test data"] == "d" * 64 and facts["weights (SHA-256)"] == "b" * 64
     assert facts["training run"] == facts["training data"] == "not recorded"
     assert facts["versions"] == "x 1"
+
+
+def test_audit_table_says_which_faces_it_is_about(good):
+    """Without training rows the faces from elsewhere are audited, which the network did not learn from."""
+    assert "in training, validation and test faces" in audit_table(EvaluationReport.parse(good))
+    elsewhere = audit_table(EvaluationReport.parse(good | {"leaks": None}))
+    assert "<th>in these faces</th>" in elsewhere and "training" not in elsewhere
+    assert "of one label" in audit_table(EvaluationReport.parse(good | {"audit": None}))

@@ -42,6 +42,21 @@ class Shown:
     title: str
 
 
+def choose_pairs(pairs: Sequence[Shown], most: int) -> list[Shown]:
+    """Choose pairs, `most` at most: as many of each title where there are, spread evenly over its pairs.
+
+    Kinds take turns, so that every so-manieth pair might be of one kind.
+    """
+    places = {pair.title: [k for k, other in enumerate(pairs) if other.title == pair.title] for pair in pairs}
+    turns = [title for turn in range(most) for title, found in places.items() if turn < len(found)][:most]
+    chosen = [
+        found[k]
+        for title, found in places.items()
+        for k in np.linspace(0, len(found) - 1, turns.count(title)).astype(int)
+    ]
+    return [pairs[k] for k in sorted(chosen)]
+
+
 def draw_sheet(pairs: Sequence[Shown]) -> Image.Image:
     """Draw pairs, two in a line: genuine, donor, mask (or difference), fake."""
     columns = 4

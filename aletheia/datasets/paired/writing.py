@@ -20,7 +20,7 @@ from aletheia.core.progress import tqdm
 from aletheia.core.wording import counted
 from aletheia.datasets.paired.genuine import CARRIED, Genuine, UnusableError, list_genuine
 from aletheia.datasets.paired.journal import Journal
-from aletheia.datasets.paired.sheet import Shown, draw_sheet
+from aletheia.datasets.paired.sheet import Shown, choose_pairs, draw_sheet
 from aletheia.imaging.transforms import resaved
 
 QUALITY = 95  # of both JPEG files of a pair
@@ -154,9 +154,8 @@ def write_paired(
     _table(out / SKIPPED, ("path", "reason"), skipped)
     known = [name for name in _COLUMNS if any(row.get(name) for row in rows)]
     _table(out / MANIFEST, known, [tuple(row.get(name, "") for name in known) for row in rows])
-    steps = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), _SHOWN)).round().astype(int))
     with atomic_write(out / SHEET) as file:
-        draw_sheet([shown[i] for i in steps]).save(file, "PNG", compress_level=3)
+        draw_sheet(choose_pairs(shown, _SHOWN)).save(file, "PNG", compress_level=3)
     return Paired(out / MANIFEST, len(rows) // 2, resumed, out / SHEET, skipped)
 
 

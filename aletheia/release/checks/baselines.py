@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from aletheia.core.wording import p_text
+from aletheia.core.wording import counted, p_text
 from aletheia.release.evaluation_records import BaselineScore
 from aletheia.release.evaluation_report import EvaluationReport
 from aletheia.release.gate_check import CheckResult, GateCheck, GateContext
@@ -51,7 +51,8 @@ class _BeatsBaselines(GateCheck):
         best = scored[hardest]
         detail = (
             f"network AUC {report.metrics.auc:.3f} against {best.estimate:.3f} of “{best.name}”: difference "
-            f"{best.comparison.estimate():+.3f}; p that it is {MARGIN:g} or less {p_text(p[hardest])}"
+            f"{best.comparison.estimate():+.3f}; p that it is {MARGIN:g} or less {p_text(p[hardest])}, adjusted for "
+            f"{counted(len(p), 'baseline')}"
         )
         return self.result(p[hardest] < SIGNIFICANT, detail)
 

@@ -52,7 +52,7 @@ class FairFalseAlarms(_Fairness):
             return self._without_groups(report)
         if not all(ratio.lowest for ratio in ratios):
             return self.not_judged("the highest and the lowest group were not compared", remedy="run evaluate again")
-        worst = max(ratios, key=lambda ratio: ratio.low)
+        worst = max(ratios, key=lambda ratio: (ratio.p < SIGNIFICANT, ratio.low))  # chance hides nothing
         detail = (
             f"{worst.column}: {worst.sentence()}; at most {context.limit:g}; p that groups do not differ "
             f"{p_text(worst.p)}"
@@ -78,7 +78,7 @@ class SimilarFalseAlarms(_Fairness):
         gaps = [gap for gap in report.gaps if gap.rate == "fpr" and gap.with_interval("gap").has_interval]
         if not gaps:
             return self._without_groups(report)
-        worst = max(gaps, key=lambda gap: gap.gap_low)
+        worst = max(gaps, key=lambda gap: (gap.p_value < SIGNIFICANT, gap.gap_low))
         detail = (
             f"{worst.column}: false-positive rate {worst.highest_rate:.3f} of {worst.highest} against "
             f"{worst.lowest_rate:.3f} of {worst.lowest}, gap {worst.with_interval('gap'):.3f}; at most "

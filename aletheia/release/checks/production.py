@@ -23,9 +23,9 @@ class BeatsProduction(GateCheck):
     One-sided paired test at a level that sums to 5 % over all models that are ever tried on one test set: the k-th has
     .05 / (k (k + 1)). A retraining on what the model in production got wrong need not show on a test set that holds
     nothing of it; so where new faces were held back from both, half of that level goes to a paired test of the right
-    verdicts on them, and such a model must not have lost more than .02 AUC on the test set, by a test at 5 %
-    (non-inferiority; Blackwelder, *Controlled Clinical Trials* 3, 1982). Passed by definition where there is no model
-    in production, or it is the same one.
+    verdicts on them, and such a model must not have lost more than .02 AUC on the test set, by a test at 5 % on the
+    logit scale (non-inferiority; Blackwelder, *Controlled Clinical Trials* 3, 1982). Passed by definition where there
+    is no model in production, or it is the same one.
     """
 
     code = "beats-production"
@@ -75,7 +75,7 @@ class BeatsProduction(GateCheck):
         detail += f"; on {counted(new.n, 'new face')} right {new.second_right:.1%} against {new.first_right:.1%}"
         if not is_split:
             return self.result(p < level, f"{detail}, of too few people or films ({new.groups}) for a test")
-        better, lost = new.comparison.p_value(), production.comparison.p_value(-MOST_LOST)
+        better, lost = new.comparison.p_value(), production.lost_p(MOST_LOST)
         detail += (
             f": p that it is not better {p_text(better, 4)}, needed below {level:.4f}; p that it has lost more than "
             f"{MOST_LOST} AUC on the test set {p_text(lost, 4)}, needed below {ALPHA}"

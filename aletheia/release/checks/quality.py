@@ -43,10 +43,8 @@ class NoWeakCell(GateCheck):
         names = f"too few test rows to judge {', '.join(small[:_SHOWN])}{more}"
         if worst is None:
             return self.not_judged("no pair of source and generator has enough test rows")
-        detail = (
-            f"trained on {worst.trained_on}, {worst.generator} against genuine {worst.source}: "
-            f"AUC {worst.with_interval('auc'):.3f}; at least {context.limit:g}"
-        )
+        auc = worst.with_interval("auc")
+        detail = f"{worst.generator} against genuine {worst.source}: AUC {auc:.3f}; at least {context.limit:g}"
         if report.training and (novelty := report.training.novelty(worst.source, worst.generator)):
             detail += f" ({novelty})"
         if worst.auc < context.limit:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aletheia.release.data_records import AssociationRecord, FamilyRecord
 from aletheia.release.evaluation_report import EvaluationReport
-from aletheia.release.gate_check import WAIVED, CheckResult, GateCheck, GateContext, Limit
+from aletheia.release.gate_check import WAIVED, CheckResult, GateCheck, GateContext, Limit, few_groups
+from aletheia.stats.clustered_auc import MIN_GROUPS
 
 _ALL = "all"  # the family of all measures together, which tells where any of the others does
 
@@ -29,7 +30,9 @@ class NoShortcut(GateCheck):
     def judge(self, report: EvaluationReport, context: GateContext) -> CheckResult:
         """Look for families that tell and columns that go along with the label."""
         if report.audit is None or report.associations is None:
-            return self.not_judged("the evaluation holds no audit of the rows", remedy="run evaluate again")
+            is_one_class = not (report.n_real and report.n_fake)
+            reason = "the faces are all of one label" if is_one_class else "the evaluation holds no audit of the rows"
+            return self.not_judged(reason, remedy="" if is_one_class else "run evaluate again")
         found = {family.key: _family(family) for family in report.audit if family.tells and family.key != _ALL}
         # All measures together can tell where none of them does alone.
         everything = [family for family in report.audit if family.tells and family.key == _ALL]
@@ -43,8 +46,8 @@ class NoShortcut(GateCheck):
         if found:
             detail = f"the label is given away by {'; '.join([*left, *waived])} (at most V {context.limit:g})"
             return self.result(False, detail, exception="" if left else WAIVED)
-        if unjudged := _unjudged(report.audit):
-            return self.not_judged(unjudged, remedy="bring more people or videos")
+        if unjudged := _unjudged(report, report.audit):
+            return self.not_judged(unjudged)
         if unmeasured := [row.column for row in report.associations if not row.cramers_v >= 0]:
             return self.not_judged(
                 f"known for one label only: {', '.join(unmeasured)}", remedy="fill in or leave out these columns"
@@ -59,13 +62,18 @@ def shortcut_names(report: EvaluationReport) -> set[str]:
     return {family.key for family in report.audit or ()} | {row.column for row in report.associations or ()}
 
 
-def _unjudged(audit: list[FamilyRecord]) -> str:
-    """Say why the audit cannot tell; empty where it can."""
+def _unjudged(report: EvaluationReport, audit: list[FamilyRecord]) -> str:
+    """Say why the audit cannot tell; empty where it can. Without training rows it is one of the test rows."""
+    if report.leaks is None and (few := few_groups(report, MIN_GROUPS)):
+        return few
     unsure = [family for family in audit if family.unsure]
     if unsure:
         worst = max(unsure, key=lambda family: family.auc)
-        return f"too few people or videos to tell whether {_family(worst)} is chance"
-    return next((f"{family.name}: {family.reason}" for family in audit if family.reason and not family.absent), "")
+        reason = f"too few people or videos to tell whether {_family(worst)} is chance"
+    else:
+        missing = (f"{family.name}: {family.reason}" for family in audit if family.reason and not family.absent)
+        reason = next(missing, "")
+    return reason and f"{reason}; bring more people or videos"
 
 
 def _family(family: FamilyRecord) -> str:

@@ -33,6 +33,22 @@ def test_fair_false_alarms_without_any_passes_where_groups_are_known(good):
 
 
 @pytest.mark.parametrize(
+    ("check", "field"), [(FairFalseAlarms(), "fpr_ratios"), (SimilarFalseAlarms(), "gaps")], ids=["ratio", "gap"]
+)
+def test_a_difference_by_chance_does_not_hide_another(good, check, field):
+    """Few people make a large difference by chance, in an evaluation of an earlier version with its whole interval."""
+    first = next(row for row in good[field] if row.get("rate", "fpr") == "fpr")
+    wide, sure = {"low": 3.0, "gap_low": 0.4}, {"low": 2.5, "gap_low": 0.3}
+    good[field] = [
+        {**first, **{key: value for key, value in limits.items() if key in first}, p_name: p, "column": column}
+        for column, limits, p in (("age", wide, 0.2), ("gender", sure, 0.001))
+        for p_name in ({"p", "p_value"} & set(first))
+    ]
+    result = check.judge(EvaluationReport.parse(good), GateContext(0.15 if field == "gaps" else 2))
+    assert result.state == "failed" and result.detail.startswith("gender")
+
+
+@pytest.mark.parametrize(
     ("values", "text"),
     [
         (
