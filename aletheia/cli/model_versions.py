@@ -192,11 +192,16 @@ def prune(
     deleted in a bucket: of models that lie there it is said where, to be deleted by the bucket's own tools.
     `aletheia runs prune` frees the disk of what models were made from.
     """
+    from aletheia.lifecycle.model_versions.catalog import load_catalog
     from aletheia.lifecycle.model_versions.deletion import delete_files, plan_deletion
     from aletheia.lifecycle.model_versions.lock import models_lock
+    from aletheia.release.registry import PROJECT
+    from aletheia.tracking import ensure_tracking
+    from aletheia.tracking.reader import Reader
 
-    with models_lock():  # a model may be promoted at this moment
-        plan = plan_deletion(_catalog(), keep)
+    # A model may be promoted at this moment. The service starts before: nobody shall wait for that.
+    with Reader(ensure_tracking(progress=True)) as reader, models_lock():
+        plan = plan_deletion(load_catalog(reader, PROJECT), keep)
         if not dry_run:
             delete_files(plan)
     if as_json:
