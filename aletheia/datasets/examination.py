@@ -82,7 +82,7 @@ class FileExaminer:
             with fetched(item) as file:
                 return _examine(str(file))
         if self.roots is not None and not any(is_inside(item, root, follow_links=True) for root in self.roots):
-            return Examined(reason="is a link that leads out of the folder (--link-root names where links may lead)")
+            return Examined(reason="is a link that leads out of the folder (option link_roots)")
         return _examine(item)
 
     def on_crash(self, _: str | Address) -> Examined:

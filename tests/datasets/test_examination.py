@@ -19,7 +19,7 @@ def test_examine_files_keeps_order_and_reasons(face_folder, tmp_path):
     first, bad, last = examine_files(paths, None, 2, False)
     assert (first.properties.format, last.properties.format) == ("jpeg", "png") and bad.reason
     outside = list(examine_files(paths, [str(face_folder)], 1, False))
-    assert [one.reason for one in outside] == ["", "is a link that leads out of the folder", ""]
+    assert [one.reason for one in outside] == ["", "is a link that leads out of the folder (option link_roots)", ""]
 
 
 def examined(paths: list[str], roots: list[str], client=None) -> list[str]:

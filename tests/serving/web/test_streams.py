@@ -134,6 +134,7 @@ def test_proxy_full_queue_keeps_nothing(service, portraits, jpeg):
                 for number in range(4):  # one under way, three may wait
                     await ask(page, jpeg(portraits[0][0]), f"s{number}")
                     await become(lambda: service.admission.waiting)
+                page.streams.listen_timeout = 0.5
                 before = page.uploads.size()
                 taken = await page.client.post("/gradio_api/upload", files={"file": ("x", b"x" * 999)})
                 body = {"fn_index": 0, "data": [taken.json()["token"]], "session_hash": "late"}
