@@ -120,7 +120,8 @@ def test_fetch_of_a_killed_process_goes_on(line):
         assert line.stalled.wait(120)
         process.kill()
     assert local_copy(url(line, "large.bin")).read_bytes() == (line.bucket / "large.bin").read_bytes()
-    assert line.received < size + 2_500_000  # what the system held of a killed process is lost
+    # Anew it would be one and a half of it; what the system held of a killed process, megabytes, is lost.
+    assert line.received < 1.4 * size
 
 
 def test_size_is_bounded(line, tmp_path, monkeypatch):
