@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +10,7 @@ import typer
 
 from aletheia.core.errors import InputError
 from aletheia.core.paths import project_root
+from aletheia.tracking.connect import without_server
 
 app = typer.Typer(no_args_is_help=True, help="Functions generated from the notebooks.")
 Params = Annotated[
@@ -35,7 +33,7 @@ def build(
 ) -> None:
     """Generate functions/<name>/ from notebooks/NN-<name>.ipynb, and list the functions in project.yaml."""
     root = project_root(project)
-    with _without_server():
+    with without_server():
         from aletheia.project.functions import build_functions
 
         written = [str(path.relative_to(root)) for path in build_functions(root, names or None)]
@@ -55,7 +53,7 @@ def check(
     Exit code 1 when there is something to mend.
     """
     root = project_root(project)
-    with _without_server():
+    with without_server():
         from aletheia.project.check import check_functions
 
         findings = check_functions(root)
@@ -104,19 +102,3 @@ def _named_files(words: list[str]) -> dict[str, Path]:
     if faulty := [word for word in words if not all(word.partition("=")[::2])]:
         raise InputError(f"{faulty[0]!r} is no name=file, as in model=data/dvc/model.")
     return {name: Path(path) for name, path in named.items()}
-
-
-@contextlib.contextmanager
-def _without_server() -> Iterator[None]:
-    """Import MLRun without a server: it would ask MLRUN_DBPATH for settings, and functions depend on none."""
-    original = {key: os.environ.get(key) for key in ("MLRUN_DBPATH", "MLRUN_IGNORE_ENV_FILE")}
-    os.environ.pop("MLRUN_DBPATH", None)
-    os.environ["MLRUN_IGNORE_ENV_FILE"] = "1"
-    try:
-        yield
-    finally:
-        for key, value in original.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value

@@ -20,12 +20,13 @@ from aletheia.serving.protocol import answer_id, check_id, decode_inputs, decode
 from aletheia.serving.schemas import model_info
 from aletheia.serving.service import InferenceService
 from aletheia.serving.traffic import CurrentRequest
+from aletheia.tracking.connect import without_server
 
 logger = logging.getLogger("aletheia.serving")
 
 FUNCTION = Path("functions/serve")
 _POLL_SECONDS = 0.05
-_building = threading.Lock()
+_building = threading.Lock()  # two services of one process may have the same model
 
 
 class ServingGraph:
@@ -47,20 +48,24 @@ class ServingGraph:
     def build(self) -> None:
         """Import MLRun and build the graph, for `close` to end. A failure is logged, and reported to requests."""
         try:
-            experiment = self._service.traffic.experiment
-            if experiment is None:
-                self._server = _mock_server(self._service)
-            else:  # such a graph does one request after the other
-                servers = [_runner_server(self._service, experiment.split) for _ in range(self._service.config.workers)]
-                for server in servers:
-                    self._runners.put(server)
-                self._server, self._is_runner = servers[0], True
+            with _building, without_server():
+                self._build()
         except Exception:
             logger.exception("the serving graph could not be built; /v2/models/…/infer does not answer")
         finally:
             self._is_built.set()
         if self._is_closed.is_set():
             self._end_runners()
+
+    def _build(self) -> None:
+        experiment = self._service.traffic.experiment
+        if experiment is None:
+            self._server = _mock_server(self._service)
+            return
+        servers = [_runner_server(self._service, experiment.split) for _ in range(self._service.config.workers)]
+        for server in servers:  # each does one request after the other
+            self._runners.put(server)
+        self._server, self._is_runner = servers[0], True
 
     def close(self) -> None:
         """End the threads of a graph with two models, which would keep the process from ending."""
@@ -176,10 +181,7 @@ def _mock_server(service: InferenceService) -> Any:
     function, class_name, namespace = _function()
     function.set_topology("router")
     loaded = service.loaded  # one model, should another take over just now
-    with (
-        _building,
-        use_loaded_model(loaded.uri, service),
-    ):  # two services of one process may have the same model
+    with use_loaded_model(loaded.uri, service):
         function.add_model(loaded.name, class_name=class_name, model_path=loaded.uri)
         return function.to_mock_server(namespace=namespace)
 
@@ -198,7 +200,7 @@ def _runner_server(service: InferenceService, split: TrafficSplit) -> Any:
     namespace[model_class.__name__] = model_class
     paths = {role: f"the {role} of the service" for role in ROLES}
     add_models(function, paths, split, model_class=model_class.__name__, model_name=service.loaded.name)
-    with _building, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         for path in paths.values():
             stack.enter_context(use_loaded_model(path, service))
         return function.to_mock_server(namespace=namespace)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aletheia.core.environment import complete_user
 from aletheia.core.errors import InputError
@@ -19,6 +22,9 @@ _VARIABLE = "MLRUN_DBPATH"
 # Set beside MLRUN_DBPATH when the address is that of the embedded service, so that a child process (a papermill
 # kernel, a Dask worker, the mlrun command) knows that it may start the service again when it has stopped.
 _MARK = "ALETHEIA_TRACKING_EMBEDDED"
+_CONFIG_FILE = "MLRUN_CONFIG_FILE"
+_IGNORE_FILE = "MLRUN_IGNORE_ENV_FILE"
+_setting_lock = threading.RLock()  # held while the settings are hidden from MLRun
 
 
 class _Setting(NamedTuple):
@@ -30,36 +36,69 @@ class _Setting(NamedTuple):
 
 def _configured() -> _Setting | None:
     """Return the address that the user configured, if any."""
-    mlrun = sys.modules.get("mlrun")
-    for value, origin in (
-        (os.environ.get(_VARIABLE), f"{_VARIABLE} in the environment"),
-        *_from_files(),
-        (getattr(getattr(mlrun, "mlconf", None), "dbpath", None), "mlrun.mlconf.dbpath"),
-    ):
-        # "./" is the client's own default.
-        if value and str(value).strip() not in ("", "./"):
-            return _Setting(str(value).strip(), origin)
+    with _setting_lock:
+        for value, origin in (
+            (os.environ.get(_VARIABLE), f"{_VARIABLE} in the environment"),
+            *_from_files(),
+            (getattr(_client_settings(), "dbpath", None), "mlrun.mlconf.dbpath"),
+        ):
+            # "./" is the client's own default.
+            if value and str(value).strip() not in ("", "./"):
+                return _Setting(str(value).strip(), origin)
     return None
+
+
+def _client_settings() -> Any:
+    """Return the configuration of MLRun; None unless that is imported."""
+    return getattr(sys.modules.get("mlrun"), "mlconf", None)
+
+
+@contextlib.contextmanager
+def without_server() -> Iterator[None]:
+    """Import and use MLRun without a server, for what depends on none.
+
+    MLRun asks the server for settings when it is imported and when a serving graph is made: for half a minute where
+    none answers, and then it fails. Meanwhile other threads that ask for the address of the server wait.
+    """
+    with _setting_lock:
+        original = {name: os.environ.get(name) for name in (_VARIABLE, _CONFIG_FILE, _IGNORE_FILE)}
+        settings = _client_settings()
+        address = settings.dbpath if settings else original[_VARIABLE] or ""
+        for name in (_VARIABLE, _CONFIG_FILE):
+            os.environ.pop(name, None)
+        os.environ[_IGNORE_FILE] = "1"
+        if settings:
+            settings.dbpath = ""
+        try:
+            yield
+        finally:
+            for name, value in original.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+            if settings := _client_settings():
+                settings.dbpath = address
 
 
 def _from_files() -> list[tuple[str | None, str]]:
     """Read the setting from the files that the client reads when it is imported; each value with its origin."""
     settings: list[tuple[str | None, str]] = []
-    if not os.environ.get("MLRUN_IGNORE_ENV_FILE"):
+    if not os.environ.get(_IGNORE_FILE):
         default = os.environ.get("MLRUN_DEFAULT_ENV_FILE", "~/.mlrun.env")
         path = Path(os.path.expanduser(os.environ.get("MLRUN_ENV_FILE") or default))  # noqa: PTH111 -- as the client does
         if path.is_file():
             import dotenv
 
             settings.append((dotenv.dotenv_values(path).get(_VARIABLE), f"{_VARIABLE} in {path}"))
-    config = os.environ.get("MLRUN_CONFIG_FILE")
+    config = os.environ.get(_CONFIG_FILE)
     if config and Path(config).is_file():
         import yaml
 
         try:
             values = yaml.safe_load(Path(config).read_text("utf-8"))
         except yaml.YAMLError as error:
-            raise InputError(f"MLRUN_CONFIG_FILE={config} is not valid YAML: {error}") from None
+            raise InputError(f"{_CONFIG_FILE}={config} is not valid YAML: {error}") from None
         settings.append((values.get("dbpath") if isinstance(values, dict) else None, f"dbpath in {config}"))
     return settings
 
@@ -132,10 +171,8 @@ def ensure_tracking(progress: bool = False) -> str:
         os.environ[_MARK] = url
         service.allow_project_folder(home, Path.cwd())
     os.environ[_VARIABLE] = url
-    mlrun = sys.modules.get("mlrun")
-    if mlrun is not None and hasattr(mlrun, "mlconf"):
-        # The client connects anew by itself when the address here has changed.
-        mlrun.mlconf.dbpath = url
+    if settings := _client_settings():
+        settings.dbpath = url  # the client connects anew by itself when the address has changed
     return url
 
 

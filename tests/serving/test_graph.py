@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import shutil
+import socket
 import threading
 from pathlib import Path
 
@@ -188,6 +189,28 @@ def test_graph_build_concurrently(served):
         thread.join()
     for graph in graphs:
         graph.check()
+
+
+@pytest.fixture
+def silent_server():
+    """Point MLRun at a server that takes connections and never answers; yields it."""
+    import mlrun
+
+    original = mlrun.mlconf.dbpath
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        mlrun.mlconf.dbpath = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield listener
+    mlrun.mlconf.dbpath = original
+
+
+def test_graph_needs_no_tracking_server(served, silent_server):
+    """MLRun would ask a dead one for half a minute and then give up, and the page waits for the graph."""
+    graph = ServingGraph(served.app.state.service)
+    graph.build()
+    graph.check()
+    silent_server.settimeout(0)
+    with pytest.raises(BlockingIOError):  # nobody has come
+        silent_server.accept()
 
 
 def test_graph_build_failure(serving, jpeg, tmp_path, monkeypatch):

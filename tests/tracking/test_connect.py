@@ -16,7 +16,7 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.tracking import folders, service
-from aletheia.tracking.connect import check_server, ensure_tracking, reachable_tracking
+from aletheia.tracking.connect import check_server, ensure_tracking, reachable_tracking, without_server
 
 
 @pytest.fixture(autouse=True)
@@ -166,3 +166,27 @@ def test_ensure_tracking_names_a_broken_configuration_file(tmp_path: Path, monke
     monkeypatch.setenv("MLRUN_CONFIG_FILE", str(tmp_path / "mlrun.yaml"))
     with pytest.raises(InputError, match=r"mlrun\.yaml is not valid YAML"):
         ensure_tracking()
+
+
+def test_without_server_hides_every_setting(tmp_path: Path, other_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mlrun.yaml"
+    file.write_text(f"dbpath: {other_server}")
+    for name, value in (("MLRUN_DBPATH", other_server), ("MLRUN_CONFIG_FILE", str(file))):
+        monkeypatch.setenv(name, value)
+    imported = types.SimpleNamespace(mlconf=types.SimpleNamespace(dbpath=other_server))
+    before, answers = dict(os.environ), []
+    asking = threading.Thread(target=lambda: answers.append(reachable_tracking()))
+    monkeypatch.delitem(sys.modules, "mlrun")
+    with pytest.raises(RuntimeError), without_server():
+        assert not {"MLRUN_DBPATH", "MLRUN_CONFIG_FILE"} & set(os.environ)
+        assert os.environ["MLRUN_IGNORE_ENV_FILE"] == "1"
+        asking.start()
+        monkeypatch.setitem(sys.modules, "mlrun", imported)
+        imported.mlconf.dbpath = ""  # as it is after such an import
+        raise RuntimeError
+    asking.join()
+    assert answers == [other_server]  # another thread waits rather than take what is hidden for what is not there
+    assert (dict(os.environ), imported.mlconf.dbpath) == (before, other_server)
+    with without_server():
+        assert imported.mlconf.dbpath == ""
+    assert imported.mlconf.dbpath == other_server

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ...waiting import wait_for
 from ..helpers import count_open_files
 from .conftest import REFUSALS, Target
 from .test_fuzz import EITHER, EXAMPLES, anything
@@ -29,12 +30,7 @@ def page(serving, jpeg):
         target = Target(running.client, jpeg)
         early = raw(target, b"GET / HTTP/1.1\r\nHost: a\r\n" + WEB_SOCKET)
         assert early.startswith(b"HTTP/1.1 4"), early[:200]
-        for _ in range(600):
-            if b"gradio-app" in running.client.get("/").content:
-                break
-            threading.Event().wait(0.1)
-        else:
-            raise AssertionError("the page was not built")
+        wait_for(lambda: b"gradio-app" in running.client.get("/").content, 300, "the page was not built")
         target.kept = running.app.router.routes[-1].app.size
         yield target
         target.still_answers()

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import socket
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -16,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 import uvicorn
+
+from ...waiting import wait_for
 
 TRAINED_ON = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
 CARD = """# What this model is
@@ -62,7 +63,7 @@ def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespa
         thread.start()
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_for_page(f"{url}/config", values.get("api_key", ""))
+            wait_for(lambda: _has_page(url, values.get("api_key", "")), 300, "the page did not come")
             page = app.router.routes[-1].app
             yield SimpleNamespace(url=url, service=app.state.service, kept=page.size, uploads=page._uploads)
         finally:
@@ -95,14 +96,11 @@ def site(start_site) -> Iterator[SimpleNamespace]:
         yield running
 
 
-def _wait_for_page(url: str, key: str) -> None:
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        request = urllib.request.Request(url, headers={"X-API-Key": key})
-        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=60):
-            return
-        time.sleep(0.1)
-    raise AssertionError("The page did not come.")
+def _has_page(url: str, key: str) -> bool:
+    request = urllib.request.Request(f"{url}/config", headers={"X-API-Key": key})
+    with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=60):
+        return True
+    return False
 
 
 @pytest.fixture
@@ -121,7 +119,7 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
         contexts.append(context)
         context.on("request", lambda sent: requested.append(sent.url))
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.goto(at)
