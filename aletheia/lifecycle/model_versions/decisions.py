@@ -111,6 +111,8 @@ def plan_promotion(
     from aletheia.release.exceptions import Exceptions
     from aletheia.release.gate_check import NOT_JUDGED
 
+    if unknown := [name for name in waive if name != STAGING]:
+        raise InputError(f"A promotion can waive {STAGING}, not {unknown[0]!r}; what the gate found stays.")
     model, accepted = catalog.find(word), Exceptions.parse(list(accept_unjudged)).accepted_codes()
     if model.state == IN_PRODUCTION:
         raise InputError(f"{model.name} is in production already.")
@@ -135,8 +137,6 @@ def plan_promotion(
 
 def _check_staging(catalog: Catalog, model: ModelVersion, folder: Path, waive: Sequence[str], reason: str) -> list[str]:
     """Return the exception by which a model does without the staging, if any; InputError when it may not."""
-    if unknown := [name for name in waive if name != STAGING]:
-        raise InputError(f"A promotion can waive {STAGING}, not {unknown[0]!r}; what the gate found stays.")
     if waive and not reason.strip():
         raise InputError("Who waives the staging has to say why: --reason TEXT; the history shows it.")
     run = newest_staging(catalog.runs, bundle_hash(folder))

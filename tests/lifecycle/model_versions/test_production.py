@@ -66,6 +66,8 @@ def test_promote_refuses_what_failed_whatever_is_accepted(registry):
     registry.register(checks={"calibrated": FAILED})
     with pytest.raises(InputError, match=r"“calibrated” failed: 0\.3"):
         registry.change("promote", "v1.0.0", accept_unjudged=["calibrated"])
+    with pytest.raises(InputError, match="can waive staging, not 'calibrated'"):
+        registry.change("promote", "v1.0.0", waive=["calibrated"])
     registry.register(checks={})
     with pytest.raises(InputError, match="no verdict"):
         registry.change("promote", "v1.0.1")
