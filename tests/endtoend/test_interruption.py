@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import re
 import shutil
 import signal
@@ -46,39 +45,35 @@ def states(checkout) -> dict[str, list[str]]:
     return by_name
 
 
-def test_run_interrupted_by_control_c(checkout):
+def test_run_interrupted_and_killed(checkout):
+    """Ctrl-C in a training, `kill -9` in its continuation, and the third run ends it."""
     process = start_and_wait_for(checkout, "epoch 3/500")
     process.send_signal(signal.SIGINT)
-    _, output = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=120)
     assert process.returncode == 130, output
     assert "Interrupted" in output
     assert "Traceback" not in output
-    after = states(checkout)
-    assert after["prepare-data"][0] == "completed"
-    assert after["train"][0] == "aborted"
+    before = states(checkout)
+    assert before["prepare-data"][0] == "completed"
+    assert before["train"][0] == "aborted"
     checkpoints = checkout.folder / "data" / "checkpoints"
     assert len(list(checkpoints.glob("*/last.ckpt"))) == 1
-    done = checkout.run(*LONG)
-    assert done.returncode == 0, done.stderr
-    first, steps = map(int, re.search(r"Training: .*?(\d+)/(\d+)", done.stderr).groups())
-    assert first >= 3 * steps / 500, "the training goes on where it was interrupted"
-    assert list(checkpoints.iterdir()) == []
 
-
-def test_run_killed(checkout):
-    checkout.command("aletheia", "tracking", "start", check=True)
-    before = collections.defaultdict(list, states(checkout))
     process = start_and_wait_for(checkout, "train: running")
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     time.sleep(GRACE_SECONDS)  # a run that was written to a moment ago is not given up yet
     checkout.command("aletheia", "tracking", "status", check=True)
     after = states(checkout)
     assert after["prepare-data"] == ["completed", *before["prepare-data"]]
     assert after["search-hyperparameters"] == ["completed", *before["search-hyperparameters"]]
     assert after["train"] == ["aborted", *before["train"]]
-    done = checkout.run(*ONE_CELL)
+
+    done = checkout.run(*LONG)
     assert done.returncode == 0, done.stderr
+    first, steps = map(int, re.search(r"Training: .*?(\d+)/(\d+)", done.stderr).groups())
+    assert first >= 3 * steps / 500, "the training goes on where it was interrupted"
+    assert list(checkpoints.iterdir()) == []
     assert states(checkout)["register"][0] == "completed"
 
 
