@@ -32,7 +32,7 @@ from aletheia.tracking.reader import Reader
 
 from ..bucket_server import bucket_server, environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1200)]
 
 PROJECT, KEY = "aletheia", "detector"
 _STEPS = ("add-faces", "train", "judge", "evaluate")
@@ -247,7 +247,6 @@ def retrain(checkout, manifest, *words: str, **variables: str) -> dict:
     return outcome
 
 
-@pytest.mark.long
 def test_in_a_bucket(checkout, summary, manifest, tmp_path):
     """The champion lies in a bucket, its successor goes there, and another machine answers by it."""
     for bucket in ("models", "runs"):
@@ -266,7 +265,6 @@ def test_in_a_bucket(checkout, summary, manifest, tmp_path):
         assert json.loads(answered.stdout)["model"].endswith(":production")
 
 
-@pytest.mark.long
 def test_promoted_by_itself(checkout, project, manifest, tmp_path):
     """By the real gate and staging; what was accepted is recorded."""
     mlflow = f"sqlite:///{tmp_path / 'mlflow.db'}"
