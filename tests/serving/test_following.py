@@ -91,7 +91,7 @@ def test_no_answer_is_lost_or_mixed_while_versions_change(registry, following, c
         assert model["uri"] == f"store://models/{registry.name}/detector:production"
     described = running.client.get("/v2/models/detector").json()
     assert (described["release"], described["versions"]) == (versions[0], [hashes[0]])
-    assert f'release="{versions[0]}"' in running.client.get("/metrics").text
+    until(lambda: f'release="{versions[0]}"' in running.client.get("/metrics").text)
 
 
 def test_a_damaged_model_does_not_take_over(registry, following, copies, jpeg, until, caplog):

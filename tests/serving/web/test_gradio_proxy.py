@@ -141,14 +141,16 @@ def test_page_idle(service):
     """By default Gradio checks its queue a thousand times a second."""
     import time
 
-    async def visit() -> float:
+    async def visit() -> list[float]:
+        spent = []
         async with mounted(service):
-            await asyncio.sleep(0.3)
-            began = time.process_time()
-            await asyncio.sleep(2)
-            return (time.process_time() - began) / 2
+            for _ in range(4):
+                began = time.monotonic(), time.process_time()
+                await asyncio.sleep(0.5)
+                spent.append((time.process_time() - began[1]) / (time.monotonic() - began[0]))
+        return spent
 
-    assert asyncio.run(visit()) < 0.02
+    assert min(asyncio.run(visit())) < 0.02  # the first may still see the page begin
 
 
 def test_build_page_interface(service):
