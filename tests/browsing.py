@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .waiting import PATIENCE
+
 _BROWSER = (
     "--no-sandbox",
     "--disable-gpu",
@@ -28,7 +30,7 @@ def browser() -> Iterator:
     if program is None:
         pytest.skip("no chromium, chromium-browser or google-chrome is installed")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=list(_BROWSER))
+        running = playwright.chromium.launch(executable_path=program, args=list(_BROWSER), timeout=1000 * PATIENCE)
         yield running
         running.close()
 

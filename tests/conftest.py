@@ -22,6 +22,7 @@ from aletheia.tracking.constants import WHILE_PID
 
 from .browsing import axe, browser
 from .factories import face_folder, make_manifest, save_image
+from .waiting import PATIENCE
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,7 +79,7 @@ def tracking_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def embedded_url(tracking_home: Path) -> Iterator[str]:
     """Address of a tracking service in a temporary home on a free port; MLRun is pointed at it."""
-    running = service.start(tracking_home, port=0)
+    running = service.start(tracking_home, port=0, timeout=PATIENCE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALETHEIA_HOME", str(tracking_home))
         patch.setenv("ALETHEIA_TRACKING_PORT", str(running.port))

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from .waiting import PATIENCE
+
 _PLACE = "measured-by-the-test"
 
 
@@ -30,7 +32,7 @@ def render(address: str | Path, folder: Path) -> str:
     profile = f"--user-data-dir={folder / 'profile'}"
     target = address.as_uri() if isinstance(address, Path) else address
     command = [program, *options, profile, "--virtual-time-budget=20000", "--window-size=1000,700", "--dump-dom"]
-    return subprocess.run([*command, target], capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run([*command, target], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
 
 def in_browser(page: Path, expression: str, width: int, folder: Path) -> Any:
@@ -46,12 +48,13 @@ def _measured(page: Path, expression: str, width: int, folder: Path, program: st
     arguments = ["--no-sandbox", "--disable-gpu"]
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=program, args=arguments) as browser,
+        playwright.chromium.launch(executable_path=program, args=arguments, timeout=1000 * PATIENCE) as browser,
     ):
         opened = browser.new_page(viewport={"width": width, "height": 900})
-        opened.goto(page.as_uri(), timeout=120_000)
-        opened.wait_for_function("!document.querySelector('.plotly-graph-div:not(.js-plotly-plot)')", timeout=120_000)
-        opened.screenshot(path=folder / f"{page.stem}.png", full_page=True, timeout=120_000)
+        opened.set_default_timeout(1000 * PATIENCE)
+        opened.goto(page.as_uri())
+        opened.wait_for_function("!document.querySelector('.plotly-graph-div:not(.js-plotly-plot)')")
+        opened.screenshot(path=folder / f"{page.stem}.png", full_page=True)
         return opened.evaluate(expression)
 
 

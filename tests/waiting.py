@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -9,14 +11,20 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: Seconds for what takes few: a busy machine may let any process stand still for tens of them.
+PATIENCE = 120.0
+_random = random.SystemRandom()  # whatever seed a test has set
+
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+    """Return a port of the loopback interface that is free, of those that no system gives to whoever asks for any."""
+    while True:
+        port = _random.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 120.0, message: str = "it did not happen in time") -> T:
+def wait_for(condition: Callable[[], T], seconds: float = PATIENCE, message: str = "it did not happen in time") -> T:
     """Return the first true value of the condition; the limit is for a fault, however busy the machine is."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -17,6 +17,8 @@ from aletheia.core.errors import InputError
 from aletheia.lifecycle.prediction_log.entry import LogEntry
 from aletheia.lifecycle.prediction_log.table import PredictionTable
 
+from ..waiting import PATIENCE
+
 
 @pytest.fixture
 def log(tmp_path):
@@ -85,8 +87,8 @@ def test_watch(log, tmp_path):
             address = line.split()[-1]
         if "FIRING failing" in line:
             break
-    with urllib.request.urlopen(address, timeout=60) as answer:
+    with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
         assert 'aletheia_rule_value{metric="fault_rate",rule="failing"} 1.0' in answer.read().decode()
     running.send_signal(signal.SIGTERM)
-    assert running.wait(60) == 1
+    assert running.wait(PATIENCE) == 1
     running.stderr.close()

@@ -19,6 +19,7 @@ from aletheia.lifecycle.feedback.store import FeedbackStore
 from aletheia.lifecycle.prediction_log.table import PredictionTable
 
 from ..lifecycle.logs import traffic
+from ..waiting import PATIENCE, wait_for
 
 
 def test_open_to_the_network(tmp_path, monkeypatch):
@@ -66,16 +67,14 @@ def test_served_until_a_signal(tmp_path):
         line = running.stderr.readline()
         assert line.startswith("The dashboard: http://127.0.0.1:"), line
         address = line.split()[2]
-        deadline = time.monotonic() + 60
-        while httpx.get(f"{address}/api/v1/summary?period=hour", timeout=60).json()["total"]["requests"] < 40:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        labels = httpx.get(f"{address}/api/v1/summary?period=hour", timeout=60).json()["labels"]
+        asked = f"{address}/api/v1/summary?period=hour"
+        wait_for(lambda: httpx.get(asked, timeout=PATIENCE).json()["total"]["requests"] == 40)
+        labels = httpx.get(asked, timeout=PATIENCE).json()["labels"]
         assert (labels["labels"], labels["problem"]) == (10, "")
-        assert "What the service answers" in httpx.get(address, timeout=60).text
-        assert httpx.get(address, headers={"Host": "evil.example"}, timeout=60).status_code == 403
+        assert "What the service answers" in httpx.get(address, timeout=PATIENCE).text
+        assert httpx.get(address, headers={"Host": "evil.example"}, timeout=PATIENCE).status_code == 403
     finally:
         running.send_signal(signal.SIGTERM)
-        _, rest = running.communicate(timeout=60)
+        _, rest = running.communicate(timeout=PATIENCE)
     assert running.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in rest

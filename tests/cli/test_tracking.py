@@ -17,11 +17,12 @@ from aletheia.core.errors import InputError
 from aletheia.core.settings import get_settings
 from aletheia.tracking import folders, service
 
+from ..waiting import free_port
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        monkeypatch.setenv("ALETHEIA_TRACKING_PORT", str(free.getsockname()[1]))
+    monkeypatch.setenv("ALETHEIA_TRACKING_PORT", str(free_port()))
     monkeypatch.setenv("ALETHEIA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MLRUN_IGNORE_ENV_FILE", "1")
     for name in ("MLRUN_DBPATH", "ALETHEIA_TRACKING_EMBEDDED"):

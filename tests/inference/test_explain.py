@@ -21,6 +21,8 @@ from aletheia.models.bundle import load_bundle
 from aletheia.models.spec import read_spec, write_spec
 from aletheia.models.typical_spectra import TypicalSpectra, TypicalSpectrum
 
+from ..waiting import PATIENCE
+
 
 @pytest.fixture(scope="module")
 def picture_and_face(portraits):
@@ -129,7 +131,8 @@ def test_explain_imports_nothing_heavy(bundle):
         "overlay(explanation.crop, explanation.cam, 300)\n"
         "print({'torch', 'mlrun', 'plotly', 'sklearn', 'pandas', 'matplotlib'} & set(sys.modules))\n"
     )
-    process = subprocess.run([sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", code, str(bundle)]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert process.returncode == 0, process.stderr
     assert process.stdout.strip() == "set()"
 

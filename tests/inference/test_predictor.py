@@ -36,6 +36,8 @@ from aletheia.models.preprocessing import network_input
 from aletheia.models.spec import read_spec, write_spec
 from aletheia.models.verdict import UNCUT
 
+from ..waiting import PATIENCE
+
 
 @pytest.fixture(scope="module")
 def predictor(bundle) -> Predictor:
@@ -231,7 +233,7 @@ def test_predict_command_imports_nothing_slow(bundle, portraits, tmp_path):
         "finally: assert not {'torch', 'mlrun', 'matplotlib', 'pandas', 'onnx'} & set(sys.modules), 'imported'\n"
     )
     command = [sys.executable, "-c", code, "predict", str(tmp_path / "picture.png"), "--model", str(bundle)]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert process.returncode == 0, process.stderr
     assert "probability of fake" in process.stdout
 

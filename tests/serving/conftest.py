@@ -24,7 +24,7 @@ from aletheia.serving.config import ServeConfig
 from ..lifecycle_factories import PASSED, registry
 from ..model_factories import clip, jpeg, numberless, with_rules, write_random_bundle
 from ..model_factories import random_bundle as bundle
-from ..waiting import wait_for
+from ..waiting import PATIENCE, wait_for
 
 
 class Served(NamedTuple):
@@ -33,10 +33,21 @@ class Served(NamedTuple):
     client: httpx.Client
     app: FastAPI
 
-    def connect(self, seconds: float | None = None) -> socket.socket:
+    def connect(self, seconds: float = PATIENCE) -> socket.socket:
         """Open a connection for raw bytes, which waits so long for an answer."""
         url = self.client.base_url
         return socket.create_connection((url.host, url.port), timeout=seconds)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """A client may stand still for minutes, as on a busy machine: what that costs it is tested with other limits."""
+    limits = {"security": ("_IDLE", "_BODY", "_DRAIN"), "connections": ("_HEAD", "_READ")}
+    with pytest.MonkeyPatch.context() as patch:
+        for module, names in limits.items():
+            for name in names:
+                patch.setattr(f"aletheia.serving.{module}.{name}_SECONDS", PATIENCE)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +56,16 @@ def serving(bundle) -> Callable[..., AbstractContextManager[Served]]:
 
     @contextlib.contextmanager
     def start(**values) -> Iterator[Served]:
-        config = ServeConfig(**{"models": (str(bundle),), "page": False, **values})
+        limits = {"request_timeout_s": PATIENCE, "decode_timeout_s": PATIENCE}
+        config = ServeConfig(**{"models": (str(bundle),), "page": False, **limits, **values})
         app = create_app(config)
         listener = listen("127.0.0.1", 0)
         server = uvicorn.Server(uvicorn_config(app, config))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with httpx.Client(base_url=url, timeout=2 * PATIENCE) as client:
                 wait_for(lambda: server.started)
                 yield Served(client, app)
         finally:
@@ -64,7 +77,7 @@ def serving(bundle) -> Callable[..., AbstractContextManager[Served]]:
 
 @pytest.fixture(scope="session")
 def served(serving) -> Iterator[Served]:
-    """Serve the model with the default limits."""
+    """Serve the model."""
     with serving(workers=2) as running:
         yield running
 

@@ -13,16 +13,20 @@ import pytest
 from aletheia.inference.errors import RequestError
 from aletheia.serving.admission import Admission, QueueFullError
 
+from ..waiting import PATIENCE
+
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_turn_order_and_number(until, workers):
     admission, order, working, most = Admission(workers, 50), [], [], []
+    together = threading.Barrier(workers, timeout=PATIENCE)  # nobody goes on alone: that would change the order
 
     def work(number: int) -> None:
         with admission.turn() as turn:
             order.append(number)
             working.append(number)
             most.append(len(working))
+            together.wait()
             time.sleep(0.01)
             working.remove(number)
         waited[number] = turn.waited
@@ -52,7 +56,7 @@ def test_turn_queue_full(until):
     threads = []
     with admission.turn():
         for _ in range(2):
-            threads.append(threading.Thread(target=lambda: admission.turn(60).__enter__() and admission.release()))
+            threads.append(threading.Thread(target=lambda: admission.turn().__enter__() and admission.release()))
             threads[-1].start()
             until(lambda: admission.waiting == len(threads))
         with pytest.raises(QueueFullError, match="2 requests are waiting") as busy:

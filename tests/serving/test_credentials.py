@@ -23,6 +23,7 @@ from aletheia.serving.credentials import read_anchors, read_credentials
 from aletheia.serving.decoding import Decoder
 from aletheia.serving.provenance import read_provenance
 
+from ..waiting import PATIENCE
 from .signing import CREATED, Signatory
 
 MIME = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif", "TIFF": "image/tiff"}
@@ -187,7 +188,7 @@ def test_read_credentials_imports(signed, tmp_path):
         "print({'torch', 'mlrun', 'pandas', 'openvino'} & set(sys.modules))\n"
     )
     process = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "signed.jpg")], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code, str(tmp_path / "signed.jpg")], capture_output=True, text=True, timeout=PATIENCE
     )
     assert process.returncode == 0, process.stderr
     assert process.stdout.strip() == "set()"

@@ -12,6 +12,7 @@ import pytest
 from aletheia.serving.docs_page import DOCS_CSP, PAGE, docs_file
 
 from ..browsing import violations
+from ..waiting import PATIENCE
 
 
 class Links(HTMLParser):
@@ -83,6 +84,7 @@ def test_docs_page_behind_proxy_with_key(serving, browser, axe, jpeg):
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{proxy.server_address[1]}/tools/faces"
         page, requested, wrong = browser.new_page(), [], []
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("request", lambda sent: requested.append(sent.url))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -101,7 +103,7 @@ def test_docs_page_behind_proxy_with_key(serving, browser, axe, jpeg):
             {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": jpeg}
         )
         operation.locator(".execute").click()
-        operation.locator(".live-responses-table .response-col_status:has-text('200')").wait_for(timeout=20_000)
+        operation.locator(".live-responses-table .response-col_status:has-text('200')").wait_for()
         assert '"verdict"' in operation.locator(".live-responses-table").inner_text()
         proxy.shutdown()
         page.close()

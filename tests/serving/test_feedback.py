@@ -26,6 +26,8 @@ from aletheia.serving import feedback_route
 from aletheia.serving.feedback import FeedbackDesk
 from aletheia.serving.feedback_schemas import Feedback
 
+from ..waiting import PATIENCE
+
 UNKNOWN = "0123456789abcdef" * 2
 
 
@@ -257,7 +259,7 @@ def test_killed_service_loses_nothing_it_confirmed(bundle, photo, tmp_path):
         assert process.stderr is not None
         url = next(line.split()[-1] for line in process.stderr if "Ready at" in line).removesuffix("/docs")
         confirmed = []
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE) as client:
             answers = [client.post("/v1/predict", files={"file": photo}).json() for _ in range(3)]
             with contextlib.suppress(httpx.HTTPError):
                 for number in range(100_000):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -91,7 +92,8 @@ def test_no_answer_is_lost_or_mixed_while_versions_change(registry, following, c
         assert model["uri"] == f"store://models/{registry.name}/detector:production"
     described = running.client.get("/v2/models/detector").json()
     assert (described["release"], described["versions"]) == (versions[0], [hashes[0]])
-    assert f'release="{versions[0]}"' in running.client.get("/metrics").text
+    shown = re.compile(rf'^aletheia_model_info{{.*release="{versions[0]}"', re.MULTILINE)
+    until(lambda: shown.search(running.client.get("/metrics").text))
 
 
 def test_a_damaged_model_does_not_take_over(registry, following, copies, jpeg, until, caplog):

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from ..waiting import PATIENCE
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the settings exist on Linux only")
 
 # Large blocks come and go while small ones stay, as in a service that runs for long: 400 MB are allocated and freed.
@@ -30,7 +32,7 @@ def growth_in_megabytes(call: str) -> int:
     # Dask, in other tests, leaves variables of glibc behind.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     command = [sys.executable, "-c", CHURN.format(call=call)]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment)
     assert process.returncode == 0, process.stderr
     return int(process.stdout)
 
@@ -44,7 +46,7 @@ def test_forbid_inspection():
     code = "import ctypes\nfrom aletheia.serving.hardening import forbid_inspection\n"
     code += "get = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)\n"
     code += "before = get()\nforbid_inspection()\nprint(before, get())"
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
     assert process.stdout.split() == ["1", "0"]
 
 
@@ -62,5 +64,5 @@ try:
 except ValueError as error:
     print(type(error).__name__)
 """
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
     assert process.stdout.strip() == expected, process.stderr

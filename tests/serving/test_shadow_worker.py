@@ -12,6 +12,8 @@ from aletheia.inference.predictor import Predictor
 from aletheia.serving.ipc import ChannelError, receive, send, shared_file
 from aletheia.serving.shadow_worker import run
 
+from ..waiting import PATIENCE
+
 
 def test_scores_as_the_predictor(two_bundles, portraits):
     near, far = socket.socketpair()
@@ -25,7 +27,7 @@ def test_scores_as_the_predictor(two_bundles, portraits):
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert receive(near, 60)[0] == {"ready": True}
+    assert receive(near, PATIENCE)[0] == {"ready": True}
     rgb = portraits[0][0]
     for folder in (*two_bundles, two_bundles[0]):
         predictor = Predictor(folder)
@@ -35,7 +37,7 @@ def test_scores_as_the_predictor(two_bundles, portraits):
             request = {"shape": list(rgb.shape), "folder": str(folder), "precision": "f32", "version": asked}
             send(near, request, descriptor)
             os.close(descriptor)
-            answer = receive(near, 60)[0]
+            answer = receive(near, PATIENCE)[0]
             if asked == version:
                 expected = predictor.predict_pixels(rgb)
                 assert answer["verdict"] == expected.verdict

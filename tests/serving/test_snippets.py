@@ -14,6 +14,8 @@ import pytest
 from aletheia.serving.operations import FEEDBACK_BODY
 from aletheia.serving.snippets import PICTURE, Call, call_of, code_samples
 
+from ..waiting import PATIENCE
+
 KEY = "s3cret"
 
 
@@ -39,9 +41,8 @@ def run(source: str, lang: str, folder: Path) -> str:
     if lang == "javascript":
         (folder / "snippet.mjs").write_text(source)
     command = programs.get(lang, ["node", "snippet.mjs"])
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, "ALETHEIA_API_KEY": KEY}, capture_output=True, text=True, timeout=60
-    )
+    environment = {**os.environ, "ALETHEIA_API_KEY": KEY}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"{source}\n{done.stderr}{done.stdout}"
     return done.stdout
 

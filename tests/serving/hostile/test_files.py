@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from ...waiting import wait_for
 from .builders import encoded, with_external_data
 from .conftest import REFUSALS
 from .corpus import (
@@ -119,10 +120,8 @@ def test_jobs_hostile_videos(target, films, tmp_path):
             target.check(response, REFUSALS)
             continue
         path = f"/v1/jobs/{response.json()['id']}"
-        job = response.json()
-        while job["state"] in ("waiting", "running"):
-            job = target.client.get(path).json()
-        assert job["state"] in ("failed", "done")
+        wait_for(lambda path=path: target.client.get(path).json()["state"] in ("failed", "done"))
+        job = target.client.get(path).json()
         assert (job["error"] is None) == (job["state"] == "done")
         assert target.client.delete(path).status_code == 200
         assert target.client.get(path).status_code == 404

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ...waiting import PATIENCE
 from .builders import encoded, exif, png, tiff, with_exif
 from .conftest import REFUSALS
 
@@ -207,7 +208,7 @@ lines = st.sampled_from(
 def test_server_random_requests(target, method, path, head, body):
     address = (target.client.base_url.host, target.client.base_url.port)
     answer = b""
-    with socket.create_connection(address, timeout=60) as line:
+    with socket.create_connection(address, timeout=PATIENCE) as line:
         with contextlib.suppress(OSError):
             line.sendall(method + b" " + path + b" HTTP/1.1\r\n" + b"".join(head) + b"\r\n" + body)
             line.shutdown(socket.SHUT_WR)

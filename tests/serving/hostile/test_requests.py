@@ -6,11 +6,11 @@ import base64
 import contextlib
 import json
 import socket
-import time
 
 import httpx
 import pytest
 
+from ...waiting import PATIENCE, wait_for
 from .conftest import REFUSALS
 
 DEEP = 200_000
@@ -182,10 +182,10 @@ def test_methods_unsupported(target, method, path):
     assert response.status_code in (200, 404, 405), response.text
 
 
-def raw(target, *parts: bytes, seconds: float = 10.0) -> bytes:
+def raw(target, *parts: bytes) -> bytes:
     """Send bytes on a new connection; returns the response."""
     address = (target.client.base_url.host, target.client.base_url.port)
-    with socket.create_connection(address, timeout=seconds) as connection:
+    with socket.create_connection(address, timeout=PATIENCE) as connection:
         answer = b""
         with contextlib.suppress(ConnectionError, OSError):  # it may hang up at any moment
             for part in parts:
@@ -272,10 +272,8 @@ def test_server_stalled_clients(target, jpeg):
     try:
         for number, connection in enumerate(connections):
             connection.sendall(head if number % 2 else b"GET /heal")
-        began = time.perf_counter()
         for _ in range(5):
             target.check(target.upload(jpeg), (200,))
-        assert time.perf_counter() - began < 10
     finally:
         for connection in connections:
             connection.close()
@@ -289,10 +287,8 @@ def test_server_disconnected_clients(target, jpeg):
     for cut in (0, len(body) // 2, len(body)) * 5:
         with socket.create_connection(address) as connection:
             connection.sendall(head + body[:cut])
-    for _ in range(100):
-        text = target.client.get("/metrics").text
-        if "aletheia_working_requests 0.0" in text and "aletheia_waiting_requests 0.0" in text:
-            break
-        time.sleep(0.1)
-    else:
-        raise AssertionError("requests of clients that have left are still at work")
+    idle = {"aletheia_working_requests 0.0", "aletheia_waiting_requests 0.0"}
+    wait_for(
+        lambda: idle <= set(target.client.get("/metrics").text.splitlines()),
+        message="requests of clients that have left are still at work",
+    )

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import socket
-import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from types import SimpleNamespace
@@ -14,9 +10,8 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-import uvicorn
 
-from ...waiting import wait_for
+from ...waiting import PATIENCE, wait_for
 
 TRAINED_ON = "321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>"
 CARD = """# What this model is
@@ -42,35 +37,26 @@ MIN_FACE = 80  # pixels of a face that gets a verdict
 
 
 @pytest.fixture(scope="session")
-def start_site(with_rules) -> Callable[..., AbstractContextManager[SimpleNamespace]]:
+def start_site(serving, with_rules) -> Iterator[Callable[..., AbstractContextManager[SimpleNamespace]]]:
     """Start a service with its page: ``url``, ``service`` and ``kept()``, the bytes of its uploads."""
-    from aletheia.serving.app import create_app
-    from aletheia.serving.config import ServeConfig
-
     # All probabilities of the random network lie between 0.4 and 0.6, here far above the threshold.
     model = with_rules({"trained_on": TRAINED_ON, "threshold": 0.2, "threshold_how": "by the test"}, min_face=MIN_FACE)
     (model / "README.md").write_text(CARD)
 
     @contextlib.contextmanager
     def start(**values) -> Iterator[SimpleNamespace]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
         limits = {"max_upload_bytes": 1_000_000, "max_video_bytes": 3_000_000}
-        app = create_app(ServeConfig(models=(str(model),), port=port, **limits, **values))
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(lambda: _has_page(url, values.get("api_key", "")), 300, "the page did not come")
-            page = app.router.routes[-1].app
-            yield SimpleNamespace(url=url, service=app.state.service, kept=page.size, uploads=page._uploads)
-        finally:
-            server.should_exit = True
-            thread.join(30)
+        key = {"X-API-Key": values.get("api_key", "")}
+        with serving(models=(str(model),), page=True, **limits, **values) as running:
+            wait_for(lambda: running.client.get("/config", headers=key).is_success, 300, "the page did not come")
+            page = running.app.router.routes[-1].app
+            page._inner.router.routes[-1].app._streams.listen_timeout = PATIENCE
+            url = str(running.client.base_url).rstrip("/")
+            yield SimpleNamespace(url=url, service=running.app.state.service, kept=page.size, uploads=page._uploads)
 
-    return start
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aletheia.serving.web.mount._KEEP_SECONDS", PATIENCE)  # the browser may stand still
+        yield start
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +82,6 @@ def site(start_site) -> Iterator[SimpleNamespace]:
         yield running
 
 
-def _has_page(url: str, key: str) -> bool:
-    request = urllib.request.Request(f"{url}/config", headers={"X-API-Key": key})
-    with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=60):
-        return True
-    return False
-
-
 @pytest.fixture
 def open_page(browser, site, tmp_path, request) -> Iterator:
     """Open the page in a new window; requests to other sites and errors in the browser fail the test."""
@@ -119,7 +98,7 @@ def open_page(browser, site, tmp_path, request) -> Iterator:
         contexts.append(context)
         context.on("request", lambda sent: requested.append(sent.url))
         page = context.new_page()
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.goto(at)

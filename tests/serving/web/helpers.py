@@ -7,6 +7,8 @@ DONE = ".answer:not(.waiting)"
 
 
 def hand_in(page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
+    """Hand in a file, as soon as the page takes one."""
+    page.wait_for_function("!document.querySelector('#intake.busy')")
     page.set_input_files("#file", {"name": name, "mimeType": kind, "buffer": data})
 
 

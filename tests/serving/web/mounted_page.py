@@ -8,34 +8,42 @@ from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from aletheia.serving.service import InferenceService
 
+from ...waiting import PATIENCE
+
+#: Seconds in which a file must be asked about, and an answer be listened to; a test can let them pass.
+AN_HOUR = 3600.0
 JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data"
 
 
 @contextlib.asynccontextmanager
 async def mounted(service: InferenceService) -> AsyncIterator[SimpleNamespace]:
     """Mount the page in an application; its parts are in the namespace."""
-    from aletheia.serving.web.mount import mount_page, running
+    from aletheia.serving.web import mount
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    gradio = mount_page(app, service)
+    gradio = mount.mount_page(app, service)
+    gradio.state.streams.listen_timeout = AN_HOUR
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 9))
-    async with (
-        running(gradio),
-        httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client,
-    ):
-        yield SimpleNamespace(
-            app=app,
-            client=client,
-            gradio=gradio,
-            blocks=gradio.get_blocks(),
-            proxy=app.router.routes[-1].app,
-            streams=gradio.state.streams,
-            uploads=gradio.state.uploads,
-        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mount, "_KEEP_SECONDS", AN_HOUR)
+        async with (
+            mount.running(gradio),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=PATIENCE) as client,
+        ):
+            yield SimpleNamespace(
+                app=app,
+                client=client,
+                gradio=gradio,
+                blocks=gradio.get_blocks(),
+                proxy=app.router.routes[-1].app,
+                streams=gradio.state.streams,
+                uploads=gradio.state.uploads,
+            )
 
 
 async def ask(page: SimpleNamespace, data: bytes, session: str) -> None:
@@ -71,9 +79,16 @@ def remains(page: SimpleNamespace) -> dict[str, int]:
 
 async def become(condition: Callable[[], object]) -> None:
     """Wait, on the loop, until something is so."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.02)
+
+
+def let_an_hour_pass() -> None:
+    """Put the clock of the loop forward."""
+    loop = asyncio.get_running_loop()
+    time = loop.time
+    loop.time = lambda: time() + AN_HOUR
 
 
 async def wait_until_forgotten(page: SimpleNamespace) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ...browsing import violations
+from ...waiting import PATIENCE
 from .helpers import hand_in, wait_for_answer
 
 pytestmark = pytest.mark.slow
@@ -85,6 +86,7 @@ def test_page_accessible(open_page, axe, views, look, chosen):
 def test_violations_found(browser, axe):
     """The check itself: a picture without a description, and grey on grey."""
     page = browser.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
     shown = '<h1>a</h1><p style="color: #ccc">hardly legible</p><img src="data:,">'
     page.set_content(f'<html lang="en"><title>t</title><body style="background: white"><main>{shown}</main>')
     assert {line.partition(":")[0] for line in violations(page, axe)} == {"image-alt", "color-contrast"}

@@ -11,6 +11,9 @@ import pytest
 
 from aletheia.inference.errors import RequestError
 
+from ...waiting import PATIENCE
+from .mounted_page import become
+
 
 class Queue:
     """The part of Gradio's queue that streams use."""
@@ -108,7 +111,7 @@ def test_listen_waits_for_request_that_is_not_enqueued():
         assert not listening.done() and page.remains("s")
         page.streams.enqueued("s")
         messages.put_nowait(message("completed", "two"))
-        await asyncio.wait_for(listening, 5)
+        await asyncio.wait_for(listening, PATIENCE)
         assert page.sent[-1]["msg"] == "close_stream" and not page.remains("s")
 
     asyncio.run(run())
@@ -142,7 +145,7 @@ def test_listen_heartbeat(monkeypatch):
         page = Page()
         messages = page.request("s", "one", "token")
         listening = asyncio.create_task(page.streams.listen("s", page.receive, page.send))
-        await asyncio.sleep(0.3)
+        await become(lambda: page.sent)
         messages.put_nowait(message("completed", "one"))
         await listening
         kinds = [sent["msg"] for sent in page.sent]
@@ -156,7 +159,7 @@ def test_register_without_listener():
         page = Page(listen_timeout=0.05)
         page.request("s", "one", "token")
         assert page.remains("s")
-        await asyncio.sleep(0.3)
-        assert page.queue.cleaned == ["s"] and page.discarded == ["token"] and not page.remains("s")
+        await become(lambda: not page.remains("s"))
+        assert page.queue.cleaned == ["s"] and page.discarded == ["token"]
 
     asyncio.run(run())

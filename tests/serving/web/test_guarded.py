@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from ...waiting import PATIENCE
 from ..signing import CREATED, Signatory
 from .helpers import DONE, hand_in, wait_for_answer
 
@@ -36,13 +37,14 @@ def test_page_with_key(enter, portraits, jpeg):
     assert wait_for_answer(enter).startswith("The model takes this face for")
     assert enter.locator("#closer .crops figure").count() == 3
     enter.click('[data-sample$="drawn.jpg"]')
-    enter.wait_for_function("document.querySelector('.canvas img').complete")
+    enter.wait_for_selector(f"{DONE}:has-text('What it really is')")
     assert wait_for_answer(enter).startswith("The model")
 
 
 def test_page_without_key(browser, guarded):
     context = browser.new_context(http_credentials={"username": "", "password": "sesame"})
     page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
     answer = page.goto(guarded.url)
     assert answer.status == 401 and "key" in page.inner_text("body")
     assert page.locator("#intake").count() == 0
@@ -87,8 +89,8 @@ def test_page_upload_store_full(enter, open_page, guarded, monkeypatch):
     """The store is filled; nothing is mocked. However slow the browser, no file makes way for another."""
     monkeypatch.setattr(guarded.uploads, "claim_timeout", 3600.0)
     open_page.expected += ["429"]
-    headers, form = {"X-API-Key": KEY}, {"file": ("x", b"x")}
-    while httpx.post(f"{guarded.url}/gradio_api/upload", headers=headers, files=form, timeout=60).status_code == 200:
+    sent = {"headers": {"X-API-Key": KEY}, "files": {"file": ("x", b"x")}, "timeout": PATIENCE}
+    while httpx.post(f"{guarded.url}/gradio_api/upload", **sent).status_code == 200:
         pass
     enter.click('[data-sample$="drawn.jpg"]')
     enter.wait_for_selector(".state.problem")

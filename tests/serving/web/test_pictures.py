@@ -42,6 +42,7 @@ def test_page_verdict_equals_api(open_page, site, portraits, jpeg):
     assert f"threshold {format_percent(0.2)}" in verdict
     assert "trained on 321 faces: 200 real from cam-a; 121 fake by <b>face-swap</b>" in verdict  # as text
     assert answer["model"]["version"] in verdict
+    page.wait_for_function("document.querySelector('.canvas img').naturalWidth === 256")
     # The outline lies where the face is, in shares of the picture that the browser shows from its own copy.
     picture, outline = page.locator(".canvas img").bounding_box(), page.locator(".canvas .face").bounding_box()
     left, top, right, bottom = face["box"]
@@ -50,7 +51,6 @@ def test_page_verdict_equals_api(open_page, site, portraits, jpeg):
     outline_box += [outline["width"] / picture["width"], outline["height"] / picture["height"]]
     assert np.allclose(outline_box, expected, atol=0.01)
     assert page.get_attribute(".canvas img", "src").startswith("blob:")
-    assert page.evaluate("document.querySelector('.canvas img').naturalWidth") == 256
 
 
 def test_page_explanation_and_origin(open_page, portraits, jpeg):
@@ -59,8 +59,7 @@ def test_page_explanation_and_origin(open_page, portraits, jpeg):
     wait_for_answer(page)
     closer = page.locator("#closer")
     assert closer.locator(".crops figure").count() == 3  # face, attention, Grad-CAM
-    wide = "[...document.querySelectorAll('.crops img')].map(image => image.naturalWidth)"
-    assert page.evaluate(wide) == [240, 240, 240]
+    page.wait_for_function("[...document.querySelectorAll('.crops img')].every(image => image.naturalWidth === 240)")
     assert closer.locator("svg.chart polyline.this").count() == 1
     assert "no proof" in closer.inner_text()
     assert "Not part of the score" in page.inner_text("#origin")
@@ -115,7 +114,7 @@ def test_page_bad_file(open_page, data, name):
     assert text.startswith("That did not work.") and len(text) > 30
     assert "Traceback" not in text and "/" not in text.replace("image/jpeg", "")
     # And the page goes on.
-    assert page.is_enabled("#file")
+    page.wait_for_selector("#file:enabled", state="attached")
     page.click('[data-sample$="drawn.jpg"]')
     page.wait_for_selector(f"{DONE}:not(.problem)")
 

@@ -9,7 +9,8 @@ import pytest
 
 from aletheia.serving.service import InferenceService
 
-from .mounted_page import DATA, JOIN, ask, become, mounted, remains, wait_until_forgotten
+from ...waiting import PATIENCE
+from .mounted_page import DATA, JOIN, ask, become, let_an_hour_pass, mounted, remains, wait_until_forgotten
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,12 @@ def test_streams_forget_session_after_answer(service, portraits, jpeg):
 def test_streams_forget_session_that_never_listens(service, portraits, jpeg):
     async def visit() -> None:
         async with mounted(service) as page:
-            page.streams.listen_timeout = 1.0
             with service.admission.turn():  # one is looked at when nobody comes, the other waits
                 await ask(page, jpeg(portraits[0][0]), "one")
                 await ask(page, jpeg(portraits[1][0]), "two")
                 await become(lambda: service.admission.waiting)
                 assert {"sessions", "messages", "ids", "events", "bytes"} <= remains(page).keys()
+                let_an_hour_pass()
                 await become(lambda: "messages" not in remains(page))
             await wait_until_forgotten(page)
             await ask(page, jpeg(portraits[0][0]), "one")  # and the page goes on
@@ -50,13 +51,12 @@ def test_streams_forget_session_that_never_listens(service, portraits, jpeg):
     asyncio.run(visit())
 
 
-def test_upload_expires_without_request(service, monkeypatch):
-    monkeypatch.setattr("aletheia.serving.web.mount._KEEP_SECONDS", 0.2)
-
+def test_upload_expires_without_request(service):
     async def visit() -> None:
         async with mounted(service) as page:
             await page.client.post("/gradio_api/upload", files={"file": ("x", b"x" * 2_000_000)})
             assert page.uploads.size() == 2_000_000
+            let_an_hour_pass()
             await wait_until_forgotten(page)
 
     asyncio.run(visit())
@@ -76,7 +76,7 @@ def test_streams_forget_session_that_leaves_or_cancels(service, portraits, jpeg)
                     left.set()
 
             await ask(page, jpeg(portraits[0][0]), "leaves")
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 await page.streams.listen("leaves", receive, send)
             await wait_until_forgotten(page)
             with service.admission.turn():
@@ -118,7 +118,7 @@ def test_streams_second_listener_takes_over(service, portraits, jpeg):
                 second = asyncio.create_task(page.client.get(DATA, params={"session_hash": "phone"}))
                 await become(first.done)
                 old.set()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 text = (await second).text
             assert "data:image/jpeg" in text and "close_stream" in text
             assert not any(b"data:image/jpeg" in body for body in bodies)
@@ -134,7 +134,6 @@ def test_proxy_full_queue_keeps_nothing(service, portraits, jpeg):
                 for number in range(4):  # one under way, three may wait
                     await ask(page, jpeg(portraits[0][0]), f"s{number}")
                     await become(lambda: service.admission.waiting)
-                page.streams.listen_timeout = 0.5
                 before = page.uploads.size()
                 taken = await page.client.post("/gradio_api/upload", files={"file": ("x", b"x" * 999)})
                 body = {"fn_index": 0, "data": [taken.json()["token"]], "session_hash": "late"}
@@ -143,6 +142,7 @@ def test_proxy_full_queue_keeps_nothing(service, portraits, jpeg):
                 assert page.uploads.size() == before
                 for number in range(4):
                     await page.streams.disconnect(f"s{number}")
+            let_an_hour_pass()  # for the last one, which nobody listens to
             await wait_until_forgotten(page)
 
     asyncio.run(visit())

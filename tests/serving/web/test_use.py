@@ -10,6 +10,7 @@ import urllib.request
 import numpy as np
 import pytest
 
+from ...waiting import PATIENCE
 from .conftest import TRAINED_ON
 from .helpers import hand_in, wait_for_answer, wait_for_headline
 
@@ -40,7 +41,7 @@ def test_page_drop_and_paste(open_page, portraits, jpeg):
 def test_page_next_file_while_explaining(open_page, site, portraits, jpeg, monkeypatch):
     """A file that comes while the one before is still being explained gets its own answer."""
     explain, may_explain = site.service.explain_image, threading.Event()
-    monkeypatch.setattr(site.service, "explain_image", lambda *args: may_explain.wait(30) and explain(*args))
+    monkeypatch.setattr(site.service, "explain_image", lambda *args: may_explain.wait(PATIENCE) and explain(*args))
     page = open_page()
     hand_in(page, jpeg(portraits[0][0]))
     assert wait_for_headline(page).startswith("The model")
@@ -48,7 +49,6 @@ def test_page_next_file_while_explaining(open_page, site, portraits, jpeg, monke
     page.wait_for_selector("#intake.busy")
     may_explain.set()
     page.wait_for_selector(".answer.problem")
-    page.wait_for_function("!document.querySelector('#intake.busy')")
     hand_in(page, jpeg(np.full((99, 99, 3), 9, np.uint8)))
     page.wait_for_selector("h2:has-text('No face was found')")
 
