@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pytest
 from aletheia.core.buckets import mirror, store
 from aletheia.core.settings import get_settings
 
-from .waiting import free_port
+from .waiting import wait_for
 
 KEY, SECRET = "reader", "a-word-that-nobody-says"
 
@@ -30,23 +31,27 @@ def bucket_server(folder: Path, *, is_watched: bool = False) -> Iterator[int]:
 
     Files that a test itself writes into them later are seen if `is_watched`, which makes the server slow.
     """
-    port = free_port()
     program = Path(sys.executable).with_name("rclone")
     command = [str(program if program.is_file() else shutil.which("rclone")), "serve", "s3", "--config", os.devnull]
-    command += ["--auth-key", f"{KEY},{SECRET}", "--addr", f"127.0.0.1:{port}"]
+    command += ["--auth-key", f"{KEY},{SECRET}", "--addr", "127.0.0.1:0"]
     command += [*(["--dir-cache-time", "0s"] if is_watched else []), str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        while process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
-        else:
-            raise RuntimeError(process.stderr.read().decode())
-        yield port
-    finally:
-        process.terminate()
-        process.communicate()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+
+        def said() -> str:
+            return os.pread(output.fileno(), 1 << 20, 0).decode()
+
+        def address() -> re.Match[str] | None:
+            return re.search(r"Starting s3 server on \[http://127\.0\.0\.1:(\d+)/", said())
+
+        try:
+            wait_for(lambda: address() or process.poll() is not None, message="the server of buckets does not start")
+            if not (found := address()):
+                raise RuntimeError(said())
+            yield int(found[1])
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def environment(port: int) -> dict[str, str]:
@@ -123,12 +128,13 @@ class Line:
                     data = side.recv(1 << 16)
                     if not data:
                         return
+                    if side is far:  # counted first: whoever has got it finds it counted
+                        self.received += len(data)
                     (far if side is near else near).sendall(data)
                     if side is far and self._is_broken(len(data)):
                         return
 
     def _is_broken(self, size: int) -> bool:
-        self.received += size
         if self.stall_after is not None:
             self.stall_after -= size
             if self.stall_after <= 0:

@@ -30,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = str(config.rootpath / ".pytest_cache" / "bytecode")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = folder
+    for wait in ("CONNECT", "TCP"):  # of a process of Dask for another one that does not answer: minutes, not seconds
+        os.environ[f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{wait}"] = "300s"
     os.environ[WHILE_PID] = str(os.getpid())  # a killed test session leaves no service behind
     sys.dont_write_bytecode, sys.pycache_prefix = False, folder
     sys.modules.setdefault("rfc3987_syntax", None)  # grammars that jsonschema would build for a second, for no test
@@ -56,8 +58,36 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Prepared networks are kept in a folder of the session's, not in the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALETHEIA_CACHE", str(tmp_path_factory.getbasetemp().parent / "aletheia-cache"))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # the user's would get copies of all runs
         get_settings.cache_clear()
         yield
+
+
+#: Variables that choose servers, folders and accounts; libraries set others when they are imported.
+_CHOOSING = ("ALETHEIA_", "AWS_", "MLFLOW_TRACKING_", "MLRUN_CONFIG", "MLRUN_DBPATH", "MLRUN_ENV", "MLRUN_IGNORE")
+#: Those of the session's tracking service, once a test has started it.
+_OF_THE_SERVICE: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leaves_nothing_to_the_next(_cache: None) -> Iterator[None]:
+    """Fail a file of tests after which another one of the same process would find another server or folder."""
+
+    def chosen() -> dict[str, str]:
+        found = {name: value for name, value in os.environ.items() if name.startswith(_CHOOSING)}
+        found.pop("ALETHEIA_TRACKING_EMBEDDED", None)  # which service this process has found, and not which it takes
+        return found
+
+    def database() -> str:
+        return str(sys.modules["mlrun"].mlconf.dbpath) if "mlrun" in sys.modules else ""
+
+    before, folder, databases = chosen(), Path.cwd(), {"", database()}
+    yield
+    assert chosen() == before | _OF_THE_SERVICE
+    assert Path.cwd() == folder
+    assert database() in databases | {_OF_THE_SERVICE.get("MLRUN_DBPATH", "")}
+    if get_settings.cache_info().currsize:
+        assert get_settings() == get_settings.__wrapped__()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -85,9 +115,11 @@ def embedded_url(tracking_home: Path) -> Iterator[str]:
         patch.setenv("ALETHEIA_TRACKING_PORT", str(running.port))
         patch.setenv("MLRUN_DBPATH", running.url)
         patch.setenv("MLRUN_IGNORE_ENV_FILE", "1")
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         get_settings.cache_clear()
+        names = ("ALETHEIA_HOME", "ALETHEIA_TRACKING_PORT", "MLRUN_DBPATH", "MLRUN_IGNORE_ENV_FILE")
+        _OF_THE_SERVICE.update({name: os.environ[name] for name in names})
         yield running.url
+        _OF_THE_SERVICE.clear()
     get_settings.cache_clear()
     service.stop(tracking_home)
 

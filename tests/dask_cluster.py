@@ -33,7 +33,7 @@ class Cluster:
         folder.mkdir()
         try:
             self._start(folder, "scheduler", "--port", "0")
-            wait_for(self._file.is_file)
+            wait_for(lambda: self._file.is_file() and self._file.stat().st_size)  # it is made first, then written
             self.folders = [folder / f"worker-{k}" for k in range(n)]
             for own in self.folders:
                 own.mkdir()

@@ -45,7 +45,7 @@ class Registry:
     def __init__(self, url: str, folder: Path, name: str = "") -> None:
         self.url, self.folder = url, folder
         self.name = name or f"lifecycle-{uuid.uuid4().hex[:8]}"
-        self.http = httpx.Client(base_url=url, trust_env=False)
+        self.http = httpx.Client(base_url=url, trust_env=False, timeout=120)
         self.http.post("/api/v1/projects", json={"metadata": {"name": self.name}}).raise_for_status()
         self.reader = Reader(url)
         self.models: dict[str, str] = {}  # for tests to note something by version

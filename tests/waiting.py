@@ -24,10 +24,14 @@ def free_port() -> int:
             return port
 
 
-def wait_for(condition: Callable[[], T], seconds: float = PATIENCE, message: str = "it did not happen in time") -> T:
+def wait_for(
+    condition: Callable[[], T],
+    seconds: float = PATIENCE,
+    message: str | Callable[[], str] = "it did not happen in time",
+) -> T:
     """Return the first true value of the condition; the limit is for a fault, however busy the machine is."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, message
+        assert time.monotonic() < deadline, message if isinstance(message, str) else message()
         time.sleep(0.02)
     return value

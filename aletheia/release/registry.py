@@ -192,7 +192,7 @@ def _artifact(project: str, key: str, version: dict[str, Any]) -> dict[str, Any]
     query = urlencode({name: value for name, value in version.items() if value})
     url = f"{ensure_tracking()}/api/v2/projects/{quote(project)}/artifacts/{quote(key)}?{query}"
     try:
-        body = request_json(url, timeout=10)
+        body = request_json(url, timeout=60)
     except HTTPError as error:
         if error.code == HTTPStatus.NOT_FOUND:
             return None

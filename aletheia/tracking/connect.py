@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from aletheia.core.environment import complete_user
 from aletheia.core.errors import InputError
+from aletheia.core.hosts import host_of, is_loopback
 from aletheia.core.settings import get_settings
 from aletheia.tracking import service
 from aletheia.tracking.access import without_token
@@ -103,7 +104,7 @@ def _from_files() -> list[tuple[str | None, str]]:
     return settings
 
 
-def check_server(url: str, origin: str, timeout: float = 5.0) -> None:
+def check_server(url: str, origin: str, timeout: float | None = None) -> None:
     """Make sure that an MLRun API answers at an address.
 
     Parameters
@@ -111,7 +112,7 @@ def check_server(url: str, origin: str, timeout: float = 5.0) -> None:
     url, origin
         The address, and where it was configured.
     timeout
-        Seconds to wait for an answer.
+        Seconds to wait for an answer; by default 5, and 30 from this machine, which refuses at once where nobody is.
 
     Raises
     ------
@@ -125,6 +126,8 @@ def check_server(url: str, origin: str, timeout: float = 5.0) -> None:
     shown = without_token(url)
     if not url.lower().startswith(("http://", "https://")):
         raise InputError(f"{url!r} ({origin}) is not an http(s) address of an MLRun API server. {remedy}")
+    if timeout is None:
+        timeout = 30.0 if is_loopback(host_of(url) or "") else 5.0
     try:
         answer = service.request_json(f"{url.rstrip('/')}/api/v1/client-spec", timeout)
     except urllib.error.HTTPError as error:

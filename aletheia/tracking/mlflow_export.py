@@ -49,7 +49,7 @@ def connect(uri: str) -> MlflowClient:
     refuse_password_in_address(uri)
     if uri.startswith(("http://", "https://")):
         try:
-            urllib.request.urlopen(uri, timeout=10).close()
+            urllib.request.urlopen(uri, timeout=30).close()
         except urllib.error.HTTPError:
             pass  # a server answers; the status of this page does not matter
         except (OSError, ValueError) as error:

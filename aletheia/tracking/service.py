@@ -27,6 +27,7 @@ from aletheia.tracking.constants import EXIT_DATABASE, EXIT_PORT_TAKEN, EXIT_RUN
 _LOG = "service.log"
 _LOG_LIMIT = 10_000_000  # bytes, after which a log is put aside
 _START_LOCK = "start.lock"
+_LISTENER_SECONDS = 1.0  # that whoever has the port may take to say what it is
 _MODULE = "aletheia.tracking.server"
 
 
@@ -44,7 +45,7 @@ class Service:
         return int(self.url.rpartition(":")[2])
 
 
-def request_json(url: str, timeout: float = 5.0) -> dict[str, Any]:
+def request_json(url: str, timeout: float = 30.0) -> dict[str, Any]:
     """GET a JSON object, without the proxies of the environment; user and password may be part of the address.
 
     Raises
@@ -123,7 +124,7 @@ def start(
     home: Path | None = None,
     port: int | None = None,
     *,
-    timeout: float = 30.0,
+    timeout: float = 120.0,
     arguments: tuple[str, ...] = (),
 ) -> Service:
     """Return the service of a home folder; start it as a process of its own if none answers.
@@ -215,7 +216,7 @@ def _failure(code: int, home: Path, port: int, message: str) -> InputError:
 def _listener(port: int) -> str:
     """Describe the program that listens on a port, as far as it can be found out."""
     with contextlib.suppress(OSError):
-        answer = request_json(f"http://{HOST}:{port}/api/v1/healthz", timeout=1.0)
+        answer = request_json(f"http://{HOST}:{port}/api/v1/healthz", _LISTENER_SECONDS)
         if answer.get("service") == SERVICE:
             if "home" in answer:
                 return f"the tracking service of another folder ({answer['home']})"

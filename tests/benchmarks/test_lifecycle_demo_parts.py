@@ -182,7 +182,7 @@ def service():
     ],
 )
 def test_a_switch_is_whole_or_a_failure(service, monkeypatch, releases, problem):
-    monkeypatch.setattr(switching, "_SECONDS", 20.0 if releases[-1] == "v2" else 0.1)
+    monkeypatch.setattr(switching, "_SECONDS", 120.0 if releases[-1] == "v2" else 0.1)
     service.releases = list(releases)
     url = f"http://127.0.0.1:{service.server_port}"
     if problem:

@@ -30,7 +30,7 @@ def test_rows_are_there_after_a_kill(tmp_path: Path) -> None:
         "journal = JournalWriter(pathlib.Path(sys.argv[1]))\n"
         "journal.append([1]); journal.append([2]); os.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, timeout=120)
     assert done.returncode == -9, done.stderr
     assert read_rows(path) == [[1], [2]]
 

@@ -17,7 +17,9 @@ import pytest
 from aletheia.core import errors, lifetime
 from aletheia.core.lifetime import importable_environment
 
-_DEADLINE = 60.0  # seconds; passes in a few, but the machine may be busy
+from ..waiting import wait_for
+
+_DEADLINE = 120.0  # seconds; passes in a few, but the machine may be busy
 
 # Each starts processes that would live for minutes, and prints their number.
 STARTERS = {
@@ -82,11 +84,9 @@ def start(tmp_path: Path) -> Iterator:
         command = [sys.executable, "script.py"]
         process = psutil.Popen(command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL)
         running.append(process)
-        deadline = time.monotonic() + _DEADLINE
-        while len(members := process.children(recursive=True)) < family:
-            assert process.poll() is None, "the script ended"
-            assert time.monotonic() < deadline, f"only {members} after {_DEADLINE} s"
-            time.sleep(0.05)
+        wait_for(lambda: len(process.children(recursive=True)) >= family or process.poll() is not None, _DEADLINE)
+        members = process.children(recursive=True)
+        assert process.poll() is None, "the script ended"
         running.extend(members)
         return process, members
 
@@ -100,10 +100,8 @@ def start(tmp_path: Path) -> Iterator:
 @pytest.mark.parametrize("name", STARTERS)
 def test_killed_parent_leaves_no_process(start, name, tmp_path):
     parent, members = start(STARTERS[name], FAMILY[name])
-    deadline = time.monotonic() + _DEADLINE
-    while name == "training" and not list(tmp_path.glob("out/*")):  # after its first epoch
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    if name == "training":
+        wait_for(lambda: list(tmp_path.glob("out/*")), _DEADLINE)  # after its first epoch
     time.sleep(1.0)  # the imports of spawned processes end; one that is killed before would be gone anyway
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()

@@ -81,7 +81,7 @@ def test_map_processes_unstartable(tmp_path):
         "from aletheia.core.parallel import map_processes\n"
         "print(list(map_processes(len, ['a'] * 20, 2, lambda path: 'died')))\n"
     )
-    done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=240)
     assert done.returncode == 1
     assert "died" not in done.stdout
     assert "outside of `if __name__ == '__main__':`" in done.stderr
@@ -104,6 +104,7 @@ def batch_sizes(client, count: int, monkeypatch) -> list[int]:
 
 
 def test_map_dask_gathers_quick_files(cluster, monkeypatch):
+    monkeypatch.setattr(parallel, "_TASK_SECONDS", 3600.0)  # quick beside that, however slow the machine
     sizes = batch_sizes(cluster, 4000, monkeypatch)
     assert sizes[:4] == [1] * 4  # two for each worker: nothing is known yet
     assert len(sizes) < 200 and 100 < max(sizes) <= 1000
@@ -137,9 +138,9 @@ def test_map_dask_crash():
     import dask
 
     # By default a task may take three workers along before it is given up.
-    dask.config.set({"distributed.scheduler.allowed-failures": 0})
-    for client in started():
-        results = list(map_dask(work, paths, client, died))
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        for client in started():
+            results = list(map_dask(work, paths, client, died))
     assert [path for path, _ in results] == paths
     assert [path for path, process in results if process == 0] == ["bomb"]
 

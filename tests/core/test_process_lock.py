@@ -17,7 +17,7 @@ import sys, time
 from aletheia.core.process_lock import process_lock
 with process_lock(sys.argv[1], "A test"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

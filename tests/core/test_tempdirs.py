@@ -41,7 +41,7 @@ def test_temporary_folder_of_ended_process(tmp_path, end):
     """A killed one leaves its folder, to the next that makes one; a process that lives keeps its own."""
     code = f"from aletheia.core.tempdirs import TemporaryFolder\nscratch = TemporaryFolder('test')\n{end}"
     alive = TemporaryFolder("test")
-    subprocess.run([sys.executable, "-c", code], timeout=60)
+    subprocess.run([sys.executable, "-c", code], timeout=120)
     left = set(tmp_path.iterdir()) - {alive.folder}
     assert len(left) == ("kill" in end)
     for folder in tmp_path.iterdir():

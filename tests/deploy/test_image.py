@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import httpx
@@ -17,7 +16,7 @@ from aletheia.serving.config import ServeConfig
 from aletheia.serving.model_loading import load_model
 from aletheia.serving.service import InferenceService
 
-from ..waiting import free_port
+from ..waiting import free_port, wait_for
 from .containers import LIMITS, NEEDED, PODMAN, build_image, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, *NEEDED]
@@ -29,6 +28,13 @@ def image() -> str:
     return build_image("serving")
 
 
+def answers(address: str) -> bool:
+    """Whether a server answers there, and well."""
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(address, timeout=60).is_success
+    return False
+
+
 @contextlib.contextmanager
 def running(image: str, model: Path, *options: str):
     """A container's name and the address of its service."""
@@ -37,13 +43,7 @@ def running(image: str, model: Path, *options: str):
     command = ["serve", "--host", "127.0.0.1", "--port", str(port), "--model", "/model", *options]
     name = run(*PODMAN, "run", "--detach", *LIMITS, "--read-only", "--cap-drop", "all", *mounts, image, *command)
     try:
-        for _ in range(300):
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{url}/readyz", timeout=60).is_success:
-                    break
-            time.sleep(0.2)
-        else:
-            raise AssertionError(run(*PODMAN, "logs", name))
+        wait_for(lambda: answers(f"{url}/readyz"), message=lambda: run(*PODMAN, "logs", name))
         yield name, url
     finally:
         subprocess.run([*PODMAN, "rm", "--force", "--time", "0", name], capture_output=True, check=False)
@@ -80,10 +80,7 @@ def test_answers(image, model, jpeg):
         assert answer["probability"] == pytest.approx(expected["probability"], abs=1e-4)
         assert httpx.post(f"{url}/v1/predict", files={"file": ("a.jpg", b"no picture")}, timeout=60).status_code == 415
         assert "<html" in httpx.get(f"{url}/", timeout=60).text.lower()
-        for _ in range(300):  # the serving graph is built in the background
-            if httpx.get(f"{url}/v2/health/ready", timeout=60).is_success:
-                break
-            time.sleep(0.2)
+        wait_for(lambda: answers(f"{url}/v2/health/ready"))  # the serving graph is built in the background
         metadata = httpx.get(f"{url}/v2/models/detector", timeout=60)
         assert metadata.is_success and metadata.json()["name"] == "detector"
         metrics = httpx.get(f"{url}/metrics", timeout=60).text
@@ -105,8 +102,7 @@ def test_sigterm_loses_no_answer(image, model, jpeg):
         callers = [threading.Thread(target=ask, args=(url,)) for _ in range(4)]
         for caller in callers:
             caller.start()
-        while len(codes) < 20:
-            time.sleep(0.05)
+        wait_for(lambda: len(codes) >= 20)
         run(*PODMAN, "stop", "--time", "60", name)
         for caller in callers:
             caller.join()
@@ -128,11 +124,7 @@ def test_registry(image, tmp_path):
         ["docker-registry", "serve", tmp_path / "registry.yml"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as registry:
         try:
-            for _ in range(100):
-                with contextlib.suppress(httpx.TransportError):
-                    if httpx.get(f"http://127.0.0.1:{port}/v2/", timeout=60).is_success:
-                        break
-                time.sleep(0.1)
+            wait_for(lambda: answers(f"http://127.0.0.1:{port}/v2/"))
             run("podman", "push", "--quiet", "--tls-verify=false", image, remote)
             run("podman", "pull", "--quiet", "--tls-verify=false", remote)
             numbers = {json.loads(run("podman", "image", "inspect", name))[0]["Id"] for name in (image, remote)}

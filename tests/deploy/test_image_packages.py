@@ -62,7 +62,7 @@ def start(log: Path, *words: str) -> subprocess.Popen:
 
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
 def test_summary(log, words):
-    out, errors = (process := start(log, *words)).communicate(timeout=60)
+    out, errors = (process := start(log, *words)).communicate(timeout=240)
     assert process.returncode == 0, errors
     if words:
         assert json.loads(out)["versions"][0]["answers"] == 300
@@ -78,11 +78,11 @@ def test_watch(log):
             assert line, told
             told += line
         process.send_signal(signal.SIGTERM)
-        out, errors = process.communicate(timeout=60)
+        out, errors = process.communicate(timeout=240)
     assert re.search(r"^slow: quiet$", out, re.M), told + errors
 
 
 def test_page_says_what_is_missing(log):
-    out, errors = (process := start(log, "--report", "page.html")).communicate(timeout=60)
+    out, errors = (process := start(log, "--report", "page.html")).communicate(timeout=240)
     assert process.returncode == 2, out
     assert "plotly" in errors and "Traceback" not in errors

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ..model_factories import clip, jpeg, random_bundle
+from ..waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -47,14 +47,11 @@ class Checkout:
         self.small = {"n_synthetic": 240, "image_size": 64, "search_epochs": 1, "epochs": 2}
         self.grid = {"learning_rates": [1e-3, 3e-3], "batch_sizes": [16, 32]}
         clone(folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         # Not what MLRun noted in this process for other tests, such as the project that is active.
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("MLRUN_", "ALETHEIA_PROJECT"))}
         self.environment = kept | {
             "ALETHEIA_HOME": str(folder / "home"),
-            "ALETHEIA_TRACKING_PORT": str(port),
+            "ALETHEIA_TRACKING_PORT": str(free_port()),
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
 import signal
@@ -16,6 +18,8 @@ from aletheia.tracking import service
 from aletheia.tracking.owners import GRACE_SECONDS
 from aletheia.tracking.reader import Reader
 
+from ..waiting import free_port
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ONE_CELL = ["--learning-rates=1e-3", "--batch-sizes=16"]
@@ -23,14 +27,18 @@ LONG = ["--epochs=500", "--recipe=patience=2", *ONE_CELL]
 
 
 def start_and_wait_for(checkout, words: str) -> subprocess.Popen:
-    """Start a long run and return once its terminal shows these words."""
-    process = checkout.start("aletheia", "run", *checkout.small_args(), *LONG, TQDM_MININTERVAL="0.1")
-    output = ""
-    while words not in output:
-        text = process.stderr.read(1)
-        assert text, f"ended before {words!r}: {output}"
+    """Start a long run and return once its terminal shows these words.
+
+    However late that is, it does not end before: it says more than a pipe holds that nobody reads on.
+    """
+    process = checkout.start("aletheia", "run", *checkout.small_args(), *LONG, TQDM_MININTERVAL="0")
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # of Linux
+        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+    output = b""
+    while words.encode() not in output:
+        text = os.read(process.stderr.fileno(), 1)  # none that lies in a buffer of ours
+        assert text, f"ended before {words!r}: {output.decode()}"
         output += text
-    time.sleep(0.5)
     return process
 
 
@@ -100,7 +108,7 @@ def test_run_on_full_disk(checkout, source, tmp_path):
     script = ["12", str(disk), str(source), "aletheia", "run", *checkout.small_args(), *ONE_CELL]
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", _ON_A_SMALL_DISK, "sh", *script],
-        env=checkout.environment | {"ALETHEIA_TRACKING_PORT": str(_another_port(checkout))},
+        env=checkout.environment | {"ALETHEIA_TRACKING_PORT": str(free_port())},
         capture_output=True,
         text=True,
     )
@@ -112,7 +120,3 @@ def test_run_on_full_disk(checkout, source, tmp_path):
     assert "Traceback" not in done.stderr
     assert done.stderr.count("Results") == 1
     assert list(disk.iterdir()) == []  # the small disk went with its name space
-
-
-def _another_port(checkout) -> int:
-    return int(checkout.environment["ALETHEIA_TRACKING_PORT"]) - 1

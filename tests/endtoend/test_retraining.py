@@ -31,17 +31,19 @@ from aletheia.tracking import service
 from aletheia.tracking.reader import Reader
 
 from ..bucket_server import bucket_server, environment
+from ..waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1200)]
 
 PROJECT, KEY = "aletheia", "detector"
 _STEPS = ("add-faces", "train", "judge", "evaluate")
 
-#: Imports all that a retraining needs once, then runs one in a fork for each line that it reads, whose number it says.
+#: Imports all that a retraining needs once, then runs one in a fork for each line that it reads, whose number it says;
+#: the line is how that ends, and the new faces.
 #: Staging starts a service, and is killed in tests of its own. Nothing is held back: of a dozen new faces, which model
 #: gets more of them right is chance, and a refused one registers nothing.
 _RETRAININGS = """
-import json, os, sys
+import json, os, signal, sys
 import mlrun, plotly.graph_objects
 import aletheia.audit.audit, aletheia.evaluation.evaluate, aletheia.reports.evaluation_report, aletheia.training.fit
 import aletheia.project.retrain_config, aletheia.project.runner, aletheia.release.model_card
@@ -52,10 +54,13 @@ handover.deploy_to_staging = lambda version, project: (True, f"{version} is stag
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # MLRun's lines go elsewhere
 for line in sys.stdin:
+    end, _, faces = line.strip().partition(" ")
     child = os.fork()
     if not child:
         os.setsid()
-        outcome = run_retraining(plan_retraining([line.strip()]), auto_promote=True, held_back_share=0)
+        if end == "killed":  # before it is through, however late
+            handover.deploy_to_staging = lambda *_, **__: signal.pause()
+        outcome = run_retraining(plan_retraining([faces]), auto_promote=True, held_back_share=0)
         print(json.dumps({"state": outcome["state"], "version": outcome["version"]}), file=answers, flush=True)
         os._exit(0)
     print(child, file=answers, flush=True)
@@ -79,7 +84,7 @@ class Project:
     def __init__(self, checkout, models: Path, address: str = "") -> None:
         self.home = Path(checkout.environment["ALETHEIA_HOME"])
         url = service.find(self.home).url
-        self.reader, self.http = Reader(url), httpx.Client(base_url=url, trust_env=False)
+        self.reader, self.http = Reader(url), httpx.Client(base_url=url, trust_env=False, timeout=120)
         name = f"negated-{uuid.uuid4().hex[:8]}"
         self.champion = self._register(models / name, f"{address or models}/{name}/")
 
@@ -172,7 +177,7 @@ def retrainings(checkout):
         )
         yield process
         process.stdin.close()
-        process.wait(timeout=60)
+        process.wait(timeout=120)
         process.stdout.close()
 
 
@@ -184,19 +189,20 @@ def manifest(checkout) -> Path:
 
 
 def test_killed_at_random_points(checkout, project, retrainings, manifest):
-    def start() -> int:
-        retrainings.stdin.write(f"{manifest}\n")
+    def start(end: str) -> int:
+        retrainings.stdin.write(f"{end} {manifest}\n")
         retrainings.stdin.flush()
         return int(retrainings.stdout.readline())
 
     rng, before = random.Random(4), project.assert_unharmed()
     for step in (*rng.sample(_STEPS, 2), "register"):  # the one that could leave half a version in any case
         known = {run["metadata"]["uid"] for run in project.reader.runs(PROJECT)}
-        child = start()
-        deadline = time.monotonic() + 120
-        while not project.begun(step, known) and psutil.pid_exists(child):
-            assert time.monotonic() < deadline, (checkout.folder / "retrainings.log").read_text()[-4000:]
-            time.sleep(0.02)
+        child = start("killed")
+        wait_for(
+            lambda step=step, known=known, child=child: project.begun(step, known) or not psutil.pid_exists(child),
+            seconds=240,
+            message=lambda: (checkout.folder / "retrainings.log").read_text()[-4000:],
+        )
         time.sleep(rng.uniform(0, 0.3))  # a random point of the step; any delay is a valid test
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
@@ -206,7 +212,7 @@ def test_killed_at_random_points(checkout, project, retrainings, manifest):
         assert holder(lock_path(project.home)) is None
 
     killed = {run["metadata"]["uid"] for run in project.reader.runs(PROJECT)}
-    start()
+    start("whole")
     outcome = json.loads(retrainings.stdout.readline())
     assert outcome["state"] == "registered", (checkout.folder / "retrainings.log").read_text()[-4000:]
     assert outcome["version"] in project.assert_unharmed()
@@ -229,7 +235,7 @@ def served_release(checkout) -> str:
         url = line.removeprefix("Ready at ").removesuffix("/docs\n")
         answer = httpx.post(f"{url}/v1/predict", files={"file": picture}, timeout=60, trust_env=False).json()
         service.terminate()
-        service.communicate(timeout=60)
+        service.communicate(timeout=120)
     return answer["model"]["release"]
 
 

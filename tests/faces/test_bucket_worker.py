@@ -88,14 +88,13 @@ def test_extraction_survives_a_killed_worker(served, cluster, tmp_path, monkeypa
     victim, *_ = cluster.run(os.getpid).values()
 
     def kill() -> None:
-        while len(list((served[0] / "runs").rglob("*.png"))) < 8:
-            time.sleep(0.02)
+        wait_for(lambda: len(list((served[0] / "runs").rglob("*.png"))) >= 8)
         os.kill(victim, signal.SIGKILL)
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     together = extract_faces(manifest, tmp_path / "unused", client=cluster, send_to=CROPS, progress=False)
-    killer.join(60)
+    killer.join(120)
     assert not killer.is_alive() and victim not in cluster.run(os.getpid).values()
     assert not list((tmp_path / "unused").glob("*.png"))
     names = [Path(path).name for path in together.manifest["path"]]

@@ -6,7 +6,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -95,19 +94,22 @@ def test_journal_killed_extraction_resumes(manifest, tmp_path):
     out, table = tmp_path / "out", tmp_path / "manifest.csv"
     manifest.to_csv(table, index=False)
     code = (
-        "import sys, time, pandas as pd\n"
+        "import sys, pandas as pd\n"
         "from aletheia.faces import extraction, worker\n"
-        "original = worker.FaceExtractor.__call__\n"
-        "worker.FaceExtractor.__call__ = lambda self, path: (time.sleep(0.3), original(self, path))[1]\n"
+        "original, begun = worker.FaceExtractor.__call__, []\n"
+        "def stop(self, path):\n"
+        "    begun.append(path)\n"
+        "    if len(begun) == 5:\n"
+        "        print('fifth', flush=True)\n"
+        "        sys.stdin.read()\n"
+        "    return original(self, path)\n"
+        "worker.FaceExtractor.__call__ = stop\n"
         "extraction.extract_faces(pd.read_csv(sys.argv[1]), sys.argv[2], workers=1, progress=False)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(table), str(out)])
-    deadline = time.monotonic() + 60
-    while not (out / JOURNAL).exists() or (out / JOURNAL).read_bytes().count(b"\n") < 3:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, str(table), str(out)], **pipes) as process:
+        assert process.stdout.readline() == b"fifth\n"
+        process.kill()
     extracted = run(manifest, out)
     assert 3 <= extracted.resumed < len(manifest)
     whole = run(manifest, tmp_path / "other")

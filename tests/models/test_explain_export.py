@@ -257,7 +257,7 @@ def test_explain_network_imports_no_torch(exported):
         "ExplainNetwork(sys.argv[1], read_spec(sys.argv[1])).maps(pixels)\n"
         "assert 'torch' not in sys.modules and 'mlrun' not in sys.modules\n"
     )
-    process = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60)
+    process = subprocess.run([sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=240)
     assert process.returncode == 0, process.stderr
 
 

@@ -150,7 +150,7 @@ def test_onnx_network_imports_no_torch_and_reports_to_nobody(exported, tmp_path)
     own = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     own |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "ALETHEIA_CACHE": str(tmp_path / "aletheia")}
     process = subprocess.run(
-        [sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=60, env=own
+        [sys.executable, "-c", code, str(exported)], capture_output=True, text=True, timeout=240, env=own
     )
     assert process.returncode == 0, process.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["aletheia"]

@@ -28,7 +28,7 @@ def experiment(uid: str = "a" * 32, **values) -> Experiment:
 
 def test_list_experiments(tracking_url):
     project, uids = f"list-{uuid.uuid4().hex[:8]}", [uuid.uuid4().hex for _ in range(3)]
-    http = httpx.Client(base_url=tracking_url, trust_env=False)
+    http = httpx.Client(base_url=tracking_url, trust_env=False, timeout=120)
     http.post("/api/v1/projects", json={"metadata": {"name": project}}).raise_for_status()
 
     def add(uid: str, name: str, labels: dict, day: int = 1, **status) -> None:

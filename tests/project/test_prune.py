@@ -16,7 +16,7 @@ class History:
     """Workflows of two steps, as the MLRun client records them, with their files."""
 
     def __init__(self, url: str, root: Path) -> None:
-        self.http = httpx.Client(base_url=url, trust_env=False)
+        self.http = httpx.Client(base_url=url, trust_env=False, timeout=120)
         self.url, self.root, self.name, self.count = url, root, f"prune-{uuid.uuid4().hex[:8]}", 0
         self.http.post("/api/v1/projects", json={"metadata": {"name": self.name}}).raise_for_status()
 

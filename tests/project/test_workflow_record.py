@@ -20,7 +20,8 @@ from aletheia.tracking.process_label import process_label
 def started(tracking_url, monkeypatch):
     """A project in whose workflow this process is; returns its name and the identifier of the workflow."""
     project, workflow = f"record-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
-    httpx.post(f"{tracking_url}/api/v1/projects", json={"metadata": {"name": project}}, trust_env=False)
+    body = {"metadata": {"name": project}}
+    httpx.post(f"{tracking_url}/api/v1/projects", json=body, trust_env=False, timeout=120).raise_for_status()
     for module in (workflow_record, progress):
         monkeypatch.setattr(module, "current_workflow", lambda: (project, workflow))
     database = mlrun.db.get_run_db(tracking_url, force_reconnect=True)

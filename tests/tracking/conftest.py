@@ -75,7 +75,7 @@ class Recorder:
     """Writes runs and artifacts as the MLRun client does, without importing it."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.http = httpx.Client(base_url=url, trust_env=False)
+        self.http = httpx.Client(base_url=url, trust_env=False, timeout=120)
         self.name = f"export-{uuid.uuid4().hex[:8]}"
         self.folder = folder
         self.http.post("/api/v1/projects", json={"metadata": {"name": self.name}}).raise_for_status()

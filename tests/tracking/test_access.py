@@ -8,7 +8,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,8 @@ from aletheia.core.errors import InputError
 from aletheia.tracking import access, service
 from aletheia.tracking.reader import Reader
 
+from ..waiting import wait_for
+
 # As another user: each answer's status and body, of requests that read a file, delete, retag and upload.
 STRANGER = """
 import http.client, json, os, sys
@@ -27,7 +28,7 @@ port, headers, requests = int(sys.argv[1]), json.loads(sys.argv[2]), json.loads(
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 answers = []
 for method, path in requests:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request(method, path, b"{}" if method != "GET" else None, headers)
     answer = connection.getresponse()
     answers.append([answer.status, answer.read().decode()])
@@ -57,7 +58,7 @@ def as_stranger(url: str, file: Path, headers: dict[str, str]) -> list[list]:
     requests = [(method, path.format(file=file)) for method, path in REQUESTS]
     port = url.rpartition(":")[2]
     command = [sys.executable, "-c", STRANGER, port, json.dumps(headers), json.dumps(requests)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
     return json.loads(done.stdout)
 
 
@@ -166,7 +167,8 @@ def test_find_gives_the_token_where_the_user_is_not_recognised(tmp_path: Path, m
     home.mkdir()
     with subprocess.Popen([sys.executable, "-c", code, "--home", home, "--port", "0"]) as process:
         try:
-            running = _wait_for(home, process)
+            wait_for(lambda: service.find(home) or process.poll() is not None)
+            running = service.find(home)
             token = (home / "token").read_text()
             assert running.url == f"http://aletheia:{token}@127.0.0.1:{running.port}"
             assert service.request_json(f"{running.url}/aletheia/status")["home"] == str(home)
@@ -181,17 +183,8 @@ def test_find_gives_the_token_where_the_user_is_not_recognised(tmp_path: Path, m
             process.terminate()
 
 
-def _wait_for(home: Path, process: subprocess.Popen) -> service.Service:
-    deadline = time.monotonic() + 60
-    while (running := service.find(home)) is None:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return running
-
-
 def _stock_client(url: str) -> str:
     code = "import mlrun; print(list(mlrun.get_run_db().list_projects()))"
     environment = os.environ | {"MLRUN_DBPATH": url, "MLRUN_IGNORE_ENV_FILE": "1", "MLRUN_LOG_LEVEL": "ERROR"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=240)
     return (done.stdout or done.stderr).strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import os
-import socket
 import sys
 import threading
 import types
@@ -18,13 +17,14 @@ from aletheia.core.settings import get_settings
 from aletheia.tracking import folders, service
 from aletheia.tracking.connect import check_server, ensure_tracking, reachable_tracking, without_server
 
+from ..waiting import free_port
+
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home of the test's own; nothing configured; mlrun, if some other test imported it, out of sight."""
     home = tmp_path / "home"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        monkeypatch.setenv("ALETHEIA_TRACKING_PORT", str(free.getsockname()[1]))
+    monkeypatch.setenv("ALETHEIA_TRACKING_PORT", str(free_port()))
     monkeypatch.setenv("ALETHEIA_HOME", str(home))
     monkeypatch.setenv("MLRUN_IGNORE_ENV_FILE", "1")
     for name in ("MLRUN_DBPATH", "ALETHEIA_TRACKING_EMBEDDED", "MLRUN_CONFIG_FILE", "MLRUN_ENV_FILE"):

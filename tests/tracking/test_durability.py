@@ -21,6 +21,8 @@ import pytest
 from aletheia.tracking import service
 from aletheia.tracking.store import Store
 
+from ..waiting import wait_for
+
 # A client of its own process, on the standard library so that it starts at once.
 WRITER = textwrap.dedent(
     """
@@ -52,7 +54,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def start(home: Path, *arguments: str) -> tuple[service.Service, httpx.Client]:
     running = service.start(home, port=0, arguments=arguments)
-    client = httpx.Client(base_url=running.url, trust_env=False, timeout=30)
+    client = httpx.Client(base_url=running.url, trust_env=False, timeout=120)
     client.put("/api/v1/projects/p", json={"metadata": {"name": "p"}}).raise_for_status()
     return running, client
 
@@ -60,7 +62,7 @@ def start(home: Path, *arguments: str) -> tuple[service.Service, httpx.Client]:
 def kill(running: service.Service) -> None:
     process = psutil.Process(running.pid)
     os.kill(running.pid, signal.SIGKILL)
-    psutil.wait_procs([process], timeout=60)
+    psutil.wait_procs([process], timeout=120)
 
 
 @pytest.mark.slow
@@ -71,7 +73,7 @@ def test_service_two_processes_write_at_once(home: Path) -> None:
         for name in ("left", "right")
     ]
     for writer in writers:
-        assert writer.wait(60) == 0, writer.stderr.read().decode()
+        assert writer.wait(240) == 0, writer.stderr.read().decode()
     runs = client.get("/api/v1/projects/p/runs").json()["runs"]
     assert len(runs) == 80
     assert all(run["status"]["state"] == "completed" for run in runs)
@@ -109,9 +111,7 @@ def test_service_killed_keeps_what_it_acknowledged(home: Path) -> None:
         before = len(acknowledged)
         thread = threading.Thread(target=write)
         thread.start()
-        deadline = time.monotonic() + 60
-        while len(acknowledged) < before + 10 and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_for(lambda before=before: len(acknowledged) >= before + 10)
         kill(running)
         stop.set()
         thread.join()
@@ -150,9 +150,7 @@ def test_owners_killed_process_aborts_its_run(home: Path) -> None:
         process.wait()
     data = client.get("/api/v1/projects/p/runs/lost").json()["data"]
     assert data["status"]["results"] == {"epoch": 3}
-    deadline = time.monotonic() + 60
-    while not (lost := client.get("/aletheia/status").json()["lost"]) and time.monotonic() < deadline:
-        time.sleep(0.3)
+    lost = wait_for(lambda: client.get("/aletheia/status").json()["lost"])
     assert lost == [{"project": "p", "uid": "lost", "name": "long"}]
     for iteration in (0, 1):
         data = client.get("/api/v1/projects/p/runs/lost", params={"iter": iteration}).json()["data"]
@@ -168,7 +166,7 @@ def test_owners_living_process_keeps_its_run(home: Path) -> None:
     time.sleep(3.2)  # longer than the grace
     assert client.get("/aletheia/status").json()["lost"] == []
     client.close()  # a run may be silent for hours; what counts is that its process lives
-    with httpx.Client(base_url=running.url, trust_env=False) as other:
+    with httpx.Client(base_url=running.url, trust_env=False, timeout=120) as other:
         assert other.get("/aletheia/status").json()["lost"] == []
         assert other.get("/api/v1/projects/p/runs/live").json()["data"]["status"]["state"] == "running"
 
@@ -213,7 +211,7 @@ def test_service_restart_keeps_everything(home: Path) -> None:
         )
     ]
     assert service.stop(home)
-    client = httpx.Client(base_url=service.start(home, port=0).url, trust_env=False)
+    client = httpx.Client(base_url=service.start(home, port=0).url, trust_env=False, timeout=120)
     after = [
         client.get(path).text
         for path in (
@@ -258,9 +256,7 @@ def test_service_killed_mlrun_process_leaves_a_readable_run(home: Path, tmp_path
     uid = run["metadata"]["uid"]
     full = client.get(f"/api/v1/projects/p/runs/{uid}").json()["data"]
     assert [item["metadata"]["key"] for item in full["status"]["artifacts"]] == ["note"]
-    deadline = time.monotonic() + 60
-    while client.get("/aletheia/status").json()["unfinished"] and time.monotonic() < deadline:
-        time.sleep(0.3)
+    wait_for(lambda: not client.get("/aletheia/status").json()["unfinished"])
     data = client.get(f"/api/v1/projects/p/runs/{uid}").json()["data"]
     assert data["status"]["state"] == "aborted"
     assert data["status"]["results"] == {"epoch": 2}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -20,6 +18,8 @@ from aletheia.core.errors import InputError
 from aletheia.core.lifetime import start_bound
 from aletheia.tracking import mlflow_export
 from aletheia.tracking.mlflow_access import PASSWORD, TOKEN, USER, refusal, refuse_password_in_address
+
+from ..waiting import free_port, wait_for
 
 _ADMIN, _RIGHT, _WRONG = "ada", "right-horse-battery", "wrong-horse-battery"
 
@@ -77,9 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         f"admin_username = {_ADMIN}\nadmin_password = {_RIGHT}\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/runs.db", "--artifacts-destination", str(folder / "files")]
     variables = {
@@ -97,10 +95,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 240
-        while not _answers(url):
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-2000:]
-            time.sleep(0.5)
+        log = folder / "log"
+        wait_for(lambda: _answers(url) or process.poll() is not None, 240, lambda: log.read_text()[-2000:])
+        assert process.poll() is None, log.read_text()[-2000:]
         yield url
     finally:
         process.terminate()

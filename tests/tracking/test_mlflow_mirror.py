@@ -62,7 +62,8 @@ def test_start_mirror_copies_the_last_run_at_exit(recorder, mlflow, uri, trackin
         "url, project = sys.argv[1:]; start_mirror(url, project);"
         "body = {'metadata': {'name': 'last', 'uid': 'abc', 'iteration': 0}, 'spec': {},"
         " 'status': {'state': 'completed', 'start_time': '2026-01-02T03:04:05+00:00'}};"
-        "httpx.post(f'{url}/api/v1/projects/{project}/runs/abc', json=body, trust_env=False).raise_for_status()"
+        "path = f'/api/v1/projects/{project}/runs/abc';"
+        "httpx.post(url + path, json=body, trust_env=False, timeout=120).raise_for_status()"
     )
     process = subprocess.run([sys.executable, "-c", code, tracking_url, recorder.name], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr

@@ -42,7 +42,7 @@ def test_is_alive_compares_start_times():
     pid, started = own()
     assert owners.is_alive([pid, started])
     assert not owners.is_alive([pid, started - 60])  # the pid of a process that has ended, given to another one
-    process = subprocess.Popen(["sleep", "60"])
+    process = subprocess.Popen(["sleep", "600"])
     owner = [process.pid, psutil.Process(process.pid).create_time()]
     assert owners.is_alive(owner)
     process.kill()
@@ -90,7 +90,7 @@ def test_interrupt_reaches_the_writer_alone(store, monkeypatch, on_interrupt):
     monkeypatch.setattr(owners, "processes_at", lambda port, server_port: [own()])
     try:
         assert Owners(store, 99).interrupt("p", "u", 5) == [first.pid]
-        assert first.wait(60) != 0
+        assert first.wait(120) != 0
         assert second.poll() is None
     finally:
         for writer in writers:

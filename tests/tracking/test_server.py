@@ -19,7 +19,7 @@ from aletheia.tracking import constants, server
 def run(home: Path, port: int = 0) -> subprocess.CompletedProcess:
     """Start the service where it cannot run; it ends at once."""
     command = [sys.executable, "-m", "aletheia.tracking.server", "--home", home, "--port", str(port)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_bind_takes_a_port_once():

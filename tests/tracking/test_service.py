@@ -19,6 +19,8 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.tracking import constants, service
 
+from ..waiting import free_port
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
@@ -31,7 +33,7 @@ def test_start_is_quick_and_small(home: Path) -> None:
     running = service.start(home, port=0)
     spent = psutil.Process(running.pid).cpu_times()
     assert spent.user + spent.system < 3
-    with httpx.Client(base_url=running.url, trust_env=False) as client:
+    with httpx.Client(base_url=running.url, trust_env=False, timeout=120) as client:
         client.post("/api/v1/projects", json={"metadata": {"name": "p"}})
         for index in range(200):
             body = {"metadata": {"name": f"n{index}"}, "spec": {"parameters": {"text": "x" * 5_000}}}
@@ -67,7 +69,7 @@ def test_start_simultaneously_gives_one_service(home: Path) -> None:
 def test_server_refuses_a_second_one_on_the_same_data(home: Path) -> None:
     service.start(home, port=0)
     command = [sys.executable, "-m", "aletheia.tracking.server", "--home", home, "--port", "0"]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert second.returncode == constants.EXIT_RUNNING
     assert "already" in second.stderr
 
@@ -89,7 +91,7 @@ def test_stop_ends_it_and_ignores_stale_state(home: Path) -> None:
 def test_stop_leaves_unknown_processes_alone(home: Path) -> None:
     running = service.start(home, port=0)
     state = json.loads((home / "service.json").read_text())
-    with subprocess.Popen(["sleep", "60"]) as bystander:
+    with subprocess.Popen(["sleep", "600"]) as bystander:
         (home / "service.json").write_text(json.dumps({**state, "pid": bystander.pid}))
         with pytest.raises(InputError, match=r"service\.json"):
             service.stop(home)
@@ -100,9 +102,9 @@ def test_stop_leaves_unknown_processes_alone(home: Path) -> None:
 
 
 def test_start_after_a_kill_on_the_same_port(home: Path) -> None:
-    running = service.start(home, port=0)
+    running = service.start(home, port=free_port())
     os.kill(running.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(running.pid)] if psutil.pid_exists(running.pid) else [], timeout=60)
+    psutil.wait_procs([psutil.Process(running.pid)] if psutil.pid_exists(running.pid) else [], timeout=120)
     again = service.start(home, port=running.port)
     assert (again.pid != running.pid, again.port) == (True, running.port)
 
@@ -115,7 +117,8 @@ def test_start_names_a_taken_port_and_the_remedy(home: Path) -> None:
     assert service.find(home) is None
 
 
-def test_start_names_the_service_of_another_home(home: Path, tmp_path: Path) -> None:
+def test_start_names_the_service_of_another_home(home: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(service, "_LISTENER_SECONDS", 120.0)  # it answers, however busy the machine
     running = service.start(home, port=0)
     with pytest.raises(InputError, match="tracking service of another folder"):
         service.start(tmp_path / "other", port=running.port)
@@ -145,10 +148,10 @@ def test_start_with_an_unusable_database(home: Path, tmp_path: Path) -> None:
 
 
 def test_start_while_pid_ends_with_that_process(home: Path) -> None:
-    with subprocess.Popen(["sleep", "60"]) as session:
+    with subprocess.Popen(["sleep", "600"]) as session:
         running = service.start(home, port=0, arguments=("--while-pid", str(session.pid)))
         session.kill()
-    psutil.wait_procs([psutil.Process(running.pid)], timeout=60)
+    psutil.wait_procs([psutil.Process(running.pid)], timeout=120)
     assert service.find(home) is None
 
 

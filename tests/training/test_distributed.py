@@ -6,7 +6,6 @@ import inspect
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +25,9 @@ from aletheia.training.data import EpochBatches
 from aletheia.training.distributed import error_of_process, trainer_options
 from aletheia.training.fit import DivergedError, fit_network, input_error_of_process
 
+from ..waiting import free_port
+
 FAST = {"image_size": 48, "batch_size": 16, "augmentation": "none", "accelerator": "cpu", "num_threads": 1}
-pytestmark = pytest.mark.timeout(240)
 
 
 def plain() -> nn.Module:
@@ -168,9 +168,8 @@ def test_documented_script_as_pytorchjob(discs, tmp_path):
     (tmp_path / "train_faces.py").write_text(f"{network}\nregister_network('plain')(plain)\n{script}")
     for name, frame in zip(("train", "val"), discs, strict=True):
         frame.to_parquet(tmp_path / f"{name}.parquet", index=False)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    job = {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1", "PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": port}
+    job = {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1", "PET_MASTER_ADDR": "127.0.0.1"}
+    job["PET_MASTER_PORT"] = str(free_port())
     command = [sys.executable, "-m", "torch.distributed.run", "train_faces.py", "train.parquet", "val.parquet"]
     pods = []
     for rank in ("0", "1"):
@@ -214,9 +213,8 @@ def test_fit_network_resumes_under_torchrun(discs, tmp_path):
     arguments = [str(tmp_path / name) for name in ("script.py", "train.csv", "val.csv", "out")]
 
     def torchrun(last: int) -> subprocess.CompletedProcess:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = str(free.getsockname()[1])
-        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+        command += ["--master-port", str(free_port())]
         command += [*arguments, json.dumps(config), str(last)]
         return subprocess.run(command, capture_output=True, text=True, timeout=200)
 

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,8 @@ from aletheia.datasets.manifest import read_manifest
 from aletheia.datasets.synthetic.generate import generate_dataset
 from aletheia.datasets.synthetic.plan import draw_image, plan_dataset
 from aletheia.faces.detectors.blazeface import BlazeFace
+
+from ...waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +117,10 @@ def test_generate_dataset_killed(tmp_path):
     folder = tmp_path / "set"
     code = (
         "from aletheia.datasets.synthetic import generate_dataset\n"
-        f"generate_dataset({str(folder)!r}, n=600, pool=10, seed=1, workers=1, progress=False)"
+        f"generate_dataset({str(folder)!r}, n=20_000, pool=10, seed=1, workers=1, progress=False)"
     )
     child = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 60
-    while not any(tmp_path.rglob("*.jpg")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(lambda: any(tmp_path.rglob("*.jpg")))
     child.kill()
     child.wait()
     assert not folder.exists()

@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from aletheia.lifecycle.alerts import sinks
 from aletheia.lifecycle.alerts.rules import AlertConfig
 from aletheia.lifecycle.alerts.sinks import tell
 from aletheia.lifecycle.alerts.state import Alert
@@ -53,8 +54,9 @@ class Smtp(socketserver.StreamRequestHandler):
 
 
 @pytest.fixture
-def start():
+def start(monkeypatch):
     """Start a server of this kind on a free port; ``got`` collects what it was sent."""
+    monkeypatch.setattr(sinks, "_TIMEOUT", 120.0)  # these answer, however busy the machine
     servers = []
 
     def run(handler, answer: int = 200):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pandas as pd
 import pytest
@@ -15,6 +14,8 @@ from aletheia.lifecycle.dashboard.watch import DashboardWatch
 from aletheia.lifecycle.monitoring.sample_traffic import sample_month
 from aletheia.lifecycle.prediction_log.reading import read_log
 from aletheia.lifecycle.prediction_log.table import PredictionTable
+
+from ...waiting import wait_for
 
 #: The end of the month, and now.
 NOW = 1_795_950_123.0
@@ -74,9 +75,8 @@ def serve():
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         running.append((server, thread, listener))
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.02)
+        wait_for(lambda: server.started or not thread.is_alive())
+        assert server.started
         return address_of(listener)
 
     yield start

@@ -29,6 +29,7 @@ def open_page(browser):
         )
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on(
@@ -76,19 +77,19 @@ def test_row_arrives(tmp_path, serve, open_page):
     now = time.time()
     row = LogEntry(now, "a", "first", "u", "image", "fake", faces=1, probability=0.9, ms_total=321.0)
     table.append([row])
-    page.locator('[data-part="tiles"]', has_text="321 ms").wait_for(timeout=20_000)
+    page.locator('[data-part="tiles"]', has_text="321 ms").wait_for()
     page.locator('[data-part="latency-table"] td', has_text="321").first.wait_for()
     assert page.locator('[data-part="latency-table"]').is_visible()
     assert chosen.evaluate("item => item === document.activeElement")
     drawn = page.locator('[data-part="throughput-chart"] svg.plot').element_handle()
     table.append([row._replace(id="b", time=now + 0.1, version="<b>second", verdict="real", ms_total=900.0)])
-    page.locator('[data-part="versions"]', has_text="<b>second").wait_for(timeout=20_000)
+    page.locator('[data-part="versions"]', has_text="<b>second").wait_for()
     assert page.locator('[data-part="versions"] b').count() == 0
     assert not drawn.evaluate("item => item.isConnected")  # redrawn, since it changed
     other = page.locator('[data-part="inputs"] details')
     other.locator("summary").click()
     table.append([row._replace(id="c", time=now + 0.2, ms_total=700.0)])
-    page.get_by_text("3 answers to 3 requests").wait_for(timeout=20_000)
+    page.get_by_text("3 answers to 3 requests").wait_for()
     page.wait_for_timeout(3000)  # another refresh
     assert other.get_attribute("open") is not None
     table.close()
@@ -98,10 +99,10 @@ def test_nothing_is_redrawn_without_a_change(serve, watched, open_page):
     page = open_page(serve(watched), "/?period=month")
     page.evaluate("window.changed = 0; new MutationObserver(() => window.changed++).observe("
                   "document.querySelector('.panels'), {subtree: true, childList: true}); null")  # fmt: skip
-    with page.expect_response(lambda answer: answer.status == 304, timeout=20_000):
+    with page.expect_response(lambda answer: answer.status == 304):
         pass
     changed = page.evaluate("window.changed")
-    with page.expect_response(lambda answer: answer.status == 304, timeout=20_000):
+    with page.expect_response(lambda answer: answer.status == 304):
         pass
     assert page.evaluate("window.changed") == changed
 
@@ -154,7 +155,7 @@ def test_keyboard(serve, watched, open_page):
 def test_incident_is_seen(serve, watched, open_page):
     """The peak of the times stands where the slow hours were, and pointing at it names them."""
     page = open_page(serve(watched), "/?period=month", zone="America/New_York")
-    page.get_by_text("time of America/New_York (UTC-05:00)").wait_for(timeout=20_000)
+    page.get_by_text("time of America/New_York (UTC-05:00)").wait_for()
     p95 = [value or 0 for value in watched.summary("month")["intervals"]["p95"]]
     at = (p95.index(max(p95)) + 0.5) / len(p95)
     drawing = page.locator('[data-part="latency-chart"] svg.plot')
@@ -183,15 +184,16 @@ def test_service_that_is_gone(serve, watch_of, open_page, browser):
     page = open_page(serve(watch), "/?period=day")
     page.locator('[data-part="tiles"]').wait_for()
     page.route("**/*", lambda route: route.fulfill(status=503, body=""))
-    page.get_by_text("no connection").wait_for(timeout=30_000)
+    page.get_by_text("no connection").wait_for()
     page.unroute("**/*")
-    page.get_by_text("live", exact=True).wait_for(timeout=40_000)
+    page.get_by_text("live", exact=True).wait_for()
 
 
 def test_without_scripts(serve, watched, browser):
     """Everything is there without them, in UTC."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.goto(serve(watched) + "/?period=month")
     assert page.locator("svg.plot").count() == 7
     assert "time of UTC" in text(page, "periods")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aletheia.core.errors import InputError
+from aletheia.lifecycle.feedback import store as module
 from aletheia.lifecycle.feedback.place import store_path
 from aletheia.lifecycle.feedback.statement import ACCEPTED, REJECTED, Decision, Statement
 from aletheia.lifecycle.feedback.store import MAX_CALLERS, FeedbackStore, StoreFullError
@@ -103,7 +104,8 @@ def test_full_store_refuses_and_rejected_ones_make_room(tmp_path):
     assert store.decisions() == {("a1", 1): decided(ACCEPTED, "a1")}
 
 
-def test_twenty_threads_make_and_fill_one_file(store):
+def test_twenty_threads_make_and_fill_one_file(store, monkeypatch):
+    monkeypatch.setattr(module, "_BUSY_SECONDS", 120.0)  # a slow disk keeps the last of them waiting for long
     failures = []
 
     def write(thread: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import mlrun
 import psutil
 import pytest
 
@@ -30,6 +32,7 @@ from aletheia.tracking.reader import Reader
 
 from ...lifecycle_factories import PASSED, Registry
 from ...model_factories import write_random_bundle
+from ...waiting import free_port, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -92,8 +95,8 @@ class Forks:
         with contextlib.suppress(psutil.NoSuchProcess):  # it may be through already
             family = process.children(recursive=True)
             process.kill()
-            process.wait(60)
-        _, alive = psutil.wait_procs(family, timeout=60)
+            process.wait(120)
+        _, alive = psutil.wait_procs(family, timeout=120)
         assert not alive
 
     def close(self) -> None:
@@ -114,11 +117,12 @@ class Serving:
         command = [sys.executable, "-m", "aletheia.cli", "serve", "--model", self.model, "--port", "0", "--no-page"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([*command, "--no-record", "--workers", "1"], stderr=log)
-        deadline = time.monotonic() + 120
-        while not (ready := [line for line in self.log.read_text().splitlines() if line.startswith("Ready at ")]):
-            assert time.monotonic() < deadline and self.process.poll() is None, self.log.read_text()
-            time.sleep(0.02)
-        self.url = ready[0].split()[-1].removesuffix("/docs")
+        ready = re.compile(r"^Ready at (\S+)/docs\n", re.M)
+        wait_for(
+            lambda: ready.search(self.log.read_text()) or self.process.poll() is not None, message=self.log.read_text
+        )
+        assert self.process.poll() is None, self.log.read_text()
+        self.url = ready.search(self.log.read_text())[1]
 
     def kill(self) -> None:
         self.process.kill()
@@ -126,13 +130,10 @@ class Serving:
 
     def version(self) -> str:
         """Return the version that it answers with."""
-        return httpx.get(f"{self.url}/v2/models/detector", timeout=30, trust_env=False).json()["release"]
+        return httpx.get(f"{self.url}/v2/models/detector", timeout=120, trust_env=False).json()["release"]
 
     def assert_answers_with(self, version: str) -> None:
-        deadline = time.monotonic() + 60
-        while (found := self.version()) != version:
-            assert time.monotonic() < deadline, f"it answers with {found}, not {version}"
-            time.sleep(0.02)
+        wait_for(lambda: self.version() == version, message=lambda: f"it answers with {self.version()}, not {version}")
 
 
 @pytest.fixture
@@ -193,12 +194,14 @@ def test_killed_at_twenty_points(two, forks, mlflow, tmp_path):
 def mortal(tmp_path, monkeypatch):
     """A registry whose tracking service is its own, to be killed."""
     home = tmp_path / "home"
-    running = service.start(home, port=0)
+    running = service.start(home, port=free_port())
     for name, value in (("ALETHEIA_HOME", str(home)), ("ALETHEIA_TRACKING_PORT", str(running.port))):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MLRUN_DBPATH", running.url)
     get_settings.cache_clear()
+    before = mlrun.mlconf.dbpath
     yield home, running
+    mlrun.mlconf.dbpath = before  # a change has set it
     service.stop(home)
     get_settings.cache_clear()
 

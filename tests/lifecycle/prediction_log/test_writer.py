@@ -77,10 +77,7 @@ def test_full_disk(tmp_path, monkeypatch, caplog):
     try:
         for row in rows(0, 300):
             log.append(row)
-        for _ in range(3000):
-            if log.lost:
-                break
-            log._stop.wait(0.01)
+        wait_for(lambda: log.lost)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)

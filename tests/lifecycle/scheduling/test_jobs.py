@@ -19,6 +19,8 @@ from aletheia.lifecycle.scheduling.jobs import MOST_ATTEMPTS, Jobs, run_job, use
 from aletheia.lifecycle.scheduling.results import ResultLog
 from aletheia.tracking.process_label import LABEL, process_label
 
+from ...waiting import wait_for
+
 
 @pytest.fixture
 def make(tmp_path, monkeypatch):
@@ -112,14 +114,13 @@ def test_an_interrupted_retraining_goes_on_but_not_for_ever(make, command, tmp_p
 
 
 def test_stop_ends_a_child(make, command):
-    command("import time; time.sleep(120)")
+    command("import time; time.sleep(600)")
     jobs = make()
     thread = threading.Thread(target=jobs.run, args=("prune",))
     thread.start()
-    while not jobs._children:
-        time.sleep(0.01)
+    wait_for(lambda: jobs._children)
     jobs.stop()
-    thread.join(timeout=60)
+    thread.join(timeout=120)
     assert not thread.is_alive()
     assert jobs.results.last("prune")[0].state == "interrupted"
     assert jobs.run("prune").state == "interrupted"  # none is begun any more

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import httpx
 import psutil
@@ -48,13 +50,37 @@ def children() -> set[int]:
     [
         ("import sys; sys.exit('no such model')", r"v9\.9\.9 ended while it started \(exit code 1\): no such model"),
         ("import os; os.kill(os.getpid(), 9)", r"exit code 137\): it said nothing"),
-        ("import time; print('loading', flush=True); time.sleep(300)", "not ready within 2 s .*'loading'"),
-        (_DEAF, "not ready within 2 s"),
     ],
 )
-def test_a_service_that_does_not_get_ready(program, code, message):
+def test_a_service_that_ends(program, code, message):
     program(code)
     before = children()
+    with pytest.raises(InputError, match=message), staged_service("model", "v9.9.9"):
+        pytest.fail("it is not ready")
+    assert children() <= before
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("import sys, time; print('loading', file=sys.stderr, flush=True); time.sleep(300)", "loading"),
+        (_DEAF, "Ready at "),
+    ],
+)
+def test_a_service_that_does_not_get_ready(program, monkeypatch, code, line):
+    """The time is over as soon as it has said its line, however late that is."""
+    program(code)
+    before, lines, over = children(), service_process._lines, []
+
+    def read(output):
+        said = lines(output)
+        over.extend(text for text in said if line in text)
+        return said
+
+    monkeypatch.setattr(service_process, "_lines", read)
+    clock = SimpleNamespace(monotonic=lambda: 3.0 if over else 0.0, sleep=time.sleep)
+    monkeypatch.setattr(service_process, "time", clock)
+    message = f"not ready within 2 s .*'{line}"
     with pytest.raises(InputError, match=message), staged_service("model", "v9.9.9", start_timeout=2.0):
         pytest.fail("it is not ready")
     assert children() <= before
@@ -78,7 +104,7 @@ def test_a_service_that_dies_is_seen(program):
     with staged_service("model", "v1.0.0") as service:
         for process in service.processes():
             process.kill()
-        psutil.wait_procs(service.processes(), timeout=60)
+        psutil.wait_procs(service.processes(), timeout=120)
         assert not service.is_alive()
 
 
@@ -98,7 +124,7 @@ with service_process.staged_service("model", "v1.0.0") as service:
     assert len(family) == 3  # who watches, the service, and a process of its own
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(family, timeout=60)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert not alive
     process.stdin.close()
     process.stdout.close()
@@ -114,7 +140,7 @@ def test_killed_watcher_leaves_no_service(bundle):
         assert len(family) > 1 and service.client.get("/readyz").is_success
         (watcher,) = (process for process in psutil.Process().children() if process.pid not in before)
         watcher.kill()
-        _, alive = psutil.wait_procs(family, timeout=60)
+        _, alive = psutil.wait_procs(family, timeout=120)
         for process in alive:
             process.kill()
         assert not alive and not service.is_alive()
