@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +74,10 @@ def test_abort_run_stops_its_process(mlrun_project, tmp_path: Path) -> None:
     )
     name = mlrun_project.metadata.name
     command = [sys.executable, "-c", code, name]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    options = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # Tests that a shell runs in the background ignore Ctrl-C, and so would this process.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, preexec_fn=heed, **options) as process:
         try:
             lines = iter(process.stdout.readline, b"")
             assert any(b"in the handler" in line for line in lines)
