@@ -86,8 +86,13 @@ def _leaves_nothing_to_the_next(_cache: None) -> Iterator[None]:
     assert chosen() == before | _OF_THE_SERVICE
     assert Path.cwd() == folder
     assert database() in databases | {_OF_THE_SERVICE.get("MLRUN_DBPATH", "")}
-    if get_settings.cache_info().currsize:
-        assert get_settings() == get_settings.__wrapped__()
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_one_test(_cache: None) -> Iterator[None]:
+    """Settings that a test changed by variables end with it: this is set up before, so it ends after, `monkeypatch`."""
+    yield
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
