@@ -14,9 +14,11 @@ ARGS ?=
 # The demo's options as command-line words, only those that were given.
 demo_args = $(if $(SOURCE),--source "$(SOURCE)") $(if $(FFHQ),--ffhq "$(FFHQ)") $(if $(MANIFEST),--manifest "$(MANIFEST)") $(ARGS)
 
-# Each process runs neighbouring files, so that what a module's tests share is mostly made once.
-FAST_TESTS = $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
-SLOW_TESTS = $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# Two processes of one thread each: with more they would wait for one another. Each runs neighbouring files, so that
+# what a module's tests share is mostly made once.
+TESTS = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+FAST_TESTS = $(TESTS) --dist worksteal -m "not slow"
+SLOW_TESTS = $(TESTS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup setup-kfp demo demo-lifecycle test test-fast test-long compiled lint functions check-functions notebooks serve ui bench bench-serve bench-stats bench-audit bench-monitor docs docs-notebooks lock grafana clean
 
