@@ -99,6 +99,7 @@ aletheia tracking stop
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("unshare"), reason="needs Linux name spaces")
 def test_run_on_full_disk(checkout, source, tmp_path):
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
