@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import mlrun
 import psutil
 import pytest
 
@@ -199,9 +198,7 @@ def mortal(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MLRUN_DBPATH", running.url)
     get_settings.cache_clear()
-    before = mlrun.mlconf.dbpath
     yield home, running
-    mlrun.mlconf.dbpath = before  # a change has set it
     service.stop(home)
     get_settings.cache_clear()
 
