@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -46,7 +45,7 @@ class Walker:
     folder : path
         The working folders are made there.
     environment : dict
-        Of the steps, besides this process's.
+        Of the steps, in place of this process's: MLRun notes there what other tests did, such as the project.
     values : dict
         Parameters other than their defaults.
     """
@@ -116,9 +115,7 @@ class Walker:
             path.unlink(missing_ok=True)
         folder = self.folder / name
         folder.mkdir()
-        result = subprocess.run(
-            command, cwd=folder, env=os.environ | self.environment, capture_output=True, text=True, check=False
-        )
+        result = subprocess.run(command, cwd=folder, env=self.environment, capture_output=True, text=True, check=False)
         lines = (result.stdout + result.stderr).strip().splitlines()
         assert result.returncode == 0, f"{name}: {lines[-12:]}"
         assert all(path.is_file() for path in outputs.values()), f"{name}: {lines[-12:]}"
