@@ -76,6 +76,8 @@ def _leaves_nothing_to_the_next(_cache: None) -> Iterator[None]:
     def chosen() -> dict[str, str]:
         found = {name: value for name, value in os.environ.items() if name.startswith(_CHOOSING)}
         found.pop("ALETHEIA_TRACKING_EMBEDDED", None)  # which service this process has found, and not which it takes
+        if found.get("MLRUN_DBPATH") == "./":  # MLRun's own default, which it notes when it is used without a server
+            del found["MLRUN_DBPATH"]
         return found
 
     before, folder = chosen(), Path.cwd()
