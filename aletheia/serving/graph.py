@@ -26,7 +26,6 @@ logger = logging.getLogger("aletheia.serving")
 
 FUNCTION = Path("functions/serve")
 _POLL_SECONDS = 0.05
-_building = threading.Lock()  # two services of one process may have the same model
 
 
 class ServingGraph:
@@ -48,7 +47,7 @@ class ServingGraph:
     def build(self) -> None:
         """Import MLRun and build the graph, for `close` to end. A failure is logged, and reported to requests."""
         try:
-            with _building, without_server():
+            with without_server():  # by one thread at a time: two services of a process may have the same model
                 self._build()
         except Exception:
             logger.exception("the serving graph could not be built; /v2/models/…/infer does not answer")

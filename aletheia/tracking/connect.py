@@ -59,7 +59,7 @@ def without_server() -> Iterator[None]:
     """Import and use MLRun without a server, for what depends on none.
 
     MLRun asks the server for settings when it is imported and when a serving graph is made: for half a minute where
-    none answers, and then it fails. Meanwhile other threads that ask for the address of the server wait.
+    none answers, and then it fails. One thread at a time is within; meanwhile others that ask for the address wait.
     """
     with _setting_lock:
         original = {name: os.environ.get(name) for name in (_VARIABLE, _CONFIG_FILE, _IGNORE_FILE)}
@@ -104,15 +104,13 @@ def _from_files() -> list[tuple[str | None, str]]:
     return settings
 
 
-def check_server(url: str, origin: str, timeout: float | None = None) -> None:
-    """Make sure that an MLRun API answers at an address.
+def check_server(url: str, origin: str) -> None:
+    """Make sure that an MLRun API answers at an address: within 5 s, or 30 s on this machine, which refuses at once.
 
     Parameters
     ----------
     url, origin
         The address, and where it was configured.
-    timeout
-        Seconds to wait for an answer; by default 5, and 30 from this machine, which refuses at once where nobody is.
 
     Raises
     ------
@@ -126,8 +124,7 @@ def check_server(url: str, origin: str, timeout: float | None = None) -> None:
     shown = without_token(url)
     if not url.lower().startswith(("http://", "https://")):
         raise InputError(f"{url!r} ({origin}) is not an http(s) address of an MLRun API server. {remedy}")
-    if timeout is None:
-        timeout = 30.0 if is_loopback(host_of(url) or "") else 5.0
+    timeout = 30.0 if is_loopback(host_of(url) or "") else 5.0
     try:
         answer = service.request_json(f"{url.rstrip('/')}/api/v1/client-spec", timeout)
     except urllib.error.HTTPError as error:

@@ -22,6 +22,8 @@ from benchmarks.lifecycle_demo.steps import alert, promotion
 from benchmarks.lifecycle_demo.switching import switch
 from benchmarks.lifecycle_demo.terminal import Done, StepError, Terminal, importable
 
+from ..waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 REFUSAL = (
     "v1.0.0 did not pass the gate: “calibrated” is not judged (accept that with --accept-unjudged calibrated): few; "
@@ -182,7 +184,7 @@ def service():
     ],
 )
 def test_a_switch_is_whole_or_a_failure(service, monkeypatch, releases, problem):
-    monkeypatch.setattr(switching, "_SECONDS", 120.0 if releases[-1] == "v2" else 0.1)
+    monkeypatch.setattr(switching, "_SECONDS", PATIENCE if releases[-1] == "v2" else 0.1)
     service.releases = list(releases)
     url = f"http://127.0.0.1:{service.server_port}"
     if problem:

@@ -18,12 +18,11 @@ import pytest
 from aletheia.core.errors import InputError
 from aletheia.tracking import service
 
-from ..waiting import free_port, wait_for
+from ..waiting import PATIENCE, free_port, wait_for
 from .conftest import clone
 
 pytestmark = pytest.mark.slow
 
-_ENDED = 120.0  # seconds until nothing of the session is left; one or two, but the machine may be busy
 _SMALL = ("--n-synthetic=2000", "--image-size=64", "--learning-rates=1e-3", "--batch-sizes=16")
 
 
@@ -135,8 +134,8 @@ def test_sigterm_ends_the_session(start, folder, name):
         # Decoders of the service, for example, may be in another session; the tracking service is to stay.
     own = [member for member in psutil.Process(process.pid).children(recursive=True) if not _stays(member)]
     process.send_signal(signal.SIGTERM)
-    code = process.wait(_ENDED)
+    code = process.wait(PATIENCE)
     assert code == -signal.SIGTERM or name == "tracking start", output.read_text()
-    wait_for(lambda: not _session(process.pid), _ENDED, lambda: str(_session(process.pid)))
-    assert not psutil.wait_procs(own, _ENDED)[1]
+    wait_for(lambda: not _session(process.pid), message=lambda: str(_session(process.pid)))
+    assert not psutil.wait_procs(own, PATIENCE)[1]
     assert "Traceback" not in _UNBORN.sub("", output.read_text())
